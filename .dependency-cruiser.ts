@@ -1,0 +1,139 @@
+import type { IConfiguration, IForbiddenRuleType } from 'dependency-cruiser';
+
+interface Layer {
+  readonly own: readonly string[];
+  readonly npm: readonly string[];
+  readonly node: readonly string[];
+}
+
+/**
+ * Which folder may import from which: the arrows of the architecture, one line a folder. Everything that a line does
+ * not name is forbidden to it. `npm` are packages, `node` Node's own modules.
+ */
+export const LAYERS: Readonly<Record<string, Layer>> = {
+  'src/domain': { own: [], npm: [], node: [] },
+  'src/cells': { own: ['src/domain'], npm: [], node: [] },
+  'src/engine': { own: ['src/domain', 'src/cells'], npm: [], node: ['worker_threads'] },
+  'src/store': {
+    own: ['src/domain'],
+    npm: ['lmdb', 'ioredis'],
+    node: ['crypto', 'fs', 'os', 'path', 'sqlite', 'timers/promises'],
+  },
+  'src/formats': {
+    own: ['src/domain'],
+    npm: ['fflate', 'h5wasm', 'protobufjs'],
+    node: ['util', 'worker_threads', 'zlib'],
+  },
+  'src/services': { own: ['src/domain'], npm: [], node: ['crypto'] },
+  schemas: { own: ['src/domain'], npm: ['zod'], node: [] },
+  'src/http': {
+    // The OpenAPI document has the version of package.json.
+    own: ['src/domain', 'schemas', 'src/services', 'package.json'],
+    npm: ['fastify', 'fastify-type-provider-zod', '@fastify/[^/]+', 'zod', 'prom-client', 'pino', 'jose'],
+    node: ['crypto', 'http', 'net'],
+  },
+  routes: {
+    own: ['src/domain', 'schemas', 'src/http', 'src/services'],
+    npm: ['fastify', 'fastify-type-provider-zod', '@fastify/[^/]+', 'zod'],
+    node: [],
+  },
+};
+
+/** Of these a folder may know only the types: what does the work arrives as an argument. */
+const TYPES_ONLY = [
+  { from: 'routes', to: 'src/services' },
+  { from: 'src/http', to: 'src/services' },
+];
+
+const within = (folder: string) => `^${folder.replaceAll('.', '[.]')}(/|$)`;
+const anyOf = (names: readonly string[]) => `(${names.join('|')})`;
+/** No name at all, since an empty list of alternatives would match everything. */
+const NOTHING = '^$';
+
+const layerRules = Object.entries(LAYERS).flatMap(([folder, { own, npm, node }]): IForbiddenRuleType[] => [
+  {
+    name: `${folder} imports of the project`,
+    comment: `${folder} may import from ${[folder, ...own].join(', ')}.`,
+    severity: 'error',
+    from: { path: within(folder) },
+    to: {
+      pathNot: [folder, ...own].map(within),
+      dependencyTypesNot: ['core', 'npm', 'npm-dev', 'npm-optional', 'npm-peer', 'npm-no-pkg', 'npm-unknown'],
+      couldNotResolve: false,
+    },
+  },
+  {
+    name: `${folder} imports of packages`,
+    comment: `${folder} may import ${npm.join(', ') || 'no package'}.`,
+    severity: 'error',
+    from: { path: within(folder) },
+    to: {
+      path: 'node_modules/',
+      pathNot: npm.length > 0 ? `node_modules/${anyOf(npm)}/` : NOTHING,
+    },
+  },
+  {
+    name: `${folder} imports of Node`,
+    comment: `${folder} may import ${node.join(', ') || "no module of Node's"}.`,
+    severity: 'error',
+    from: { path: within(folder) },
+    to: { dependencyTypes: ['core'], pathNot: node.length > 0 ? `^(node:)?${anyOf(node)}$` : NOTHING },
+  },
+]);
+
+const typeRules = TYPES_ONLY.map(
+  ({ from, to }): IForbiddenRuleType => ({
+    name: `${from} knows the types of ${to} only`,
+    severity: 'error',
+    from: { path: within(from) },
+    to: { path: within(to), dependencyTypesNot: ['type-only'] },
+  }),
+);
+
+export const configuration: Required<Pick<IConfiguration, 'forbidden' | 'options'>> = {
+  forbidden: [
+    ...layerRules,
+    ...typeRules,
+    {
+      name: 'app is put together in one place',
+      comment: 'Only main and the scripts that need a whole app start one.',
+      severity: 'error',
+      from: { path: '^(src|routes|schemas)/', pathNot: '^src/main\\.ts$' },
+      to: { path: '^src/(main|app)\\.ts$' },
+    },
+    {
+      name: 'store is opened by main',
+      severity: 'error',
+      from: { path: '^src/[^/]+$', pathNot: '^src/main\\.ts$' },
+      to: { path: '^src/store/' },
+    },
+    {
+      name: 'no cycles',
+      comment: 'Those of types alone included.',
+      severity: 'error',
+      from: {},
+      to: { circular: true },
+    },
+    { name: 'no unresolved import', severity: 'error', from: {}, to: { couldNotResolve: true } },
+    {
+      name: 'no development dependency in the service',
+      severity: 'error',
+      from: { path: '^(src|routes|schemas)/' },
+      to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'] },
+    },
+    {
+      name: 'no test code in the service',
+      severity: 'error',
+      from: { path: '^(src|routes|schemas)/' },
+      to: { path: '^(test|scripts|bench)/' },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    // A package is known by its place under node_modules, wherever that points.
+    preserveSymlinks: true,
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'node', 'types', 'default'] },
+  },
+};

@@ -1,0 +1,52 @@
+# The service on the Node that `npm start` uses too (see devDependencies.node).
+#
+#   docker build -t cellstep .
+#   docker run --read-only -p 8080:8080 -v cellstep:/data -e CELLSTEP_API_KEYS=<key> cellstep
+#
+# Behind a proxy or a registry of your own, hand npm its settings as secrets, which stay out of the image:
+#   docker build --secret id=npmrc,src=$HOME/.npmrc --secret id=ca,src=/etc/ssl/certs/ca-certificates.crt -t cellstep .
+ARG NODE_IMAGE=node:26.10.0-bookworm-slim
+
+FROM ${NODE_IMAGE} AS build
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+# lmdb loads its prebuilt binary, an optional package of the platform, without its install script.
+RUN --mount=type=secret,id=npmrc,target=/root/.npmrc --mount=type=secret,id=ca,target=/run/secrets/ca \
+    if [ -s /run/secrets/ca ]; then export NODE_EXTRA_CA_CERTS=/run/secrets/ca; fi; \
+    npm ci --omit=dev --ignore-scripts --no-audit --no-fund --no-update-notifier --cache /tmp/npm
+# Node runs no TypeScript from node_modules and reads no source maps; Node 26 on Debian takes lmdb's napi.glibc binary;
+# the service imports h5wasm, not h5wasm/node.
+RUN set -eu; cd node_modules; \
+    find . -type f \( -name '*.ts' -o -name '*.mts' -o -name '*.cts' -o -name '*.map' -o -name '*.tsbuildinfo' \
+      -o -name '*.c' -o -name '*.cc' -o -name '*.cpp' -o -name '*.h' -o -name '*.py' \
+      -o -iname 'readme*' -o -iname 'changelog*' -o -iname 'history.md' \) -delete; \
+    rm -rf .bin .package-lock.json @lmdb/*/node.abi* @lmdb/*/*.musl.node h5wasm/dist/node h5wasm/dist/iife h5wasm/test \
+      fastify/test fastify/docs protobufjs/dist; \
+    find . -type d -empty -delete
+COPY . .
+# Every dependency still loads, the native one included.
+RUN node --input-type=module -e "await Promise.all(Object.keys(JSON.parse(await (await import('node:fs/promises')).readFile('package.json')).dependencies).map((name) => import(name)))" \
+ && rm -f package-lock.json .npmrc
+
+FROM ${NODE_IMAGE}
+ARG VERSION=unknown
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="cellstep" \
+      org.opencontainers.image.description="Evaluates recurrent cells over HTTP and keeps their hidden states" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
+RUN groupadd --gid 10001 cellstep \
+ && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin cellstep \
+ && install --directory --owner=10001 --group=10001 --mode=0700 /data
+COPY --from=build /app /app
+WORKDIR /app
+ENV NODE_ENV=production CELLSTEP_STORE=lmdb:/data CELLSTEP_HOST=0.0.0.0 CELLSTEP_PORT=8080
+USER 10001:10001
+VOLUME /data
+EXPOSE 8080
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
+  CMD ["node", "-e", "const { CELLSTEP_HOST: host, CELLSTEP_PORT: port } = process.env; fetch(`http://${host.includes(':') ? `[${host}]` : host}:${port}/healthz`, { signal: AbortSignal.timeout(4000) }).then((reply) => process.exit(reply.ok ? 0 : 1), () => process.exit(1))"]
+# The base image's entry point is a shell script; without it node is process 1 and gets the signals.
+ENTRYPOINT []
+CMD ["node", "src/main.ts"]

@@ -1,0 +1,194 @@
+import { z } from 'zod';
+import {
+  buildBody,
+  cellReply,
+  cellVariablesReply,
+  configReply,
+  gradientsBody,
+  gradientsReply,
+  sequenceBody,
+  sequenceReply,
+  stepBody,
+  stepReply,
+} from '../schemas/cell.ts';
+import { changeHeaders, createHeaders, idOf, listQuery, noQuery, page, readHeaders } from '../schemas/common.ts';
+import { TensorReply } from '../schemas/tensor.ts';
+import { trainingOf } from '../schemas/training.ts';
+import { createCellBodies, createCellQuery } from '../schemas/weight-file.ts';
+import { WEIGHT_FILE_TYPES } from '../src/domain/media-types.ts';
+import { created, mutationOf, noContent, ok, send, sendRead } from '../src/http/replies.ts';
+import { refuseFileQuery, sentFile } from '../src/http/sent-file.ts';
+import type { CellRecord } from '../src/services/cell-record.ts';
+import type { Services } from '../src/services/index.ts';
+import { presentCell, presentComputed, presentGradients, presentOutputs, presentVariable } from './present/cell.ts';
+import { type App, describe } from './route.ts';
+
+const params = z.strictObject({ cell: idOf('a cell').meta({ examples: ['cell'] }) });
+const deleteQuery = z.strictObject({
+  force: z.enum(['true', 'false']).default('false').describe('Delete the cell though it has open sessions.'),
+});
+
+export function cellRoutes(app: App, { cells }: Pick<Services, 'cells'>): void {
+  const present = (record: CellRecord) => presentCell(record, cells.define(record));
+  const shown = (record: CellRecord) => ok(present(record), record.version);
+  const shownNew = (record: CellRecord) => created(`/v1/cells/${record.id}`, present(record), record.version);
+
+  app.post(
+    '/v1/cells',
+    {
+      config: { takesFiles: WEIGHT_FILE_TYPES },
+      schema: describe('createCell', {
+        body: createCellBodies,
+        headers: createHeaders,
+        querystring: createCellQuery,
+        reply: { 201: cellReply },
+      }),
+    },
+    async (request, reply) => {
+      const { body, query } = request;
+      const mutation = mutationOf(request, shownNew);
+      if (body instanceof Uint8Array) {
+        const { id, precision = 'fast', layer } = query;
+        return send(reply, await cells.createFromFile(sentFile(request, body, layer), precision, id, mutation));
+      }
+      refuseFileQuery(query);
+      const { id, build_config, input_shape, ...cell } = body;
+      const input = { ...cell, input_shape: input_shape ?? build_config?.input_shape };
+      return send(reply, await cells.create(input, id, mutation));
+    },
+  );
+
+  app.get(
+    '/v1/cells',
+    { schema: describe('listCells', { querystring: listQuery, reply: { 200: page(cellReply) } }) },
+    async (request, reply) => {
+      const { items, next_cursor } = await cells.list(request.query);
+      return send(reply, ok({ items: items.map(present), next_cursor }));
+    },
+  );
+
+  app.get(
+    '/v1/cells/:cell',
+    { schema: describe('readCell', { params, headers: readHeaders, querystring: noQuery, reply: { 200: cellReply } }) },
+    async (request, reply) => sendRead(request, reply, shown(await cells.read(request.params.cell))),
+  );
+
+  app.delete(
+    '/v1/cells/:cell',
+    {
+      schema: describe('deleteCell', {
+        params,
+        headers: changeHeaders,
+        querystring: deleteQuery,
+        reply: { 204: null },
+      }),
+    },
+    async (request, reply) =>
+      send(
+        reply,
+        await cells.delete(request.params.cell, request.query.force === 'true', mutationOf(request, noContent)),
+      ),
+  );
+
+  app.post(
+    '/v1/cells/:cell/build',
+    {
+      schema: describe('buildCell', {
+        params,
+        headers: changeHeaders,
+        querystring: noQuery,
+        body: buildBody,
+        reply: { 200: cellReply },
+      }),
+    },
+    async (request, reply) =>
+      send(reply, await cells.build(request.params.cell, request.body.input_shape, mutationOf(request, shown))),
+  );
+
+  app.get(
+    '/v1/cells/:cell/config',
+    {
+      schema: describe('readCellConfig', {
+        params,
+        headers: readHeaders,
+        querystring: noQuery,
+        reply: { 200: configReply },
+      }),
+    },
+    async (request, reply) => {
+      const { class_name, config, version } = await cells.read(request.params.cell);
+      return sendRead(request, reply, ok({ class_name, config }, version));
+    },
+  );
+
+  app.get(
+    '/v1/cells/:cell/variables',
+    {
+      schema: describe('listCellVariables', {
+        params,
+        headers: readHeaders,
+        querystring: noQuery,
+        reply: { 200: cellVariablesReply },
+      }),
+    },
+    async (request, reply) => {
+      const { record, weights } = await cells.readWeights(request.params.cell);
+      const items = record.variables.map((variable) =>
+        presentVariable({ ...variable, value: weights[variable.name] }, 'nested'),
+      );
+      return sendRead(request, reply, ok({ items }, record.version));
+    },
+  );
+
+  app.post(
+    '/v1/cells/:cell/steps',
+    { schema: describe('stepCell', { params, querystring: noQuery, body: stepBody, reply: { 200: stepReply } }) },
+    async (request, reply) => {
+      const { tensor_format: format, training, seed, ...step } = request.body;
+      const result = await cells.step(request.params.cell, { ...step, training: trainingOf({ training, seed }) });
+      return send(reply, ok({ output: new TensorReply(result.output, format), ...presentComputed(result, format) }));
+    },
+  );
+
+  app.post(
+    '/v1/cells/:cell/sequences',
+    {
+      schema: describe('runCellSequence', {
+        params,
+        querystring: noQuery,
+        body: sequenceBody,
+        reply: { 200: sequenceReply },
+      }),
+    },
+    async (request, reply) => {
+      const { tensor_format: format, training, seed, ...sequence } = request.body;
+      const result = await cells.sequence(request.params.cell, {
+        ...sequence,
+        training: trainingOf({ training, seed }),
+      });
+      return send(reply, ok({ output: presentOutputs(result.outputs, format), ...presentComputed(result, format) }));
+    },
+  );
+
+  app.post(
+    '/v1/cells/:cell/gradients',
+    {
+      schema: describe('readGradients', {
+        params,
+        querystring: noQuery,
+        body: gradientsBody,
+        reply: { 200: gradientsReply },
+      }),
+    },
+    async (request, reply) => {
+      const { tensor_format: format, training, seed, cotangent, cotangents, ...sequence } = request.body;
+      const result = await cells.gradients(request.params.cell, {
+        ...sequence,
+        cotangents: cotangents ?? (cotangent ? [cotangent] : []),
+        trace: false,
+        training: trainingOf({ training, seed }),
+      });
+      return send(reply, ok(presentGradients(result, format)));
+    },
+  );
+}

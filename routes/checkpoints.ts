@@ -1,0 +1,129 @@
+import { z } from 'zod';
+import {
+  checkpointBody,
+  checkpointReply,
+  fileReply,
+  importQuery,
+  restoreBody,
+  restoreReply,
+} from '../schemas/checkpoint.ts';
+import { changeHeaders, createHeaders, idOf, listQuery, noQuery, page, readHeaders } from '../schemas/common.ts';
+import type { Limits } from '../src/domain/limits.ts';
+import { fieldProblem } from '../src/domain/problems.ts';
+import { SAFETENSORS } from '../src/http/binary-body.ts';
+import { created, mutationOf, noContent, ok, send, sendFile, sendRead } from '../src/http/replies.ts';
+import type { CheckpointRecord } from '../src/services/checkpoints.ts';
+import type { Services } from '../src/services/index.ts';
+import { type App, describe } from './route.ts';
+
+const params = z.strictObject({ checkpoint: idOf('a checkpoint').meta({ examples: ['ckpt'] }) });
+
+export function checkpointRoutes(app: App, { checkpoints }: Pick<Services, 'checkpoints'>, limits: Limits): void {
+  const present = ({ created_at, ...record }: CheckpointRecord) => ({
+    ...record,
+    format: undefined,
+    created_at: new Date(created_at).toISOString(),
+  });
+  const shownNew = (record: CheckpointRecord) =>
+    created(`/v1/checkpoints/${record.id}`, present(record), record.version);
+
+  app.post(
+    '/v1/checkpoints',
+    {
+      bodyLimit: limits.maxCheckpointBytes,
+      config: { takesFiles: [SAFETENSORS] },
+      schema: describe('saveCheckpoint', {
+        headers: createHeaders,
+        querystring: importQuery,
+        body: checkpointBody,
+        reply: { 201: checkpointReply },
+      }),
+    },
+    async (request, reply) => {
+      const { body } = request;
+      if (body instanceof Uint8Array)
+        return send(reply, await checkpoints.import(body, request.query.id, mutationOf(request, shownNew)));
+      if (request.query.id !== undefined) {
+        const detail = '?id names a checkpoint that is brought in as a file. Send "id" in the JSON body.';
+        throw fieldProblem('invalid-request', '?id', detail);
+      }
+      const { id, ...wanted } = body;
+      return send(reply, await checkpoints.save(wanted, id, mutationOf(request, shownNew)));
+    },
+  );
+
+  app.get(
+    '/v1/checkpoints',
+    { schema: describe('listCheckpoints', { querystring: listQuery, reply: { 200: page(checkpointReply) } }) },
+    async (request, reply) => {
+      const { items, next_cursor } = await checkpoints.list(request.query);
+      return send(reply, ok({ items: items.map(present), next_cursor }));
+    },
+  );
+
+  app.get(
+    '/v1/checkpoints/:checkpoint',
+    {
+      schema: describe('readCheckpoint', {
+        params,
+        headers: readHeaders,
+        querystring: noQuery,
+        reply: { 200: checkpointReply },
+      }),
+    },
+    async (request, reply) => {
+      const record = await checkpoints.read(request.params.checkpoint);
+      return sendRead(request, reply, ok(present(record), record.version));
+    },
+  );
+
+  app.get(
+    '/v1/checkpoints/:checkpoint/content',
+    {
+      schema: describe('readCheckpointContent', {
+        params,
+        headers: readHeaders,
+        querystring: noQuery,
+        reply: { 200: fileReply },
+      }),
+    },
+    async (request, reply) => {
+      const { checkpoint: name } = request.params;
+      const { version } = await checkpoints.read(name);
+      const file = { name, extension: '.safetensors', mediaType: SAFETENSORS, version };
+      return sendFile(request, reply, file, () => checkpoints.readContent(name));
+    },
+  );
+
+  app.post(
+    '/v1/checkpoints/:checkpoint/restore',
+    {
+      schema: describe('restoreCheckpoint', {
+        params,
+        headers: createHeaders,
+        querystring: noQuery,
+        body: restoreBody,
+        reply: { 200: restoreReply },
+      }),
+    },
+    async (request, reply) =>
+      send(
+        reply,
+        await checkpoints.restore(request.params.checkpoint, request.body.create_missing, mutationOf(request, ok)),
+      ),
+  );
+
+  app.delete(
+    '/v1/checkpoints/:checkpoint',
+    {
+      schema: describe('deleteCheckpoint', {
+        params,
+        headers: changeHeaders,
+        querystring: noQuery,
+        reply: { 204: null },
+      }),
+    },
+    async (request, reply) =>
+      send(reply, await checkpoints.delete(request.params.checkpoint, mutationOf(request, noContent))),
+  );
+}

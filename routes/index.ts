@@ -1,0 +1,23 @@
+import type { Limits } from '../src/domain/limits.ts';
+import type { Services } from '../src/services/index.ts';
+import { cellRoutes } from './cells.ts';
+import { checkpointRoutes } from './checkpoints.ts';
+import { documentRoutes } from './docs.ts';
+import { opRoutes } from './ops.ts';
+import type { App } from './route.ts';
+import { serviceRoutes } from './service.ts';
+import { sessionRoutes } from './sessions.ts';
+import { variableRoutes } from './variables.ts';
+import { weightRoutes } from './weights.ts';
+
+/** The map of the service. */
+export function addRoutes(app: App, services: Services, limits: Limits): void {
+  serviceRoutes(app, services); //                  /healthz, /readyz, /problems/{code}
+  cellRoutes(app, services); //                     /v1/cells
+  weightRoutes(app, services); //                   /v1/cells/{cell}/weights
+  variableRoutes(app, services); //                 /v1/variables, /v1/cells/{cell}/variables/{name}
+  opRoutes(app, services); //                       /v1/ops
+  sessionRoutes(app, services); //                  /v1/sessions
+  checkpointRoutes(app, services, limits); //       /v1/checkpoints
+  documentRoutes(app); //                           /openapi.json, /openapi.yaml
+}

@@ -1,0 +1,187 @@
+import type { Operation } from '../../src/http/openapi-operation.ts';
+import { CELL, CELL_BODY, CELL_CONFIG, CELL_VARIABLES } from './examples.ts';
+
+const tags = ['Cells'] as const;
+
+/** After a reply that is a cell. */
+const ofCell = {
+  readCell: { operationId: 'readCell', description: 'Read it again.', parameters: { cell: '$response.body#/id' } },
+  readCellConfig: {
+    operationId: 'readCellConfig',
+    description: 'Read its config, to make it again elsewhere.',
+    parameters: { cell: '$response.body#/id' },
+  },
+  listCellVariables: {
+    operationId: 'listCellVariables',
+    description: 'Read its variables with their values.',
+    parameters: { cell: '$response.body#/id' },
+  },
+  stepCell: {
+    operationId: 'stepCell',
+    description: 'Take a step with it.',
+    parameters: { cell: '$response.body#/id' },
+  },
+  deleteCell: { operationId: 'deleteCell', description: 'Delete it.', parameters: { cell: '$response.body#/id' } },
+};
+
+export const CELL_OPERATIONS = {
+  createCell: {
+    tags,
+    summary: 'Create a cell',
+    description:
+      "Makes a cell from its class and config, in Keras' words; everything but `units` has Keras' default. With `input_shape` (or `build_config`, or `weights`) the cell is built at once, otherwise by its first step. What `keras.saving.serialize_keras_object(cell)` prints is taken as it is.\n\nWith the content type of a file, the cell is made of the file: `.keras` and legacy `.h5` of Keras and ONNX models have the configuration too, and so has a safetensors file that this service wrote. Of other files (`.npz`, `.safetensors` of PyTorch's `state_dict`, `.weights.h5`) the names and shapes tell class, sizes, biases, stacks and directions; the rest (activations, `return_sequences`, `merge_mode` …) is the class's default. `?layer=` picks one of several layers, `?id=` and `?precision=` stand for the fields of the body. Weights of one dtype make a cell of that dtype; otherwise they are cast to the cell's.",
+    examples: {
+      cell: {
+        summary: 'SimpleRNNCell of one unit: kernels of ones, bias 3, no activation',
+        body: CELL_BODY,
+        reply: CELL,
+      },
+      cell2: {
+        summary: 'The same with recurrent kernel 3 and bias 1',
+        body: {
+          ...CELL_BODY,
+          id: 'cell2',
+          config: {
+            ...CELL_BODY.config,
+            recurrent_initializer: { class_name: 'Constant', config: { value: 3 } },
+            bias_initializer: 'ones',
+          },
+        },
+      },
+      weights: {
+        summary: 'GRUCell with its weights; their shapes build it',
+        body: {
+          id: 'gru',
+          class_name: 'GRUCell',
+          config: { units: 1, reset_after: false },
+          weights: { kernel: [[0.5, -0.5, 1]], recurrent_kernel: [[0.25, 0.75, -1]], bias: [0, 1, 0] },
+        },
+      },
+      unbuilt: {
+        summary: 'LSTMCell that its first step builds, under an id that the service makes',
+        body: { class_name: 'LSTMCell', config: { units: 4 } },
+      },
+      serialized: {
+        summary: 'As keras.saving.serialize_keras_object(cell) prints it',
+        body: {
+          module: 'keras.layers',
+          class_name: 'SimpleRNNCell',
+          config: CELL_CONFIG,
+          registered_name: null,
+          build_config: { input_shape: [null, 1] },
+        },
+      },
+    },
+    problems: [
+      'already-exists',
+      'wrong-shape',
+      'ragged-tensor',
+      'value-out-of-range',
+      'invalid-config',
+      'invalid-value',
+      'invalid-file',
+      'several-layers',
+      'limit-exceeded',
+    ],
+    links: ofCell,
+  },
+
+  listCells: {
+    tags,
+    summary: 'List the cells',
+    description: 'All cells in the order of their ids, a page at a time.',
+    examples: { cells: { summary: 'One cell', reply: { items: [CELL], next_cursor: null } } },
+  },
+
+  readCell: {
+    tags,
+    summary: 'Read a cell',
+    description: 'Its config with all defaults, its shapes, and its variables without their values.',
+    examples: { cell: { summary: 'SimpleRNNCell of one unit', reply: CELL } },
+    links: ofCell,
+  },
+
+  deleteCell: {
+    tags,
+    summary: 'Delete a cell',
+    description:
+      'Deletes the cell and its variables. A cell with open sessions is kept (409) unless `force` is true; its sessions then keep their states but cannot step.',
+    examples: { cell: { summary: 'A cell without sessions' } },
+    problems: ['in-use'],
+  },
+
+  buildCell: {
+    tags,
+    summary: 'Build a cell',
+    description:
+      'Makes the variables for inputs of the given shape and draws their values by the initializers. Building again for as many features changes nothing.',
+    examples: { build: { summary: 'For one feature', body: { input_shape: [null, 1] }, reply: CELL } },
+    problems: ['already-built', 'invalid-config', 'invalid-value', 'limit-exceeded'],
+    links: ofCell,
+  },
+
+  readCellConfig: {
+    tags,
+    summary: "Read a cell's config",
+    description: "`class_name` and `config`, equal to Keras' `get_config()`. It can be sent as a new cell.",
+    examples: {
+      config: {
+        summary: 'SimpleRNNCell of one unit',
+        reply: { class_name: 'SimpleRNNCell', config: CELL_CONFIG },
+      },
+    },
+  },
+
+  listCellVariables: {
+    tags,
+    summary: "List a cell's variables",
+    description: "With their values, in Keras' order: kernel, recurrent_kernel, bias.",
+    examples: { variables: { summary: 'SimpleRNNCell of one unit', reply: { items: CELL_VARIABLES } } },
+    problems: ['not-built'],
+    links: {
+      readCellVariable: {
+        operationId: 'readCellVariable',
+        description: 'Read one of them.',
+        parameters: { cell: '$request.path.cell', name: '$response.body#/items/0/name' },
+      },
+    },
+  },
+
+  readWeights: {
+    tags,
+    summary: "Read a cell's weights",
+    description:
+      'All weights by name, of one version of the cell: as JSON, or as the file that `Accept` names, which may be sent back to make the same cell. Safetensors and npz are there for every cell; `.keras` and HDF5 for those of Keras, in which a cell that is no layer is put into an `RNN` layer; ONNX for those of ONNX. `Accept: application/x-hdf5` gives a `.weights.h5`, `application/x-hdf5; profile=legacy` a legacy `.h5`. npz and `.weights.h5` hold no configuration.',
+    examples: {
+      weights: {
+        summary: 'SimpleRNNCell of one unit',
+        reply: { weights: { kernel: [[1]], recurrent_kernel: [[1]], bias: [3] }, cell_version: 1 },
+      },
+    },
+    problems: ['not-built', 'not-acceptable'],
+  },
+
+  putWeights: {
+    tags,
+    summary: "Put a cell's weights",
+    description:
+      'Replaces all weights at once; each is given, in its own shape. No step sees a part of the change. A file is taken in any format that cells are made of; its configuration does not matter here, and floats of another dtype are cast. `?layer=` picks one of several layers.',
+    examples: {
+      weights: {
+        summary: 'Recurrent kernel 3 and bias 1',
+        body: { weights: { kernel: [[1]], recurrent_kernel: [[3]], bias: [1] } },
+      },
+    },
+    problems: [
+      'not-built',
+      'wrong-shape',
+      'ragged-tensor',
+      'value-out-of-range',
+      'invalid-value',
+      'invalid-file',
+      'several-layers',
+      'limit-exceeded',
+    ],
+    links: ofCell,
+  },
+} satisfies Record<string, Operation>;

@@ -1,0 +1,91 @@
+import type { Operation } from '../../src/http/openapi-operation.ts';
+import { CHECKPOINT } from './examples.ts';
+
+const tags = ['Checkpoints'] as const;
+
+/** After a reply that is a checkpoint. */
+const ofCheckpoint = {
+  readCheckpoint: {
+    operationId: 'readCheckpoint',
+    description: 'Read what it has.',
+    parameters: { checkpoint: '$response.body#/id' },
+  },
+  readCheckpointContent: {
+    operationId: 'readCheckpointContent',
+    description: 'Download it as a file.',
+    parameters: { checkpoint: '$response.body#/id' },
+  },
+  restoreCheckpoint: {
+    operationId: 'restoreCheckpoint',
+    description: 'Assign everything back.',
+    parameters: { checkpoint: '$response.body#/id' },
+  },
+};
+
+export const CHECKPOINT_OPERATIONS = {
+  saveCheckpoint: {
+    tags,
+    summary: 'Save a checkpoint',
+    description:
+      'Saves the present values of cells, variables and sessions as one snapshot that never changes. With `application/x-safetensors` the body is the file of a checkpoint, which is brought in under `?id=`.',
+    examples: {
+      variable: {
+        summary: 'tf.train.Checkpoint(v=v).save(…)',
+        body: { id: 'ckpt', variables: ['v'] },
+        reply: CHECKPOINT,
+      },
+      all: { summary: 'Everything there is', body: { id: 'all', all: true } },
+      named: { summary: 'A cell and a session on it', body: { cells: ['cell'], sessions: ['s'] } },
+    },
+    problems: ['already-exists', 'invalid-value', 'invalid-file', 'limit-exceeded'],
+    links: ofCheckpoint,
+  },
+
+  listCheckpoints: {
+    tags,
+    summary: 'List the checkpoints',
+    description: 'All checkpoints in the order of their ids, a page at a time.',
+    examples: { checkpoints: { summary: 'One checkpoint', reply: { items: [CHECKPOINT], next_cursor: null } } },
+  },
+
+  readCheckpoint: {
+    tags,
+    summary: 'Read a checkpoint',
+    description: 'What it has, and the size of its file.',
+    examples: { checkpoint: { summary: 'Of one variable', reply: CHECKPOINT } },
+    links: ofCheckpoint,
+  },
+
+  readCheckpointContent: {
+    tags,
+    summary: 'Download a checkpoint',
+    description: 'A safetensors file with all values, and the configs in its metadata. Another service can take it in.',
+    examples: { file: { summary: 'Of one variable' } },
+  },
+
+  restoreCheckpoint: {
+    tags,
+    summary: 'Restore a checkpoint',
+    description:
+      'Assigns all saved values back, or none: where a name or a shape does not fit, nothing is restored (409). `create_missing` makes what is not there any more.',
+    examples: {
+      restore: {
+        summary: 'The variable that is there',
+        body: { create_missing: false },
+        reply: {
+          checkpoint: 'ckpt',
+          restored: { cells: [], variables: ['v'], sessions: [] },
+          created: { cells: [], variables: [], sessions: [] },
+        },
+      },
+    },
+    problems: ['checkpoint-mismatch', 'limit-exceeded'],
+  },
+
+  deleteCheckpoint: {
+    tags,
+    summary: 'Delete a checkpoint',
+    description: 'Deletes the snapshot. What it was taken of stays.',
+    examples: { checkpoint: { summary: 'A checkpoint' } },
+  },
+} satisfies Record<string, Operation>;

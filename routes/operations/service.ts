@@ -1,0 +1,47 @@
+import type { Operation } from '../../src/http/openapi-operation.ts';
+
+const tags = ['Service'] as const;
+
+export const SERVICE_OPERATIONS = {
+  readHealth: {
+    tags,
+    open: true,
+    summary: 'Is the process alive?',
+    description: 'Answers as long as the process serves requests at all. For liveness probes.',
+    examples: { alive: { summary: 'Alive', reply: { status: 'ok' } } },
+  },
+
+  readReadiness: {
+    tags,
+    open: true,
+    summary: 'Can it serve?',
+    description:
+      'Answers 200 while the store does, and 503 otherwise and while the service shuts down. For readiness probes.',
+    examples: { ready: { summary: 'Ready', reply: { status: 'ok' } } },
+    problems: ['store-unavailable', 'shutting-down'],
+  },
+
+  readProblem: {
+    tags,
+    open: true,
+    summary: 'Read about a problem',
+    description: 'An HTML page on the problem that the `type` of a problem document names.',
+    examples: { problem: { summary: 'session-expired' } },
+  },
+
+  readOpenApiJson: {
+    tags,
+    open: true,
+    summary: 'Read this document as JSON',
+    description: 'The OpenAPI 3.1 description of this service.',
+    examples: { document: { summary: 'This document' } },
+  },
+
+  readOpenApiYaml: {
+    tags,
+    open: true,
+    summary: 'Read this document as YAML',
+    description: 'The OpenAPI 3.1 description of this service.',
+    examples: { document: { summary: 'This document' } },
+  },
+} satisfies Record<string, Operation>;

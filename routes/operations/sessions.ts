@@ -1,0 +1,133 @@
+import type { Operation } from '../../src/http/openapi-operation.ts';
+import { SESSION } from './examples.ts';
+
+const tags = ['Sessions'] as const;
+
+const bad = ['wrong-shape', 'ragged-tensor', 'value-out-of-range', 'invalid-value', 'limit-exceeded'] as const;
+
+/** After a reply that is a session. */
+const ofSession = {
+  readSession: {
+    operationId: 'readSession',
+    description: 'Read its state.',
+    parameters: { session: '$response.body#/id' },
+  },
+  stepSession: {
+    operationId: 'stepSession',
+    description: 'Take its next step.',
+    parameters: { session: '$response.body#/id' },
+  },
+  readCell: { operationId: 'readCell', description: 'Read its cell.', parameters: { cell: '$response.body#/cell' } },
+  deleteSession: {
+    operationId: 'deleteSession',
+    description: 'End it.',
+    parameters: { session: '$response.body#/id' },
+  },
+};
+
+export const SESSION_OPERATIONS = {
+  openSession: {
+    tags,
+    summary: 'Open a session',
+    description:
+      'Opens a hidden state on a cell, kept until the session is deleted or was idle for `ttl_seconds`. It starts from `initial_state`, or from zeros.',
+    examples: {
+      session: { summary: 'From zeros', body: { id: 's', cell: 'cell' }, reply: SESSION },
+      warm: {
+        summary: 'Two rows from a given state, for an hour at a time',
+        body: { id: 'warm', cell: 'cell', batch_size: 2, initial_state: [[[1], [0]]], ttl_seconds: 3600 },
+        reply: {
+          ...SESSION,
+          id: 'warm',
+          batch_size: 2,
+          states: [[[1], [0]]],
+          ttl_seconds: 3600,
+          expires_at: '2030-01-01T01:00:00.000Z',
+        },
+      },
+    },
+    problems: ['already-exists', ...bad],
+    links: ofSession,
+  },
+
+  listSessions: {
+    tags,
+    summary: 'List the sessions',
+    description: 'All sessions with their states, in the order of their ids, a page at a time.',
+    examples: { sessions: { summary: 'One session', reply: { items: [SESSION], next_cursor: null } } },
+  },
+
+  readSession: {
+    tags,
+    summary: 'Read a session',
+    description: 'Its states, its step count, and when it expires.',
+    examples: { session: { summary: 'Before its first step', reply: SESSION } },
+    problems: ['session-expired'],
+    links: ofSession,
+  },
+
+  stepSession: {
+    tags,
+    summary: 'Take the next step of a session',
+    description:
+      'One step for `inputs` [batch_size, features], or one after another for [batch_size, time, features]: all of them or none. The reply is sent once the new state is durable. Steps that come at the same time are carried out one after another; `If-Match` refuses one that is out of turn, and with an `Idempotency-Key` a step that is sent again is not taken again.',
+    examples: {
+      step: {
+        summary: 'x = 2, from h = 0: 2·1 + 0·1 + 3 = 5',
+        body: { inputs: [[2]] },
+        reply: { output: [[5]], step: 1, cell_version: 1 },
+      },
+      sequence: {
+        summary: 'Two steps at once, and the state after them',
+        body: { inputs: [[[2], [3]]], return_states: true },
+        reply: { output: [[[5], [11]]], step: 2, states: [[[11]]], cell_version: 1 },
+      },
+      trace: { summary: 'With what is before and after the activation', body: { inputs: [[2]], trace: true } },
+    },
+    problems: ['cell-gone', 'session-expired', 'invalid-config', ...bad],
+    links: {
+      readSession: {
+        operationId: 'readSession',
+        description: 'Read the state that it left.',
+        parameters: { session: '$request.path.session' },
+      },
+      stepSession: {
+        operationId: 'stepSession',
+        description: 'Take the step after it.',
+        parameters: { session: '$request.path.session' },
+      },
+    },
+  },
+
+  putSessionStates: {
+    tags,
+    summary: 'Put states into a session',
+    description: 'Replaces the states, for example by those of another session. The step count stays.',
+    examples: {
+      states: {
+        summary: 'h = 1',
+        body: { states: [[[1]]] },
+        reply: { ...SESSION, states: [[[1]]], version: 2 },
+      },
+    },
+    problems: ['cell-gone', 'session-expired', ...bad],
+    links: ofSession,
+  },
+
+  resetSession: {
+    tags,
+    summary: 'Reset a session',
+    description: 'Zero states and step 0. The body may be left out.',
+    examples: { reset: { summary: 'Answer with nested arrays', body: {}, reply: { ...SESSION, version: 2 } } },
+    problems: ['session-expired'],
+    links: ofSession,
+  },
+
+  deleteSession: {
+    tags,
+    summary: 'End a session',
+    description: 'Deletes the session and its states.',
+    examples: { session: { summary: 'A session' } },
+    problems: ['session-expired'],
+  },
+} satisfies Record<string, Operation>;

@@ -1,0 +1,130 @@
+import type { Operation } from '../../src/http/openapi-operation.ts';
+
+const tags = ['Cells'] as const;
+
+/** What a cell computes from a state that the client carries. */
+export const STEP_OPERATIONS = {
+  stepCell: {
+    tags,
+    summary: 'Take a step with a cell',
+    description:
+      'One step from `inputs` [batch, features] and the `states` that the client carries; nothing is stored. States that are left out are zeros. Send the `states` of the reply with the next step.',
+    examples: {
+      step: {
+        summary: 'x = 2, h = 1: 2·1 + 1·1 + 3 = 6',
+        body: { inputs: [[2]], states: [[[1]]] },
+        reply: { output: [[6]], states: [[[6]]], cell_version: 1 },
+      },
+      batch: {
+        summary: 'Two rows from zero states',
+        body: { inputs: [[2], [3]] },
+        reply: { output: [[5], [6]], states: [[[5], [6]]], cell_version: 1 },
+      },
+      trace: {
+        summary: 'With what is before and after the activation',
+        body: { inputs: [[2]], states: [[[1]]], trace: true },
+      },
+      base64: {
+        summary: 'As little-endian bytes, both ways',
+        body: { inputs: { shape: [1, 1], dtype: 'float32', base64: 'AAAAQA==' }, tensor_format: 'base64' },
+        reply: {
+          output: { shape: [1, 1], dtype: 'float32', base64: 'AACgQA==' },
+          states: [{ shape: [1, 1], dtype: 'float32', base64: 'AACgQA==' }],
+          cell_version: 1,
+        },
+      },
+    },
+    problems: [
+      'no-single-step',
+      'wrong-shape',
+      'ragged-tensor',
+      'value-out-of-range',
+      'invalid-config',
+      'invalid-value',
+      'limit-exceeded',
+    ],
+  },
+  runCellSequence: {
+    tags,
+    summary: 'Run a cell over sequences',
+    description:
+      "Many steps in one call: `inputs` [batch, time, features] from `initial_state`, with Keras' results for masks, `go_backwards`, `return_sequences` and `zero_output_for_mask`. What is left out is as the class and its config say; nothing is stored. PyTorch and ONNX keep their own layouts.",
+    examples: {
+      sequence: {
+        summary: 'Three steps: 2 + 0 + 3 = 5, 3 + 5 + 3 = 11, 4 + 11 + 3 = 18',
+        body: { inputs: [[[2], [3], [4]]] },
+        reply: { output: [[[5], [11], [18]]], states: [[[18]]], cell_version: 1 },
+      },
+      mask: {
+        summary: 'The last output alone, from h = 1; the second step is masked',
+        body: {
+          inputs: [[[2], [3]]],
+          initial_state: [[[1]]],
+          mask: [[true, false]],
+          return_sequences: false,
+        },
+        reply: { output: [[6]], states: [[[6]]], cell_version: 1 },
+      },
+      lengths: {
+        summary: 'Two rows of different lengths',
+        body: {
+          inputs: [
+            [[2], [3]],
+            [[2], [0]],
+          ],
+          sequence_lengths: [2, 1],
+          zero_output_for_mask: true,
+        },
+        reply: {
+          output: [
+            [[5], [11]],
+            [[5], [0]],
+          ],
+          states: [[[11], [5]]],
+          cell_version: 1,
+        },
+      },
+    },
+    problems: [
+      'wrong-shape',
+      'ragged-tensor',
+      'value-out-of-range',
+      'invalid-config',
+      'invalid-value',
+      'limit-exceeded',
+    ],
+  },
+  readGradients: {
+    tags,
+    summary: 'Gradients through time',
+    description:
+      'For loss = Σ output·cotangent: its gradients with respect to every variable, the inputs and the initial state, through all time steps. `assign_sub` of a gradient times a learning rate is a training step. The fields of a sequence mean what they mean there.',
+    examples: {
+      gradients: {
+        summary: 'Two steps; the loss is the sum of both outputs, 5 + 11',
+        body: { inputs: [[[2], [3]]], cotangent: [[[1], [1]]] },
+        reply: {
+          output: [[[5], [11]]],
+          states: [[[11]]],
+          loss: 16,
+          gradients: {
+            inputs: [[[2], [1]]],
+            initial_state: [[[2]]],
+            kernel: [[7]],
+            recurrent_kernel: [[5]],
+            bias: [3],
+          },
+          cell_version: 1,
+        },
+      },
+    },
+    problems: [
+      'wrong-shape',
+      'ragged-tensor',
+      'value-out-of-range',
+      'invalid-config',
+      'invalid-value',
+      'limit-exceeded',
+    ],
+  },
+} satisfies Record<string, Operation>;

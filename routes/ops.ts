@@ -1,0 +1,32 @@
+import { z } from 'zod';
+import { noQuery } from '../schemas/common.ts';
+import { opBody, opReply, opsReply } from '../schemas/op.ts';
+import { TensorReply } from '../schemas/tensor.ts';
+import { ok, send } from '../src/http/replies.ts';
+import type { Services } from '../src/services/index.ts';
+import { type App, describe } from './route.ts';
+
+const params = z.strictObject({
+  op: z
+    .string()
+    .min(1)
+    .max(100)
+    .meta({ description: 'Name of an op.', examples: ['tanh', 'softmax', 'multiply', 'matmul'] }),
+});
+
+export function opRoutes(app: App, { ops }: Pick<Services, 'ops'>): void {
+  app.get(
+    '/v1/ops',
+    { schema: describe('listOps', { querystring: noQuery, reply: { 200: opsReply } }) },
+    async (_request, reply) => send(reply, ok({ items: ops.list() })),
+  );
+
+  app.post(
+    '/v1/ops/:op',
+    { schema: describe('applyOp', { params, querystring: noQuery, body: opBody, reply: { 200: opReply } }) },
+    async (request, reply) => {
+      const output = await ops.apply(request.params.op, request.body);
+      return send(reply, ok({ output: new TensorReply(output, request.body.tensor_format) }));
+    },
+  );
+}

@@ -1,0 +1,99 @@
+import type { z } from 'zod';
+import type { cellReply } from '../../schemas/cell.ts';
+import { type TensorFormat, TensorReply } from '../../schemas/tensor.ts';
+import type { VariableReply } from '../../schemas/variable.ts';
+import type { CellDefinition, StateGroup } from '../../src/domain/cell-definition.ts';
+import { sizeOf, Tensor } from '../../src/domain/tensor.ts';
+import type { Gradients } from '../../src/services/cell-gradients.ts';
+import type { CellRecord } from '../../src/services/cell-record.ts';
+import type { Trace } from '../../src/services/run-steps.ts';
+import type { Variable } from '../../src/services/variables.ts';
+
+/** A cell as clients see it. */
+export function presentCell(record: CellRecord, definition: CellDefinition): z.input<typeof cellReply> {
+  const { id, framework, class_name, config, initializer_seeds, input_shape, variables, version } = record;
+  return {
+    id,
+    framework: framework as 'keras',
+    class_name,
+    config: config as Record<string, unknown>,
+    // Every cell is computed by the reference engine: float64 arithmetic, rounded once.
+    precision: 'exact',
+    initializer_seeds: { ...initializer_seeds },
+    built: input_shape !== null,
+    input_shape: input_shape && [...input_shape],
+    state_shapes: definition.stateGroups.map((group) => presentStateShape(group)),
+    output_shape: [null, definition.outputWidth],
+    output_is_state: definition.outputIsState,
+    variables: variables.map((variable) => ({ ...variable, shape: [...variable.shape] })),
+    parameter_count: variables.reduce((sum, { shape }) => sum + sizeOf(shape), 0),
+    version,
+    created_at: new Date(record.created_at).toISOString(),
+    updated_at: new Date(record.updated_at).toISOString(),
+  };
+}
+
+/** null stands for any batch. */
+function presentStateShape(group: StateGroup): (number | null)[] {
+  const { stackAxis, members, width } = group;
+  if (stackAxis === undefined) return [null, width];
+  return stackAxis === 0 ? [members.length, null, width] : [null, members.length, width];
+}
+
+export function presentVariable(variable: Variable, format: TensorFormat): VariableReply {
+  const { id, name, trainable, version, value } = variable;
+  const own = id === undefined ? { name } : { id };
+  return {
+    ...own,
+    shape: [...value.shape],
+    dtype: value.dtype,
+    trainable,
+    value: new TensorReply(value, format),
+    version,
+  };
+}
+
+export function presentTensors(tensors: readonly Tensor[], format: TensorFormat): TensorReply[] {
+  return tensors.map((tensor) => new TensorReply(tensor, format));
+}
+
+export function presentTrace(trace: Trace, format: TensorFormat) {
+  const gates = Object.entries(trace).map(([name, { before, after }]) => {
+    return [name, { before: new TensorReply(before, format), after: new TensorReply(after, format) }] as const;
+  });
+  return Object.fromEntries(gates);
+}
+
+/** States, gates and version of what was computed, beside its output. */
+export function presentComputed(
+  { states, trace, cellVersion }: { states: readonly Tensor[]; trace?: Trace; cellVersion: number },
+  format: TensorFormat,
+) {
+  return {
+    states: presentTensors(states, format),
+    ...(trace ? { trace: presentTrace(trace, format) } : {}),
+    cell_version: cellVersion,
+  };
+}
+
+/** One output; a list of two where a bidirectional layer does not merge its directions. */
+export function presentOutputs(outputs: readonly Tensor[], format: TensorFormat): TensorReply | TensorReply[] {
+  const shown = presentTensors(outputs, format);
+  return shown.length === 1 ? shown[0] : shown;
+}
+
+export function presentGradients(result: Gradients, format: TensorFormat) {
+  const { outputs, states, loss, inputs, initialState, variables, cellVersion } = result;
+  const named = Object.entries(variables).map(([name, tensor]) => [name, new TensorReply(tensor, format)] as const);
+  return {
+    output: presentOutputs(outputs, format),
+    states: presentTensors(states, format),
+    loss: new TensorReply(new Tensor('float64', [], Float64Array.of(loss)), 'nested'),
+    gradients: {
+      inputs: new TensorReply(inputs, format),
+      initial_state: presentTensors(initialState, format),
+      ...Object.fromEntries(named),
+    },
+    cell_version: cellVersion,
+  };
+}

@@ -1,0 +1,43 @@
+import type { z } from 'zod';
+import type { sessionReply, sessionStepReply } from '../../schemas/session.ts';
+import { type TensorFormat, TensorReply } from '../../schemas/tensor.ts';
+import { expiryOf } from '../../src/domain/session.ts';
+import type { Session } from '../../src/services/session-record.ts';
+import type { SteppedSession } from '../../src/services/step-session.ts';
+import { presentTensors, presentTrace } from './cell.ts';
+
+/** A session as clients see it. */
+export function presentSession(
+  { record, states }: Omit<Session, 'revision'>,
+  format: TensorFormat,
+): z.input<typeof sessionReply> {
+  const { id, cell, cell_version, batch_size, step, ttl_seconds, version } = record;
+  const expiry = expiryOf(record);
+  return {
+    id,
+    cell,
+    cell_version,
+    batch_size,
+    step,
+    states: presentTensors(states, format),
+    ttl_seconds,
+    expires_at: expiry === undefined ? null : new Date(expiry).toISOString(),
+    version,
+    created_at: new Date(record.created_at).toISOString(),
+    updated_at: new Date(record.updated_at).toISOString(),
+  };
+}
+
+export function presentSessionStep(
+  { session, stepped }: SteppedSession,
+  options: { readonly tensor_format: TensorFormat; readonly return_states: boolean },
+): z.input<typeof sessionStepReply> {
+  const { tensor_format: format } = options;
+  return {
+    output: new TensorReply(stepped.output, format),
+    step: session.record.step,
+    ...(options.return_states ? { states: presentTensors(stepped.states, format) } : {}),
+    ...(stepped.trace ? { trace: presentTrace(stepped.trace, format) } : {}),
+    cell_version: session.record.cell_version,
+  };
+}

@@ -1,0 +1,36 @@
+import type {
+  FastifyBaseLogger,
+  FastifyInstance,
+  RawReplyDefaultExpression,
+  RawRequestDefaultExpression,
+  RawServerDefault,
+} from 'fastify';
+import type { ZodTypeProvider } from 'fastify-type-provider-zod';
+import type { z } from 'zod';
+import { OPERATIONS, type OperationId } from './operations.ts';
+
+export type App = FastifyInstance<
+  RawServerDefault,
+  RawRequestDefaultExpression<RawServerDefault>,
+  RawReplyDefaultExpression<RawServerDefault>,
+  FastifyBaseLogger,
+  ZodTypeProvider
+>;
+
+interface RouteParts {
+  readonly params?: z.ZodType;
+  readonly querystring?: z.ZodType;
+  readonly headers?: z.ZodType;
+  readonly body?: z.ZodType;
+  /** The successful replies by status; null for one without a body. */
+  readonly reply: Readonly<Record<number, z.ZodType | null>>;
+}
+
+/** A route's schema: its shapes from here, its words from the table of operations. */
+export function describe<T extends RouteParts>(operationId: OperationId, { reply, ...parts }: T) {
+  const operation = OPERATIONS[operationId];
+  return { ...parts, operationId, ...operation, reply } as Omit<T, 'reply'> & {
+    operationId: OperationId;
+    reply: T['reply'];
+  };
+}

@@ -1,0 +1,62 @@
+import { z } from 'zod';
+import { noQuery } from '../schemas/common.ts';
+import { healthReply, problemPage } from '../schemas/service.ts';
+import { PROBLEMS, Problem, type ProblemCode } from '../src/domain/problems.ts';
+import { ok, send } from '../src/http/replies.ts';
+import type { Services } from '../src/services/index.ts';
+import { type App, describe } from './route.ts';
+
+const params = z.strictObject({
+  code: z
+    .string()
+    .max(100)
+    .meta({ description: 'Code of a problem.', examples: ['session-expired'] }),
+});
+
+export function serviceRoutes(app: App, { check }: Pick<Services, 'check'>): void {
+  let closing = false;
+  app.addHook('preClose', async () => {
+    closing = true;
+  });
+
+  app.get(
+    '/healthz',
+    { schema: describe('readHealth', { querystring: noQuery, reply: { 200: healthReply } }) },
+    async (_request, reply) => send(reply, ok({ status: 'ok' })),
+  );
+
+  app.get(
+    '/readyz',
+    { schema: describe('readReadiness', { querystring: noQuery, reply: { 200: healthReply } }) },
+    async (_request, reply) => {
+      if (closing)
+        throw new Problem('shutting-down', 'The service is shutting down; it ends the requests that it has.');
+      await check().catch((cause) => {
+        throw cause instanceof Problem
+          ? cause
+          : new Problem('store-unavailable', 'The store does not answer.', { cause });
+      });
+      return send(reply, ok({ status: 'ok' }));
+    },
+  );
+
+  app.get(
+    '/problems/:code',
+    { schema: describe('readProblem', { params, querystring: noQuery, reply: { 200: problemPage } }) },
+    async (request, reply) => {
+      const { code } = request.params;
+      if (!Object.hasOwn(PROBLEMS, code)) throw new Problem('not-found', `There is no problem '${code}'.`);
+      const { status, title, help } = PROBLEMS[code as ProblemCode];
+      return reply.header('content-type', 'text/html; charset=utf-8').send(`<!doctype html>
+<html lang="en">
+<head><meta charset="utf-8"><title>${title}</title><style>body{font:16px/1.5 system-ui;max-width:40em;margin:3em auto;padding:0 1em}</style></head>
+<body><h1>${title}</h1><p><code>${code}</code>, status ${status}</p><p>${escapeHtml(help)}</p></body>
+</html>
+`);
+    },
+  );
+}
+
+function escapeHtml(text: string): string {
+  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
+}

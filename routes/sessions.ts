@@ -1,0 +1,136 @@
+import { z } from 'zod';
+import { changeHeaders, createHeaders, idOf, listQuery, noQuery, page, readHeaders } from '../schemas/common.ts';
+import {
+  openSessionBody,
+  putStatesBody,
+  resetBody,
+  sessionReply,
+  sessionStepBody,
+  sessionStepReply,
+} from '../schemas/session.ts';
+import type { TensorFormat } from '../schemas/tensor.ts';
+import { trainingOf } from '../schemas/training.ts';
+import { created, mutationOf, noContent, ok, send, sendRead } from '../src/http/replies.ts';
+import type { Services } from '../src/services/index.ts';
+import type { Session } from '../src/services/session-record.ts';
+import type { SteppedSession } from '../src/services/step-session.ts';
+import { presentSession, presentSessionStep } from './present/session.ts';
+import { type App, describe } from './route.ts';
+
+const params = z.strictObject({ session: idOf('a session').meta({ examples: ['s'] }) });
+
+export function sessionRoutes(app: App, { sessions }: Pick<Services, 'sessions'>): void {
+  const shown = (format: TensorFormat) => (session: Omit<Session, 'revision'>) =>
+    ok(presentSession(session, format), session.record.version);
+
+  app.post(
+    '/v1/sessions',
+    {
+      schema: describe('openSession', {
+        headers: createHeaders,
+        querystring: noQuery,
+        body: openSessionBody,
+        reply: { 201: sessionReply },
+      }),
+    },
+    async (request, reply) => {
+      const { id, tensor_format, ...input } = request.body;
+      const render = (session: Session) =>
+        created(`/v1/sessions/${session.record.id}`, presentSession(session, tensor_format), session.record.version);
+      return send(reply, await sessions.open(input, id, mutationOf(request, render)));
+    },
+  );
+
+  app.get(
+    '/v1/sessions',
+    { schema: describe('listSessions', { querystring: listQuery, reply: { 200: page(sessionReply) } }) },
+    async (request, reply) => {
+      const { items, next_cursor } = await sessions.list(request.query);
+      return send(reply, ok({ items: items.map((session) => presentSession(session, 'nested')), next_cursor }));
+    },
+  );
+
+  app.get(
+    '/v1/sessions/:session',
+    {
+      schema: describe('readSession', {
+        params,
+        headers: readHeaders,
+        querystring: noQuery,
+        reply: { 200: sessionReply },
+      }),
+    },
+    async (request, reply) => sendRead(request, reply, shown('nested')(await sessions.read(request.params.session))),
+  );
+
+  app.post(
+    '/v1/sessions/:session/steps',
+    {
+      schema: describe('stepSession', {
+        params,
+        headers: changeHeaders,
+        querystring: noQuery,
+        body: sessionStepBody,
+        reply: { 200: sessionStepReply },
+      }),
+    },
+    async (request, reply) => {
+      const { training, seed, ...step } = request.body;
+      const render = (stepped: SteppedSession) =>
+        ok(presentSessionStep(stepped, request.body), stepped.session.record.version);
+      return send(
+        reply,
+        await sessions.step(
+          request.params.session,
+          { ...step, training: trainingOf({ training, seed }) },
+          mutationOf(request, render),
+        ),
+      );
+    },
+  );
+
+  app.put(
+    '/v1/sessions/:session/states',
+    {
+      schema: describe('putSessionStates', {
+        params,
+        headers: changeHeaders,
+        querystring: noQuery,
+        body: putStatesBody,
+        reply: { 200: sessionReply },
+      }),
+    },
+    async (request, reply) => {
+      const { states, tensor_format } = request.body;
+      return send(
+        reply,
+        await sessions.putStates(request.params.session, states, mutationOf(request, shown(tensor_format))),
+      );
+    },
+  );
+
+  app.post(
+    '/v1/sessions/:session/reset',
+    {
+      schema: describe('resetSession', {
+        params,
+        headers: changeHeaders,
+        querystring: noQuery,
+        body: resetBody,
+        reply: { 200: sessionReply },
+      }),
+    },
+    async (request, reply) => {
+      const { tensor_format = 'nested' } = request.body ?? {};
+      return send(reply, await sessions.reset(request.params.session, mutationOf(request, shown(tensor_format))));
+    },
+  );
+
+  app.delete(
+    '/v1/sessions/:session',
+    {
+      schema: describe('deleteSession', { params, headers: changeHeaders, querystring: noQuery, reply: { 204: null } }),
+    },
+    async (request, reply) => send(reply, await sessions.close(request.params.session, mutationOf(request, noContent))),
+  );
+}

@@ -1,0 +1,140 @@
+import { z } from 'zod';
+import { changeHeaders, createHeaders, idOf, listQuery, noQuery, page, readHeaders } from '../schemas/common.ts';
+import type { TensorFormat } from '../schemas/tensor.ts';
+import { assignBody, createVariableBody, scatterBody, variableReply } from '../schemas/variable.ts';
+import { created, mutationOf, noContent, ok, send, sendRead } from '../src/http/replies.ts';
+import type { Services } from '../src/services/index.ts';
+import type { Variable, VariableAddress } from '../src/services/variables.ts';
+import { presentVariable } from './present/cell.ts';
+import { type App, describe } from './route.ts';
+
+const standAlone = {
+  url: '/v1/variables/:variable',
+  params: z.strictObject({ variable: idOf('a stand-alone variable').meta({ examples: ['v'] }) }),
+  names: {
+    read: 'readVariable',
+    put: 'putVariable',
+    assign: 'assignVariable',
+    assign_add: 'assignAddVariable',
+    assign_sub: 'assignSubVariable',
+    scatter_update: 'scatterUpdateVariable',
+  },
+} as const;
+const ofCell = {
+  url: '/v1/cells/:cell/variables/:name',
+  params: z.strictObject({
+    cell: idOf('a cell').meta({ examples: ['cell'] }),
+    name: z
+      .string()
+      .min(1)
+      .max(200)
+      .meta({ description: 'Name of the variable, as its cell lists it.', examples: ['kernel'] }),
+  }),
+  names: {
+    read: 'readCellVariable',
+    put: 'putCellVariable',
+    assign: 'assignCellVariable',
+    assign_add: 'assignAddCellVariable',
+    assign_sub: 'assignSubCellVariable',
+    scatter_update: 'scatterUpdateCellVariable',
+  },
+} as const;
+
+export function variableRoutes(app: App, services: Pick<Services, 'variables'>): void {
+  const { variables } = services;
+  app.post(
+    '/v1/variables',
+    {
+      schema: describe('createVariable', {
+        headers: createHeaders,
+        querystring: noQuery,
+        body: createVariableBody,
+        reply: { 201: variableReply },
+      }),
+    },
+    async (request, reply) => {
+      const { id, tensor_format, ...input } = request.body;
+      const render = (made: Variable) =>
+        created(`/v1/variables/${made.id}`, presentVariable(made, tensor_format), made.version);
+      return send(reply, await variables.create(input, id, mutationOf(request, render)));
+    },
+  );
+
+  app.get(
+    '/v1/variables',
+    { schema: describe('listVariables', { querystring: listQuery, reply: { 200: page(variableReply) } }) },
+    async (request, reply) => {
+      const { items, next_cursor } = await variables.list(request.query);
+      return send(reply, ok({ items: items.map((item) => presentVariable(item, 'nested')), next_cursor }));
+    },
+  );
+
+  app.delete(
+    '/v1/variables/:variable',
+    {
+      schema: describe('deleteVariable', {
+        params: standAlone.params,
+        headers: changeHeaders,
+        querystring: noQuery,
+        reply: { 204: null },
+      }),
+    },
+    async (request, reply) =>
+      send(reply, await variables.delete(request.params.variable, mutationOf(request, noContent))),
+  );
+
+  valueRoutes(app, services, standAlone);
+  valueRoutes(app, services, ofCell);
+}
+
+/** The sub-routes that stand-alone variables and those of cells share. */
+function valueRoutes(
+  app: App,
+  { variables }: Pick<Services, 'variables'>,
+  { url, params, names }: typeof standAlone | typeof ofCell,
+): void {
+  const shape = {
+    params: params as z.ZodType<VariableAddress>,
+    headers: changeHeaders,
+    querystring: noQuery,
+    reply: { 200: variableReply },
+  };
+  const shown = (format: TensorFormat) => (variable: Variable) =>
+    ok(presentVariable(variable, format), variable.version);
+
+  app.get(url, { schema: describe(names.read, { ...shape, headers: readHeaders }) }, async (request, reply) =>
+    sendRead(request, reply, shown('nested')(await variables.read(request.params))),
+  );
+
+  app.put(url, { schema: describe(names.put, { ...shape, body: assignBody }) }, async (request, reply) => {
+    const { value, tensor_format } = request.body;
+    return send(
+      reply,
+      await variables.update(request.params, { kind: 'assign', value }, mutationOf(request, shown(tensor_format))),
+    );
+  });
+
+  for (const kind of ['assign', 'assign_add', 'assign_sub'] as const) {
+    app.post(
+      `${url}/${kind}`,
+      { schema: describe(names[kind], { ...shape, body: assignBody }) },
+      async (request, reply) => {
+        const { value, tensor_format } = request.body;
+        return send(
+          reply,
+          await variables.update(request.params, { kind, value }, mutationOf(request, shown(tensor_format))),
+        );
+      },
+    );
+  }
+
+  app.post(
+    `${url}/scatter_update`,
+    { schema: describe(names.scatter_update, { ...shape, body: scatterBody }) },
+    async (request, reply) => {
+      const { indices, updates, tensor_format } = request.body;
+      const update = { kind: 'scatter_update', indices, updates } as const;
+      return send(reply, await variables.update(request.params, update, mutationOf(request, shown(tensor_format))));
+    },
+  );
+}

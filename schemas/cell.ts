@@ -1,0 +1,222 @@
+import { z } from 'zod';
+import { FRAMEWORKS } from '../src/domain/define-cell.ts';
+import type { JsonObject } from '../src/domain/json.ts';
+import { idOf, inputShape, newId, shape, timestamp, version } from './common.ts';
+import { dtype, scalarReply, statesInput, tensorFormat, tensorInput, tensorLiteral, tensorReply } from './tensor.ts';
+import { checkTraining, trainingFields } from './training.ts';
+import { variableReply } from './variable.ts';
+
+const framework = z.enum(FRAMEWORKS).describe('Whose class names, config, variable names and layouts these are.');
+export const precision = z
+  .enum(['fast', 'exact'])
+  .describe(
+    'exact: float64 arithmetic, each result rounded once to the dtype of the cell. fast: float32 arithmetic where an engine has it.',
+  );
+
+/** A framework's own config: an object whose keys the framework's adapter checks (src/domain/keras). */
+const config = z
+  .record(z.string(), z.unknown())
+  .transform((value) => value as JsonObject)
+  .meta({
+    id: 'CellConfig',
+    description:
+      "The config of the class, by the framework's own keys, as get_config() prints it; units alone is enough.",
+    type: 'object',
+    additionalProperties: true,
+    examples: [{ units: 1, activation: null, kernel_initializer: 'ones' }],
+  }) as unknown as z.ZodType<JsonObject, Record<string, unknown>>;
+
+const weights = z.record(z.string().max(200), tensorLiteral).describe('All weights by name.');
+const seeds = z
+  .record(
+    z.string().max(200),
+    z
+      .int()
+      .min(0)
+      .max(2 ** 53 - 1),
+  )
+  .describe('Seeds of initializers whose own seed is null, by variable; with them the cell can be made again.');
+
+export const createCellBody = z
+  .strictObject({
+    id: newId,
+    framework: framework.default('keras'),
+    class_name: z
+      .string()
+      .min(1)
+      .max(100)
+      .describe('A recurrent class of the framework, for example SimpleRNNCell, GRUCell, LSTMCell.'),
+    config,
+    input_shape: inputShape.nullable().optional(),
+    weights: weights.nullable().optional(),
+    precision: precision.default('fast'),
+    initializer_seeds: seeds.optional(),
+    module: z.string().max(1000).nullable().optional().describe('As keras.saving.serialize_keras_object prints it.'),
+    registered_name: z
+      .string()
+      .max(1000)
+      .nullable()
+      .optional()
+      .describe('As keras.saving.serialize_keras_object prints it.'),
+    build_config: z
+      .object({ input_shape: inputShape })
+      .nullable()
+      .optional()
+      .describe('As keras.saving.serialize_keras_object prints it; its input_shape builds the cell.'),
+  })
+  .superRefine(({ input_shape, build_config }, context) => {
+    if (!input_shape || !build_config || input_shape.at(-1) === build_config.input_shape.at(-1)) return;
+    const message = 'It has another feature count than input_shape. Send one of the two.';
+    context.addIssue({ code: 'custom', message, path: ['build_config', 'input_shape'] });
+  })
+  .meta({ id: 'NewCell' });
+
+export const buildBody = z.strictObject({ input_shape: inputShape }).meta({ id: 'Build' });
+
+const variableSummary = z
+  .object({ name: z.string(), shape, dtype, trainable: z.boolean(), version })
+  .meta({ id: 'CellVariable', description: 'A variable of a cell, without its value.' });
+
+export const cellReply = z
+  .object({
+    id: idOf('the cell'),
+    framework,
+    class_name: z.string(),
+    config: z.record(z.string(), z.unknown()).describe('With all defaults filled in, equal to get_config().'),
+    precision,
+    initializer_seeds: seeds,
+    built: z.boolean(),
+    input_shape: inputShape.nullable(),
+    state_shapes: z.array(inputShape).describe('Shape of each state, null for any batch.'),
+    output_shape: inputShape,
+    output_is_state: z.int().nullable().describe('Index of the state that the output is; null where it is none.'),
+    variables: z.array(variableSummary),
+    parameter_count: z.int(),
+    version,
+    created_at: timestamp,
+    updated_at: timestamp,
+  })
+  .meta({ id: 'Cell' });
+
+export const configReply = z
+  .object({ class_name: z.string(), config: z.record(z.string(), z.unknown()) })
+  .meta({ id: 'SerializedCell', description: 'May be sent as a new cell.' });
+
+export const cellVariablesReply = z.object({ items: z.array(variableReply) }).meta({ id: 'CellVariables' });
+
+export const weightsBody = z.strictObject({ weights }).meta({ id: 'NewWeights' });
+export const weightsReply = z
+  .object({ weights: z.record(z.string(), tensorReply), cell_version: version })
+  .meta({ id: 'Weights' });
+
+export const stepBody = z
+  .strictObject({
+    inputs: tensorInput.describe('[batch, features]'),
+    states: statesInput.optional().describe('[batch, units] each; zeros where left out.'),
+    trace: z.boolean().default(false).describe('Answer with every gate, before and after its activation.'),
+    ...trainingFields,
+    tensor_format: tensorFormat,
+  })
+  .superRefine(checkTraining)
+  .meta({ id: 'Step' });
+
+const maskDescription =
+  'True or 1 where a step counts; elsewhere the states stay and the output is the former one, or zeros.';
+export const maskField = tensorLiteral.optional().describe(`[batch, time]. ${maskDescription}`);
+
+const sequenceFields = {
+  inputs: tensorInput.describe('[batch, time, features]; [time, batch, features] where time comes first.'),
+  initial_state: statesInput.optional().describe('[batch, units] each; zeros where left out.'),
+  mask: maskField,
+  sequence_lengths: z
+    .array(z.int().min(0))
+    .max(2 ** 24)
+    .optional()
+    .describe('Instead of a mask: steps that count, for each row.'),
+  return_sequences: z
+    .boolean()
+    .optional()
+    .describe('The outputs of all steps (default for a cell), or the last one alone.'),
+  go_backwards: z.boolean().optional().describe('From the last step to the first; outputs in the order of processing.'),
+  zero_output_for_mask: z.boolean().optional().describe('Masked steps give zeros rather than the former output.'),
+  time_major: z.boolean().optional().describe('Inputs and outputs are [time, batch, …]; the mask stays [batch, time].'),
+  ...trainingFields,
+  tensor_format: tensorFormat,
+};
+
+interface SequenceFields {
+  readonly training: boolean;
+  readonly seed?: number;
+  readonly mask?: unknown;
+  readonly sequence_lengths?: unknown;
+}
+
+function checkSequence(body: SequenceFields, context: z.core.$RefinementCtx): void {
+  checkTraining(body, context);
+  if (body.mask === undefined || body.sequence_lengths === undefined) return;
+  const message = 'Send mask or sequence_lengths, not both.';
+  context.addIssue({ code: 'custom', message, path: ['sequence_lengths'] });
+}
+
+export const sequenceBody = z
+  .strictObject({
+    ...sequenceFields,
+    trace: z.boolean().default(false).describe('Answer with every gate of every step.'),
+  })
+  .superRefine(checkSequence)
+  .meta({ id: 'Sequence' });
+
+export const gradientsBody = z
+  .strictObject({
+    ...sequenceFields,
+    cotangent: tensorInput.optional().describe('Gradient of the loss with respect to the output, of its shape.'),
+    cotangents: z
+      .array(tensorInput)
+      .length(2)
+      .optional()
+      .describe('Instead of cotangent, where the cell has two outputs.'),
+  })
+  .superRefine((body, context) => {
+    checkSequence(body, context);
+    if ((body.cotangent === undefined) !== (body.cotangents === undefined)) return;
+    const message = 'Send cotangent, or cotangents where the cell has two outputs.';
+    context.addIssue({ code: 'custom', message, path: ['cotangent'] });
+  })
+  .meta({ id: 'GradientRequest' });
+
+export const traceReply = z
+  .record(z.string(), z.object({ before: tensorReply, after: tensorReply }))
+  .meta({ id: 'Trace', description: 'Every gate and intermediate by name, before and after its activation.' });
+
+export const stepReply = z
+  .object({
+    output: tensorReply,
+    states: z.array(tensorReply),
+    trace: traceReply.optional(),
+    cell_version: version,
+  })
+  .meta({ id: 'StepResult' });
+
+export const sequenceReply = z
+  .object({
+    output: z
+      .union([tensorReply, z.array(tensorReply)])
+      .describe('Of every step, or of the last; a list of two where a Bidirectional has merge_mode null.'),
+    states: z.array(tensorReply).describe('The final ones.'),
+    trace: traceReply.optional(),
+    cell_version: version,
+  })
+  .meta({ id: 'SequenceResult' });
+
+export const gradientsReply = z
+  .object({
+    output: z.union([tensorReply, z.array(tensorReply)]),
+    states: z.array(tensorReply).describe('The final ones.'),
+    loss: scalarReply.describe('The sum of output times cotangent, whose gradients these are.'),
+    gradients: z
+      .object({ inputs: tensorReply, initial_state: z.array(tensorReply) })
+      .catchall(tensorReply)
+      .describe('By name: inputs, initial_state, and every variable of the cell.'),
+    cell_version: version,
+  })
+  .meta({ id: 'Gradients' });

@@ -1,0 +1,38 @@
+import { z } from 'zod';
+import { FRAMEWORKS } from '../src/domain/define-cell.ts';
+import type { JsonObject } from '../src/domain/json.ts';
+import { idOf, inputShape } from './common.ts';
+
+const config = z.record(z.string(), z.unknown()).transform((value) => value as JsonObject);
+
+/** What a checkpoint file says of its tensors. A file may come from anywhere, so this is as strict as a request. */
+export const manifestSchema = z.strictObject({
+  format: z.literal(1),
+  cells: z.array(
+    z.strictObject({
+      id: idOf('a cell'),
+      framework: z.enum(FRAMEWORKS),
+      class_name: z.string().max(100),
+      config,
+      precision: z.enum(['fast', 'exact']),
+      initializer_seeds: z.record(z.string(), z.int().min(0)),
+      input_shape: inputShape.nullable(),
+      variables: z.array(z.strictObject({ name: z.string().min(1).max(200), trainable: z.boolean() })).max(1000),
+    }),
+  ),
+  variables: z.array(z.strictObject({ id: idOf('a variable'), trainable: z.boolean() })),
+  sessions: z.array(
+    z.strictObject({
+      id: idOf('a session'),
+      cell: idOf('a cell'),
+      batch_size: z
+        .int()
+        .min(1)
+        .max(2 ** 24),
+      step: z.int().min(0),
+      ttl_seconds: z.int().min(1).nullable(),
+      states: z.int().min(0).max(1000),
+      output: z.literal(true).optional(),
+    }),
+  ),
+});

@@ -1,0 +1,90 @@
+import { z } from 'zod';
+import { ID_PATTERN } from '../src/domain/ids.ts';
+
+/** A string that names a thing of this service. */
+export function idOf(thing: string) {
+  return z
+    .string()
+    .regex(ID_PATTERN, {
+      error: 'Send 1 to 128 letters, digits, dots, underscores and hyphens, a letter or digit first.',
+    })
+    .describe(`Id of ${thing}.`);
+}
+
+export const newId = idOf('the new thing; the service makes one where it is left out').optional();
+
+const dimension = z
+  .int()
+  .min(0)
+  .max(2 ** 31 - 1);
+export const shape = z.array(dimension).max(8).describe('Extent of each axis.');
+export const inputShape = z
+  .array(dimension.nullable())
+  .min(1)
+  .max(8)
+  .describe('Shape of the inputs, null for any batch; the last entry is the feature count, all that counts.');
+
+export const version = z
+  .int()
+  .min(1)
+  .describe('1 at first, and one more at each change; the ETag is this number in quotes.');
+export const timestamp = z.iso.datetime().describe('When, in UTC.');
+
+/** Digits only: Number would also read 0x10, 1e2 and blanks. */
+const limit = z
+  .unknown()
+  .refine((text) => typeof text === 'string' && /^([1-9][0-9]{0,2}|1000)$/.test(text), {
+    error: 'Send a whole number from 1 to 1000.',
+  })
+  .transform(Number)
+  .default(100)
+  .meta({ type: 'integer', minimum: 1, maximum: 1000, description: 'At most so many items.' });
+
+export const listQuery = z.strictObject({
+  limit,
+  cursor: z.string().min(1).max(200).optional().describe('next_cursor of the page before.'),
+});
+
+export function page<T extends z.ZodType>(item: T) {
+  return z.object({
+    items: z.array(item),
+    next_cursor: z.string().nullable().describe('Send it as ?cursor= for the next page; null at the end.'),
+  });
+}
+
+export const noQuery = z.strictObject({});
+
+const idempotencyKey = z
+  .string()
+  .optional()
+  .describe('1 to 255 visible characters. The same request with the same key is carried out once, and answered alike.');
+
+/** Headers that a request takes which makes something new. */
+export const createHeaders = z.looseObject({ 'idempotency-key': idempotencyKey });
+
+/** Headers that a change takes. */
+export const changeHeaders = z.looseObject({
+  'if-match': z.string().optional().describe('Refuse the change unless the version is this one, as "<version>".'),
+  'idempotency-key': idempotencyKey,
+});
+export const readHeaders = z.looseObject({
+  'if-none-match': z.string().optional().describe('Answer 304 if the ETag is still this one.'),
+});
+
+export const problem = z
+  .object({
+    type: z.string().describe('A relative URI; the service answers it with a page on the problem.'),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string().describe('What was sent and what to send.'),
+    instance: z.string(),
+    code: z.string(),
+    request_id: z.string(),
+    errors: z
+      .array(z.object({ pointer: z.string(), detail: z.string() }))
+      .optional()
+      .describe('Bad fields: a JSON pointer into the body, {name} of the path, ?name of the query, or a header.'),
+    expired_at: z.string().optional().describe('Of a session that expired.'),
+    layers: z.array(z.string()).optional().describe('Of a file with several layers: their names.'),
+  })
+  .meta({ id: 'Problem', description: 'What went wrong (RFC 9457).' });

@@ -1,0 +1,13 @@
+import { z } from 'zod';
+
+export const healthReply = z.object({ status: z.literal('ok') }).meta({ id: 'Health' });
+
+export const problemPage = z
+  .string()
+  .meta({ contentMediaType: 'text/html', description: 'An HTML page on the problem: what it means, what to do.' });
+
+export const openApiJson = z.looseObject({ openapi: z.string() }).describe('An OpenAPI 3.1 document.');
+
+export const openApiYaml = z
+  .string()
+  .meta({ contentMediaType: 'application/yaml', description: 'The same document as YAML.' });

@@ -1,0 +1,214 @@
+import { ID_PATTERN } from '../src/domain/ids.ts';
+import { isJsonObject, quote } from '../src/domain/json.ts';
+import type { ProblemCode } from '../src/domain/problems.ts';
+import { BYTES_PER_ELEMENT, DTYPES, type Dtype, formatShape, sizeOf, toFloat64 } from '../src/domain/tensor.ts';
+import { decodeElements } from '../src/domain/tensor-bytes.ts';
+import type { TensorInput, TensorLiteral } from '../src/domain/tensor-literal.ts';
+
+/** Deepest nesting of a tensor on the wire. */
+export const MAX_RANK = 8;
+
+/** What is wrong with a tensor's text, and where inside it. */
+export class TensorSyntaxError extends Error {
+  readonly path: readonly (string | number)[];
+  readonly problem: ProblemCode | undefined;
+
+  constructor(message: string, path: readonly (string | number)[], problem?: ProblemCode) {
+    super(message);
+    this.path = path;
+    this.problem = problem;
+  }
+}
+
+const FORMS = 'send nested arrays of numbers, {"shape","data"}, {"shape","dtype","base64"} or {"variable"}';
+
+/**
+ * Reads any of the four forms of a tensor from parsed JSON.
+ * @throws {TensorSyntaxError}
+ */
+export function parseTensor(value: unknown): TensorInput {
+  if (!isJsonObject(value)) return parseNested(value);
+  if ('variable' in value) {
+    const { variable } = value;
+    refuseUnknown(value, ['variable']);
+    if (typeof variable !== 'string' || !ID_PATTERN.test(variable)) {
+      throw new TensorSyntaxError(`${quote(variable)} is not the id of a variable.`, ['variable']);
+    }
+    return { variable };
+  }
+  if ('base64' in value) return parseBase64(value);
+  if ('data' in value) return parseFlat(value);
+  throw new TensorSyntaxError(`${quote(value)} is not a tensor; ${FORMS}.`, []);
+}
+
+/** @throws {TensorSyntaxError} also where the tensor is a reference to a variable. */
+export function parseLiteral(value: unknown): TensorLiteral {
+  const input = parseTensor(value);
+  if ('variable' in input)
+    throw new TensorSyntaxError('A reference to a variable is not taken here; send the values.', []);
+  return input;
+}
+
+function parseNested(value: unknown): TensorLiteral {
+  const shape: number[] = [];
+  let probe = value;
+  while (Array.isArray(probe)) {
+    shape.push(probe.length);
+    if (shape.length > MAX_RANK) throw new TensorSyntaxError(`A tensor has at most ${MAX_RANK} axes.`, []);
+    probe = probe[0];
+  }
+  const elements = new ElementReader(sizeOf(shape));
+  walk(value, shape, 0, [], elements);
+  return elements.literal(shape);
+}
+
+function walk(
+  value: unknown,
+  shape: readonly number[],
+  axis: number,
+  path: (string | number)[],
+  out: ElementReader,
+): void {
+  if (axis === shape.length) {
+    if (Array.isArray(value)) throw ragged(`is an array; its siblings are numbers`, path);
+    out.push(value, path);
+    return;
+  }
+  if (!Array.isArray(value)) throw ragged(`is ${quote(value)}; its siblings are arrays of length ${shape[axis]}`, path);
+  if (value.length !== shape[axis])
+    throw ragged(`has length ${value.length}; its siblings have length ${shape[axis]}`, path);
+  for (let i = 0; i < value.length; i++) {
+    path.push(i);
+    walk(value[i], shape, axis + 1, path, out);
+    path.pop();
+  }
+}
+
+function ragged(what: string, path: readonly (string | number)[]): TensorSyntaxError {
+  const index = path.length > 0 ? `[${path.join('][')}]` : 'the tensor';
+  return new TensorSyntaxError(`The tensor is ragged: ${index} ${what}.`, [...path], 'ragged-tensor');
+}
+
+function beyondFloat64(value: number, path: readonly (string | number)[]): TensorSyntaxError {
+  const message = `The number is beyond the range of float64; send "${value}" if you mean that.`;
+  return new TensorSyntaxError(message, [...path], 'value-out-of-range');
+}
+
+/** Collects elements one by one; numbers, the three names, digits for big integers, or booleans. */
+class ElementReader {
+  private readonly values: Float64Array;
+  private integers: BigInt64Array | undefined;
+  private booleans = 0;
+  private count = 0;
+
+  constructor(size: number) {
+    this.values = new Float64Array(size);
+  }
+
+  push(value: unknown, path: readonly (string | number)[]): void {
+    const at = this.count++;
+    if (typeof value === 'number') {
+      if (!Number.isFinite(value)) throw beyondFloat64(value, path);
+      this.values[at] = value;
+    } else if (typeof value === 'boolean') {
+      this.booleans++;
+      this.values[at] = value ? 1 : 0;
+    } else if (value === 'NaN' || value === 'Infinity' || value === '-Infinity') {
+      this.values[at] = Number(value);
+    } else if (
+      typeof value === 'string' &&
+      /^-?[0-9]{1,19}$/.test(value) &&
+      BigInt.asIntN(64, BigInt(value)) === BigInt(value)
+    ) {
+      this.integers ??= new BigInt64Array(this.values.length);
+      this.integers[at] = BigInt(value);
+      this.values[at] = Number(value);
+    } else {
+      const names = 'a number, "NaN", "Infinity" or "-Infinity"';
+      throw new TensorSyntaxError(`${quote(value)} is not a number; send ${names}.`, [...path]);
+    }
+  }
+
+  literal(shape: readonly number[], dtype?: Dtype): TensorLiteral {
+    const { values, integers } = this;
+    if (this.booleans > 0 && this.booleans < values.length) {
+      throw new TensorSyntaxError('A tensor has either numbers or booleans, not both.', []);
+    }
+    if (integers) {
+      for (let i = 0; i < values.length; i++) {
+        if (integers[i] === 0n && values[i] !== 0) {
+          if (!Number.isSafeInteger(values[i])) {
+            throw new TensorSyntaxError(
+              `${values[i]} stands beside integers written as strings; send all as integers.`,
+              [],
+            );
+          }
+          integers[i] = BigInt(values[i]);
+        }
+      }
+    }
+    const bool = this.booleans > 0 ? 'bool' : undefined;
+    return { shape, values, ...(integers ? { integers } : {}), ...((dtype ?? bool) ? { dtype: dtype ?? bool } : {}) };
+  }
+}
+
+function parseFlat(value: Record<string, unknown>): TensorLiteral {
+  refuseUnknown(value, ['shape', 'data', 'dtype']);
+  const shape = parseShape(value.shape);
+  const dtype = value.dtype === undefined ? undefined : parseDtype(value.dtype);
+  if (!Array.isArray(value.data))
+    throw new TensorSyntaxError(`${quote(value.data)} is not a flat list of numbers.`, ['data']);
+  requireSize(shape, value.data.length, 'data');
+  const elements = new ElementReader(value.data.length);
+  value.data.forEach((element, i) => {
+    elements.push(element, ['data', i]);
+  });
+  return { ...elements.literal(shape, dtype), field: 'data' };
+}
+
+function parseBase64(value: Record<string, unknown>): TensorLiteral {
+  refuseUnknown(value, ['shape', 'dtype', 'base64']);
+  const shape = parseShape(value.shape);
+  const dtype = parseDtype(value.dtype);
+  const text = value.base64;
+  if (typeof text !== 'string' || text.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(text)) {
+    throw new TensorSyntaxError(`${quote(text)} is not base64 (RFC 4648, with padding).`, ['base64']);
+  }
+  const bytes = Buffer.from(text, 'base64');
+  const width = BYTES_PER_ELEMENT[dtype];
+  if (bytes.length % width !== 0) {
+    throw new TensorSyntaxError(`${bytes.length} bytes are no whole number of ${dtype} (${width} bytes each).`, [
+      'base64',
+    ]);
+  }
+  requireSize(shape, bytes.length / width, 'base64');
+  const tensor = decodeElements(dtype, shape, bytes);
+  const integers = tensor.data instanceof BigInt64Array ? { integers: tensor.data } : {};
+  return { shape, values: toFloat64(tensor), dtype, field: 'base64', ...integers };
+}
+
+function parseShape(value: unknown): number[] {
+  const good = Array.isArray(value) && value.every((extent) => Number.isSafeInteger(extent) && extent >= 0);
+  if (!good) throw new TensorSyntaxError(`${quote(value)} is not a shape; send a list of whole numbers.`, ['shape']);
+  if (value.length > MAX_RANK) throw new TensorSyntaxError(`A tensor has at most ${MAX_RANK} axes.`, ['shape']);
+  return value;
+}
+
+function parseDtype(value: unknown): Dtype {
+  const dtype = DTYPES.find((name) => name === value);
+  if (!dtype) throw new TensorSyntaxError(`${quote(value)} is no dtype; send one of ${DTYPES.join(', ')}.`, ['dtype']);
+  return dtype;
+}
+
+function requireSize(shape: readonly number[], count: number, field: string): void {
+  if (sizeOf(shape) === count) return;
+  const message = `Shape ${formatShape(shape)} has ${sizeOf(shape)} elements; '${field}' has ${count}.`;
+  throw new TensorSyntaxError(message, [field], 'wrong-shape');
+}
+
+function refuseUnknown(value: Record<string, unknown>, known: readonly string[]): void {
+  const unknown = Object.keys(value).find((key) => !known.includes(key));
+  if (unknown !== undefined) {
+    throw new TensorSyntaxError(`${quote(unknown)} is no field of a tensor; ${FORMS}.`, [unknown]);
+  }
+}

@@ -1,0 +1,167 @@
+import { z } from 'zod';
+import { ID_PATTERN } from '../src/domain/ids.ts';
+import { DTYPES, type Tensor } from '../src/domain/tensor.ts';
+import type { TensorInput, TensorLiteral } from '../src/domain/tensor-literal.ts';
+import { MAX_RANK, parseLiteral, parseTensor, TensorSyntaxError } from './tensor-syntax.ts';
+
+const NON_FINITE = ['NaN', 'Infinity', '-Infinity'];
+const shapeSchema = {
+  type: 'array',
+  items: { type: 'integer', minimum: 0 },
+  maxItems: MAX_RANK,
+  description: 'Extent of each axis.',
+};
+const dtypeSchema = { type: 'string', enum: DTYPES, description: 'Element type.' };
+const nested = {
+  description:
+    'A number for a scalar, or nested arrays of one length a level. NaN and infinities are the strings "NaN", "Infinity" and ' +
+    '"-Infinity"; integers beyond 2^53 are strings of digits; a bool tensor has true and false.',
+  anyOf: [
+    { type: 'number' },
+    { type: 'boolean' },
+    { type: 'string', pattern: '^(NaN|-?Infinity|-?[0-9]{1,19})$' },
+    { type: 'array', items: {} },
+  ],
+};
+const literalForms = [
+  { title: 'Nested', ...nested },
+  {
+    title: 'Flat',
+    type: 'object',
+    required: ['shape', 'data'],
+    additionalProperties: false,
+    properties: {
+      shape: shapeSchema,
+      dtype: dtypeSchema,
+      data: { type: 'array', items: {}, description: 'The values, row-major.' },
+    },
+  },
+  {
+    title: 'Base64',
+    type: 'object',
+    required: ['shape', 'dtype', 'base64'],
+    additionalProperties: false,
+    properties: {
+      shape: shapeSchema,
+      dtype: dtypeSchema,
+      base64: { type: 'string', contentEncoding: 'base64', description: 'Little-endian bytes, row-major.' },
+    },
+  },
+];
+const referenceForm = {
+  title: 'VariableReference',
+  type: 'object',
+  required: ['variable'],
+  additionalProperties: false,
+  properties: {
+    variable: { type: 'string', pattern: ID_PATTERN.source, description: 'Id of a stand-alone variable.' },
+  },
+};
+
+/** A zod type that reads a value by `parse`; what is wrong becomes an issue at the place where it is wrong. */
+function wireType<T>(
+  parse: (value: unknown) => T,
+  jsonSchema: Record<string, unknown> & { id: string },
+): z.ZodType<T, unknown> {
+  return z
+    .unknown()
+    .transform((value, context): T => {
+      try {
+        return parse(value);
+      } catch (error) {
+        if (!(error instanceof TensorSyntaxError)) throw error;
+        context.addIssue({
+          code: 'custom',
+          message: error.message,
+          path: [...error.path],
+          params: { problem: error.problem },
+        });
+        return z.NEVER;
+      }
+    })
+    .meta(jsonSchema) as unknown as z.ZodType<T, unknown>;
+}
+
+/** A tensor that may also be `{ "variable": id }`. */
+export const tensorInput = wireType<TensorInput>(parseTensor, {
+  id: 'RequestTensor',
+  description:
+    'A tensor: nested arrays, a flat list with its shape, base64 bytes, or the value of a stand-alone variable.',
+  anyOf: [...literalForms, referenceForm],
+  examples: [[[2]]],
+});
+
+/** A tensor whose values stand in the request. */
+export const tensorLiteral = wireType<TensorLiteral>(parseLiteral, {
+  id: 'TensorLiteral',
+  description: 'A tensor: nested arrays, a flat list with its shape, or base64 bytes.',
+  anyOf: literalForms,
+  examples: [[[2]]],
+});
+
+/** The states of a cell as a request writes them: a list with one tensor a state, or one bare tensor. */
+export type StatesInput = { readonly list: readonly TensorInput[] } | { readonly bare: TensorInput };
+
+export const statesInput = wireType<StatesInput>(parseStates, {
+  id: 'RequestStates',
+  description:
+    'A list with one tensor [batch, units] for each state; or that tensor alone, where the cell has one state.',
+  anyOf: [
+    { title: 'StateList', type: 'array', items: { $ref: '#/components/schemas/RequestTensor' } },
+    ...literalForms,
+    referenceForm,
+  ],
+  examples: [[[[1]]]],
+});
+
+function parseStates(value: unknown): StatesInput {
+  if (!Array.isArray(value)) return { bare: parseTensor(value) };
+  let depth = 0;
+  for (let probe: unknown = value; Array.isArray(probe); probe = probe[0]) depth++;
+  const isObject = typeof value[0] === 'object' && !Array.isArray(value[0]);
+  if (value.length > 0 && !isObject && depth < 3) return { bare: parseTensor(value) };
+  const list = value.map((state, i) => {
+    try {
+      return parseTensor(state);
+    } catch (error) {
+      if (!(error instanceof TensorSyntaxError)) throw error;
+      throw new TensorSyntaxError(error.message, [i, ...error.path], error.problem);
+    }
+  });
+  return { list };
+}
+
+export const tensorFormat = z
+  .enum(['nested', 'flat', 'base64'])
+  .default('nested')
+  .describe('How the reply writes its tensors.');
+export type TensorFormat = z.output<typeof tensorFormat>;
+
+/** A tensor on its way out, with the form to write it in. */
+export class TensorReply {
+  readonly tensor: Tensor;
+  readonly format: TensorFormat;
+
+  constructor(tensor: Tensor, format: TensorFormat) {
+    this.tensor = tensor;
+    this.format = format;
+  }
+}
+
+/** A tensor in a reply, in the form that `tensor_format` asked for. */
+export const tensorReply = z.instanceof(TensorReply).meta({
+  id: 'Tensor',
+  description: `A tensor in the form that tensor_format asked for. ${nested.description} ${NON_FINITE.join(', ')} are strings.`,
+  anyOf: literalForms,
+  examples: [[[6]]],
+});
+
+export const dtype = z.enum(DTYPES).describe('Element type.');
+
+/** A scalar in a reply: a number, or the name of one that JSON does not have. */
+export const scalarReply = z.instanceof(TensorReply).meta({
+  id: 'Scalar',
+  description: 'A number, or "NaN", "Infinity" or "-Infinity".',
+  anyOf: [{ type: 'number' }, { type: 'string', enum: NON_FINITE }],
+  examples: [6],
+});

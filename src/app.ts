@@ -1,0 +1,85 @@
+import { randomInt } from 'node:crypto';
+import Fastify, { type FastifyBaseLogger } from 'fastify';
+import { addRoutes } from '../routes/index.ts';
+import type { App } from '../routes/route.ts';
+import { randint } from './cells/randint.ts';
+import { checkpointCodec } from './checkpoint-codec.ts';
+import type { Config } from './config.ts';
+import type { Clock, NewId, NewSeed, Store } from './domain/ports.ts';
+import { createDraws } from './engine/draw.ts';
+import { applyOp, OPS } from './engine/ops.ts';
+import { referenceStepper } from './engine/reference.ts';
+import { addAuth } from './http/auth.ts';
+import { addBinaryBody } from './http/binary-body.ts';
+import { answerClientErrors, requireHost } from './http/client-errors.ts';
+import { endConnectionsOnClose } from './http/closing.ts';
+import { addDocs, watchRoutes } from './http/docs.ts';
+import { addJsonBody } from './http/json-body.ts';
+import { watchMethods } from './http/methods.ts';
+import { addProblemReplies, answerFrameworkError } from './http/problem-replies.ts';
+import { newUuidId } from './http/uuid-id.ts';
+import { addValidation } from './http/validation.ts';
+import { createServices } from './services/index.ts';
+import { createWeightFiles } from './weight-files.ts';
+
+export interface AppOptions {
+  readonly store: Store;
+  readonly config: Pick<Config, 'limits' | 'apiKeys'> & Partial<Pick<Config, 'requestSeconds'>>;
+  readonly logger?: FastifyBaseLogger;
+  readonly clock?: Clock;
+  readonly newId?: NewId;
+  readonly newSeed?: NewSeed;
+}
+
+/** Puts the service together: the only place that sees routes, services, engine and store at once. */
+export async function createApp(options: AppOptions): Promise<App> {
+  const { store, config, clock = Date.now, newId = newUuidId, newSeed = () => randomInt(1, 1e9 + 1) } = options;
+  const { limits, apiKeys, requestSeconds = 120 } = config;
+  const ops = { list: [...OPS.values()].map(({ apply: _, ...op }) => op), apply: applyOp };
+  const services = createServices({
+    store,
+    stepper: referenceStepper,
+    initialize: createDraws(),
+    randint,
+    ops,
+    clock,
+    newId,
+    newSeed,
+    limits,
+    checkpointCodec,
+    weightFiles: createWeightFiles(limits, clock),
+  });
+
+  const app: App = Fastify({
+    ...(options.logger ? { loggerInstance: options.logger } : {}),
+    bodyLimit: limits.maxBodyBytes,
+    requestTimeout: requestSeconds * 1000,
+    // A connection on which nothing moves, such as that of a client that does not read its reply.
+    connectionTimeout: 600_000,
+    http: {
+      headersTimeout: Math.min(requestSeconds, 20) * 1000,
+      connectionsCheckingInterval: 1000,
+      requireHostHeader: false,
+    },
+    clientErrorHandler: answerClientErrors(() => newId('req')),
+    frameworkErrors: answerFrameworkError,
+    genReqId: () => newId('req'),
+    requestIdHeader: false,
+    return503OnClosing: false,
+    routerOptions: { maxParamLength: 200 },
+  });
+  addProblemReplies(app);
+  requireHost(app);
+  endConnectionsOnClose(app);
+  const methods = watchMethods(app);
+  const documented = watchRoutes(app);
+  addAuth(app, apiKeys);
+  addJsonBody(app);
+  addBinaryBody(app, { maxBytes: limits.maxCheckpointBytes });
+  addValidation(app);
+  addRoutes(app, services, limits);
+  await addDocs(app, documented);
+  methods.close();
+  await app.ready();
+  return app;
+}

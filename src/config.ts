@@ -1,0 +1,114 @@
+import { isIP } from 'node:net';
+import { z } from 'zod';
+import type { Limits } from './domain/limits.ts';
+
+const MIB = 2 ** 20;
+
+/** A whole number from the environment, in a range. */
+function whole(low: number, high: number, standard: number) {
+  return z
+    .string()
+    .default(`${standard}`)
+    .refine((text) => /^[0-9]{1,15}$/.test(text) && Number(text) >= low && Number(text) <= high, {
+      error: `is not a whole number from ${low} to ${high}`,
+    })
+    .transform(Number);
+}
+
+const environment = z.object({
+  CELLSTEP_HOST: z
+    .string()
+    .default('127.0.0.1')
+    .refine((host) => host === 'localhost' || isIP(host) !== 0, { error: 'is not an IP address or localhost' }),
+  CELLSTEP_PORT: whole(0, 65535, 8080),
+  CELLSTEP_STORE: z
+    .string()
+    .default('lmdb:./data')
+    .refine((url) => url === 'memory:' || /^lmdb:./.test(url), { error: 'is not memory: or lmdb:<directory>' }),
+  CELLSTEP_LOG_LEVEL: z
+    .string()
+    .default('info')
+    .refine((level) => ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'].includes(level), {
+      error: 'is not one of trace, debug, info, warn, error, fatal, silent',
+    }),
+  CELLSTEP_API_KEYS: z
+    .string()
+    .default('')
+    .transform((text) => text.split(',').filter((key) => key !== ''))
+    .refine((keys) => keys.every((key) => /^[\x21-\x7e]{16,256}$/.test(key)), {
+      error: 'has a key that is not 16 to 256 visible ASCII characters (separate keys by commas)',
+    }),
+  CELLSTEP_AUTH: z
+    .string()
+    .default('')
+    .refine((text) => text === '' || text === 'none', { error: 'is not none' }),
+  CELLSTEP_MAX_BODY_BYTES: whole(1024, 2 ** 30, 16 * MIB),
+  CELLSTEP_MAX_CHECKPOINT_BYTES: whole(1024, 2 ** 30, 256 * MIB),
+  CELLSTEP_MAX_UNITS: whole(1, 2 ** 16, 8192),
+  CELLSTEP_MAX_ELEMENTS: whole(1, 2 ** 28, 2 ** 25),
+  CELLSTEP_MAX_WORK: whole(1, 1e15, 4e9),
+  CELLSTEP_MAX_DRAW_WORK: whole(1, 1e15, 8e10),
+  CELLSTEP_REQUEST_SECONDS: whole(1, 3600, 120),
+  CELLSTEP_SHUTDOWN_SECONDS: whole(0, 3600, 10),
+});
+
+/** The names of all variables, for the documentation's test. */
+export const VARIABLES: readonly string[] = Object.keys(environment.shape);
+
+/** Everything that the environment sets, read once at the start. */
+export interface Config {
+  readonly host: string;
+  readonly port: number;
+  readonly store: string;
+  readonly logLevel: string;
+  readonly apiKeys: readonly string[];
+  readonly limits: Limits;
+  /** In which a request has to arrive whole. */
+  readonly requestSeconds: number;
+  /** After a signal, until requests that still run are cut off. */
+  readonly shutdownSeconds: number;
+  /** CELLSTEP_ variables that mean nothing, most likely misspelt. */
+  readonly unknown: readonly string[];
+}
+
+/** One line for a person: which variable is wrong, what it has, what it takes. */
+export class ConfigError extends Error {}
+
+/** @throws {ConfigError} naming the variable */
+export function readConfig(env: Readonly<Record<string, string | undefined>>): Config {
+  const parsed = environment.safeParse(Object.fromEntries(VARIABLES.map((name) => [name, env[name]])));
+  if (!parsed.success) {
+    const [{ path, message }] = parsed.error.issues;
+    const name = String(path[0]);
+    // Keys are secrets: the message says what is wrong with them, not what they are.
+    const value = name === 'CELLSTEP_API_KEYS' ? '' : ` '${env[name]}'`;
+    throw new ConfigError(`${name}${value} ${message}.`);
+  }
+  const values = parsed.data;
+  const local = values.CELLSTEP_HOST === 'localhost' || /^(127\.|::1$)/.test(values.CELLSTEP_HOST);
+  if (!local && values.CELLSTEP_API_KEYS.length === 0 && values.CELLSTEP_AUTH !== 'none') {
+    const how = 'Set CELLSTEP_API_KEYS, or CELLSTEP_AUTH=none to let in everybody who can reach it';
+    throw new ConfigError(`CELLSTEP_HOST '${values.CELLSTEP_HOST}' is reachable from other machines. ${how}.`);
+  }
+  if (values.CELLSTEP_AUTH === 'none' && values.CELLSTEP_API_KEYS.length > 0) {
+    throw new ConfigError('CELLSTEP_AUTH none contradicts CELLSTEP_API_KEYS. Set one of them.');
+  }
+  return Object.freeze({
+    host: values.CELLSTEP_HOST,
+    port: values.CELLSTEP_PORT,
+    store: values.CELLSTEP_STORE,
+    logLevel: values.CELLSTEP_LOG_LEVEL,
+    apiKeys: values.CELLSTEP_API_KEYS,
+    limits: Object.freeze({
+      maxBodyBytes: values.CELLSTEP_MAX_BODY_BYTES,
+      maxCheckpointBytes: values.CELLSTEP_MAX_CHECKPOINT_BYTES,
+      maxUnits: values.CELLSTEP_MAX_UNITS,
+      maxElements: values.CELLSTEP_MAX_ELEMENTS,
+      maxWork: values.CELLSTEP_MAX_WORK,
+      maxDrawWork: values.CELLSTEP_MAX_DRAW_WORK,
+    }),
+    requestSeconds: values.CELLSTEP_REQUEST_SECONDS,
+    shutdownSeconds: values.CELLSTEP_SHUTDOWN_SECONDS,
+    unknown: Object.keys(env).filter((name) => name.startsWith('CELLSTEP_') && !VARIABLES.includes(name)),
+  });
+}

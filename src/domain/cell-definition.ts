@@ -1,0 +1,92 @@
+import type { JsonObject } from './json.ts';
+import type { InitializerTemplate } from './keras/parse-identifiers.ts';
+import type { CellGradients } from './ports.ts';
+import type { SequenceProgram, StepProgram } from './program.ts';
+import type { Dtype, FloatArray, Shape, Tensor } from './tensor.ts';
+
+/** A variable that a cell has once it is built. */
+export interface VariableSpec {
+  readonly name: string;
+  readonly shape: Shape;
+  readonly dtype: Dtype;
+  readonly trainable: boolean;
+  /** How to draw it; a null seed is filled in by the caller. */
+  readonly initializer: InitializerTemplate;
+  /** Drawn as [init(U), ones(U), init(2U)]: Keras LSTM's bias. */
+  readonly unitForgetBias?: boolean;
+}
+
+/**
+ * One state tensor of the framework: which canonical [batch, width] states it holds, and how. Without `stackAxis` it is
+ * that one state; with it, all of them stacked along a new axis 0 ([states, batch, width]) or 1 ([batch, states, width]).
+ */
+export interface StateGroup {
+  readonly name: string;
+  readonly members: readonly number[];
+  readonly width: number;
+  readonly stackAxis?: 0 | 1;
+}
+
+/** How a framework arranges a sequence. Canonical is [batch, time, features] in, [batch, time, width] out. */
+export interface SequenceLayout {
+  /** Inputs and outputs are [time, batch, …]. */
+  readonly timeMajor: boolean;
+  /** Outputs have an axis of so many directions: [time, directions, batch, width], or [batch, time, directions, width]. */
+  readonly directions?: number;
+}
+
+/** What a request may set of a sequence, and what it is where the request does not. */
+export interface SequenceDefaults {
+  readonly returnSequences: boolean;
+  readonly goBackwards: boolean;
+  /** Left out: what return_sequences is (Keras' Bidirectional). */
+  readonly zeroOutputForMask?: boolean;
+  /** Options that a request may not change, because the class fixes them. */
+  readonly fixed: readonly SequenceOption[];
+}
+export type SequenceOption = 'return_sequences' | 'go_backwards' | 'zero_output_for_mask' | 'time_major';
+
+export type Weights = Readonly<Record<string, Tensor>>;
+
+/** A cell as its configuration says, before it is built: what each framework's adapter makes of a config. */
+export interface CellDefinition {
+  readonly framework: string;
+  readonly className: string;
+  /** All defaults filled in, equal to the framework's own get_config(), key for key, in order. */
+  readonly config: JsonObject;
+  readonly variableDtype: Dtype;
+  /** The dtype of inputs, states and outputs. */
+  readonly computeDtype: Dtype;
+  /** Width of each canonical state, in order. */
+  readonly stateWidths: readonly number[];
+  /** The states as the framework shows them; together they have every canonical state once. */
+  readonly stateGroups: readonly StateGroup[];
+  /** Last extent of the output. */
+  readonly outputWidth: number;
+  /** Index of the state group that a step's output equals; null where it is none. */
+  readonly outputIsState: number | null;
+  /** The feature count that the config fixes (PyTorch's input_size); such a cell is built when it is made. */
+  readonly fixedFeatures?: number;
+  readonly layout: SequenceLayout;
+  readonly sequenceDefaults: SequenceDefaults;
+  /** Names that `variables` may lack where weights are given (ONNX' B and P). */
+  readonly optionalVariables?: readonly string[];
+  /** `given`: the names that weights were sent for, where they were; it decides which optional variables there are. */
+  variables(features: number, given?: readonly string[]): readonly VariableSpec[];
+  /** Features that weights of these shapes are for; undefined if they do not tell. */
+  featuresOf(shapes: Readonly<Record<string, Shape>>): number | undefined;
+  /** What a step computes; undefined where there is no single step (two directions). */
+  readonly step?: (features: number, weights: Weights) => StepProgram;
+  /** The framework's own name for a gate or intermediate that the canonical program calls `name`. */
+  traceName?(name: string): string;
+  /** What a sequence computes. */
+  sequence(features: number, weights: Weights, goBackwards: boolean): SequenceProgram;
+  /** Gradients by variable, each of its variable's size, from those of the sequence program's cells in their order. */
+  gradients(cells: readonly CellGradients[]): Readonly<Record<string, FloatArray>>;
+}
+
+/** The shape of a state group for a batch. */
+export function stateShape({ members, width, stackAxis }: StateGroup, batch: number): Shape {
+  if (stackAxis === undefined) return [batch, width];
+  return stackAxis === 0 ? [members.length, batch, width] : [batch, members.length, width];
+}

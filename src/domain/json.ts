@@ -1,0 +1,17 @@
+/** A JSON value, as a request sends it or a config holds it. */
+export type Json = null | boolean | number | string | readonly Json[] | JsonObject;
+export interface JsonObject {
+  readonly [key: string]: Json;
+}
+
+export function isJsonObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** What was sent, short enough to quote in a message. */
+export function quote(value: unknown): string {
+  // JSON.stringify would write the number 1e400, which is read as Infinity, as null.
+  const plain = typeof value === 'bigint' || (typeof value === 'number' && !Number.isFinite(value));
+  const text = plain ? `${value}` : (JSON.stringify(value) ?? String(value));
+  return text.length <= 80 ? text : `${text.slice(0, 77)}...`;
+}

@@ -1,0 +1,41 @@
+import type { StoreWrite } from './ports.ts';
+
+export const MAX_KEY_LENGTH = 1_000;
+
+/** `kind/id` or `kind/id/rest`: the kind lower-case words joined by `-`, the id as the API takes it, the rest printable ASCII. */
+const KEY = /^([a-z][a-z0-9]*)(?:-[a-z0-9]+)*\/([A-Za-z0-9][A-Za-z0-9._-]{0,127})(?:\/[\x20-\x7e]+)?$/;
+
+/** Whether a store can hold something under this key; what is not a key is never found. */
+export function isKey(key: string): boolean {
+  return key.length <= MAX_KEY_LENGTH && KEY.test(key);
+}
+
+/**
+ * The owner of a key, its hash tag in a sharded store: the kind up to its first `-`, and the id. `cell/a` and
+ * `cell-variable/a/kernel/3` belong to `cell/a`. Throws an Error when the key is malformed or too long.
+ */
+export function ownerOf(key: string): string {
+  if (key.length > MAX_KEY_LENGTH) {
+    throw new Error(`key ${key.slice(0, 40)}… has ${key.length} characters; at most ${MAX_KEY_LENGTH} are allowed`);
+  }
+  const match = KEY.exec(key);
+  if (match === null) throw new Error(`key ${JSON.stringify(key)} is malformed; write kind/id or kind/id/rest`);
+  return `${match[1]}/${match[2]}`;
+}
+
+/**
+ * Every store refuses the same mistakes of a caller, before anything is written. Throws an ordinary Error when the
+ * keys are malformed, too long or repeated, when they have two owners, or when one write both writes and deletes.
+ */
+export function checkCommit(writes: readonly StoreWrite[]): void {
+  const seen = new Set<string>();
+  let first: string | undefined;
+  for (const { key, bytes, delete: deletes } of writes) {
+    const owner = ownerOf(key);
+    first ??= owner;
+    if (owner !== first) throw new Error(`one commit has keys of two owners, ${first} and ${owner} (key ${key})`);
+    if (seen.has(key)) throw new Error(`one commit names the key ${key} twice`);
+    if (bytes !== undefined && deletes) throw new Error(`one commit both writes and deletes the key ${key}`);
+    seen.add(key);
+  }
+}

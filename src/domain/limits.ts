@@ -1,0 +1,15 @@
+/** Upper bounds on what a request may ask for; all set by the environment (src/config.ts). */
+export interface Limits {
+  /** Bytes of one request body. */
+  readonly maxBodyBytes: number;
+  /** Units of one cell. */
+  readonly maxUnits: number;
+  /** Elements of one tensor, given, drawn or computed. */
+  readonly maxElements: number;
+  /** Bytes of one checkpoint, saved or brought in. */
+  readonly maxCheckpointBytes: number;
+  /** Multiply-adds that one request may cost. */
+  readonly maxWork: number;
+  /** Multiply-adds that drawing one variable may cost; it is done in a thread of its own. */
+  readonly maxDrawWork: number;
+}

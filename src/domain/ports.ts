@@ -1,0 +1,149 @@
+import type { SequenceProgram, StepProgram } from './program.ts';
+import type { FloatArray } from './tensor.ts';
+
+/** A stored value and the opaque, never reused stamp of the commit that wrote it. */
+export interface StoredValue {
+  readonly revision: string;
+  readonly bytes: Uint8Array;
+}
+
+export interface StoredEntry extends StoredValue {
+  readonly key: string;
+}
+
+/**
+ * One part of a commit. `expect` is the revision that the key must have now: `null` for "must not exist", left out for
+ * "whatever is there". `bytes` writes, `delete: true` deletes, neither only checks.
+ */
+export interface StoreWrite {
+  readonly key: string;
+  readonly expect?: string | null;
+  readonly bytes?: Uint8Array;
+  readonly delete?: true;
+}
+
+/** A committed outcome means that the change survives the death of the process (as far as the store's medium can). */
+export type CommitOutcome = 'committed' | 'conflict';
+
+/**
+ * A versioned key-value store, small on purpose. Keys are ASCII, `kind/id` or `kind/id/rest`, at most 1,000 characters.
+ * All keys of one commit have one owner (see `ownerOf` in keys.ts), so that a sharded store can keep them together.
+ * Bytes are copied where they cross the port: a caller may reuse its buffer, a reader may change what it got.
+ */
+export interface Store {
+  get(key: string): Promise<StoredValue | undefined>;
+  /** All or nothing, compare-and-set: if any `expect` does not hold, nothing is written. */
+  commit(writes: readonly StoreWrite[]): Promise<CommitOutcome>;
+  /** Entries whose key starts with `prefix` and is greater than `after`, in ascending key order, at most `limit`. */
+  list(prefix: string, after: string | undefined, limit: number): Promise<StoredEntry[]>;
+  /** Resolves when the store can serve; rejects with the reason when it cannot. */
+  check(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** What one gate or intermediate was, before and after its activation; [batch, width] or [batch, time, width]. */
+export interface GateTrace {
+  readonly name: string;
+  readonly width: number;
+  readonly before: FloatArray;
+  readonly after: FloatArray;
+}
+
+/** `output` [batch, output width]; `states` one [batch, width] array each. All rounded to the compute dtype. */
+export interface StepResult {
+  readonly output: FloatArray;
+  readonly states: readonly FloatArray[];
+  readonly trace?: readonly GateTrace[];
+}
+
+/** Training mode: dropout masks are drawn from this seed, as Keras draws them; one set for all steps of a call. */
+export interface Training {
+  readonly seed: number;
+}
+
+/** One version of a cell, ready to step. */
+export interface PreparedCell {
+  /** One step. inputs [batch, features], states one [batch, width] each, both already of the compute dtype. */
+  step(
+    inputs: FloatArray,
+    states: readonly FloatArray[],
+    batch: number,
+    options?: { readonly trace?: boolean; readonly training?: Training },
+  ): StepResult;
+}
+
+export interface SequenceRequest {
+  /** [batch, time, features] */
+  readonly inputs: FloatArray;
+  readonly batch: number;
+  readonly time: number;
+  /** One [batch, width] array each. */
+  readonly states: readonly FloatArray[];
+  /** [batch, time], 0 where a step is left out: the states stay, the output is the former one, or zeros. */
+  readonly mask?: Uint8Array;
+  readonly zeroOutputForMask: boolean;
+  /** The output of the step before the first, [batch, width]: what masked steps repeat. Zeros where left out. */
+  readonly previous?: FloatArray;
+  readonly trace?: boolean;
+  readonly training?: Training;
+}
+
+/** One output, or two where a bidirectional layer does not merge them. */
+export interface SequenceResult {
+  /** [batch, time, width] each. */
+  readonly sequences: readonly FloatArray[];
+  /** The output of the last step processed, [batch, width] each. */
+  readonly last: readonly FloatArray[];
+  readonly states: readonly FloatArray[];
+  /** [batch, time, width] each. */
+  readonly trace?: readonly GateTrace[];
+}
+
+/** One version of a cell, ready to run over sequences. */
+export interface PreparedSequence {
+  run(request: SequenceRequest): SequenceResult;
+}
+
+/** What a loss' gradient with respect to the outputs becomes further back. All float64 inside, rounded once. */
+export interface GradientRequest extends SequenceRequest {
+  /** Of the loss with respect to the output: [batch, time, width] each, or [batch, width] where only the last counts. */
+  readonly cotangents: readonly FloatArray[];
+  readonly returnSequences: boolean;
+}
+
+/** Gradients of a canonical program: same shapes as what they are for. */
+export interface GradientResult {
+  readonly inputs: FloatArray;
+  readonly states: readonly FloatArray[];
+  /** One for each cell of the program, in the order of its states; the arrays of CellProgram. */
+  readonly cells: readonly CellGradients[];
+}
+
+export interface CellGradients {
+  readonly kernel: FloatArray;
+  readonly recurrentKernel: FloatArray;
+  readonly bias?: FloatArray;
+  readonly recurrentBias?: FloatArray;
+  readonly peepholes?: FloatArray;
+  readonly projection?: FloatArray;
+}
+
+/** One version of a cell, ready for gradients through time. */
+export interface PreparedGradients {
+  run(request: GradientRequest): GradientResult;
+}
+
+export interface Stepper {
+  prepare(program: StepProgram): PreparedCell;
+  prepareSequence(program: SequenceProgram): PreparedSequence;
+  prepareGradients(program: SequenceProgram): PreparedGradients;
+}
+
+/** Milliseconds since the epoch. */
+export type Clock = () => number;
+
+/** A fresh id with a prefix, e.g. newId('cell') → `cell_0198…` (uuid v7, so ids sort by time). */
+export type NewId = (prefix: string) => string;
+
+/** A fresh seed in [1, 10^9], for an initializer whose seed is null. */
+export type NewSeed = () => number;

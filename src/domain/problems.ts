@@ -1,0 +1,225 @@
+/** Every error a client can see, in one table. The key is the problem's `code` and the last part of its `type` URI. */
+export const PROBLEMS = {
+  'invalid-json': {
+    status: 400,
+    title: 'The body is not valid JSON',
+    help: 'Send UTF-8 JSON. Write NaN and infinities as the strings "NaN", "Infinity" and "-Infinity".',
+  },
+  'invalid-request': {
+    status: 400,
+    title: 'The request does not have the shape this route takes',
+    help: 'Each entry of `errors` points at a field and says what to send there. Unknown fields are refused.',
+  },
+  'invalid-header': {
+    status: 400,
+    title: 'A header has a value that cannot be used',
+    help: 'If-Match takes "<version>" in double quotes or *; Idempotency-Key takes 1 to 255 visible ASCII characters.',
+  },
+  'bad-request': {
+    status: 400,
+    title: 'The request cannot be read',
+    help: 'The URL, a header or the framing of the request is malformed.',
+  },
+  unauthorized: {
+    status: 401,
+    title: 'Authentication is needed',
+    help: 'Send `Authorization: Bearer <key>` with one of the keys this service was started with.',
+  },
+  'not-found': {
+    status: 404,
+    title: 'There is no such thing',
+    help: 'Check the path and the id. The lists (GET /v1/cells, …) show what exists.',
+  },
+  'method-not-allowed': {
+    status: 405,
+    title: 'This path does not take this method',
+    help: 'The Allow header lists the methods that it takes.',
+  },
+  'not-acceptable': {
+    status: 406,
+    title: 'There is no representation that Accept names',
+    help: 'The detail lists what there is. Send one of these types as Accept, or leave it out for JSON.',
+  },
+  'request-timeout': {
+    status: 408,
+    title: 'The request did not arrive in time',
+    help: 'Send the whole request without a pause. The operator sets the time with CELLSTEP_REQUEST_SECONDS.',
+  },
+  'already-exists': {
+    status: 409,
+    title: 'The id is taken',
+    help: 'Choose another id, leave it out to be given one, or delete what has it.',
+  },
+  'already-built': {
+    status: 409,
+    title: 'The cell is already built with another input shape',
+    help: 'A cell keeps the feature count that it was built with. Create another cell for another one.',
+  },
+  'not-built': {
+    status: 409,
+    title: 'The cell is not built yet',
+    help: 'Build it with POST /v1/cells/{cell}/build, or take a step with it.',
+  },
+  'no-single-step': {
+    status: 409,
+    title: 'The cell has no single step',
+    help: 'It runs over whole sequences, in both directions. Use POST /v1/cells/{cell}/sequences.',
+  },
+  'in-use': {
+    status: 409,
+    title: 'The cell has open sessions',
+    help: 'Delete its sessions first, or delete the cell with ?force=true.',
+  },
+  'cell-gone': {
+    status: 409,
+    title: "The session's cell was deleted",
+    help: 'The hidden state can still be read. Open a session on another cell with it, or delete the session.',
+  },
+  'in-progress': {
+    status: 409,
+    title: 'A request with this Idempotency-Key is still running',
+    help: 'Send the same request again a little later: it then gets the first reply.',
+  },
+  'checkpoint-mismatch': {
+    status: 409,
+    title: 'The checkpoint does not fit what is there; nothing was restored',
+    help: 'Each entry of `errors` names what is missing or has another shape. create_missing makes what is missing.',
+  },
+  conflict: {
+    status: 409,
+    title: 'The change kept meeting other changes',
+    help: 'Many writers changed the same thing at once. Nothing was changed by this request; send it again.',
+  },
+  'version-mismatch': {
+    status: 412,
+    title: 'It has another version than If-Match asks for',
+    help: 'Read it again, decide on what it is now, and send the ETag of that reply as If-Match.',
+  },
+  'body-too-large': {
+    status: 413,
+    title: 'The body is larger than this service takes',
+    help: 'Send less in one request. The operator sets the limits: CELLSTEP_MAX_BODY_BYTES, and CELLSTEP_MAX_CHECKPOINT_BYTES for files.',
+  },
+  'unsupported-media-type': {
+    status: 415,
+    title: 'This route does not take this Content-Type',
+    help: 'Send Content-Type: application/json, unless the route names another.',
+  },
+  'wrong-shape': {
+    status: 422,
+    title: 'A tensor has the wrong shape',
+    help: 'The detail quotes the shape that was sent and the shape to send.',
+  },
+  'ragged-tensor': {
+    status: 422,
+    title: 'A nested tensor is ragged',
+    help: 'All rows of one level have the same length. The pointer names the first one that does not.',
+  },
+  'value-out-of-range': {
+    status: 422,
+    title: 'A value does not fit its dtype',
+    help: 'Send a value of the range of the dtype; infinity is written "Infinity".',
+  },
+  'invalid-config': {
+    status: 422,
+    title: 'The configuration names something that does not exist or cannot be',
+    help: 'Activations, initializers, regularizers and constraints are those of Keras, case-sensitive.',
+  },
+  'invalid-value': {
+    status: 422,
+    title: 'A value is well-formed but impossible',
+    help: 'The detail quotes what was sent and says what can be sent.',
+  },
+  'invalid-file': {
+    status: 422,
+    title: 'The file cannot be read',
+    help: 'It is truncated, damaged, or not of the format that Content-Type names.',
+  },
+  'several-layers': {
+    status: 422,
+    title: 'The file holds several layers',
+    help: 'A cell is made of one of them. Send its name, one of `layers`, as ?layer=.',
+  },
+  'idempotency-key-reused': {
+    status: 422,
+    title: 'This Idempotency-Key was used for another request',
+    help: 'A key belongs to one request. Make a new key for a new request.',
+  },
+  'limit-exceeded': {
+    status: 422,
+    title: 'The request is over a limit of this service',
+    help: 'The detail names the limit. The operator sets limits in the environment; the README lists them.',
+  },
+  'session-expired': {
+    status: 410,
+    title: 'The session has expired',
+    help: 'It was idle for longer than its ttl_seconds. Open a new session.',
+  },
+  'headers-too-large': {
+    status: 431,
+    title: 'The headers are larger than this service takes',
+    help: 'Send smaller headers.',
+  },
+  'store-full': {
+    status: 507,
+    title: 'The store has no room left',
+    help: 'Nothing was changed by this request. The operator has to make room.',
+  },
+  'store-unavailable': {
+    status: 503,
+    title: 'The store cannot be reached',
+    help: 'Nothing was acknowledged. Send the request again after Retry-After seconds, with the same Idempotency-Key.',
+  },
+  'shutting-down': {
+    status: 503,
+    title: 'The service is shutting down',
+    help: 'Send the request again after Retry-After seconds.',
+  },
+  'internal-error': {
+    status: 500,
+    title: 'The service failed',
+    help: 'This is a fault of the service. Report it with the request_id.',
+  },
+} as const satisfies Record<string, { status: number; title: string; help: string }>;
+
+export type ProblemCode = keyof typeof PROBLEMS;
+
+/** One bad field: an RFC 6901 pointer into the body (or `?name` / a header's name) and what is wrong with it. */
+export interface FieldError {
+  readonly pointer: string;
+  readonly detail: string;
+}
+
+interface ProblemOptions {
+  readonly errors?: readonly FieldError[];
+  /** Extension members of the problem document, e.g. `{ expired_at }`. */
+  readonly extra?: Readonly<Record<string, unknown>>;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly cause?: unknown;
+}
+
+/** An expected failure that a client is told of; thrown anywhere, turned into a reply in one place (src/http). */
+export class Problem extends Error {
+  readonly code: ProblemCode;
+  readonly errors: readonly FieldError[];
+  readonly extra: Readonly<Record<string, unknown>>;
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(code: ProblemCode, detail: string, options: ProblemOptions = {}) {
+    super(detail, { cause: options.cause });
+    this.name = 'Problem';
+    this.code = code;
+    this.errors = options.errors ?? [];
+    this.extra = options.extra ?? {};
+    this.headers = options.headers ?? {};
+  }
+
+  get status(): number {
+    return PROBLEMS[this.code].status;
+  }
+}
+
+/** A problem of one field: the detail stands both in the problem and beside the field's pointer. */
+export function fieldProblem(code: ProblemCode, pointer: string, detail: string): Problem {
+  return new Problem(code, detail, { errors: [{ pointer, detail }] });
+}

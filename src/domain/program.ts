@@ -1,0 +1,144 @@
+import type { Dtype, FloatArray } from './tensor.ts';
+
+/** Gate order, in one place: the blocks of units columns in kernel, recurrent kernel and bias. Keras' order. */
+export const GATES = { simple_rnn: ['h'], gru: ['z', 'r', 'h'], lstm: ['i', 'f', 'c', 'o'] } as const;
+export type CellKind = keyof typeof GATES;
+
+/** An activation by its canonical (Keras) name with all its parameters filled in. */
+export interface ActivationSpec {
+  readonly name: string;
+  readonly params: Readonly<Record<string, number | boolean | null>>;
+}
+
+/** An initializer by its Keras class name with all its parameters filled in; `seed` is never null here. */
+export interface InitializerSpec {
+  readonly className: string;
+  readonly params: Readonly<Record<string, number | string | boolean | null | readonly number[]>>;
+}
+
+interface ProgramBase {
+  readonly features: number;
+  readonly units: number;
+  /** The dtype that inputs, states and results have; results are rounded to it once. */
+  readonly computeDtype: Dtype;
+  /** Bounds every activation's input to [-clip, clip] (ONNX). */
+  readonly clip?: number;
+  /** [features, gates·units] */
+  readonly kernel: FloatArray;
+  /** [state width, gates·units]; the state width is units, or the projection's size. */
+  readonly recurrentKernel: FloatArray;
+  /** [gates·units] */
+  readonly bias?: FloatArray;
+  readonly activation: ActivationSpec;
+  /** Rates in [0, 1] for training; evaluation takes no notice of them. */
+  readonly dropout?: { readonly inputs: number; readonly recurrent: number };
+}
+
+export interface SimpleRnnProgram extends ProgramBase {
+  readonly kind: 'simple_rnn';
+}
+
+export interface GruProgram extends ProgramBase {
+  readonly kind: 'gru';
+  readonly recurrentActivation: ActivationSpec;
+  /** true: r is applied after the recurrent product, g = a(x·Wh + bh + r∘(h·Uh + b'h)); false: before it. */
+  readonly resetAfter: boolean;
+  /** [3·units], added to the recurrent product. */
+  readonly recurrentBias?: FloatArray;
+}
+
+export interface LstmProgram extends ProgramBase {
+  readonly kind: 'lstm';
+  readonly recurrentActivation: ActivationSpec;
+  /** Of the new cell state on its way to the output; Keras uses `activation` for both. */
+  readonly outputActivation: ActivationSpec;
+  /** f = 1 - i (ONNX input_forget). */
+  readonly inputForget?: boolean;
+  /** [3·units] in the order i, f, o (ONNX P is i, o, f). i and f look at c, o at the new c. */
+  readonly peepholes?: FloatArray;
+  /** [units, projection size], h' = h'·projection (PyTorch proj_size). */
+  readonly projection?: FloatArray;
+}
+
+/**
+ * What an engine computes: one canonical form per kind, in Keras' layout. Every framework's weights and options are
+ * brought into it, so that no framework has its own copy of the formulas.
+ */
+export type CellProgram = SimpleRnnProgram | GruProgram | LstmProgram;
+
+/** Cells one above another: the output of each is the input of the next. Its states are those of its cells, in order. */
+export interface StackProgram {
+  readonly kind: 'stack';
+  readonly computeDtype: Dtype;
+  /** Names for traces, for example `cells.0`. */
+  readonly names: readonly string[];
+  readonly cells: readonly StepProgram[];
+}
+
+/** What can take one step. */
+export type StepProgram = CellProgram | StackProgram;
+
+/** A cell run over time in one direction. */
+export interface RunProgram {
+  readonly kind: 'run';
+  readonly computeDtype: Dtype;
+  readonly cell: StepProgram;
+  /** From the last time step to the first; outputs stay in the order of processing, unless `timeOrder`. */
+  readonly goBackwards: boolean;
+  /** Flips the outputs along time, which puts those of a backwards run in time order (ONNX reverse). */
+  readonly timeOrder?: boolean;
+}
+
+export const MERGE_MODES = ['concat', 'sum', 'ave', 'mul'] as const;
+export type MergeMode = (typeof MERGE_MODES)[number];
+
+/** Two directions side by side; the backward one's outputs are put back in time order before they are merged. */
+export interface BidirectionalProgram {
+  readonly kind: 'bidirectional';
+  readonly computeDtype: Dtype;
+  readonly forward: RunProgram;
+  readonly backward: RunProgram;
+  /** null: both outputs, forward first. */
+  readonly merge: MergeMode | null;
+}
+
+/** Sequences one after another: the whole output of each is the input of the next. */
+export interface ChainProgram {
+  readonly kind: 'chain';
+  readonly computeDtype: Dtype;
+  readonly layers: readonly SequenceProgram[];
+}
+
+/** What can run over a whole sequence. Its states are those of its cells, forward before backward, layer by layer. */
+export type SequenceProgram = RunProgram | BidirectionalProgram | ChainProgram;
+
+/** Width of the output of a step. */
+export function stepWidth(program: StepProgram): number {
+  if (program.kind === 'stack') return stepWidth(program.cells[program.cells.length - 1]);
+  return program.kind === 'lstm' && program.projection ? program.projection.length / program.units : program.units;
+}
+
+/** Width of each state of a step program, in order: h, or h and c, for each cell. */
+export function stateWidths(program: StepProgram): number[] {
+  if (program.kind === 'stack') return program.cells.flatMap(stateWidths);
+  return program.kind === 'lstm' ? [stepWidth(program), program.units] : [program.units];
+}
+
+/** How many states a sequence program carries. */
+export function sequenceStateCount(program: SequenceProgram): number {
+  if (program.kind === 'run') return stateWidths(program.cell).length;
+  if (program.kind === 'chain') return program.layers.reduce((sum, layer) => sum + sequenceStateCount(layer), 0);
+  return stateWidths(program.forward.cell).length + stateWidths(program.backward.cell).length;
+}
+
+/** The cells of a step program, bottom first; those of stacks within it, too. */
+export function stepCells(program: StepProgram): CellProgram[] {
+  return program.kind === 'stack' ? program.cells.flatMap(stepCells) : [program];
+}
+
+/** The cells of a sequence program in the order of its states. In training, cell k draws from the call's seed + k. */
+export function sequenceCells(program: SequenceProgram): CellProgram[] {
+  if (program.kind === 'run') return stepCells(program.cell);
+  if (program.kind === 'chain') return program.layers.flatMap(sequenceCells);
+  return [...stepCells(program.forward.cell), ...stepCells(program.backward.cell)];
+}

@@ -1,0 +1,33 @@
+import { BYTES_PER_ELEMENT, type Dtype, type Shape, sizeOf, Tensor, type TensorData } from './tensor.ts';
+
+const widths = {
+  float32: Float32Array,
+  float64: Float64Array,
+  int32: Int32Array,
+  int64: BigInt64Array,
+  bool: Uint8Array,
+};
+
+/** A tensor from little-endian bytes, row-major. Values and NaN payloads keep their bits. Copies. */
+export function decodeElements(dtype: Dtype, shape: Shape, bytes: Uint8Array): Tensor {
+  const size = sizeOf(shape);
+  // Not bytes.slice: that of a Buffer copies nothing, and its buffer is a pool with the bytes of other requests.
+  const aligned = new Uint8Array(bytes.subarray(0, size * BYTES_PER_ELEMENT[dtype])).buffer;
+  if (dtype === 'float16') return new Tensor(dtype, shape, Float32Array.from(new Float16Array(aligned, 0, size)));
+  if (dtype === 'bfloat16') {
+    const bits = Uint32Array.from(new Uint16Array(aligned, 0, size), (half) => half << 16);
+    return new Tensor(dtype, shape, new Float32Array(bits.buffer));
+  }
+  return new Tensor(dtype, shape, new widths[dtype](aligned, 0, size) as TensorData);
+}
+
+/** The elements as little-endian bytes, row-major. */
+export function encodeElements(tensor: Tensor): Uint8Array {
+  const { dtype, data } = tensor;
+  if (dtype === 'float16') return new Uint8Array(Float16Array.from(data as Float32Array).buffer);
+  if (dtype === 'bfloat16') {
+    const bits = new Uint32Array((data as Float32Array).slice().buffer);
+    return new Uint8Array(Uint16Array.from(bits, (word) => word >>> 16).buffer);
+  }
+  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+}

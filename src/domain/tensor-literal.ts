@@ -1,0 +1,124 @@
+import { fieldProblem } from './problems.ts';
+import { type Dtype, formatShape, fromFloat64, type Shape, Tensor } from './tensor.ts';
+
+/** A tensor as a request wrote it: its values, before they take the dtype of what they are for. */
+export interface TensorLiteral {
+  readonly shape: Shape;
+  readonly values: Float64Array;
+  /** Set where an integer beyond 2^53 was written as a string; then it holds every value exactly. */
+  readonly integers?: BigInt64Array;
+  /** The dtype that the request named, or 'bool' where it wrote true and false. */
+  readonly dtype?: Dtype;
+  /** Where the request has the values, if not as nested arrays: so that a message points there. */
+  readonly field?: 'data' | 'base64';
+}
+
+/** `{ "variable": "xt" }`: the present value of a stand-alone variable. */
+export interface VariableReference {
+  readonly variable: string;
+}
+
+export type TensorInput = TensorLiteral | VariableReference;
+
+export function isReference(input: TensorInput): input is VariableReference {
+  return 'variable' in input;
+}
+
+const FLOAT_MAX: Partial<Record<Dtype, number>> = {
+  float32: 3.4028235677973366e38,
+  float16: 65520,
+  bfloat16: 3.3961775292304601e38,
+};
+const INTEGER_RANGE: Partial<Record<Dtype, readonly [bigint, bigint]>> = {
+  int32: [-(2n ** 31n), 2n ** 31n - 1n],
+  int64: [-(2n ** 63n), 2n ** 63n - 1n],
+};
+
+/**
+ * The literal as a tensor of `dtype`; floats are rounded once from float64. `pointer` is its place in the body (RFC 6901).
+ * @throws {Problem} value-out-of-range where a finite value would become infinite, or is no value of an integer dtype.
+ */
+export function literalToTensor(literal: TensorLiteral, dtype: Dtype, pointer: string): Tensor {
+  const { shape, values, integers } = literal;
+  const range = INTEGER_RANGE[dtype];
+  if (range) return integerTensor(literal, dtype, range, pointer);
+  if (dtype === 'bool') {
+    const odd = values.findIndex((value) => value !== 0 && value !== 1);
+    if (odd >= 0) throw outOfRange(literal, pointer, odd, `${values[odd]} is not a bool; send true, false, 0 or 1.`);
+  }
+  const limit = FLOAT_MAX[dtype];
+  if (limit !== undefined) {
+    const over = values.findIndex((value) => Math.abs(value) >= limit && Number.isFinite(value));
+    if (over >= 0) {
+      const infinity = values[over] > 0 ? 'Infinity' : '-Infinity';
+      throw outOfRange(
+        literal,
+        pointer,
+        over,
+        `${values[over]} is beyond the range of ${dtype}; send "${infinity}" if you mean that.`,
+      );
+    }
+  }
+  return fromFloat64(dtype, shape, integers ? Float64Array.from(integers, Number) : values);
+}
+
+function integerTensor(
+  literal: TensorLiteral,
+  dtype: Dtype,
+  [low, high]: readonly [bigint, bigint],
+  pointer: string,
+): Tensor {
+  const { shape, values, integers } = literal;
+  const exact = new BigInt64Array(values.length);
+  for (let i = 0; i < values.length; i++) {
+    if (!integers && dtype === 'int64' && Number.isInteger(values[i]) && !Number.isSafeInteger(values[i])) {
+      const detail = `${values[i]} is past 2^53, where a JSON number loses digits; send integers there as strings.`;
+      throw outOfRange(literal, pointer, i, detail);
+    }
+    const whole = integers ? integers[i] : Number.isInteger(values[i]) ? BigInt(values[i]) : undefined;
+    if (whole === undefined || whole < low || whole > high) {
+      throw outOfRange(
+        literal,
+        pointer,
+        i,
+        `${whole ?? values[i]} is not an ${dtype}; send whole numbers from ${low} to ${high}.`,
+      );
+    }
+    exact[i] = whole;
+  }
+  return dtype === 'int64' ? new Tensor(dtype, shape, exact) : new Tensor(dtype, shape, Int32Array.from(exact, Number));
+}
+
+function outOfRange(literal: TensorLiteral, pointer: string, index: number, detail: string) {
+  const { field, shape } = literal;
+  const place = { data: `/data/${index}`, base64: '/base64', nested: indexPointer(shape, index) }[field ?? 'nested'];
+  return fieldProblem('value-out-of-range', `${pointer}${place}`, detail);
+}
+
+/** `/0/2`: the place of a flat index in a nested tensor of that shape. */
+function indexPointer(shape: Shape, index: number): string {
+  let pointer = '';
+  let rest = index;
+  for (let axis = shape.length - 1; axis >= 0; axis--) {
+    pointer = `/${rest % shape[axis]}${pointer}`;
+    rest = Math.floor(rest / shape[axis]);
+  }
+  return pointer;
+}
+
+/**
+ * Checks a tensor's shape against a pattern, where null stands for any extent.
+ * `meaning` ends the message, e.g. `this cell takes [batch, 3]. Send 3 features`.
+ * @throws {Problem} wrong-shape quoting both.
+ */
+export function requireShape(
+  shape: Shape,
+  pattern: readonly (number | null)[],
+  pointer: string,
+  meaning: string,
+): void {
+  const fits =
+    shape.length === pattern.length && pattern.every((extent, axis) => extent === null || extent === shape[axis]);
+  if (fits) return;
+  throw fieldProblem('wrong-shape', pointer, `'${pointer.slice(1)}' has shape ${formatShape(shape)}; ${meaning}.`);
+}

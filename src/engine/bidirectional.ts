@@ -1,0 +1,75 @@
+import type { PreparedCell, PreparedSequence, SequenceRequest, SequenceResult } from '../domain/ports.ts';
+import {
+  type BidirectionalProgram,
+  type MergeMode,
+  type StepProgram,
+  stateWidths,
+  stepCells,
+} from '../domain/program.ts';
+import { allocate, type Dtype, type FloatArray, rounder } from '../domain/tensor.ts';
+import { convert } from './convert.ts';
+import { prepareRun } from './run.ts';
+
+/**
+ * A forward and a backward run over the same inputs. The backward one's outputs are put back in time order before they are
+ * merged; its last output is that after time 0. States: forward's, then backward's. Keras Bidirectional.call.
+ */
+export function prepareBidirectional(
+  program: BidirectionalProgram,
+  prepareStep: (cell: StepProgram) => PreparedCell,
+): PreparedSequence {
+  const { merge, computeDtype } = program;
+  const forward = prepareRun(program.forward, prepareStep);
+  const backward = prepareRun({ ...program.backward, timeOrder: true }, prepareStep);
+  const count = stateWidths(program.forward.cell).length;
+  const cells = stepCells(program.forward.cell).length;
+  return {
+    run(request: SequenceRequest): SequenceResult {
+      const { training, inputs } = request;
+      const ahead = forward.run({
+        ...request,
+        inputs: convert(inputs, program.forward.computeDtype),
+        states: request.states.slice(0, count),
+      });
+      const back = backward.run({
+        ...request,
+        inputs: convert(inputs, program.backward.computeDtype),
+        states: request.states.slice(count),
+        training: training && { seed: training.seed + cells },
+      });
+      const join = (a: FloatArray, b: FloatArray, rows: number) =>
+        merge === null ? [a, b].map((one) => convert(one, computeDtype)) : [mergePair(merge, a, b, rows, computeDtype)];
+      const named = (side: string, { trace = [] }: SequenceResult) =>
+        trace.map((gate) => ({ ...gate, name: `${side}_layer.${gate.name}` }));
+      return {
+        sequences: join(ahead.sequences[0], back.sequences[0], request.batch * request.time),
+        last: join(ahead.last[0], back.last[0], request.batch),
+        states: [...ahead.states, ...back.states].map((state) => convert(state, computeDtype)),
+        ...(request.trace ? { trace: [...named('forward', ahead), ...named('backward', back)] } : {}),
+      };
+    },
+  };
+}
+
+const MERGE: Readonly<Record<Exclude<MergeMode, 'concat'>, (a: number, b: number) => number>> = {
+  sum: (a, b) => a + b,
+  ave: (a, b) => (a + b) / 2,
+  mul: (a, b) => a * b,
+};
+
+function mergePair(mode: MergeMode, a: FloatArray, b: FloatArray, rows: number, dtype: Dtype): FloatArray {
+  if (mode === 'concat') {
+    const [left, right] = [a.length / Math.max(rows, 1), b.length / Math.max(rows, 1)];
+    const both = allocate(dtype, a.length + b.length) as FloatArray;
+    const [first, second] = [convert(a, dtype), convert(b, dtype)];
+    for (let row = 0; row < rows; row++) {
+      both.set(first.subarray(row * left, (row + 1) * left), row * (left + right));
+      both.set(second.subarray(row * right, (row + 1) * right), row * (left + right) + left);
+    }
+    return both;
+  }
+  const [round, apply] = [rounder(dtype), MERGE[mode]];
+  const merged = allocate(dtype, a.length) as FloatArray;
+  for (let i = 0; i < a.length; i++) merged[i] = round(apply(a[i], b[i]));
+  return merged;
+}

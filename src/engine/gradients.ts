@@ -1,0 +1,118 @@
+import { dropoutRows } from '../cells/dropout.ts';
+import { type GradientSums, zeroSums } from '../cells/step-gradient.ts';
+import type { CellGradients, GradientRequest, GradientResult } from '../domain/ports.ts';
+import { type ChainProgram, type SequenceProgram, sequenceCells, sequenceStateCount } from '../domain/program.ts';
+import { allocate, type Dtype, type FloatArray, rounder } from '../domain/tensor.ts';
+import { differentiableBidirectional } from './gradients-bidirectional.ts';
+import type { Differentiable, Position, RowContext, RowPass, Vectors } from './gradients-pass.ts';
+import { differentiableRun } from './gradients-run.ts';
+
+/** One version of a cell, ready for gradients through time. */
+export interface PreparedGradients {
+  run(request: GradientRequest): GradientResult;
+}
+
+/**
+ * Gradients of a loss with respect to inputs, initial states and weights, by reverse accumulation through time. Each row
+ * of the batch goes forwards and back on its own in float64, its states unrounded; results are rounded once to the
+ * compute dtype. The weights' gradients are the sums over the rows, in the order of the batch.
+ * @throws {Problem} invalid-config for an activation that a cell can't have.
+ */
+export function prepareGradients(program: SequenceProgram): PreparedGradients {
+  const differentiable = differentiableProgram(program, { cell: 0, state: 0 });
+  const cells = sequenceCells(program);
+  const masksOf = cells.map(dropoutRows);
+  return {
+    run(request) {
+      const { batch, time, inputs, states, mask, training, zeroOutputForMask } = request;
+      const sums = cells.map(zeroSums);
+      const masks = masksOf.map((draw, k) => training && draw(batch, training.seed + k));
+      const inputGradients: Float64Array[] = [];
+      const stateGradients: Float64Array[][] = states.map(() => []);
+      for (let n = 0; n < batch; n++) {
+        const context: RowContext = {
+          states: states.map((state) => rowOf(state, n, 1, batch)[0]),
+          masks: masks.map((rows) => rows?.[n]),
+          sums,
+          live: (t) => mask?.[n * time + t] !== 0,
+          zeroOutputForMask,
+          stateGradients: [],
+        };
+        const pass = differentiable.forward(rowOf(inputs, n, time, batch), context);
+        inputGradients.push(...pullRow(pass, request, n));
+        for (const [k, gradients] of stateGradients.entries()) gradients.push(context.stateGradients[k]);
+      }
+      return {
+        inputs: gather(inputGradients, program.computeDtype),
+        states: stateGradients.map((rows) => gather(rows, program.computeDtype)),
+        cells: sums.map((sum, k) => roundSums(sum, cells[k].computeDtype)),
+      };
+    },
+  };
+}
+
+function differentiableProgram(program: SequenceProgram, start: Position): Differentiable {
+  switch (program.kind) {
+    case 'run':
+      return differentiableRun(program, start);
+    case 'bidirectional':
+      return differentiableBidirectional(program, start);
+    case 'chain':
+      return differentiableChain(program, start);
+  }
+}
+
+/** Sequences one after another: forwards as in sequence.ts, and back. */
+function differentiableChain({ layers }: ChainProgram, start: Position): Differentiable {
+  let at = start;
+  const parts = layers.map((layer) => {
+    const part = differentiableProgram(layer, at);
+    at = { cell: at.cell + sequenceCells(layer).length, state: at.state + sequenceStateCount(layer) };
+    return part;
+  });
+  return {
+    forward(inputs, context): RowPass {
+      const passes: RowPass[] = [];
+      for (const part of parts) passes.push(part.forward(passes.at(-1)?.sequences[0] ?? inputs, context));
+      const top = passes[passes.length - 1];
+      const below = passes.slice(0, -1);
+      const descend = (gradients: Vectors) => below.reduceRight((d, pass) => pass.pullSequences([d]), gradients);
+      return {
+        sequences: top.sequences,
+        last: top.last,
+        pullSequences: (gradients) => descend(top.pullSequences(gradients)),
+        pullLast: (gradients) => descend(top.pullLast(gradients)),
+      };
+    },
+  };
+}
+
+/** The gradients of one row's inputs from the request's cotangents. */
+function pullRow(pass: RowPass, { cotangents, returnSequences, batch, time }: GradientRequest, n: number): Vectors {
+  if (returnSequences) return pass.pullSequences(cotangents.map((each) => rowOf(each, n, time, batch)));
+  return pass.pullLast(cotangents.map((each) => rowOf(each, n, 1, batch)[0]));
+}
+
+/** Row n of [batch, count, width] as `count` vectors. */
+function rowOf(values: FloatArray, n: number, count: number, batch: number): Float64Array[] {
+  const width = count > 0 ? values.length / (batch * count) : 0;
+  return Array.from({ length: count }, (_, k) => {
+    const start = (n * count + k) * width;
+    return Float64Array.from(values.subarray(start, start + width));
+  });
+}
+
+/** The vectors one after another, rounded. */
+function gather(vectors: Vectors, dtype: Dtype): FloatArray {
+  const round = rounder(dtype);
+  const size = vectors.reduce((sum, vector) => sum + vector.length, 0);
+  const all = allocate(dtype, size) as FloatArray;
+  let at = 0;
+  for (const vector of vectors) for (const value of vector) all[at++] = round(value);
+  return all;
+}
+
+function roundSums(sums: GradientSums, dtype: Dtype): CellGradients {
+  const rounded = Object.entries(sums).map(([name, sum]) => [name, gather([sum], dtype)]);
+  return Object.fromEntries(rounded) as unknown as CellGradients;
+}

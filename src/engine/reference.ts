@@ -1,0 +1,76 @@
+import type { CellRow, RowMasks, RowTrace } from '../cells/cell-row.ts';
+import { dropoutRows } from '../cells/dropout.ts';
+import { gruRow } from '../cells/gru.ts';
+import { lstmRow } from '../cells/lstm.ts';
+import { simpleRnnRow } from '../cells/simple-rnn.ts';
+import type { GateTrace, PreparedCell, Stepper, StepResult } from '../domain/ports.ts';
+import type { CellProgram } from '../domain/program.ts';
+import { allocate, type FloatArray, rounder } from '../domain/tensor.ts';
+import { createStepper } from './stepper.ts';
+
+/**
+ * The exact engine: every row on its own in float64, each result rounded once to the compute dtype. Slower than SIMD,
+ * and the measure of it. A row's bits do not depend on the batch it rides in.
+ */
+export const referenceStepper: Stepper = createStepper((program: CellProgram): PreparedCell => {
+  const row = cellRow(program);
+  const masksOf = dropoutRows(program);
+  const round = rounder(program.computeDtype);
+  const floats = (size: number) => allocate(program.computeDtype, size) as FloatArray;
+  return {
+    step: (inputs, states, batch, { trace = false, training } = {}) =>
+      stepBatch(row, round, floats, inputs, states, batch, trace, training && masksOf(batch, training.seed)),
+  };
+});
+
+/** @throws {Problem} invalid-config for an activation that a cell can't have. */
+function cellRow(program: CellProgram): CellRow {
+  switch (program.kind) {
+    case 'simple_rnn':
+      return simpleRnnRow(program);
+    case 'gru':
+      return gruRow(program);
+    case 'lstm':
+      return lstmRow(program);
+  }
+}
+
+function stepBatch(
+  row: CellRow,
+  round: (value: number) => number,
+  floats: (size: number) => FloatArray,
+  inputs: FloatArray,
+  states: readonly FloatArray[],
+  batch: number,
+  traced: boolean,
+  masks: readonly RowMasks[] | undefined,
+): StepResult {
+  const next = row.nextStates.map((state) => floats(batch * state.length));
+  const trace = traced ? row.trace.map((gate) => emptyTrace(gate, batch, floats)) : undefined;
+  for (let n = 0; n < batch; n++) {
+    load(row.inputs, inputs, n);
+    for (let k = 0; k < next.length; k++) load(row.states[k], states[k], n);
+    row.step(masks?.[n]);
+    for (let k = 0; k < next.length; k++) store(next[k], row.nextStates[k], n, round);
+    for (let k = 0; trace && k < trace.length; k++) {
+      store(trace[k].before, row.trace[k].before, n, round);
+      store(trace[k].after, row.trace[k].after, n, round);
+    }
+  }
+  return { output: next[0].slice(), states: next, trace };
+}
+
+function emptyTrace(gate: RowTrace, batch: number, floats: (size: number) => FloatArray): GateTrace {
+  const size = batch * gate.before.length;
+  return { name: gate.name, width: gate.before.length, before: floats(size), after: floats(size) };
+}
+
+function load(row: Float64Array, batch: FloatArray, n: number): void {
+  const start = n * row.length;
+  for (let k = 0; k < row.length; k++) row[k] = batch[start + k];
+}
+
+function store(batch: FloatArray, row: Float64Array, n: number, round: (value: number) => number): void {
+  const start = n * row.length;
+  for (let k = 0; k < row.length; k++) batch[start + k] = round(row[k]);
+}

@@ -1,0 +1,103 @@
+import type { GateTrace, PreparedCell, PreparedSequence, SequenceRequest, SequenceResult } from '../domain/ports.ts';
+import { type RunProgram, type StepProgram, stateWidths, stepWidth } from '../domain/program.ts';
+import { allocate, type Dtype, type FloatArray } from '../domain/tensor.ts';
+import { convert } from './convert.ts';
+
+/**
+ * A cell over time in one direction. Where the mask is false the states stay and the output is that of the step before
+ * (zeros at first), or zeros with `zeroOutputForMask`. Keras backend/tensorflow/rnn.py.
+ */
+export function prepareRun(program: RunProgram, prepareStep: (cell: StepProgram) => PreparedCell): PreparedSequence {
+  const { cell, computeDtype, goBackwards, timeOrder = false } = program;
+  const prepared = prepareStep(cell);
+  const width = stepWidth(cell);
+  const widths = stateWidths(cell);
+  return {
+    run({
+      inputs,
+      batch,
+      time,
+      states,
+      mask,
+      zeroOutputForMask,
+      previous,
+      trace,
+      training,
+    }: SequenceRequest): SequenceResult {
+      const features = batch * time > 0 ? inputs.length / (batch * time) : 0;
+      const sequence = allocate(computeDtype, batch * time * width) as FloatArray;
+      const gates = new Map<string, GateTrace>();
+      let carried = states.map((state) => convert(state, cell.computeDtype));
+      let last = previous ?? (allocate(computeDtype, batch * width) as FloatArray);
+      for (let k = 0; k < time; k++) {
+        const t = goBackwards ? time - 1 - k : k;
+        const at = timeOrder ? time - 1 - k : k;
+        const x = convert(takeTime(inputs, batch, time, t, features), cell.computeDtype);
+        const result = prepared.step(x, carried, batch, { trace, training });
+        const output = convert(result.output, computeDtype);
+        const live = (row: number) => mask?.[row * time + t] !== 0;
+        const held = zeroOutputForMask ? (allocate(computeDtype, batch * width) as FloatArray) : last;
+        last = choose(live, output, held, batch, width);
+        carried = result.states.map((state, i) => choose(live, state, carried[i], batch, widths[i]));
+        putTime(sequence, last, batch, time, at, width);
+        for (const gate of result.trace ?? []) keepGate(gates, gate, batch, time, at, cell.computeDtype);
+      }
+      return {
+        sequences: [sequence],
+        last: [last],
+        states: carried.map((state) => convert(state, computeDtype)),
+        ...(trace ? { trace: [...gates.values()] } : {}),
+      };
+    },
+  };
+}
+
+/** Row by row, what is new where the row is live, else what was. */
+function choose(
+  live: (row: number) => boolean,
+  next: FloatArray,
+  held: FloatArray,
+  batch: number,
+  width: number,
+): FloatArray {
+  let mixed: FloatArray | undefined;
+  for (let row = 0; row < batch; row++) {
+    if (live(row)) continue;
+    mixed ??= next.slice();
+    mixed.set(held.subarray(row * width, (row + 1) * width), row * width);
+  }
+  return mixed ?? next;
+}
+
+function keepGate(
+  gates: Map<string, GateTrace>,
+  { name, width, before, after }: GateTrace,
+  batch: number,
+  time: number,
+  t: number,
+  dtype: Dtype,
+): void {
+  const room = () => allocate(dtype, batch * time * width) as FloatArray;
+  const gate = gates.get(name) ?? { name, width, before: room(), after: room() };
+  gates.set(name, gate);
+  putTime(gate.before, before, batch, time, t, width);
+  putTime(gate.after, after, batch, time, t, width);
+}
+
+/** all[:, t, :] as [batch, width]. */
+function takeTime(all: FloatArray, batch: number, time: number, t: number, width: number): FloatArray {
+  if (time === 1) return all;
+  const step = all.slice(0, batch * width);
+  for (let row = 0; row < batch; row++) {
+    const start = (row * time + t) * width;
+    step.set(all.subarray(start, start + width), row * width);
+  }
+  return step;
+}
+
+/** all[:, t, :] = step. */
+function putTime(all: FloatArray, step: FloatArray, batch: number, time: number, t: number, width: number): void {
+  for (let row = 0; row < batch; row++) {
+    all.set(step.subarray(row * width, (row + 1) * width), (row * time + t) * width);
+  }
+}

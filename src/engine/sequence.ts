@@ -1,0 +1,56 @@
+import type { PreparedCell, PreparedSequence, SequenceRequest, SequenceResult } from '../domain/ports.ts';
+import {
+  type ChainProgram,
+  type SequenceProgram,
+  type StepProgram,
+  sequenceCells,
+  sequenceStateCount,
+} from '../domain/program.ts';
+import { prepareBidirectional } from './bidirectional.ts';
+import { convert } from './convert.ts';
+import { prepareRun } from './run.ts';
+
+type PrepareStep = (program: StepProgram) => PreparedCell;
+
+/** A sequence program over whatever steps its cells. */
+export function prepareSequence(program: SequenceProgram, prepareStep: PrepareStep): PreparedSequence {
+  switch (program.kind) {
+    case 'run':
+      return prepareRun(program, prepareStep);
+    case 'bidirectional':
+      return prepareBidirectional(program, prepareStep);
+    case 'chain':
+      return prepareChain(program, prepareStep);
+  }
+}
+
+/** Sequences one after another; each takes the whole output of the one before. PyTorch's num_layers. */
+function prepareChain({ layers, computeDtype }: ChainProgram, prepareStep: PrepareStep): PreparedSequence {
+  const prepared = layers.map((layer) => prepareSequence(layer, prepareStep));
+  // In training, a layer's cells draw from the seeds after those of the cells below.
+  const below = layers.map((_, k) => layers.slice(0, k).flatMap(sequenceCells).length);
+  return {
+    run(request: SequenceRequest): SequenceResult {
+      let result: SequenceResult = { sequences: [request.inputs], last: [], states: [] };
+      const states: SequenceResult['states'][number][] = [];
+      const trace = [];
+      for (const [k, layer] of prepared.entries()) {
+        const count = sequenceStateCount(layers[k]);
+        const own = request.states.slice(states.length, states.length + count);
+        const [inputs] = result.sequences;
+        const training = request.training && { seed: request.training.seed + below[k] };
+        result = layer.run({ ...request, inputs: convert(inputs, layers[k].computeDtype), states: own, training });
+        states.push(...result.states);
+        for (const gate of result.trace ?? []) trace.push({ ...gate, name: `layers.${k}.${gate.name}` });
+      }
+      const round = (arrays: SequenceResult['states']) => arrays.map((array) => convert(array, computeDtype));
+      const { sequences, last } = result;
+      return {
+        sequences: round(sequences),
+        last: round(last),
+        states: round(states),
+        ...(request.trace ? { trace } : {}),
+      };
+    },
+  };
+}

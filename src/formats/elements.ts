@@ -1,0 +1,134 @@
+import { allocate, type Dtype, roundToBfloat16, type Tensor, type TensorData } from '../domain/tensor.ts';
+
+/**
+ * Element types that files hold. Those that cellstep has no dtype for are widened to the smallest that holds every
+ * value; uint64 has none.
+ */
+export const ELEMENT_TYPES = {
+  f16: { bytes: 2, dtype: 'float16' },
+  bf16: { bytes: 2, dtype: 'bfloat16' },
+  f32: { bytes: 4, dtype: 'float32' },
+  f64: { bytes: 8, dtype: 'float64' },
+  i8: { bytes: 1, dtype: 'int32' },
+  i16: { bytes: 2, dtype: 'int32' },
+  i32: { bytes: 4, dtype: 'int32' },
+  i64: { bytes: 8, dtype: 'int64' },
+  u8: { bytes: 1, dtype: 'int32' },
+  u16: { bytes: 2, dtype: 'int32' },
+  u32: { bytes: 4, dtype: 'int64' },
+  bool: { bytes: 1, dtype: 'bool' },
+} as const satisfies Record<string, { bytes: number; dtype: Dtype }>;
+export type ElementType = keyof typeof ELEMENT_TYPES;
+
+const HOST_IS_LITTLE_ENDIAN = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
+
+/** What elements of this type take once decoded, in bytes. */
+export function decodedBytes(type: ElementType, size: number): number {
+  return size * allocate(ELEMENT_TYPES[type].dtype, 0).BYTES_PER_ELEMENT;
+}
+
+/**
+ * Elements from bytes of any alignment, which are copied. Bits are kept: -0 and the payloads of NaNs.
+ * @throws {RangeError} if the bytes are no whole number of elements, or a bool is neither 0 nor 1.
+ */
+export function decodeElements(type: ElementType, bytes: Uint8Array, littleEndian = true): TensorData {
+  const width = ELEMENT_TYPES[type].bytes;
+  if (bytes.length % width !== 0) throw new RangeError(`${bytes.length} bytes are no whole number of ${type} elements`);
+  const { buffer } = inHostOrder(bytes, width, littleEndian);
+  switch (type) {
+    case 'f16':
+      return widen(new Uint16Array(buffer), float16ToFloat32Bits);
+    case 'bf16':
+      return widen(new Uint16Array(buffer), (bits) => bits << 16);
+    case 'f32':
+      return new Float32Array(buffer);
+    case 'f64':
+      return new Float64Array(buffer);
+    case 'i8':
+      return Int32Array.from(new Int8Array(buffer));
+    case 'i16':
+      return Int32Array.from(new Int16Array(buffer));
+    case 'i32':
+      return new Int32Array(buffer);
+    case 'i64':
+      return new BigInt64Array(buffer);
+    case 'u8':
+      return Int32Array.from(new Uint8Array(buffer));
+    case 'u16':
+      return Int32Array.from(new Uint16Array(buffer));
+    case 'u32':
+      return BigInt64Array.from(new Uint32Array(buffer), BigInt);
+    case 'bool':
+      return booleans(new Uint8Array(buffer));
+  }
+}
+
+/** A tensor's elements, little-endian, in a fresh array. Bits are kept as by `decodeElements`. */
+export function encodeElements(tensor: Tensor): Uint8Array<ArrayBuffer> {
+  const { data, dtype } = tensor;
+  if (data instanceof Float32Array && dtype === 'float16') return toBytes(narrow(data, float32ToFloat16Bits));
+  if (data instanceof Float32Array && dtype === 'bfloat16') return toBytes(narrow(data, float32ToBfloat16Bits));
+  return toBytes(data);
+}
+
+function toBytes(data: TensorData | Uint16Array): Uint8Array<ArrayBuffer> {
+  return inHostOrder(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), data.BYTES_PER_ELEMENT, true);
+}
+
+/** A copy between the host's byte order and the given one (the same swap both ways). */
+function inHostOrder(bytes: Uint8Array, width: number, littleEndian: boolean): Uint8Array<ArrayBuffer> {
+  const copy = new Uint8Array(bytes);
+  if (littleEndian !== HOST_IS_LITTLE_ENDIAN && width > 1) {
+    for (let at = 0; at < copy.length; at += width) copy.subarray(at, at + width).reverse();
+  }
+  return copy;
+}
+
+function booleans(bytes: Uint8Array): Uint8Array {
+  const bad = bytes.findIndex((byte) => byte > 1);
+  if (bad >= 0) throw new RangeError(`the bool at ${bad} is ${bytes[bad]}, neither 0 nor 1`);
+  return bytes;
+}
+
+function widen(halves: Uint16Array, toBits: (half: number) => number): Float32Array {
+  const result = new Float32Array(halves.length);
+  const bits = new Int32Array(result.buffer);
+  for (let i = 0; i < halves.length; i++) bits[i] = toBits(halves[i]);
+  return result;
+}
+
+function narrow(values: Float32Array, toBits: (bits: number, value: number) => number): Uint16Array {
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  return Uint16Array.from(values, (value, i) => toBits(bits[i], value));
+}
+
+/** By bits, as going through a JavaScript number may change a NaN. */
+function float16ToFloat32Bits(half: number): number {
+  const sign = (half & 0x8000) << 16;
+  const exponent = (half >> 10) & 0x1f;
+  const fraction = half & 0x3ff;
+  if (exponent === 0x1f) return sign | 0x7f800000 | (fraction << 13);
+  if (exponent !== 0) return sign | ((exponent + 112) << 23) | (fraction << 13);
+  if (fraction === 0) return sign;
+  const shift = Math.clz32(fraction) - 21;
+  return sign | ((113 - shift) << 23) | (((fraction << shift) & 0x3ff) << 13);
+}
+
+function float32ToFloat16Bits(bits: number, value: number): number {
+  if (Number.isNaN(value)) return nanBits(bits, 0x7c00, 13);
+  const half = new DataView(new ArrayBuffer(2));
+  half.setFloat16(0, value);
+  return half.getUint16(0);
+}
+
+function float32ToBfloat16Bits(bits: number, value: number): number {
+  if (Number.isNaN(value)) return nanBits(bits, 0x7f80, 16);
+  return new Uint32Array(Float32Array.of(roundToBfloat16(value)).buffer)[0] >>> 16;
+}
+
+/** A NaN's sign and the leading bits of its payload; the quiet bit where none of those is set, so that it stays one. */
+function nanBits(bits: number, exponent: number, dropped: number): number {
+  const fractionMask = exponent === 0x7c00 ? 0x3ff : 0x7f;
+  const fraction = (bits >>> dropped) & fractionMask;
+  return ((bits >>> 16) & 0x8000) | exponent | (fraction === 0 ? (fractionMask + 1) >> 1 : fraction);
+}

@@ -1,0 +1,83 @@
+import { Tensor } from '../domain/tensor.ts';
+import { decodedBytes, decodeElements, ELEMENT_TYPES, encodeElements } from './elements.ts';
+import { type Entry, LENGTH_BYTES, METADATA, NAMES, readHeader, TYPES } from './safetensors-header.ts';
+import {
+  checkedSize,
+  DEFAULT_FILE_LIMITS,
+  type FileLimits,
+  invalidFile,
+  type NamedTensors,
+  requireWithin,
+} from './weight-file.ts';
+
+const FORMAT = 'safetensors';
+const ALIGNMENT = 8;
+
+export interface SafetensorsFile {
+  /** In the header's order. */
+  readonly tensors: Map<string, Tensor>;
+  readonly metadata: Record<string, string>;
+}
+
+/**
+ * Reads a safetensors file: a little-endian u64 header length, a JSON header, then the tensors' bytes without holes.
+ * I8, I16, U8 and U16 come as int32, U32 as int64. Source: the format section of github.com/huggingface/safetensors.
+ * @throws {Problem} invalid-file for any fault, limit-exceeded for a file over `limits`.
+ */
+export function readSafetensors(bytes: Uint8Array, limits: FileLimits = DEFAULT_FILE_LIMITS): SafetensorsFile {
+  requireWithin(FORMAT, 'bytes', bytes.length, limits.maxFileBytes);
+  const { entries, metadata, dataStart } = readHeader(bytes, limits);
+  const data = bytes.subarray(dataStart);
+  const total = entries.reduce(
+    (sum, entry) => sum + decodedBytes(entry.type, checkedSize(FORMAT, entry.name, entry.shape)),
+    0,
+  );
+  requireWithin(FORMAT, 'unpacked bytes', total, limits.maxUnpackedBytes);
+  return { tensors: new Map(entries.map((entry) => [entry.name, readTensor(entry, data)])), metadata };
+}
+
+/**
+ * Writes a safetensors file. The header lists metadata, then the tensors in the given order; the bytes stand in order
+ * of falling element size, so that every tensor is aligned for readers that map the file. Same input, same bytes.
+ * @throws {RangeError} if a tensor is named `__metadata__`, which the format keeps for itself.
+ */
+export function writeSafetensors(
+  tensors: NamedTensors,
+  metadata: Readonly<Record<string, string>> = {},
+): Uint8Array<ArrayBuffer> {
+  if (tensors.has(METADATA)) throw new RangeError(`a safetensors file cannot have a tensor named ${METADATA}`);
+  const parts = [...tensors].map(([name, tensor]) => ({
+    name,
+    tensor,
+    width: ELEMENT_TYPES[TYPES[NAMES[tensor.dtype]]].bytes,
+  }));
+  const offsets = new Map<string, { begin: number; bytes: Uint8Array }>();
+  let length = 0;
+  for (const { name, tensor } of parts.toSorted((a, b) => b.width - a.width)) {
+    const bytes = encodeElements(tensor);
+    offsets.set(name, { begin: length, bytes });
+    length += bytes.length;
+  }
+  const fields = parts.map(({ name, tensor }) => {
+    const { begin, bytes } = offsets.get(name)!;
+    const info = { dtype: NAMES[tensor.dtype], shape: tensor.shape, data_offsets: [begin, begin + bytes.length] };
+    return `${JSON.stringify(name)}:${JSON.stringify(info)}`;
+  });
+  if (Object.keys(metadata).length > 0) fields.unshift(`"${METADATA}":${JSON.stringify(metadata)}`);
+  const header = new TextEncoder().encode(`{${fields.join(',')}}`);
+  const padded = Math.ceil(header.length / ALIGNMENT) * ALIGNMENT;
+  const file = new Uint8Array(LENGTH_BYTES + padded + length).fill(0x20, LENGTH_BYTES, LENGTH_BYTES + padded);
+  new DataView(file.buffer).setBigUint64(0, BigInt(padded), true);
+  file.set(header, LENGTH_BYTES);
+  for (const { begin, bytes } of offsets.values()) file.set(bytes, LENGTH_BYTES + padded + begin);
+  return file;
+}
+
+function readTensor(entry: Entry, data: Uint8Array): Tensor {
+  try {
+    const elements = decodeElements(entry.type, data.subarray(entry.begin, entry.end));
+    return new Tensor(ELEMENT_TYPES[entry.type].dtype, entry.shape, elements);
+  } catch (error) {
+    throw invalidFile(FORMAT, `in '${entry.name}' ${error instanceof Error ? error.message : error}.`, error);
+  }
+}

@@ -1,0 +1,154 @@
+import { promisify } from 'node:util';
+import { crc32, inflateRaw } from 'node:zlib';
+import { zipSync } from 'fflate';
+import { type FileLimits, invalidFile, requireWithin } from './weight-file.ts';
+
+const END_SIGNATURE = 0x06054b50;
+const END_BYTES = 22;
+const ENTRY_SIGNATURE = 0x02014b50;
+const ENTRY_BYTES = 46;
+const LOCAL_SIGNATURE = 0x04034b50;
+const LOCAL_BYTES = 30;
+const MAX_COMMENT_BYTES = 0xffff;
+const [STORED, DEFLATED] = [0, 8];
+
+interface Member {
+  readonly name: string;
+  readonly deflated: boolean;
+  readonly crc: number;
+  readonly size: number;
+  readonly packed: Uint8Array;
+}
+
+// Node's zlib rather than fflate for unpacking: it stops at a given length and works outside this thread.
+const inflate = promisify(inflateRaw);
+
+/**
+ * The members of a zip archive by name, in the archive's order, unpacked one after another; stored or deflated.
+ * Nothing is unpacked until the whole directory is known to be sound and within `limits`.
+ * @throws {Problem} invalid-file (zip64, encrypted and multi-disk archives included), limit-exceeded.
+ */
+export async function readZip(format: string, bytes: Uint8Array, limits: FileLimits): Promise<Map<string, Uint8Array>> {
+  requireWithin(format, 'bytes', bytes.length, limits.maxFileBytes);
+  const members = readDirectory(format, bytes, limits);
+  const total = members.reduce((sum, { size }) => sum + size, 0);
+  requireWithin(format, 'unpacked bytes', total, limits.maxUnpackedBytes);
+  const result = new Map<string, Uint8Array>();
+  for (const member of members) result.set(member.name, await unpack(format, member));
+  return result;
+}
+
+/** An archive of stored members with a fixed date: same input, same bytes. */
+export function writeZip(members: ReadonlyMap<string, Uint8Array>): Uint8Array {
+  return zipSync(Object.fromEntries(members), { level: 0, mtime: new Date(1980, 0, 1) });
+}
+
+async function unpack(format: string, { name, deflated, crc, size, packed }: Member): Promise<Uint8Array> {
+  let data = packed;
+  if (deflated) {
+    // A limit of 0 would be taken for none.
+    data = await inflate(packed, { maxOutputLength: Math.max(size, 1) }).catch((error: Error) => {
+      throw invalidFile(format, `the member '${name}' does not unpack to its ${size} bytes (${error.message}).`, error);
+    });
+  }
+  if (data.length !== size)
+    throw invalidFile(format, `the member '${name}' has ${data.length} bytes, but claims ${size}.`);
+  if (crc32(data) !== crc) throw invalidFile(format, `the checksum of the member '${name}' is wrong.`);
+  return data;
+}
+
+function readDirectory(format: string, bytes: Uint8Array, limits: FileLimits): Member[] {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const end = findEnd(format, view);
+  const count = view.getUint16(end + 10, true);
+  const length = view.getUint32(end + 12, true);
+  const start = view.getUint32(end + 16, true);
+  if (count === 0xffff || length === 0xffffffff || start === 0xffffffff)
+    throw invalidFile(format, 'it is a zip64 archive; send a plain zip.');
+  if (view.getUint32(end + 4, true) !== 0 || view.getUint16(end + 8, true) !== count) {
+    throw invalidFile(format, 'it is one part of a multi-disk archive.');
+  }
+  requireWithin(format, 'members', count, limits.maxTensors);
+  if (start + length !== end) throw invalidFile(format, 'its directory does not end where its end record starts.');
+  const members = new Map<string, Member & { from: number; to: number }>();
+  let at = start;
+  for (let i = 0; i < count; i++) {
+    if (at + ENTRY_BYTES > end || view.getUint32(at, true) !== ENTRY_SIGNATURE)
+      throw invalidFile(format, `entry ${i} of its directory is damaged.`);
+    const next =
+      at + ENTRY_BYTES + view.getUint16(at + 28, true) + view.getUint16(at + 30, true) + view.getUint16(at + 32, true);
+    if (next > end) throw invalidFile(format, `entry ${i} of its directory is cut off.`);
+    const member = readMember(format, bytes, view, at, start);
+    if (members.has(member.name)) throw invalidFile(format, `the member '${member.name}' occurs twice.`);
+    members.set(member.name, member);
+    at = next;
+  }
+  if (at !== end) throw invalidFile(format, 'its directory has more than its entries.');
+  requireApart(format, [...members.values()]);
+  return [...members.values()];
+}
+
+/** The end record stands last, before a comment whose length it gives. */
+function findEnd(format: string, view: DataView): number {
+  const first = Math.max(0, view.byteLength - END_BYTES - MAX_COMMENT_BYTES);
+  for (let at = view.byteLength - END_BYTES; at >= first; at--) {
+    if (
+      view.getUint32(at, true) === END_SIGNATURE &&
+      at + END_BYTES + view.getUint16(at + 20, true) === view.byteLength
+    )
+      return at;
+  }
+  throw invalidFile(format, 'it is no zip archive, or its end is missing.');
+}
+
+function readMember(format: string, bytes: Uint8Array, view: DataView, at: number, directory: number) {
+  const nameAt = at + ENTRY_BYTES;
+  const nameBytes = bytes.subarray(nameAt, nameAt + view.getUint16(at + 28, true));
+  const name = decodeName(format, nameBytes);
+  const method = view.getUint16(at + 10, true);
+  const packedSize = view.getUint32(at + 20, true);
+  const size = view.getUint32(at + 24, true);
+  const local = view.getUint32(at + 42, true);
+  if ((view.getUint16(at + 8, true) & 1) !== 0) throw invalidFile(format, `the member '${name}' is encrypted.`);
+  if (method !== STORED && method !== DEFLATED)
+    throw invalidFile(format, `the member '${name}' is packed by method ${method}; send it stored or deflated.`);
+  if ([packedSize, size, local].includes(0xffffffff))
+    throw invalidFile(format, `the member '${name}' needs zip64; send a plain zip.`);
+  if (view.getUint16(at + 34, true) !== 0) throw invalidFile(format, `the member '${name}' is on another disk.`);
+  if (local + LOCAL_BYTES > directory || view.getUint32(local, true) !== LOCAL_SIGNATURE) {
+    throw invalidFile(format, `the member '${name}' is not where the directory says.`);
+  }
+  const nameLength = view.getUint16(local + 26, true);
+  const localName = bytes.subarray(local + LOCAL_BYTES, local + LOCAL_BYTES + nameLength);
+  if (Buffer.compare(localName, nameBytes) !== 0)
+    throw invalidFile(format, `the member '${name}' has another name beside its data.`);
+  const dataAt = local + LOCAL_BYTES + nameLength + view.getUint16(local + 28, true);
+  if (dataAt + packedSize > directory) throw invalidFile(format, `the member '${name}' runs into the directory.`);
+  const packed = bytes.subarray(dataAt, dataAt + packedSize);
+  return {
+    name,
+    deflated: method === DEFLATED,
+    crc: view.getUint32(at + 16, true),
+    size,
+    packed,
+    from: local,
+    to: dataAt + packedSize,
+  };
+}
+
+function decodeName(format: string, bytes: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch (error) {
+    throw invalidFile(format, 'the name of a member is not UTF-8.', error);
+  }
+}
+
+/** Members that share bytes are how a small archive claims to be a huge one. */
+function requireApart(format: string, members: readonly { name: string; from: number; to: number }[]): void {
+  let covered = 0;
+  for (const { name, from, to } of members.toSorted((a, b) => a.from - b.from)) {
+    if (from < covered) throw invalidFile(format, `the member '${name}' overlaps another one.`);
+    covered = to;
+  }
+}

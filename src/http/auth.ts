@@ -1,0 +1,28 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { FastifyInstance } from 'fastify';
+import { Problem } from '../domain/problems.ts';
+
+/** Paths that answer without a key: probes, documentation, pages. */
+const OPEN = /^\/((healthz|readyz|openapi\.(json|yaml)|docs|problems)([/?]|$)|\?|$)/;
+
+/** Lets in requests with `Authorization: Bearer <key>`, one of the given keys, compared in constant time. */
+export function addAuth(app: FastifyInstance, apiKeys: readonly string[]): void {
+  if (apiKeys.length === 0) return;
+  const digests = apiKeys.map(digest);
+  app.addHook('onRequest', async (request) => {
+    if (OPEN.test(request.url)) return;
+    const [, key] = /^Bearer ([\x21-\x7e]+)$/i.exec(request.headers.authorization ?? '') ?? [];
+    const sent = key === undefined ? undefined : digest(key);
+    // No early end: how long this takes must not tell which key came close.
+    const matches = sent === undefined ? 0 : digests.filter((known) => timingSafeEqual(known, sent)).length;
+    if (matches > 0) return;
+    const detail = sent
+      ? 'The key is not one of this service.'
+      : 'The request has no Authorization: Bearer <key> header.';
+    throw new Problem('unauthorized', detail, { headers: { 'www-authenticate': 'Bearer' } });
+  });
+}
+
+function digest(key: string): Buffer {
+  return createHash('sha256').update(key).digest();
+}

@@ -1,0 +1,57 @@
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
+import type { FastifyInstance, FastifyServerOptions } from 'fastify';
+import { Problem, type ProblemCode } from '../domain/problems.ts';
+import { PROBLEM_JSON, problemDocument } from './problem-replies.ts';
+
+/** How long a client that is being refused may still send: closing at once would reset it before it reads the answer. */
+const LINGER_MILLISECONDS = 1_000;
+
+interface ClientError extends Error {
+  readonly code?: string;
+  /** What Node's HTTP parser says, without any of the bytes. */
+  readonly reason?: string;
+}
+
+const CODES: Readonly<Record<string, { code: ProblemCode; detail: string }>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: { code: 'request-timeout', detail: 'The request did not arrive whole in time.' },
+  HPE_HEADER_OVERFLOW: { code: 'headers-too-large', detail: 'The request line and headers are over 16 KiB.' },
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: { code: 'bad-request', detail: 'The chunk extensions are over 16 KiB.' },
+};
+
+/** Answers what never became a request (garbage, a broken frame, a client that stopped halfway), then hangs up. */
+export function answerClientErrors(newRequestId: () => string): FastifyServerOptions['clientErrorHandler'] {
+  return function answer(this: FastifyInstance, error: ClientError, socket: Socket): void {
+    // After the answer was sent, what still comes in is not even looked at.
+    if (!socket.writable || error.code === 'ECONNRESET') return void socket.destroy();
+    const running = (socket as { _httpMessage?: ServerResponse<IncomingMessage> })._httpMessage;
+    // Half of another answer is on the wire: a second one would be taken for its end.
+    if (running?.headersSent) return void socket.destroy();
+
+    const { code, detail } = CODES[error.code ?? ''] ?? {
+      code: 'bad-request',
+      detail: `The request is not HTTP/1.1: ${error.reason ?? 'it cannot be parsed'}.`,
+    };
+    const problem = new Problem(code, detail);
+    const requestId = newRequestId();
+    this.log.info({ reqId: requestId, code, reason: error.code }, 'unreadable request');
+    const body = JSON.stringify(problemDocument(problem, '', requestId));
+    const head = [
+      `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}`,
+      `content-type: ${PROBLEM_JSON}`,
+      `content-length: ${Buffer.byteLength(body)}`,
+      'connection: close',
+    ];
+    socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
+    setTimeout(() => socket.destroy(), LINGER_MILLISECONDS).unref();
+  };
+}
+
+/** HTTP/1.1 asks for a Host header (RFC 9112, 3.2); Node would refuse without a body. */
+export function requireHost(app: FastifyInstance): void {
+  app.addHook('onRequest', async ({ raw }) => {
+    if (raw.httpVersion === '1.1' && raw.headers.host === undefined) {
+      throw new Problem('bad-request', 'The request has no Host header.', { headers: { connection: 'close' } });
+    }
+  });
+}

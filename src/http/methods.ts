@@ -1,0 +1,36 @@
+import type { FastifyInstance, HTTPMethods, RouteOptions } from 'fastify';
+import { Problem } from '../domain/problems.ts';
+
+const METHODS: readonly HTTPMethods[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
+
+/**
+ * Answers a known path with a method that it does not take by 405 and Allow, an unknown path by 404. Call it before any
+ * route is added, and `close` when all are.
+ */
+export function watchMethods(app: FastifyInstance): { close: () => void } {
+  const taken = new Set<string>();
+  app.addHook('onRoute', ({ url }: RouteOptions) => {
+    taken.add(url);
+  });
+  app.setNotFoundHandler((request) => {
+    throw new Problem('not-found', `There is nothing at ${request.method} ${request.url.split('?')[0].slice(0, 200)}.`);
+  });
+  return {
+    close() {
+      for (const url of [...taken]) {
+        const allow = METHODS.filter((method) => app.hasRoute({ method, url })).join(', ');
+        app.route({
+          method: METHODS.filter((method) => !app.hasRoute({ method, url })),
+          url,
+          schema: { hide: true },
+          // Before the body is read: its type and size do not matter here.
+          onRequest: async (request) => {
+            const detail = `${url} does not take ${request.method}; it takes ${allow}.`;
+            throw new Problem('method-not-allowed', detail, { headers: { allow } });
+          },
+          handler: () => undefined,
+        });
+      }
+    },
+  };
+}

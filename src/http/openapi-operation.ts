@@ -1,0 +1,45 @@
+import type { Json } from '../domain/json.ts';
+import type { ProblemCode } from '../domain/problems.ts';
+
+/** Groups of operations, in the order in which a newcomer reads them. */
+export const TAGS = {
+  Cells: 'Recurrent cells: their configuration, their weights, and steps whose state the client carries.',
+  Variables: 'Tensors that can be assigned: those of a cell, and stand-alone ones, as tf.Variable or keras.Variable.',
+  Ops: 'Activations and arithmetic on tensors. Nothing is stored.',
+  Sessions: 'Hidden states that the service keeps between steps, durably.',
+  Checkpoints: 'Snapshots of cells, variables and sessions, to restore later or to take elsewhere as a file.',
+  Service: 'Probes, this document, and pages on problems.',
+} as const;
+
+/** A request that runs as it stands, once the examples that create things (cell, v, s, ckpt) have run. */
+export interface Example {
+  readonly summary: string;
+  /** Path parameters, where they are not the first example of the parameter. */
+  readonly path?: Readonly<Record<string, string>>;
+  /** The request body; none where the operation takes none. */
+  readonly body?: Json;
+  /** The reply that it gets, where that is always the same but for times. */
+  readonly reply?: Json;
+}
+
+/** What may be done next, by an operation whose parameters the reply or the request tells. */
+interface Link {
+  readonly operationId: string;
+  readonly description: string;
+  /** Runtime expressions by parameter. */
+  readonly parameters: Readonly<Record<string, string>>;
+}
+
+/** What the documentation says of an operation; its shapes stand beside the route. */
+export interface Operation {
+  readonly tags: readonly [keyof typeof TAGS];
+  readonly summary: string;
+  readonly description: string;
+  /** By name; the first one is what Swagger UI sends at the first click. */
+  readonly examples: Readonly<Record<string, Example>>;
+  /** What it can be refused with, beyond what follows from its parameters, headers and body. */
+  readonly problems?: readonly ProblemCode[];
+  readonly links?: Readonly<Record<string, Link>>;
+  /** Answers without an API key. */
+  readonly open?: boolean;
+}

@@ -1,0 +1,75 @@
+import type { JsonObject } from '../domain/json.ts';
+import { PROBLEMS, type ProblemCode } from '../domain/problems.ts';
+
+/** What `detail` may say, for each problem. */
+const DETAILS: Readonly<Record<ProblemCode, string>> = {
+  'invalid-json': "The body is not valid JSON: Expected ',' or ']' after array element in JSON at position 14.",
+  'invalid-request': '\'/input\': "input" is no field here.',
+  'invalid-header': 'If-Match \'3\' is not the ETag of a version. Send "<version>" in double quotes, or *.',
+  'bad-request': "'/v1/cells/%E0' is not a valid url component",
+  unauthorized: 'The request has no Authorization: Bearer <key> header.',
+  'not-found': "There is no cell 'cell2'.",
+  'method-not-allowed': '/v1/cells does not take PUT; it takes GET, HEAD, POST.',
+  'not-acceptable':
+    "Accept 'image/png' names none of what there is of cell 'cell': application/json, application/x-npz.",
+  'request-timeout': 'The request did not arrive within 120 seconds.',
+  'already-exists': "There is a cell 'cell' already.",
+  'already-built': "Cell 'cell' is built with input shape [null,1]; it cannot be built again with [null,2].",
+  'not-built': "Cell 'cell' has no variables until it is built.",
+  'no-single-step': "Cell 'both' is a Bidirectional: it has no single step.",
+  'in-use': "Cell 'cell' has open sessions, for example 's'.",
+  'cell-gone': "Cell 'cell' of session 's' was deleted.",
+  'in-progress': "A request with Idempotency-Key '6f1c' is still running.",
+  'checkpoint-mismatch': "Variable 'v' is not there. Send create_missing to make it.",
+  conflict: 'The change was tried 100 times, and another one came first each time.',
+  'version-mismatch': "Cell 'cell' has version 3; If-Match asks for 2.",
+  'body-too-large': 'The body is over the limit of 16777216 bytes.',
+  'unsupported-media-type': "Content-Type 'text/plain' is not taken here. Send application/json.",
+  'wrong-shape': "'inputs' has shape [1,2], so 2 features; cell 'cell' is built for 1. Send 1 features.",
+  'ragged-tensor': 'The tensor is ragged: [1] has length 1; its siblings have length 2.',
+  'value-out-of-range': '1e+39 is beyond the range of float32; send "Infinity" if you mean that.',
+  'invalid-config': "There is no activation 'Tanh'. Did you mean 'tanh'?",
+  'invalid-value': "There is no variable 'xt'.",
+  'invalid-file': 'The file is no safetensors file: its header is truncated.',
+  'several-layers': "The file holds several layers: 'gru_a', 'lstm_a'. Send ?layer= with one of these names.",
+  'idempotency-key-reused': "Idempotency-Key '6f1c' was first used with another method, path or body.",
+  'limit-exceeded': 'Shape [8192,8192] is over the limit of 33554432 elements a tensor (CELLSTEP_MAX_ELEMENTS).',
+  'session-expired': "Session 's' expired at 2030-01-01T01:00:00.000Z, after 3600 idle seconds.",
+  'headers-too-large': 'The headers are over the limit of 16384 bytes.',
+  'store-full': 'The store has no room left.',
+  'store-unavailable': 'The store does not answer.',
+  'shutting-down': 'The service is shutting down.',
+  'internal-error': 'The service failed. Nothing of the request can be blamed for it.',
+};
+
+const POINTERS: Partial<Readonly<Record<ProblemCode, string>>> = {
+  'invalid-request': '/input',
+  'invalid-header': 'If-Match',
+  'already-built': '/input_shape',
+  'wrong-shape': '/inputs',
+  'ragged-tensor': '/inputs/1',
+  'value-out-of-range': '/inputs/0/0',
+  'invalid-config': '/config/activation',
+  'invalid-value': '/inputs/0/variable',
+  'limit-exceeded': '/config/units',
+};
+
+/** A problem document as it may look, for components/examples. */
+export function problemExample(code: ProblemCode): JsonObject {
+  const { status, title } = PROBLEMS[code];
+  const detail = DETAILS[code];
+  const pointer = POINTERS[code];
+  const value = {
+    type: `/problems/${code}`,
+    title,
+    status,
+    detail,
+    instance: '/v1/cells/cell',
+    code,
+    request_id: 'req_019b8e2f-6a00-7c3d-9f1e-5b7a2c4d6e8f',
+    ...(pointer ? { errors: [{ pointer, detail }] } : {}),
+    ...(code === 'several-layers' ? { layers: ['gru_a', 'lstm_a'] } : {}),
+    ...(code === 'session-expired' ? { expired_at: '2030-01-01T01:00:00.000Z' } : {}),
+  };
+  return { summary: title, value };
+}

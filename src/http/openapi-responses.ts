@@ -1,0 +1,156 @@
+import type { z } from 'zod';
+import { problem } from '../../schemas/common.ts';
+import type { Json, JsonObject } from '../domain/json.ts';
+import { PROBLEMS, type ProblemCode } from '../domain/problems.ts';
+import type { Example, Operation } from './openapi-operation.ts';
+import type { Parameter } from './openapi-parameters.ts';
+import { problemExample } from './openapi-problems.ts';
+import type { SchemaComponents } from './openapi-schemas.ts';
+import { PROBLEM_JSON } from './problem-replies.ts';
+
+export const HEADERS = {
+  ETag: header('Version of the thing in double quotes, for If-Match and If-None-Match.', '"1"'),
+  Location: header('Path of the new thing.', '/v1/cells/cell'),
+  'Idempotency-Replayed': header(
+    '`true` where this is the kept reply to an earlier request with the same key.',
+    'true',
+  ),
+  'Retry-After': header('Seconds to wait before the same request is sent again.', '1'),
+  'WWW-Authenticate': header('How to authenticate.', 'Bearer'),
+  Allow: header('With 405: the methods that the path takes.', 'GET, HEAD, POST'),
+} as const;
+
+function header(description: string, example: string): JsonObject {
+  return { description, schema: { type: 'string' }, example };
+}
+
+function headerRefs(names: readonly (keyof typeof HEADERS)[]): JsonObject {
+  if (names.length === 0) return {};
+  return { headers: Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }])) };
+}
+
+type Replies = Readonly<Record<number, z.ZodType | null>>;
+
+const SUCCESS: Readonly<Record<string, string>> = {
+  201: 'Made; `Location` is its path.',
+  204: 'Done. There is no body.',
+};
+
+/** The replies of success, and 304 where the request may carry If-None-Match. */
+export function successes(
+  operation: Operation,
+  replies: Replies,
+  parameters: readonly Parameter[],
+  schemas: SchemaComponents,
+): Record<string, JsonObject> {
+  const takes = (name: string) => parameters.some((one) => one.name === name);
+  const responses: Record<string, JsonObject> = {};
+  for (const [status, type] of Object.entries(replies)) {
+    const versioned = type !== null && (status === '201' || takes('If-Match') || takes('If-None-Match'));
+    responses[status] = {
+      description: SUCCESS[status] ?? 'Done.',
+      ...headerRefs([
+        ...(versioned ? (['ETag'] as const) : []),
+        ...(status === '201' ? (['Location'] as const) : []),
+        ...(takes('Idempotency-Key') ? (['Idempotency-Replayed'] as const) : []),
+      ]),
+      ...(type ? { content: withExamples(schemas.contentOf(type, 'output'), operation.examples, 'reply') } : {}),
+      ...(operation.links ? { links: operation.links as unknown as JsonObject } : {}),
+    };
+  }
+  if (takes('If-None-Match')) {
+    responses[304] = { description: 'It still is what If-None-Match names.', ...headerRefs(['ETag']) };
+  }
+  return responses;
+}
+
+/** Bodies by media type; the examples are JSON. */
+export function withExamples(
+  content: Readonly<Record<string, JsonObject>>,
+  examples: Readonly<Record<string, Example>>,
+  part: 'body' | 'reply',
+): JsonObject {
+  const named = Object.entries(examples).flatMap(([name, { summary, [part]: value }]) =>
+    value === undefined ? [] : [[name, { summary, value }] as [string, Json]],
+  );
+  const media = Object.entries(content).map(([type, schema]) => {
+    const isJson = type === 'application/json' && named.length > 0;
+    return [type, { schema, ...(isJson ? { examples: Object.fromEntries(named) } : {}) }] as const;
+  });
+  return Object.fromEntries(media);
+}
+
+/** What an operation can be refused with: what follows from its parts, and what its table says. */
+export function problemsOf(operation: Operation, parameters: readonly Parameter[], hasBody: boolean): ProblemCode[] {
+  const takes = (name: string) => parameters.some((one) => one.name === name);
+  const reaches = !operation.open && (hasBody || parameters.length > 0);
+  const codes = new Set<ProblemCode>(['invalid-request', 'bad-request', ...(operation.problems ?? [])]);
+  const add = (condition: boolean, ...more: ProblemCode[]) => {
+    if (condition) for (const code of more) codes.add(code);
+  };
+  add(!operation.open, 'unauthorized');
+  add(hasBody, 'invalid-json', 'body-too-large', 'unsupported-media-type');
+  add(reaches, 'store-unavailable');
+  add(
+    parameters.some((one) => one.in === 'path'),
+    'not-found',
+  );
+  add(takes('If-Match'), 'invalid-header', 'version-mismatch');
+  add(takes('Idempotency-Key'), 'invalid-header', 'idempotency-key-reused', 'in-progress', 'conflict', 'store-full');
+  return inTableOrder(codes);
+}
+
+/** One response a status, for all its problems, and `default` for those that no operation is to blame for. */
+export function problemResponses(codes: readonly ProblemCode[]): Record<string, JsonObject> {
+  const responses = byStatus(codes).map((own) => [PROBLEMS[own[0]].status, reference(own)] as const);
+  return { ...Object.fromEntries(responses), default: { $ref: '#/components/responses/default' } };
+}
+
+/** The components that problemResponses refers to: each set of problems that share a status, and an example of each. */
+export function problemComponents(used: readonly (readonly ProblemCode[])[], schemas: SchemaComponents) {
+  schemas.schemaOf(problem, 'output');
+  const rest: ProblemCode[] = ['method-not-allowed', 'request-timeout', 'headers-too-large', 'internal-error'];
+  const sets = [...new Map(used.flatMap(byStatus).map((codes) => [codes.join('.'), codes])).values()];
+  const responses = [
+    ...sets.map((codes) => [codes.join('.'), problemResponse(codes)]),
+    ['default', { ...problemResponse(rest), ...headerRefs(['Allow']) }],
+  ];
+  const shown = inTableOrder([...rest, ...sets.flat()]);
+  return {
+    responses: Object.fromEntries(responses) as JsonObject,
+    examples: Object.fromEntries(shown.map((code) => [code, problemExample(code)])) as JsonObject,
+  };
+}
+
+function reference(codes: readonly ProblemCode[]): JsonObject {
+  return { $ref: `#/components/responses/${codes.join('.')}` };
+}
+
+function byStatus(codes: readonly ProblemCode[]): ProblemCode[][] {
+  const statuses = [...new Set(codes.map((code) => PROBLEMS[code].status))].sort((a, b) => a - b);
+  return statuses.map((status) => codes.filter((code) => PROBLEMS[code].status === status));
+}
+
+function inTableOrder(codes: Iterable<ProblemCode>): ProblemCode[] {
+  const wanted = new Set(codes);
+  return (Object.keys(PROBLEMS) as ProblemCode[]).filter((code) => wanted.has(code));
+}
+
+function problemResponse(codes: readonly ProblemCode[]): JsonObject {
+  const [{ status }] = codes.map((code) => PROBLEMS[code]);
+  const lines = codes.map((code) => `\`${code}\`: ${PROBLEMS[code].title}.`);
+  const waits = codes.some((code) => code === 'in-progress' || PROBLEMS[code].status === 503);
+  return {
+    description: lines.length === 1 ? lines[0] : lines.map((line) => `- ${line}`).join('\n'),
+    ...headerRefs([
+      ...(waits ? (['Retry-After'] as const) : []),
+      ...(status === 401 ? (['WWW-Authenticate'] as const) : []),
+    ]),
+    content: {
+      [PROBLEM_JSON]: {
+        schema: { $ref: '#/components/schemas/Problem' },
+        examples: Object.fromEntries(codes.map((code) => [code, { $ref: `#/components/examples/${code}` }])),
+      },
+    },
+  };
+}

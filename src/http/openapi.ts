@@ -1,0 +1,121 @@
+import { z } from 'zod';
+import project from '../../package.json' with { type: 'json' };
+import type { JsonObject } from '../domain/json.ts';
+import { type Operation, TAGS } from './openapi-operation.ts';
+import { type Parameter, parametersOf, shareParameters } from './openapi-parameters.ts';
+import {
+  HEADERS,
+  problemComponents,
+  problemResponses,
+  problemsOf,
+  successes,
+  withExamples,
+} from './openapi-responses.ts';
+import { SchemaComponents } from './openapi-schemas.ts';
+
+/** A route as `describe` (routes/route.ts) makes it. */
+export interface DocumentedRoute {
+  readonly method: string;
+  /** With parameters as `:name`. */
+  readonly url: string;
+  readonly schema: Operation & {
+    readonly operationId: string;
+    readonly params?: z.ZodType;
+    readonly querystring?: z.ZodType;
+    readonly headers?: z.ZodType;
+    readonly body?: z.ZodType;
+    readonly reply: Readonly<Record<number, z.ZodType | null>>;
+  };
+}
+
+const DESCRIPTION = `Start with *Create a cell*, then *Take a step with a cell*: the examples run as they stand, one after another.
+
+- **Errors** are problem documents (RFC 9457): \`type\` leads to a page on the problem, \`detail\` quotes what was sent and says what to send.
+- **Versions**: what is stored has a \`version\` and answers with it as \`ETag\`. \`If-Match\` on a change refuses it where the version is another one by now (412).
+- **Exactly once**: with an \`Idempotency-Key\`, a change that is sent again is answered by the first reply and not made again.
+- **Tensors** are nested arrays, \`{ "shape", "data" }\`, \`{ "shape", "dtype", "base64" }\`, or \`{ "variable": id }\`.
+- A path answers a method that it does not take with 405 and \`Allow\`; GET paths take HEAD too.`;
+
+/** The OpenAPI document of the routes, the same for the same routes. @throws {Error} where two types have one id. */
+export function openApiDocument(routes: readonly DocumentedRoute[]): JsonObject {
+  const schemas = new SchemaComponents();
+  const operations = inReadingOrder(routes).map((route) => readOperation(route, schemas));
+  const shared = shareParameters(operations);
+  const paths: Record<string, JsonObject> = {};
+  for (const { path, method, parameters, problems, rest, responses } of operations) {
+    const own = { ...(parameters.length > 0 ? { parameters: parameters.map(shared.reference) } : {}) };
+    const all = { ...responses, ...problemResponses(problems) };
+    const operation = { ...rest.words, ...own, ...rest.request, responses: all } as unknown as JsonObject;
+    paths[path] = { ...paths[path], [method]: operation };
+  }
+  const problems = problemComponents(
+    operations.map((operation) => operation.problems),
+    schemas,
+  );
+  const document = {
+    openapi: '3.1.1',
+    info: {
+      title: 'cellstep',
+      version: project.version,
+      summary: project.description,
+      description: DESCRIPTION,
+      license: { name: 'Apache License 2.0', identifier: project.license },
+    },
+    servers: [{ url: '/', description: 'The service that this document came from.' }],
+    security: [{ bearer: [] }, {}],
+    tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
+    paths,
+    components: {
+      schemas: schemas.all(),
+      parameters: shared.components,
+      headers: HEADERS,
+      responses: problems.responses,
+      examples: problems.examples,
+      securitySchemes: {
+        bearer: {
+          type: 'http',
+          scheme: 'bearer',
+          description: 'One of the keys in CELLSTEP_API_KEYS. A service that was started without keys needs none.',
+        },
+      },
+    },
+  };
+  // A copy without shared objects: YAML would write those as anchors and aliases.
+  return JSON.parse(JSON.stringify(document));
+}
+
+const METHODS = ['POST', 'GET', 'PUT', 'DELETE'];
+
+/** By tag, then by path as the routes come, then making before reading, changing and deleting. */
+function inReadingOrder(routes: readonly DocumentedRoute[]): DocumentedRoute[] {
+  const tags = Object.keys(TAGS);
+  const paths = [...new Set(routes.map(({ url }) => url))];
+  const place = ({ schema, url, method }: DocumentedRoute) =>
+    (tags.indexOf(schema.tags[0]) * paths.length + paths.indexOf(url)) * METHODS.length + METHODS.indexOf(method);
+  return routes.toSorted((a, b) => place(a) - place(b));
+}
+
+function readOperation({ method, url, schema }: DocumentedRoute, schemas: SchemaComponents) {
+  const { operationId, tags, summary, description, examples, open, reply } = schema;
+  const { body, required } = unwrapBody(schema.body);
+  const parameters: Parameter[] = parametersOf(schema, schemas);
+  const content = body && withExamples(schemas.contentOf(body, 'input'), examples, 'body');
+  return {
+    path: url.replaceAll(/:(\w+)/g, '{$1}'),
+    method: method.toLowerCase(),
+    parameters,
+    problems: problemsOf(schema, parameters, body !== undefined),
+    rest: {
+      words: { operationId, tags, summary, description, ...(open ? { security: [] } : {}) },
+      request: content ? { requestBody: { required, content } } : {},
+    },
+    responses: successes(schema, reply, parameters, schemas),
+  };
+}
+
+/** A body that may be left out is one of an optional type. */
+function unwrapBody(type: z.ZodType | undefined): { body: z.ZodType | undefined; required: boolean } {
+  let body = type;
+  while (body instanceof z.ZodOptional || body instanceof z.ZodNullable) body = body.unwrap() as z.ZodType;
+  return { body, required: body === type };
+}

@@ -1,0 +1,95 @@
+import { STATUS_CODES } from 'node:http';
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { type FieldError, PROBLEMS, Problem, type ProblemCode } from '../domain/problems.ts';
+import { notTaken } from './binary-body.ts';
+import { RequestShapeError } from './validation.ts';
+
+export const PROBLEM_JSON = 'application/problem+json';
+
+/** Fastify's own errors, by their code. */
+const FASTIFY_ERRORS: Readonly<Record<string, ProblemCode>> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: 'body-too-large',
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported-media-type',
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'bad-request',
+  FST_ERR_CTP_EMPTY_JSON_BODY: 'invalid-json',
+  FST_ERR_BAD_URL: 'bad-request',
+  FST_ERR_ASYNC_CONSTRAINT: 'bad-request',
+  FST_ERR_MAX_LIMIT: 'body-too-large',
+};
+
+/** The one place where an error becomes a reply: RFC 9457, with nothing of the inside in it. */
+export function addProblemReplies(app: FastifyInstance): void {
+  app.setErrorHandler((error: FastifyError | Problem, request, reply) =>
+    sendProblem(request, reply, asProblem(error, request)),
+  );
+}
+
+/** Errors that Fastify meets before a route is found, such as a malformed path. */
+export function answerFrameworkError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
+  sendProblem(request, reply, asProblem(error, request));
+}
+
+function sendProblem(request: FastifyRequest, reply: FastifyReply, problem: Problem): FastifyReply {
+  const { status } = problem;
+  if (status >= 500) request.log.error({ err: problem.cause ?? problem, code: problem.code }, problem.message);
+  return reply
+    .code(status)
+    .headers(status === 503 ? { 'retry-after': '1', ...problem.headers } : problem.headers)
+    .header('content-type', PROBLEM_JSON)
+    .serializer((text: string) => text)
+    .send(JSON.stringify(problemDocument(problem, request.url, request.id)));
+}
+
+export function problemDocument(problem: Problem, instance: string, requestId: string): Record<string, unknown> {
+  const { code, message, errors, extra } = problem;
+  const { status, title } = PROBLEMS[code];
+  return {
+    type: `/problems/${code}`,
+    title,
+    status,
+    detail: message,
+    instance: instance.slice(0, 500),
+    code,
+    request_id: requestId,
+    ...(errors.length > 0 ? { errors } : {}),
+    ...extra,
+  };
+}
+
+function asProblem(error: FastifyError | Problem, request: FastifyRequest): Problem {
+  if (error instanceof Problem) return error;
+  if (error instanceof RequestShapeError) return shapeProblem(error);
+  if (error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') {
+    return notTaken(request.headers['content-type'], request.routeOptions.config.takesFiles);
+  }
+  if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
+    const limit = request.maxFileBytes ?? request.routeOptions.bodyLimit;
+    return new Problem('body-too-large', `The body is over the limit of ${limit} bytes.`);
+  }
+  const code = FASTIFY_ERRORS[error.code];
+  if (code) return new Problem(code, error.message);
+  if (error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500) {
+    return new Problem('bad-request', error.message || (STATUS_CODES[error.statusCode] ?? 'Bad request'));
+  }
+  return new Problem('internal-error', 'The service failed. Nothing of the request can be blamed for it.', {
+    cause: error,
+  });
+}
+
+/** A request that does not fit its schema. All places are listed; the first one's message is the detail. */
+function shapeProblem({ context, issues }: RequestShapeError): Problem {
+  const errors: FieldError[] = issues
+    .slice(0, 20)
+    .map(({ path, message }) => ({ pointer: pointerOf(context, path), detail: message }));
+  const [first] = errors;
+  const code = issues.find(({ problem }) => problem)?.problem ?? 'invalid-request';
+  const where = first.pointer === '' ? 'The body' : `'${first.pointer}'`;
+  return new Problem(code, `${where}: ${first.detail}`, { errors });
+}
+
+function pointerOf(context: string, path: readonly PropertyKey[]): string {
+  if (context === 'querystring') return `?${path.map(String).join('.')}`;
+  if (context === 'params') return `{${path.map(String).join('.')}}`;
+  if (context === 'headers') return path.map(String).join('.');
+  return path.map((part) => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
+}

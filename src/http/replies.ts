@@ -1,0 +1,100 @@
+import { createHash } from 'node:crypto';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Problem } from '../domain/problems.ts';
+import type { Mutation, Reply } from '../services/change.ts';
+import { jsonText } from './json-text.ts';
+
+const JSON_TYPE = 'application/json; charset=utf-8';
+
+/** A 200 reply with a JSON body, and the ETag of the thing where it has a version. */
+export function ok(body: unknown, version?: number): Reply {
+  const headers: Record<string, string> = { 'content-type': JSON_TYPE };
+  if (version !== undefined) headers.etag = `"${version}"`;
+  return { status: 200, headers, body: jsonText(body) };
+}
+
+export function created(location: string, body: unknown, version: number): Reply {
+  const reply = ok(body, version);
+  return { ...reply, status: 201, headers: { ...reply.headers, location } };
+}
+
+export function noContent(): Reply {
+  return { status: 204, headers: {}, body: '' };
+}
+
+export function send(reply: FastifyReply, { status, headers, body }: Reply): FastifyReply {
+  return reply
+    .code(status)
+    .headers(headers)
+    .send(status === 204 ? undefined : body);
+}
+
+/** Sends what was read, or 304 where If-None-Match names its version. */
+export function sendRead(request: FastifyRequest, reply: FastifyReply, read: Reply): FastifyReply {
+  const { etag } = read.headers;
+  return etag && isKnown(request, etag) ? sendUnchanged(reply, etag) : send(reply, read);
+}
+
+/**
+ * Sends a file that is made of a version of something, unless If-None-Match names that version: then it is not made.
+ * `extension` begins with a dot.
+ */
+export async function sendFile(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  file: { readonly name: string; readonly extension: string; readonly mediaType: string; readonly version: number },
+  make: () => Promise<Uint8Array>,
+): Promise<FastifyReply> {
+  const etag = `"${file.version}"`;
+  if (isKnown(request, etag)) return sendUnchanged(reply, etag);
+  const { buffer, byteOffset, byteLength } = await make();
+  return reply
+    .headers({ etag, 'content-type': file.mediaType })
+    .header('content-disposition', `attachment; filename="${file.name}${file.extension}"`)
+    .send(Buffer.from(buffer, byteOffset, byteLength));
+}
+
+function isKnown(request: FastifyRequest, etag: string): boolean {
+  const known = request.headers['if-none-match']?.split(',').map((tag) => tag.trim().replace(/^W\//, '')) ?? [];
+  return known.includes(etag) || known.includes('*');
+}
+
+function sendUnchanged(reply: FastifyReply, etag: string): FastifyReply {
+  return reply.code(304).header('etag', etag).send();
+}
+
+/** How this request asks for a change. @throws {Problem} invalid-header */
+export function mutationOf<T>(request: FastifyRequest, render: (result: T) => Reply): Mutation<T> {
+  const idempotencyKey = readIdempotencyKey(request.headers['idempotency-key']);
+  const ifMatch = readIfMatch(request.headers['if-match']);
+  return {
+    idempotencyKey,
+    ifMatch,
+    render,
+    ...(idempotencyKey === undefined ? {} : { fingerprint: fingerprintOf(request) }),
+  };
+}
+
+function readIdempotencyKey(header: string | string[] | undefined): string | undefined {
+  if (header === undefined) return undefined;
+  if (typeof header === 'string' && /^[\x21-\x7e]{1,255}$/.test(header)) return header;
+  throw new Problem('invalid-header', 'Idempotency-Key is not 1 to 255 visible ASCII characters.', {
+    errors: [{ pointer: 'Idempotency-Key', detail: 'Send 1 to 255 visible ASCII characters, for example a UUID.' }],
+  });
+}
+
+function readIfMatch(header: string | undefined): number | undefined {
+  if (header === undefined || header === '*') return undefined;
+  const version = /^"([1-9][0-9]{0,15})"$/.exec(header);
+  if (version) return Number(version[1]);
+  const detail = `If-Match '${header.slice(0, 80)}' is not the ETag of a version. Send "<version>" in double quotes, or *.`;
+  throw new Problem('invalid-header', detail, { errors: [{ pointer: 'If-Match', detail }] });
+}
+
+/** A key belongs to one method, path and body. */
+function fingerprintOf(request: FastifyRequest): string {
+  const hash = createHash('sha256').update(
+    `${request.method} ${request.url}\n${request.headers['content-type'] ?? ''}\n`,
+  );
+  return hash.update(request.bodyBytes ?? '').digest('hex');
+}

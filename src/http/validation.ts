@@ -1,0 +1,55 @@
+import type { FastifyInstance } from 'fastify';
+import type { z } from 'zod';
+import { quote } from '../domain/json.ts';
+import type { ProblemCode } from '../domain/problems.ts';
+
+export interface ShapeIssue {
+  readonly path: readonly PropertyKey[];
+  readonly message: string;
+  /** The problem to answer with, where it is not invalid-request. */
+  readonly problem?: ProblemCode;
+}
+
+/** A request part that does not fit its zod schema. */
+export class RequestShapeError extends Error {
+  readonly context: string;
+  readonly issues: readonly ShapeIssue[];
+
+  constructor(context: string, issues: readonly ShapeIssue[]) {
+    super('the request does not fit its schema');
+    this.context = context;
+    this.issues = issues;
+  }
+}
+
+/** Lets zod check what comes in; what goes out is already text (see replies.ts). */
+export function addValidation(app: FastifyInstance): void {
+  app.setValidatorCompiler(({ schema, httpPart }) => (value: unknown) => {
+    // A file: that the route takes it is known by its Content-Type, and zod would look at every byte as a field.
+    if (httpPart === 'body' && value instanceof Uint8Array) return { value };
+    const result = (schema as z.ZodType).safeParse(value, { reportInput: true });
+    if (result.success) return { value: result.data };
+    return { error: new RequestShapeError(httpPart ?? 'body', result.error.issues.flatMap(readIssue)) };
+  });
+  app.setSerializerCompiler(() => (text) => text as string);
+}
+
+function readIssue(issue: z.core.$ZodIssue): ShapeIssue[] {
+  const { path } = issue;
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map((key) => ({ path: [...path, key], message: `${quote(key)} is no field here.` }));
+  }
+  if (issue.code === 'invalid_union' && issue.errors.length > 0) {
+    // The branch that got furthest is the one that was meant.
+    const depth = (issues: readonly z.core.$ZodIssue[]) => Math.max(0, ...issues.map((one) => one.path.length));
+    const best = issue.errors.reduce((a, b) => (depth(b) > depth(a) ? b : a));
+    return best.flatMap((inner) => readIssue({ ...inner, path: [...path, ...inner.path] }));
+  }
+  const problem = issue.code === 'custom' ? (issue.params?.problem as ProblemCode | undefined) : undefined;
+  const missing = issue.input === undefined && issue.code === 'invalid_type';
+  const sent = issue.input === undefined || issue.code === 'custom' ? '' : ` ${quote(issue.input)} was sent.`;
+  const message = missing
+    ? 'This field is missing.'
+    : `${issue.message}${issue.message.endsWith('.') ? '' : '.'}${sent}`;
+  return [{ path, message, ...(problem ? { problem } : {}) }];
+}

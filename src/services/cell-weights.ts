@@ -1,0 +1,43 @@
+import { Problem } from '../domain/problems.ts';
+import type { Tensor } from '../domain/tensor.ts';
+import type { TensorLiteral } from '../domain/tensor-literal.ts';
+import { type Cell, type CellRecord, cellWrites } from './cell-record.ts';
+import type { CellReader } from './cells.ts';
+import type { Decision } from './change.ts';
+import { requireVersion } from './conditions.ts';
+import type { Context } from './context.ts';
+import { requireWeights, tensorsOf } from './weights.ts';
+
+/** The cell with all its weights, of one version. @throws {Problem} not-found, not-built */
+export async function readWeights(cells: CellReader, id: string): Promise<Cell> {
+  const cell = await cells.read(id);
+  if (!cell.record.input_shape) throw new Problem('not-built', `Cell '${id}' has no weights until it is built.`);
+  return cell;
+}
+
+/** Decides on new values of all weights at once. @throws {Problem} not-found, not-built, version-mismatch, wrong-shape */
+export async function putWeights(
+  { clock }: Pick<Context, 'clock'>,
+  cells: CellReader,
+  id: string,
+  ifMatch: number | undefined,
+  given: Readonly<Record<string, TensorLiteral>>,
+): Promise<Decision<CellRecord>> {
+  return changeWeights({ clock }, await readWeights(cells, id), ifMatch, given);
+}
+
+/** The same for a cell that was read. @throws {Problem} version-mismatch, wrong-shape */
+export function changeWeights(
+  { clock }: Pick<Context, 'clock'>,
+  cell: Cell,
+  ifMatch: number | undefined,
+  given: Readonly<Record<string, TensorLiteral | Tensor>>,
+): Decision<CellRecord> {
+  const { record, definition } = cell;
+  requireVersion(`Cell '${record.id}'`, record.version, ifMatch);
+  const weights = tensorsOf(record.variables, definition.variableDtype, given);
+  requireWeights(record.variables, weights);
+  const variables = record.variables.map((variable) => ({ ...variable, version: variable.version + 1 }));
+  const next = { ...record, variables, version: record.version + 1, updated_at: clock() };
+  return { writes: cellWrites(cell, next, weights), result: next };
+}

@@ -1,0 +1,92 @@
+import type { SessionRecord } from '../domain/session.ts';
+import type { Tensor } from '../domain/tensor.ts';
+import type { Cell, CellRecord, CellVariable } from './cell-record.ts';
+import type { Session } from './session-record.ts';
+import type { StoredVariable, VariableRecord } from './stand-alone-variables.ts';
+
+export type SavedCell = Pick<
+  CellRecord,
+  'id' | 'framework' | 'class_name' | 'config' | 'precision' | 'initializer_seeds' | 'input_shape'
+> & { readonly variables: readonly Pick<CellVariable, 'name' | 'trainable'>[] };
+export type SavedVariable = Pick<VariableRecord, 'id' | 'trainable'>;
+export type SavedSession = Pick<SessionRecord, 'id' | 'cell' | 'batch_size' | 'step' | 'ttl_seconds'> & {
+  readonly states: number;
+  /** Set where the session keeps the output of its last step. */
+  readonly output?: true;
+};
+
+/** What a checkpoint holds, without the values. */
+export interface Manifest {
+  readonly format: 1;
+  readonly cells: readonly SavedCell[];
+  readonly variables: readonly SavedVariable[];
+  readonly sessions: readonly SavedSession[];
+}
+
+export interface Snapshot {
+  readonly manifest: Manifest;
+  readonly tensors: ReadonlyMap<string, Tensor>;
+}
+
+/** Turns snapshots into portable files and back. @throws {Problem} invalid-file from `decode` for anything else. */
+export interface SnapshotCodec {
+  encode(snapshot: Snapshot): Uint8Array;
+  decode(bytes: Uint8Array): Snapshot;
+}
+
+/** Names of the tensors of a checkpoint file. */
+export const tensorName = {
+  cell: (id: string, variable: string) => `cells/${id}/${variable}`,
+  variable: (id: string) => `variables/${id}`,
+  session: (id: string, state: number) => `sessions/${id}/states.${state}`,
+  sessionOutput: (id: string) => `sessions/${id}/output`,
+};
+
+export interface SavedThings {
+  readonly cells: readonly Cell[];
+  readonly variables: readonly StoredVariable[];
+  readonly sessions: readonly Pick<Session, 'record' | 'states' | 'output'>[];
+}
+
+export function takeSnapshot({ cells, variables, sessions }: SavedThings): Snapshot {
+  const tensors = new Map<string, Tensor>();
+  const saveCell = ({ record, weights }: Cell): SavedCell => {
+    for (const { name } of record.variables) tensors.set(tensorName.cell(record.id, name), weights[name]);
+    const { id, framework, class_name, config, precision, initializer_seeds, input_shape } = record;
+    const names = record.variables.map(({ name, trainable }) => ({ name, trainable }));
+    return { id, framework, class_name, config, precision, initializer_seeds, input_shape, variables: names };
+  };
+  const saveVariable = ({ record: { id, trainable }, value }: StoredVariable): SavedVariable => {
+    tensors.set(tensorName.variable(id), value);
+    return { id, trainable };
+  };
+  const saveSession = ({ record, states, output }: SavedThings['sessions'][number]): SavedSession => {
+    const { id, cell, batch_size, step, ttl_seconds } = record;
+    states.forEach((state, i) => {
+      tensors.set(tensorName.session(id, i), state);
+    });
+    const saved = { id, cell, batch_size, step, ttl_seconds, states: states.length };
+    if (!output) return saved;
+    tensors.set(tensorName.sessionOutput(id), output);
+    return { ...saved, output: true };
+  };
+  const manifest: Manifest = {
+    format: 1,
+    cells: cells.map(saveCell),
+    variables: variables.map(saveVariable),
+    sessions: sessions.map(saveSession),
+  };
+  return { manifest, tensors };
+}
+
+/** The names of all tensors that a checkpoint with this manifest has. */
+export function tensorNames({ cells, variables, sessions }: Manifest): string[] {
+  return [
+    ...cells.flatMap(({ id, variables: own }) => own.map(({ name }) => tensorName.cell(id, name))),
+    ...variables.map(({ id }) => tensorName.variable(id)),
+    ...sessions.flatMap(({ id, states, output }) => [
+      ...Array.from({ length: states }, (_, i) => tensorName.session(id, i)),
+      ...(output ? [tensorName.sessionOutput(id)] : []),
+    ]),
+  ];
+}

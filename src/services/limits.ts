@@ -1,0 +1,35 @@
+import type { Limits } from '../domain/limits.ts';
+import { fieldProblem } from '../domain/problems.ts';
+import { formatShape, type Shape } from '../domain/tensor.ts';
+
+/** @throws {Problem} limit-exceeded where a tensor would be larger than the service takes, or has an absurd axis. */
+export function requireElements(shape: Shape, { maxElements }: Pick<Limits, 'maxElements'>, pointer: string): void {
+  // An axis of no elements must not hide an absurd one beside it.
+  const size = shape.reduce((product, extent) => product * Math.max(extent, 1), 1);
+  if (size <= maxElements) return;
+  const detail = `Shape ${formatShape(shape)} is over the limit of ${maxElements} elements a tensor (CELLSTEP_MAX_ELEMENTS).`;
+  throw fieldProblem('limit-exceeded', pointer, detail);
+}
+
+/** @throws {Problem} limit-exceeded where an initializer would take too long: Orthogonal's QR is cubic. */
+export function requireDraw(
+  { className }: { readonly className: string },
+  shape: Shape,
+  { maxDrawWork }: Pick<Limits, 'maxDrawWork'>,
+  pointer: string,
+): void {
+  if (className !== 'Orthogonal') return;
+  const columns = shape.at(-1) ?? 1;
+  const rows = shape.slice(0, -1).reduce((product, extent) => product * extent, 1);
+  const work = 2 * rows * columns * Math.min(rows, columns);
+  if (work <= maxDrawWork) return;
+  const detail = `Orthogonal of shape ${formatShape(shape)} takes ${work} multiply-adds, over the limit of ${maxDrawWork} (CELLSTEP_MAX_DRAW_WORK). Send the weights, or choose another initializer.`;
+  throw fieldProblem('limit-exceeded', pointer, detail);
+}
+
+/** @throws {Problem} limit-exceeded where a request would cost more multiply-adds than the service does for one. */
+export function requireWork(work: number, { maxWork }: Pick<Limits, 'maxWork'>, pointer: string): void {
+  if (work <= maxWork) return;
+  const detail = `This takes ${work} multiply-adds, over the limit of ${maxWork} a request (CELLSTEP_MAX_WORK). Send less at once.`;
+  throw fieldProblem('limit-exceeded', pointer, detail);
+}

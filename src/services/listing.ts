@@ -1,0 +1,35 @@
+import type { Store } from '../domain/ports.ts';
+import { Problem } from '../domain/problems.ts';
+
+export interface PageRequest {
+  readonly limit: number;
+  readonly cursor?: string;
+}
+
+export interface Page<T> {
+  readonly items: readonly T[];
+  readonly next_cursor: string | null;
+}
+
+/** One page of the things of a kind, in id order; the cursor is the last id of the page before, in base64url. */
+export async function listPage<T>(
+  store: Pick<Store, 'list'>,
+  prefix: string,
+  { limit, cursor }: PageRequest,
+  decode: (bytes: Uint8Array) => T,
+): Promise<Page<T>> {
+  const entries = await store.list(prefix, cursor && prefix + readCursor(cursor), limit + 1);
+  const shown = entries.slice(0, limit);
+  const last = entries.length > limit ? shown.at(-1)?.key.slice(prefix.length) : undefined;
+  return {
+    items: shown.map(({ bytes }) => decode(bytes)),
+    next_cursor: last === undefined ? null : Buffer.from(last).toString('base64url'),
+  };
+}
+
+function readCursor(cursor: string): string {
+  const id = Buffer.from(cursor, 'base64url').toString('latin1');
+  if (Buffer.from(id, 'latin1').toString('base64url') === cursor && /^[\x21-\x7e]{1,128}$/.test(id)) return id;
+  const detail = `'${cursor}' is no cursor of this service. Send next_cursor of the page before.`;
+  throw new Problem('invalid-request', detail, { errors: [{ pointer: '?cursor', detail }] });
+}

@@ -1,0 +1,258 @@
+import type { CellDefinition, VariableSpec, Weights } from '../domain/cell-definition.ts';
+import { stateShape } from '../domain/cell-definition.ts';
+import { defineCell } from '../domain/define-cell.ts';
+import { type FieldError, Problem } from '../domain/problems.ts';
+import { isExpired } from '../domain/session.ts';
+import { formatShape, sameShape, type Tensor, toFloat64 } from '../domain/tensor.ts';
+import type { TensorLiteral } from '../domain/tensor-literal.ts';
+import { cellWrites, freshVariables } from './cell-record.ts';
+import type { CellReader } from './cells.ts';
+import type { Changer, Decision } from './change.ts';
+import {
+  type SavedCell,
+  type SavedSession,
+  type SavedVariable,
+  type Snapshot,
+  type SnapshotCodec,
+  tensorName,
+} from './checkpoint-content.ts';
+import { readCheckpoint, readCheckpointContent } from './checkpoints.ts';
+import { requireVersion } from './conditions.ts';
+import type { Context } from './context.ts';
+import { createCell } from './create-cell.ts';
+import { findSession } from './session-record.ts';
+import { changeSession, openSession } from './sessions.ts';
+import { encodeVariable, findVariable, variableKeyOf } from './stand-alone-variables.ts';
+
+type Needs = Omit<Context, 'stepper' | 'ops'> & { readonly checkpointCodec: SnapshotCodec };
+type VariableFit = Pick<VariableSpec, 'name' | 'shape' | 'dtype'>;
+type Kind = 'cells' | 'variables' | 'sessions';
+
+export interface Restored {
+  readonly checkpoint: string;
+  readonly restored: Readonly<Record<Kind, readonly string[]>>;
+  readonly created: Readonly<Record<Kind, readonly string[]>>;
+}
+
+/** One thing of the checkpoint that fits, and how to put it back. */
+interface Plan {
+  readonly kind: Kind;
+  readonly id: string;
+  readonly creates: boolean;
+  readonly decide: () => Promise<Decision<unknown>>;
+}
+
+/**
+ * Assigns back everything that a checkpoint holds. All of it is checked first, so that a name or a shape that does not fit
+ * restores nothing. Then each thing is changed in a commit of its own (ADR 0006); it can be sent again after a crash.
+ * @throws {Problem} not-found, version-mismatch, checkpoint-mismatch
+ */
+export async function restoreCheckpoint(
+  context: Needs,
+  cells: CellReader,
+  changer: Changer,
+  id: string,
+  ifMatch: number | undefined,
+  createMissing: boolean,
+): Promise<Restored> {
+  const { version } = await readCheckpoint(context, id);
+  requireVersion(`Checkpoint '${id}'`, version, ifMatch);
+  const snapshot = context.checkpointCodec.decode(await readCheckpointContent(context, id));
+  const restore = new Restore(context, cells, snapshot, createMissing);
+  const plans = await restore.plan();
+  for (const { kind, id: thing, decide } of plans) {
+    await changer.change(
+      `${kind.slice(0, -1)}/${thing}`,
+      { render: () => ({ status: 200, headers: {}, body: '' }) },
+      decide,
+    );
+  }
+  const ids = (wanted: Kind, creates: boolean) =>
+    plans.filter((plan) => plan.kind === wanted && plan.creates === creates).map((plan) => plan.id);
+  const all = (creates: boolean) => ({
+    cells: ids('cells', creates),
+    variables: ids('variables', creates),
+    sessions: ids('sessions', creates),
+  });
+  return { checkpoint: id, restored: all(false), created: all(true) };
+}
+
+class Restore {
+  private readonly context: Needs;
+  private readonly cells: CellReader;
+  private readonly snapshot: Snapshot;
+  private readonly createMissing: boolean;
+  private readonly errors: FieldError[] = [];
+
+  constructor(context: Needs, cells: CellReader, snapshot: Snapshot, createMissing: boolean) {
+    this.context = context;
+    this.cells = cells;
+    this.snapshot = snapshot;
+    this.createMissing = createMissing;
+  }
+
+  /** @throws {Problem} checkpoint-mismatch with everything that does not fit. */
+  async plan(): Promise<Plan[]> {
+    const { cells, variables, sessions } = this.snapshot.manifest;
+    const plans: (Plan | undefined)[] = [];
+    for (const saved of cells) plans.push(await this.checked('cells', saved.id, () => this.planCell(saved)));
+    for (const saved of variables)
+      plans.push(await this.checked('variables', saved.id, () => this.planVariable(saved)));
+    for (const saved of sessions) plans.push(await this.checked('sessions', saved.id, () => this.planSession(saved)));
+    const { errors } = this;
+    if (errors.length > 0) throw new Problem('checkpoint-mismatch', errors[0].detail, { errors });
+    return plans.filter((plan) => plan !== undefined);
+  }
+
+  private async checked(
+    kind: Kind,
+    id: string,
+    plan: () => Promise<Omit<Plan, 'kind' | 'id'>>,
+  ): Promise<Plan | undefined> {
+    try {
+      return { kind, id, ...(await plan()) };
+    } catch (error) {
+      if (!(error instanceof Problem) || error.status >= 500) throw error;
+      this.errors.push({ pointer: `/${kind}/${id}`, detail: error.message });
+      return undefined;
+    }
+  }
+
+  private missing(kind: string, id: string): void {
+    if (this.createMissing) return;
+    throw new Problem(
+      'checkpoint-mismatch',
+      `There is no ${kind} '${id}' now. Send "create_missing": true to make it.`,
+    );
+  }
+
+  private async planCell(saved: SavedCell): Promise<Omit<Plan, 'kind' | 'id'>> {
+    const weights: Record<string, Tensor> = {};
+    for (const { name } of saved.variables) weights[name] = this.tensor(tensorName.cell(saved.id, name));
+    const current = await this.cells.find(saved.id);
+    if (current) {
+      const { record, definition } = current;
+      const shape = record.input_shape ?? saved.input_shape;
+      if (saved.input_shape) requireFit(`Cell '${saved.id}'`, definition.variables(shape?.at(-1) ?? 0), weights);
+      return { creates: false, decide: () => this.assignCell(saved, weights) };
+    }
+    this.missing('cell', saved.id);
+    const { framework, class_name, config, precision, initializer_seeds, input_shape } = saved;
+    const literals = Object.fromEntries(Object.entries(weights).map(([name, tensor]) => [name, literalOf(tensor)]));
+    const cell = { framework, class_name, config, precision, initializer_seeds, input_shape };
+    const create = () => createCell(this.context, saved.id, input_shape ? { ...cell, weights: literals } : cell);
+    await create();
+    return { creates: true, decide: create };
+  }
+
+  private async assignCell(saved: SavedCell, weights: Weights): Promise<Decision<unknown>> {
+    const cell = await this.cells.read(saved.id);
+    const { record, definition } = cell;
+    if (!saved.input_shape) return { writes: [], result: record };
+    const specs = definition.variables(saved.input_shape.at(-1) ?? 0);
+    requireFit(`Cell '${saved.id}'`, specs, weights);
+    const variables = record.input_shape
+      ? record.variables.map((variable) => ({ ...variable, version: variable.version + 1 }))
+      : freshVariables(specs);
+    const input_shape = record.input_shape ?? saved.input_shape;
+    const next = { ...record, input_shape, variables, version: record.version + 1, updated_at: this.context.clock() };
+    return { writes: cellWrites(cell, next, weights), result: next };
+  }
+
+  private async planVariable(saved: SavedVariable): Promise<Omit<Plan, 'kind' | 'id'>> {
+    const { store, clock } = this.context;
+    const value = this.tensor(tensorName.variable(saved.id));
+    const current = await findVariable(store, saved.id);
+    if (!current) this.missing('variable', saved.id);
+    const decide = async (): Promise<Decision<unknown>> => {
+      const now = clock();
+      const found = await findVariable(store, saved.id);
+      if (found) requireFit(`Variable '${saved.id}'`, [{ name: 'value', ...found.value }], { value });
+      const first = { format: 1, id: saved.id, trainable: saved.trainable, version: 0, created_at: now } as const;
+      const before = found?.record ?? first;
+      const record = { ...before, version: before.version + 1, updated_at: now };
+      const write = {
+        key: variableKeyOf(saved.id),
+        expect: found?.revision ?? null,
+        bytes: encodeVariable(record, value),
+      };
+      return { writes: [write], result: record };
+    };
+    await decide();
+    return { creates: !current, decide };
+  }
+
+  private async planSession(saved: SavedSession): Promise<Omit<Plan, 'kind' | 'id'>> {
+    const { store } = this.context;
+    const states = Array.from({ length: saved.states }, (_, i) => this.tensor(tensorName.session(saved.id, i)));
+    const output = saved.output && this.tensor(tensorName.sessionOutput(saved.id));
+    const what = `Session '${saved.id}'`;
+    const named = Object.fromEntries(states.map((state, i) => [`states.${i}`, state]));
+    const current = await findSession(store, saved.id);
+    if (current && isExpired(current.record, this.context.clock()))
+      throw new Problem('checkpoint-mismatch', `${what} has expired since. Restore from a checkpoint without it.`);
+    if (current) {
+      requireFit(what, stateSpecs(current.states), named);
+      if (output) await this.requireOutputFit(saved, output);
+      const next = async () => ({ states, output, fields: { step: saved.step } });
+      return { creates: false, decide: () => changeSession(this.context, saved.id, undefined, next) };
+    }
+    this.missing('session', saved.id);
+    const { stateGroups, computeDtype: dtype } = await this.definitionOf(saved);
+    const shapes = stateGroups.map((group) => ({ dtype, shape: stateShape(group, saved.batch_size) }));
+    requireFit(what, stateSpecs(shapes), named);
+    if (output) await this.requireOutputFit(saved, output);
+    const initial_state = { list: states.map(literalOf) };
+    const { cell, batch_size, step, ttl_seconds } = saved;
+    const input = { cell, batch_size, initial_state, ttl_seconds: ttl_seconds ?? undefined, step, output };
+    return { creates: true, decide: () => openSession(this.context, this.cells, saved.id, input) };
+  }
+
+  private async requireOutputFit(saved: SavedSession, output: Tensor): Promise<void> {
+    const { outputWidth, computeDtype: dtype } = await this.definitionOf(saved);
+    const spec = { name: 'output', shape: [saved.batch_size, outputWidth], dtype };
+    requireFit(`Session '${saved.id}'`, [spec], { output });
+  }
+
+  /** Of the session's cell: the one that is there, or the one that the checkpoint makes. */
+  private async definitionOf(saved: SavedSession): Promise<CellDefinition> {
+    const { limits } = this.context;
+    const found = await this.cells.find(saved.cell);
+    if (found) return found.definition;
+    const cell = this.snapshot.manifest.cells.find(({ id }) => id === saved.cell);
+    if (!cell) throw new Problem('checkpoint-mismatch', `There is no cell '${saved.cell}' for session '${saved.id}'.`);
+    return defineCell(cell.framework, cell.class_name, cell.config, { ...limits, autoName: (base) => base });
+  }
+
+  private tensor(name: string): Tensor {
+    const tensor = this.snapshot.tensors.get(name);
+    if (!tensor) throw new Problem('checkpoint-mismatch', `The checkpoint has no tensor '${name}'.`);
+    return tensor;
+  }
+}
+
+function stateSpecs(states: readonly Pick<Tensor, 'shape' | 'dtype'>[]): VariableFit[] {
+  return states.map(({ shape, dtype }, i) => ({ name: `states.${i}`, shape, dtype }));
+}
+
+/** @throws {Problem} checkpoint-mismatch where the saved tensors are not those of the thing, by name, dtype and shape. */
+function requireFit(what: string, specs: readonly VariableFit[], saved: Readonly<Record<string, Tensor>>): void {
+  const [has, names] = [specs.map(({ name }) => name).join(', '), Object.keys(saved)];
+  if (names.length !== specs.length || specs.some(({ name }) => !Object.hasOwn(saved, name))) {
+    throw new Problem(
+      'checkpoint-mismatch',
+      `${what} has ${has || 'nothing'}; the checkpoint has ${names.join(', ') || 'nothing'}.`,
+    );
+  }
+  for (const { name, shape, dtype } of specs) {
+    const tensor = saved[name];
+    if (sameShape(tensor.shape, shape) && tensor.dtype === dtype) continue;
+    const [own, given] = [`${dtype} ${formatShape(shape)}`, `${tensor.dtype} ${formatShape(tensor.shape)}`];
+    throw new Problem('checkpoint-mismatch', `${what}: '${name}' is ${own}; the checkpoint has ${given}.`);
+  }
+}
+
+function literalOf(tensor: Tensor): TensorLiteral {
+  const integers = tensor.data instanceof BigInt64Array ? { integers: tensor.data } : {};
+  return { shape: tensor.shape, values: toFloat64(tensor), dtype: tensor.dtype, ...integers };
+}

@@ -1,0 +1,91 @@
+import { type CellDefinition, type StateGroup, stateShape } from '../domain/cell-definition.ts';
+import { fieldProblem } from '../domain/problems.ts';
+import { allocate, type FloatArray, formatShape, Tensor, zeros } from '../domain/tensor.ts';
+import { requireShape, type TensorInput } from '../domain/tensor-literal.ts';
+import type { Cell } from './cell-record.ts';
+import type { Context } from './context.ts';
+import { requireElements } from './limits.ts';
+import { resolveTensor } from './resolve-tensor.ts';
+
+/** States as a request gives them: a list with one tensor a state, or one bare tensor. */
+export type StatesGiven = { readonly list: readonly TensorInput[] } | { readonly bare: TensorInput };
+
+/** The states to start from, zeros where none are given; in the framework's shapes. @throws {Problem} wrong-shape */
+export async function readStates(
+  context: Pick<Context, 'store' | 'limits'>,
+  { record, definition }: Cell,
+  given: StatesGiven | undefined,
+  batch: number,
+  pointer: string,
+): Promise<Tensor[]> {
+  const { stateGroups, computeDtype } = definition;
+  const shapes = stateGroups.map((group) => stateShape(group, batch));
+  for (const shape of shapes) requireElements(shape, context.limits, pointer);
+  if (!given) return shapes.map((shape) => zeros(computeDtype, shape));
+  const wanted = shapes.map(formatShape).join(', ');
+  if ('bare' in given) {
+    if (shapes.length !== 1) {
+      const detail = `Cell '${record.id}' has ${shapes.length} states; '${pointer.slice(1)}' has one tensor. Send a list of ${wanted}.`;
+      throw fieldProblem('wrong-shape', pointer, detail);
+    }
+    const state = await resolveTensor(context, given.bare, computeDtype, pointer);
+    requireShape(state.shape, shapes[0], pointer, `this cell's state has shape ${wanted}`);
+    return [state];
+  }
+  if (given.list.length !== shapes.length) {
+    const detail = `'${pointer.slice(1)}' has ${given.list.length} tensors; cell '${record.id}' has ${shapes.length} states. Send ${wanted}.`;
+    throw fieldProblem('wrong-shape', pointer, detail);
+  }
+  const states: Tensor[] = [];
+  for (const [i, input] of given.list.entries()) {
+    const at = `${pointer}/${i}`;
+    const state = await resolveTensor(context, input, computeDtype, at);
+    requireShape(state.shape, shapes[i], at, `send ${formatShape(shapes[i])}`);
+    states.push(state);
+  }
+  return states;
+}
+
+/** The canonical [batch, width] states inside the framework's tensors. */
+export function toCanonical(definition: CellDefinition, states: readonly Tensor[], batch: number): FloatArray[] {
+  const canonical: FloatArray[] = [];
+  for (const [i, group] of definition.stateGroups.entries()) {
+    const data = states[i].data as FloatArray;
+    group.members.forEach((member, k) => {
+      canonical[member] = group.stackAxis === undefined ? data : unstack(data, group, k, batch);
+    });
+  }
+  return canonical;
+}
+
+/** The framework's state tensors from the canonical ones. */
+export function fromCanonical(definition: CellDefinition, canonical: readonly FloatArray[], batch: number): Tensor[] {
+  const { computeDtype } = definition;
+  return definition.stateGroups.map((group) => {
+    const { members, width, stackAxis } = group;
+    const shape = stateShape(group, batch);
+    if (stackAxis === undefined) return new Tensor(computeDtype, shape, canonical[members[0]]);
+    const data = allocate(computeDtype, members.length * batch * width) as FloatArray;
+    members.forEach((member, k) => {
+      for (let row = 0; row < batch; row++) {
+        const values = canonical[member].subarray(row * width, (row + 1) * width);
+        data.set(values, rowStart(group, k, row, batch));
+      }
+    });
+    return new Tensor(computeDtype, shape, data);
+  });
+}
+
+function unstack(data: FloatArray, group: StateGroup, k: number, batch: number): FloatArray {
+  const state = data.slice(0, batch * group.width);
+  for (let row = 0; row < batch; row++) {
+    const start = rowStart(group, k, row, batch);
+    state.set(data.subarray(start, start + group.width), row * group.width);
+  }
+  return state;
+}
+
+/** Where row `row` of member `k` starts in the stacked tensor. */
+function rowStart({ members, width, stackAxis }: StateGroup, k: number, row: number, batch: number): number {
+  return (stackAxis === 0 ? k * batch + row : row * members.length + k) * width;
+}

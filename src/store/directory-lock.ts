@@ -1,0 +1,58 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { StoreOpenError } from './store-open-error.ts';
+
+const SQLITE_BUSY = 5;
+/** Long enough for two processes that start at once to see who was first. */
+const WAIT_MILLISECONDS = 200;
+
+export interface DirectoryLock {
+  release(): void;
+}
+
+/**
+ * Takes a directory for this process: alone, or `shared` with others that share it too. Throws StoreOpenError naming
+ * the holder when it is taken.
+ *
+ * The lock is one that the kernel keeps (fcntl, on `holder.lock`), taken through the SQLite that is part of Node, since
+ * Node has no call of its own for it: an open transaction on an empty database, which writes nothing. The kernel drops
+ * it when the holder dies, however it dies, so nothing is ever stale and no process id is ever trusted (in a container
+ * it is always 1); two processes that start at once cannot both get it; and SQLite, unlike bare fcntl, also refuses a
+ * second opening in the same process. A pid file or a socket that is replaced when it looks stale has a race there.
+ * `holder.pid` only says who it is.
+ */
+export function lockDirectory(directory: string, shared: boolean): DirectoryLock {
+  const pidFile = join(directory, 'holder.pid');
+  let lock: DatabaseSync | undefined;
+  try {
+    lock = new DatabaseSync(join(directory, 'holder.lock'), { timeout: WAIT_MILLISECONDS });
+    // A read inside the transaction takes the shared lock.
+    lock.exec(shared ? 'BEGIN; SELECT count(*) FROM sqlite_schema' : 'BEGIN EXCLUSIVE');
+  } catch (error) {
+    lock?.close();
+    if ((error as { errcode?: number }).errcode === SQLITE_BUSY) {
+      throw new StoreOpenError(`store directory ${directory} is in use by process ${readHolder(pidFile)}`, error);
+    }
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new StoreOpenError(`store directory ${directory} cannot be locked: ${reason}`, error);
+  }
+  writeHolder(pidFile);
+  const held = lock;
+  return { release: () => held.close() };
+}
+
+function readHolder(pidFile: string): string {
+  try {
+    return readFileSync(pidFile, 'utf8').trim() || '(unknown)';
+  } catch {
+    return '(unknown)';
+  }
+}
+
+/** On a full disk the store opens all the same: only the message to a second process has less to say. */
+function writeHolder(pidFile: string): void {
+  try {
+    writeFileSync(pidFile, `${process.pid}\n`, { mode: 0o600 });
+  } catch {}
+}

@@ -1,0 +1,141 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { CommitOutcome, StoreWrite } from '../domain/ports.ts';
+import type { LmdbConnection } from './lmdb-connection.ts';
+import { type LmdbDatabase, rewriteFormat } from './lmdb-database.ts';
+import { storeProblem } from './lmdb-errors.ts';
+import { createStamps, newRecord, revisionOf, stampRecord } from './record.ts';
+
+/** Commits that share one sync: enough that the sync costs each little, few enough that none waits long. */
+const GROUP_COMMITS = 1_000;
+const GROUP_BYTES = 16 * 2 ** 20;
+
+interface PreparedWrite {
+  readonly key: Uint8Array;
+  readonly expect: string | null | undefined;
+  readonly record: Uint8Array | undefined;
+  readonly deletes: boolean;
+}
+
+interface WaitingCommit {
+  readonly work: (database: LmdbDatabase) => CommitOutcome;
+  readonly size: number;
+  readonly resolve: (outcome: CommitOutcome) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+export interface CommitQueue {
+  /** Resolves once the commit is on the disk. Rejects with a Problem: nothing of it is then stored. */
+  add(writes: readonly StoreWrite[]): Promise<CommitOutcome>;
+  /** A real write to the disk that changes nothing; rejects with a Problem when it fails. */
+  probe(): Promise<CommitOutcome>;
+  /** Resolves when no commit is waiting or under way. */
+  idle(): Promise<void>;
+}
+
+/**
+ * Group commit: while one transaction is being synced, the commits that arrive gather, and the next transaction takes
+ * them all; so one sync serves many. Each is compared and written on its own inside the transaction, in the order of
+ * the calls, under LMDB's write lock, which holds for other processes too.
+ */
+export function createCommitQueue(connection: LmdbConnection): CommitQueue {
+  const nextStamp = createStamps();
+  const waiting: WaitingCommit[] = [];
+  let running: Promise<void> | undefined;
+
+  function takeGroup(): WaitingCommit[] {
+    let bytes = 0;
+    let count = 0;
+    while (count < waiting.length && count < GROUP_COMMITS && bytes < GROUP_BYTES) {
+      bytes += waiting[count].size;
+      count += 1;
+    }
+    return waiting.splice(0, count);
+  }
+
+  function apply({ records }: LmdbDatabase, writes: readonly PreparedWrite[]): CommitOutcome {
+    for (const { key, expect } of writes) {
+      if (expect === undefined) continue;
+      const record = records.get(key);
+      if ((record === undefined ? null : revisionOf(record)) !== expect) return 'conflict';
+    }
+    const stamp = nextStamp();
+    for (const { key, record, deletes } of writes) {
+      if (record !== undefined) {
+        stampRecord(record, stamp);
+        records.put(key, record);
+      } else if (deletes) {
+        records.remove(key);
+      }
+    }
+    return 'committed';
+  }
+
+  /**
+   * A child transaction, so that an error halfway leaves nothing of the group. When a group fails, nothing of it is
+   * written, and each of its commits is tried once more on its own: one that is too large shall not fail the others.
+   */
+  async function commitGroup(group: readonly WaitingCommit[]): Promise<void> {
+    try {
+      const database = connection.current();
+      const outcomes = await database.root.childTransaction(() => group.map(({ work }) => work(database)));
+      group.forEach(({ resolve }, index) => {
+        resolve(outcomes[index]);
+      });
+    } catch (thrown) {
+      const error = await reasonOf(thrown);
+      const sound = await connection.recover();
+      if (sound && group.length > 1) {
+        for (const commit of group) await commitGroup([commit]);
+      } else {
+        for (const { reject } of group) reject(storeProblem(error, connection.directory));
+      }
+    }
+  }
+
+  async function run(): Promise<void> {
+    while (waiting.length > 0) await commitGroup(takeGroup());
+    running = undefined;
+  }
+
+  function enqueue(size: number, work: WaitingCommit['work']): Promise<CommitOutcome> {
+    return new Promise((resolve, reject) => {
+      waiting.push({ work, size, resolve, reject });
+      running ??= Promise.resolve().then(run);
+    });
+  }
+
+  return {
+    add: (writes) => {
+      const prepared = writes.map(prepare);
+      const size = prepared.reduce((sum, { record }) => sum + (record?.length ?? 0), 0);
+      return enqueue(size, (database) => apply(database, prepared));
+    },
+    probe: () =>
+      enqueue(0, ({ root }) => {
+        rewriteFormat(root);
+        return 'committed';
+      }),
+    idle: async () => {
+      while (running !== undefined) await running;
+    },
+  };
+}
+
+/** Copies what the caller may change after the call. */
+function prepare({ key, expect, bytes, delete: deletes }: StoreWrite): PreparedWrite {
+  return { key: Buffer.from(key), expect, record: bytes && newRecord(bytes), deletes: deletes === true };
+}
+
+/**
+ * lmdb-js rejects a failed commit with a general error whose `commitError` is a promise that rejects with the reason;
+ * unheard, that promise would end the process. The time limit is for the few reasons that it forgets to tell.
+ */
+async function reasonOf(error: unknown): Promise<unknown> {
+  const reason = (error as { commitError?: Promise<unknown> }).commitError;
+  if (reason === undefined) return error;
+  const told = reason.then(
+    () => error,
+    (cause: unknown) => cause,
+  );
+  return Promise.race([told, delay(1_000, error, { ref: false })]);
+}

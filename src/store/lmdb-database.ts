@@ -1,0 +1,92 @@
+import { closeSync, fsyncSync, openSync } from 'node:fs';
+import { type Database, open, type RootDatabase } from 'lmdb';
+import { checkBeforeOpening } from './lmdb-preflight.ts';
+import { StoreOpenError } from './store-open-error.ts';
+
+const FORMAT_VERSION = '1';
+const FORMAT_KEY = 'cellstep-format';
+
+/** Keys and records as raw bytes, so that their order is that of the bytes. */
+type Records = Database<Uint8Array, Uint8Array>;
+
+/** `records` holds the store's keys; `root` also holds the format version and the name of `records`. */
+export interface LmdbDatabase {
+  readonly root: RootDatabase<string, string>;
+  readonly records: Records;
+}
+
+/**
+ * Options of lmdb-js, and why:
+ * - overlappingSync off: a commit is then written, fdatasynced and made visible in that order, and its promise tells of
+ *   a failure in any of them. On (lmdb-js' default), readers see commits that are not yet on the disk, promises resolve
+ *   before the disk has them, and `flushed` never settles when the sync fails.
+ * - eventTurnBatching off: on, a failed commit also rejects a promise of lmdb-js' own that nobody holds, and the
+ *   unhandled rejection ends the process. The store makes its own groups (lmdb-commits.ts).
+ * - noSubdir off: otherwise a directory with a dot in its name would become a file.
+ * - mapSize: address space to begin with, not memory or disk; lmdb-js doubles it as the data grow.
+ * - permissionsMode: hidden states are nobody else's business.
+ */
+const OPTIONS = {
+  overlappingSync: false,
+  eventTurnBatching: false,
+  noSubdir: false,
+  mapSize: 2 ** 30,
+  permissionsMode: 0o600,
+  encoding: 'string',
+} as const;
+
+/**
+ * Opens the LMDB environment in an existing directory and checks, or in an empty one writes, its format version.
+ * Throws StoreOpenError when it is not a store of this format; it then changes nothing in it.
+ */
+export function openDatabase(directory: string): LmdbDatabase {
+  checkBeforeOpening(directory);
+  let root: RootDatabase<string, string> | undefined;
+  try {
+    root = open<string, string>({ path: directory, ...OPTIONS });
+    const isNew = claimFormat(directory, root);
+    const records: Records = root.openDB('records', { encoding: 'binary', keyEncoding: 'binary' });
+    if (isNew) syncDirectory(directory);
+    return { root, records };
+  } catch (error) {
+    root?.close();
+    if (error instanceof StoreOpenError) throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new StoreOpenError(`store directory ${directory} cannot be opened: ${reason}`, error);
+  }
+}
+
+/** Whether the database can be read; throws LMDB's error when it cannot. */
+export function readFormat(root: RootDatabase<string, string>): string | undefined {
+  return root.get(FORMAT_KEY);
+}
+
+/** Writes what is there already: a page goes to the disk, and nothing is changed by it. */
+export function rewriteFormat(root: RootDatabase<string, string>): void {
+  root.put(FORMAT_KEY, FORMAT_VERSION);
+}
+
+function claimFormat(directory: string, root: RootDatabase<string, string>): boolean {
+  const format = readFormat(root);
+  if (format === FORMAT_VERSION) return false;
+  if (format !== undefined) {
+    throw new StoreOpenError(
+      `store directory ${directory} holds a store of format ${format}; this version of cellstep reads format ${FORMAT_VERSION}`,
+    );
+  }
+  if (root.getKeysCount() > 0) {
+    throw new StoreOpenError(`store directory ${directory} holds an LMDB database that is not a store of cellstep`);
+  }
+  root.putSync(FORMAT_KEY, FORMAT_VERSION);
+  return true;
+}
+
+/** LMDB syncs its file, not the entry of the new file in its directory. */
+function syncDirectory(directory: string): void {
+  const descriptor = openSync(directory, 'r');
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}

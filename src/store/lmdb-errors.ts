@@ -1,0 +1,38 @@
+import { statfsSync } from 'node:fs';
+import { constants } from 'node:os';
+import { Problem } from '../domain/problems.ts';
+
+const MDB_MAP_FULL = -30792;
+const { EDQUOT, EFBIG, EIO, ENOSPC } = constants.errno;
+const FULL: ReadonlySet<unknown> = new Set([MDB_MAP_FULL, ENOSPC, EDQUOT, EFBIG]);
+/** What a file system that is full may still show as free. */
+const NO_ROOM_BYTES = 2 ** 20;
+
+/** Whether an error of lmdb-js says that there is no room; its `code` is LMDB's (negative) or the system's. */
+function isFull(error: unknown, directory: string): boolean {
+  const code = (error as { code?: unknown } | undefined)?.code;
+  // The write that fills a disk is cut short without an error of the system, and LMDB calls that EIO.
+  return FULL.has(code) || (code === EIO && !hasRoom(directory));
+}
+
+function hasRoom(directory: string): boolean {
+  try {
+    const { bavail, bsize } = statfsSync(directory);
+    return bavail * bsize >= NO_ROOM_BYTES;
+  } catch {
+    return true;
+  }
+}
+
+/** What a client is told of an error of the LMDB store in `directory`. */
+export function storeProblem(error: unknown, directory: string): Problem {
+  if (isFull(error, directory)) {
+    return new Problem('store-full', 'The store has no room left, and this needs some.', { cause: error });
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  const reason = message.replace(/: Attempting to write page.*/s, '');
+  return new Problem('store-unavailable', `The store failed: ${reason}.`, {
+    cause: error,
+    headers: { 'retry-after': '1' },
+  });
+}

@@ -1,0 +1,129 @@
+import { accessSync, constants, existsSync, mkdirSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { checkCommit, isKey, MAX_KEY_LENGTH } from '../domain/keys.ts';
+import type { Store, StoredEntry } from '../domain/ports.ts';
+import { Problem } from '../domain/problems.ts';
+import { lockDirectory } from './directory-lock.ts';
+import { createCommitQueue } from './lmdb-commits.ts';
+import { connect } from './lmdb-connection.ts';
+import { type LmdbDatabase, readFormat } from './lmdb-database.ts';
+import { storeProblem } from './lmdb-errors.ts';
+import { bytesOf, revisionOf } from './record.ts';
+import { StoreOpenError } from './store-open-error.ts';
+
+interface LmdbStoreOptions {
+  /** Made, for this user only, when it is missing. */
+  readonly directory: string;
+  /** Several processes may have the directory open, if each says so. */
+  readonly shared?: boolean;
+}
+
+/**
+ * A durable store in one directory. A commit that resolved is on the disk; commits under way at once share a sync.
+ * Throws StoreOpenError when the directory cannot be used, is in use, or holds something else.
+ * `commit` rejects with the Problem `store-full` when there is no room and `store-unavailable` when the disk fails;
+ * the store then goes on as soon as the medium does.
+ */
+export async function openLmdbStore({ directory, shared = false }: LmdbStoreOptions): Promise<Store> {
+  prepareDirectory(directory);
+  const lock = lockDirectory(directory, shared);
+  let connection: ReturnType<typeof connect>;
+  try {
+    connection = connect(directory);
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+  const commits = createCommitQueue(connection);
+  let closing: Promise<void> | undefined;
+  let failing = false;
+
+  function requireOpen(): void {
+    if (closing !== undefined) throw new Error('store is closed');
+  }
+
+  function read<T>(work: (database: LmdbDatabase) => T): T {
+    requireOpen();
+    try {
+      return work(connection.current());
+    } catch (error) {
+      throw storeProblem(error, directory);
+    }
+  }
+
+  return {
+    async get(key) {
+      return read(({ records }) => {
+        const record = isKey(key) ? records.get(Buffer.from(key)) : undefined;
+        return record && { revision: revisionOf(record), bytes: bytesOf(record) };
+      });
+    },
+
+    async commit(writes) {
+      requireOpen();
+      checkCommit(writes);
+      try {
+        const outcome = await commits.add(writes);
+        failing = false;
+        return outcome;
+      } catch (error) {
+        failing = error instanceof Problem && error.code === 'store-unavailable';
+        throw error;
+      }
+    },
+
+    async list(prefix, after, limit) {
+      return read(({ records }) => {
+        const entries: StoredEntry[] = [];
+        if (limit < 1) return entries;
+        for (const { key, value } of records.getRange({ ...rangeOf(prefix, after), limit })) {
+          entries.push({ key: Buffer.from(key).toString(), revision: revisionOf(value), bytes: bytesOf(value) });
+        }
+        return entries;
+      });
+    },
+
+    /** A full store still serves reads and deletions. After a failure of the disk only a write can tell. */
+    async check() {
+      read(({ root }) => readFormat(root));
+      if (!failing) return;
+      await commits.probe();
+      failing = false;
+    },
+
+    async close() {
+      closing ??= commits
+        .idle()
+        .then(() => connection.close())
+        .finally(() => lock.release());
+      return closing;
+    },
+  };
+}
+
+/** Keys are ASCII and of limited length, so what is cut off the end of a bound cannot change which keys lie past it. */
+function rangeOf(prefix: string, after: string | undefined): { start: Uint8Array; end: Uint8Array } {
+  const first = Buffer.from(prefix).subarray(0, MAX_KEY_LENGTH + 1);
+  const end = Buffer.concat([first, Buffer.of(0xff)]);
+  if (after === undefined) return { start: first.length === 0 ? Buffer.of(0) : first, end };
+  const next = Buffer.concat([Buffer.from(after).subarray(0, MAX_KEY_LENGTH + 1), Buffer.of(0)]);
+  return { start: Buffer.compare(next, first) > 0 ? next : first, end };
+}
+
+function prepareDirectory(directory: string): void {
+  try {
+    makeDirectory(directory);
+    accessSync(directory, constants.R_OK | constants.W_OK | constants.X_OK);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new StoreOpenError(`store directory ${directory} cannot be made or written: ${reason}`, error);
+  }
+}
+
+/** Not by mkdir's own `recursive`: under /proc, where making fails with ENOENT, Node 26 then tries without end. */
+function makeDirectory(directory: string): void {
+  if (statSync(directory, { throwIfNoEntry: false })?.isDirectory()) return;
+  const parent = dirname(directory);
+  if (!existsSync(parent) && parent !== directory) makeDirectory(parent);
+  mkdirSync(directory, { mode: 0o700 });
+}

@@ -1,0 +1,86 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { checkCommit } from '../domain/keys.ts';
+import type { CommitOutcome, Store, StoredEntry, StoredValue, StoreWrite } from '../domain/ports.ts';
+
+/**
+ * A store that lives and dies with the process. It behaves under races as the durable ones do: a commit takes effect
+ * in a later turn of the event loop, in the order of the calls, and nothing shows before that.
+ */
+export function openMemoryStore(): Store {
+  const values = new Map<string, StoredValue>();
+  const underWay = new Set<Promise<CommitOutcome>>();
+  let sortedKeys: string[] | undefined;
+  let commits = 0;
+  let closed = false;
+
+  function apply(writes: readonly StoreWrite[]): CommitOutcome {
+    for (const { key, expect } of writes) {
+      if (expect !== undefined && (values.get(key)?.revision ?? null) !== expect) return 'conflict';
+    }
+    commits += 1;
+    const revision = String(commits);
+    for (const { key, bytes, delete: deletes } of writes) {
+      if (bytes === undefined && !deletes) continue;
+      if (bytes === undefined || !values.has(key)) sortedKeys = undefined;
+      if (bytes !== undefined) values.set(key, { revision, bytes });
+      else values.delete(key);
+    }
+    return 'committed';
+  }
+
+  function keysFrom(start: string): string[] {
+    sortedKeys ??= [...values.keys()].sort();
+    let low = 0;
+    let high = sortedKeys.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (sortedKeys[middle] < start) low = middle + 1;
+      else high = middle;
+    }
+    return sortedKeys.slice(low);
+  }
+
+  function requireOpen(): void {
+    if (closed) throw new Error('store is closed');
+  }
+
+  return {
+    async get(key) {
+      requireOpen();
+      const value = values.get(key);
+      return value && { revision: value.revision, bytes: new Uint8Array(value.bytes) };
+    },
+
+    async commit(writes) {
+      requireOpen();
+      checkCommit(writes);
+      const copies = writes.map((write) =>
+        write.bytes ? { ...write, bytes: new Uint8Array(write.bytes) } : { ...write },
+      );
+      const applied = nextTurn().then(() => apply(copies));
+      underWay.add(applied);
+      return applied.finally(() => underWay.delete(applied));
+    },
+
+    async list(prefix, after, limit) {
+      requireOpen();
+      const entries: StoredEntry[] = [];
+      for (const key of keysFrom(after !== undefined && after > prefix ? after : prefix)) {
+        if (entries.length >= limit || !key.startsWith(prefix)) break;
+        if (after !== undefined && key <= after) continue;
+        const { revision, bytes } = values.get(key)!;
+        entries.push({ key, revision, bytes: new Uint8Array(bytes) });
+      }
+      return entries;
+    },
+
+    async check() {
+      requireOpen();
+    },
+
+    async close() {
+      closed = true;
+      await Promise.all(underWay);
+    },
+  };
+}

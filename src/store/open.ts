@@ -1,0 +1,23 @@
+import { resolve } from 'node:path';
+import type { Store } from '../domain/ports.ts';
+import { openLmdbStore } from './lmdb.ts';
+import { openMemoryStore } from './memory.ts';
+import { openRedisStore, type RedisStoreOptions } from './redis.ts';
+import { isRedisUrl, REDIS_FORMS, withoutCredentials } from './redis-url.ts';
+import { StoreOpenError } from './store-open-error.ts';
+
+const FORMS = `memory: (lost at exit) or lmdb:<directory>, e.g. lmdb:./data, or ${REDIS_FORMS}`;
+
+/**
+ * Opens the store that a URL names: `memory:`; `lmdb:<path>` with a path absolute or relative to the working directory;
+ * `redis://`, `rediss://` and the same with `+cluster`, which alone heed `options`. Throws StoreOpenError for another
+ * form, or when the store cannot be opened.
+ */
+export async function openStore(url: string, options: RedisStoreOptions = {}): Promise<Store> {
+  if (url === 'memory:') return openMemoryStore();
+  if (url.startsWith('lmdb:') && url.length > 'lmdb:'.length) {
+    return openLmdbStore({ directory: resolve(url.slice('lmdb:'.length)) });
+  }
+  if (isRedisUrl(url)) return openRedisStore(url, options);
+  throw new StoreOpenError(`store ${JSON.stringify(withoutCredentials(url))} is not of a known form; use ${FORMS}`);
+}

@@ -1,0 +1,53 @@
+import { Problem } from '../domain/problems.ts';
+
+/** What is wrong, by the code that Redis puts first in an error, or before the text of an error within a script. */
+const REASONS: Readonly<Record<string, string>> = {
+  READONLY: 'it is a read-only replica',
+  MISCONF: 'it cannot save to its disk',
+  LOADING: 'it is still loading its data',
+  MASTERDOWN: 'its primary is away',
+  NOREPLICAS: 'too few of its replicas are there',
+  CLUSTERDOWN: 'its cluster is down',
+  TRYAGAIN: 'its cluster is being resharded',
+  MOVED: 'its cluster is being resharded',
+  ASK: 'its cluster is being resharded',
+  BUSY: 'it is busy with a script',
+  NOAUTH: 'it asks for a password',
+  WRONGPASS: 'it refuses the user name or password',
+  NOPERM: 'its user may not do this',
+};
+const CODE = new RegExp(`(?:^|\\W)(OOM|${Object.keys(REASONS).join('|')})\\b`);
+
+/** A call that took longer than it may. Of a commit, nobody knows then whether it was made. */
+export class TimeLimitError extends Error {}
+
+/** Fewer replicas than asked for have a commit, which the primary has made. */
+export class ReplicaError extends Error {}
+
+/** What a client is told of an error of Redis, of the connection, or of the time limit. */
+export function storeProblem(error: unknown): Problem {
+  if (error instanceof Problem) return error;
+  const message = messageOf(error);
+  // Not the error itself: ioredis hangs the command's arguments on it, values and passwords included.
+  const cause = new Error(message);
+  const code = CODE.exec(message)?.[1];
+  if (code === 'OOM') return new Problem('store-full', 'The store has no room left, and this needs some.', { cause });
+  return new Problem('store-unavailable', `The store failed: ${reasonOf(error, code)}.`, {
+    cause,
+    headers: { 'retry-after': '1' },
+  });
+}
+
+function reasonOf(error: unknown, code: string | undefined): string {
+  if (error instanceof TimeLimitError || error instanceof ReplicaError) return error.message;
+  if (code !== undefined) return REASONS[code];
+  if ((error as { name?: unknown }).name === 'ReplyError') return 'it refused the command';
+  return 'it is not connected, or the connection was lost before it answered';
+}
+
+/** The text of an error; that of a name with several addresses is in the errors for each. */
+export function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const [first] = error instanceof AggregateError ? error.errors : [];
+  return error.message || (first instanceof Error ? first.message : error.name);
+}

@@ -1,0 +1,94 @@
+import type { RedisClient, RedisCommands, RedisServer } from './redis-client.ts';
+import { FORMAT_NAME } from './redis-keys.ts';
+import { StoreOpenError } from './store-open-error.ts';
+
+const FORMAT_VERSION = '1';
+
+/** Writes the version of the layout where there is none. Throws StoreOpenError where there is another. */
+export async function claimFormat(commands: RedisCommands, shown: string): Promise<void> {
+  let format = await commands.get(FORMAT_NAME);
+  if (format === null) {
+    await commands.set(FORMAT_NAME, FORMAT_VERSION, 'NX');
+    format = await commands.get(FORMAT_NAME);
+  }
+  if (format !== FORMAT_VERSION) {
+    const reads = `this version of cellstep reads format ${FORMAT_VERSION}`;
+    throw new StoreOpenError(`store ${shown} holds a store of format ${format}; ${reads}`);
+  }
+}
+
+interface Inspection {
+  readonly shown: string;
+  readonly cluster: boolean;
+  readonly waitReplicas: number;
+}
+
+/**
+ * What an operator should know: each line says where a server would lose what was acknowledged, or drop what it has.
+ * Throws StoreOpenError for a server that can't be used: a replica, or one node of a cluster.
+ */
+export async function inspectServers(client: RedisClient, inspection: Inspection): Promise<string[]> {
+  const found = await Promise.all(
+    client.servers().map(async ({ address, server }) => {
+      const info = parseInfo(await server.info());
+      refuse(info, inspection);
+      const settings = new Map([
+        ['appendfsync', await readSetting(server, 'appendfsync')],
+        ['save', await readSetting(server, 'save')],
+      ]);
+      return warningsOf(info, settings, inspection.waitReplicas).map((text) => `store ${address} ${text}`);
+    }),
+  );
+  return found.flat();
+}
+
+function refuse(info: ReadonlyMap<string, string>, { shown, cluster }: Inspection): void {
+  if (!cluster && info.get('cluster_enabled') === '1') {
+    throw new StoreOpenError(`store ${shown} is a node of a cluster; write redis+cluster:// with some of its nodes`);
+  }
+  if (!cluster && info.get('role') === 'slave') {
+    throw new StoreOpenError(`store ${shown} is a read-only replica; name the primary`);
+  }
+}
+
+function warningsOf(
+  info: ReadonlyMap<string, string>,
+  settings: ReadonlyMap<string, string | undefined>,
+  waitReplicas: number,
+): string[] {
+  const warnings: string[] = [];
+  const policy = info.get('maxmemory_policy');
+  if (policy !== 'noeviction') {
+    warnings.push(`drops keys when its memory is full (maxmemory-policy ${policy ?? 'unknown'}); set noeviction`);
+  }
+  if (info.get('aof_enabled') !== '1') {
+    const kept = settings.get('save') === '' ? 'everything' : 'what was acknowledged since its last snapshot';
+    warnings.push(`loses ${kept} when it dies (appendonly no); set appendonly yes and appendfsync always`);
+  } else if (settings.get('appendfsync') !== 'always') {
+    const setting = `appendfsync ${settings.get('appendfsync') ?? 'unknown, since CONFIG GET is refused'}`;
+    warnings.push(`may lose the last acknowledged writes when it dies (${setting}); set appendfsync always`);
+  }
+  const replicas = Number(info.get('connected_slaves') ?? 0);
+  if (replicas < waitReplicas) {
+    warnings.push(`has ${replicas} replicas and commits wait for ${waitReplicas}; none can be acknowledged`);
+  }
+  if (replicas > 0 && waitReplicas === 0) {
+    warnings.push('has replicas that no commit waits for; a failover may lose the last acknowledged writes');
+  }
+  return warnings;
+}
+
+/** undefined where the setting may not be read, as at many hosters. */
+async function readSetting(server: RedisServer, name: string): Promise<string | undefined> {
+  try {
+    const reply = await server.config('GET', name);
+    return Array.isArray(reply) && typeof reply[1] === 'string' ? reply[1] : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function parseInfo(text: string): ReadonlyMap<string, string> {
+  const lines = text.split('\r\n').filter((line) => line.includes(':'));
+  return new Map(lines.map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1)]));
+}

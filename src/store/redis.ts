@@ -1,0 +1,160 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { checkCommit, isKey } from '../domain/keys.ts';
+import type { Store } from '../domain/ports.ts';
+import { bytesOf, revisionOf } from './record.ts';
+import { createClient, type RedisClient } from './redis-client.ts';
+import { createCommitter, type ReplicaWait } from './redis-commits.ts';
+import { messageOf, storeProblem, TimeLimitError } from './redis-errors.ts';
+import { createGate, type Gate } from './redis-gate.ts';
+import { BUCKET_NAMES, bucketOf, valueName } from './redis-keys.ts';
+import { listEntries } from './redis-list.ts';
+import { createScriptCalls, probeCall } from './redis-script.ts';
+import { claimFormat, inspectServers } from './redis-server.ts';
+import { parseRedisUrl, type RedisTarget } from './redis-url.ts';
+import { StoreOpenError } from './store-open-error.ts';
+
+export interface RedisStoreOptions {
+  /** In which every call ends, and after which a silent connection is given up; 2,000 when left out. */
+  readonly timeoutMilliseconds?: number;
+  /** Replicas that must have a commit before it is acknowledged (WAIT); 0 when left out. */
+  readonly waitReplicas?: number;
+  /** Told, at the opening, what the server may lose; a line each. */
+  readonly warn?: (message: string) => void;
+}
+
+const DEFAULT_TIMEOUT = 2_000;
+/** Opening takes several calls, one after the other. */
+const OPENING_TIMEOUTS = 3;
+/** What may be under way at once; the rest waits here, where it costs the server nothing and can still be withdrawn. */
+const MAX_CALLS = 256;
+const MAX_COMMIT_BYTES = 64 * 2 ** 20;
+
+/**
+ * A store in Redis or Valkey, on one server (`redis://`, `rediss://`) or a cluster (`redis+cluster://`), which several
+ * processes may share. A commit is one script; redis-keys.ts has how the keys lie. A commit that resolved is as safe as
+ * the server makes it (appendfsync), and `waitReplicas` of its replicas have it.
+ *
+ * Every call ends within the time limit: with the Problem `store-full` when the server is out of memory, else with
+ * `store-unavailable`. What is sent is never sent again: after a time limit or a lost connection nobody knows whether a
+ * commit was made, and it is never reported as made or as a conflict. The store goes on as soon as the server does.
+ * Throws StoreOpenError when the URL is malformed, or the server cannot be reached or used.
+ */
+export async function openRedisStore(url: string, options: RedisStoreOptions = {}): Promise<Store> {
+  const { timeoutMilliseconds: timeout = DEFAULT_TIMEOUT, waitReplicas = 0, warn } = options;
+  const target = parseRedisUrl(url);
+  // A connection that waits for replicas serves nothing else meanwhile; readers have one of their own.
+  const reader = createClient(target, timeout);
+  const writer = waitReplicas > 0 ? createClient(target, timeout) : reader;
+  const clients = [...new Set([reader, writer])];
+  const prepare = async () => {
+    await Promise.all(clients.map((client) => client.connect()));
+    const warnings = await inspectServers(reader, { ...target, waitReplicas });
+    await claimFormat(reader.commands, target.shown);
+    return warnings;
+  };
+  try {
+    for (const warning of await within(OPENING_TIMEOUTS * timeout, prepare())) warn?.(warning);
+  } catch (error) {
+    for (const client of clients) client.disconnect();
+    if (error instanceof StoreOpenError) throw error;
+    throw new StoreOpenError(`store ${target.shown} cannot be opened: ${messageOf(error)}`);
+  }
+  // So that a commit behind another one that waits in vain still learns why, before its own time is over.
+  const wait = { replicas: waitReplicas, milliseconds: Math.floor(timeout / 3) };
+  return redisStore({ reader, writer, target, timeout, wait });
+}
+
+/** A cluster that is down, or a server that loads its data, would be waited for without end. */
+async function within<T>(milliseconds: number, opening: Promise<T>): Promise<T> {
+  const limit = Promise.withResolvers<never>();
+  const message = `it was not ready within ${milliseconds} ms`;
+  const timer = setTimeout(() => limit.reject(new TimeLimitError(message)), milliseconds);
+  return Promise.race([opening, limit.promise]).finally(() => clearTimeout(timer));
+}
+
+interface Connected {
+  readonly reader: RedisClient;
+  readonly writer: RedisClient;
+  readonly target: RedisTarget;
+  readonly timeout: number;
+  readonly wait: ReplicaWait;
+}
+
+function redisStore({ reader, writer, target, timeout, wait }: Connected): Store {
+  const commitCall = createCommitter(writer, wait);
+  const toCall = createScriptCalls();
+  const reads = createGate(MAX_CALLS, Number.POSITIVE_INFINITY);
+  const commits = createGate(MAX_CALLS, MAX_COMMIT_BYTES);
+  const underWay = new Set<Promise<unknown>>();
+  let closing: Promise<void> | undefined;
+
+  function requireOpen(): void {
+    if (closing !== undefined) throw new Error('store is closed');
+  }
+
+  async function limited<T>(client: RedisClient, gate: Gate, size: number, work: () => Promise<T>): Promise<T> {
+    const ended = new AbortController();
+    const limit = Promise.withResolvers<never>();
+    const error = new TimeLimitError(`it did not answer within ${timeout} ms; what was sent may still take effect`);
+    const timer = setTimeout(() => {
+      ended.abort(error);
+      limit.reject(error);
+    }, timeout);
+    const result = gate.pass(size, ended.signal, () => {
+      if (!client.isReady()) throw new Error('not connected');
+      return work();
+    });
+    const call = Promise.race([result, limit.promise]);
+    underWay.add(call);
+    try {
+      return await call;
+    } catch (error) {
+      throw storeProblem(error);
+    } finally {
+      clearTimeout(timer);
+      underWay.delete(call);
+    }
+  }
+
+  return {
+    async get(key) {
+      requireOpen();
+      if (!isKey(key)) return undefined;
+      const name = valueName(bucketOf(key), key);
+      const record = await limited(reader, reads, 0, () => reader.commands.getBuffer(name));
+      return record === null ? undefined : { revision: revisionOf(record), bytes: bytesOf(record) };
+    },
+
+    async commit(writes) {
+      requireOpen();
+      checkCommit(writes);
+      if (writes.length === 0) return 'committed';
+      const call = toCall(bucketOf(writes[0].key), writes);
+      return limited(writer, commits, call.size, async () => {
+        await nextTurn();
+        return commitCall(call);
+      });
+    },
+
+    async list(prefix, after, limit) {
+      requireOpen();
+      if (limit < 1) return [];
+      return limited(reader, reads, 0, () => listEntries(reader.commands, prefix, after, limit));
+    },
+
+    /** Sends what would be refused where a write is, to every bucket of a cluster. A full store still serves. */
+    async check() {
+      requireOpen();
+      const buckets = target.cluster ? BUCKET_NAMES : BUCKET_NAMES.slice(0, 1);
+      await limited(writer, reads, 0, () => Promise.all(buckets.map((bucket) => commitCall(probeCall(bucket)))));
+    },
+
+    async close() {
+      closing ??= Promise.allSettled(underWay).then(() => {
+        reader.disconnect();
+        writer.disconnect();
+      });
+      return closing;
+    },
+  };
+}

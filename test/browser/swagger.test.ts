@@ -1,0 +1,109 @@
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type BrowserContext, chromium, type Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startApp, type TestApp } from '../support/app.ts';
+
+const CHROMIUM = process.env.CHROMIUM_PATH ?? '/usr/bin/chromium';
+const hasChromium = existsSync(CHROMIUM);
+if (!hasChromium) {
+  console.log(`Swagger UI is not tested: there is no Chromium at ${CHROMIUM}. Set CHROMIUM_PATH to one.`);
+}
+
+describe.runIf(hasChromium)('Swagger UI at /docs', () => {
+  const profile = mkdtempSync(join(tmpdir(), 'cellstep-chromium-'));
+  const requests: string[] = [];
+  const complaints: string[] = [];
+  let app: TestApp;
+  let origin: string;
+  let browser: BrowserContext;
+  let page: Page;
+
+  beforeAll(async () => {
+    app = await startApp();
+    origin = await app.listen({ host: '127.0.0.1', port: 0 });
+    browser = await chromium.launchPersistentContext(profile, {
+      executablePath: CHROMIUM,
+      viewport: { width: 1280, height: 1600 },
+      args: [
+        '--no-sandbox',
+        '--disable-gpu',
+        '--no-first-run',
+        '--disable-background-networking',
+        '--disable-component-update',
+        '--disable-sync',
+      ],
+    });
+    page = await browser.newPage();
+    browser.on('request', (request) => requests.push(request.url()));
+    page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
+    page.on('pageerror', (error) => complaints.push(String(error)));
+    await page.goto(`${origin}/docs`);
+    await page.locator('.opblock').first().waitFor();
+  });
+
+  afterAll(async () => {
+    await browser?.close();
+    await app?.close();
+    rmSync(profile, { recursive: true, force: true });
+  });
+
+  /** Opens the operation, takes what is filled in, and waits for the reply; leaves it closed again. */
+  async function tryOut(operationId: string): Promise<{ status: number; body: unknown }> {
+    const block = page.locator(`.opblock[id$="-${operationId}"]`);
+    const head = block.locator('.opblock-summary-control').first();
+    await head.click();
+    await block.getByRole('button', { name: 'Try it out' }).click();
+    await block.getByRole('button', { name: 'Execute' }).click();
+    const live = block.locator('.live-responses-table .response');
+    await live.waitFor();
+    const status = await live.locator('.response-col_status').textContent();
+    const [text] = await live.locator('.highlight-code code').allTextContents();
+    await head.click();
+    return {
+      status: Number.parseInt(status ?? '', 10),
+      body: text?.startsWith('{') ? JSON.parse(text) : undefined,
+    };
+  }
+
+  it('lists the groups in the order in which a newcomer reads them', async () => {
+    const tags = await page
+      .locator('.opblock-tag')
+      .evaluateAll((all) => all.map((tag) => tag.getAttribute('data-tag')));
+    expect(tags).toEqual(['Cells', 'Variables', 'Ops', 'Sessions', 'Checkpoints', 'Service']);
+  });
+
+  it.each([
+    ['createCell', 201, { id: 'cell', class_name: 'SimpleRNNCell' }],
+    ['stepCell', 200, { output: [[6]], states: [[[6]]] }],
+    ['createVariable', 201, { id: 'v', value: 1 }],
+    ['assignAddVariable', 200, { value: 1.5 }],
+    ['applyOp', 200, { output: [-1, 0.9999877, 1] }],
+    ['openSession', 201, { id: 's' }],
+    ['stepSession', 200, { output: [[5]], step: 1 }],
+    ['resetSession', 200, { step: 0 }],
+    ['saveCheckpoint', 201, { id: 'ckpt' }],
+    ['restoreCheckpoint', 200, { restored: { variables: ['v'] } }],
+    ['listCells', 200, { next_cursor: null }],
+    ['deleteSession', 204, undefined],
+    ['deleteCell', 204, undefined],
+  ])('runs %s at the first click', async (operationId, status, body) => {
+    const reply = await tryOut(operationId);
+    expect(reply.status).toBe(status);
+    if (body) expect(reply.body).toMatchObject(body);
+    else expect(reply.body).toBeUndefined();
+  });
+
+  it('shows the schema of every body and reply without an error', async () => {
+    for (const button of await page.locator('section.models .models-control').all()) await button.click();
+    await page.locator('section.models .json-schema-2020-12').first().waitFor();
+    expect(await page.locator('section.models .json-schema-2020-12').count()).toBeGreaterThan(20);
+  });
+
+  it('asks nothing of any other host, and breaks no policy', () => {
+    expect(requests.length).toBeGreaterThan(10);
+    expect(requests.filter((url) => !url.startsWith(`${origin}/`) && !url.startsWith('data:'))).toEqual([]);
+    expect(complaints).toEqual([]);
+  });
+});

@@ -1,0 +1,73 @@
+import { describe, expect, it } from 'vitest';
+import { ConfigError, readConfig } from '../src/config.ts';
+
+const KEY = 'k'.repeat(16);
+
+describe('the configuration', () => {
+  it('stands without any variable', () => {
+    const config = readConfig({});
+    expect(config).toMatchObject({ host: '127.0.0.1', port: 8080, store: 'lmdb:./data', apiKeys: [], unknown: [] });
+    expect(Object.isFrozen(config)).toBe(true);
+    expect(Object.isFrozen(config.limits)).toBe(true);
+    expect(Object.values(config.limits).every((limit) => Number.isSafeInteger(limit) && limit > 0)).toBe(true);
+  });
+
+  it('takes what is set', () => {
+    const config = readConfig({
+      CELLSTEP_HOST: '::1',
+      CELLSTEP_PORT: '0',
+      CELLSTEP_STORE: 'memory:',
+      CELLSTEP_LOG_LEVEL: 'silent',
+      CELLSTEP_API_KEYS: `${KEY},${KEY}2`,
+      CELLSTEP_MAX_UNITS: '5',
+      CELLSTEP_PROT: '1',
+      PATH: '/bin',
+    });
+    expect(config).toMatchObject({ host: '::1', port: 0, store: 'memory:', logLevel: 'silent' });
+    expect(config.apiKeys).toEqual([KEY, `${KEY}2`]);
+    expect(config.limits.maxUnits).toBe(5);
+    expect(config.unknown).toEqual(['CELLSTEP_PROT']);
+  });
+
+  it.each([
+    ['CELLSTEP_HOST', 'example.org'],
+    ['CELLSTEP_HOST', ''],
+    ['CELLSTEP_PORT', '65536'],
+    ['CELLSTEP_PORT', '-1'],
+    ['CELLSTEP_PORT', '80.5'],
+    ['CELLSTEP_PORT', '0x50'],
+    ['CELLSTEP_PORT', ''],
+    ['CELLSTEP_STORE', 'redis'],
+    ['CELLSTEP_STORE', 'lmdb:'],
+    ['CELLSTEP_LOG_LEVEL', 'loud'],
+    ['CELLSTEP_AUTH', 'yes'],
+    ['CELLSTEP_MAX_BODY_BYTES', '12'],
+    ['CELLSTEP_MAX_UNITS', '0'],
+    ['CELLSTEP_MAX_ELEMENTS', '1e6'],
+    ['CELLSTEP_SHUTDOWN_SECONDS', '3601'],
+  ])('refuses %s %j, naming both', (name, value) => {
+    expect(() => readConfig({ [name]: value })).toThrow(ConfigError);
+    expect(() => readConfig({ [name]: value })).toThrow(`${name} '${value}' `);
+  });
+
+  it('never tells a key', () => {
+    for (const keys of ['short', `${KEY},short`, `${KEY} x`]) {
+      const read = () => readConfig({ CELLSTEP_API_KEYS: keys });
+      expect(read).toThrow(/^CELLSTEP_API_KEYS has a key that is not/);
+      expect(read).not.toThrow(KEY);
+      expect(read).not.toThrow(/short/);
+    }
+  });
+
+  it('serves other machines only with keys, or where that is wanted', () => {
+    for (const host of ['0.0.0.0', '::', '10.0.0.1']) {
+      expect(() => readConfig({ CELLSTEP_HOST: host })).toThrow(/reachable from other machines.*CELLSTEP_AUTH=none/);
+      expect(readConfig({ CELLSTEP_HOST: host, CELLSTEP_API_KEYS: KEY }).host).toBe(host);
+      expect(readConfig({ CELLSTEP_HOST: host, CELLSTEP_AUTH: 'none' }).host).toBe(host);
+    }
+    for (const host of ['127.0.0.1', '127.8.9.1', '::1', 'localhost']) {
+      expect(readConfig({ CELLSTEP_HOST: host }).apiKeys).toEqual([]);
+    }
+    expect(() => readConfig({ CELLSTEP_AUTH: 'none', CELLSTEP_API_KEYS: KEY })).toThrow(/contradicts/);
+  });
+});

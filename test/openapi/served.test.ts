@@ -1,0 +1,43 @@
+import { afterAll, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { startApp } from '../support/app.ts';
+
+const app = await startApp({ apiKeys: ['k'.repeat(16)] });
+afterAll(() => app.close());
+
+it('serves the document as JSON and as YAML, without a key', async () => {
+  const json = await app.inject('/openapi.json');
+  expect(json.headers['content-type']).toMatch(/^application\/json/);
+  expect(json.json()).toMatchObject({ openapi: '3.1.1', info: { title: 'cellstep' }, servers: [{ url: '/' }] });
+  const yaml = await app.inject('/openapi.yaml');
+  expect(yaml.headers['content-type']).toMatch(/^application\/yaml/);
+  expect(parse(yaml.payload)).toEqual(json.json());
+});
+
+it('serves Swagger UI under a policy that lets it load from this service alone', async () => {
+  for (const url of ['/docs', '/docs/']) {
+    const page = await app.inject(url);
+    expect(page.statusCode).toBe(200);
+    expect(page.headers['content-type']).toMatch(/^text\/html/);
+    expect(page.headers['content-security-policy']).toContain("default-src 'none'");
+    expect(page.headers['content-security-policy']).not.toMatch(/https?:|\*/);
+    const assets = [...page.payload.matchAll(/(?:href|src)="([^"]+)"/g)].map(([, path]) => path);
+    expect(assets.length).toBeGreaterThan(4);
+    for (const path of assets) {
+      const asset = await app.inject(new URL(path, `http://localhost${url}`).pathname);
+      expect(asset.statusCode, path).toBe(200);
+    }
+  }
+});
+
+it('gives Swagger UI the same document', async () => {
+  const own = await app.inject('/docs/json');
+  expect(own.json()).toEqual((await app.inject('/openapi.json')).json());
+});
+
+it('answers what /docs does not have by problems', async () => {
+  expect((await app.inject('/docs/static/none.js')).json()).toMatchObject({ code: 'not-found' });
+  const refused = await app.inject({ method: 'POST', url: '/docs' });
+  expect(refused.json()).toMatchObject({ code: 'method-not-allowed' });
+  expect(refused.headers.allow).toBe('GET, HEAD');
+});

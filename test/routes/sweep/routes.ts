@@ -1,0 +1,38 @@
+import type { TestApp } from '../../support/app.ts';
+import { call, type Method } from '../../support/call.ts';
+
+/** A route as `POST /v1/cells/:cell/steps`. */
+export type Route = `${Method} ${string}`;
+
+/** The documentation, which takes nothing from a request. */
+const DOCUMENTS = /^\/docs/;
+
+/**
+ * Every route of the service but its documentation, from the service itself: the paths of its router, and for each the
+ * methods that it says it takes.
+ */
+export async function routesOf(app: TestApp): Promise<Route[]> {
+  const routes: Route[] = [];
+  for (const url of pathsOf(app.printRoutes({ commonPrefix: false }))) {
+    if (DOCUMENTS.test(url)) continue;
+    const { headers } = await call(app, 'OPTIONS', url.replaceAll(/:\w+/g, 'x'));
+    const methods = String(headers.allow).split(', ') as Method[];
+    routes.push(...methods.filter((method) => method !== 'HEAD').map((method): Route => `${method} ${url}`));
+  }
+  return routes;
+}
+
+/** Paths of a tree such as `├── /v1/cells (GET)` over `│   └── /:cell (GET)`. */
+function pathsOf(tree: string): string[] {
+  const above: string[] = [];
+  const paths: string[] = [];
+  for (const line of tree.split('\n')) {
+    const match = /^([│ ]*)[├└]── (\S+)( \(.*\))?$/.exec(line);
+    if (!match) continue;
+    const [, indent, segment, methods] = match;
+    const depth = indent.length / 4;
+    above[depth] = (depth > 0 ? above[depth - 1] : '') + segment;
+    if (methods) paths.push(above[depth]);
+  }
+  return paths;
+}

@@ -1,0 +1,122 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { tensorInput, tensorLiteral } from '../../schemas/tensor.ts';
+import { parseLiteral, parseTensor, TensorSyntaxError } from '../../schemas/tensor-syntax.ts';
+import { DTYPES, fromFloat64, Tensor } from '../../src/domain/tensor.ts';
+import { encodeElements } from '../../src/domain/tensor-bytes.ts';
+import { literalToTensor } from '../../src/domain/tensor-literal.ts';
+import { flatText, nestedText } from '../../src/http/number-text.ts';
+
+function errorOf(value: unknown): TensorSyntaxError {
+  try {
+    parseTensor(value);
+  } catch (error) {
+    if (error instanceof TensorSyntaxError) return error;
+    throw error;
+  }
+  throw new Error(`${JSON.stringify(value)} was taken`);
+}
+
+const tensors = fc
+  .tuple(fc.constantFrom(...DTYPES), fc.array(fc.integer({ min: 1, max: 3 }), { maxLength: 4 }))
+  .chain(([dtype, shape]) => {
+    const size = shape.reduce((product, extent) => product * extent, 1);
+    const number =
+      dtype === 'bool' ? fc.integer({ min: 0, max: 1 }) : dtype.startsWith('int') ? fc.integer() : fc.float();
+    return fc.array(number, { minLength: size, maxLength: size }).map((values) => fromFloat64(dtype, shape, values));
+  });
+
+describe('the text of a tensor', () => {
+  it('reads back to the same tensor, in every form', () => {
+    fc.assert(
+      fc.property(tensors, (tensor) => {
+        const { dtype, shape } = tensor;
+        const forms = [
+          JSON.parse(nestedText(tensor)),
+          { shape, dtype, data: JSON.parse(flatText(tensor)) },
+          { shape, dtype, base64: Buffer.from(encodeElements(tensor)).toString('base64') },
+        ];
+        for (const form of forms) expect(literalToTensor(parseLiteral(form), dtype, '')).toEqual(tensor);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('has no axes where it is a bare number, up to eight otherwise', () => {
+    expect(parseLiteral(5).shape).toEqual([]);
+    expect(parseLiteral([]).shape).toEqual([0]);
+    expect(parseLiteral([[], []]).shape).toEqual([2, 0]);
+    expect(parseLiteral([[[[[[[[7]]]]]]]]).shape).toEqual([1, 1, 1, 1, 1, 1, 1, 1]);
+    expect(errorOf([[[[[[[[[7]]]]]]]]]).message).toMatch(/at most 8 axes/);
+  });
+
+  it('names big integers by digits, exactly, beside small ones', () => {
+    const { integers } = parseLiteral(['9223372036854775807', 3, '-9223372036854775808', '0', '-0']);
+    expect(integers).toEqual(BigInt64Array.of(2n ** 63n - 1n, 3n, -(2n ** 63n), 0n, 0n));
+    expect(parseLiteral([1, 2])).not.toHaveProperty('integers');
+    expect(errorOf(['9223372036854775808']).message).toMatch(/not a number/);
+    expect(errorOf(['1', 0.5]).message).toMatch(/0\.5 stands beside integers/);
+  });
+
+  it('refers to a variable by its id', () => {
+    expect(parseTensor({ variable: 'xt' })).toEqual({ variable: 'xt' });
+    expect(() => parseLiteral({ variable: 'xt' })).toThrow(/send the values/);
+  });
+
+  it.each([
+    [null, [], /null is not a number/],
+    ['x', [], /"x" is not a number/],
+    ['nan', [], /"nan"/],
+    ['+Infinity', [], /Infinity/],
+    ['1e5', [], /"1e5"/],
+    [{}, [], /not a tensor/],
+    [[1, null], [1], /null/],
+    [[[1], [2, 3]], [1], /\[1\] has length 2; its siblings have length 1/],
+    [[[1], 2], [1], /\[1\] is 2; its siblings are arrays of length 1/],
+    [[1, [2]], [1], /\[1\] is an array; its siblings are numbers/],
+    [[[1], []], [1], /length 0/],
+    [[1, true], [], /either numbers or booleans/],
+    [{ variable: 'a b' }, ['variable'], /"a b"/],
+    [{ variable: 'a', foo: 1 }, ['foo'], /"foo" is no field/],
+    [{ shape: [1], data: [1], base64: '' }, ['data'], /no field/],
+    [{ data: [1] }, ['shape'], /undefined is not a shape/],
+    [{ shape: [-1], data: [] }, ['shape'], /\[-1\]/],
+    [{ shape: [1.5], data: [] }, ['shape'], /\[1\.5\]/],
+    [{ shape: ['1'], data: [1] }, ['shape'], /\["1"\]/],
+    [{ shape: [1, 1, 1, 1, 1, 1, 1, 1, 1], data: [1] }, ['shape'], /at most 8 axes/],
+    [{ shape: [2], data: [1] }, ['data'], /\[2\] has 2 elements; 'data' has 1/],
+    [{ shape: [1], data: [[1]] }, ['data', 0], /\[1\] is not a number/],
+    [{ shape: [1], data: 1 }, ['data'], /1 is not a flat list/],
+    [{ shape: [1], data: [1], dtype: 'float' }, ['dtype'], /"float" is no dtype/],
+    [{ shape: [1], base64: 'AAAAAA==' }, ['dtype'], /no dtype/],
+    [{ shape: [1], dtype: 'float32', base64: 'AAAAAA' }, ['base64'], /not base64/],
+    [{ shape: [1], dtype: 'float32', base64: 'AA AAAA==' }, ['base64'], /not base64/],
+    [{ shape: [1], dtype: 'float32', base64: 'AAAA' }, ['base64'], /3 bytes are no whole number of float32/],
+    [{ shape: [2], dtype: 'float32', base64: 'AAAAAA==' }, ['base64'], /2 elements; 'base64' has 1/],
+    [{ shape: [1], dtype: 'float32', base64: 5 }, ['base64'], /5 is not base64/],
+  ])('is refused where it is %j', (value, path, message) => {
+    const error = errorOf(value);
+    expect(error.path).toEqual(path);
+    expect(error.message).toMatch(message);
+  });
+
+  it('is refused, and never breaks the parser, whatever JSON it is', () => {
+    fc.assert(
+      fc.property(fc.jsonValue(), (value) => {
+        for (const schema of [tensorInput, tensorLiteral]) {
+          const result = schema.safeParse(value);
+          if (!result.success) expect(result.error.issues[0].message.length).toBeLessThan(400);
+        }
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  it('never has more elements than were sent', () => {
+    for (const shape of [[1e9], [2 ** 31 - 1, 2 ** 31 - 1], [2 ** 53 - 1, 2]]) {
+      expect(errorOf({ shape, data: [] }).problem).toBe('wrong-shape');
+      expect(errorOf({ shape, dtype: 'float32', base64: '' }).problem).toBe('wrong-shape');
+    }
+    expect(new Tensor('float32', [1e9, 0], new Float32Array(0)).data).toHaveLength(0);
+  });
+});

@@ -1,0 +1,231 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { open } from 'lmdb';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Store } from '../../src/domain/ports.ts';
+import { openLmdbStore } from '../../src/store/lmdb.ts';
+import { StoreOpenError } from '../../src/store/store-open-error.ts';
+import { storeContract } from '../contract/store-contract.ts';
+import { increment } from './increment.ts';
+
+storeContract('the LMDB store', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'cellstep-store-'));
+  const store = await openLmdbStore({ directory });
+  return {
+    store,
+    cleanup: async () => {
+      await store.close();
+      rmSync(directory, { recursive: true });
+    },
+  };
+});
+
+describe('the LMDB store on its directory', () => {
+  let base: string;
+  let directory: string;
+  let stores: Store[];
+  let children: ChildProcess[];
+
+  beforeEach(() => {
+    base = mkdtempSync(join(tmpdir(), 'cellstep-store-'));
+    directory = join(base, 'a', 'data.d');
+    stores = [];
+    children = [];
+  });
+  afterEach(async () => {
+    for (const child of children) await kill(child);
+    for (const store of stores) await store.close();
+    rmSync(base, { recursive: true });
+  });
+
+  async function openHere(shared = false): Promise<Store> {
+    const store = await openLmdbStore({ directory, shared });
+    stores.push(store);
+    return store;
+  }
+
+  /** Starts a process that holds the directory; `lines` are what it prints after it has opened the store. */
+  async function startChild(...args: string[]): Promise<{ child: ChildProcess; lines: string[] }> {
+    const script = fileURLToPath(new URL('writer-process.ts', import.meta.url));
+    const child = spawn(process.execPath, [script, directory, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
+    children.push(child);
+    const lines: string[] = [];
+    const reader = createInterface({ input: child.stdout });
+    await once(reader, 'line');
+    reader.on('line', (line) => lines.push(line));
+    return { child, lines };
+  }
+
+  it('keeps everything, revisions included, when it is opened again', async () => {
+    const first = await openHere();
+    for (let n = 0; n < 300; n++) await first.commit([{ key: `cell/c${n}`, bytes: Buffer.alloc(n * 20, n) }]);
+    const before = await first.list('', undefined, 1_000);
+    await first.close();
+    const again = await openHere();
+    expect(before).toHaveLength(300);
+    expect(await again.list('', undefined, 1_000)).toEqual(before);
+    expect(await again.commit([{ key: 'cell/c0', expect: before[0].revision, bytes: Buffer.of(1) }])).toBe('committed');
+  });
+
+  it('gives no revision again after it was opened again', async () => {
+    const revisions = new Set<string>();
+    for (let round = 0; round < 3; round++) {
+      const store = await openHere();
+      await store.commit([{ key: 'cell/a', expect: null, bytes: Buffer.of(1) }]);
+      revisions.add((await store.get('cell/a'))!.revision);
+      await store.commit([{ key: 'cell/a', delete: true }]);
+      await store.close();
+    }
+    expect(revisions.size).toBe(3);
+  });
+
+  it('loses nothing that it acknowledged before kill -9, and opens at once after it', async () => {
+    const acknowledged: string[] = [];
+    for (const round of ['first', 'second', 'third']) {
+      const { child, lines } = await startChild('write', round);
+      await expect.poll(() => lines.length, { timeout: 20_000, interval: 5 }).toBeGreaterThan(150);
+      await kill(child);
+      acknowledged.push(...lines.filter((line) => line.startsWith('cell/')));
+    }
+    const store = await openHere();
+    for (const key of acknowledged) {
+      expect(Buffer.from((await store.get(key))?.bytes ?? []).toString()).toBe(`value of ${key}`);
+    }
+    expect(acknowledged.length).toBeGreaterThan(450);
+  }, 60_000);
+
+  it('makes the directory for its user only', async () => {
+    await openHere();
+    expect(statSync(directory).mode & 0o777).toBe(0o700);
+    expect(statSync(join(directory, 'data.mdb')).mode & 0o077).toBe(0);
+  });
+
+  describe('lock', () => {
+    it('refuses a second opening in the same process, and allows it after close', async () => {
+      const store = await openHere();
+      await expect(openHere()).rejects.toThrow(StoreOpenError);
+      await expect(openHere()).rejects.toThrow(`${directory} is in use by process ${process.pid}`);
+      await store.close();
+      await expect(openHere()).resolves.toBeDefined();
+    });
+
+    it('refuses a directory that another process holds, and leaves that process its store', async () => {
+      const { child } = await startChild('hold');
+      await expect(openHere()).rejects.toThrow(`is in use by process ${child.pid}`);
+      await expect(openHere()).rejects.toThrow(`is in use by process ${child.pid}`);
+      expect(child.exitCode).toBeNull();
+    });
+
+    it('is gone with a holder that was killed with kill -9', async () => {
+      const { child } = await startChild('hold');
+      await kill(child);
+      expect(existsSync(join(directory, 'holder.pid'))).toBe(true);
+      await expect(openHere()).resolves.toBeDefined();
+    });
+
+    it('does not believe a pid file, whatever process it names', async () => {
+      mkdirSync(directory, { recursive: true });
+      writeFileSync(join(directory, 'holder.pid'), `${process.pid}\n`);
+      await expect(openHere()).resolves.toBeDefined();
+    });
+
+    it('goes to exactly one of many that open at once', async () => {
+      const opened = await Promise.allSettled(Array.from({ length: 4 }, () => openHere()));
+      expect(opened.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+    });
+
+    it('is shared by processes that all say so, and no increment of theirs is lost', async () => {
+      const store = await openHere(true);
+      const { child } = await startChild('count');
+      const ended = once(child, 'exit');
+      await expect(openHere(false)).rejects.toThrow('is in use by process');
+      for (let n = 0; n < 200; n++) await increment(store);
+      expect(await ended).toEqual([0, null]);
+      expect(Buffer.from((await store.get('cell/counter'))!.bytes).toString()).toBe('400');
+    }, 30_000);
+
+    it('is not shared with one who holds it alone', async () => {
+      await openHere(false);
+      await expect(openHere(true)).rejects.toThrow('is in use by process');
+    });
+
+    it('is released when opening fails after it was taken', async () => {
+      mkdirSync(directory, { recursive: true });
+      writeFileSync(join(directory, 'data.mdb'), 'x');
+      await expect(openHere()).rejects.toThrow(StoreOpenError);
+      rmSync(join(directory, 'data.mdb'));
+      await expect(openHere()).resolves.toBeDefined();
+    });
+  });
+
+  describe('refuses to open', () => {
+    it('a file', async () => {
+      mkdirSync(join(base, 'a'));
+      writeFileSync(directory, 'x');
+      await expect(openHere()).rejects.toThrow(/cannot be made or written: EEXIST/);
+    });
+
+    it('a directory that cannot be made', async () => {
+      writeFileSync(join(base, 'a'), 'x');
+      await expect(openHere()).rejects.toThrow(StoreOpenError);
+      await expect(openHere()).rejects.toThrow(/cannot be made or written: ENOTDIR/);
+      directory = '/proc/cellstep';
+      await expect(openHere()).rejects.toThrow(/store directory \/proc\/cellstep cannot be made or written/);
+    });
+
+    it('a directory in which nothing can be made', async () => {
+      directory = '/proc/self/task';
+      await expect(openHere()).rejects.toThrow(/store directory \/proc\/self\/task cannot be (locked|made or written)/);
+    });
+
+    it.each([
+      ['text', Buffer.alloc(100_000, 'x')],
+      ['zeros', Buffer.alloc(100_000)],
+      ['one byte', Buffer.of(1)],
+    ])('a file that is no database: %s', async (_, content) => {
+      mkdirSync(directory, { recursive: true });
+      writeFileSync(join(directory, 'data.mdb'), content);
+      await expect(openHere()).rejects.toThrow(/data\.mdb is damaged or not an LMDB database/);
+    });
+
+    it('a database that was cut off in its head', async () => {
+      await (await openHere()).close();
+      truncateSync(join(directory, 'data.mdb'), 4_100);
+      await expect(openHere()).rejects.toThrow(StoreOpenError);
+    });
+
+    it('a store of another format, and leaves it as it is', async () => {
+      await (await openHere()).close();
+      const setFormat = async (format: string) => {
+        const root = open<string, string>({ path: directory, encoding: 'string', noSubdir: false });
+        await root.put('cellstep-format', format);
+        await root.close();
+      };
+      await setFormat('2');
+      await expect(openHere()).rejects.toThrow(
+        `${directory} holds a store of format 2; this version of cellstep reads`,
+      );
+      await expect(openHere()).rejects.toThrow(StoreOpenError);
+      await setFormat('1');
+      await expect(openHere()).resolves.toBeDefined();
+    });
+
+    it("another program's LMDB database", async () => {
+      const other = open<string, string>({ path: directory, encoding: 'string', noSubdir: false });
+      await other.put('their', 'data');
+      await other.close();
+      await expect(openHere()).rejects.toThrow('holds an LMDB database that is not a store of cellstep');
+    });
+  });
+});
+
+async function kill(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  child.kill('SIGKILL');
+  await once(child, 'close');
+}

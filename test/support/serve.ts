@@ -1,0 +1,37 @@
+import { afterEach, beforeEach, describe } from 'vitest';
+import type { Store } from '../../src/domain/ports.ts';
+import { startApp, type TestApp, TestClock } from './app.ts';
+import { STORES, type TestStore } from './stores.ts';
+
+/** The service under test, fresh before each test. */
+export interface Served {
+  app: TestApp;
+  store: Store;
+  clock: TestClock;
+}
+
+/** Runs the tests over every store that the service runs on by itself. */
+export function onEveryStore(title: string, tests: (served: Served) => void): void {
+  describe.each(STORES)(`${title}, on $name`, ({ open }) => serve(open, tests));
+}
+
+/** Runs the tests over the memory store alone, where the store makes no difference. */
+export function onMemory(title: string, tests: (served: Served) => void): void {
+  describe(title, () => serve(STORES[0].open, tests));
+}
+
+function serve(open: () => Promise<TestStore>, tests: (served: Served) => void): void {
+  const served = {} as Served;
+  let opened: TestStore;
+  beforeEach(async () => {
+    opened = await open();
+    served.store = opened.store;
+    served.clock = new TestClock();
+    served.app = await startApp({ store: opened.store, clock: served.clock });
+  });
+  afterEach(async () => {
+    await served.app.close();
+    await opened.dispose();
+  });
+  tests(served);
+}

@@ -24,8 +24,9 @@ function curlVersion(): { version: string } | { missing: string } {
 const curl = curlVersion();
 const calls = callsOf(section('Tutorial'));
 
-async function bash(command: string, env: Record<string, string>): Promise<string> {
+async function bash(command: string, cwd: string, env: Record<string, string>): Promise<string> {
   const child = spawn('bash', ['-c', command], {
+    cwd,
     // A .curlrc or a proxy of the machine is not part of the README.
     env: { PATH: process.env.PATH, HOME: '/nonexistent', ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -72,7 +73,7 @@ if ('missing' in curl) {
         return;
       }
       if (answer === undefined || language === undefined) throw new Error('the README shows no answer');
-      const given = comparable(await bash(command, { CELLSTEP: service.url }), language);
+      const given = comparable(await bash(command, directory, { CELLSTEP: service.url }), language);
       const shown = comparable(answer, language);
       // Where nothing varies, a difference of texts says more than a pattern.
       if (shown.includes('…')) expect(given).toMatch(patternOf(shown));

@@ -26,7 +26,7 @@ export interface RedisCommands {
 
 /** Commands that one node gets together. */
 interface CommitPipeline {
-  cellstepCommit(keyCount: number, ...keysAndArgs: readonly (string | Buffer)[]): CommitPipeline;
+  eval(script: string, keyCount: number, ...keysAndArgs: readonly (string | Buffer)[]): CommitPipeline;
   wait(replicas: number, milliseconds: number): CommitPipeline;
   exec(): Promise<readonly (readonly [Error | null, unknown])[] | null>;
 }
@@ -115,6 +115,8 @@ function clusterClient(target: RedisTarget, timeout: number): RedisClient {
     // A node is connected to when it is first needed, and what goes to it waits for that.
     enableOfflineQueue: true,
     retryDelayOnFailover: 0,
+    // A certificate is for a name; ioredis would replace that by its address.
+    ...(target.tls && { dnsLookup: (name, answer) => answer(null, name) }),
     slotsRefreshTimeout: timeout,
     slotsRefreshInterval: 30_000,
     clusterRetryStrategy: (times) => Math.min(50 * 2 ** times, 1_000),

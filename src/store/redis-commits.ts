@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { CommitOutcome } from '../domain/ports.ts';
 import type { RedisClient, RedisCommands } from './redis-client.ts';
 import { ReplicaError } from './redis-errors.ts';
-import { outcomeOf, type ScriptCall } from './redis-script.ts';
+import { COMMIT_SCRIPT, outcomeOf, type ScriptCall } from './redis-script.ts';
 
 /** How often a commit that waits for replicas follows a bucket that has moved to another node. */
 const MAX_MOVES = 3;
@@ -87,14 +87,17 @@ function createReplicated(client: RedisClient, wait: ReplicaWait): Committer {
 
 type PipelineResult = readonly [Error | null, unknown];
 
-/** The replies of the commits, and then that of WAIT. */
+/**
+ * The replies of the commits, and then that of WAIT. Not by EVALSHA: where the server has forgotten the script, ioredis
+ * would send it again behind the WAIT, which then would not speak of it.
+ */
 async function sendGroup(
   commands: RedisCommands,
   group: readonly Waiting[],
   { replicas, milliseconds }: ReplicaWait,
 ): Promise<readonly PipelineResult[]> {
   const pipeline = commands.pipeline();
-  for (const { call } of group) pipeline.cellstepCommit(call.keys.length, ...call.keys, ...call.args);
+  for (const { call } of group) pipeline.eval(COMMIT_SCRIPT, call.keys.length, ...call.keys, ...call.args);
   const results = await pipeline.wait(replicas, milliseconds).exec();
   if (results === null) throw new Error('the pipeline was not run');
   return results;

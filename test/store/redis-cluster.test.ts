@@ -45,6 +45,7 @@ describe.runIf(REDIS_SERVER)('the Redis store on several servers', () => {
     await expect(store.check()).resolves.toBeUndefined();
 
     replica.signal('SIGSTOP');
+    await primary.admin.script('FLUSH');
     const [message] = await expectUnavailable(store, [store.commit([{ key: 'cell/b', expect: null, bytes }])]);
     expect(message).toBe('The store failed: 0 of 1 replicas confirmed the change within 133 ms.');
     expect(await store.commit([{ key: 'cell/a', expect: null, bytes }])).toBe('conflict');

@@ -24,7 +24,10 @@ const environment = z.object({
   CELLSTEP_STORE: z
     .string()
     .default('lmdb:./data')
-    .refine((url) => url === 'memory:' || /^lmdb:./.test(url), { error: 'is not memory: or lmdb:<directory>' }),
+    .refine((url) => url === 'memory:' || /^(?:lmdb:.|rediss?(?:\+cluster)?:\/\/.)/.test(url), {
+      error: 'is not memory:, lmdb:<directory>, redis://host or redis+cluster://host,host',
+    }),
+  CELLSTEP_REDIS_WAIT: whole(0, 16, 0),
   CELLSTEP_LOG_LEVEL: z
     .string()
     .default('info')
@@ -60,6 +63,8 @@ export interface Config {
   readonly host: string;
   readonly port: number;
   readonly store: string;
+  /** Replicas that must have a commit before it is acknowledged, where the store is Redis. */
+  readonly redisWait: number;
   readonly logLevel: string;
   readonly apiKeys: readonly string[];
   readonly limits: Limits;
@@ -80,8 +85,9 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
   if (!parsed.success) {
     const [{ path, message }] = parsed.error.issues;
     const name = String(path[0]);
-    // Keys are secrets: the message says what is wrong with them, not what they are.
-    const value = name === 'CELLSTEP_API_KEYS' ? '' : ` '${env[name]}'`;
+    // Keys and passwords are secrets: the message says what is wrong with them, not what they are.
+    const secret = name === 'CELLSTEP_API_KEYS' || (name === 'CELLSTEP_STORE' && env[name]?.includes('@'));
+    const value = secret ? '' : ` '${env[name]}'`;
     throw new ConfigError(`${name}${value} ${message}.`);
   }
   const values = parsed.data;
@@ -97,6 +103,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     host: values.CELLSTEP_HOST,
     port: values.CELLSTEP_PORT,
     store: values.CELLSTEP_STORE,
+    redisWait: values.CELLSTEP_REDIS_WAIT,
     logLevel: values.CELLSTEP_LOG_LEVEL,
     apiKeys: values.CELLSTEP_API_KEYS,
     limits: Object.freeze({

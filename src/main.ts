@@ -18,7 +18,10 @@ async function main(): Promise<void> {
   const config = readConfig(process.env);
   const logger = pino({ level: config.logLevel, redact: ['req.headers.authorization'] });
   for (const name of config.unknown) logger.warn(`${name} is set, but cellstep has no such variable`);
-  const store = await openStore(config.store);
+  const store = await openStore(config.store, {
+    waitReplicas: config.redisWait,
+    warn: (message) => logger.warn(message),
+  });
   const app = await createApp({ store, config, logger });
 
   let closing = false;

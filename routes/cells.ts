@@ -53,7 +53,7 @@ export function cellRoutes(app: App, { cells }: Pick<Services, 'cells'>): void {
       }
       refuseFileQuery(query);
       const { id, build_config, input_shape, ...cell } = body;
-      const input = { ...cell, input_shape: input_shape ?? build_config?.input_shape };
+      const input = { ...cell, input_shape: input_shape ?? build_config };
       return send(reply, await cells.create(input, id, mutation));
     },
   );

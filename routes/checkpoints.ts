@@ -109,7 +109,11 @@ export function checkpointRoutes(app: App, { checkpoints }: Pick<Services, 'chec
     async (request, reply) =>
       send(
         reply,
-        await checkpoints.restore(request.params.checkpoint, request.body.create_missing, mutationOf(request, ok)),
+        await checkpoints.restore(
+          request.params.checkpoint,
+          request.body?.create_missing ?? false,
+          mutationOf(request, ok),
+        ),
       ),
   );
 

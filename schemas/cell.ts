@@ -1,8 +1,19 @@
 import { z } from 'zod';
 import { FRAMEWORKS } from '../src/domain/define-cell.ts';
 import type { JsonObject } from '../src/domain/json.ts';
+import type { TensorLiteral } from '../src/domain/tensor-literal.ts';
 import { idOf, inputShape, newId, shape, timestamp, version } from './common.ts';
-import { dtype, scalarReply, statesInput, tensorFormat, tensorInput, tensorLiteral, tensorReply } from './tensor.ts';
+import {
+  dtype,
+  lengthsInput,
+  optional,
+  scalarReply,
+  statesInput,
+  tensorFormat,
+  tensorInput,
+  tensorLiteral,
+  tensorReply,
+} from './tensor.ts';
 import { checkTraining, trainingFields } from './training.ts';
 import { variableReply } from './variable.ts';
 
@@ -26,7 +37,13 @@ const config = z
     examples: [{ units: 1, activation: null, kernel_initializer: 'ones' }],
   }) as unknown as z.ZodType<JsonObject, Record<string, unknown>>;
 
-const weights = z.record(z.string().max(200), tensorLiteral).describe('All weights by name.');
+const weights = z
+  .record(z.string().max(200), tensorLiteral.nullable())
+  .transform((given) => {
+    const sent = Object.entries(given).filter((entry): entry is [string, TensorLiteral] => entry[1] !== null);
+    return Object.fromEntries(sent);
+  })
+  .describe('All weights by name; null as if it were left out.');
 const seeds = z
   .record(
     z.string().max(200),
@@ -59,13 +76,24 @@ export const createCellBody = z
       .optional()
       .describe('As keras.saving.serialize_keras_object prints it.'),
     build_config: z
-      .object({ input_shape: inputShape })
-      .nullable()
-      .optional()
+      .strictObject({
+        input_shape: inputShape.nullish(),
+        shapes_dict: z
+          .strictObject({
+            sequences_shape: inputShape.nullish(),
+            initial_state_shape: z.union([inputShape, z.array(inputShape).max(1000)]).nullish(),
+          })
+          .nullish()
+          .describe('Of a layer that was called with an initial state.'),
+      })
+      .nullish()
+      .transform((config) => config?.input_shape ?? config?.shapes_dict?.sequences_shape ?? undefined)
       .describe('As keras.saving.serialize_keras_object prints it; its input_shape builds the cell.'),
   })
   .superRefine(({ input_shape, build_config }, context) => {
-    if (!input_shape || !build_config || input_shape.at(-1) === build_config.input_shape.at(-1)) return;
+    // Where build_config itself is wrong, it is not a shape yet.
+    if (!Array.isArray(input_shape) || !Array.isArray(build_config)) return;
+    if (input_shape.at(-1) === build_config.at(-1)) return;
     const message = 'It has another feature count than input_shape. Send one of the two.';
     context.addIssue({ code: 'custom', message, path: ['build_config', 'input_shape'] });
   })
@@ -112,7 +140,7 @@ export const weightsReply = z
 export const stepBody = z
   .strictObject({
     inputs: tensorInput.describe('[batch, features]'),
-    states: statesInput.optional().describe('[batch, units] each; zeros where left out.'),
+    states: optional(statesInput).describe('[batch, units] each; zeros where left out.'),
     trace: z.boolean().default(false).describe('Answer with every gate, before and after its activation.'),
     ...trainingFields,
     tensor_format: tensorFormat,
@@ -122,17 +150,13 @@ export const stepBody = z
 
 const maskDescription =
   'True or 1 where a step counts; elsewhere the states stay and the output is the former one, or zeros.';
-export const maskField = tensorLiteral.optional().describe(`[batch, time]. ${maskDescription}`);
+export const maskField = optional(tensorLiteral).describe(`[batch, time]. ${maskDescription}`);
 
 const sequenceFields = {
   inputs: tensorInput.describe('[batch, time, features]; [time, batch, features] where time comes first.'),
-  initial_state: statesInput.optional().describe('[batch, units] each; zeros where left out.'),
+  initial_state: optional(statesInput).describe('[batch, units] each; zeros where left out.'),
   mask: maskField,
-  sequence_lengths: z
-    .array(z.int().min(0))
-    .max(2 ** 24)
-    .optional()
-    .describe('Instead of a mask: steps that count, for each row.'),
+  sequence_lengths: optional(lengthsInput).describe('Instead of a mask: steps that count, for each row.'),
   return_sequences: z
     .boolean()
     .optional()
@@ -169,7 +193,7 @@ export const sequenceBody = z
 export const gradientsBody = z
   .strictObject({
     ...sequenceFields,
-    cotangent: tensorInput.optional().describe('Gradient of the loss with respect to the output, of its shape.'),
+    cotangent: optional(tensorInput).describe('Gradient of the loss with respect to the output, of its shape.'),
     cotangents: z
       .array(tensorInput)
       .length(2)

@@ -5,13 +5,23 @@ function ids(kind: string) {
   return z.array(idOf(`a ${kind}`)).max(100_000);
 }
 
+function distinctIds(kind: string) {
+  return ids(kind).superRefine((list, context) => {
+    const seen = new Set<string>();
+    list.forEach((id, i) => {
+      if (seen.has(id)) context.addIssue({ code: 'custom', message: `'${id}' is named twice.`, path: [i] });
+      seen.add(id);
+    });
+  });
+}
+
 const saveCheckpointBody = z
   .strictObject({
     id: newId,
     all: z.boolean().default(false).describe('Save every cell, variable and session.'),
-    cells: ids('cell').default([]),
-    variables: ids('variable').default([]),
-    sessions: ids('session').default([]),
+    cells: distinctIds('cell').default([]),
+    variables: distinctIds('variable').default([]),
+    sessions: distinctIds('session').default([]),
   })
   .superRefine((body, context) => {
     const named = body.cells.length + body.variables.length + body.sessions.length;
@@ -49,9 +59,11 @@ export const checkpointReply = z
   })
   .meta({ id: 'Checkpoint' });
 
+/** A body may be left out. */
 export const restoreBody = z
   .strictObject({ create_missing: z.boolean().default(false).describe('Make what is not there any more.') })
-  .meta({ id: 'Restore' });
+  .meta({ id: 'Restore' })
+  .nullish();
 
 const things = z.object({ cells: ids('cell'), variables: ids('variable'), sessions: ids('session') });
 export const restoreReply = z

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { maskField, traceReply } from './cell.ts';
 import { idOf, newId, timestamp, version } from './common.ts';
-import { statesInput, tensorFormat, tensorInput, tensorReply } from './tensor.ts';
+import { optional, statesInput, tensorFormat, tensorInput, tensorReply } from './tensor.ts';
 import { checkTraining, trainingFields } from './training.ts';
 
 export const openSessionBody = z
@@ -14,7 +14,7 @@ export const openSessionBody = z
       .max(2 ** 24)
       .default(1)
       .describe('Rows of the state.'),
-    initial_state: statesInput.optional().describe('[batch_size, units] each; zeros where left out.'),
+    initial_state: optional(statesInput).describe('[batch_size, units] each; zeros where left out.'),
     ttl_seconds: z
       .int()
       .min(1)

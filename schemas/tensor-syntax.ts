@@ -27,6 +27,8 @@ const FORMS = 'send nested arrays of numbers, {"shape","data"}, {"shape","dtype"
  * @throws {TensorSyntaxError}
  */
 export function parseTensor(value: unknown): TensorInput {
+  if (value === undefined) throw new TensorSyntaxError(`This field is missing; ${FORMS}.`, []);
+  if (value === null) throw new TensorSyntaxError(`null is not a tensor; ${FORMS}.`, []);
   if (!isJsonObject(value)) return parseNested(value);
   if ('variable' in value) {
     const { variable } = value;
@@ -54,7 +56,8 @@ function parseNested(value: unknown): TensorLiteral {
   let probe = value;
   while (Array.isArray(probe)) {
     shape.push(probe.length);
-    if (shape.length > MAX_RANK) throw new TensorSyntaxError(`A tensor has at most ${MAX_RANK} axes.`, []);
+    if (shape.length > MAX_RANK)
+      throw new TensorSyntaxError(`A tensor has at most ${MAX_RANK} axes.`, [], 'wrong-shape');
     probe = probe[0];
   }
   const elements = new ElementReader(sizeOf(shape));
@@ -115,11 +118,10 @@ class ElementReader {
       this.values[at] = value ? 1 : 0;
     } else if (value === 'NaN' || value === 'Infinity' || value === '-Infinity') {
       this.values[at] = Number(value);
-    } else if (
-      typeof value === 'string' &&
-      /^-?[0-9]{1,19}$/.test(value) &&
-      BigInt.asIntN(64, BigInt(value)) === BigInt(value)
-    ) {
+    } else if (typeof value === 'string' && /^-?[0-9]{1,40}$/.test(value)) {
+      if (BigInt.asIntN(64, BigInt(value)) !== BigInt(value)) {
+        throw new TensorSyntaxError(`${quote(value)} does not fit int64.`, [...path], 'value-out-of-range');
+      }
       this.integers ??= new BigInt64Array(this.values.length);
       this.integers[at] = BigInt(value);
       this.values[at] = Number(value);
@@ -190,7 +192,8 @@ function parseBase64(value: Record<string, unknown>): TensorLiteral {
 function parseShape(value: unknown): number[] {
   const good = Array.isArray(value) && value.every((extent) => Number.isSafeInteger(extent) && extent >= 0);
   if (!good) throw new TensorSyntaxError(`${quote(value)} is not a shape; send a list of whole numbers.`, ['shape']);
-  if (value.length > MAX_RANK) throw new TensorSyntaxError(`A tensor has at most ${MAX_RANK} axes.`, ['shape']);
+  if (value.length > MAX_RANK)
+    throw new TensorSyntaxError(`A tensor has at most ${MAX_RANK} axes.`, ['shape'], 'wrong-shape');
   return value;
 }
 

@@ -99,13 +99,23 @@ export const tensorLiteral = wireType<TensorLiteral>(parseLiteral, {
   examples: [[[2]]],
 });
 
-/** The states of a cell as a request writes them: a list with one tensor a state, or one bare tensor. */
-export type StatesInput = { readonly list: readonly TensorInput[] } | { readonly bare: TensorInput };
+/** A state; null stands for zeros. */
+type StateInput = TensorInput | null;
+
+/**
+ * The states of a cell as a request writes them: a list with one tensor a state, or one bare tensor. `nested` is the same
+ * list read as Keras nests it, with the states of each cell of a stack in a list of their own; which of the two is meant
+ * depends on the cell.
+ */
+export type StatesInput =
+  | { readonly list?: readonly StateInput[]; readonly nested?: readonly StateInput[] }
+  | { readonly bare: TensorInput };
 
 export const statesInput = wireType<StatesInput>(parseStates, {
   id: 'RequestStates',
   description:
-    'A list with one tensor [batch, units] for each state; or that tensor alone, where the cell has one state.',
+    'A list with one tensor [batch, units] for each state, null for zeros; or that tensor alone, where the cell has one state. ' +
+    'The states of a stack are listed cell by cell, in one list or in a list for each cell.',
   anyOf: [
     { title: 'StateList', type: 'array', items: { $ref: '#/components/schemas/RequestTensor' } },
     ...literalForms,
@@ -116,19 +126,42 @@ export const statesInput = wireType<StatesInput>(parseStates, {
 
 function parseStates(value: unknown): StatesInput {
   if (!Array.isArray(value)) return { bare: parseTensor(value) };
+  if (value.length > 0 && value.every((state) => Array.isArray(state) && depthOf(state) < 2)) {
+    return { bare: parseTensor(value) };
+  }
+  if (value.length > 0 && value.every((state) => typeof state !== 'object')) return { bare: parseTensor(value) };
+  const cells = value.map((state) => (isStateList(state) ? (state as unknown[]) : undefined));
+  if (!cells.some((states) => states)) return { list: readStateList(value, []) };
+  const nested = value.flatMap((state, i) => readStateList(cells[i] ?? [state], cells[i] ? [i] : [], cells[i] ? 0 : i));
+  try {
+    return { list: readStateList(value, []), nested };
+  } catch (error) {
+    if (!(error instanceof TensorSyntaxError)) throw error;
+    return { nested };
+  }
+}
+
+/** Whether an entry is not one state but those of one cell: a list of tensors of two axes or more, or of objects. */
+function isStateList(value: unknown): boolean {
+  if (!Array.isArray(value) || value.length === 0) return false;
+  return depthOf(value) > 2 || value.some((state) => typeof state === 'object' && !Array.isArray(state));
+}
+
+function depthOf(value: unknown): number {
   let depth = 0;
-  for (let probe: unknown = value; Array.isArray(probe); probe = probe[0]) depth++;
-  const isObject = typeof value[0] === 'object' && !Array.isArray(value[0]);
-  if (value.length > 0 && !isObject && depth < 3) return { bare: parseTensor(value) };
-  const list = value.map((state, i) => {
+  for (let probe = value; Array.isArray(probe); probe = probe[0]) depth++;
+  return depth;
+}
+
+function readStateList(states: readonly unknown[], path: readonly number[], first = 0): StateInput[] {
+  return states.map((state, i) => {
     try {
-      return parseTensor(state);
+      return state === null ? null : parseTensor(state);
     } catch (error) {
       if (!(error instanceof TensorSyntaxError)) throw error;
-      throw new TensorSyntaxError(error.message, [i, ...error.path], error.problem);
+      throw new TensorSyntaxError(error.message, [...path, first + i, ...error.path], error.problem);
     }
   });
-  return { list };
 }
 
 export const tensorFormat = z
@@ -164,4 +197,27 @@ export const scalarReply = z.instanceof(TensorReply).meta({
   description: 'A number, or "NaN", "Infinity" or "-Infinity".',
   anyOf: [{ type: 'number' }, { type: 'string', enum: NON_FINITE }],
   examples: [6],
+});
+
+/** An optional field that may be sent as null, as fixtures and clients write what they leave out. */
+export function optional<T>(type: z.ZodType<T, unknown>) {
+  return type.nullish().transform((value) => value ?? undefined);
+}
+
+/** Lengths of sequences, [batch]: a plain list, or a tensor of one axis. */
+export const lengthsInput = tensorLiteral.transform((literal, context) => {
+  const { shape, values, dtype: own, integers } = literal;
+  const odd = values.findIndex((length) => !Number.isSafeInteger(length) || length < 0);
+  if (shape.length !== 1) {
+    const message = `A tensor of ${shape.length} axes is no list of lengths; send [batch].`;
+    context.addIssue({ code: 'custom', message, params: { problem: 'wrong-shape' } });
+  } else if (own === 'bool' || integers || odd >= 0) {
+    const sent = own === 'bool' ? 'A boolean' : integers ? 'A string' : values[odd];
+    context.addIssue({
+      code: 'custom',
+      message: `${sent} is no length; send whole numbers.`,
+      path: [Math.max(odd, 0)],
+    });
+  }
+  return Array.from(values);
 });

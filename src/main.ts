@@ -60,7 +60,8 @@ async function main(): Promise<void> {
 }
 
 main().catch((error: unknown) => {
-  if (error instanceof ConfigError || error instanceof StoreOpenError) refuse(error.message);
+  if (error instanceof ConfigError) refuse(error.message);
+  if (error instanceof StoreOpenError) refuse(`CELLSTEP_STORE: ${error.message}`);
   process.stderr.write(`cellstep: ${error instanceof Error ? error.stack : error}\n`);
   process.exit(1);
 });

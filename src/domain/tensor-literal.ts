@@ -36,11 +36,16 @@ const INTEGER_RANGE: Partial<Record<Dtype, readonly [bigint, bigint]>> = {
 
 /**
  * The literal as a tensor of `dtype`; floats are rounded once from float64. `pointer` is its place in the body (RFC 6901).
- * @throws {Problem} value-out-of-range where a finite value would become infinite, or is no value of an integer dtype.
+ * @throws {Problem} value-out-of-range where a finite value would become infinite, or is no value of an integer dtype;
+ * invalid-request where integers are written as strings for another dtype than int64.
  */
 export function literalToTensor(literal: TensorLiteral, dtype: Dtype, pointer: string): Tensor {
   const { shape, values, integers } = literal;
   const range = INTEGER_RANGE[dtype];
+  if (integers && dtype !== 'int64') {
+    const detail = `Integers written as strings are for int64; this is ${dtype}. Send numbers.`;
+    throw fieldProblem('invalid-request', pointer, detail);
+  }
   if (range) return integerTensor(literal, dtype, range, pointer);
   if (dtype === 'bool') {
     const odd = values.findIndex((value) => value !== 0 && value !== 1);
@@ -59,7 +64,7 @@ export function literalToTensor(literal: TensorLiteral, dtype: Dtype, pointer: s
       );
     }
   }
-  return fromFloat64(dtype, shape, integers ? Float64Array.from(integers, Number) : values);
+  return fromFloat64(dtype, shape, values);
 }
 
 function integerTensor(

@@ -12,6 +12,13 @@ export function addJsonBody(app: FastifyInstance): void {
     const detail = `Content-Encoding '${encoding.slice(0, 80)}' is not taken here. Send the body as it is.`;
     throw new Problem('unsupported-media-type', detail, { headers: { 'accept-encoding': 'identity' } });
   });
+  app.addHook('preParsing', async (request) => {
+    const type = request.headers['content-type'] ?? '';
+    const [, charset = 'utf-8'] = /^application\/json\s*;.*\bcharset="?([^";\s]*)/i.exec(type) ?? [];
+    if (/^(utf-?8|us-ascii)$/i.test(charset)) return;
+    const detail = `charset '${charset.slice(0, 80)}' is not taken here. Send UTF-8.`;
+    throw new Problem('unsupported-media-type', detail);
+  });
   const parse = app.getDefaultJsonParser('error', 'error');
   app.removeContentTypeParser(['application/json', 'text/plain']);
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {

@@ -25,7 +25,8 @@ export function watchMethods(app: FastifyInstance): { close: () => void } {
           schema: { hide: true },
           // Before the body is read: its type and size do not matter here.
           onRequest: async (request) => {
-            const detail = `${url} does not take ${request.method}; it takes ${allow}.`;
+            const path = request.url.split('?')[0].slice(0, 200);
+            const detail = `${path} does not take ${request.method}; it takes ${allow}.`;
             throw new Problem('method-not-allowed', detail, { headers: { allow } });
           },
           handler: () => undefined,

@@ -19,9 +19,14 @@ const FASTIFY_ERRORS: Readonly<Record<string, ProblemCode>> = {
 
 /** The one place where an error becomes a reply: RFC 9457, with nothing of the inside in it. */
 export function addProblemReplies(app: FastifyInstance): void {
-  app.setErrorHandler((error: FastifyError | Problem, request, reply) =>
-    sendProblem(request, reply, asProblem(error, request)),
-  );
+  app.setErrorHandler((error: FastifyError | Problem, request, reply) => {
+    const problem = asProblem(error, request);
+    // Fastify would hang up, and clients that read no answer before they have sent everything would see a broken pipe.
+    // On a connection that stays, Node reads the rest and throws it away, within the time that a request has.
+    const hangsUp = /close/i.test(request.headers.connection ?? '');
+    if (problem.code === 'body-too-large' && !hangsUp) reply.removeHeader('connection');
+    return sendProblem(request, reply, problem);
+  });
 }
 
 /** Errors that Fastify meets before a route is found, such as a malformed path. */

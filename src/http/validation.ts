@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { z } from 'zod';
 import { quote } from '../domain/json.ts';
-import type { ProblemCode } from '../domain/problems.ts';
+import { Problem, type ProblemCode } from '../domain/problems.ts';
 
 export interface ShapeIssue {
   readonly path: readonly PropertyKey[];
@@ -25,13 +25,23 @@ export class RequestShapeError extends Error {
 /** Lets zod check what comes in; what goes out is already text (see replies.ts). */
 export function addValidation(app: FastifyInstance): void {
   app.setValidatorCompiler(({ schema, httpPart }) => (value: unknown) => {
+    if (httpPart === 'params' && Object.values(value as object).includes('')) return { error: nothingThere() };
     // A file: that the route takes it is known by its Content-Type, and zod would look at every byte as a field.
     if (httpPart === 'body' && value instanceof Uint8Array) return { value };
     const result = (schema as z.ZodType).safeParse(value, { reportInput: true });
     if (result.success) return { value: result.data };
+    if (httpPart === 'body' && value === null) return { error: new RequestShapeError('body', [NO_BODY]) };
     return { error: new RequestShapeError(httpPart ?? 'body', result.error.issues.flatMap(readIssue)) };
   });
   app.setSerializerCompiler(() => (text) => text as string);
+}
+
+/** Fastify hands on null for no body, and so it reads like the JSON null. */
+const NO_BODY: ShapeIssue = { path: [], message: 'it is missing or null. Send a JSON object.' };
+
+/** A path that ends where an id should be, as /v1/cells/ does. */
+function nothingThere(): Problem {
+  return new Problem('not-found', 'The path has nothing where an id should be.');
 }
 
 function readIssue(issue: z.core.$ZodIssue): ShapeIssue[] {

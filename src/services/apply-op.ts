@@ -28,7 +28,8 @@ export async function applyOp(
       given.push(await resolveReference(context, input.variable, pointer));
     } else {
       requireElements(input.shape, context.limits, pointer);
-      given.push(input.dtype && literalToTensor(input, input.dtype, pointer));
+      const own = input.dtype ?? (input.integers ? 'int64' : undefined);
+      given.push(own && literalToTensor(input, own, pointer));
     }
   }
   const dtype = commonDtype(

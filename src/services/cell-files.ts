@@ -2,7 +2,7 @@ import type { Framework } from '../domain/define-cell.ts';
 import { inferCell } from '../domain/infer-cell.ts';
 import { Problem } from '../domain/problems.ts';
 import type { Cell, CellRecord, Precision } from './cell-record.ts';
-import { changeWeights, readWeights } from './cell-weights.ts';
+import { changeWeights, readBuiltCell, requireBuilt } from './cell-weights.ts';
 import type { CellReader } from './cells.ts';
 import type { Decision } from './change.ts';
 import type { Context } from './context.ts';
@@ -60,7 +60,7 @@ export async function putWeightsFile(
   ifMatch: number | undefined,
   { format, layer }: ReadLayer,
 ): Promise<Decision<CellRecord>> {
-  const cell = await readWeights(cells, id);
+  const cell = await readBuiltCell(cells, id);
   const weights = format.arrange?.(layer, cell.record.config) ?? layer.weights;
   return changeWeights(context, cell, ifMatch, Object.fromEntries(weights));
 }
@@ -71,7 +71,9 @@ export function formatsFor(formats: readonly WeightFileFormat[], { framework }: 
 }
 
 /** A cell's weights, and its configuration where the format has room for it. @throws {Problem} not-acceptable */
-export function writeCell(format: WeightFileFormat, { record, weights }: Cell): Promise<Uint8Array> {
+export function writeCell(format: WeightFileFormat, cell: Cell): Promise<Uint8Array> {
+  requireBuilt(cell);
+  const { record, weights } = cell;
   const { id, class_name: className, config } = record;
   const ordered = new Map(record.variables.map(({ name }) => [name, weights[name]]));
   return format.write({ id, framework: record.framework as Framework, className, config, weights: ordered });

@@ -9,10 +9,15 @@ import type { Context } from './context.ts';
 import { requireWeights, tensorsOf } from './weights.ts';
 
 /** The cell with all its weights, of one version. @throws {Problem} not-found, not-built */
-export async function readWeights(cells: CellReader, id: string): Promise<Cell> {
+export async function readBuiltCell(cells: CellReader, id: string): Promise<Cell> {
   const cell = await cells.read(id);
-  if (!cell.record.input_shape) throw new Problem('not-built', `Cell '${id}' has no weights until it is built.`);
+  requireBuilt(cell);
   return cell;
+}
+
+/** @throws {Problem} not-built */
+export function requireBuilt({ record }: Cell): void {
+  if (!record.input_shape) throw new Problem('not-built', `Cell '${record.id}' has no weights until it is built.`);
 }
 
 /** Decides on new values of all weights at once. @throws {Problem} not-found, not-built, version-mismatch, wrong-shape */
@@ -23,7 +28,7 @@ export async function putWeights(
   ifMatch: number | undefined,
   given: Readonly<Record<string, TensorLiteral>>,
 ): Promise<Decision<CellRecord>> {
-  return changeWeights({ clock }, await readWeights(cells, id), ifMatch, given);
+  return changeWeights({ clock }, await readBuiltCell(cells, id), ifMatch, given);
 }
 
 /** The same for a cell that was read. @throws {Problem} version-mismatch, wrong-shape */

@@ -15,7 +15,7 @@ import {
 } from './cell-files.ts';
 import { cellGradients, type GradientCall } from './cell-gradients.ts';
 import { type Cell, type CellRecord, definitionOf, type Precision } from './cell-record.ts';
-import { putWeights, readWeights } from './cell-weights.ts';
+import { putWeights } from './cell-weights.ts';
 import { CellReader } from './cells.ts';
 import { Changer, type Mutation } from './change.ts';
 import type { SnapshotCodec } from './checkpoint-content.ts';
@@ -98,7 +98,8 @@ export function createServices(context: ServiceContext) {
         changer.change(`cell/${id}`, mutation, () =>
           deleteCell(context, cells, id, { ifMatch: mutation.ifMatch, force }),
         ),
-      readWeights: (id: string) => readWeights(cells, id),
+      /** The cell with all its weights, of one version; none before it is built. */
+      readWeights: (id: string) => cells.read(id),
       putWeights: (id: string, weights: Readonly<Record<string, TensorLiteral>>, mutation: Mutation<CellRecord>) =>
         changer.change(`cell/${id}`, mutation, () => putWeights(context, cells, id, mutation.ifMatch, weights)),
       putWeightsFile: async (id: string, file: SentFile, mutation: Mutation<CellRecord>) => {

@@ -1,14 +1,22 @@
 import { type CellDefinition, type StateGroup, stateShape } from '../domain/cell-definition.ts';
 import { fieldProblem } from '../domain/problems.ts';
-import { allocate, type FloatArray, formatShape, Tensor, zeros } from '../domain/tensor.ts';
-import { requireShape, type TensorInput } from '../domain/tensor-literal.ts';
+import { allocate, type FloatArray, formatShape, type Shape, Tensor, zeros } from '../domain/tensor.ts';
+import { isReference, requireShape, type TensorInput } from '../domain/tensor-literal.ts';
 import type { Cell } from './cell-record.ts';
 import type { Context } from './context.ts';
 import { requireElements } from './limits.ts';
 import { resolveTensor } from './resolve-tensor.ts';
 
-/** States as a request gives them: a list with one tensor a state, or one bare tensor. */
-export type StatesGiven = { readonly list: readonly TensorInput[] } | { readonly bare: TensorInput };
+/** One state of a request; null stands for zeros. */
+type StateGiven = TensorInput | null;
+
+/**
+ * States as a request gives them: a list with one tensor a state, which may also be read as `nested` by the cells of a
+ * stack, or one bare tensor.
+ */
+export type StatesGiven =
+  | { readonly list?: readonly StateGiven[]; readonly nested?: readonly StateGiven[] }
+  | { readonly bare: TensorInput };
 
 /** The states to start from, zeros where none are given; in the framework's shapes. @throws {Problem} wrong-shape */
 export async function readStates(
@@ -32,18 +40,31 @@ export async function readStates(
     requireShape(state.shape, shapes[0], pointer, `this cell's state has shape ${wanted}`);
     return [state];
   }
-  if (given.list.length !== shapes.length) {
-    const detail = `'${pointer.slice(1)}' has ${given.list.length} tensors; cell '${record.id}' has ${shapes.length} states. Send ${wanted}.`;
+  const list = listOf(given, shapes);
+  // ONNX' initial_h and initial_c are inputs of their own.
+  const missing = definition.framework === 'onnx' ? shapes.length - list.length : 0;
+  const entries = missing > 0 ? [...list, ...new Array<null>(missing).fill(null)] : list;
+  if (entries.length !== shapes.length) {
+    const detail = `'${pointer.slice(1)}' has ${list.length} tensors; cell '${record.id}' has ${shapes.length} states. Send ${wanted}.`;
     throw fieldProblem('wrong-shape', pointer, detail);
   }
   const states: Tensor[] = [];
-  for (const [i, input] of given.list.entries()) {
+  for (const [i, input] of entries.entries()) {
     const at = `${pointer}/${i}`;
-    const state = await resolveTensor(context, input, computeDtype, at);
+    const state = input ? await resolveTensor(context, input, computeDtype, at) : zeros(computeDtype, shapes[i]);
     requireShape(state.shape, shapes[i], at, `send ${formatShape(shapes[i])}`);
     states.push(state);
   }
   return states;
+}
+
+/** The reading of a list that has as many tensors as the cell has states, of as many axes. */
+function listOf(given: Exclude<StatesGiven, { bare: TensorInput }>, shapes: readonly Shape[]): readonly StateGiven[] {
+  const { list, nested } = given;
+  const fits = (states: readonly StateGiven[]) =>
+    states.length === shapes.length &&
+    states.every((state, i) => !state || isReference(state) || state.shape.length === shapes[i].length);
+  return (list && (fits(list) || !nested || !fits(nested)) ? list : nested) ?? [];
 }
 
 /** The canonical [batch, width] states inside the framework's tensors. */

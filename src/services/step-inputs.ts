@@ -67,7 +67,8 @@ export async function readInputs(
 ): Promise<Tensor> {
   const inputs = await resolveTensor(context, input, definition.computeDtype, '/inputs');
   if (ranks.includes(inputs.shape.length)) return inputs;
-  const forms = ranks.map((rank) => (rank === 2 ? '[batch, features]' : '[batch, time, features]')).join(' or ');
+  const sequence = definition.layout.timeMajor ? '[time, batch, features]' : '[batch, time, features]';
+  const forms = ranks.map((rank) => (rank === 2 ? '[batch, features]' : sequence)).join(' or ');
   const detail = `'inputs' has shape ${formatShape(inputs.shape)}. Send ${forms}.`;
   throw fieldProblem('wrong-shape', '/inputs', detail);
 }
@@ -92,7 +93,9 @@ export function readMaskTensor(mask: TensorLiteral | undefined, single: boolean)
 /** @throws {Problem} invalid-value where training would need dropout that is not computed. */
 export function requireTrainable({ definition }: Cell, training: Training | undefined): void {
   const { framework, className, config } = definition;
-  if (!training || framework !== 'pytorch' || !(Number(config.dropout ?? 0) > 0)) return;
+  // Between layers: with a single one there is nothing to drop out.
+  const drops = Number(config.dropout ?? 0) > 0 && Number(config.num_layers ?? 1) > 1;
+  if (!training || framework !== 'pytorch' || !drops) return;
   const detail = `${className}'s dropout between layers is not computed in training; evaluate it, or set its dropout to 0.`;
   throw fieldProblem('invalid-value', '/training', detail);
 }

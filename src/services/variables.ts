@@ -63,7 +63,8 @@ async function firstValue(context: Needs, input: NewVariable): Promise<Tensor> {
     return cast(found, dtype ?? found.dtype);
   }
   if (value) {
-    const integers = value.integers ? 'int64' : undefined;
+    // Only integers that a JSON number cannot hold say by themselves that they are int64.
+    const integers = value.integers?.some((whole) => !Number.isSafeInteger(Number(whole))) ? 'int64' : undefined;
     return resolveTensor(context, value, dtype ?? value.dtype ?? integers ?? 'float32', '/value');
   }
   if (randint) {

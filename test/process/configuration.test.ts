@@ -91,7 +91,7 @@ describe('a place that cannot be had', () => {
     const { code, stdout, stderr } = await refused({ CELLSTEP_STORE });
     expect(code).toBe(2);
     expect(stdout).toBe('');
-    expect(stderr).toMatch(/^cellstep: [^\n]*is in use by process [^\n]+\n$/);
+    expect(stderr).toMatch(/^cellstep: CELLSTEP_STORE: [^\n]*is in use by process [^\n]+\n$/);
     expect(stderr).toContain(`${first.child.pid}`);
     expect((await send(first.url, '/v1/sessions/counter/steps', { inputs: [[5]] })).status).toBe(200);
     expect(await readCounter(first.url)).toEqual({ step: 1, sum: 5 });
@@ -104,7 +104,7 @@ describe('a place that cannot be had', () => {
       const { code, stdout, stderr } = await refused({ CELLSTEP_STORE: `lmdb:${path}` });
       expect(code, stderr).toBe(2);
       expect(stdout).toBe('');
-      expect(stderr).toMatch(/^cellstep: store directory [^\n]+\n$/);
+      expect(stderr).toMatch(/^cellstep: CELLSTEP_STORE: store directory [^\n]+\n$/);
       expect(stderr).toContain(path);
     }
   });
@@ -116,7 +116,7 @@ describe('a place that cannot be had', () => {
     const { code, stdout, stderr } = await refused({ CELLSTEP_STORE: `lmdb:${directory}` });
     expect(code).toBe(2);
     expect(stdout).toBe('');
-    expect(stderr).toMatch(/^cellstep: store file [^\n]+data\.mdb[^\n]+\n$/);
+    expect(stderr).toMatch(/^cellstep: CELLSTEP_STORE: store file [^\n]+data\.mdb[^\n]+\n$/);
   });
 });
 

@@ -217,7 +217,7 @@ onMemory('variables', (served) => {
     ['too few bytes', { value: { shape: [2], dtype: 'float32', base64: 'AAAA' } }, 'invalid-request', '/value/base64'],
     ['no base64', { value: { shape: [0], dtype: 'float32', base64: '!' } }, 'invalid-request', '/value/base64'],
     ['a ragged value', { value: [[1], 2] }, 'ragged-tensor', '/value/1'],
-    ['nine axes', { value: [[[[[[[[[1]]]]]]]]] }, 'invalid-request', '/value'],
+    ['nine axes', { value: [[[[[[[[[1]]]]]]]]] }, 'wrong-shape', '/value'],
   ] as const)('refuses a variable with %s', async (_, body, code, pointer) => {
     const { errors } = expectProblem(await call(served.app, 'POST', '/v1/variables', body), code);
     expect(errors?.[0].pointer).toBe(pointer);

@@ -54,7 +54,7 @@ describe('the text of a tensor', () => {
     const { integers } = parseLiteral(['9223372036854775807', 3, '-9223372036854775808', '0', '-0']);
     expect(integers).toEqual(BigInt64Array.of(2n ** 63n - 1n, 3n, -(2n ** 63n), 0n, 0n));
     expect(parseLiteral([1, 2])).not.toHaveProperty('integers');
-    expect(errorOf(['9223372036854775808']).message).toMatch(/not a number/);
+    expect(errorOf(['9223372036854775808']).message).toMatch(/does not fit int64/);
     expect(errorOf(['1', 0.5]).message).toMatch(/0\.5 stands beside integers/);
   });
 
@@ -64,7 +64,7 @@ describe('the text of a tensor', () => {
   });
 
   it.each([
-    [null, [], /null is not a number/],
+    [null, [], /null is not a tensor/],
     ['x', [], /"x" is not a number/],
     ['nan', [], /"nan"/],
     ['+Infinity', [], /Infinity/],

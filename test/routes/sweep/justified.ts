@@ -65,7 +65,18 @@ const JUSTIFIED: readonly Justified[] = [
   },
   { why: 'a cell may have no features', place: /^\/config\/input_size$/, values: ['zero', '-0'] },
   { why: 'zero is zero', place: /^\/history$/, values: ['-0'] },
-  { why: 'the body may be left out', route: /\/reset$/, place: /^$/, values: ['null', 'empty object'] },
+  { why: 'the body may be left out', route: /\/re(set|store)$/, place: /^$/, values: ['null', 'empty object'] },
+  {
+    why: 'null is as if it were left out',
+    place: /^\/(states|initial_state|mask|sequence_lengths|cotangent|weights\/\w+|build_config\/\w+)$/,
+    values: ['null'],
+  },
+  { why: 'a state that is null is zeros', place: /^\/(states|initial_state)(\/0)?$/, values: ['null', 'list of null'] },
+  {
+    why: 'a build_config may be empty',
+    place: /^\/build_config(\/input_shape)?$/,
+    values: ['empty object', 'missing'],
+  },
   { why: 'nothing of one kind is saved', place: /^\/(cells|variables|sessions)$/, values: ['empty list'] },
   {
     why: 'it has a default',

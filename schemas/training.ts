@@ -1,9 +1,12 @@
 import { z } from 'zod';
-import type { Training } from '../src/domain/ports.ts';
+import type { TrainingGiven } from '../src/domain/ports.ts';
 
 /** Fields of every body that computes. */
 export const trainingFields = {
-  training: z.boolean().default(false).describe('Apply dropout and recurrent_dropout as in training; needs a seed.'),
+  training: z
+    .boolean()
+    .default(false)
+    .describe('Apply dropout and recurrent_dropout as in training; needs a seed, here or in the config.'),
   seed: z
     .int()
     .min(0)
@@ -19,13 +22,12 @@ interface TrainingFields {
   readonly seed?: number;
 }
 
-/** A check that training comes with its seed, and a seed with training. */
+/** A check that a seed comes with training. */
 export function checkTraining({ training, seed }: TrainingFields, context: z.core.$RefinementCtx): void {
-  if (training === (seed !== undefined)) return;
-  const message = training ? 'training: true needs a seed for its dropout masks.' : 'A seed is for training: true.';
-  context.addIssue({ code: 'custom', message, path: ['seed'] });
+  if (training || seed === undefined) return;
+  context.addIssue({ code: 'custom', message: 'A seed is for training: true.', path: ['seed'] });
 }
 
-export function trainingOf({ training, seed }: TrainingFields): Training | undefined {
-  return training && seed !== undefined ? { seed } : undefined;
+export function trainingOf({ training, seed }: TrainingFields): TrainingGiven | undefined {
+  return training ? { seed } : undefined;
 }

@@ -61,6 +61,9 @@ export interface Training {
   readonly seed: number;
 }
 
+/** Training as a request asks for it; without a seed, that of the cell's config is meant. */
+export type TrainingGiven = Partial<Training>;
+
 /** One version of a cell, ready to step. */
 export interface PreparedCell {
   /** One step. inputs [batch, features], states one [batch, width] each, both already of the compute dtype. */

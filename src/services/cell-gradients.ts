@@ -1,7 +1,7 @@
 import type { CellDefinition } from '../domain/cell-definition.ts';
 import { fieldProblem } from '../domain/problems.ts';
 import { type Dtype, type FloatArray, fromFloat64, Tensor, toFloat64, zeros } from '../domain/tensor.ts';
-import { requireShape, type TensorInput } from '../domain/tensor-literal.ts';
+import { isReference, requireShape, type TensorInput } from '../domain/tensor-literal.ts';
 import { type Cell, featuresOf } from './cell-record.ts';
 import type { CellReader } from './cells.ts';
 import type { Changer } from './change.ts';
@@ -38,9 +38,10 @@ export async function cellGradients(
   cells: CellReader,
   changer: Changer,
   id: string,
-  call: GradientCall,
+  given: GradientCall,
 ): Promise<Gradients> {
-  const early = (found: Cell, plan: SequencePlan) => checkCotangents(context, found, plan, call.cotangents);
+  const call = await asSequenceCall(cells, id, given);
+  const early = (found: Cell, plan: SequencePlan) => checkCotangents(context, found, plan, given.cotangents);
   const { cell, inputs, states, mask } = await readSequence(context, cells, changer, id, call, early);
   const { definition, record, weights } = cell;
   const options = { ...call, trace: false };
@@ -65,13 +66,28 @@ export async function cellGradients(
     outputs,
     states: final,
     loss: outputs.reduce((sum, output, i) => sum + dot(output, cotangents[i]), 0),
-    inputs: swapTime(inputGradients, timeMajor),
+    // A single step has no time axis, in its gradients as in its inputs.
+    inputs:
+      call === given
+        ? swapTime(inputGradients, timeMajor)
+        : new Tensor(definition.computeDtype, [batch, featuresOf(record)], inputGradients.data),
     initialState: fromCanonical(definition, result.states, batch),
     variables: Object.fromEntries(
       record.variables.map(({ name, shape, dtype }) => [name, asTensor(dtype, shape, named[name])]),
     ),
     cellVersion: record.version,
   };
+}
+
+/** A single step [batch, features] as a sequence of one, whose last output [batch, width] is the one that counts. */
+async function asSequenceCall(cells: CellReader, id: string, call: GradientCall): Promise<GradientCall> {
+  const { inputs } = call;
+  if (isReference(inputs) || inputs.shape.length !== 2) return call;
+  const { layout, sequenceDefaults } = (await cells.read(id)).definition;
+  const [batch, features] = inputs.shape;
+  const shape = layout.timeMajor ? [1, batch, features] : [batch, 1, features];
+  const fixed = sequenceDefaults.fixed.includes('return_sequences');
+  return { ...call, inputs: { ...inputs, shape }, ...(fixed ? {} : { return_sequences: false }) };
 }
 
 /** What is wrong with the cotangent is found before the cell is built by the request; that of one output, at least. */

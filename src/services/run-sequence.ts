@@ -1,5 +1,5 @@
 import type { SequenceOption } from '../domain/cell-definition.ts';
-import type { SequenceRequest, Training } from '../domain/ports.ts';
+import type { SequenceRequest, TrainingGiven } from '../domain/ports.ts';
 import { fieldProblem } from '../domain/problems.ts';
 import { type FloatArray, formatShape, sizeOf, Tensor } from '../domain/tensor.ts';
 import type { Cell } from './cell-record.ts';
@@ -8,7 +8,7 @@ import type { Context } from './context.ts';
 import { arrangeOutput, swapTime } from './layout.ts';
 import { type Trace, traceOf } from './run-steps.ts';
 import { fromCanonical, toCanonical } from './states.ts';
-import { requireRoom, requireTrainable } from './step-inputs.ts';
+import { requireRoom, trainingFor } from './step-inputs.ts';
 
 /** What a request says of a sequence; what it leaves out is as the class and its config say. */
 export interface SequenceOptions {
@@ -17,7 +17,7 @@ export interface SequenceOptions {
   readonly zero_output_for_mask?: boolean;
   readonly time_major?: boolean;
   readonly trace: boolean;
-  readonly training?: Training;
+  readonly training?: TrainingGiven;
   /** The output of the step before the first, where there was one; [batch, width]. */
   readonly previous?: Tensor;
 }
@@ -56,7 +56,7 @@ export function planSequence(
   const { definition } = cell;
   const { sequenceDefaults } = definition;
   refuseFixed(cell, options);
-  requireTrainable(cell, options.training);
+  const training = trainingFor(cell, options.training);
   const timeMajor = options.time_major ?? definition.layout.timeMajor;
   const [batch, time] = timeMajor ? [inputs.shape[1], inputs.shape[0]] : inputs.shape;
   requireRoom(limits, cell, batch, time);
@@ -77,7 +77,7 @@ export function planSequence(
       zeroOutputForMask: options.zero_output_for_mask ?? zeroOutputForMask ?? returnSequences,
       previous: options.previous?.data as FloatArray | undefined,
       trace: options.trace,
-      training: options.training,
+      training,
     },
   };
 }

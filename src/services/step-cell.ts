@@ -1,17 +1,17 @@
-import type { Training } from '../domain/ports.ts';
+import type { TrainingGiven } from '../domain/ports.ts';
 import type { TensorInput } from '../domain/tensor-literal.ts';
 import type { CellReader } from './cells.ts';
 import type { Changer } from './change.ts';
 import type { Context } from './context.ts';
 import { runStep, type Stepped } from './run-steps.ts';
 import { readStates, type StatesGiven } from './states.ts';
-import { readBuilt, readInputs, requireFeatures, requireTrainable } from './step-inputs.ts';
+import { readBuilt, readInputs, requireFeatures, trainingFor } from './step-inputs.ts';
 
 export interface StepRequest {
   readonly inputs: TensorInput;
   readonly states?: StatesGiven;
   readonly trace: boolean;
-  readonly training?: Training;
+  readonly training?: TrainingGiven;
 }
 
 /** One step from the states that the client carries; nothing is stored, but that an unbuilt cell is built by it. */
@@ -26,7 +26,7 @@ export async function stepCell(
   cells.requireSteps(found);
   const inputs = await readInputs(context, found, request.inputs, [2]);
   const states = await readStates(context, found, request.states, inputs.shape[0], '/states');
-  requireTrainable(found, request.training);
+  trainingFor(found, request.training);
   const cell = await readBuilt(context, cells, changer, found, inputs, inputs.shape[0], 1);
   requireFeatures(cell, inputs);
   const stepped = runStep(context, cell, cells.prepare(cell), inputs, states, request);

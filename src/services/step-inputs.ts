@@ -1,4 +1,4 @@
-import type { Training } from '../domain/ports.ts';
+import type { Training, TrainingGiven } from '../domain/ports.ts';
 import { fieldProblem } from '../domain/problems.ts';
 import { formatShape, type Shape, sizeOf, Tensor } from '../domain/tensor.ts';
 import { literalToTensor, type TensorInput, type TensorLiteral } from '../domain/tensor-literal.ts';
@@ -90,12 +90,21 @@ export function readMaskTensor(mask: TensorLiteral | undefined, single: boolean)
   return single && tensor.shape.length === 1 ? new Tensor('bool', [...tensor.shape, 1], tensor.data) : tensor;
 }
 
-/** @throws {Problem} invalid-value where training would need dropout that is not computed. */
-export function requireTrainable({ definition }: Cell, training: Training | undefined): void {
+/**
+ * Training with its seed: the request's, or else that of the cell's config.
+ * @throws {Problem} invalid-request where there is neither, invalid-value where training would need dropout that is not
+ * computed.
+ */
+export function trainingFor({ definition }: Cell, given: TrainingGiven | undefined): Training | undefined {
+  if (!given) return undefined;
   const { framework, className, config } = definition;
   // Between layers: with a single one there is nothing to drop out.
-  const drops = Number(config.dropout ?? 0) > 0 && Number(config.num_layers ?? 1) > 1;
-  if (!training || framework !== 'pytorch' || !drops) return;
-  const detail = `${className}'s dropout between layers is not computed in training; evaluate it, or set its dropout to 0.`;
-  throw fieldProblem('invalid-value', '/training', detail);
+  if (framework === 'pytorch' && Number(config.dropout ?? 0) > 0 && Number(config.num_layers ?? 1) > 1) {
+    const detail = `${className}'s dropout between layers is not computed in training; evaluate it, or set its dropout to 0.`;
+    throw fieldProblem('invalid-value', '/training', detail);
+  }
+  const seed = given.seed ?? config.seed;
+  if (typeof seed === 'number') return { seed };
+  const detail = `training: true needs a seed for its dropout masks, and the config of ${className} has none. Send seed.`;
+  throw fieldProblem('invalid-request', '/seed', detail);
 }

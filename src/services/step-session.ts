@@ -1,4 +1,4 @@
-import type { Training } from '../domain/ports.ts';
+import type { TrainingGiven } from '../domain/ports.ts';
 import { fieldProblem } from '../domain/problems.ts';
 import { formatShape, Tensor, zeros } from '../domain/tensor.ts';
 import type { TensorInput, TensorLiteral } from '../domain/tensor-literal.ts';
@@ -10,14 +10,14 @@ import { readMask, runSequence, type SequenceOptions } from './run-sequence.ts';
 import { runStep, type Stepped } from './run-steps.ts';
 import type { Session } from './session-record.ts';
 import { cellOf, changeSession, type NextState } from './sessions.ts';
-import { readBuilt, readInputs, readMaskTensor, requireFeatures, requireTrainable } from './step-inputs.ts';
+import { readBuilt, readInputs, readMaskTensor, requireFeatures, trainingFor } from './step-inputs.ts';
 
 export interface SessionStepRequest {
   readonly inputs: TensorInput;
   /** [batch, time]; of a single step [batch]. */
   readonly mask?: TensorLiteral;
   readonly trace: boolean;
-  readonly training?: Training;
+  readonly training?: TrainingGiven;
 }
 
 export interface SteppedSession {
@@ -52,7 +52,7 @@ export async function stepSession(
     }
     // Whatever is wrong with the request is found before the cell is built by it.
     const mask = readMask(readMaskTensor(request.mask, inputs.shape.length === 2), undefined, batch, time);
-    requireTrainable(found, request.training);
+    trainingFor(found, request.training);
     const cell = await readBuilt(context, cells, changer, found, inputs, batch, time);
     requireFeatures(cell, inputs);
     const next = advance(context, cells, cell, session, inputs, mask, request);

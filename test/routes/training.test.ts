@@ -1,0 +1,66 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { startApp, type TestApp } from '../support/app.ts';
+import { call, expectProblem, make } from '../support/call.ts';
+
+describe('training', () => {
+  let app: TestApp;
+  beforeEach(async () => {
+    app = await startApp();
+  });
+  afterEach(() => app.close());
+
+  const dropping = { units: 3, dropout: 0.5, recurrent_dropout: 0.25 };
+
+  it("draws from the request's seed, or else from that of the config", async () => {
+    const config = { ...dropping, seed: 42, kernel_initializer: 'ones' };
+    await make(app, '/v1/cells', { id: 'gru', class_name: 'GRUCell', config, input_shape: [null, 4] });
+    const run = async (more: object) =>
+      (await call(app, 'POST', '/v1/cells/gru/steps', { inputs: [[1, 2, 3, 4]], ...more })).body.output;
+    const trained = await run({ training: true });
+    expect(trained).toEqual(await run({ training: true, seed: 42 }));
+    expect(trained).not.toEqual(await run({ training: true, seed: 43 }));
+    expect(trained).not.toEqual(await run({}));
+  });
+
+  it('needs a seed where the config has none', async () => {
+    await make(app, '/v1/cells', { id: 'gru', class_name: 'GRUCell', config: dropping });
+    for (const [path, inputs] of [
+      ['steps', [[1]]],
+      ['sequences', [[[1]]]],
+    ]) {
+      const reply = await call(app, 'POST', `/v1/cells/gru/${path}`, { inputs, training: true });
+      expect(expectProblem(reply, 'invalid-request', /Send seed/).errors?.[0].pointer).toBe('/seed');
+    }
+    expect((await call(app, 'GET', '/v1/cells/gru')).body.built).toBe(false);
+  });
+
+  it("takes PyTorch's dropout where there is a single layer, which it does nothing to", async () => {
+    const config = { input_size: 1, hidden_size: 2, dropout: 0.5 };
+    const torch = { framework: 'pytorch', class_name: 'GRU' };
+    await make(app, '/v1/cells', { id: 'one', ...torch, config });
+    await make(app, '/v1/cells', { id: 'two', ...torch, config: { ...config, num_layers: 2 } });
+    const body = { inputs: [[[1]]], training: true, seed: 1 };
+    expect((await call(app, 'POST', '/v1/cells/one/sequences', body)).status).toBe(200);
+    expectProblem(await call(app, 'POST', '/v1/cells/two/sequences', body), 'invalid-value', /between layers/);
+  });
+});
+
+describe('gradients of a single step', () => {
+  it('are those of a sequence of one, without the axis of time', async () => {
+    const app = await startApp();
+    const cells = [
+      { id: 'keras', class_name: 'LSTMCell', config: { units: 2 }, input_shape: [null, 3] },
+      { id: 'torch', framework: 'pytorch', class_name: 'GRUCell', config: { input_size: 3, hidden_size: 2 } },
+    ];
+    for (const cell of cells) {
+      await make(app, '/v1/cells', cell);
+      const url = `/v1/cells/${cell.id}/gradients`;
+      const step = (await call(app, 'POST', url, { inputs: [[1, 2, 3]], cotangent: [[1, -1]] })).body;
+      const run = (await call(app, 'POST', url, { inputs: [[[1, 2, 3]]], cotangent: [[[1, -1]]] })).body;
+      expect([step.output]).toEqual([run.output[0]]);
+      expect(step.gradients).toEqual({ ...run.gradients, inputs: run.gradients.inputs[0] });
+      expect(step.loss).toBe(run.loss);
+    }
+    await app.close();
+  });
+});

@@ -126,7 +126,7 @@ export const statesInput = wireType<StatesInput>(parseStates, {
 
 function parseStates(value: unknown): StatesInput {
   if (!Array.isArray(value)) return { bare: parseTensor(value) };
-  if (value.length > 0 && value.every((state) => Array.isArray(state) && depthOf(state) < 2)) {
+  if (value.length > 0 && value.every((state) => Array.isArray(state) && depthOf(state) < 2 && !isStateList(state))) {
     return { bare: parseTensor(value) };
   }
   if (value.length > 0 && value.every((state) => typeof state !== 'object')) return { bare: parseTensor(value) };

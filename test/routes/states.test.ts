@@ -32,6 +32,7 @@ describe('the states of a request', () => {
   it.each([
     ['by cell', [[h0, c0], [h1], [h2]]],
     ['by cell, bare where a cell has one', [[h0, c0], h1, h2]],
+    ['by cell, all as flat tensors', [[flatRow(3, 0.1), flatRow(3, 0.2)], [flatRow(2, 0.3)], [flatRow(4, 0.4)]]],
     ['by cell, as flat tensors', [[flatRow(3, 0.1), flatRow(3, 0.2)], [flatRow(2, 0.3)], flatRow(4, 0.4)]],
   ])('may be nested %s, as Keras nests them', async (_, nested) => {
     const step = async (states: unknown) =>

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ID_PATTERN } from '../src/domain/ids.ts';
+import { isJsonObject } from '../src/domain/json.ts';
 import { DTYPES, type Tensor } from '../src/domain/tensor.ts';
 import type { TensorInput, TensorLiteral } from '../src/domain/tensor-literal.ts';
 import { MAX_RANK, parseLiteral, parseTensor, TensorSyntaxError } from './tensor-syntax.ts';
@@ -143,8 +144,8 @@ function parseStates(value: unknown): StatesInput {
 
 /** Whether an entry is not one state but those of one cell: a list of tensors of two axes or more, or of objects. */
 function isStateList(value: unknown): boolean {
-  if (!Array.isArray(value) || value.length === 0) return false;
-  return depthOf(value) > 2 || value.some((state) => typeof state === 'object' && !Array.isArray(state));
+  if (!Array.isArray(value)) return false;
+  return value.some((state) => depthOf(state) > 1 || isJsonObject(state));
 }
 
 function depthOf(value: unknown): number {

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { ID_PATTERN } from '../src/domain/ids.ts';
 import { isJsonObject } from '../src/domain/json.ts';
 import { DTYPES, type Tensor } from '../src/domain/tensor.ts';
-import type { TensorInput, TensorLiteral } from '../src/domain/tensor-literal.ts';
+import type { StateGiven, StatesGiven, TensorInput, TensorLiteral } from '../src/domain/tensor-literal.ts';
 import { MAX_RANK, parseLiteral, parseTensor, TensorSyntaxError } from './tensor-syntax.ts';
 
 const NON_FINITE = ['NaN', 'Infinity', '-Infinity'];
@@ -100,19 +100,7 @@ export const tensorLiteral = wireType<TensorLiteral>(parseLiteral, {
   examples: [[[2]]],
 });
 
-/** A state; null stands for zeros. */
-type StateInput = TensorInput | null;
-
-/**
- * The states of a cell as a request writes them: a list with one tensor a state, or one bare tensor. `nested` is the same
- * list read as Keras nests it, with the states of each cell of a stack in a list of their own; which of the two is meant
- * depends on the cell.
- */
-export type StatesInput =
-  | { readonly list?: readonly StateInput[]; readonly nested?: readonly StateInput[] }
-  | { readonly bare: TensorInput };
-
-export const statesInput = wireType<StatesInput>(parseStates, {
+export const statesInput = wireType<StatesGiven>(parseStates, {
   id: 'RequestStates',
   description:
     'A list with one tensor [batch, units] for each state, null for zeros; or that tensor alone, where the cell has one state. ' +
@@ -125,7 +113,7 @@ export const statesInput = wireType<StatesInput>(parseStates, {
   examples: [[[[1]]]],
 });
 
-function parseStates(value: unknown): StatesInput {
+function parseStates(value: unknown): StatesGiven {
   if (!Array.isArray(value)) return { bare: parseTensor(value) };
   if (value.length > 0 && value.every((state) => Array.isArray(state) && depthOf(state) < 2 && !isStateList(state))) {
     return { bare: parseTensor(value) };
@@ -154,7 +142,7 @@ function depthOf(value: unknown): number {
   return depth;
 }
 
-function readStateList(states: readonly unknown[], path: readonly number[], first = 0): StateInput[] {
+function readStateList(states: readonly unknown[], path: readonly number[], first = 0): StateGiven[] {
   return states.map((state, i) => {
     try {
       return state === null ? null : parseTensor(state);

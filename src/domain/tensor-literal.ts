@@ -20,6 +20,18 @@ export interface VariableReference {
 
 export type TensorInput = TensorLiteral | VariableReference;
 
+/** One state of a request; null stands for zeros. */
+export type StateGiven = TensorInput | null;
+
+/**
+ * The states of a cell as a request gives them: a list with one tensor a state, or one bare tensor. `nested` is the same
+ * list read as Keras nests it, with the states of each cell of a stack in a list of their own; which of the two is meant
+ * depends on the cell.
+ */
+export type StatesGiven =
+  | { readonly list?: readonly StateGiven[]; readonly nested?: readonly StateGiven[] }
+  | { readonly bare: TensorInput };
+
 export function isReference(input: TensorInput): input is VariableReference {
   return 'variable' in input;
 }

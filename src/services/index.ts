@@ -1,6 +1,6 @@
 import { decodeRecord } from '../domain/record.ts';
 import type { SessionRecord } from '../domain/session.ts';
-import type { TensorInput, TensorLiteral } from '../domain/tensor-literal.ts';
+import type { StatesGiven, TensorInput, TensorLiteral } from '../domain/tensor-literal.ts';
 import { assign, assignAdd, assignSub, scatterUpdate } from '../domain/updates.ts';
 import { applyOp, type OpRequest } from './apply-op.ts';
 import { buildCell } from './build-cell.ts';
@@ -38,7 +38,6 @@ import { runCellSequence, type SequenceCall } from './run-cell-sequence.ts';
 import { decodeSession, readSession, referenceKey, type Session } from './session-record.ts';
 import { closeSession, type NewSession, openSession, putStates, resetSession } from './sessions.ts';
 import { decodeVariable } from './stand-alone-variables.ts';
-import type { StatesGiven } from './states.ts';
 import { type StepRequest, stepCell } from './step-cell.ts';
 import { type SessionStepRequest, type SteppedSession, stepSession } from './step-session.ts';
 import {

@@ -1,5 +1,5 @@
 import type { Tensor } from '../domain/tensor.ts';
-import type { TensorInput, TensorLiteral } from '../domain/tensor-literal.ts';
+import type { StatesGiven, TensorInput, TensorLiteral } from '../domain/tensor-literal.ts';
 import type { Cell } from './cell-record.ts';
 import type { CellReader } from './cells.ts';
 import type { Changer } from './change.ts';
@@ -12,7 +12,7 @@ import {
   type SequenceOptions,
   type SequencePlan,
 } from './run-sequence.ts';
-import { readStates, type StatesGiven } from './states.ts';
+import { readStates } from './states.ts';
 import { readBuilt, readInputs, readMaskTensor, requireFeatures } from './step-inputs.ts';
 
 type Needs = Pick<Context, 'store' | 'clock' | 'initialize' | 'limits'>;

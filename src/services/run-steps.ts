@@ -1,10 +1,10 @@
 import type { CellDefinition } from '../domain/cell-definition.ts';
-import type { GateTrace, PreparedCell, StepResult, TrainingGiven } from '../domain/ports.ts';
+import type { GateTrace, PreparedCell, StepResult, Training } from '../domain/ports.ts';
 import { type Dtype, type FloatArray, Tensor } from '../domain/tensor.ts';
 import type { Cell } from './cell-record.ts';
 import type { Context } from './context.ts';
 import { fromCanonical, toCanonical } from './states.ts';
-import { requireRoom, trainingFor } from './step-inputs.ts';
+import { requireRoom } from './step-inputs.ts';
 
 /** One gate over a step [batch, units], or over a sequence [batch, time, units]. */
 export interface TracedGate {
@@ -28,18 +28,14 @@ export function runStep(
   prepared: PreparedCell,
   inputs: Tensor,
   states: readonly Tensor[],
-  options: { readonly trace: boolean; readonly training?: TrainingGiven },
+  options: { readonly trace: boolean; readonly training?: Training },
 ): Stepped {
   const { definition } = cell;
   const { computeDtype, outputWidth } = definition;
   const [batch] = inputs.shape;
   requireRoom(limits, cell, batch, 1);
-  const training = trainingFor(cell, options.training);
   const canonical = toCanonical(definition, states, batch);
-  const result: StepResult = prepared.step(inputs.data as FloatArray, canonical, batch, {
-    trace: options.trace,
-    training,
-  });
+  const result: StepResult = prepared.step(inputs.data as FloatArray, canonical, batch, options);
   return {
     output: new Tensor(computeDtype, [batch, outputWidth], result.output),
     states: fromCanonical(definition, result.states, batch),

@@ -2,13 +2,14 @@ import { fieldProblem, Problem } from '../domain/problems.ts';
 import { encodeRecord } from '../domain/record.ts';
 import type { SessionRecord } from '../domain/session.ts';
 import { type Tensor, zeros } from '../domain/tensor.ts';
+import type { StatesGiven } from '../domain/tensor-literal.ts';
 import { type Cell, cellKey } from './cell-record.ts';
 import type { CellReader } from './cells.ts';
 import type { Decision } from './change.ts';
 import { requireVersion } from './conditions.ts';
 import type { Context } from './context.ts';
 import { encodeSession, readSession, referenceKey, type Session, sessionKey } from './session-record.ts';
-import { readStates, type StatesGiven } from './states.ts';
+import { readStates } from './states.ts';
 
 export interface NewSession {
   readonly cell: string;

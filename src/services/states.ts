@@ -1,22 +1,17 @@
 import { type CellDefinition, type StateGroup, stateShape } from '../domain/cell-definition.ts';
 import { fieldProblem } from '../domain/problems.ts';
 import { allocate, type FloatArray, formatShape, type Shape, Tensor, zeros } from '../domain/tensor.ts';
-import { isReference, requireShape, type TensorInput } from '../domain/tensor-literal.ts';
+import {
+  isReference,
+  requireShape,
+  type StateGiven,
+  type StatesGiven,
+  type TensorInput,
+} from '../domain/tensor-literal.ts';
 import type { Cell } from './cell-record.ts';
 import type { Context } from './context.ts';
 import { requireElements } from './limits.ts';
 import { resolveTensor } from './resolve-tensor.ts';
-
-/** One state of a request; null stands for zeros. */
-type StateGiven = TensorInput | null;
-
-/**
- * States as a request gives them: a list with one tensor a state, which may also be read as `nested` by the cells of a
- * stack, or one bare tensor.
- */
-export type StatesGiven =
-  | { readonly list?: readonly StateGiven[]; readonly nested?: readonly StateGiven[] }
-  | { readonly bare: TensorInput };
 
 /** The states to start from, zeros where none are given; in the framework's shapes. @throws {Problem} wrong-shape */
 export async function readStates(

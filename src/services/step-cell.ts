@@ -1,10 +1,10 @@
 import type { TrainingGiven } from '../domain/ports.ts';
-import type { TensorInput } from '../domain/tensor-literal.ts';
+import type { StatesGiven, TensorInput } from '../domain/tensor-literal.ts';
 import type { CellReader } from './cells.ts';
 import type { Changer } from './change.ts';
 import type { Context } from './context.ts';
 import { runStep, type Stepped } from './run-steps.ts';
-import { readStates, type StatesGiven } from './states.ts';
+import { readStates } from './states.ts';
 import { readBuilt, readInputs, requireFeatures, trainingFor } from './step-inputs.ts';
 
 export interface StepRequest {
@@ -26,9 +26,9 @@ export async function stepCell(
   cells.requireSteps(found);
   const inputs = await readInputs(context, found, request.inputs, [2]);
   const states = await readStates(context, found, request.states, inputs.shape[0], '/states');
-  trainingFor(found, request.training);
+  const training = trainingFor(found, request.training);
   const cell = await readBuilt(context, cells, changer, found, inputs, inputs.shape[0], 1);
   requireFeatures(cell, inputs);
-  const stepped = runStep(context, cell, cells.prepare(cell), inputs, states, request);
+  const stepped = runStep(context, cell, cells.prepare(cell), inputs, states, { trace: request.trace, training });
   return { ...stepped, cellVersion: cell.record.version };
 }

@@ -1,4 +1,4 @@
-import type { TrainingGiven } from '../domain/ports.ts';
+import type { Training, TrainingGiven } from '../domain/ports.ts';
 import { fieldProblem } from '../domain/problems.ts';
 import { formatShape, Tensor, zeros } from '../domain/tensor.ts';
 import type { TensorInput, TensorLiteral } from '../domain/tensor-literal.ts';
@@ -52,10 +52,10 @@ export async function stepSession(
     }
     // Whatever is wrong with the request is found before the cell is built by it.
     const mask = readMask(readMaskTensor(request.mask, inputs.shape.length === 2), undefined, batch, time);
-    trainingFor(found, request.training);
+    const training = trainingFor(found, request.training);
     const cell = await readBuilt(context, cells, changer, found, inputs, batch, time);
     requireFeatures(cell, inputs);
-    const next = advance(context, cells, cell, session, inputs, mask, request);
+    const next = advance(context, cells, cell, session, inputs, mask, { trace: request.trace, training });
     stepped = next.stepped;
     return { ...next, fields: { step: session.record.step + time, cell_version: cell.record.version } };
   });
@@ -74,24 +74,31 @@ function advance(
   session: Session,
   inputs: Tensor,
   mask: Uint8Array | undefined,
-  request: SessionStepRequest,
+  options: { readonly trace: boolean; readonly training?: Training },
 ): NextState & { stepped: Stepped } {
   const single = inputs.shape.length === 2;
   if (single && !mask && !session.output) {
-    const stepped = runStep(context, cell, cells.prepare(cell), inputs, session.states, request);
+    const stepped = runStep(context, cell, cells.prepare(cell), inputs, session.states, options);
     return { states: stepped.states, stepped };
   }
   const { layout, sequenceDefaults } = cell.definition;
   const chosen = { go_backwards: false, return_sequences: true } as const;
   const free = Object.entries(chosen).filter(([option]) => !sequenceDefaults.fixed.some((fixed) => fixed === option));
-  const options: SequenceOptions = {
+  const sequenceOptions: SequenceOptions = {
     ...Object.fromEntries(free),
-    trace: request.trace,
-    training: request.training,
+    ...options,
     previous: session.output ?? lastOutput(cell, session),
   };
   const sequence = single ? asSequence(inputs, layout.timeMajor) : inputs;
-  const { outputs, last, states, trace } = runSequence(context, cells, cell, sequence, session.states, mask, options);
+  const { outputs, last, states, trace } = runSequence(
+    context,
+    cells,
+    cell,
+    sequence,
+    session.states,
+    mask,
+    sequenceOptions,
+  );
   const stepped = { output: single ? last[0] : outputs[0], states, ...(trace ? { trace } : {}) };
   const keepsOutput = mask !== undefined || session.output !== undefined;
   return { states, stepped, ...(keepsOutput ? { output: last[0] } : {}) };

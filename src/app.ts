@@ -8,7 +8,8 @@ import type { Config } from './config.ts';
 import type { Clock, NewId, NewSeed, Store } from './domain/ports.ts';
 import { createDraws } from './engine/draw.ts';
 import { applyOp, OPS } from './engine/ops.ts';
-import { referenceStepper } from './engine/reference.ts';
+import { referenceEngine } from './engine/reference.ts';
+import { createStepper } from './engine/stepper.ts';
 import { addAuth } from './http/auth.ts';
 import { addBinaryBody } from './http/binary-body.ts';
 import { answerClientErrors, requireHost } from './http/client-errors.ts';
@@ -38,7 +39,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   const ops = { list: [...OPS.values()].map(({ apply: _, ...op }) => op), apply: applyOp };
   const services = createServices({
     store,
-    stepper: referenceStepper,
+    stepper: createStepper({ fast: referenceEngine, exact: referenceEngine }),
     initialize: createDraws(),
     randint,
     ops,

@@ -136,10 +136,18 @@ export interface PreparedGradients {
   run(request: GradientRequest): GradientResult;
 }
 
+/** Which arithmetic computes a cell: float32 in the SIMD engine, or float64 rounded once. */
+export type Precision = 'fast' | 'exact';
+
+/** The same calls, answered later: the work may be done together with other work, or on another thread. */
+export type Deferred<T> = {
+  readonly [K in keyof T]: T[K] extends (...args: infer A) => infer R ? (...args: A) => Promise<R> : never;
+};
+
 export interface Stepper {
-  prepare(program: StepProgram): PreparedCell;
-  prepareSequence(program: SequenceProgram): PreparedSequence;
-  prepareGradients(program: SequenceProgram): PreparedGradients;
+  prepare(program: StepProgram, precision: Precision): Deferred<PreparedCell>;
+  prepareSequence(program: SequenceProgram, precision: Precision): Deferred<PreparedSequence>;
+  prepareGradients(program: SequenceProgram): Deferred<PreparedGradients>;
 }
 
 /** Milliseconds since the epoch. */

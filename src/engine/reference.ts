@@ -3,16 +3,16 @@ import { dropoutRows } from '../cells/dropout.ts';
 import { gruRow } from '../cells/gru.ts';
 import { lstmRow } from '../cells/lstm.ts';
 import { simpleRnnRow } from '../cells/simple-rnn.ts';
-import type { GateTrace, PreparedCell, Stepper, StepResult } from '../domain/ports.ts';
+import type { GateTrace, PreparedCell, StepResult } from '../domain/ports.ts';
 import type { CellProgram } from '../domain/program.ts';
 import { allocate, type FloatArray, rounder } from '../domain/tensor.ts';
-import { createStepper } from './stepper.ts';
+import { createEngine, type Engine } from './engine.ts';
 
 /**
  * The exact engine: every row on its own in float64, each result rounded once to the compute dtype. Slower than SIMD,
  * and the measure of it. A row's bits do not depend on the batch it rides in.
  */
-export const referenceStepper: Stepper = createStepper((program: CellProgram): PreparedCell => {
+export const referenceEngine: Engine = createEngine((program: CellProgram): PreparedCell => {
   const row = cellRow(program);
   const masksOf = dropoutRows(program);
   const round = rounder(program.computeDtype);

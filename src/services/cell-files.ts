@@ -1,7 +1,8 @@
 import type { Framework } from '../domain/define-cell.ts';
 import { inferCell } from '../domain/infer-cell.ts';
+import type { Precision } from '../domain/ports.ts';
 import { Problem } from '../domain/problems.ts';
-import type { Cell, CellRecord, Precision } from './cell-record.ts';
+import type { Cell, CellRecord } from './cell-record.ts';
 import { changeWeights, readBuiltCell, requireBuilt } from './cell-weights.ts';
 import type { CellReader } from './cells.ts';
 import type { Decision } from './change.ts';

@@ -51,10 +51,10 @@ export async function cellGradients(
     context.limits,
     '/inputs',
   );
-  const { outputs, states: final } = runSequence(context, cells, cell, inputs, states, mask, options);
+  const { outputs, states: final } = await runSequence(context, cells, cell, inputs, states, mask, options);
   const cotangents = await readCotangents(context, cell, outputs, call.cotangents);
   const program = definition.sequence(featuresOf(record), weights, plan.goBackwards);
-  const result = context.stepper.prepareGradients(program).run({
+  const result = await context.stepper.prepareGradients(program).run({
     ...plan.request,
     cotangents: cotangents.map((cotangent) => canonicalCotangent(definition, plan, cotangent)),
     returnSequences: plan.returnSequences,

@@ -1,12 +1,9 @@
 import type { CellDefinition, VariableSpec, Weights } from '../domain/cell-definition.ts';
 import { defineCell } from '../domain/define-cell.ts';
 import type { JsonObject } from '../domain/json.ts';
-import type { StoreWrite } from '../domain/ports.ts';
+import type { Precision, StoreWrite } from '../domain/ports.ts';
 import { encodeRecord } from '../domain/record.ts';
 import type { Dtype, Shape } from '../domain/tensor.ts';
-
-/** Which arithmetic computes a cell: float32 in the SIMD engine, or float64 rounded once. */
-export type Precision = 'fast' | 'exact';
 
 /** A variable of a built cell, without its value. */
 export interface CellVariable {

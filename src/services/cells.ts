@@ -1,5 +1,5 @@
 import type { Weights } from '../domain/cell-definition.ts';
-import type { PreparedCell, PreparedSequence } from '../domain/ports.ts';
+import type { Deferred, PreparedCell, PreparedSequence } from '../domain/ports.ts';
 import { Problem } from '../domain/problems.ts';
 import { decodeRecord } from '../domain/record.ts';
 import type { Tensor } from '../domain/tensor.ts';
@@ -12,9 +12,9 @@ const CACHE_BYTES = 256 * 2 ** 20;
 interface CachedCell {
   readonly cell: Cell;
   readonly bytes: number;
-  prepared?: PreparedCell;
+  prepared?: Deferred<PreparedCell>;
   /** By direction: forward, backwards. */
-  readonly sequences: [PreparedSequence?, PreparedSequence?];
+  readonly sequences: [Deferred<PreparedSequence>?, Deferred<PreparedSequence>?];
 }
 
 /** Reads cells: always the version that the store has now, its weights and program from memory where they are there. */
@@ -39,11 +39,11 @@ export class CellReader {
   }
 
   /** The built cell, ready to step. @throws {Problem} no-single-step where it has two directions. */
-  prepare(cell: Cell): PreparedCell {
+  prepare(cell: Cell): Deferred<PreparedCell> {
     const { record, weights } = cell;
     const step = this.requireSteps(cell);
     const hit = this.cached(cell);
-    const prepared = hit?.prepared ?? this.context.stepper.prepare(step(featuresOf(record), weights));
+    const prepared = hit?.prepared ?? this.context.stepper.prepare(step(featuresOf(record), weights), record.precision);
     if (hit) hit.prepared = prepared;
     return prepared;
   }
@@ -56,13 +56,16 @@ export class CellReader {
   }
 
   /** The built cell, ready to run over sequences. */
-  prepareSequence(cell: Cell, goBackwards: boolean): PreparedSequence {
+  prepareSequence(cell: Cell, goBackwards: boolean): Deferred<PreparedSequence> {
     const { definition, record, weights } = cell;
     const direction = goBackwards ? 1 : 0;
     const hit = this.cached(cell);
     const prepared =
       hit?.sequences[direction] ??
-      this.context.stepper.prepareSequence(definition.sequence(featuresOf(record), weights, goBackwards));
+      this.context.stepper.prepareSequence(
+        definition.sequence(featuresOf(record), weights, goBackwards),
+        record.precision,
+      );
     if (hit) hit.sequences[direction] = prepared;
     return prepared;
   }

@@ -1,3 +1,4 @@
+import type { Precision } from '../domain/ports.ts';
 import { decodeRecord } from '../domain/record.ts';
 import type { SessionRecord } from '../domain/session.ts';
 import type { StatesGiven, TensorInput, TensorLiteral } from '../domain/tensor-literal.ts';
@@ -14,7 +15,7 @@ import {
   writeCell,
 } from './cell-files.ts';
 import { cellGradients, type GradientCall } from './cell-gradients.ts';
-import { type Cell, type CellRecord, definitionOf, type Precision } from './cell-record.ts';
+import { type Cell, type CellRecord, definitionOf } from './cell-record.ts';
 import { putWeights } from './cell-weights.ts';
 import { CellReader } from './cells.ts';
 import { Changer, type Mutation } from './change.ts';

@@ -34,7 +34,8 @@ export async function runCellSequence(
   call: SequenceCall,
 ): Promise<Sequenced & { readonly cellVersion: number }> {
   const { cell, inputs, states, mask } = await readSequence(context, cells, changer, id, call);
-  return { ...runSequence(context, cells, cell, inputs, states, mask, call), cellVersion: cell.record.version };
+  const sequenced = await runSequence(context, cells, cell, inputs, states, mask, call);
+  return { ...sequenced, cellVersion: cell.record.version };
 }
 
 /** The built cell of a sequence, and what it is to be run on. `check` looks at the rest of a request that would build it. */

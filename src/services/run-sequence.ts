@@ -83,7 +83,7 @@ export function planSequence(
 }
 
 /** A whole sequence, its results in the framework's own layouts. @throws {Problem} as planSequence */
-export function runSequence(
+export async function runSequence(
   context: Pick<Context, 'limits'>,
   cells: CellReader,
   cell: Cell,
@@ -91,12 +91,12 @@ export function runSequence(
   states: readonly Tensor[],
   mask: Uint8Array | undefined,
   options: SequenceOptions,
-): Sequenced {
+): Promise<Sequenced> {
   const { definition } = cell;
   const { layout } = definition;
   const plan = planSequence(context, cell, inputs, states, mask, options);
   const { batch, time, timeMajor } = plan;
-  const result = cells.prepareSequence(cell, plan.goBackwards).run(plan.request);
+  const result = await cells.prepareSequence(cell, plan.goBackwards).run(plan.request);
   const last = result.last.map((data) => outputTensor(cell, [batch], data));
   const whole = (data: FloatArray) => arrangeOutput(outputTensor(cell, [batch, time], data), timeMajor, layout);
   const trace = result.trace && traceOf(definition, result.trace, [batch, time]);

@@ -1,5 +1,5 @@
 import type { CellDefinition } from '../domain/cell-definition.ts';
-import type { GateTrace, PreparedCell, StepResult, Training } from '../domain/ports.ts';
+import type { Deferred, GateTrace, PreparedCell, StepResult, Training } from '../domain/ports.ts';
 import { type Dtype, type FloatArray, Tensor } from '../domain/tensor.ts';
 import type { Cell } from './cell-record.ts';
 import type { Context } from './context.ts';
@@ -22,20 +22,20 @@ export interface Stepped {
 }
 
 /** One step of inputs [batch, features] → output [batch, width]. @throws {Problem} limit-exceeded */
-export function runStep(
+export async function runStep(
   { limits }: Pick<Context, 'limits'>,
   cell: Cell,
-  prepared: PreparedCell,
+  prepared: Deferred<PreparedCell>,
   inputs: Tensor,
   states: readonly Tensor[],
   options: { readonly trace: boolean; readonly training?: Training },
-): Stepped {
+): Promise<Stepped> {
   const { definition } = cell;
   const { computeDtype, outputWidth } = definition;
   const [batch] = inputs.shape;
   requireRoom(limits, cell, batch, 1);
   const canonical = toCanonical(definition, states, batch);
-  const result: StepResult = prepared.step(inputs.data as FloatArray, canonical, batch, options);
+  const result: StepResult = await prepared.step(inputs.data as FloatArray, canonical, batch, options);
   return {
     output: new Tensor(computeDtype, [batch, outputWidth], result.output),
     states: fromCanonical(definition, result.states, batch),

@@ -29,6 +29,7 @@ export async function stepCell(
   const training = trainingFor(found, request.training);
   const cell = await readBuilt(context, cells, changer, found, inputs, inputs.shape[0], 1);
   requireFeatures(cell, inputs);
-  const stepped = runStep(context, cell, cells.prepare(cell), inputs, states, { trace: request.trace, training });
+  const options = { trace: request.trace, training };
+  const stepped = await runStep(context, cell, cells.prepare(cell), inputs, states, options);
   return { ...stepped, cellVersion: cell.record.version };
 }

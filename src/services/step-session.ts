@@ -55,7 +55,7 @@ export async function stepSession(
     const training = trainingFor(found, request.training);
     const cell = await readBuilt(context, cells, changer, found, inputs, batch, time);
     requireFeatures(cell, inputs);
-    const next = advance(context, cells, cell, session, inputs, mask, { trace: request.trace, training });
+    const next = await advance(context, cells, cell, session, inputs, mask, { trace: request.trace, training });
     stepped = next.stepped;
     return { ...next, fields: { step: session.record.step + time, cell_version: cell.record.version } };
   });
@@ -67,7 +67,7 @@ function extentOf({ shape }: Tensor, { definition }: Cell): { batch: number; tim
   return definition.layout.timeMajor ? { batch: shape[1], time: shape[0] } : { batch: shape[0], time: shape[1] };
 }
 
-function advance(
+async function advance(
   context: Needs,
   cells: CellReader,
   cell: Cell,
@@ -75,10 +75,10 @@ function advance(
   inputs: Tensor,
   mask: Uint8Array | undefined,
   options: { readonly trace: boolean; readonly training?: Training },
-): NextState & { stepped: Stepped } {
+): Promise<NextState & { stepped: Stepped }> {
   const single = inputs.shape.length === 2;
   if (single && !mask && !session.output) {
-    const stepped = runStep(context, cell, cells.prepare(cell), inputs, session.states, options);
+    const stepped = await runStep(context, cell, cells.prepare(cell), inputs, session.states, options);
     return { states: stepped.states, stepped };
   }
   const { layout, sequenceDefaults } = cell.definition;
@@ -90,7 +90,7 @@ function advance(
     previous: session.output ?? lastOutput(cell, session),
   };
   const sequence = single ? asSequence(inputs, layout.timeMajor) : inputs;
-  const { outputs, last, states, trace } = runSequence(
+  const { outputs, last, states, trace } = await runSequence(
     context,
     cells,
     cell,

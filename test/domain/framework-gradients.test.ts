@@ -5,7 +5,7 @@ import { onnxCell } from '../../src/domain/onnx/definitions.ts';
 import type { SequenceRequest } from '../../src/domain/ports.ts';
 import { pytorchCell } from '../../src/domain/pytorch/definitions.ts';
 import { fromFloat64 } from '../../src/domain/tensor.ts';
-import { referenceStepper } from '../../src/engine/reference.ts';
+import { referenceEngine } from '../../src/engine/reference.ts';
 import { type GoldenTensor, readGolden } from '../cells/golden-data.ts';
 import { goldenArray, goldenTensors, sequenceRequest } from './run-definition.ts';
 
@@ -62,13 +62,13 @@ describe('the gradients of a framework are those of its own variables', () => {
     const { goBackwards } = definition.sequenceDefaults;
     const features = request.inputs.length / (request.batch * request.time);
     const program = (changed: Weights) => definition.sequence(features, changed, goBackwards);
-    const outputs = (changed: Weights) => referenceStepper.prepareSequence(program(changed)).run(request).sequences[0];
+    const outputs = (changed: Weights) => referenceEngine.prepareSequence(program(changed)).run(request).sequences[0];
     // Any weights of the outputs will do; these are all different.
     const cotangent = Float64Array.from(outputs(weights), (_, i) => Math.sin(i + 1));
     const loss = (changed: Weights) =>
       Float64Array.from(outputs(changed)).reduce((sum, value, i) => sum + value * cotangent[i], 0);
 
-    const { cells } = referenceStepper
+    const { cells } = referenceEngine
       .prepareGradients(program(weights))
       .run({ ...request, cotangents: [cotangent], returnSequences: true });
     const gradients = definition.gradients(cells);

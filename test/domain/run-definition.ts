@@ -2,7 +2,7 @@ import { expect } from 'vitest';
 import type { CellDefinition, StateGroup, Weights } from '../../src/domain/cell-definition.ts';
 import type { SequenceRequest } from '../../src/domain/ports.ts';
 import { allocate, type FloatArray, fromFloat64, type Shape, sizeOf, type Tensor } from '../../src/domain/tensor.ts';
-import { referenceStepper } from '../../src/engine/reference.ts';
+import { referenceEngine } from '../../src/engine/reference.ts';
 import { type GoldenTensor, numbers, ulp32 } from '../cells/golden-data.ts';
 
 /** An array in a framework's layout. */
@@ -77,7 +77,7 @@ export function runStep(
   const [batch, features] = inputs.shape;
   if (!definition.step) throw new Error('the definition has no step');
   const { states, floats } = canonicalStates(definition, initial, batch);
-  const result = referenceStepper.prepare(definition.step(features, weights)).step(floats(inputs.data), states, batch);
+  const result = referenceEngine.prepare(definition.step(features, weights)).step(floats(inputs.data), states, batch);
   return {
     output: { shape: [batch, definition.outputWidth], data: result.output },
     states: groupedStates(definition, result.states, batch),
@@ -116,7 +116,7 @@ export function runSequence(
   const { batch, time } = request;
   const { goBackwards } = definition.sequenceDefaults;
   const program = definition.sequence(inputs.shape[2], weights, goBackwards);
-  const result = referenceStepper.prepareSequence(program).run(request);
+  const result = referenceEngine.prepareSequence(program).run(request);
   const own = definition.outputWidth;
   const width = own * (directions ?? 1);
   const [sequence] = result.sequences;

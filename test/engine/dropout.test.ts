@@ -4,7 +4,7 @@ import type { GradientRequest } from '../../src/domain/ports.ts';
 import { type MergeMode, type SequenceProgram, sequenceCells, stateWidths } from '../../src/domain/program.ts';
 import type { Dtype, FloatArray } from '../../src/domain/tensor.ts';
 import { prepareGradients } from '../../src/engine/gradients.ts';
-import { referenceStepper } from '../../src/engine/reference.ts';
+import { referenceEngine } from '../../src/engine/reference.ts';
 import { type GoldenTensor, numbers, readGolden } from '../cells/golden-data.ts';
 import { gradientCall } from './gradients-arbitraries.ts';
 import {
@@ -79,7 +79,7 @@ function close(got: FloatArray, { data }: GoldenTensor, tolerance: number): void
 describe('dropout in training', () => {
   it.each(cases)('gives the outputs of Keras in $name', (one) => {
     const { program, request } = setUp(one);
-    const { sequences } = referenceStepper.prepareSequence(program).run(request);
+    const { sequences } = referenceEngine.prepareSequence(program).run(request);
     close(sequences[0], one.outputs, one.dtype === 'float64' ? 1e-12 : 1e-6);
   });
 

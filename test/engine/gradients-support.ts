@@ -9,7 +9,7 @@ import {
 } from '../../src/domain/program.ts';
 import type { Dtype, FloatArray } from '../../src/domain/tensor.ts';
 import { prepareGradients } from '../../src/engine/gradients.ts';
-import { referenceStepper } from '../../src/engine/reference.ts';
+import { referenceEngine } from '../../src/engine/reference.ts';
 import { type GoldenTensor, kerasActivation, numbers } from '../cells/golden-data.ts';
 
 /** A cell or layer of the golden files, with the weights it had. */
@@ -58,7 +58,7 @@ export function runOf(cell: StepProgram, goBackwards = false): RunProgram {
 
 /** Σ outputs·cotangents, by the reference engine. */
 export function lossOf(program: SequenceProgram, request: GradientRequest): number {
-  const { sequences, last } = referenceStepper.prepareSequence(program).run(request);
+  const { sequences, last } = referenceEngine.prepareSequence(program).run(request);
   const outputs = request.returnSequences ? sequences : last;
   let loss = 0;
   for (const [n, output] of outputs.entries())
@@ -68,7 +68,7 @@ export function lossOf(program: SequenceProgram, request: GradientRequest): numb
 
 /** Whether no gate comes near overflow, as exponentials of exponentials do: 0·Infinity on the way back is NaN. */
 export function isTame(program: SequenceProgram, request: GradientRequest): boolean {
-  const { trace = [] } = referenceStepper.prepareSequence(program).run({ ...request, trace: true });
+  const { trace = [] } = referenceEngine.prepareSequence(program).run({ ...request, trace: true });
   const tame = (value: number) => Math.abs(value) < 1000;
   return trace.every(({ before, after }) => before.every(tame) && after.every(tame));
 }

@@ -3,7 +3,7 @@ import type { GradientRequest, GradientResult } from '../../src/domain/ports.ts'
 import { type CellProgram, stateWidths } from '../../src/domain/program.ts';
 import { type Dtype, type FloatArray, rounder } from '../../src/domain/tensor.ts';
 import { prepareGradients } from '../../src/engine/gradients.ts';
-import { referenceStepper } from '../../src/engine/reference.ts';
+import { referenceEngine } from '../../src/engine/reference.ts';
 import { type GoldenTensor, kerasActivation, numbers, readGolden } from '../cells/golden-data.ts';
 import { goldenProgram, lossOf, runOf } from './gradients-support.ts';
 
@@ -183,7 +183,7 @@ describe('prepareGradients', () => {
     const losses: number[] = [];
     for (let epoch = 0; epoch < 60; epoch++) {
       const base = { inputs, states, batch: 4, time: 6, zeroOutputForMask: false, returnSequences: false };
-      const [last] = referenceStepper.prepareSequence(runOf(cell)).run(base).last;
+      const [last] = referenceEngine.prepareSequence(runOf(cell)).run(base).last;
       const errors = Float64Array.from(last, (value, i) => value - target[i]);
       losses.push(errors.reduce((sum, error) => sum + error * error, 0));
       const [gradients] = prepareGradients(runOf(cell)).run({

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { CellProgram, GruProgram, LstmProgram } from '../../src/domain/program.ts';
 import { type FloatArray, rounder } from '../../src/domain/tensor.ts';
-import { referenceStepper } from '../../src/engine/reference.ts';
+import { referenceEngine } from '../../src/engine/reference.ts';
 import { float32s, type GoldenTensor, kerasActivation, numbers, readGolden, ulp32 } from '../cells/golden-data.ts';
 
 interface Case {
@@ -52,7 +52,7 @@ function programOf(one: Case, computeDtype: 'float32' | 'float64'): CellProgram 
 describe('the reference engine on the cases of Keras', () => {
   it.each(cases)('steps $name', (one) => {
     const batch = one.inputs.shape[0];
-    const result = referenceStepper
+    const result = referenceEngine
       .prepare(programOf(one, 'float32'))
       .step(float32s(one.inputs), one.initial_state.map(float32s), batch);
     const { config } = one.cell;
@@ -78,7 +78,7 @@ describe('the reference engine on the cases of Keras', () => {
   it.each(cases)('steps $name in float64', (one) => {
     const batch = one.inputs.shape[0];
     const wide = (tensor: GoldenTensor) => Float64Array.from(float32s(tensor));
-    const result = referenceStepper
+    const result = referenceEngine
       .prepare(programOf(one, 'float64'))
       .step(wide(one.inputs), one.initial_state.map(wide), batch);
     const check = (got: FloatArray, wanted: GoldenTensor) => {
@@ -97,7 +97,7 @@ describe('a GRU with sparsemax', () => {
   it.each(all.filter(withSparsemax))('mixes its state with a true point of the simplex in $name', (one) => {
     const [batch, units] = one.initial_state[0].shape;
     const h = Float64Array.from(float32s(one.initial_state[0]));
-    const { output, trace } = referenceStepper
+    const { output, trace } = referenceEngine
       .prepare(programOf(one, 'float64'))
       .step(Float64Array.from(float32s(one.inputs)), [h], batch, { trace: true });
     const [z, , hh] = trace!;
@@ -175,7 +175,7 @@ describe('the reference engine', () => {
         const round = rounder(program.computeDtype);
         const inputs = pattern(batch * program.features, 7).map(round);
         const states = widths(program).map((width, k) => pattern(batch * width, 8 + k).map(round));
-        const prepared = referenceStepper.prepare(program);
+        const prepared = referenceEngine.prepare(program);
         const together = prepared.step(inputs, states, batch, { trace: true });
         expect([...together.output].every((value) => round(value) === value)).toBe(true);
         expect(together.output).toEqual(together.states[0]);
@@ -197,7 +197,7 @@ describe('the reference engine', () => {
       fc.property(programs, (program) => {
         const states = widths(program).map((width, k) => pattern(2 * width, 8 + k));
         const inputs = pattern(2 * program.features, 7);
-        const prepared = referenceStepper.prepare(program);
+        const prepared = referenceEngine.prepare(program);
         const clean = prepared.step(inputs, states, 2);
         const spoilt = prepared.step(
           inputs,
@@ -215,7 +215,7 @@ describe('the reference engine', () => {
     fc.assert(
       fc.property(programs, (program) => {
         const none = new Float32Array(0);
-        const result = referenceStepper.prepare(program).step(
+        const result = referenceEngine.prepare(program).step(
           none,
           widths(program).map(() => none),
           0,
@@ -228,7 +228,7 @@ describe('the reference engine', () => {
 
   it('owns its results: the next step, or a change of the output, does not change them', () => {
     const program = programOf(cases.find((one) => one.name === 'SimpleRNNCell_u3_f1_b1')!, 'float32');
-    const prepared = referenceStepper.prepare(program);
+    const prepared = referenceEngine.prepare(program);
     const first = prepared.step(Float32Array.of(1), [new Float32Array(3)], 1);
     const kept = first.states[0].slice();
     first.output.fill(9);
@@ -241,7 +241,7 @@ describe('the reference engine', () => {
 
   it('traces the gates of each kind before and after their activations', () => {
     const base = { features: 1, units: 1, computeDtype: 'float64' as const, activation: kerasActivation('tanh') };
-    const rnn = referenceStepper
+    const rnn = referenceEngine
       .prepare({ kind: 'simple_rnn', ...base, kernel: one, recurrentKernel: one })
       .step(one, [one], 1, { trace: true });
     expect(rnn.trace).toEqual([
@@ -258,7 +258,7 @@ describe('the reference engine', () => {
       resetAfter: true,
     };
     const s2 = 1 / (1 + Math.exp(-2));
-    const traced = referenceStepper.prepare(gru).step(one, [one], 1, { trace: true });
+    const traced = referenceEngine.prepare(gru).step(one, [one], 1, { trace: true });
     expect(traced.trace!.map((gate) => [gate.name, gate.before[0], gate.after[0]])).toEqual([
       ['z', 2, s2],
       ['r', 2, s2],
@@ -273,7 +273,7 @@ describe('the reference engine', () => {
       outputActivation: base.activation,
     };
     const c = s2 + s2 * Math.tanh(2);
-    const steps = referenceStepper.prepare(lstm).step(one, [one, one], 1, { trace: true });
+    const steps = referenceEngine.prepare(lstm).step(one, [one, one], 1, { trace: true });
     expect(steps.trace!.map((gate) => [gate.name, gate.before[0], gate.after[0]])).toEqual([
       ['i', 2, s2],
       ['f', 2, s2],
@@ -281,7 +281,7 @@ describe('the reference engine', () => {
       ['o', 2, s2],
       ['new_c', c, Math.tanh(c)],
     ]);
-    expect(referenceStepper.prepare(lstm).step(one, [one, one], 1).trace).toBeUndefined();
+    expect(referenceEngine.prepare(lstm).step(one, [one, one], 1).trace).toBeUndefined();
   });
 
   it("computes h from this step's unrounded c", () => {
@@ -297,7 +297,7 @@ describe('the reference engine', () => {
       kernel: third,
       recurrentKernel: Float64Array.of(0, 0, 0, 0),
     };
-    const { output, states } = referenceStepper
+    const { output, states } = referenceEngine
       .prepare(lstm)
       .step(Float32Array.of(1), [Float32Array.of(0), Float32Array.of(0)], 1);
     expect(states[1][0]).toBe(Math.f16round(1 / 9));
@@ -323,7 +323,7 @@ describe('the reference engine', () => {
       projection: Float64Array.of(10, 100),
       clip: 1.5,
     };
-    const step = referenceStepper.prepare(lstm).step(one, [Float64Array.of(0), Float64Array.of(3, 4)], 1);
+    const step = referenceEngine.prepare(lstm).step(one, [Float64Array.of(0), Float64Array.of(3, 4)], 1);
     const i = [0.1 + 0.03, 0.2 + 0.08];
     const c = [(1 - i[0]) * 3 + i[0] * 1, (1 - i[1]) * 4 + i[1] * 1.5];
     const o = [0.5 + 0.1 * c[0], 0.25 + 0.2 * c[1]];
@@ -345,7 +345,7 @@ describe('the reference engine', () => {
     const z = 0.1 + 0.8 + 0.01;
     const r = 0.2 + 1 + 0.02;
     const hh = 0.3 + r * 2 * 0.6 + 0.03;
-    expect(referenceStepper.prepare(gru).step(one, [Float64Array.of(2)], 1).output[0]).toBeCloseTo(
+    expect(referenceEngine.prepare(gru).step(one, [Float64Array.of(2)], 1).output[0]).toBeCloseTo(
       z * 2 + (1 - z) * hh,
       14,
     );
@@ -360,10 +360,10 @@ describe('the reference engine', () => {
       kernel: one,
       recurrentKernel: one,
     } as const;
-    expect(() => referenceStepper.prepare({ ...base, activation: kerasActivation('glu') })).toThrow(
+    expect(() => referenceEngine.prepare({ ...base, activation: kerasActivation('glu') })).toThrow(
       '"glu" changes the width',
     );
-    expect(() => referenceStepper.prepare({ ...base, activation: kerasActivation('softmax', { axis: 0 }) })).toThrow(
+    expect(() => referenceEngine.prepare({ ...base, activation: kerasActivation('softmax', { axis: 0 }) })).toThrow(
       'axis 0',
     );
   });

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { SimpleRnnProgram, StackProgram, StepProgram } from '../../src/domain/program.ts';
-import { referenceStepper } from '../../src/engine/reference.ts';
+import { referenceEngine } from '../../src/engine/reference.ts';
 
 /** One unit that masks its input in training. */
 function cell(weight: number): SimpleRnnProgram {
@@ -25,7 +25,7 @@ it('draws the same masks for the cells of a stack however they are nested', () =
   const [a, b, c, d] = cells;
   const states = cells.map((_, k) => Float32Array.from({ length: 8 }, (_, n) => k + n + 1));
   const run = (program: StepProgram, seed: number) =>
-    referenceStepper.prepare(program).step(new Float32Array(8).fill(1), states, 8, { training: { seed } });
+    referenceEngine.prepare(program).step(new Float32Array(8).fill(1), states, 8, { training: { seed } });
   for (let seed = 0; seed < 10; seed++) {
     const flat = run(stack(a, b, c, d), seed);
     expect(run(stack(stack(a, b), stack(c, d)), seed)).toEqual(flat);
@@ -35,6 +35,6 @@ it('draws the same masks for the cells of a stack however they are nested', () =
 
 it('names the gates of a stack by their cell', () => {
   const one = Float32Array.of(1);
-  const { trace } = referenceStepper.prepare(stack(cell(1), stack(cell(1)))).step(one, [one, one], 1, { trace: true });
+  const { trace } = referenceEngine.prepare(stack(cell(1), stack(cell(1)))).step(one, [one, one], 1, { trace: true });
   expect(trace?.map(({ name }) => name)).toEqual(['cells.0.h', 'cells.1.cells.0.h']);
 });

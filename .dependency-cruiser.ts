@@ -24,7 +24,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     npm: ['fflate', 'h5wasm', 'protobufjs'],
     node: ['util', 'worker_threads', 'zlib'],
   },
-  'src/services': { own: ['src/domain'], npm: [], node: ['crypto'] },
+  'src/services': { own: ['src/domain'], npm: [], node: ['crypto', 'timers/promises'] },
   schemas: { own: ['src/domain'], npm: ['zod'], node: [] },
   'src/http': {
     // The OpenAPI document has the version of package.json.

@@ -20,6 +20,7 @@ import { watchMethods } from './http/methods.ts';
 import { addProblemReplies, answerFrameworkError } from './http/problem-replies.ts';
 import { newUuidId } from './http/uuid-id.ts';
 import { addValidation } from './http/validation.ts';
+import { randomBackoff } from './services/backoff.ts';
 import { createServices } from './services/index.ts';
 import { createWeightFiles } from './weight-files.ts';
 
@@ -46,6 +47,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     clock,
     newId,
     newSeed,
+    backoff: randomBackoff,
     limits,
     checkpointCodec,
     weightFiles: createWeightFiles(limits, clock),

@@ -158,3 +158,6 @@ export type NewId = (prefix: string) => string;
 
 /** A fresh seed in [1, 10^9], for an initializer whose seed is null. */
 export type NewSeed = () => number;
+
+/** Waits before a change that lost a race is tried again; `tries` counts from 0. */
+export type Backoff = (tries: number) => Promise<void>;

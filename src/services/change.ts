@@ -44,13 +44,15 @@ export class Changer {
   private readonly store: Store;
   private readonly clock: Context['clock'];
   private readonly newId: Context['newId'];
+  private readonly backoff: Context['backoff'];
   private readonly queue = new Queue();
   private readonly running = new Set<string>();
 
-  constructor(context: Pick<Context, 'store' | 'clock' | 'newId'>) {
+  constructor(context: Pick<Context, 'store' | 'clock' | 'newId' | 'backoff'>) {
     this.store = context.store;
     this.clock = context.clock;
     this.newId = context.newId;
+    this.backoff = context.backoff;
   }
 
   /**
@@ -126,7 +128,7 @@ export class Changer {
       if (writes.length === 0 && !kept) return reply;
       const outcome = await this.store.commit(kept ? [...writes, ...this.keep(owner, mutation, kept, reply)] : writes);
       if (outcome === 'committed') return reply;
-      await backoff(tries);
+      await this.backoff(tries);
     }
     throw new Problem('conflict', `The change was tried ${MAX_ATTEMPTS} times, and another one came first each time.`);
   }
@@ -203,9 +205,4 @@ function keysOf(owner: string): string {
 
 function replyOf(owner: string, key: string): string {
   return `${owner.replace('/', '-reply/')}/${digest(key)}`;
-}
-
-/** Waits a random while that grows with the tries, so that racing processes drift apart. */
-function backoff(tries: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, Math.random() * Math.min(50, 2 ** Math.min(tries, 6))));
 }

@@ -1,6 +1,6 @@
 import type { JsonObject } from '../domain/json.ts';
 import type { Limits } from '../domain/limits.ts';
-import type { Clock, NewId, NewSeed, Stepper, Store } from '../domain/ports.ts';
+import type { Backoff, Clock, NewId, NewSeed, Stepper, Store } from '../domain/ports.ts';
 import type { InitializerSpec } from '../domain/program.ts';
 import type { Dtype, Shape, Tensor } from '../domain/tensor.ts';
 
@@ -35,5 +35,6 @@ export interface Context {
   readonly clock: Clock;
   readonly newId: NewId;
   readonly newSeed: NewSeed;
+  readonly backoff: Backoff;
   readonly limits: Limits;
 }

@@ -18,7 +18,9 @@ function contended(conflicts: number): { store: Store; commits: () => number } {
   return { store: { get, list, check, close, commit }, commits: () => commits };
 }
 
-const changerOn = (store: Store) => new Changer({ store, clock: () => 0, newId: (prefix) => `${prefix}_1` });
+const immediately = async () => {};
+const changerOn = (store: Store) =>
+  new Changer({ store, clock: () => 0, newId: (prefix) => `${prefix}_1`, backoff: immediately });
 
 describe('a change', () => {
   it('is decided again from what is there now, when another writer came first', async () => {
@@ -70,7 +72,12 @@ describe('a change', () => {
     };
     let ids = 0;
     const store: Store = { get, list, check, close, commit };
-    const changer = new Changer({ store, clock: () => 0, newId: (prefix) => `${prefix}_${++ids}` });
+    const changer = new Changer({
+      store,
+      clock: () => 0,
+      newId: (prefix) => `${prefix}_${++ids}`,
+      backoff: immediately,
+    });
     const mutation = { idempotencyKey: 'k', fingerprint: 'f', render: (id: string) => ({ ...render(0), body: id }) };
     const create = () =>
       changer.create('thing', undefined, mutation, async (id) => {

@@ -14,13 +14,13 @@ export interface LmdbConnection {
  * every further transaction (MDB_PANIC), and lmdb-js would then never settle the promise of the next commit. A read
  * shows that state without harm.
  */
-export function connect(directory: string): LmdbConnection {
-  let database: LmdbDatabase | undefined = openDatabase(directory);
+export function connect(directory: string, mapBytes: number): LmdbConnection {
+  let database: LmdbDatabase | undefined = openDatabase(directory, mapBytes);
   let closing: Promise<void> | undefined;
 
   function current(): LmdbDatabase {
     if (closing !== undefined) throw new Error('the database is being reopened');
-    database ??= openDatabase(directory);
+    database ??= openDatabase(directory, mapBytes);
     return database;
   }
 

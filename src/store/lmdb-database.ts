@@ -23,27 +23,26 @@ export interface LmdbDatabase {
  * - eventTurnBatching off: on, a failed commit also rejects a promise of lmdb-js' own that nobody holds, and the
  *   unhandled rejection ends the process. The store makes its own groups (lmdb-commits.ts).
  * - noSubdir off: otherwise a directory with a dot in its name would become a file.
- * - mapSize: address space to begin with, not memory or disk; lmdb-js doubles it as the data grow.
  * - permissionsMode: hidden states are nobody else's business.
  */
 const OPTIONS = {
   overlappingSync: false,
   eventTurnBatching: false,
   noSubdir: false,
-  mapSize: 2 ** 30,
   permissionsMode: 0o600,
   encoding: 'string',
 } as const;
 
 /**
- * Opens the LMDB environment in an existing directory and checks, or in an empty one writes, its format version.
+ * Opens the LMDB environment in an existing directory, with so much address space to begin with (which is neither memory
+ * nor disk, and which lmdb-js doubles as the data grow), and checks, or in an empty one writes, its format version.
  * Throws StoreOpenError when it is not a store of this format; it then changes nothing in it.
  */
-export function openDatabase(directory: string): LmdbDatabase {
+export function openDatabase(directory: string, mapBytes: number): LmdbDatabase {
   checkBeforeOpening(directory);
   let root: RootDatabase<string, string> | undefined;
   try {
-    root = open<string, string>({ path: directory, ...OPTIONS });
+    root = open<string, string>({ path: directory, mapSize: mapBytes, ...OPTIONS });
     const isNew = claimFormat(directory, root);
     const records: Records = root.openDB('records', { encoding: 'binary', keyEncoding: 'binary' });
     if (isNew) syncDirectory(directory);

@@ -16,6 +16,8 @@ interface LmdbStoreOptions {
   readonly directory: string;
   /** Several processes may have the directory open, if each says so. */
   readonly shared?: boolean;
+  /** Address space to begin with; it doubles as the data grow. 1 GiB where left out. */
+  readonly mapBytes?: number;
 }
 
 /**
@@ -24,12 +26,16 @@ interface LmdbStoreOptions {
  * `commit` rejects with the Problem `store-full` when there is no room and `store-unavailable` when the disk fails;
  * the store then goes on as soon as the medium does.
  */
-export async function openLmdbStore({ directory, shared = false }: LmdbStoreOptions): Promise<Store> {
+export async function openLmdbStore({
+  directory,
+  shared = false,
+  mapBytes = 2 ** 30,
+}: LmdbStoreOptions): Promise<Store> {
   prepareDirectory(directory);
   const lock = lockDirectory(directory, shared);
   let connection: ReturnType<typeof connect>;
   try {
-    connection = connect(directory);
+    connection = connect(directory, mapBytes);
   } catch (error) {
     lock.release();
     throw error;
@@ -45,7 +51,10 @@ export async function openLmdbStore({ directory, shared = false }: LmdbStoreOpti
   function read<T>(work: (database: LmdbDatabase) => T): T {
     requireOpen();
     try {
-      return work(connection.current());
+      const database = connection.current();
+      // lmdb-js reads on from the moment at which it began to, up to some milliseconds: not what others committed since.
+      if (shared) database.root.resetReadTxn();
+      return work(database);
     } catch (error) {
       throw storeProblem(error, directory);
     }
@@ -85,7 +94,11 @@ export async function openLmdbStore({ directory, shared = false }: LmdbStoreOpti
 
     /** A full store still serves reads and deletions. After a failure of the disk only a write can tell. */
     async check() {
-      read(({ root }) => readFormat(root));
+      read(({ root }) => {
+        readFormat(root);
+        // A process that was killed while it read would keep LMDB from using pages again.
+        root.readerCheck();
+      });
       if (!failing) return;
       await commits.probe();
       failing = false;

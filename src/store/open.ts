@@ -6,17 +6,22 @@ import { openRedisStore, type RedisStoreOptions } from './redis.ts';
 import { isRedisUrl, REDIS_FORMS, withoutCredentials } from './redis-url.ts';
 import { StoreOpenError } from './store-open-error.ts';
 
+export interface StoreOptions extends RedisStoreOptions {
+  /** Whether other processes have the same LMDB directory open; Redis is always shared. */
+  readonly shared?: boolean;
+}
+
 const FORMS = `memory: (lost at exit) or lmdb:<directory>, e.g. lmdb:./data, or ${REDIS_FORMS}`;
 
 /**
  * Opens the store that a URL names: `memory:`; `lmdb:<path>` with a path absolute or relative to the working directory;
- * `redis://`, `rediss://` and the same with `+cluster`, which alone heed `options`. Throws StoreOpenError for another
+ * `redis://`, `rediss://` and the same with `+cluster`. Throws StoreOpenError for another
  * form, or when the store cannot be opened.
  */
-export async function openStore(url: string, options: RedisStoreOptions = {}): Promise<Store> {
+export async function openStore(url: string, options: StoreOptions = {}): Promise<Store> {
   if (url === 'memory:') return openMemoryStore();
   if (url.startsWith('lmdb:') && url.length > 'lmdb:'.length) {
-    return openLmdbStore({ directory: resolve(url.slice('lmdb:'.length)) });
+    return openLmdbStore({ directory: resolve(url.slice('lmdb:'.length)), shared: options.shared });
   }
   if (isRedisUrl(url)) return openRedisStore(url, options);
   throw new StoreOpenError(`store ${JSON.stringify(withoutCredentials(url))} is not of a known form; use ${FORMS}`);

@@ -1,0 +1,84 @@
+/** Something that is measured: what one call of it takes, in nanoseconds, found in about `ms` milliseconds. */
+export interface Contender {
+  readonly name: string;
+  measure(ms: number): number | Promise<number>;
+}
+
+export interface Measured {
+  /** Median over the rounds, nanoseconds a call. */
+  readonly ns: number;
+  /** One a round. */
+  readonly rounds: readonly number[];
+}
+
+/** A call that is over when it returns. */
+export function calls(name: string, call: () => void): Contender {
+  return { name, measure: (ms) => median(slices(call, ms)) };
+}
+
+/** A call that is over when its promise resolves. */
+export function asyncCalls(name: string, call: () => Promise<unknown>): Contender {
+  let inner = 1;
+  return {
+    name,
+    async measure(ms) {
+      const samples: number[] = [];
+      const end = performance.now() + ms;
+      do {
+        const start = performance.now();
+        for (let k = 0; k < inner; k++) await call();
+        const took = performance.now() - start;
+        if (took < SLICE_MS / 2) inner *= 2;
+        else samples.push((took * 1e6) / inner);
+      } while (performance.now() < end || samples.length === 0);
+      return median(samples);
+    },
+  };
+}
+
+/**
+ * Measures all contenders by turns, so that what else the machine does meets them alike: `rounds` times each, after one
+ * round that warms up and does not count. The order turns from round to round.
+ */
+export async function interleave(
+  contenders: readonly Contender[],
+  { rounds = 9, ms = 40 }: { readonly rounds?: number; readonly ms?: number } = {},
+): Promise<Measured[]> {
+  const samples: number[][] = contenders.map(() => []);
+  for (let round = -1; round < rounds; round++) {
+    for (let turn = 0; turn < contenders.length; turn++) {
+      const at = (turn + Math.max(round, 0)) % contenders.length;
+      const ns = await contenders[at].measure(ms);
+      if (round >= 0) samples[at].push(ns);
+    }
+  }
+  return samples.map((of) => ({ ns: median(of), rounds: of }));
+}
+
+/** How many times as long b took as a: the median of the rounds' ratios. */
+export function ratio(a: Measured, b: Measured): number {
+  return median(a.rounds.map((ns, round) => b.rounds[round] / ns));
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
+/** Long enough for the clock, short enough that an interruption spoils few. */
+const SLICE_MS = 0.4;
+
+function slices(call: () => void, ms: number): number[] {
+  const samples: number[] = [];
+  const end = performance.now() + ms;
+  let inner = 1;
+  do {
+    const start = performance.now();
+    for (let k = 0; k < inner; k++) call();
+    const took = performance.now() - start;
+    if (took < SLICE_MS / 2) inner *= 2;
+    else samples.push((took * 1e6) / inner);
+  } while (performance.now() < end || samples.length === 0);
+  return samples;
+}

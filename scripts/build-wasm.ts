@@ -1,0 +1,55 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/**
+ * `node scripts/build-wasm.ts [--check]` compiles the AssemblyScript modules to the .wasm files that are committed beside
+ * them; with --check it only tells, by its exit code, whether they are what it would write, byte for byte.
+ */
+interface WasmModule {
+  readonly entry: string;
+  readonly file: string;
+  readonly options: readonly string[];
+}
+
+const COMMON = ['--runtime', 'stub', '--noAssert', '-O3', '--converge', '--enable', 'simd'];
+/** The kernels work in a memory that threads share, which the engine makes. */
+const KERNELS = ['--enable', 'threads', '--importMemory', '--sharedMemory', '--noExportMemory'].concat(
+  ...['--initialMemory', '1', '--maximumMemory', '65536'],
+);
+
+const MODULES: readonly WasmModule[] = [
+  { entry: 'src/engine/kernels/index.ts', file: 'src/engine/kernels/strict.wasm', options: KERNELS },
+  {
+    entry: 'src/engine/kernels/index.ts',
+    file: 'src/engine/kernels/relaxed.wasm',
+    options: [...KERNELS, '--enable', 'relaxed-simd'],
+  },
+];
+
+/** @throws {Error} with the compiler's complaints */
+function compile({ entry, options }: WasmModule, directory: string): Uint8Array {
+  const file = join(directory, 'module.wasm');
+  const command = ['node_modules/assemblyscript/bin/asc.js', entry, '--outFile', file, ...COMMON, ...options];
+  const { status, stderr } = spawnSync(process.execPath, command, { encoding: 'utf8' });
+  if (status !== 0) throw new Error(`${entry} does not compile:\n${stderr}`);
+  process.stderr.write(stderr);
+  return readFileSync(file);
+}
+
+process.chdir(fileURLToPath(new URL('..', import.meta.url)));
+const directory = mkdtempSync(join(tmpdir(), 'cellstep-wasm-'));
+const check = process.argv.includes('--check');
+for (const module of MODULES) {
+  const binary = compile(module, directory);
+  if (!check) {
+    writeFileSync(module.file, binary);
+    process.stdout.write(`${module.file}: ${binary.length} bytes\n`);
+  } else if (Buffer.compare(binary, readFileSync(module.file)) !== 0) {
+    process.stderr.write(`${module.file} is not what its sources say. Run \`npm run wasm\` and commit the result.\n`);
+    process.exitCode = 1;
+  }
+}
+rmSync(directory, { recursive: true });

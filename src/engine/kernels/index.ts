@@ -1,0 +1,2 @@
+export { sigmoids, tanhs } from './activations';
+export { product } from './product';

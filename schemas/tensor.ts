@@ -119,11 +119,10 @@ function parseStates(value: unknown): StatesGiven {
     return { bare: parseTensor(value) };
   }
   if (value.length > 0 && value.every((state) => typeof state !== 'object')) return { bare: parseTensor(value) };
-  const cells = value.map((state) => (isStateList(state) ? (state as unknown[]) : undefined));
-  if (!cells.some((states) => states)) return { list: readStateList(value, []) };
-  const nested = value.flatMap((state, i) => readStateList(cells[i] ?? [state], cells[i] ? [i] : [], cells[i] ? 0 : i));
+  if (!value.some(isStateList)) return { list: readStates(value.map((state, i) => [state, [i]])) };
+  const nested = readStates(value.flatMap((state, i) => leaves(state, [i])));
   try {
-    return { list: readStateList(value, []), nested };
+    return { list: readStates(value.map((state, i) => [state, [i]])), nested };
   } catch (error) {
     if (!(error instanceof TensorSyntaxError)) throw error;
     return { nested };
@@ -132,8 +131,23 @@ function parseStates(value: unknown): StatesGiven {
 
 /** Whether an entry is not one state but those of one cell: a list of tensors of two axes or more, or of objects. */
 function isStateList(value: unknown): boolean {
-  if (!Array.isArray(value)) return false;
-  return value.some((state) => depthOf(state) > 1 || isJsonObject(state));
+  return Array.isArray(value) && value.some((state) => depthOf(state) > 1 || holdsObjects(state));
+}
+
+/** Whether a value is, or lists hold, tensors written as objects. */
+function holdsObjects(value: unknown): boolean {
+  let probe = value;
+  while (Array.isArray(probe)) probe = probe[0];
+  return isJsonObject(probe);
+}
+
+/** Far more than stacks can be nested. */
+const MAX_NESTED_STATES = 16;
+
+/** The states of an entry with their places, however deep the stacks are nested that they are of. */
+function leaves(value: unknown, path: readonly number[]): [unknown, readonly number[]][] {
+  if (path.length > MAX_NESTED_STATES || !isStateList(value)) return [[value, path]];
+  return (value as unknown[]).flatMap((state, i) => leaves(state, [...path, i]));
 }
 
 function depthOf(value: unknown): number {
@@ -142,13 +156,13 @@ function depthOf(value: unknown): number {
   return depth;
 }
 
-function readStateList(states: readonly unknown[], path: readonly number[], first = 0): StateGiven[] {
-  return states.map((state, i) => {
+function readStates(states: readonly (readonly [unknown, readonly number[]])[]): StateGiven[] {
+  return states.map(([state, path]) => {
     try {
       return state === null ? null : parseTensor(state);
     } catch (error) {
       if (!(error instanceof TensorSyntaxError)) throw error;
-      throw new TensorSyntaxError(error.message, [...path, first + i, ...error.path], error.problem);
+      throw new TensorSyntaxError(error.message, [...path, ...error.path], error.problem);
     }
   });
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { TrainingGiven } from '../src/domain/ports.ts';
+import type { Training } from '../src/domain/ports.ts';
 
 /** Fields of every body that computes. */
 export const trainingFields = {
@@ -13,7 +13,7 @@ export const trainingFields = {
     .max(2 ** 53 - 1)
     .optional()
     .describe(
-      'Of the dropout masks, which are drawn as Keras draws them: the cells of a composite take seed, seed + 1 …',
+      'Of the dropout masks, which are drawn as Keras draws them: the cells of a composite take seed, seed + 1 …, or each that of its own config where none is sent.',
     ),
 };
 
@@ -28,6 +28,6 @@ export function checkTraining({ training, seed }: TrainingFields, context: z.cor
   context.addIssue({ code: 'custom', message: 'A seed is for training: true.', path: ['seed'] });
 }
 
-export function trainingOf({ training, seed }: TrainingFields): TrainingGiven | undefined {
+export function trainingOf({ training, seed }: TrainingFields): Training | undefined {
   return training ? { seed } : undefined;
 }

@@ -1,5 +1,7 @@
+import type { Training } from '../domain/ports.ts';
 import { type CellProgram, GATES, stepWidth } from '../domain/program.ts';
 import { allocate, type Dtype, type FloatArray, rounder } from '../domain/tensor.ts';
+import { hasDropout } from '../domain/training.ts';
 import type { RowMasks } from './cell-row.ts';
 import { philoxStream } from './philox.ts';
 import { uniform } from './random.ts';
@@ -43,11 +45,14 @@ export function rowMasks(program: CellProgram, { inputs, recurrent }: DropoutMas
  * The masks of each row for the calls of one cell, or undefined where the cell has no dropout. The last call's are
  * remembered, as all steps of a sequence ask for the same.
  */
-export function dropoutRows(program: CellProgram): (batch: number, seed: number) => readonly RowMasks[] | undefined {
-  const { inputs, recurrent } = program.dropout ?? { inputs: 0, recurrent: 0 };
-  if (inputs === 0 && recurrent === 0) return () => undefined;
+export function dropoutRows(
+  program: CellProgram,
+): (batch: number, training?: Training) => readonly RowMasks[] | undefined {
+  const { dropout } = program;
+  if (!dropout || !hasDropout(dropout)) return () => undefined;
   let last: { batch: number; seed: number; rows: readonly RowMasks[] } | undefined;
-  return (batch, seed) => {
+  return (batch, { seed = dropout.seed } = {}) => {
+    if (seed === undefined) throw new TypeError('training has no seed');
     if (last?.batch !== batch || last.seed !== seed) {
       const masks = drawDropoutMasks(program, batch, seed);
       last = { batch, seed, rows: Array.from({ length: batch }, (_, n) => rowMasks(program, masks, n)) };

@@ -143,8 +143,9 @@ function drawUniform(low: number, high: number, params: Parameters, shape: Shape
   const out = floats('A random initializer', dtype, sizeOf(shape));
   const round = rounder(dtype);
   uniform(stream(params, n), dtype, out);
-  const start = round(low);
-  const width = round(round(high) - start);
+  // Keras casts the limits, Python floats, by way of float32; in float64 too.
+  const start = round(Math.fround(low));
+  const width = round(round(Math.fround(high)) - start);
   for (let i = 0; i < out.length; i++) out[i] = round(round(out[i] * width) + start);
   return new Tensor(dtype, shape, out);
 }

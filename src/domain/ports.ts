@@ -56,13 +56,13 @@ export interface StepResult {
   readonly trace?: readonly GateTrace[];
 }
 
-/** Training mode: dropout masks are drawn from this seed, as Keras draws them; one set for all steps of a call. */
+/**
+ * Training mode: dropout masks are drawn as Keras draws them, one set for all steps of a call. The cells of a composite
+ * take seed, seed + 1 …, or each its own where no seed is given.
+ */
 export interface Training {
-  readonly seed: number;
+  readonly seed?: number;
 }
-
-/** Training as a request asks for it; without a seed, that of the cell's config is meant. */
-export type TrainingGiven = Partial<Training>;
 
 /** One version of a cell, ready to step. */
 export interface PreparedCell {

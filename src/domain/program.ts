@@ -16,6 +16,13 @@ export interface InitializerSpec {
   readonly params: Readonly<Record<string, number | string | boolean | null | readonly number[]>>;
 }
 
+export interface Dropout {
+  readonly inputs: number;
+  readonly recurrent: number;
+  /** The cell's own, for a request that sends none. */
+  readonly seed?: number;
+}
+
 interface ProgramBase {
   readonly features: number;
   readonly units: number;
@@ -30,8 +37,8 @@ interface ProgramBase {
   /** [gates·units] */
   readonly bias?: FloatArray;
   readonly activation: ActivationSpec;
-  /** Rates in [0, 1] for training; evaluation takes no notice of them. */
-  readonly dropout?: { readonly inputs: number; readonly recurrent: number };
+  /** Rates in [0, 1] for training, and the seed to draw the masks from; evaluation takes no notice of them. */
+  readonly dropout?: Dropout;
 }
 
 export interface SimpleRnnProgram extends ProgramBase {

@@ -7,6 +7,7 @@ import {
   stepCells,
 } from '../domain/program.ts';
 import { allocate, type Dtype, type FloatArray, rounder } from '../domain/tensor.ts';
+import { trainingAfter } from '../domain/training.ts';
 import { convert } from './convert.ts';
 import { prepareRun } from './run.ts';
 
@@ -35,7 +36,7 @@ export function prepareBidirectional(
         ...request,
         inputs: convert(inputs, program.backward.computeDtype),
         states: request.states.slice(count),
-        training: training && { seed: training.seed + cells },
+        training: trainingAfter(training, cells),
       });
       const join = (a: FloatArray, b: FloatArray, rows: number) =>
         merge === null ? [a, b].map((one) => convert(one, computeDtype)) : [mergePair(merge, a, b, rows, computeDtype)];

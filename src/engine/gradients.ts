@@ -3,6 +3,7 @@ import { type GradientSums, zeroSums } from '../cells/step-gradient.ts';
 import type { CellGradients, GradientRequest, GradientResult } from '../domain/ports.ts';
 import { type ChainProgram, type SequenceProgram, sequenceCells, sequenceStateCount } from '../domain/program.ts';
 import { allocate, type Dtype, type FloatArray, rounder } from '../domain/tensor.ts';
+import { trainingAfter } from '../domain/training.ts';
 import { differentiableBidirectional } from './gradients-bidirectional.ts';
 import type { Differentiable, Position, RowContext, RowPass, Vectors } from './gradients-pass.ts';
 import { differentiableRun } from './gradients-run.ts';
@@ -26,7 +27,7 @@ export function prepareGradients(program: SequenceProgram): PreparedGradients {
     run(request) {
       const { batch, time, inputs, states, mask, training, zeroOutputForMask } = request;
       const sums = cells.map(zeroSums);
-      const masks = masksOf.map((draw, k) => training && draw(batch, training.seed + k));
+      const masks = masksOf.map((draw, k) => training && draw(batch, trainingAfter(training, k)));
       const inputGradients: Float64Array[] = [];
       const stateGradients: Float64Array[][] = states.map(() => []);
       for (let n = 0; n < batch; n++) {

@@ -19,7 +19,7 @@ export const referenceEngine: Engine = createEngine((program: CellProgram): Prep
   const floats = (size: number) => allocate(program.computeDtype, size) as FloatArray;
   return {
     step: (inputs, states, batch, { trace = false, training } = {}) =>
-      stepBatch(row, round, floats, inputs, states, batch, trace, training && masksOf(batch, training.seed)),
+      stepBatch(row, round, floats, inputs, states, batch, trace, training && masksOf(batch, training)),
   };
 });
 

@@ -6,6 +6,7 @@ import {
   sequenceCells,
   sequenceStateCount,
 } from '../domain/program.ts';
+import { trainingAfter } from '../domain/training.ts';
 import { prepareBidirectional } from './bidirectional.ts';
 import { convert } from './convert.ts';
 import { prepareRun } from './run.ts';
@@ -27,7 +28,6 @@ export function prepareSequence(program: SequenceProgram, prepareStep: PrepareSt
 /** Sequences one after another; each takes the whole output of the one before. PyTorch's num_layers. */
 function prepareChain({ layers, computeDtype }: ChainProgram, prepareStep: PrepareStep): PreparedSequence {
   const prepared = layers.map((layer) => prepareSequence(layer, prepareStep));
-  // In training, a layer's cells draw from the seeds after those of the cells below.
   const below = layers.map((_, k) => layers.slice(0, k).flatMap(sequenceCells).length);
   return {
     run(request: SequenceRequest): SequenceResult {
@@ -38,7 +38,7 @@ function prepareChain({ layers, computeDtype }: ChainProgram, prepareStep: Prepa
         const count = sequenceStateCount(layers[k]);
         const own = request.states.slice(states.length, states.length + count);
         const [inputs] = result.sequences;
-        const training = request.training && { seed: request.training.seed + below[k] };
+        const training = trainingAfter(request.training, below[k]);
         result = layer.run({ ...request, inputs: convert(inputs, layers[k].computeDtype), states: own, training });
         states.push(...result.states);
         for (const gate of result.trace ?? []) trace.push({ ...gate, name: `layers.${k}.${gate.name}` });

@@ -1,10 +1,10 @@
 import type { GateTrace, PreparedCell } from '../domain/ports.ts';
 import { type StackProgram, type StepProgram, stateWidths, stepCells } from '../domain/program.ts';
+import { trainingAfter } from '../domain/training.ts';
 import { convert } from './convert.ts';
 
 /**
  * Cells one above another: the output of each is the input of the next. Keras StackedRNNCells.call.
- * In training each cell draws from the seed after that of the one below it.
  */
 export function prepareStack(program: StackProgram, prepareStep: (cell: StepProgram) => PreparedCell): PreparedCell {
   const { computeDtype, names } = program;
@@ -19,8 +19,10 @@ export function prepareStack(program: StackProgram, prepareStep: (cell: StepProg
       const gates: GateTrace[] = [];
       for (const [k, { prepared, count, dtype, below }] of cells.entries()) {
         const own = states.slice(next.length, next.length + count).map((state) => convert(state, dtype));
-        const seeded = training && { seed: training.seed + below };
-        const result = prepared.step(convert(x, dtype), own, batch, { trace, training: seeded });
+        const result = prepared.step(convert(x, dtype), own, batch, {
+          trace,
+          training: trainingAfter(training, below),
+        });
         x = result.output;
         next.push(...result.states.map((state) => convert(state, computeDtype)));
         for (const gate of result.trace ?? []) gates.push({ ...gate, name: `${names[k]}.${gate.name}` });

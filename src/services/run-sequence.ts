@@ -1,5 +1,5 @@
 import type { SequenceOption } from '../domain/cell-definition.ts';
-import type { SequenceRequest, TrainingGiven } from '../domain/ports.ts';
+import type { SequenceRequest, Training } from '../domain/ports.ts';
 import { fieldProblem } from '../domain/problems.ts';
 import { type FloatArray, formatShape, sizeOf, Tensor } from '../domain/tensor.ts';
 import type { Cell } from './cell-record.ts';
@@ -17,7 +17,7 @@ export interface SequenceOptions {
   readonly zero_output_for_mask?: boolean;
   readonly time_major?: boolean;
   readonly trace: boolean;
-  readonly training?: TrainingGiven;
+  readonly training?: Training;
   /** The output of the step before the first, where there was one; [batch, width]. */
   readonly previous?: Tensor;
 }

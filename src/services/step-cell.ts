@@ -1,4 +1,4 @@
-import type { TrainingGiven } from '../domain/ports.ts';
+import type { Training } from '../domain/ports.ts';
 import type { StatesGiven, TensorInput } from '../domain/tensor-literal.ts';
 import type { CellReader } from './cells.ts';
 import type { Changer } from './change.ts';
@@ -11,7 +11,7 @@ export interface StepRequest {
   readonly inputs: TensorInput;
   readonly states?: StatesGiven;
   readonly trace: boolean;
-  readonly training?: TrainingGiven;
+  readonly training?: Training;
 }
 
 /** One step from the states that the client carries; nothing is stored, but that an unbuilt cell is built by it. */

@@ -1,7 +1,8 @@
-import type { Training, TrainingGiven } from '../domain/ports.ts';
+import type { Training } from '../domain/ports.ts';
 import { fieldProblem } from '../domain/problems.ts';
 import { formatShape, type Shape, sizeOf, Tensor } from '../domain/tensor.ts';
 import { literalToTensor, type TensorInput, type TensorLiteral } from '../domain/tensor-literal.ts';
+import { hasDropout } from '../domain/training.ts';
 import { buildCell } from './build-cell.ts';
 import { type Cell, featuresOf } from './cell-record.ts';
 import type { CellReader } from './cells.ts';
@@ -91,20 +92,21 @@ export function readMaskTensor(mask: TensorLiteral | undefined, single: boolean)
 }
 
 /**
- * Training with its seed: the request's, or else that of the cell's config.
- * @throws {Problem} invalid-request where there is neither, invalid-value where training would need dropout that is not
+ * Training as asked for, once it is certain that every cell with dropout has a seed: the request's, or its config's.
+ * @throws {Problem} invalid-request where one has neither, invalid-value where training would need dropout that is not
  * computed.
  */
-export function trainingFor({ definition }: Cell, given: TrainingGiven | undefined): Training | undefined {
+export function trainingFor({ definition }: Cell, given: Training | undefined): Training | undefined {
   if (!given) return undefined;
-  const { framework, className, config } = definition;
+  const { framework, className, config, dropouts = [] } = definition;
   // Between layers: with a single one there is nothing to drop out.
   if (framework === 'pytorch' && Number(config.dropout ?? 0) > 0 && Number(config.num_layers ?? 1) > 1) {
     const detail = `${className}'s dropout between layers is not computed in training; evaluate it, or set its dropout to 0.`;
     throw fieldProblem('invalid-value', '/training', detail);
   }
-  const seed = given.seed ?? config.seed;
-  if (typeof seed === 'number') return { seed };
+  if (given.seed !== undefined || dropouts.every((dropout) => dropout.seed !== undefined || !hasDropout(dropout))) {
+    return given;
+  }
   const detail = `training: true needs a seed for its dropout masks, and the config of ${className} has none. Send seed.`;
   throw fieldProblem('invalid-request', '/seed', detail);
 }

@@ -1,4 +1,4 @@
-import type { Training, TrainingGiven } from '../domain/ports.ts';
+import type { Training } from '../domain/ports.ts';
 import { fieldProblem } from '../domain/problems.ts';
 import { formatShape, Tensor, zeros } from '../domain/tensor.ts';
 import type { TensorInput, TensorLiteral } from '../domain/tensor-literal.ts';
@@ -17,7 +17,7 @@ export interface SessionStepRequest {
   /** [batch, time]; of a single step [batch]. */
   readonly mask?: TensorLiteral;
   readonly trace: boolean;
-  readonly training?: TrainingGiven;
+  readonly training?: Training;
 }
 
 export interface SteppedSession {

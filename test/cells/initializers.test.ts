@@ -177,6 +177,16 @@ describe('initialize', () => {
     }
   });
 
+  it.each([
+    // Keras 3.15.1 on tensorflow-cpu 2.21.0.
+    ['float64', [-0.040534568022160045, 0.42366867516227447, 0.32878560317039374, -0.26001307149751884]],
+    ['float16', [0.392333984375, -0.268798828125, -0.263916015625, 0.195068359375]],
+    ['bfloat16', [0.23828125, -0.05078125, -0.01171875, 0.66015625]],
+  ] as const)('draws uniform %s as Keras does, which takes the limits by way of float32', (dtype, wanted) => {
+    const params = { minval: -0.3, maxval: 0.7, seed: 42 };
+    expect([...initialize({ className: 'RandomUniform', params }, [4], dtype).data]).toEqual(wanted);
+  });
+
   it('draws anew at each use of a SeedGenerator', () => {
     const spec = { className: 'GlorotUniform', params: { seed: 3, ...AXES } };
     expect(initialize(spec, [2, 2], 'float32', 1)).not.toEqual(initialize(spec, [2, 2], 'float32', 0));

@@ -46,6 +46,30 @@ describe('the states of a request', () => {
     expect(session.body.states).toEqual(flat);
   });
 
+  it('of stacks inside stacks may be nested as deep as those are', async () => {
+    const inner = { module: 'keras.layers', class_name: 'StackedRNNCells' };
+    const cells = [
+      { ...inner, config: { cells: [cellOf('LSTMCell', 3), cellOf('GRUCell', 2)] } },
+      cellOf('GRUCell', 4),
+    ];
+    await make(app, '/v1/cells', {
+      id: 'deep',
+      class_name: 'StackedRNNCells',
+      config: { cells },
+      input_shape: [null, 1],
+    });
+    const step = async (states: unknown) =>
+      (await call(app, 'POST', '/v1/cells/deep/steps', { inputs: [[1]], states })).body;
+    const flatTensors = [[[flatRow(3, 0.1), flatRow(3, 0.2)], [flatRow(2, 0.3)]], [flatRow(4, 0.4)]];
+    expect(await step([[[h0, c0], [h1]], [h2]])).toEqual(await step(flat));
+    expect(await step(flatTensors)).toEqual(await step(flat));
+    expect(await step(flat)).toHaveProperty('output');
+    let endless: unknown = h0;
+    for (let i = 0; i < 30; i++) endless = [endless];
+    const reply = await call(app, 'POST', '/v1/cells/deep/steps', { inputs: [[1]], states: [endless] });
+    expect(reply.status).toBe(422);
+  });
+
   it('are zeros where they are null', async () => {
     const step = async (states: unknown) =>
       (await call(app, 'POST', '/v1/cells/stack/steps', { inputs: [[1]], states })).body;

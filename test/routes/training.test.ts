@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { asRequest, expectClose, type GoldenTensor, readGolden, requestTensors } from '../golden/compare.ts';
 import { startApp, type TestApp } from '../support/app.ts';
 import { call, expectProblem, make } from '../support/call.ts';
 
@@ -42,6 +43,55 @@ describe('training', () => {
     const body = { inputs: [[[1]]], training: true, seed: 1 };
     expect((await call(app, 'POST', '/v1/cells/one/sequences', body)).status).toBe(200);
     expectProblem(await call(app, 'POST', '/v1/cells/two/sequences', body), 'invalid-value', /between layers/);
+  });
+});
+
+interface Composite {
+  readonly name: string;
+  readonly class_name: string;
+  readonly config: Record<string, unknown>;
+  readonly weights: Record<string, GoldenTensor>;
+  readonly inputs: GoldenTensor;
+  readonly outputs: GoldenTensor;
+}
+
+describe('training of composites', () => {
+  const { cases } = readGolden<{ cases: Composite[] }>('composite_training.json');
+
+  it.each(cases)(
+    'draws from the seed of each cell: $name',
+    async ({ class_name, config, weights, inputs, outputs }) => {
+      const app = await startApp();
+      await make(app, '/v1/cells', { id: 'it', class_name, config, weights: requestTensors(weights) });
+      const body = { inputs: asRequest(inputs), training: true, tensor_format: 'flat' };
+      const reply = await call(app, 'POST', '/v1/cells/it/sequences', body);
+      expectClose(reply.body.output, outputs, 'output');
+      const { body: other } = await call(app, 'POST', '/v1/cells/it/sequences', { ...body, seed: 1 });
+      expect(other.output).not.toEqual(reply.body.output);
+      await app.close();
+    },
+  );
+
+  it('needs a seed where one cell has none, but not where there is no dropout', async () => {
+    const app = await startApp();
+    const cell = (config: object) => ({
+      module: 'keras.layers',
+      class_name: 'GRUCell',
+      config: { units: 2, ...config },
+    });
+    const stack = (...cells: object[]) => ({
+      class_name: 'StackedRNNCells',
+      config: { cells },
+      input_shape: [null, 1],
+    });
+    await make(app, '/v1/cells', { id: 'one', ...stack(cell({ dropout: 0.5, seed: 1 }), cell({ dropout: 0.5 })) });
+    await make(app, '/v1/cells', { id: 'none', ...stack(cell({}), cell({})) });
+    const body = { inputs: [[1]], training: true };
+    expectProblem(await call(app, 'POST', '/v1/cells/one/steps', body), 'invalid-request', /Send seed/);
+    expect((await call(app, 'POST', '/v1/cells/one/steps', { ...body, seed: 3 })).status).toBe(200);
+    const plain = await call(app, 'POST', '/v1/cells/none/steps', { inputs: [[1]] });
+    expect((await call(app, 'POST', '/v1/cells/none/steps', body)).body).toEqual(plain.body);
+    await app.close();
   });
 });
 

@@ -48,7 +48,7 @@ export function cellProgram(cell: ParsedCell, features: number, weights: Weights
     kernel: array('kernel'),
     recurrentKernel: array('recurrent_kernel'),
     activation,
-    dropout: { inputs: cell.dropout, recurrent: cell.recurrentDropout },
+    dropout: cell.dropout,
   };
   const bias = arrays.get('bias');
   switch (cell.className) {

@@ -49,6 +49,7 @@ function partOf(cell: AnyCell): Part {
     variables: (features) => cellVariables(cell, features),
     program: (features, weights) => cellProgram(cell, features, weights),
     cellCount: 1,
+    dropouts: [cell.dropout],
     gradients: ([gradients]) => cellGradients(cell, gradients),
   };
 }
@@ -79,6 +80,7 @@ function oneDirection(parsed: ParsedKeras, cell: AnyCell, sequenceDefaults: Sequ
     outputWidth: part.outputWidth,
     outputIsState: part.outputState,
     sequenceDefaults,
+    dropouts: part.dropouts,
     variables: part.variables,
     featuresOf: (shapes) => featuresOf(shapes, part.firstKernel),
     step: part.program,
@@ -118,6 +120,7 @@ function twoDirections(parsed: ParsedBidirectional): CellDefinition {
       goBackwards: false,
       fixed: ['go_backwards', 'zero_output_for_mask'],
     },
+    dropouts: [...forward.dropouts, ...backward.dropouts],
     variables,
     featuresOf: (shapes) => featuresOf(shapes, `${FORWARD}.${forward.firstKernel}`),
     gradients: (cells) => ({

@@ -122,7 +122,7 @@ function readField(
       set.json.set(key, parseConstraint(value, at));
       return;
     case 'seed':
-      checkSeed(key, value, pointer);
+      if (checkSeed(key, value, pointer)) set.numbers.set(key, value);
       return;
     case 'implementation':
       if (typeof value !== 'number') throw wrongType(key, value, '1 or 2', pointer);
@@ -156,8 +156,10 @@ function checkRate(key: string, value: Json, pointer: string): number {
   throw fieldProblem('invalid-config', child(pointer, key), `\`${key}\` is ${value}; send a number from 0 to 1.`);
 }
 
-function checkSeed(key: string, value: Json, pointer: string): void {
-  if (value === null || isInteger(value)) return;
+/** Whether there is a seed. */
+function checkSeed(key: string, value: Json, pointer: string): value is number {
+  if (value === null) return false;
+  if (isInteger(value)) return true;
   const text = `Argument \`seed\` must be an integer. Received: seed=${python(value)}. Send an integer or null.`;
   throw fieldProblem(typeof value === 'number' ? 'invalid-config' : 'invalid-request', child(pointer, key), text);
 }

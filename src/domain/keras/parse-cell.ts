@@ -1,6 +1,6 @@
 import type { JsonObject } from '../json.ts';
 import { fieldProblem } from '../problems.ts';
-import type { ActivationSpec } from '../program.ts';
+import type { ActivationSpec, Dropout } from '../program.ts';
 import { CELL_FIELDS, type CellClass } from './cell-classes.ts';
 import { type FieldOptions, type FieldSet, readFields } from './fields.ts';
 import { type LayerHead, parseHead, serializeHead } from './layer-head.ts';
@@ -28,8 +28,7 @@ export interface ParsedCell extends ParsedBase {
   readonly unitForgetBias?: boolean;
   /** GRUCell. */
   readonly resetAfter?: boolean;
-  readonly dropout: number;
-  readonly recurrentDropout: number;
+  readonly dropout: Dropout;
 }
 
 /**
@@ -64,8 +63,11 @@ export function cellOf(className: CellClass, head: LayerHead, set: FieldSet): Pa
     biasInitializer: required(set.initializers, 'bias_initializer'),
     unitForgetBias: set.flags.get('unit_forget_bias'),
     resetAfter: set.flags.get('reset_after'),
-    dropout: required(set.numbers, 'dropout'),
-    recurrentDropout: required(set.numbers, 'recurrent_dropout'),
+    dropout: {
+      inputs: required(set.numbers, 'dropout'),
+      recurrent: required(set.numbers, 'recurrent_dropout'),
+      seed: set.numbers.get('seed'),
+    },
   };
 }
 

@@ -1,6 +1,6 @@
 import type { VariableSpec, Weights } from '../cell-definition.ts';
 import type { CellGradients } from '../ports.ts';
-import type { StepProgram } from '../program.ts';
+import type { Dropout, StepProgram } from '../program.ts';
 import type { Dtype, FloatArray } from '../tensor.ts';
 
 /** A cell, or cells one above another, as a composite is put together from them. */
@@ -16,6 +16,8 @@ export interface Part {
   program(features: number, weights: Weights): StepProgram;
   /** How many cells of the program are this part's. */
   readonly cellCount: number;
+  /** Of each of its cells. */
+  readonly dropouts: readonly Dropout[];
   /** By variable, from the gradients of exactly those cells. */
   gradients(cells: readonly CellGradients[]): Record<string, FloatArray>;
 }
@@ -44,6 +46,7 @@ export function stackPart(cells: readonly Part[], computeDtype: Dtype): Part {
       cells: inputs(features).map((width, k) => cells[k].program(width, within(names[k], weights))),
     }),
     cellCount: cells.reduce((sum, { cellCount }) => sum + cellCount, 0),
+    dropouts: cells.flatMap(({ dropouts }) => dropouts),
     gradients: (given) => {
       let next = 0;
       const named = cells.map((cell, k) => {

@@ -8,6 +8,7 @@ import type { Config } from './config.ts';
 import type { Clock, NewId, NewSeed, Store } from './domain/ports.ts';
 import { createDraws } from './engine/draw.ts';
 import { applyOp, OPS } from './engine/ops.ts';
+import { createPool } from './engine/pool.ts';
 import { referenceEngine } from './engine/reference.ts';
 import { createStepper } from './engine/stepper.ts';
 import { addAuth } from './http/auth.ts';
@@ -26,7 +27,8 @@ import { createWeightFiles } from './weight-files.ts';
 
 export interface AppOptions {
   readonly store: Store;
-  readonly config: Pick<Config, 'limits' | 'apiKeys'> & Partial<Pick<Config, 'requestSeconds'>>;
+  readonly config: Pick<Config, 'limits' | 'apiKeys'> &
+    Partial<Pick<Config, 'requestSeconds' | 'threads' | 'batchRows'>>;
   readonly logger?: FastifyBaseLogger;
   readonly clock?: Clock;
   readonly newId?: NewId;
@@ -36,11 +38,12 @@ export interface AppOptions {
 /** Puts the service together: the only place that sees routes, services, engine and store at once. */
 export async function createApp(options: AppOptions): Promise<App> {
   const { store, config, clock = Date.now, newId = newUuidId, newSeed = () => randomInt(1, 1e9 + 1) } = options;
-  const { limits, apiKeys, requestSeconds = 120 } = config;
+  const { limits, apiKeys, requestSeconds = 120, threads = 0, batchRows = 256 } = config;
   const ops = { list: [...OPS.values()].map(({ apply: _, ...op }) => op), apply: applyOp };
+  const pool = threads > 0 ? createPool({ threads }) : undefined;
   const services = createServices({
     store,
-    stepper: createStepper({ fast: referenceEngine, exact: referenceEngine }),
+    stepper: createStepper({ engines: { fast: referenceEngine, exact: referenceEngine }, pool, batchRows }),
     initialize: createDraws(),
     randint,
     ops,
@@ -71,6 +74,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     return503OnClosing: false,
     routerOptions: { maxParamLength: 200 },
   });
+  app.addHook('onClose', () => pool?.close());
   addProblemReplies(app);
   requireHost(app);
   endConnectionsOnClose(app);

@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import type { Limits } from './domain/limits.ts';
 
@@ -14,6 +15,15 @@ function whole(low: number, high: number, standard: number) {
     })
     .transform(Number);
 }
+
+/** Threads where nothing is said: as many as there are cores. */
+const THREADS = z
+  .string()
+  .default('auto')
+  .refine((text) => text === 'auto' || (/^[0-9]{1,3}$/.test(text) && Number(text) <= 256), {
+    error: 'is not auto or a whole number from 0 to 256',
+  })
+  .transform((text) => (text === 'auto' ? undefined : Number(text)));
 
 const environment = z.object({
   CELLSTEP_HOST: z
@@ -51,6 +61,8 @@ const environment = z.object({
   CELLSTEP_MAX_ELEMENTS: whole(1, 2 ** 28, 2 ** 25),
   CELLSTEP_MAX_WORK: whole(1, 1e15, 4e9),
   CELLSTEP_MAX_DRAW_WORK: whole(1, 1e15, 8e10),
+  CELLSTEP_THREADS: THREADS,
+  CELLSTEP_BATCH_ROWS: whole(1, 4096, 256),
   CELLSTEP_REQUEST_SECONDS: whole(1, 3600, 120),
   CELLSTEP_SHUTDOWN_SECONDS: whole(0, 3600, 10),
 });
@@ -68,6 +80,10 @@ export interface Config {
   readonly logLevel: string;
   readonly apiKeys: readonly string[];
   readonly limits: Limits;
+  /** Threads of each process for large work; 0: all is computed between requests. */
+  readonly threads: number;
+  /** Rows of one batch of steps of several requests; 1: each runs alone. */
+  readonly batchRows: number;
   /** In which a request has to arrive whole. */
   readonly requestSeconds: number;
   /** After a signal, until requests that still run are cut off. */
@@ -114,6 +130,8 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
       maxWork: values.CELLSTEP_MAX_WORK,
       maxDrawWork: values.CELLSTEP_MAX_DRAW_WORK,
     }),
+    threads: values.CELLSTEP_THREADS ?? availableParallelism(),
+    batchRows: values.CELLSTEP_BATCH_ROWS,
     requestSeconds: values.CELLSTEP_REQUEST_SECONDS,
     shutdownSeconds: values.CELLSTEP_SHUTDOWN_SECONDS,
     unknown: Object.keys(env).filter((name) => name.startsWith('CELLSTEP_') && !VARIABLES.includes(name)),

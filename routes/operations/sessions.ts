@@ -84,7 +84,7 @@ export const SESSION_OPERATIONS = {
       },
       trace: { summary: 'With what is before and after the activation', body: { inputs: [[2]], trace: true } },
     },
-    problems: ['cell-gone', 'session-expired', 'invalid-config', ...bad],
+    problems: ['cell-gone', 'session-expired', 'invalid-config', ...bad, 'overloaded', 'compute-failed'],
     links: {
       readSession: {
         operationId: 'readSession',

@@ -42,6 +42,8 @@ export const STEP_OPERATIONS = {
       'invalid-config',
       'invalid-value',
       'limit-exceeded',
+      'overloaded',
+      'compute-failed',
     ],
   },
   runCellSequence: {
@@ -92,6 +94,8 @@ export const STEP_OPERATIONS = {
       'invalid-config',
       'invalid-value',
       'limit-exceeded',
+      'overloaded',
+      'compute-failed',
     ],
   },
   readGradients: {
@@ -125,6 +129,8 @@ export const STEP_OPERATIONS = {
       'invalid-config',
       'invalid-value',
       'limit-exceeded',
+      'overloaded',
+      'compute-failed',
     ],
   },
 } satisfies Record<string, Operation>;

@@ -64,15 +64,15 @@ export interface Training {
   readonly seed?: number;
 }
 
+export interface StepOptions {
+  readonly trace?: boolean;
+  readonly training?: Training;
+}
+
 /** One version of a cell, ready to step. */
 export interface PreparedCell {
   /** One step. inputs [batch, features], states one [batch, width] each, both already of the compute dtype. */
-  step(
-    inputs: FloatArray,
-    states: readonly FloatArray[],
-    batch: number,
-    options?: { readonly trace?: boolean; readonly training?: Training },
-  ): StepResult;
+  step(inputs: FloatArray, states: readonly FloatArray[], batch: number, options?: StepOptions): StepResult;
 }
 
 export interface SequenceRequest {
@@ -148,6 +148,14 @@ export interface Stepper {
   prepare(program: StepProgram, precision: Precision): Deferred<PreparedCell>;
   prepareSequence(program: SequenceProgram, precision: Precision): Deferred<PreparedSequence>;
   prepareGradients(program: SequenceProgram): Deferred<PreparedGradients>;
+}
+
+/** What computing tells of itself, for metrics. Seconds are measured, not estimated. */
+export interface ComputeObserver {
+  /** Work was done at once, or on a thread, its wait for one included. */
+  computed(kind: 'step' | 'sequence' | 'gradients', place: 'loop' | 'thread', seconds: number): void;
+  /** A batch of steps begins: its rows, and how long each of its requests has waited for it. */
+  batched(rows: number, queueSeconds: readonly number[]): void;
 }
 
 /** Milliseconds since the epoch. */

@@ -170,6 +170,16 @@ export const PROBLEMS = {
     title: 'The store cannot be reached',
     help: 'Nothing was acknowledged. Send the request again after Retry-After seconds, with the same Idempotency-Key.',
   },
+  overloaded: {
+    status: 503,
+    title: 'The service has too much to do already',
+    help: 'So much work is waiting that more would wait too long. Nothing was changed. Send the request again after Retry-After seconds.',
+  },
+  'compute-failed': {
+    status: 503,
+    title: 'The thread that computed this died',
+    help: 'It was tried a second time, to the same end. Nothing was changed. Send the request again after Retry-After seconds, or less at once.',
+  },
   'shutting-down': {
     status: 503,
     title: 'The service is shutting down',

@@ -1,24 +1,122 @@
-import type { Precision, Stepper } from '../domain/ports.ts';
+import type { ComputeObserver, Precision, Stepper } from '../domain/ports.ts';
+import { type ComputeRows, createBatcher } from './batcher.ts';
+import type { ComputeCalls, ComputeKind } from './compute-task.ts';
 import type { Engine } from './engine.ts';
+import type { ComputePool } from './pool.ts';
+import { joinSequences, sequenceRows, shares } from './split-rows.ts';
+import { GRADIENT_NANOSECONDS, rowWork, STEP_NANOSECONDS, sequenceRowWork } from './work.ts';
 
-/** The stepper of the service: for each precision the engine that computes it. Gradients are float64 inside. */
-export function createStepper(engines: Readonly<Record<Precision, Engine>>): Stepper {
+/** What may keep the event loop from other requests: what takes longer goes to a thread. */
+const LOOP_NANOSECONDS = 5e6;
+/** What a batch of several requests may take, wherever it runs, so that none waits long for the others. */
+const BATCH_NANOSECONDS = 50e6;
+
+export interface StepperOptions {
+  /** For each precision the engine that computes it. Gradients are float64 inside. */
+  readonly engines: Readonly<Record<Precision, Engine>>;
+  /** Without it everything is computed on the thread that calls. */
+  readonly pool?: ComputePool;
+  /** Rows of one batch of steps of several requests; 1 lets each run alone. */
+  readonly batchRows?: number;
+  readonly observer?: ComputeObserver;
+}
+
+/** The stepper of the service: single steps run in batches, large work runs on threads. */
+export function createStepper({ engines, pool, batchRows = 1, observer }: StepperOptions): Stepper {
+  /** Computes what is small at once and what is large on a thread, and tells the observer. */
+  async function place<R>(kind: ComputeKind, cost: number, here: () => R, there: () => Promise<R>): Promise<R> {
+    const started = performance.now();
+    const large = pool !== undefined && cost > LOOP_NANOSECONDS;
+    const result = large ? await there() : here();
+    observer?.computed(kind, large ? 'thread' : 'loop', (performance.now() - started) / 1000);
+    return result;
+  }
+
   return {
-    prepare: (program, precision) => {
-      const prepared = engines[precision].prepare(program);
-      return { step: later(prepared.step.bind(prepared)) };
+    prepare(program, precision) {
+      const prepared = lazily(() => engines[precision].prepare(program));
+      const onThread = pool && threadOf(pool, 'step', program, precision);
+      const nanoseconds = rowWork(program) * STEP_NANOSECONDS[precision];
+      const compute: ComputeRows = (request) => {
+        const { inputs, states, rows, options } = request;
+        const cost = nanoseconds * rows;
+        return place(
+          'step',
+          cost,
+          () => prepared().step(inputs, states, rows, options),
+          () => onThread!(request, cost),
+        );
+      };
+      const maxRows = Math.min(batchRows, Math.max(1, Math.floor(BATCH_NANOSECONDS / nanoseconds)));
+      const batched = createBatcher(compute, { maxRows, maxRunning: pool?.threads ?? 1 }, observer);
+      return {
+        step: async (inputs, states, rows, options = {}) => {
+          // Dropout masks are drawn for a request as a whole, and traces are not taken apart.
+          const alone = options.trace || options.training || maxRows === 1;
+          return alone ? compute({ inputs, states, rows, options }) : batched({ inputs, states, rows });
+        },
+      };
     },
-    prepareSequence: (program, precision) => {
-      const prepared = engines[precision].prepareSequence(program);
-      return { run: later(prepared.run.bind(prepared)) };
+
+    prepareSequence(program, precision) {
+      const prepared = lazily(() => engines[precision].prepareSequence(program));
+      const onThread = pool && threadOf(pool, 'sequence', program, precision);
+      const nanoseconds = sequenceRowWork(program) * STEP_NANOSECONDS[precision];
+      return {
+        run: async (request) => {
+          const { batch, time, trace, training } = request;
+          const cost = nanoseconds * batch * time;
+          // Masks are drawn for the batch as a whole, and traces are not put together.
+          const whole = trace === true || training !== undefined;
+          const parts = whole ? 1 : Math.min(batch, pool?.threads ?? 1, Math.floor(cost / LOOP_NANOSECONDS));
+          return place(
+            'sequence',
+            cost,
+            () => prepared().run(request),
+            async () => {
+              if (parts < 2) return onThread!(request, cost);
+              const rows = shares(batch, parts).map(([from, to]) => sequenceRows(request, from, to));
+              return joinSequences(await Promise.all(rows.map((part) => onThread!(part, cost / parts))));
+            },
+          );
+        },
+      };
     },
-    prepareGradients: (program) => {
-      const prepared = engines.exact.prepareGradients(program);
-      return { run: later(prepared.run.bind(prepared)) };
+
+    prepareGradients(program) {
+      const prepared = lazily(() => engines.exact.prepareGradients(program));
+      const onThread = pool && threadOf(pool, 'gradients', program, 'exact');
+      const nanoseconds = sequenceRowWork(program) * GRADIENT_NANOSECONDS;
+      return {
+        run: async (request) => {
+          const cost = nanoseconds * request.batch * request.time;
+          return place(
+            'gradients',
+            cost,
+            () => prepared().run(request),
+            () => onThread!(request, cost),
+          );
+        },
+      };
     },
   };
 }
 
-function later<A extends unknown[], R>(call: (...args: A) => R): (...args: A) => Promise<R> {
-  return async (...args) => call(...args);
+/** Runs work of one program on the threads of a pool; its weights are put in shared memory when it first comes to that. */
+function threadOf<K extends ComputeKind>(
+  pool: ComputePool,
+  kind: K,
+  program: ComputeCalls[K]['program'],
+  precision: Precision,
+): (request: ComputeCalls[K]['request'], nanoseconds: number) => Promise<ComputeCalls[K]['result']> {
+  const shared = lazily(() => pool.share(program));
+  return (request, nanoseconds) => pool.run({ kind, precision, ...shared(), request }, nanoseconds);
+}
+
+function lazily<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
+  };
 }

@@ -38,6 +38,8 @@ const DETAILS: Readonly<Record<ProblemCode, string>> = {
   'headers-too-large': 'The headers are over the limit of 16384 bytes.',
   'store-full': 'The store has no room left.',
   'store-unavailable': 'The store does not answer.',
+  overloaded: 'Work of about 22 s is waiting already (CELLSTEP_THREADS 2).',
+  'compute-failed': 'The thread that computed this ended before it was done, and so did that of a second try.',
   'shutting-down': 'The service is shutting down.',
   'internal-error': 'The service failed. Nothing of the request can be blamed for it.',
 };

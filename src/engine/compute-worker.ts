@@ -1,0 +1,75 @@
+/** A thread of the pool: computes what a task asks for. Programs are kept prepared, those used longest ago going first. */
+import { transferableSymbol, valueSymbol } from 'piscina';
+import { Problem } from '../domain/problems.ts';
+import type { SequenceProgram, StepProgram } from '../domain/program.ts';
+import type { ComputeAnswer, ComputeTask } from './compute-task.ts';
+import { referenceEngine } from './reference.ts';
+import { arrayBytes } from './shared-weights.ts';
+
+type Run = (request: ComputeTask['request']) => unknown;
+
+/** Bytes of programs that a thread keeps prepared. */
+const KEPT_BYTES = 256 * 2 ** 20;
+
+const kept = new Map<string, { readonly run: Run; readonly bytes: number }>();
+let keptBytes = 0;
+
+/** What Piscina calls for each task. The arrays of the answer are moved, not copied. */
+export default function compute(task: ComputeTask): unknown {
+  const answer = answerTo(task);
+  return { [valueSymbol]: answer, [transferableSymbol]: [...buffersOf(answer)] };
+}
+
+function answerTo(task: ComputeTask): ComputeAnswer {
+  try {
+    return { result: preparedFor(task)(task.request) } as ComputeAnswer;
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    return { problem: { code: error.code, detail: error.message, errors: error.errors } };
+  }
+}
+
+function preparedFor(task: ComputeTask): Run {
+  const name = `${task.kind} ${task.id}`;
+  const known = kept.get(name);
+  kept.delete(name);
+  const entry = known ?? { run: prepare(task), bytes: 2 * arrayBytes(task.program) };
+  kept.set(name, entry);
+  if (!known) keptBytes += entry.bytes;
+  for (const [oldest, { bytes }] of kept) {
+    if (keptBytes <= KEPT_BYTES || oldest === name) break;
+    kept.delete(oldest);
+    keptBytes -= bytes;
+  }
+  return entry.run;
+}
+
+function prepare({ kind, program }: ComputeTask): Run {
+  switch (kind) {
+    case 'step': {
+      const prepared = referenceEngine.prepare(program as StepProgram);
+      return (request) => {
+        const { inputs, states, rows, options } = request as ComputeTask<'step'>['request'];
+        return prepared.step(inputs, states, rows, options);
+      };
+    }
+    case 'sequence': {
+      const prepared = referenceEngine.prepareSequence(program as SequenceProgram);
+      return (request) => prepared.run(request as ComputeTask<'sequence'>['request']);
+    }
+    case 'gradients': {
+      const prepared = referenceEngine.prepareGradients(program as SequenceProgram);
+      return (request) => prepared.run(request as ComputeTask<'gradients'>['request']);
+    }
+  }
+}
+
+/** The buffers of all arrays in a value, each once. */
+function buffersOf(value: unknown, found = new Set<ArrayBuffer>()): Set<ArrayBuffer> {
+  if (ArrayBuffer.isView(value)) {
+    if (value.buffer instanceof ArrayBuffer) found.add(value.buffer);
+  } else if (typeof value === 'object' && value !== null) {
+    for (const each of Object.values(value)) buffersOf(each, found);
+  }
+  return found;
+}

@@ -7,9 +7,9 @@ import { checkpointCodec } from './checkpoint-codec.ts';
 import type { Config } from './config.ts';
 import type { Clock, NewId, NewSeed, Store } from './domain/ports.ts';
 import { createDraws } from './engine/draw.ts';
+import { ENGINES } from './engine/engines.ts';
 import { applyOp, OPS } from './engine/ops.ts';
 import { createPool } from './engine/pool.ts';
-import { referenceEngine } from './engine/reference.ts';
 import { createStepper } from './engine/stepper.ts';
 import { addAuth } from './http/auth.ts';
 import { addBinaryBody } from './http/binary-body.ts';
@@ -43,7 +43,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   const pool = threads > 0 ? createPool({ threads }) : undefined;
   const services = createServices({
     store,
-    stepper: createStepper({ engines: { fast: referenceEngine, exact: referenceEngine }, pool, batchRows }),
+    stepper: createStepper({ engines: ENGINES, pool, batchRows }),
     initialize: createDraws(),
     randint,
     ops,

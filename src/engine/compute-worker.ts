@@ -1,9 +1,9 @@
 /** A thread of the pool: computes what a task asks for. Programs are kept prepared, those used longest ago going first. */
-import { transferableSymbol, valueSymbol } from 'piscina';
+import { parentPort } from 'node:worker_threads';
 import { Problem } from '../domain/problems.ts';
 import type { SequenceProgram, StepProgram } from '../domain/program.ts';
 import type { ComputeAnswer, ComputeTask } from './compute-task.ts';
-import { referenceEngine } from './reference.ts';
+import { ENGINES } from './engines.ts';
 import { arrayBytes } from './shared-weights.ts';
 
 type Run = (request: ComputeTask['request']) => unknown;
@@ -14,11 +14,11 @@ const KEPT_BYTES = 256 * 2 ** 20;
 const kept = new Map<string, { readonly run: Run; readonly bytes: number }>();
 let keptBytes = 0;
 
-/** What Piscina calls for each task. The arrays of the answer are moved, not copied. */
-export default function compute(task: ComputeTask): unknown {
+// The arrays of an answer are moved, not copied.
+parentPort?.on('message', (task: ComputeTask) => {
   const answer = answerTo(task);
-  return { [valueSymbol]: answer, [transferableSymbol]: [...buffersOf(answer)] };
-}
+  parentPort?.postMessage(answer, [...buffersOf(answer)]);
+});
 
 function answerTo(task: ComputeTask): ComputeAnswer {
   try {
@@ -44,21 +44,21 @@ function preparedFor(task: ComputeTask): Run {
   return entry.run;
 }
 
-function prepare({ kind, program }: ComputeTask): Run {
+function prepare({ kind, program, precision }: ComputeTask): Run {
   switch (kind) {
     case 'step': {
-      const prepared = referenceEngine.prepare(program as StepProgram);
+      const prepared = ENGINES[precision].prepare(program as StepProgram);
       return (request) => {
         const { inputs, states, rows, options } = request as ComputeTask<'step'>['request'];
         return prepared.step(inputs, states, rows, options);
       };
     }
     case 'sequence': {
-      const prepared = referenceEngine.prepareSequence(program as SequenceProgram);
+      const prepared = ENGINES[precision].prepareSequence(program as SequenceProgram);
       return (request) => prepared.run(request as ComputeTask<'sequence'>['request']);
     }
     case 'gradients': {
-      const prepared = referenceEngine.prepareGradients(program as SequenceProgram);
+      const prepared = ENGINES[precision].prepareGradients(program as SequenceProgram);
       return (request) => prepared.run(request as ComputeTask<'gradients'>['request']);
     }
   }

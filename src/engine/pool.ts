@@ -1,13 +1,20 @@
-import { fileURLToPath } from 'node:url';
-import { Piscina } from 'piscina';
+import { Worker } from 'node:worker_threads';
 import { Problem } from '../domain/problems.ts';
 import type { ComputeAnswer, ComputeCalls, ComputeKind, ComputeTask } from './compute-task.ts';
-import { createSharing } from './shared-weights.ts';
+import { createSharing, ownBuffers } from './shared-weights.ts';
 
-/** A thread that has had nothing to do for so long ends, and its memory with it. */
+const SCRIPT = new URL('./compute-worker.ts', import.meta.url);
+/** A thread that has had nothing to do for so long ends, and what it keeps with it. */
 const IDLE_MILLISECONDS = 60_000;
-/** Work that may wait: what a client may be expected to wait for. */
+/** How much work may wait for a thread: what a client may be expected to wait for. */
 const WAITING_SECONDS = 20;
+const MAX_TRIES = 2;
+
+export interface PoolOptions {
+  readonly threads: number;
+  /** What the threads run. */
+  readonly script?: URL;
+}
 
 export interface PoolStatistics {
   /** Threads that there are now; they start when there is work. */
@@ -21,82 +28,132 @@ export interface ComputePool {
   readonly threads: number;
   /** A program with its weights in shared memory, and a name for it that no other one has. */
   share<P extends ComputeTask['program']>(program: P): { readonly id: number; readonly program: P };
-  /** @throws {Problem} overloaded, compute-failed, or what the engine says */
+  /**
+   * `nanoseconds` is what the task is expected to take; the queue is bounded by the sum of it.
+   * @throws {Problem} overloaded, compute-failed, shutting-down, or what the engine says
+   */
   run<K extends ComputeKind>(task: ComputeTask<K>, nanoseconds: number): Promise<ComputeCalls[K]['result']>;
   statistics(): PoolStatistics;
   /** Ends the threads; what still runs or waits is refused. */
   close(): Promise<void>;
 }
 
-/**
- * Threads that compute. A task whose thread dies is tried once more on another one, since what it computes changes nothing.
- * `nanoseconds` is what a task is expected to take: the queue is bounded by the sum of it.
- */
-export function createPool({ threads }: { readonly threads: number }): ComputePool {
-  const pool = new Piscina<ComputeTask, ComputeAnswer>({
-    filename: fileURLToPath(new URL('./compute-worker.ts', import.meta.url)),
-    minThreads: 0,
-    maxThreads: threads,
-    idleTimeout: IDLE_MILLISECONDS,
-    maxQueue: Number.POSITIVE_INFINITY,
-    // A thread needs no secret.
-    env: {},
-    execArgv: [],
-  });
-  // Told to whoever waits for the task; Piscina would throw what nobody listens to.
-  pool.on('error', () => undefined);
-  let closed = false;
-  let tasks = 0;
-  let seconds = 0;
-  let programs = 0;
-  const share = createSharing();
+interface Job {
+  readonly task: ComputeTask;
+  readonly resolve: (answer: ComputeAnswer) => void;
+  readonly reject: (error: unknown) => void;
+  tries: number;
+}
 
-  async function attempt(task: ComputeTask): Promise<ComputeAnswer> {
+interface Thread {
+  readonly worker: Worker;
+  job?: Job;
+  error?: unknown;
+  idle?: NodeJS.Timeout;
+}
+
+/** Threads that compute. A task whose thread dies is tried once more on another one: what it computes changes nothing. */
+export function createPool({ threads, script = SCRIPT }: PoolOptions): ComputePool {
+  const team = new Set<Thread>();
+  const queue: Job[] = [];
+  const share = createSharing();
+  let programs = 0;
+  let expectedSeconds = 0;
+  let closed = false;
+
+  function start(): Thread {
+    // A thread needs none of the environment's secrets.
+    const thread: Thread = { worker: new Worker(script, { env: {}, execArgv: [] }) };
+    thread.worker.on('message', (answer: ComputeAnswer) => {
+      thread.job?.resolve(answer);
+      rest(thread);
+    });
+    thread.worker.on('error', (error) => {
+      thread.error = error;
+    });
+    thread.worker.on('exit', (code) => bury(thread, code));
+    team.add(thread);
+    return thread;
+  }
+
+  function assign(thread: Thread, job: Job): void {
+    clearTimeout(thread.idle);
+    thread.job = job;
+    job.tries++;
+    thread.worker.ref();
     try {
-      return await pool.run(task);
+      thread.worker.postMessage(job.task);
     } catch (error) {
-      if (closed) throw shuttingDown();
-      try {
-        return await pool.run(task);
-      } catch (again) {
-        if (closed) throw shuttingDown();
-        const reason = again instanceof Error ? again.message : String(again);
-        const detail = 'The thread that computed this ended before it was done, and so did that of a second try.';
-        throw new Problem('compute-failed', detail, { cause: new Error(reason, { cause: error }) });
-      }
+      job.reject(error);
+      rest(thread);
+    }
+  }
+
+  function rest(thread: Thread): void {
+    thread.job = undefined;
+    thread.worker.unref();
+    thread.idle = setTimeout(() => void thread.worker.terminate(), IDLE_MILLISECONDS).unref();
+    dispatch();
+  }
+
+  function bury(thread: Thread, code: number): void {
+    const { job, error } = thread;
+    clearTimeout(thread.idle);
+    team.delete(thread);
+    if (job && closed) job.reject(shuttingDown());
+    else if (job && job.tries < MAX_TRIES) queue.unshift(job);
+    else if (job) {
+      const detail = 'The thread that computed this ended before it was done, and so did that of a second try.';
+      const cause = new Error(`a computing thread ended with code ${code}`, { cause: error });
+      job.reject(new Problem('compute-failed', detail, { cause }));
+    }
+    dispatch();
+  }
+
+  function dispatch(): void {
+    while (queue.length > 0 && !closed) {
+      const idle = [...team].find(({ job }) => job === undefined);
+      if (!idle && team.size >= threads) return;
+      assign(idle ?? start(), queue.shift()!);
     }
   }
 
   return {
     threads,
     share: (program) => ({ id: ++programs, program: share(program) }),
+
     async run(task, nanoseconds) {
       if (closed) throw shuttingDown();
-      const wait = seconds / threads;
+      const wait = expectedSeconds / threads;
       if (wait > WAITING_SECONDS) {
-        const detail = `Work of about ${Math.ceil(wait)} s is waiting already (CELLSTEP_THREADS ${threads}).`;
+        const detail = `Work of about ${Math.ceil(wait)} s is waiting already for ${threads} threads (CELLSTEP_THREADS).`;
         throw new Problem('overloaded', detail, { headers: { 'retry-after': `${Math.ceil(wait - WAITING_SECONDS)}` } });
       }
-      tasks++;
-      seconds += nanoseconds / 1e9;
+      expectedSeconds += nanoseconds / 1e9;
       try {
-        const answer = await attempt(task as unknown as ComputeTask);
+        const answer = await new Promise<ComputeAnswer>((resolve, reject) => {
+          const own = { ...task, request: ownBuffers(task.request) } as unknown as ComputeTask;
+          queue.push({ task: own, resolve, reject, tries: 0 });
+          dispatch();
+        });
         if ('result' in answer) return answer.result as never;
         const { code, detail, errors } = answer.problem;
         throw new Problem(code, detail, { errors });
       } finally {
-        tasks--;
-        seconds -= nanoseconds / 1e9;
+        expectedSeconds -= nanoseconds / 1e9;
       }
     },
+
     statistics: () => ({
-      threads: pool.threads.length,
-      running: tasks - pool.queueSize,
-      waiting: pool.queueSize,
+      threads: team.size,
+      running: [...team].filter(({ job }) => job !== undefined).length,
+      waiting: queue.length,
     }),
+
     async close() {
       closed = true;
-      await pool.destroy();
+      for (const { reject } of queue.splice(0)) reject(shuttingDown());
+      await Promise.all([...team].map(({ worker }) => worker.terminate()));
     },
   };
 }

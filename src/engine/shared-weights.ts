@@ -19,6 +19,7 @@ export function createSharing(): Share {
       shared.set(value, copy);
       return copy;
     }
+    if (ArrayBuffer.isView(value)) return value;
     if (Array.isArray(value)) return value.map(share);
     return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, share(each)]));
   }
@@ -31,4 +32,15 @@ export function arrayBytes(value: unknown): number {
   if (ArrayBuffer.isView(value)) return value.byteLength;
   if (typeof value !== 'object' || value === null) return 0;
   return Object.values(value).reduce((sum: number, each) => sum + arrayBytes(each), 0);
+}
+
+/** The same value, its arrays copied where they are parts of larger buffers: a message would copy those as a whole. */
+export function ownBuffers<T>(value: T): T {
+  if (ArrayBuffer.isView(value)) {
+    const array = value as unknown as Float32Array;
+    return (array.byteLength === array.buffer.byteLength ? array : array.slice()) as T;
+  }
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map(ownBuffers) as T;
+  return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, ownBuffers(each)])) as T;
 }

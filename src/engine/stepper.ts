@@ -6,7 +6,7 @@ import type { ComputePool } from './pool.ts';
 import { joinSequences, sequenceRows, shares } from './split-rows.ts';
 import { GRADIENT_NANOSECONDS, rowWork, STEP_NANOSECONDS, sequenceRowWork } from './work.ts';
 
-/** What may keep the event loop from other requests: what takes longer goes to a thread. */
+/** What other requests may have to wait for. */
 const LOOP_NANOSECONDS = 5e6;
 /** What a batch of several requests may take, wherever it runs, so that none waits long for the others. */
 const BATCH_NANOSECONDS = 50e6;
@@ -18,15 +18,23 @@ export interface StepperOptions {
   readonly pool?: ComputePool;
   /** Rows of one batch of steps of several requests; 1 lets each run alone. */
   readonly batchRows?: number;
+  /** Work that takes longer goes to a thread. */
+  readonly loopNanoseconds?: number;
   readonly observer?: ComputeObserver;
 }
 
 /** The stepper of the service: single steps run in batches, large work runs on threads. */
-export function createStepper({ engines, pool, batchRows = 1, observer }: StepperOptions): Stepper {
+export function createStepper({
+  engines,
+  pool,
+  batchRows = 1,
+  loopNanoseconds = LOOP_NANOSECONDS,
+  observer,
+}: StepperOptions): Stepper {
   /** Computes what is small at once and what is large on a thread, and tells the observer. */
   async function place<R>(kind: ComputeKind, cost: number, here: () => R, there: () => Promise<R>): Promise<R> {
     const started = performance.now();
-    const large = pool !== undefined && cost > LOOP_NANOSECONDS;
+    const large = pool !== undefined && cost > loopNanoseconds;
     const result = large ? await there() : here();
     observer?.computed(kind, large ? 'thread' : 'loop', (performance.now() - started) / 1000);
     return result;
@@ -68,7 +76,7 @@ export function createStepper({ engines, pool, batchRows = 1, observer }: Steppe
           const cost = nanoseconds * batch * time;
           // Masks are drawn for the batch as a whole, and traces are not put together.
           const whole = trace === true || training !== undefined;
-          const parts = whole ? 1 : Math.min(batch, pool?.threads ?? 1, Math.floor(cost / LOOP_NANOSECONDS));
+          const parts = whole ? 1 : Math.min(batch, pool?.threads ?? 1, Math.floor(cost / loopNanoseconds));
           return place(
             'sequence',
             cost,

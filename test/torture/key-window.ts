@@ -1,0 +1,31 @@
+/**
+ * A session keeps its last 16 keys, so a request with a key may be repeated as long as fewer than 16 others of its
+ * session came after it. Clients that share a session therefore wait for the slowest of them.
+ */
+export class KeyWindow {
+  private readonly size: number;
+  private readonly open = new Set<number>();
+  private waiting: (() => void)[] = [];
+  private count = 0;
+
+  constructor(size = 15) {
+    this.size = size;
+  }
+
+  /** Runs a request, once it is not too far ahead of the oldest one that is still on its way. */
+  async run<T>(request: () => Promise<T>): Promise<T> {
+    while (this.open.size > 0 && this.count - Math.min(...this.open) >= this.size) {
+      await new Promise<void>((resolve) => this.waiting.push(resolve));
+    }
+    const mine = this.count++;
+    this.open.add(mine);
+    try {
+      return await request();
+    } finally {
+      this.open.delete(mine);
+      const waiting = this.waiting;
+      this.waiting = [];
+      for (const resume of waiting) resume();
+    }
+  }
+}

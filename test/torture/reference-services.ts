@@ -1,0 +1,35 @@
+import { randint } from '../../src/cells/randint.ts';
+import { checkpointCodec } from '../../src/checkpoint-codec.ts';
+import { readConfig } from '../../src/config.ts';
+import type { Backoff, Clock, NewId, Store } from '../../src/domain/ports.ts';
+import { createDraws } from '../../src/engine/draw.ts';
+import { applyOp, OPS } from '../../src/engine/ops.ts';
+import { referenceEngine } from '../../src/engine/reference.ts';
+import { createStepper } from '../../src/engine/stepper.ts';
+import { createServices, type Services } from '../../src/services/index.ts';
+
+/** What differs between two services that are otherwise the same. */
+export interface World {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly newId: NewId;
+  readonly backoff: Backoff;
+}
+
+/** The real use cases on the reference engine, without HTTP. */
+export function createReferenceServices({ store, clock, newId, backoff }: World): Services {
+  return createServices({
+    store,
+    stepper: createStepper({ engines: { fast: referenceEngine, exact: referenceEngine } }),
+    initialize: createDraws(),
+    randint,
+    ops: { list: [...OPS.values()].map(({ apply: _, ...op }) => op), apply: applyOp },
+    clock,
+    newId,
+    newSeed: () => 1,
+    backoff,
+    limits: readConfig({}).limits,
+    checkpointCodec,
+    weightFiles: [],
+  });
+}

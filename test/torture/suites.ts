@@ -1,0 +1,32 @@
+import { killCycles } from './kill-cycles.ts';
+
+export interface SuiteOptions {
+  readonly seed: number;
+  readonly size: number;
+  readonly progress: (line: string) => void;
+}
+
+interface Suite {
+  /** What the size counts. */
+  readonly unit: string;
+  /** The size of a whole run, and of CI's. */
+  readonly whole: number;
+  readonly bounded: number;
+  /** @throws {Error} with every fault that it has found. */
+  readonly run: (options: SuiteOptions) => Promise<object>;
+}
+
+export const SUITES: Readonly<Record<string, Suite>> = {
+  'kill-lmdb': {
+    unit: 'kills of a process with its store in LMDB',
+    whole: 1_000,
+    bounded: 100,
+    run: ({ size, ...options }) => killCycles('lmdb', { cycles: size, ...options }),
+  },
+  'kill-redis': {
+    unit: 'kills of three replicas and their Redis',
+    whole: 1_000,
+    bounded: 100,
+    run: ({ size, ...options }) => killCycles('redis', { cycles: size, ...options }),
+  },
+};

@@ -32,9 +32,9 @@ export function serviceRoutes(app: App, { check }: Pick<Services, 'check'>): voi
       if (closing)
         throw new Problem('shutting-down', 'The service is shutting down; it ends the requests that it has.');
       await check().catch((cause) => {
-        throw cause instanceof Problem
-          ? cause
-          : new Problem('store-unavailable', 'The store does not answer.', { cause });
+        if (cause instanceof Problem && cause.status === 503) throw cause;
+        const detail = cause instanceof Problem ? cause.message : 'The store does not answer.';
+        throw new Problem('store-unavailable', detail, { cause });
       });
       return send(reply, ok({ status: 'ok' }));
     },

@@ -32,7 +32,10 @@ export type CommitOutcome = 'committed' | 'conflict';
  */
 export interface Store {
   get(key: string): Promise<StoredValue | undefined>;
-  /** All or nothing, compare-and-set: if any `expect` does not hold, nothing is written. */
+  /**
+   * All or nothing, compare-and-set: if any `expect` does not hold, nothing is written. A commit of checks alone confirms
+   * what it checks: that survives what a commit survives, although the commit that wrote it may have been reported as failed.
+   */
   commit(writes: readonly StoreWrite[]): Promise<CommitOutcome>;
   /** Entries whose key starts with `prefix` and is greater than `after`, in ascending key order, at most `limit`. */
   list(prefix: string, after: string | undefined, limit: number): Promise<StoredEntry[]>;

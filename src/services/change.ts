@@ -122,7 +122,11 @@ export class Changer {
     for (let tries = 0; tries < MAX_ATTEMPTS; tries++) {
       const kept = mutation.idempotencyKey === undefined ? undefined : await this.keptKeys(owner);
       const replay = kept && (await this.replay(owner, mutation, kept.keys));
-      if (replay) return replay;
+      if (replay) {
+        // The first commit may have failed after it was made, as one does that too few replicas of the store have.
+        if ((await this.store.commit([{ key: keysOf(owner), expect: kept.revision }])) === 'committed') return replay;
+        continue;
+      }
       const { writes, result } = await attempt();
       const reply = mutation.render(result);
       if (writes.length === 0 && !kept) return reply;

@@ -15,7 +15,8 @@ function isFull(error: unknown, directory: string): boolean {
   return FULL.has(code) || (code === EIO && !hasRoom(directory));
 }
 
-function hasRoom(directory: string): boolean {
+/** Whether a commit of usual size would find room on the disk. */
+export function hasRoom(directory: string): boolean {
   try {
     const { bavail, bsize } = statfsSync(directory);
     return bavail * bsize >= NO_ROOM_BYTES;

@@ -7,7 +7,7 @@ import { lockDirectory } from './directory-lock.ts';
 import { createCommitQueue } from './lmdb-commits.ts';
 import { connect } from './lmdb-connection.ts';
 import { type LmdbDatabase, readFormat } from './lmdb-database.ts';
-import { storeProblem } from './lmdb-errors.ts';
+import { hasRoom, storeProblem } from './lmdb-errors.ts';
 import { bytesOf, revisionOf } from './record.ts';
 import { StoreOpenError } from './store-open-error.ts';
 
@@ -42,7 +42,7 @@ export async function openLmdbStore({
   }
   const commits = createCommitQueue(connection);
   let closing: Promise<void> | undefined;
-  let failing = false;
+  let failure: Problem | undefined;
 
   function requireOpen(): void {
     if (closing !== undefined) throw new Error('store is closed');
@@ -73,10 +73,10 @@ export async function openLmdbStore({
       checkCommit(writes);
       try {
         const outcome = await commits.add(writes);
-        failing = false;
+        failure = undefined;
         return outcome;
       } catch (error) {
-        failing = error instanceof Problem && error.code === 'store-unavailable';
+        if (error instanceof Problem) failure = error;
         throw error;
       }
     },
@@ -92,16 +92,17 @@ export async function openLmdbStore({
       });
     },
 
-    /** A full store still serves reads and deletions. After a failure of the disk only a write can tell. */
+    /** After a failure of the disk only a write can tell; a small one may find room that others do not. */
     async check() {
       read(({ root }) => {
         readFormat(root);
         // A process that was killed while it read would keep LMDB from using pages again.
         root.readerCheck();
       });
-      if (!failing) return;
+      if (failure === undefined) return;
+      if (failure.code === 'store-full' && !hasRoom(directory)) throw failure;
       await commits.probe();
-      failing = false;
+      failure = undefined;
     },
 
     async close() {

@@ -2,6 +2,7 @@ import { Problem } from '../domain/problems.ts';
 
 /** What is wrong, by the code that Redis puts first in an error, or before the text of an error within a script. */
 const REASONS: Readonly<Record<string, string>> = {
+  OOM: 'it is out of memory (maxmemory)',
   READONLY: 'it is a read-only replica',
   MISCONF: 'it cannot save to its disk',
   LOADING: 'it is still loading its data',
@@ -16,7 +17,7 @@ const REASONS: Readonly<Record<string, string>> = {
   WRONGPASS: 'it refuses the user name or password',
   NOPERM: 'its user may not do this',
 };
-const CODE = new RegExp(`(?:^|\\W)(OOM|${Object.keys(REASONS).join('|')})\\b`);
+const CODE = new RegExp(`(?:^|\\W)(${Object.keys(REASONS).join('|')})\\b`);
 
 /** A call that took longer than it may. Of a commit, nobody knows then whether it was made. */
 export class TimeLimitError extends Error {}
@@ -31,7 +32,6 @@ export function storeProblem(error: unknown): Problem {
   // Not the error itself: ioredis hangs the command's arguments on it, values and passwords included.
   const cause = new Error(message);
   const code = CODE.exec(message)?.[1];
-  if (code === 'OOM') return new Problem('store-full', 'The store has no room left, and this needs some.', { cause });
   return new Problem('store-unavailable', `The store failed: ${reasonOf(error, code)}.`, {
     cause,
     headers: { 'retry-after': '1' },

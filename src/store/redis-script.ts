@@ -4,13 +4,16 @@ import { indexName, valueName } from './redis-keys.ts';
 
 /**
  * One commit. KEYS: the bucket's index, then the names of the values. ARGV, three for each value: what its stamp must
- * be (`*` anything, empty: no value), the key as the index has it, and `c` to check, `d` to delete or `w` and the
- * record to write. Nothing is written before all comparisons hold.
+ * be (`*` anything, empty: no value), the key as the index has it, and `c` to check, `t` to touch what was checked, `d` to
+ * delete, `p` for what is refused where a write would be and changes nothing, or the record to write. Nothing is written before all comparisons hold.
  *
  * Redis runs a script whole or not at all, but for an error in its middle. The first write is the only one that can
  * fail (no memory, read-only, disk broken): once a script has written, Redis refuses it nothing. So what needs room goes
  * first, and a full server refuses the commit whole; what only deletes it still takes. A value is at least a stamp long,
- * so that an empty range means that there is none.
+ * so that an empty range means that there is none, and that a record is told from a letter.
+ *
+ * WAIT speaks of what was written over its connection. So that a commit of checks alone confirms what another one wrote,
+ * it touches that: a change that replicas get, that changes nothing, and that needs no room.
  */
 export const COMMIT_SCRIPT = `
 for i = 2, #KEYS do
@@ -19,15 +22,21 @@ for i = 2, #KEYS do
 end
 for i = 2, #KEYS do
   local write = ARGV[3 * i - 3]
-  if write ~= 'c' and write ~= 'd' then
+  if #write >= ${STAMP_BYTES} then
     redis.call('ZADD', KEYS[1], 0, ARGV[3 * i - 4])
     redis.call('SET', KEYS[i], write)
   end
 end
 for i = 2, #KEYS do
-  if ARGV[3 * i - 3] == 'd' then
+  local write = ARGV[3 * i - 3]
+  if write == 'd' then
     redis.call('ZREM', KEYS[1], ARGV[3 * i - 4])
     redis.call('DEL', KEYS[i])
+  elseif write == 't' then
+    redis.call('PEXPIREAT', KEYS[i], '9007199254740991')
+    redis.call('PERSIST', KEYS[i])
+  elseif write == 'p' then
+    redis.call('SETRANGE', KEYS[i], 0, '')
   end
 end
 return 1
@@ -46,9 +55,10 @@ export function createScriptCalls(): (bucket: string, writes: readonly StoreWrit
   const nextStamp = createStamps();
   return (bucket, writes) => {
     const stamp = nextStamp();
+    const check = writes.every(({ bytes, delete: deletes }) => bytes === undefined && !deletes) ? 't' : 'c';
     let size = 0;
     const args = writes.flatMap(({ key, expect, bytes, delete: deletes }) => {
-      const write = bytes === undefined ? (deletes ? 'd' : 'c') : recordOf(bytes, stamp);
+      const write = bytes === undefined ? (deletes ? 'd' : check) : recordOf(bytes, stamp);
       size += write.length;
       return [expectation(expect), key, write];
     });
@@ -58,7 +68,7 @@ export function createScriptCalls(): (bucket: string, writes: readonly StoreWrit
 
 /** A call that changes nothing, and that a server refuses which would refuse a write. */
 export function probeCall(bucket: string): ScriptCall {
-  return { bucket, keys: [indexName(bucket), valueName(bucket, 'probe')], args: ['*', 'probe', 'd'], size: 0 };
+  return { bucket, keys: [indexName(bucket), valueName(bucket, 'probe')], args: ['*', 'probe', 'p'], size: 0 };
 }
 
 export function outcomeOf(reply: unknown): CommitOutcome {

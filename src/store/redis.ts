@@ -34,8 +34,7 @@ const MAX_COMMIT_BYTES = 64 * 2 ** 20;
  * processes may share. A commit is one script; redis-keys.ts has how the keys lie. A commit that resolved is as safe as
  * the server makes it (appendfsync), and `waitReplicas` of its replicas have it.
  *
- * Every call ends within the time limit: with the Problem `store-full` when the server is out of memory, else with
- * `store-unavailable`. What is sent is never sent again: after a time limit or a lost connection nobody knows whether a
+ * Every call ends within the time limit, with the Problem `store-unavailable` when it fails. What is sent is never sent again: after a time limit or a lost connection nobody knows whether a
  * commit was made, and it is never reported as made or as a conflict. The store goes on as soon as the server does.
  * Throws StoreOpenError when the URL is malformed, or the server cannot be reached or used.
  */
@@ -142,7 +141,7 @@ function redisStore({ reader, writer, target, timeout, wait }: Connected): Store
       return limited(reader, reads, 0, () => listEntries(reader.commands, prefix, after, limit));
     },
 
-    /** Sends what would be refused where a write is, to every bucket of a cluster. A full store still serves. */
+    /** Sends what would be refused where a write is, to every bucket of a cluster. */
     async check() {
       requireOpen();
       const buckets = target.cluster ? BUCKET_NAMES : BUCKET_NAMES.slice(0, 1);

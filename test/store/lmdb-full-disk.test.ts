@@ -61,7 +61,7 @@ describe.skipIf(mounted.status !== 0)('the LMDB store on a full disk', () => {
     expect(kept.length).toBeGreaterThan(10);
     const listed = async () => (await store.list('', undefined, 10_000)).map(({ key }) => key);
     expect(await listed()).toEqual(kept.toSorted());
-    await expect(store.check()).resolves.toBeUndefined();
+    await expect(store.check()).rejects.toMatchObject({ code: 'store-full' });
 
     await store.close();
     store = await openLmdbStore({ directory: join(mountPoint, 'data') });
@@ -70,6 +70,7 @@ describe.skipIf(mounted.status !== 0)('the LMDB store on a full disk', () => {
 
     expect(mount('remount,size=16m').status).toBe(0);
     await expect(store.commit([{ key: 'cell/after', bytes: new Uint8Array(MEGABYTE) }])).resolves.toBe('committed');
+    await expect(store.check()).resolves.toBeUndefined();
     await store.close();
   }, 60_000);
 

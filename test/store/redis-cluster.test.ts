@@ -50,8 +50,14 @@ describe.runIf(REDIS_SERVER)('the Redis store on several servers', () => {
     expect(message).toBe('The store failed: 0 of 1 replicas confirmed the change within 133 ms.');
     expect(await store.commit([{ key: 'cell/a', expect: null, bytes }])).toBe('conflict');
     expect(await store.get('cell/a')).toBeDefined();
+    // What was committed all the same can be confirmed only when the replica has it.
+    const { revision } = (await store.get('cell/b'))!;
+    const confirm = () => store.commit([{ key: 'cell/b', expect: revision }]);
+    await expectUnavailable(store, [confirm()]);
     replica.signal('SIGCONT');
     await recovered(store);
+    expect(await confirm()).toBe('committed');
+    expect(await store.get('cell/b')).toMatchObject({ revision });
     await put(store, 'cell/c');
   });
 

@@ -10,8 +10,8 @@ function replyError(message: string): Error {
 
 describe('an error of Redis', () => {
   it.each([
-    ["OOM command not allowed when used memory > 'maxmemory'.", 'store-full', 'no room left'],
-    ['ERR Error running script: @user_script:1: -OOM command not allowed', 'store-full', 'no room left'],
+    ["OOM command not allowed when used memory > 'maxmemory'.", 'store-unavailable', 'it is out of memory'],
+    ['ERR Error running script: @user_script:1: -OOM command not allowed', 'store-unavailable', 'it is out of memory'],
     ["READONLY You can't write against a read only replica.", 'store-unavailable', 'read-only replica'],
     ['ERR Error running script (call to f_1): @user_script:9: -READONLY no', 'store-unavailable', 'read-only replica'],
     ['MISCONF Redis is configured to save RDB snapshots', 'store-unavailable', 'cannot save to its disk'],
@@ -27,7 +27,7 @@ describe('an error of Redis', () => {
     const problem = storeProblem(replyError(message));
     expect(problem.code).toBe(code);
     expect(problem.message).toContain(reason);
-    expect(problem.headers['retry-after']).toBe(code === 'store-unavailable' ? '1' : undefined);
+    expect(problem.headers['retry-after']).toBe('1');
   });
 
   it('is told without the arguments of its command, which may be secrets', () => {

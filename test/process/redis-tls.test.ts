@@ -3,7 +3,11 @@ import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { spawnService } from '../../scripts/tutorial-service.ts';
 import { freePort, REDIS_SERVER, type RedisProcess, startRedis } from '../store/redis-servers.ts';
+import { findProgram } from '../support/programs.ts';
 import { openCounter, readCounter, send, service, temporaryDirectory } from './support.ts';
+
+const OPENSSL = findProgram('openssl');
+if (!OPENSSL) console.warn('no openssl in PATH: Redis over TLS is NOT tested');
 
 interface Certificate {
   readonly certificate: string;
@@ -17,7 +21,7 @@ function makeCertificate(names: string): Certificate {
   const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'];
   const subject = ['-subj', '/CN=cellstep test', '-addext', `subjectAltName=${names}`];
   const files = ['-keyout', key, '-out', certificate];
-  execFileSync('openssl', ['req', '-x509', ...curve, ...subject, ...files], { stdio: 'pipe' });
+  execFileSync(OPENSSL!, ['req', '-x509', ...curve, ...subject, ...files], { stdio: 'pipe' });
   return { certificate, key };
 }
 
@@ -42,7 +46,7 @@ async function stepsOver(store: string, certificate: string): Promise<void> {
   expect(await stop()).toEqual({ code: 0, signal: null });
 }
 
-describe.runIf(REDIS_SERVER)('a Redis over TLS', () => {
+describe.runIf(REDIS_SERVER && OPENSSL)('a Redis over TLS', () => {
   async function start(...settings: string[]): Promise<RedisProcess> {
     const server = await startRedis(...settings);
     onTestFinished(() => server.remove());

@@ -1,9 +1,13 @@
 import { z } from 'zod';
 import { changeHeaders, createHeaders, idOf, listQuery, noQuery, page, readHeaders } from '../schemas/common.ts';
 import {
+  forkBody,
+  keptStepsQuery,
+  keptStepsReply,
   openSessionBody,
   putStatesBody,
   resetBody,
+  rewindBody,
   sessionReply,
   sessionStepBody,
   sessionStepReply,
@@ -14,7 +18,7 @@ import { created, mutationOf, noContent, ok, send, sendRead } from '../src/http/
 import type { Services } from '../src/services/index.ts';
 import type { Session } from '../src/services/session-record.ts';
 import type { SteppedSession } from '../src/services/step-session.ts';
-import { presentSession, presentSessionStep } from './present/session.ts';
+import { presentKeptSteps, presentSession, presentSessionStep } from './present/session.ts';
 import { type App, describe } from './route.ts';
 
 const params = z.strictObject({ session: idOf('a session').meta({ examples: ['s'] }) });
@@ -22,6 +26,8 @@ const params = z.strictObject({ session: idOf('a session').meta({ examples: ['s'
 export function sessionRoutes(app: App, { sessions }: Pick<Services, 'sessions'>): void {
   const shown = (format: TensorFormat) => (session: Omit<Session, 'revision'>) =>
     ok(presentSession(session, format), session.record.version);
+  const shownNew = (format: TensorFormat) => (session: Session) =>
+    created(`/v1/sessions/${session.record.id}`, presentSession(session, format), session.record.version);
 
   app.post(
     '/v1/sessions',
@@ -35,9 +41,7 @@ export function sessionRoutes(app: App, { sessions }: Pick<Services, 'sessions'>
     },
     async (request, reply) => {
       const { id, tensor_format, ...input } = request.body;
-      const render = (session: Session) =>
-        created(`/v1/sessions/${session.record.id}`, presentSession(session, tensor_format), session.record.version);
-      return send(reply, await sessions.open(input, id, mutationOf(request, render)));
+      return send(reply, await sessions.open(input, id, mutationOf(request, shownNew(tensor_format))));
     },
   );
 
@@ -123,6 +127,55 @@ export function sessionRoutes(app: App, { sessions }: Pick<Services, 'sessions'>
     async (request, reply) => {
       const { tensor_format = 'nested' } = request.body ?? {};
       return send(reply, await sessions.reset(request.params.session, mutationOf(request, shown(tensor_format))));
+    },
+  );
+
+  app.get(
+    '/v1/sessions/:session/steps',
+    {
+      schema: describe('listSessionSteps', { params, querystring: keptStepsQuery, reply: { 200: keptStepsReply } }),
+    },
+    async (request, reply) =>
+      send(reply, ok(presentKeptSteps(await sessions.listSteps(request.params.session, request.query)))),
+  );
+
+  app.post(
+    '/v1/sessions/:session/rewind',
+    {
+      schema: describe('rewindSession', {
+        params,
+        headers: changeHeaders,
+        querystring: noQuery,
+        body: rewindBody,
+        reply: { 200: sessionReply },
+      }),
+    },
+    async (request, reply) => {
+      const { to_step, tensor_format } = request.body;
+      return send(
+        reply,
+        await sessions.rewind(request.params.session, to_step, mutationOf(request, shown(tensor_format))),
+      );
+    },
+  );
+
+  app.post(
+    '/v1/sessions/:session/fork',
+    {
+      schema: describe('forkSession', {
+        params,
+        headers: changeHeaders,
+        querystring: noQuery,
+        body: forkBody,
+        reply: { 201: sessionReply },
+      }),
+    },
+    async (request, reply) => {
+      const { id, at_step, tensor_format = 'nested' } = request.body ?? {};
+      return send(
+        reply,
+        await sessions.fork(request.params.session, at_step, id, mutationOf(request, shownNew(tensor_format))),
+      );
     },
   );
 

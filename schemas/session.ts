@@ -1,6 +1,7 @@
 import { z } from 'zod';
+import { MAX_HISTORY } from '../src/domain/session.ts';
 import { maskField, traceReply } from './cell.ts';
-import { idOf, newId, timestamp, version } from './common.ts';
+import { idOf, listQuery, newId, timestamp, version } from './common.ts';
 import { optional, statesInput, tensorFormat, tensorInput, tensorReply } from './tensor.ts';
 import { checkTraining, trainingFields } from './training.ts';
 
@@ -21,7 +22,12 @@ export const openSessionBody = z
       .max(10 * 366 * 86400)
       .optional()
       .describe('Expire after so many idle seconds; never where left out.'),
-    history: z.literal(0).default(0).describe('Steps to keep; this version keeps none.'),
+    history: z
+      .int()
+      .min(0)
+      .max(MAX_HISTORY)
+      .default(0)
+      .describe('Keep the last so many steps, each with its output and states, to list, rewind and fork from.'),
     pin_cell_version: z.literal(false).default(false).describe('Steps always use the newest version of the cell.'),
     tensor_format: tensorFormat,
   })
@@ -33,8 +39,10 @@ export const sessionReply = z
     cell: idOf('its cell'),
     cell_version: version.describe('Version of the cell that the last step used, or that the session was opened on.'),
     batch_size: z.int(),
-    step: z.int().describe('Steps since the session was opened or reset.'),
+    step: z.int().describe('Steps since the session was opened or reset; a rewind goes back in this count.'),
     states: z.array(tensorReply).describe('[batch_size, units] each.'),
+    history: z.int().describe('How many of its last steps it keeps.'),
+    oldest_step: z.int().describe('The first step that it can be rewound to, or forked at.'),
     ttl_seconds: z.int().nullable(),
     expires_at: timestamp.nullable().describe('When it expires if nothing is done with it.'),
     version,
@@ -71,3 +79,53 @@ export const resetBody = z.strictObject({ tensor_format: tensorFormat }).meta({ 
 export const putStatesBody = z
   .strictObject({ states: statesInput, tensor_format: tensorFormat })
   .meta({ id: 'NewStates' });
+
+const stepNumber = z.int().min(0);
+
+export const rewindBody = z
+  .strictObject({
+    to_step: stepNumber.describe(
+      'Step to go back to, from oldest_step to step; its states become those of the session.',
+    ),
+    tensor_format: tensorFormat,
+  })
+  .meta({ id: 'Rewind' });
+
+/** A body may be left out. */
+export const forkBody = z
+  .strictObject({
+    id: newId,
+    at_step: stepNumber.optional().describe('Step to copy, from oldest_step to step; the present one where left out.'),
+    tensor_format: tensorFormat,
+  })
+  .meta({ id: 'Fork' })
+  .nullish();
+
+/** Digits only: Number would also read 0x10, 1e2 and blanks. */
+const after = z
+  .unknown()
+  .refine((text) => typeof text === 'string' && /^(0|[1-9][0-9]{0,14})$/.test(text), {
+    error: 'Send a step: a whole number from 0.',
+  })
+  .transform(Number)
+  .optional()
+  .meta({ type: 'integer', minimum: 0, description: 'Only steps after this one; next_after of the page before.' });
+
+export const keptStepsQuery = z.strictObject({ limit: listQuery.shape.limit, after });
+
+const keptStep = z
+  .object({
+    step: z.int().describe('How many steps the session had taken then.'),
+    output: tensorReply.nullable().describe('[batch_size, width]: what the step put out.'),
+    states: z.array(tensorReply).describe('After the step, or as they were put in since; [batch_size, units] each.'),
+    cell_version: version.describe('Version of the cell that the step used.'),
+    at: timestamp,
+  })
+  .meta({ id: 'KeptStep' });
+
+export const keptStepsReply = z
+  .object({
+    items: z.array(keptStep),
+    next_after: z.int().nullable().describe('Send it as ?after= for the next page; null at the end.'),
+  })
+  .meta({ id: 'KeptSteps' });

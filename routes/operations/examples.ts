@@ -84,6 +84,8 @@ export const SESSION = {
   batch_size: 1,
   step: 0,
   states: [[[0]]],
+  history: 10,
+  oldest_step: 0,
   ttl_seconds: null,
   expires_at: null,
   version: 1,

@@ -18,6 +18,16 @@ const ofSession = {
     parameters: { session: '$response.body#/id' },
   },
   readCell: { operationId: 'readCell', description: 'Read its cell.', parameters: { cell: '$response.body#/cell' } },
+  forkSession: {
+    operationId: 'forkSession',
+    description: 'Copy it.',
+    parameters: { session: '$response.body#/id' },
+  },
+  listSessionSteps: {
+    operationId: 'listSessionSteps',
+    description: 'List the steps that it keeps.',
+    parameters: { session: '$response.body#/id' },
+  },
   deleteSession: {
     operationId: 'deleteSession',
     description: 'End it.',
@@ -30,9 +40,13 @@ export const SESSION_OPERATIONS = {
     tags,
     summary: 'Open a session',
     description:
-      'Opens a hidden state on a cell, kept until the session is deleted or was idle for `ttl_seconds`. It starts from `initial_state`, or from zeros.',
+      'Opens a hidden state on a cell, kept until the session is deleted or was idle for `ttl_seconds`. It starts from `initial_state`, or from zeros. With `history`, its last steps can be listed, gone back to and forked from.',
     examples: {
-      session: { summary: 'From zeros', body: { id: 's', cell: 'cell' }, reply: SESSION },
+      session: {
+        summary: 'From zeros, with its last ten steps kept',
+        body: { id: 's', cell: 'cell', history: 10 },
+        reply: SESSION,
+      },
       warm: {
         summary: 'Two rows from a given state, for an hour at a time',
         body: { id: 'warm', cell: 'cell', batch_size: 2, initial_state: [[[1], [0]]], ttl_seconds: 3600 },
@@ -41,6 +55,7 @@ export const SESSION_OPERATIONS = {
           id: 'warm',
           batch_size: 2,
           states: [[[1], [0]]],
+          history: 0,
           ttl_seconds: 3600,
           expires_at: '2030-01-01T01:00:00.000Z',
         },
@@ -96,13 +111,61 @@ export const SESSION_OPERATIONS = {
         description: 'Take the step after it.',
         parameters: { session: '$request.path.session' },
       },
+      rewindSession: {
+        operationId: 'rewindSession',
+        description: 'Go back to before it.',
+        parameters: { session: '$request.path.session' },
+      },
     },
+  },
+
+  listSessionSteps: {
+    tags,
+    summary: 'List the steps that a session keeps',
+    description:
+      'The last steps, as many as `history` says, in their order: what each put out and the states after it. Every time step of a sequence is one. States that were put in since stand in place of those that the step left. A page may end early where its states are large.',
+    examples: { steps: { summary: 'Before the first step', reply: { items: [], next_after: null } } },
+    problems: ['session-expired', 'conflict'],
+  },
+
+  rewindSession: {
+    tags,
+    summary: 'Go back to a kept step',
+    description:
+      'The states, the step count and the cell version are again what they were after `to_step`, and the steps after it are forgotten. `oldest_step` is the first one that it can go back to: with a history of n, n steps can be undone. What this changed can not be undone itself; fork the session first to keep both.',
+    examples: {
+      beginning: {
+        summary: 'To where it began',
+        body: { to_step: 0 },
+        reply: { ...SESSION, version: 2 },
+      },
+    },
+    problems: ['session-expired', 'step-not-kept'],
+    links: ofSession,
+  },
+
+  forkSession: {
+    tags,
+    summary: 'Copy a session',
+    description:
+      'A new session with the states, step count and settings that this one has now, or had after `at_step`. The copy goes its own way; its history begins where it was forked. `If-Match` is about the session that is copied. The body may be left out.',
+    examples: {
+      past: { summary: 'As it was when it began', body: { at_step: 0 } },
+      fork: {
+        summary: 'As it is now',
+        body: { id: 'fork' },
+        reply: { ...SESSION, id: 'fork' },
+      },
+    },
+    problems: ['already-exists', 'cell-gone', 'session-expired', 'step-not-kept'],
+    links: ofSession,
   },
 
   putSessionStates: {
     tags,
     summary: 'Put states into a session',
-    description: 'Replaces the states, for example by those of another session. The step count stays.',
+    description:
+      'Replaces the states, for example by those of another session. The step count stays; a history has them as the states after the last step.',
     examples: {
       states: {
         summary: 'h = 1',
@@ -117,7 +180,7 @@ export const SESSION_OPERATIONS = {
   resetSession: {
     tags,
     summary: 'Reset a session',
-    description: 'Zero states and step 0. The body may be left out.',
+    description: 'Zero states and step 0, where a new history begins. The body may be left out.',
     examples: { reset: { summary: 'Answer with nested arrays', body: {}, reply: { ...SESSION, version: 2 } } },
     problems: ['session-expired'],
     links: ofSession,

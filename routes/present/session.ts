@@ -1,7 +1,8 @@
 import type { z } from 'zod';
-import type { sessionReply, sessionStepReply } from '../../schemas/session.ts';
+import type { keptStepsReply, sessionReply, sessionStepReply } from '../../schemas/session.ts';
 import { type TensorFormat, TensorReply } from '../../schemas/tensor.ts';
-import { expiryOf } from '../../src/domain/session.ts';
+import { expiryOf, oldestStep } from '../../src/domain/session.ts';
+import type { KeptPage } from '../../src/services/session-history.ts';
 import type { Session } from '../../src/services/session-record.ts';
 import type { SteppedSession } from '../../src/services/step-session.ts';
 import { presentTensors, presentTrace } from './cell.ts';
@@ -11,7 +12,7 @@ export function presentSession(
   { record, states }: Omit<Session, 'revision'>,
   format: TensorFormat,
 ): z.input<typeof sessionReply> {
-  const { id, cell, cell_version, batch_size, step, ttl_seconds, version } = record;
+  const { id, cell, cell_version, batch_size, step, history, ttl_seconds, version } = record;
   const expiry = expiryOf(record);
   return {
     id,
@@ -20,6 +21,8 @@ export function presentSession(
     batch_size,
     step,
     states: presentTensors(states, format),
+    history: history?.limit ?? 0,
+    oldest_step: oldestStep(record),
     ttl_seconds,
     expires_at: expiry === undefined ? null : new Date(expiry).toISOString(),
     version,
@@ -40,4 +43,15 @@ export function presentSessionStep(
     ...(stepped.trace ? { trace: presentTrace(stepped.trace, format) } : {}),
     cell_version: session.record.cell_version,
   };
+}
+
+export function presentKeptSteps({ items, next_after }: KeptPage): z.input<typeof keptStepsReply> {
+  const present = ({ step, output, states, cell_version, at }: KeptPage['items'][number]) => ({
+    step,
+    output: output ? new TensorReply(output, 'nested') : null,
+    states: presentTensors(states, 'nested'),
+    cell_version,
+    at: new Date(at).toISOString(),
+  });
+  return { items: items.map(present), next_after };
 }

@@ -8,6 +8,8 @@ export interface Limits {
   readonly maxElements: number;
   /** Bytes of one checkpoint, saved or brought in. */
   readonly maxCheckpointBytes: number;
+  /** Bytes of the steps that one session keeps. */
+  readonly maxHistoryBytes: number;
   /** Multiply-adds that one request may cost. */
   readonly maxWork: number;
   /** Multiply-adds that drawing one variable may cost; it is done in a thread of its own. */

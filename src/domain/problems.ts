@@ -75,6 +75,11 @@ export const PROBLEMS = {
     title: "The session's cell was deleted",
     help: 'The hidden state can still be read. Open a session on another cell with it, or delete the session.',
   },
+  'step-not-kept': {
+    status: 409,
+    title: 'The session does not keep this step',
+    help: 'A session keeps as many of its last steps as `history` said when it was opened. `oldest_step` of the session is the first one that it can go back to.',
+  },
   'in-progress': {
     status: 409,
     title: 'A request with this Idempotency-Key is still running',

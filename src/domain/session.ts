@@ -13,9 +13,25 @@ export interface SessionRecord {
   /** Steps since the session was opened or reset. */
   readonly step: number;
   readonly ttl_seconds: number | null;
+  /** Which steps are kept to go back to; undefined where none are. */
+  readonly history?: SessionHistory;
   readonly version: number;
   readonly created_at: number;
   readonly updated_at: number;
+}
+
+/** The last `limit` steps are kept, each with what came before it: the states after the steps `oldest` to the present one. */
+export interface SessionHistory {
+  readonly limit: number;
+  readonly oldest: number;
+}
+
+/** Steps that one session may keep. */
+export const MAX_HISTORY = 1000;
+
+/** The oldest step whose states are there. */
+export function oldestStep({ history, step }: Pick<SessionRecord, 'history' | 'step'>): number {
+  return history?.oldest ?? step;
 }
 
 /** When the session expires if nothing is done with it; undefined: never. */

@@ -19,6 +19,7 @@ const DETAILS: Readonly<Record<ProblemCode, string>> = {
   'no-single-step': "Cell 'both' is a Bidirectional: it has no single step.",
   'in-use': "Cell 'cell' has open sessions, for example 's'.",
   'cell-gone': "Cell 'cell' of session 's' was deleted.",
+  'step-not-kept': "'to_step' is 1; session 's' keeps the steps 3 to 12. Send one of these.",
   'in-progress': "A request with Idempotency-Key '6f1c' is still running.",
   'checkpoint-mismatch': "Variable 'v' is not there. Send create_missing to make it.",
   conflict: 'The change was tried 100 times, and another one came first each time.',

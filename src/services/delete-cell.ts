@@ -7,8 +7,8 @@ import type { CellReader } from './cells.ts';
 import type { Decision } from './change.ts';
 import { requireVersion } from './conditions.ts';
 import type { Context } from './context.ts';
+import { cellUsesKey } from './open-session.ts';
 import { findSession, referencesPrefix } from './session-record.ts';
-import { cellUsesKey } from './sessions.ts';
 
 const PAGE = 1000;
 /** Longer than a session takes from its reference to its record. */

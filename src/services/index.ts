@@ -33,11 +33,13 @@ import type { Context } from './context.ts';
 import { createCell, type NewCell } from './create-cell.ts';
 import { deleteCell } from './delete-cell.ts';
 import { listPage, type PageRequest } from './listing.ts';
+import { forkSession, type NewSession, openSession } from './open-session.ts';
 import { resolveTensor } from './resolve-tensor.ts';
 import { type Restored, restoreCheckpoint } from './restore-checkpoint.ts';
 import { runCellSequence, type SequenceCall } from './run-cell-sequence.ts';
+import { listKeptSteps } from './session-history.ts';
 import { decodeSession, readSession, referenceKey, type Session } from './session-record.ts';
-import { closeSession, type NewSession, openSession, putStates, resetSession } from './sessions.ts';
+import { closeSession, putStates, resetSession, rewindSession } from './sessions.ts';
 import { decodeVariable } from './stand-alone-variables.ts';
 import { type StepRequest, stepCell } from './step-cell.ts';
 import { type SessionStepRequest, type SteppedSession, stepSession } from './step-session.ts';
@@ -147,6 +149,17 @@ export function createServices(context: ServiceContext) {
         changer.change(`session/${id}`, mutation, () => putStates(context, cells, id, mutation.ifMatch, states)),
       reset: (id: string, mutation: Mutation<Session>) =>
         changer.change(`session/${id}`, mutation, () => resetSession(context, id, mutation.ifMatch)),
+      listSteps: (id: string, page: { readonly after?: number; readonly limit: number }) =>
+        listKeptSteps(store, id, page, clock()),
+      rewind: (id: string, step: number, mutation: Mutation<Session>) =>
+        changer.change(`session/${id}`, mutation, () => rewindSession(context, id, mutation.ifMatch, step)),
+      /** A fork's If-Match is about the session that it copies. */
+      fork: (from: string, step: number | undefined, id: string | undefined, mutation: Mutation<Session>) => {
+        const { ifMatch, ...rest } = mutation;
+        return changer.create('session', id, rest, (chosen) =>
+          forkSession(context, cells, chosen, { session: from, step, ifMatch }),
+        );
+      },
       close: async (id: string, mutation: Mutation<Session>) => {
         let closed: SessionRecord | undefined;
         const reply = await changer.change(`session/${id}`, mutation, async () => {

@@ -38,3 +38,34 @@ function permute({ dtype, shape, data }: Tensor, order: readonly number[]): Tens
   }
   return new Tensor(dtype, [...outer, ...rest], result);
 }
+
+/** Part of a tensor along an axis. */
+export function sliceAxis({ dtype, shape, data }: Tensor, axis: number, from: number, to: number): Tensor {
+  const inner = sizeOf(shape.slice(axis + 1));
+  const outer = sizeOf(shape.slice(0, axis));
+  const [all, own] = [shape[axis] * inner, (to - from) * inner];
+  const part = allocate(dtype, outer * own) as FloatArray;
+  for (let i = 0; i < outer; i++) {
+    part.set((data as FloatArray).subarray(i * all + from * inner, i * all + to * inner), i * own);
+  }
+  return new Tensor(dtype, shape.toSpliced(axis, 1, to - from), part);
+}
+
+/** Tensors one after another along an axis. */
+export function joinAxis(parts: readonly Tensor[], axis: number): Tensor {
+  const [{ dtype, shape }] = parts;
+  if (parts.length === 1) return parts[0];
+  const inner = sizeOf(shape.slice(axis + 1));
+  const outer = sizeOf(shape.slice(0, axis));
+  const extent = parts.reduce((sum, part) => sum + part.shape[axis], 0);
+  const whole = allocate(dtype, outer * extent * inner) as FloatArray;
+  let at = 0;
+  for (let i = 0; i < outer; i++) {
+    for (const part of parts) {
+      const own = part.shape[axis] * inner;
+      whole.set((part.data as FloatArray).subarray(i * own, (i + 1) * own), at);
+      at += own;
+    }
+  }
+  return new Tensor(dtype, shape.toSpliced(axis, 1, extent), whole);
+}

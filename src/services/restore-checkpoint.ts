@@ -20,8 +20,9 @@ import { readCheckpoint, readCheckpointContent } from './checkpoints.ts';
 import { requireVersion } from './conditions.ts';
 import type { Context } from './context.ts';
 import { createCell } from './create-cell.ts';
-import { findSession } from './session-record.ts';
-import { changeSession, openSession } from './sessions.ts';
+import { openSession } from './open-session.ts';
+import { findSession, type Session } from './session-record.ts';
+import { changeSession, startOver } from './sessions.ts';
 import { encodeVariable, findVariable, variableKeyOf } from './stand-alone-variables.ts';
 
 type Needs = Omit<Context, 'stepper' | 'ops'> & { readonly checkpointCodec: SnapshotCodec };
@@ -194,7 +195,7 @@ class Restore {
     if (current) {
       requireFit(what, stateSpecs(current.states), named);
       if (output) await this.requireOutputFit(saved, output);
-      const next = async () => ({ states, output, fields: { step: saved.step } });
+      const next = async ({ record }: Session) => startOver(record, saved.step, states, output);
       return { creates: false, decide: () => changeSession(this.context, saved.id, undefined, next) };
     }
     this.missing('session', saved.id);

@@ -1,90 +1,16 @@
-import { fieldProblem, Problem } from '../domain/problems.ts';
-import { encodeRecord } from '../domain/record.ts';
-import type { SessionRecord } from '../domain/session.ts';
+import { Problem } from '../domain/problems.ts';
+import { oldestStep, type SessionRecord } from '../domain/session.ts';
 import { type Tensor, zeros } from '../domain/tensor.ts';
 import type { StatesGiven } from '../domain/tensor-literal.ts';
-import { type Cell, cellKey } from './cell-record.ts';
+import type { Cell } from './cell-record.ts';
 import type { CellReader } from './cells.ts';
 import type { Decision } from './change.ts';
 import { requireVersion } from './conditions.ts';
 import type { Context } from './context.ts';
-import { encodeSession, readSession, referenceKey, type Session, sessionKey } from './session-record.ts';
+import type { KeptStates } from './kept-step.ts';
+import { historyDeletes, historyWrites, readKept, readSessionAt } from './session-history.ts';
+import { encodeSession, readSession, type Session, sessionKey } from './session-record.ts';
 import { readStates } from './states.ts';
-
-export interface NewSession {
-  readonly cell: string;
-  readonly batch_size: number;
-  readonly initial_state?: StatesGiven;
-  readonly ttl_seconds?: number;
-  /** Steps taken before, where the session is restored. */
-  readonly step?: number;
-  /** The output that it kept, where the session is restored. */
-  readonly output?: Tensor;
-}
-
-/** Decides on a new session. @throws {Problem} already-exists, invalid-value where there is no such cell, wrong-shape */
-export async function openSession(
-  context: Pick<Context, 'store' | 'clock' | 'newId' | 'limits'>,
-  cells: CellReader,
-  id: string,
-  input: NewSession,
-): Promise<Decision<Session>> {
-  const { store, clock } = context;
-  if (await store.get(sessionKey(id))) throw new Problem('already-exists', `There is a session '${id}' already.`);
-  const cell = await cells.find(input.cell);
-  if (!cell) throw fieldProblem('invalid-value', '/cell', `There is no cell '${input.cell}'.`);
-  cells.requireSteps(cell);
-  const states = await readStates(context, cell, input.initial_state, input.batch_size, '/initial_state');
-  const now = clock();
-  const record: SessionRecord = {
-    format: 1,
-    id,
-    uid: context.newId('uid'),
-    cell: cell.record.id,
-    cell_uid: cell.record.uid,
-    cell_version: cell.record.version,
-    batch_size: input.batch_size,
-    step: input.step ?? 0,
-    ttl_seconds: input.ttl_seconds ?? null,
-    version: 1,
-    created_at: now,
-    updated_at: now,
-  };
-  await refer(context, cells, cell, record);
-  const write = { key: sessionKey(id), expect: null, bytes: encodeSession(record, states, input.output) };
-  return { writes: [write], result: { record, revision: '', states, output: input.output } };
-}
-
-/**
- * Notes under the cell that a session is open on it, before the session is there: a reference without its session does no
- * harm for long, a session without its reference would let its cell be deleted. The bump of `cell-uses` makes a deletion
- * that has counted the sessions already start over.
- */
-async function refer(
-  { store }: Pick<Context, 'store'>,
-  cells: CellReader,
-  cell: Cell,
-  session: SessionRecord,
-): Promise<void> {
-  const { id } = cell.record;
-  const bytes = encodeRecord({ fields: { at: session.created_at }, tensors: {} });
-  for (let { revision } = cell; ; ) {
-    const outcome = await store.commit([
-      { key: cellKey(id), expect: revision },
-      { key: cellUsesKey(id), bytes },
-      { key: referenceKey(session), bytes },
-    ]);
-    if (outcome === 'committed') return;
-    const now = await cells.find(id);
-    if (now?.record.uid !== cell.record.uid) throw fieldProblem('invalid-value', '/cell', `There is no cell '${id}'.`);
-    revision = now.revision;
-  }
-}
-
-/** Changes when a session is opened on the cell. */
-export function cellUsesKey(cell: string): string {
-  return `cell-uses/${cell}`;
-}
 
 /** The session's cell. @throws {Problem} cell-gone where it was deleted, or another one has its id now. */
 export async function cellOf(cells: CellReader, { record }: Session): Promise<Cell> {
@@ -98,6 +24,10 @@ export interface NextState {
   readonly fields?: Partial<SessionRecord>;
   /** The output of the last step, where the session uses masks. */
   readonly output?: Tensor;
+  /** What the session keeps of this change, where it has a history. */
+  readonly kept?: readonly KeptStates[];
+  /** The oldest step that is kept from now on, where that is not a matter of how many there are. */
+  readonly oldest?: number;
 }
 
 /** Decides on the next version of a session, on the states that `next` gives. */
@@ -109,14 +39,21 @@ export async function changeSession(
 ): Promise<Decision<Session>> {
   const session = await readSession(store, id, clock());
   requireVersion(`Session '${id}'`, session.record.version, ifMatch);
-  const { states, fields, output } = await next(session);
-  const { version } = session.record;
-  const record = { ...session.record, ...fields, version: version + 1, updated_at: clock() };
-  const write = { key: sessionKey(id), expect: session.revision, bytes: encodeSession(record, states, output) };
-  return { writes: [write], result: { ...session, record, states, output } };
+  return nextVersion(session, await next(session), clock());
 }
 
-/** Decides on putting states into a session; its step count stays. */
+function nextVersion(session: Session, next: NextState, now: number): Decision<Session> {
+  const { states, fields, output, kept = [], oldest } = next;
+  const { id, version, history } = session.record;
+  const changed = { ...session.record, ...fields, version: version + 1, updated_at: now };
+  const from = history && (oldest ?? Math.max(history.oldest, changed.step - history.limit));
+  const record = history && from !== undefined ? { ...changed, history: { ...history, oldest: from } } : changed;
+  const write = { key: sessionKey(id), expect: session.revision, bytes: encodeSession(record, states, output) };
+  const writes = history ? [write, ...historyWrites(session.record, record, kept)] : [write];
+  return { writes, result: { ...session, record, states, output } };
+}
+
+/** Decides on putting states into a session, which are then those after its last step; its step count stays. */
 export function putStates(
   context: Pick<Context, 'store' | 'clock' | 'limits'>,
   cells: CellReader,
@@ -125,20 +62,49 @@ export function putStates(
   given: StatesGiven,
 ): Promise<Decision<Session>> {
   return changeSession(context, id, ifMatch, async (session) => {
+    const { record } = session;
+    const { step, cell_version } = record;
     const cell = await cellOf(cells, session);
-    return { states: await readStates(context, cell, given, session.record.batch_size, '/states') };
+    const states = await readStates(context, cell, given, record.batch_size, '/states');
+    const before = record.history && (await readKept(context.store, session, step));
+    return { states, kept: [{ step, cell_version, states, output: before?.output }] };
   });
 }
 
-/** Decides on zero states and step 0. */
+/** Decides on zero states and step 0, where a new history begins. */
 export function resetSession(
   context: Pick<Context, 'store' | 'clock'>,
   id: string,
   ifMatch: number | undefined,
 ): Promise<Decision<Session>> {
-  return changeSession(context, id, ifMatch, async ({ states }) => {
-    return { states: states.map(({ dtype, shape }) => zeros(dtype, shape)), fields: { step: 0 } };
+  return changeSession(context, id, ifMatch, async ({ record, states: before }) => {
+    const states = before.map(({ dtype, shape }) => zeros(dtype, shape));
+    return startOver(record, 0, states);
   });
+}
+
+/** The session with other states, at a step where its history begins anew. */
+export function startOver(
+  { cell_version }: SessionRecord,
+  step: number,
+  states: readonly Tensor[],
+  output?: Tensor,
+): NextState {
+  return { states, output, fields: { step }, oldest: step, kept: [{ step, cell_version, states, repeated: output }] };
+}
+
+/** Decides on going back to what the session was after a step that it keeps. @throws {Problem} step-not-kept */
+export async function rewindSession(
+  { store, clock }: Pick<Context, 'store' | 'clock'>,
+  id: string,
+  ifMatch: number | undefined,
+  step: number,
+): Promise<Decision<Session>> {
+  const check = ({ record }: Session) => requireVersion(`Session '${id}'`, record.version, ifMatch);
+  const { session, kept } = await readSessionAt(store, id, clock(), { step, field: '/to_step', check });
+  const { states, repeated, cell_version } = kept;
+  const next = { states, output: repeated, fields: { step, cell_version }, oldest: oldestStep(session.record) };
+  return nextVersion(session, next, clock());
 }
 
 /** Decides on ending a session. Its reference under the cell is dropped afterwards, by `dropReference`. */
@@ -149,5 +115,6 @@ export async function closeSession(
 ): Promise<Decision<Session>> {
   const session = await readSession(store, id, clock());
   requireVersion(`Session '${id}'`, session.record.version, ifMatch);
-  return { writes: [{ key: sessionKey(id), expect: session.revision, delete: true }], result: session };
+  const write = { key: sessionKey(id), expect: session.revision, delete: true } as const;
+  return { writes: [write, ...historyDeletes(session.record)], result: session };
 }

@@ -1,15 +1,17 @@
 import type { Training } from '../domain/ports.ts';
 import { fieldProblem } from '../domain/problems.ts';
-import { formatShape, Tensor, zeros } from '../domain/tensor.ts';
+import { formatShape, type Tensor } from '../domain/tensor.ts';
 import type { TensorInput, TensorLiteral } from '../domain/tensor-literal.ts';
+import { advanceKeeping } from './advance-keeping.ts';
+import { type Advance, advance } from './advance-session.ts';
 import type { Cell } from './cell-record.ts';
 import type { CellReader } from './cells.ts';
 import type { Changer, Decision } from './change.ts';
 import type { Context } from './context.ts';
-import { readMask, runSequence, type SequenceOptions } from './run-sequence.ts';
-import { runStep, type Stepped } from './run-steps.ts';
+import { readMask } from './run-sequence.ts';
+import type { Stepped } from './run-steps.ts';
 import type { Session } from './session-record.ts';
-import { cellOf, changeSession, type NextState } from './sessions.ts';
+import { cellOf, changeSession } from './sessions.ts';
 import { readBuilt, readInputs, readMaskTensor, requireFeatures, trainingFor } from './step-inputs.ts';
 
 export interface SessionStepRequest {
@@ -55,7 +57,9 @@ export async function stepSession(
     const training = trainingFor(found, request.training);
     const cell = await readBuilt(context, cells, changer, found, inputs, batch, time);
     requireFeatures(cell, inputs);
-    const next = await advance(context, cells, cell, session, inputs, mask, { trace: request.trace, training });
+    const options = { trace: request.trace, training };
+    const call: Advance = { context, cells, cell, batch, time, options };
+    const next = await (session.record.history ? advanceKeeping : advance)(call, session, inputs, mask);
     stepped = next.stepped;
     return { ...next, fields: { step: session.record.step + time, cell_version: cell.record.version } };
   });
@@ -65,53 +69,4 @@ export async function stepSession(
 function extentOf({ shape }: Tensor, { definition }: Cell): { batch: number; time: number } {
   if (shape.length === 2) return { batch: shape[0], time: 1 };
   return definition.layout.timeMajor ? { batch: shape[1], time: shape[0] } : { batch: shape[0], time: shape[1] };
-}
-
-async function advance(
-  context: Needs,
-  cells: CellReader,
-  cell: Cell,
-  session: Session,
-  inputs: Tensor,
-  mask: Uint8Array | undefined,
-  options: { readonly trace: boolean; readonly training?: Training },
-): Promise<NextState & { stepped: Stepped }> {
-  const single = inputs.shape.length === 2;
-  if (single && !mask && !session.output) {
-    const stepped = await runStep(context, cell, cells.prepare(cell), inputs, session.states, options);
-    return { states: stepped.states, stepped };
-  }
-  const { layout, sequenceDefaults } = cell.definition;
-  const chosen = { go_backwards: false, return_sequences: true } as const;
-  const free = Object.entries(chosen).filter(([option]) => !sequenceDefaults.fixed.some((fixed) => fixed === option));
-  const sequenceOptions: SequenceOptions = {
-    ...Object.fromEntries(free),
-    ...options,
-    previous: session.output ?? lastOutput(cell, session),
-  };
-  const sequence = single ? asSequence(inputs, layout.timeMajor) : inputs;
-  const { outputs, last, states, trace } = await runSequence(
-    context,
-    cells,
-    cell,
-    sequence,
-    session.states,
-    mask,
-    sequenceOptions,
-  );
-  const stepped = { output: single ? last[0] : outputs[0], states, ...(trace ? { trace } : {}) };
-  const keepsOutput = mask !== undefined || session.output !== undefined;
-  return { states, stepped, ...(keepsOutput ? { output: last[0] } : {}) };
-}
-
-/** [batch, features] as a sequence of one step. */
-function asSequence({ dtype, shape: [batch, features], data }: Tensor, timeMajor: boolean): Tensor {
-  return new Tensor(dtype, timeMajor ? [1, batch, features] : [batch, 1, features], data);
-}
-
-/** The output of a session's last step, as far as no mask has come yet: one of its states, or zeros before the first. */
-function lastOutput({ definition }: Cell, { states, record }: Session): Tensor {
-  const { outputIsState, computeDtype, outputWidth } = definition;
-  if (outputIsState !== null && record.step > 0) return states[outputIsState];
-  return zeros(computeDtype, [record.batch_size, outputWidth]);
 }

@@ -64,6 +64,7 @@ it('lead to operations that are there, with all their path parameters', () => {
 it.each([
   [['createCell', 'readCell', 'stepCell'], { output: [[6]], states: [[[6]]] }],
   [['openSession', 'readSession', 'stepSession', 'stepSession', 'readSession'], { step: 2, states: [[[10]]] }],
+  [['openSession', 'stepSession', 'rewindSession', 'stepSession', 'readSession'], { step: 1, states: [[[5]]] }],
   [['openSession', 'readCell', 'listCellVariables', 'readCellVariable'], { name: 'kernel', value: [[1]] }],
   [['createVariable', 'assignVariable', 'assignAddVariable', 'readVariable'], { id: 'v', value: 2.5 }],
   [['saveCheckpoint', 'readCheckpoint', 'restoreCheckpoint'], { restored: { variables: ['v'] } }],
@@ -92,7 +93,7 @@ it('can each be followed from the reply that has it', async () => {
       // A cell with a session, which the setup opens, is not deleted.
       const refused = name === 'deleteCell' && operationId !== 'createCell';
       expect(next.reply.status, `${operationId} → ${name}: ${next.reply.text}`).toBe(
-        refused ? 409 : name.startsWith('delete') ? 204 : 200,
+        refused ? 409 : name.startsWith('delete') ? 204 : name.startsWith('fork') ? 201 : 200,
       );
       await app.close();
     }

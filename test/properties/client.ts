@@ -69,7 +69,7 @@ export class Client {
 }
 
 /** JSON that keeps the sign of -0, which JSON.stringify drops. */
-function jsonOf(body: object): string {
+export function jsonOf(body: object): string {
   const text = JSON.stringify(body, (_, value) => (Object.is(value, -0) ? 'minus zero' : value));
   return text.replaceAll('"minus zero"', '-0');
 }

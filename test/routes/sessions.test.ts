@@ -22,6 +22,8 @@ onEveryStore('sessions', (served) => {
       batch_size: 1,
       step: 0,
       states: [[[1]]],
+      history: 0,
+      oldest_step: 0,
       ttl_seconds: null,
       expires_at: null,
       version: 1,
@@ -112,6 +114,9 @@ onEveryStore('sessions', (served) => {
       step([[2]]),
       ['PUT', '/v1/sessions/s/states', { states: [[[1]]] }],
       ['POST', '/v1/sessions/s/reset'],
+      ['POST', '/v1/sessions/s/rewind', { to_step: 0 }],
+      ['POST', '/v1/sessions/s/fork'],
+      ['GET', '/v1/sessions/s/steps'],
       ['DELETE', '/v1/sessions/s'],
     ] as const;
     for (const wait of [0, 24 * 3_600_000]) {

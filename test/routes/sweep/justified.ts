@@ -64,8 +64,9 @@ const JUSTIFIED: readonly Justified[] = [
     values: [...NUMBERS, '1e39'],
   },
   { why: 'a cell may have no features', place: /^\/config\/input_size$/, values: ['zero', '-0'] },
-  { why: 'zero is zero', place: /^\/history$/, values: ['-0'] },
-  { why: 'the body may be left out', route: /\/re(set|store)$/, place: /^$/, values: ['null', 'empty object'] },
+  { why: 'any number of steps up to 1000', place: /^\/history$/, values: ['zero', '-0'] },
+  { why: 'the step that it began at', place: /^\/(to|at)_step$/, values: ['zero', '-0'] },
+  { why: 'the body may be left out', route: /\/(reset|restore|fork)$/, place: /^$/, values: ['null', 'empty object'] },
   {
     why: 'null is as if it were left out',
     place: /^\/(states|initial_state|mask|sequence_lengths|cotangent|weights\/\w+|build_config\/\w+)$/,
@@ -86,7 +87,7 @@ const JUSTIFIED: readonly Justified[] = [
   {
     why: 'it has a default',
     place:
-      /^\/(id|framework|input_shape|weights|precision|initializer_seeds|module|registered_name|build_config|trace|training|tensor_format|states|initial_state|mask|sequence_lengths|return_\w+|go_backwards|zero_output_for_mask|time_major|dtype|trainable|value\/dtype|randint\/seed|params|batch_size|ttl_seconds|history|pin_cell_version|cells|cells\/0|variables|variables\/0|sessions|sessions\/0|all|create_missing)$/,
+      /^\/(id|framework|input_shape|weights|precision|initializer_seeds|module|registered_name|build_config|trace|training|tensor_format|states|initial_state|mask|sequence_lengths|return_\w+|go_backwards|zero_output_for_mask|time_major|dtype|trainable|value\/dtype|randint\/seed|params|batch_size|ttl_seconds|history|at_step|pin_cell_version|cells|cells\/0|variables|variables\/0|sessions|sessions\/0|all|create_missing)$/,
     values: ['missing'],
   },
 ];

@@ -24,7 +24,7 @@ export async function buildWorld(): Promise<World> {
   await make(app, '/v1/variables', { id: 'v', value: [1, 2] });
   await make(app, '/v1/variables', { id: 'x', value: [[1]] });
   await make(app, '/v1/variables', { id: 'h', value: [[1, 2]] });
-  await make(app, '/v1/sessions', { id: 's', cell: 'cell' });
+  await make(app, '/v1/sessions', { id: 's', cell: 'cell', history: 3 });
   await make(app, '/v1/sessions', { id: 'unbuilt', cell: 'lazy' });
   await make(app, '/v1/checkpoints', { id: 'c', all: true });
   const first = await dump(store);

@@ -1,0 +1,143 @@
+import { fieldProblem, Problem } from '../domain/problems.ts';
+import { encodeRecord } from '../domain/record.ts';
+import type { SessionRecord } from '../domain/session.ts';
+import { BYTES_PER_ELEMENT, type Tensor } from '../domain/tensor.ts';
+import type { StatesGiven } from '../domain/tensor-literal.ts';
+import { type Cell, cellKey } from './cell-record.ts';
+import type { CellReader } from './cells.ts';
+import type { Decision } from './change.ts';
+import { requireVersion } from './conditions.ts';
+import type { Context } from './context.ts';
+import { historyWrites, readSessionAt, requireHistoryRoom } from './session-history.ts';
+import { encodeSession, referenceKey, type Session, sessionKey } from './session-record.ts';
+import { cellOf } from './sessions.ts';
+import { readStates } from './states.ts';
+
+export interface NewSession {
+  readonly cell: string;
+  readonly batch_size: number;
+  readonly initial_state?: StatesGiven;
+  readonly ttl_seconds?: number;
+  /** Steps to keep. */
+  readonly history?: number;
+  /** Steps taken before, where the session is restored. */
+  readonly step?: number;
+  /** The output that it kept, where the session is restored. */
+  readonly output?: Tensor;
+}
+
+/** Decides on a new session. @throws {Problem} already-exists, invalid-value where there is no such cell, wrong-shape */
+export async function openSession(
+  context: Pick<Context, 'store' | 'clock' | 'newId' | 'limits'>,
+  cells: CellReader,
+  id: string,
+  input: NewSession,
+): Promise<Decision<Session>> {
+  const { store, clock } = context;
+  if (await store.get(sessionKey(id))) throw new Problem('already-exists', `There is a session '${id}' already.`);
+  const cell = await cells.find(input.cell);
+  if (!cell) throw fieldProblem('invalid-value', '/cell', `There is no cell '${input.cell}'.`);
+  cells.requireSteps(cell);
+  const states = await readStates(context, cell, input.initial_state, input.batch_size, '/initial_state');
+  const { history = 0, step = 0, output } = input;
+  const { outputWidth, computeDtype } = cell.definition;
+  const outputBytes = input.batch_size * outputWidth * BYTES_PER_ELEMENT[computeDtype];
+  requireHistoryRoom(history, states, outputBytes, context.limits);
+  const now = clock();
+  const record: SessionRecord = {
+    format: 1,
+    id,
+    uid: context.newId('uid'),
+    cell: cell.record.id,
+    cell_uid: cell.record.uid,
+    cell_version: cell.record.version,
+    batch_size: input.batch_size,
+    step,
+    ttl_seconds: input.ttl_seconds ?? null,
+    ...(history > 0 ? { history: { limit: history, oldest: step } } : {}),
+    version: 1,
+    created_at: now,
+    updated_at: now,
+  };
+  return beginSession(context, cells, cell, record, states, output);
+}
+
+async function beginSession(
+  context: Pick<Context, 'store'>,
+  cells: CellReader,
+  cell: Cell,
+  record: SessionRecord,
+  states: readonly Tensor[],
+  output: Tensor | undefined,
+): Promise<Decision<Session>> {
+  await refer(context, cells, cell, record);
+  const { id, step, cell_version } = record;
+  const write = { key: sessionKey(id), expect: null, bytes: encodeSession(record, states, output) };
+  const writes = [write, ...historyWrites(undefined, record, [{ step, cell_version, states, repeated: output }])];
+  return { writes, result: { record, revision: '', states, output } };
+}
+
+/**
+ * Notes under the cell that a session is open on it, before the session is there: a reference without its session does no
+ * harm for long, a session without its reference would let its cell be deleted. The bump of `cell-uses` makes a deletion
+ * that has counted the sessions already start over.
+ */
+async function refer(
+  { store }: Pick<Context, 'store'>,
+  cells: CellReader,
+  cell: Cell,
+  session: SessionRecord,
+): Promise<void> {
+  const { id } = cell.record;
+  const bytes = encodeRecord({ fields: { at: session.created_at }, tensors: {} });
+  for (let { revision } = cell; ; ) {
+    const outcome = await store.commit([
+      { key: cellKey(id), expect: revision },
+      { key: cellUsesKey(id), bytes },
+      { key: referenceKey(session), bytes },
+    ]);
+    if (outcome === 'committed') return;
+    const now = await cells.find(id);
+    if (now?.record.uid !== cell.record.uid) throw fieldProblem('invalid-value', '/cell', `There is no cell '${id}'.`);
+    revision = now.revision;
+  }
+}
+
+/** Changes when a session is opened on the cell. */
+export function cellUsesKey(cell: string): string {
+  return `cell-uses/${cell}`;
+}
+
+/**
+ * Decides on a new session like another one, at its present step or one that it keeps. It has a history of its own, as
+ * long as the other's, which begins there. If-Match is about the session that is copied.
+ * @throws {Problem} not-found, session-expired, version-mismatch, step-not-kept, cell-gone, already-exists
+ */
+export async function forkSession(
+  context: Pick<Context, 'store' | 'clock' | 'newId' | 'limits'>,
+  cells: CellReader,
+  id: string,
+  from: { readonly session: string; readonly step?: number; readonly ifMatch?: number },
+): Promise<Decision<Session>> {
+  const { store, clock } = context;
+  const check = ({ record }: Session) => requireVersion(`Session '${from.session}'`, record.version, from.ifMatch);
+  const wanted = { step: from.step, field: '/at_step', check };
+  const { session, kept } = await readSessionAt(store, from.session, clock(), wanted);
+  if (await store.get(sessionKey(id))) throw new Problem('already-exists', `There is a session '${id}' already.`);
+  const cell = await cellOf(cells, session);
+  const { step, cell_version, states, repeated } = kept;
+  const { history } = session.record;
+  const now = clock();
+  const record: SessionRecord = {
+    ...session.record,
+    id,
+    uid: context.newId('uid'),
+    cell_version,
+    step,
+    ...(history ? { history: { limit: history.limit, oldest: step } } : {}),
+    version: 1,
+    created_at: now,
+    updated_at: now,
+  };
+  return beginSession(context, cells, cell, record, states, repeated);
+}

@@ -11,8 +11,8 @@ import { variableRoutes } from './variables.ts';
 import { weightRoutes } from './weights.ts';
 
 /** The map of the service. */
-export function addRoutes(app: App, services: Services, limits: Limits): void {
-  serviceRoutes(app, services); //                  /healthz, /readyz, /problems/{code}
+export function addRoutes(app: App, services: Services, limits: Limits, metrics: () => Promise<string>): void {
+  serviceRoutes(app, services, metrics); //         /healthz, /readyz, /metrics, /problems/{code}
   cellRoutes(app, services); //                     /v1/cells
   weightRoutes(app, services); //                   /v1/cells/{cell}/weights
   variableRoutes(app, services); //                 /v1/variables, /v1/cells/{cell}/variables/{name}

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { noQuery } from '../schemas/common.ts';
-import { healthReply, problemPage } from '../schemas/service.ts';
+import { healthReply, metricsPage, problemPage } from '../schemas/service.ts';
 import { PROBLEMS, Problem, type ProblemCode } from '../src/domain/problems.ts';
 import { ok, send } from '../src/http/replies.ts';
 import type { Services } from '../src/services/index.ts';
@@ -13,7 +13,7 @@ const params = z.strictObject({
     .meta({ description: 'Code of a problem.', examples: ['session-expired'] }),
 });
 
-export function serviceRoutes(app: App, { check }: Pick<Services, 'check'>): void {
+export function serviceRoutes(app: App, { check }: Pick<Services, 'check'>, metrics: () => Promise<string>): void {
   let closing = false;
   app.addHook('preClose', async () => {
     closing = true;
@@ -38,6 +38,13 @@ export function serviceRoutes(app: App, { check }: Pick<Services, 'check'>): voi
       });
       return send(reply, ok({ status: 'ok' }));
     },
+  );
+
+  app.get(
+    '/metrics',
+    { schema: describe('readMetrics', { querystring: noQuery, reply: { 200: metricsPage } }) },
+    async (_request, reply) =>
+      reply.header('content-type', 'text/plain; version=0.0.4; charset=utf-8').send(await metrics()),
   );
 
   app.get(

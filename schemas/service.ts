@@ -11,3 +11,7 @@ export const openApiJson = z.looseObject({ openapi: z.string() }).describe('An O
 export const openApiYaml = z
   .string()
   .meta({ contentMediaType: 'application/yaml', description: 'The same document as YAML.' });
+
+export const metricsPage = z
+  .string()
+  .meta({ contentMediaType: 'text/plain', description: 'Metrics in the text format of Prometheus, version 0.0.4.' });

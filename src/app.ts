@@ -18,11 +18,13 @@ import { endConnectionsOnClose } from './http/closing.ts';
 import { addDocs, watchRoutes } from './http/docs.ts';
 import { addJsonBody } from './http/json-body.ts';
 import { watchMethods } from './http/methods.ts';
+import { createMetrics, type Metrics, type MetricsSnapshot, metricsText } from './http/metrics.ts';
 import { addProblemReplies, answerFrameworkError } from './http/problem-replies.ts';
 import { newUuidId } from './http/uuid-id.ts';
 import { addValidation } from './http/validation.ts';
 import { randomBackoff } from './services/backoff.ts';
 import { createServices } from './services/index.ts';
+import { timeCommits } from './services/timed-store.ts';
 import { createWeightFiles } from './weight-files.ts';
 
 export interface AppOptions {
@@ -33,6 +35,9 @@ export interface AppOptions {
   readonly clock?: Clock;
   readonly newId?: NewId;
   readonly newSeed?: NewSeed;
+  /** Where the metrics are gathered, and how those of the whole service are read. */
+  readonly metrics?: Metrics;
+  readonly allMetrics?: () => Promise<readonly MetricsSnapshot[]>;
 }
 
 /** Puts the service together: the only place that sees routes, services, engine and store at once. */
@@ -40,10 +45,13 @@ export async function createApp(options: AppOptions): Promise<App> {
   const { store, config, clock = Date.now, newId = newUuidId, newSeed = () => randomInt(1, 1e9 + 1) } = options;
   const { limits, apiKeys, requestSeconds = 120, threads = 0, batchRows = 256 } = config;
   const ops = { list: [...OPS.values()].map(({ apply: _, ...op }) => op), apply: applyOp };
+  const metrics = options.metrics ?? createMetrics({ worker: 1, ofProcess: false });
+  const { allMetrics = async () => [await metrics.snapshot()] } = options;
   const pool = threads > 0 ? createPool({ threads }) : undefined;
+  if (pool) metrics.watchThreads(pool.statistics);
   const services = createServices({
-    store,
-    stepper: createStepper({ engines: ENGINES, pool, batchRows }),
+    store: timeCommits(store, metrics.committed),
+    stepper: createStepper({ engines: ENGINES, pool, batchRows, observer: metrics.compute }),
     initialize: createDraws(),
     randint,
     ops,
@@ -78,13 +86,14 @@ export async function createApp(options: AppOptions): Promise<App> {
   addProblemReplies(app);
   requireHost(app);
   endConnectionsOnClose(app);
+  metrics.watchRequests(app);
   const methods = watchMethods(app);
   const documented = watchRoutes(app);
   addAuth(app, apiKeys);
   addJsonBody(app);
   addBinaryBody(app, { maxBytes: limits.maxCheckpointBytes });
   addValidation(app);
-  addRoutes(app, services, limits);
+  addRoutes(app, services, limits, async () => metricsText(await allMetrics()));
   await addDocs(app, documented);
   methods.close();
   await app.ready();

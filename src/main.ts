@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { pino } from 'pino';
 import { createApp } from './app.ts';
 import { ConfigError, readConfig } from './config.ts';
+import { createMetrics } from './http/metrics.ts';
 import { openStore } from './store/open.ts';
 import { StoreOpenError } from './store/store-open-error.ts';
 
@@ -22,7 +23,8 @@ async function main(): Promise<void> {
     waitReplicas: config.redisWait,
     warn: (message) => logger.warn(message),
   });
-  const app = await createApp({ store, config, logger });
+  const metrics = createMetrics({ worker: 1, ofProcess: true });
+  const app = await createApp({ store, config, logger, metrics });
 
   let closing = false;
   const close = async (signal: string) => {

@@ -21,6 +21,14 @@ export const SERVICE_OPERATIONS = {
     problems: ['store-unavailable', 'shutting-down'],
   },
 
+  readMetrics: {
+    tags,
+    summary: 'Read the metrics',
+    description:
+      'For Prometheus: durations of requests, steps and commits, sizes of batches, threads, and the process itself. Of all processes of the service, which the label `worker` tells apart. No label has an id.',
+    examples: { metrics: { summary: 'All metrics' } },
+  },
+
   readProblem: {
     tags,
     open: true,

@@ -34,6 +34,7 @@ const sequence = {
 /** One or more valid requests of every route, on the world that `buildWorld` makes. */
 export const BASES: Readonly<Record<Route, readonly Base[]>> = {
   'GET /healthz': [{}],
+  'GET /metrics': [{}],
   'GET /readyz': [{}],
   'GET /problems/:code': [{ params: { code: 'not-found' } }],
   'GET /openapi.json': [{}],

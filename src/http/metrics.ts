@@ -1,0 +1,138 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import {
+  AggregatorRegistry,
+  collectDefaultMetrics,
+  Gauge,
+  Histogram,
+  type MetricObjectWithValues,
+  type MetricValue,
+  Registry,
+} from 'prom-client';
+import packageJson from '../../package.json' with { type: 'json' };
+import type { CommitOutcome, ComputeObserver } from '../domain/ports.ts';
+
+/** The metrics of one process, as prom-client writes them down; it can be sent to another process. */
+export type MetricsSnapshot = readonly MetricObjectWithValues<MetricValue<string>>[];
+
+export interface MetricsOptions {
+  /** Number of this process among those of the service, from 1: a label of every metric. */
+  readonly worker: number;
+  /** Of the process as a whole, too: CPU, memory, event loop. Once in a process. */
+  readonly ofProcess: boolean;
+}
+
+/** What computing tells at the time of asking. */
+export interface ThreadStatistics {
+  readonly threads: number;
+  readonly running: number;
+  readonly waiting: number;
+}
+
+export interface Metrics {
+  readonly compute: ComputeObserver;
+  committed(outcome: CommitOutcome | 'failed', seconds: number): void;
+  watchThreads(read: () => ThreadStatistics): void;
+  watchRequests(app: FastifyInstance): void;
+  snapshot(): Promise<MetricsSnapshot>;
+}
+
+const SECONDS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+const QUEUE_SECONDS = [0.00001, 0.000025, 0.00005, ...SECONDS.slice(0, 12)];
+const ROWS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096];
+
+/**
+ * What the process counts and times, for Prometheus. Labels have few values by themselves: routes as they are written in
+ * the API, statuses, kinds of work; never an id.
+ */
+export function createMetrics({ worker, ofProcess }: MetricsOptions): Metrics {
+  const registry = new Registry();
+  registry.setDefaultLabels({ worker: `${worker}` });
+  const registers = [registry];
+  if (ofProcess) collectDefaultMetrics({ register: registry });
+
+  const info = { name: 'cellstep_info', help: 'Always 1; the version.', labelNames: ['version'], registers };
+  new Gauge(info).set({ version: packageJson.version }, 1);
+  const requests = new Histogram({
+    name: 'cellstep_request_duration_seconds',
+    help: 'From the headers of a request to the last byte of its reply.',
+    labelNames: ['method', 'route', 'status'],
+    buckets: SECONDS,
+    registers,
+  });
+  const running = new Gauge({ name: 'cellstep_requests_running', help: 'Requests not yet answered.', registers });
+  const steps = new Histogram({
+    name: 'cellstep_step_duration_seconds',
+    help: 'Computing: single steps by batch, sequences and gradients by request; on threads with the wait for one.',
+    labelNames: ['kind', 'place'],
+    buckets: SECONDS,
+    registers,
+  });
+  const rows = new Histogram({
+    name: 'cellstep_batch_size_rows',
+    help: 'Rows of the batches that single steps run in.',
+    buckets: ROWS,
+    registers,
+  });
+  const queue = new Histogram({
+    name: 'cellstep_batch_queue_seconds',
+    help: 'Wait of each single step for its batch to begin.',
+    buckets: QUEUE_SECONDS,
+    registers,
+  });
+  const commits = new Histogram({
+    name: 'cellstep_store_commit_duration_seconds',
+    help: 'Commits of the store: committed, conflict (another writer came first), failed.',
+    labelNames: ['outcome'],
+    buckets: SECONDS,
+    registers,
+  });
+
+  return {
+    compute: {
+      computed: (kind, place, seconds) => steps.observe({ kind, place }, seconds),
+      batched(size, waits) {
+        rows.observe(size);
+        for (const seconds of waits) queue.observe(seconds);
+      },
+    },
+    committed: (outcome, seconds) => commits.observe({ outcome }, seconds),
+    watchThreads(read) {
+      const gauge = (name: string, help: string, pick: (now: ThreadStatistics) => number) =>
+        new Gauge({
+          name,
+          help,
+          registers,
+          collect: function collect() {
+            this.set(pick(read()));
+          },
+        });
+      gauge('cellstep_threads', 'Threads for large work; they start when there is some.', (now) => now.threads);
+      gauge('cellstep_threads_running', 'Threads that compute now.', (now) => now.running);
+      gauge('cellstep_thread_tasks_waiting', 'Tasks that wait for a thread.', (now) => now.waiting);
+    },
+    watchRequests(app) {
+      app.addHook('onRequest', (_request, _reply, done) => {
+        running.inc();
+        done();
+      });
+      app.addHook('onResponse', (request, { statusCode, elapsedTime }, done) => {
+        running.dec();
+        requests.observe({ method: request.method, route: routeOf(request), status: statusCode }, elapsedTime / 1000);
+        done();
+      });
+    },
+    snapshot: () => registry.getMetricsAsJSON(),
+  };
+}
+
+/** The pattern of a route, as the API writes it; one name for all that is no route. */
+function routeOf({ routeOptions: { url } }: FastifyRequest): string {
+  return url === undefined ? 'none' : url.replaceAll(/:([a-z_]+)/gi, '{$1}');
+}
+
+/** The metrics of several processes in the text format of Prometheus. Their labels tell them apart, so nothing is added up. */
+export function metricsText(snapshots: readonly MetricsSnapshot[]): Promise<string> {
+  // Some of prom-client's own are left out of sums, or averaged, unless told otherwise.
+  const kept = snapshots.map((metrics) => metrics.map((metric) => ({ ...metric, aggregator: 'sum' })));
+  return AggregatorRegistry.aggregate(kept).metrics();
+}

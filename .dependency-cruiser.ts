@@ -30,7 +30,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     // The OpenAPI document has the version of package.json.
     own: ['src/domain', 'schemas', 'src/services', 'package.json'],
     npm: ['fastify', 'fastify-type-provider-zod', '@fastify/[^/]+', 'zod', 'prom-client', 'pino', 'jose'],
-    node: ['crypto', 'http', 'net'],
+    node: ['buffer', 'crypto', 'fs', 'http', 'net'],
   },
   routes: {
     own: ['src/domain', 'schemas', 'src/http', 'src/services'],

@@ -4,6 +4,7 @@ import type { ProblemCode } from '../src/domain/problems.ts';
 import { BYTES_PER_ELEMENT, DTYPES, type Dtype, formatShape, sizeOf, toFloat64 } from '../src/domain/tensor.ts';
 import { decodeElements } from '../src/domain/tensor-bytes.ts';
 import type { TensorInput, TensorLiteral } from '../src/domain/tensor-literal.ts';
+import { NestedNumbers } from './nested-numbers.ts';
 
 /** Deepest nesting of a tensor on the wire. */
 export const MAX_RANK = 8;
@@ -29,6 +30,7 @@ const FORMS = 'send nested arrays of numbers, {"shape","data"}, {"shape","dtype"
 export function parseTensor(value: unknown): TensorInput {
   if (value === undefined) throw new TensorSyntaxError(`This field is missing; ${FORMS}.`, []);
   if (value === null) throw new TensorSyntaxError(`null is not a tensor; ${FORMS}.`, []);
+  if (value instanceof NestedNumbers) return { shape: value.shape, values: value.values };
   if (!isJsonObject(value)) return parseNested(value);
   if ('variable' in value) {
     const { variable } = value;
@@ -158,11 +160,17 @@ function parseFlat(value: Record<string, unknown>): TensorLiteral {
   refuseUnknown(value, ['shape', 'data', 'dtype']);
   const shape = parseShape(value.shape);
   const dtype = value.dtype === undefined ? undefined : parseDtype(value.dtype);
-  if (!Array.isArray(value.data))
-    throw new TensorSyntaxError(`${quote(value.data)} is not a flat list of numbers.`, ['data']);
-  requireSize(shape, value.data.length, 'data');
-  const elements = new ElementReader(value.data.length);
-  value.data.forEach((element, i) => {
+  const sent: unknown = value.data;
+  if (sent instanceof NestedNumbers && sent.shape.length === 1) {
+    const { values } = sent;
+    requireSize(shape, values.length, 'data');
+    return { shape, values, ...(dtype ? { dtype } : {}), field: 'data' };
+  }
+  const data = sent instanceof NestedNumbers ? sent.toJSON() : sent;
+  if (!Array.isArray(data)) throw new TensorSyntaxError(`${quote(data)} is not a flat list of numbers.`, ['data']);
+  requireSize(shape, data.length, 'data');
+  const elements = new ElementReader(data.length);
+  data.forEach((element, i) => {
     elements.push(element, ['data', i]);
   });
   return { ...elements.literal(shape, dtype), field: 'data' };

@@ -3,6 +3,8 @@ import { ID_PATTERN } from '../src/domain/ids.ts';
 import { isJsonObject } from '../src/domain/json.ts';
 import { DTYPES, type Tensor } from '../src/domain/tensor.ts';
 import type { StateGiven, StatesGiven, TensorInput, TensorLiteral } from '../src/domain/tensor-literal.ts';
+import { NestedNumbers } from './nested-numbers.ts';
+import { WIRE_TYPES, type WireKind } from './tensor-fields.ts';
 import { MAX_RANK, parseLiteral, parseTensor, TensorSyntaxError } from './tensor-syntax.ts';
 
 const NON_FINITE = ['NaN', 'Infinity', '-Infinity'];
@@ -61,10 +63,11 @@ const referenceForm = {
 
 /** A zod type that reads a value by `parse`; what is wrong becomes an issue at the place where it is wrong. */
 function wireType<T>(
+  kind: WireKind,
   parse: (value: unknown) => T,
   jsonSchema: Record<string, unknown> & { id: string },
 ): z.ZodType<T, unknown> {
-  return z
+  const type = z
     .unknown()
     .transform((value, context): T => {
       try {
@@ -81,10 +84,12 @@ function wireType<T>(
       }
     })
     .meta(jsonSchema) as unknown as z.ZodType<T, unknown>;
+  WIRE_TYPES.set(type, kind);
+  return type;
 }
 
 /** A tensor that may also be `{ "variable": id }`. */
-export const tensorInput = wireType<TensorInput>(parseTensor, {
+export const tensorInput = wireType<TensorInput>('tensor', parseTensor, {
   id: 'RequestTensor',
   description:
     'A tensor: nested arrays, a flat list with its shape, base64 bytes, or the value of a stand-alone variable.',
@@ -93,14 +98,14 @@ export const tensorInput = wireType<TensorInput>(parseTensor, {
 });
 
 /** A tensor whose values stand in the request. */
-export const tensorLiteral = wireType<TensorLiteral>(parseLiteral, {
+export const tensorLiteral = wireType<TensorLiteral>('tensor', parseLiteral, {
   id: 'TensorLiteral',
   description: 'A tensor: nested arrays, a flat list with its shape, or base64 bytes.',
   anyOf: literalForms,
   examples: [[[2]]],
 });
 
-export const statesInput = wireType<StatesGiven>(parseStates, {
+export const statesInput = wireType<StatesGiven>('states', parseStates, {
   id: 'RequestStates',
   description:
     'A list with one tensor [batch, units] for each state, null for zeros; or that tensor alone, where the cell has one state. ' +
@@ -113,7 +118,10 @@ export const statesInput = wireType<StatesGiven>(parseStates, {
   examples: [[[[1]]]],
 });
 
-function parseStates(value: unknown): StatesGiven {
+function parseStates(sent: unknown): StatesGiven {
+  if (sent instanceof NestedNumbers && sent.shape.length < 3) return { bare: parseTensor(sent) };
+  if (sent instanceof NestedNumbers && sent.shape.length === 3) return { list: sent.split().map(parseTensor) };
+  const value = sent instanceof NestedNumbers ? sent.toJSON() : Array.isArray(sent) ? sent.map(plainUnlessState) : sent;
   if (!Array.isArray(value)) return { bare: parseTensor(value) };
   if (value.length > 0 && value.every((state) => Array.isArray(state) && depthOf(state) < 2 && !isStateList(state))) {
     return { bare: parseTensor(value) };
@@ -127,6 +135,11 @@ function parseStates(value: unknown): StatesGiven {
     if (!(error instanceof TensorSyntaxError)) throw error;
     return { nested };
   }
+}
+
+/** Of two axes it is a state, whatever stands beside it; of others that depends on what is inside. */
+function plainUnlessState(state: unknown): unknown {
+  return state instanceof NestedNumbers && state.shape.length !== 2 ? state.toJSON() : state;
 }
 
 /** Whether an entry is not one state but those of one cell: a list of tensors of two axes or more, or of objects. */
@@ -151,6 +164,7 @@ function leaves(value: unknown, path: readonly number[]): [unknown, readonly num
 }
 
 function depthOf(value: unknown): number {
+  if (value instanceof NestedNumbers) return value.shape.length;
   let depth = 0;
   for (let probe = value; Array.isArray(probe); probe = probe[0]) depth++;
   return depth;

@@ -27,6 +27,7 @@ const MODULES: readonly WasmModule[] = [
     file: 'src/engine/kernels/relaxed.wasm',
     options: [...KERNELS, '--enable', 'relaxed-simd'],
   },
+  { entry: 'src/http/kernels/index.ts', file: 'src/http/kernels/number-text.wasm', options: [] },
 ];
 
 /** @throws {Error} with the compiler's complaints */

@@ -1,5 +1,5 @@
 import { fieldProblem } from './problems.ts';
-import { type Dtype, formatShape, fromFloat64, type Shape, Tensor } from './tensor.ts';
+import { type Dtype, type FloatArray, formatShape, fromFloat64, type Shape, Tensor } from './tensor.ts';
 
 /** A tensor as a request wrote it: its values, before they take the dtype of what they are for. */
 export interface TensorLiteral {
@@ -63,20 +63,20 @@ export function literalToTensor(literal: TensorLiteral, dtype: Dtype, pointer: s
     const odd = values.findIndex((value) => value !== 0 && value !== 1);
     if (odd >= 0) throw outOfRange(literal, pointer, odd, `${values[odd]} is not a bool; send true, false, 0 or 1.`);
   }
+  const tensor = fromFloat64(dtype, shape, values);
   const limit = FLOAT_MAX[dtype];
-  if (limit !== undefined) {
-    const over = values.findIndex((value) => Math.abs(value) >= limit && Number.isFinite(value));
-    if (over >= 0) {
-      const infinity = values[over] > 0 ? 'Infinity' : '-Infinity';
-      throw outOfRange(
-        literal,
-        pointer,
-        over,
-        `${values[over]} is beyond the range of ${dtype}; send "${infinity}" if you mean that.`,
-      );
-    }
-  }
-  return fromFloat64(dtype, shape, values);
+  if (limit === undefined || allFinite(tensor.data as FloatArray)) return tensor;
+  const over = values.findIndex((value) => Math.abs(value) >= limit && Number.isFinite(value));
+  if (over < 0) return tensor;
+  const infinity = values[over] > 0 ? 'Infinity' : '-Infinity';
+  const detail = `${values[over]} is beyond the range of ${dtype}; send "${infinity}" if you mean that.`;
+  throw outOfRange(literal, pointer, over, detail);
+}
+
+/** A loop, as a call for each element takes ten times as long. */
+function allFinite(values: FloatArray): boolean {
+  for (let i = 0; i < values.length; i++) if (!Number.isFinite(values[i])) return false;
+  return true;
 }
 
 function integerTensor(

@@ -116,6 +116,8 @@ export function cast(tensor: Tensor, dtype: Dtype): Tensor {
 
 /** A tensor of the given dtype from float64 numbers, by the rules of `cast`. */
 export function fromFloat64(dtype: Dtype, shape: Shape, values: ArrayLike<number>): Tensor {
+  // Each element rounded once, by the conversion of typed arrays.
+  if (dtype === 'float32') return new Tensor(dtype, shape, new Float32Array(values));
   const data = allocate(dtype, values.length);
   if (data instanceof BigInt64Array) {
     for (let i = 0; i < values.length; i++) data[i] = BigInt(integer(values[i], dtype, -(2 ** 63), 2 ** 63 - 1024));

@@ -1,10 +1,17 @@
-import type { FastifyInstance } from 'fastify';
+import { isUtf8 } from 'node:buffer';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { z } from 'zod';
+import { type TensorFields, tensorFieldsOf } from '../../schemas/tensor-fields.ts';
 import { Problem } from '../domain/problems.ts';
+import { liftTensors } from './lift-tensors.ts';
 
 /** Deepest nesting of arrays and objects in a body: enough for a stack of cells, not for a stack overflow. */
 const MAX_DEPTH = 64;
 
-/** Parses application/json bodies: UTF-8, bounded depth, no key that could reach a prototype. */
+/**
+ * Parses application/json bodies: UTF-8, bounded depth, no key that could reach a prototype. Fields that the route's schema
+ * has tensors in come as NestedNumbers where they are arrays of numbers.
+ */
 export function addJsonBody(app: FastifyInstance): void {
   app.addHook('preParsing', async (request) => {
     const encoding = request.headers['content-encoding'];
@@ -19,24 +26,53 @@ export function addJsonBody(app: FastifyInstance): void {
     const detail = `charset '${charset.slice(0, 80)}' is not taken here. Send UTF-8.`;
     throw new Problem('unsupported-media-type', detail);
   });
-  const parse = app.getDefaultJsonParser('error', 'error');
+  const bodies = new WeakMap<object, TensorFields>();
+  app.addHook('onRoute', ({ schema }) => {
+    const body = schema?.body;
+    if (body) bodies.set(body, tensorFieldsOf(body as z.ZodType));
+  });
+  const parser = app.getDefaultJsonParser('error', 'error');
+  /** @throws {Error} that of the parser */
+  const parse = (request: FastifyRequest, text: string): unknown => {
+    let parsed: unknown;
+    parser(request, text, (error, value) => {
+      if (error) throw error;
+      parsed = value;
+    });
+    return parsed;
+  };
   app.removeContentTypeParser(['application/json', 'text/plain']);
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
     const bytes = body as Buffer;
     request.bodyBytes = bytes;
     // DELETE and bare POSTs may carry the header without a body.
     if (bytes.length === 0) return done(null, undefined);
+    const fields = bodies.get((request.routeOptions.schema?.body as object | undefined) ?? app);
+    const lifted =
+      fields && fields.size > 0 ? liftTensors(bytes, fields, (rest) => parse(request, textOf(rest))) : undefined;
+    if (lifted !== undefined) return done(null, lifted);
+    let text: string;
     try {
-      requireDepth(bytes);
-      const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-      parse(request, text, (error, value) => {
-        if (error) done(new Problem('invalid-json', syntaxMessage(text, error)));
-        else done(null, value);
-      });
+      text = textOf(bytes);
     } catch (error) {
-      done(error instanceof Problem ? error : new Problem('invalid-json', 'The body is not UTF-8 text.'));
+      return done(error as Problem);
     }
+    let value: unknown;
+    try {
+      value = parse(request, text);
+    } catch (error) {
+      return done(new Problem('invalid-json', syntaxMessage(text, error as Error)));
+    }
+    done(null, value);
   });
+}
+
+/** @throws {Problem} invalid-json where it is no UTF-8, or nested too deep */
+function textOf(bytes: Buffer): string {
+  requireDepth(bytes);
+  if (!isUtf8(bytes)) throw new Problem('invalid-json', 'The body is not UTF-8 text.');
+  const text = bytes.toString('utf8');
+  return text.startsWith('\ufeff') ? text.slice(1) : text;
 }
 
 function syntaxMessage(text: string, error: Error): string {

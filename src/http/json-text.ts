@@ -1,16 +1,46 @@
 import { TensorReply } from '../../schemas/tensor.ts';
+import { sameShape } from '../domain/tensor.ts';
 import { encodeElements } from '../domain/tensor-bytes.ts';
 import { flatText, nestedText } from './number-text.ts';
 
 /** JSON text of a reply. Tensors are printed by our own number text, everything else as JSON.stringify does. */
 export function jsonText(value: unknown): string {
-  if (value instanceof TensorReply) return tensorText(value);
-  if (Array.isArray(value)) return `[${value.map((item) => jsonText(item === undefined ? null : item)).join(',')}]`;
+  return textOf(value, []);
+}
+
+/** `printed` are the tensors that came before: a state that is the output too is printed once. */
+function textOf(value: unknown, printed: PrintedTensor[]): string {
+  if (value instanceof TensorReply) {
+    const known = printed.find(({ reply }) => isSame(reply, value));
+    const text = known?.text ?? tensorText(value);
+    if (!known) printed.push({ reply: value, text });
+    return text;
+  }
+  if (Array.isArray(value)) {
+    return `[${value.map((item) => textOf(item === undefined ? null : item, printed)).join(',')}]`;
+  }
   if (typeof value === 'object' && value !== null) {
-    const fields = Object.entries(value).filter(([, field]) => field !== undefined);
-    return `{${fields.map(([name, field]) => `${JSON.stringify(name)}:${jsonText(field)}`).join(',')}}`;
+    let text = '';
+    for (const name of Object.keys(value)) {
+      const field = (value as Record<string, unknown>)[name];
+      if (field !== undefined) text += `${text === '' ? '' : ','}${JSON.stringify(name)}:${textOf(field, printed)}`;
+    }
+    return `{${text}}`;
   }
   return JSON.stringify(value);
+}
+
+interface PrintedTensor {
+  readonly reply: TensorReply;
+  readonly text: string;
+}
+
+function isSame(a: TensorReply, b: TensorReply): boolean {
+  const one = a.tensor;
+  const other = b.tensor;
+  return (
+    one.data === other.data && a.format === b.format && one.dtype === other.dtype && sameShape(one.shape, other.shape)
+  );
 }
 
 function tensorText({ tensor, format }: TensorReply): string {

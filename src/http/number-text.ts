@@ -1,26 +1,12 @@
 import { type Dtype, rounder, type Tensor } from '../domain/tensor.ts';
+import { codecFor } from './number-codec.ts';
 
 /**
- * The shortest decimal that reads back to the same float32, as JSON text; -0 and the quoted non-finite names included.
- * Every float32 has one of at most 9 digits; one of 8 digits may be shorter only if 7 or fewer are not enough.
+ * The shortest decimal that reads back to the same float32, as JSON text; -0 and the quoted non-finite names included. Of
+ * several that are as short it is the closest, of two equally close ones the one farther from zero.
  */
 export function float32Text(value: number): string {
-  if (!Number.isFinite(value)) return nonFinite(value);
-  if (Number.isInteger(value) && Math.abs(value) < 2 ** 24) return Object.is(value, -0) ? '-0' : `${value}`;
-  // Any decimal of 6 digits comes back from a normal float32 (FLT_DIG), so six find the shorter ones as well.
-  for (let digits = Math.abs(value) < 2 ** -126 ? 1 : 6; digits < 9; digits++) {
-    const found = readsBack(value, digits);
-    if (found !== undefined) return `${found}`;
-  }
-  return `${Number(value.toPrecision(9))}`;
-}
-
-/** A decimal of so many digits that rounds to the float32, or undefined. */
-function readsBack(value: number, digits: number): number | undefined {
-  const nearest = Number(value.toPrecision(digits));
-  if (Math.fround(nearest) === value) return nearest;
-  const next = awayFromZero(value, nearest, digits);
-  return Math.fround(next) === value ? next : undefined;
+  return codecFor(0).print(Float32Array.of(value), [1]).slice(1, -1);
 }
 
 /**
@@ -32,13 +18,13 @@ function awayFromZero(value: number, nearest: number, digits: number): number {
   return Number((nearest + (nearest < value === value > 0 ? Math.sign(value) * unit : 0)).toPrecision(digits));
 }
 
+/** What a number of a reply takes, about. */
+const TEXT_BYTES = 12;
+
 /** Digits that tell any two values of the dtype apart. */
 const HALF_DIGITS = { float16: 5, bfloat16: 4 };
 
-/**
- * The same for the dtypes of two bytes. Not one function for all three: a call to a rounding that is only known at run time
- * makes that of float32, which most replies are full of, four times slower.
- */
+/** The same for the dtypes of two bytes. */
 export function halfText(dtype: keyof typeof HALF_DIGITS): (value: number) => string {
   const round = rounder(dtype);
   const most = HALF_DIGITS[dtype];
@@ -81,6 +67,7 @@ export function nestedText({ dtype, shape, data }: Tensor): string {
   const text = elementText(dtype);
   if (shape.length === 0) return text(data[0]);
   if (data.length === 0) return emptyText(shape);
+  if (dtype === 'float32') return codecFor(data.length * TEXT_BYTES).print(data as Float32Array, shape);
   let next = 0;
   const level = (axis: number): string => {
     const last = axis === shape.length - 1;
@@ -101,5 +88,7 @@ function emptyText(shape: readonly number[]): string {
 
 /** A tensor's elements as one flat JSON list. */
 export function flatText({ dtype, data }: Tensor): string {
+  if (dtype === 'float32' && data.length > 0)
+    return codecFor(data.length * TEXT_BYTES).print(data as Float32Array, [data.length]);
   return `[${Array.from(data as ArrayLike<number | bigint>, elementText(dtype)).join(',')}]`;
 }

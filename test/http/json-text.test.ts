@@ -31,4 +31,24 @@ describe('the JSON text of a reply', () => {
         '"bytes":{"value":{"shape":[1,2],"dtype":"float32","base64":"AACAPwAAwH8="}}}',
     );
   });
+
+  it('writes a tensor that comes twice alike, and others of the same values in their own way', () => {
+    const data = Float32Array.of(0.1, -0);
+    const [row, column, wide] = [
+      new Tensor('float32', [1, 2], data),
+      new Tensor('float32', [2, 1], data),
+      new Tensor('float64', [2], Float64Array.from(data)),
+    ];
+    const nested = [row, row, column, wide].map((tensor) => new TensorReply(tensor, 'nested'));
+    const text = '[[[0.1,-0]],[[0.1,-0]],[[0.1],[-0]],[0.10000000149011612,-0]]';
+    expect(jsonText(nested)).toBe(text);
+    expect(jsonText([nested[0], new TensorReply(row, 'flat')])).toContain('"data":[0.1,-0]');
+  });
+
+  it('writes large tensors, and small ones after them', () => {
+    const data = Float32Array.from({ length: 600_000 }, (_, i) => i / 8);
+    const large: unknown = JSON.parse(jsonText(new TensorReply(new Tensor('float32', [6, 100_000], data), 'nested')));
+    expect((large as number[][]).flat()).toEqual(Array.from(data));
+    expect(jsonText(new TensorReply(new Tensor('float32', [1], data.subarray(4, 5)), 'nested'))).toBe('[0.5]');
+  });
 });

@@ -1,0 +1,52 @@
+import { z } from 'zod';
+
+/** One tensor, or the states of a cell. */
+export type WireKind = 'tensor' | 'states';
+
+/** The types that read tensors from the wire; schemas/tensor.ts fills it in. */
+export const WIRE_TYPES = new WeakMap<z.core.$ZodType, WireKind>();
+
+/** How the fields of a body hold tensors: as one, as states, as a list of tensors, or by name. */
+export type TensorFields = ReadonlyMap<string, WireKind | 'list' | 'map'>;
+
+/** The fields of a body that hold tensors, by the name of the field. Empty where the body has none. */
+export function tensorFieldsOf(body: z.core.$ZodType): TensorFields {
+  const type = unwrap(body);
+  if (type instanceof z.ZodUnion) {
+    const object = type.options.map(unwrap).find((option) => option instanceof z.ZodObject);
+    return object ? tensorFieldsOf(object) : new Map();
+  }
+  if (!(type instanceof z.ZodObject)) return new Map();
+  const fields = Object.entries(type.shape).map(([name, field]) => [name, kindOf(field as z.core.$ZodType)] as const);
+  return new Map(fields.flatMap(([name, kind]) => (kind ? [[name, kind] as const] : [])));
+}
+
+function kindOf(field: z.core.$ZodType): WireKind | 'list' | 'map' | undefined {
+  const type = unwrap(field);
+  const own = wireKindOf(type);
+  if (own) return own;
+  if (type instanceof z.ZodArray && wireKindOf(unwrap(type.element)) === 'tensor') return 'list';
+  if (type instanceof z.ZodRecord && wireKindOf(unwrap(type.valueType)) === 'tensor') return 'map';
+  return undefined;
+}
+
+/** The type inside of what makes it optional, gives it a default or transforms its result. */
+function unwrap(field: z.core.$ZodType): z.core.$ZodType {
+  let type = field;
+  while (!wireKindOf(type)) {
+    if (type instanceof z.ZodPipe) type = type.in;
+    else if (type instanceof z.ZodOptional || type instanceof z.ZodNullable || type instanceof z.ZodDefault)
+      type = type.unwrap();
+    else break;
+  }
+  return type;
+}
+
+/** Words and checks make a copy of a type, whose parent is the type that it was. */
+function wireKindOf(type: z.core.$ZodType): WireKind | undefined {
+  for (let one: z.core.$ZodType | undefined = type; one; one = one._zod.parent) {
+    const kind = WIRE_TYPES.get(one);
+    if (kind) return kind;
+  }
+  return undefined;
+}

@@ -1,0 +1,96 @@
+import { readFileSync } from 'node:fs';
+import { type NumberTables, numberTables } from './number-tables.ts';
+
+/** Exports of kernels/index.ts. Addresses are offsets in its memory. */
+interface Kernels {
+  readonly memory: WebAssembly.Memory;
+  readonly heap: WebAssembly.Global<number>;
+  readonly POWERS: WebAssembly.Global<number>;
+  readonly EXPONENTS: WebAssembly.Global<number>;
+  readonly FIVES: WebAssembly.Global<number>;
+  readonly SHAPE: WebAssembly.Global<number>;
+  readonly rank: WebAssembly.Global<number>;
+  readonly count: WebAssembly.Global<number>;
+  printNested(source: number, shape: number, rank: number, out: number): number;
+  readNumbers(text: number, out: number): number;
+}
+
+/** Numbers of a nested JSON array, row-major, and where its text ends. */
+export interface ReadArray {
+  readonly shape: readonly number[];
+  readonly values: Float64Array;
+  readonly end: number;
+}
+
+const PAGE = 2 ** 16;
+/** Zero bytes after a text, so that reading stops there. */
+const SLACK = 16;
+/** Longest text of a float32 with what follows it, and what printing it may scribble on. */
+const TEXT_BYTES = 20;
+const SCRIBBLE_BYTES = 32;
+const MAX_RANK = 8;
+
+/** The kernels of number text, and the memory that they work in. */
+class NumberCodec {
+  private readonly kernels: Kernels;
+  private readonly heap: number;
+  private bytes: Buffer;
+
+  constructor(module: WebAssembly.Module, { powers, exponents, fives }: NumberTables) {
+    this.kernels = new WebAssembly.Instance(module).exports as unknown as Kernels;
+    this.heap = (this.kernels.heap.value + 15) & ~15;
+    this.bytes = Buffer.from(this.kernels.memory.buffer);
+    this.bytes.set(powers, this.kernels.POWERS.value);
+    this.bytes.set(exponents, this.kernels.EXPONENTS.value);
+    this.bytes.set(fives, this.kernels.FIVES.value);
+  }
+
+  /** float32 values as nested JSON arrays of a shape of 1 to 8 extents, none of them 0. */
+  print(values: Float32Array, shape: readonly number[]): string {
+    const source = this.heap + MAX_RANK * 4;
+    const out = source + values.byteLength;
+    const rows = values.length / shape[shape.length - 1];
+    this.reserve(out + values.length * TEXT_BYTES + rows * (2 * shape.length + 1) + SCRIBBLE_BYTES);
+    const { buffer } = this.kernels.memory;
+    new Uint32Array(buffer, this.heap, shape.length).set(shape);
+    new Float32Array(buffer, source, values.length).set(values);
+    return this.bytes.toString('latin1', out, this.kernels.printNested(source, this.heap, shape.length, out));
+  }
+
+  /** A reader of the arrays in a text. It holds until the codec is used for anything else. */
+  reader(text: Uint8Array): (start: number) => ReadArray | undefined {
+    const { heap, kernels } = this;
+    const out = (heap + text.length + SLACK + 7) & ~7;
+    // Every number takes two bytes at least.
+    this.reserve(out + (text.length + 2) * 4);
+    this.bytes.set(text, heap);
+    this.bytes.fill(0, heap + text.length, heap + text.length + SLACK);
+    return (start) => {
+      const end = kernels.readNumbers(heap + start, out);
+      if (end === 0) return undefined;
+      const { buffer } = kernels.memory;
+      const shape = Array.from(new Uint32Array(buffer, kernels.SHAPE.value, kernels.rank.value));
+      return { shape, values: new Float64Array(buffer, out, kernels.count.value).slice(), end: end - heap };
+    };
+  }
+
+  private reserve(bytes: number): void {
+    const missing = bytes - this.bytes.length;
+    if (missing <= 0) return;
+    this.kernels.memory.grow(Math.ceil(missing / PAGE));
+    this.bytes = Buffer.from(this.kernels.memory.buffer);
+  }
+}
+
+/** Beyond so much memory a codec is made for one use, as the memory of one never shrinks. */
+const SHARED_BYTES = 4 * 2 ** 20;
+
+const module = new WebAssembly.Module(readFileSync(new URL('./kernels/number-text.wasm', import.meta.url)));
+const tables = numberTables();
+/** Nothing in its memory outlasts a call. */
+const shared = new NumberCodec(module, tables);
+
+/** A codec for a text of about so many bytes. */
+export function codecFor(textBytes: number): NumberCodec {
+  return textBytes * 5 <= SHARED_BYTES ? shared : new NumberCodec(module, tables);
+}

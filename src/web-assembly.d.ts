@@ -1,0 +1,18 @@
+/** What of WebAssembly's interface to JavaScript is used here; Node's types leave it out, and those of browsers are not for a server. */
+declare namespace WebAssembly {
+  class Module {
+    constructor(bytes: Uint8Array);
+  }
+  class Instance {
+    readonly exports: Readonly<Record<string, unknown>>;
+    constructor(module: Module, imports?: Readonly<Record<string, Readonly<Record<string, unknown>>>>);
+  }
+  class Memory {
+    readonly buffer: ArrayBuffer;
+    constructor(limits: { readonly initial: number; readonly maximum?: number; readonly shared?: boolean });
+    grow(pages: number): number;
+  }
+  interface Global<T> {
+    value: T;
+  }
+}

@@ -1,5 +1,4 @@
-import { accessSync, constants, existsSync, mkdirSync, statSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { accessSync, constants } from 'node:fs';
 import { checkCommit, isKey, MAX_KEY_LENGTH } from '../domain/keys.ts';
 import type { Store, StoredEntry } from '../domain/ports.ts';
 import { Problem } from '../domain/problems.ts';
@@ -8,6 +7,7 @@ import { createCommitQueue } from './lmdb-commits.ts';
 import { connect } from './lmdb-connection.ts';
 import { type LmdbDatabase, readFormat } from './lmdb-database.ts';
 import { hasRoom, storeProblem } from './lmdb-errors.ts';
+import { makeDirectory } from './make-directory.ts';
 import { bytesOf, revisionOf } from './record.ts';
 import { StoreOpenError } from './store-open-error.ts';
 
@@ -132,12 +132,4 @@ function prepareDirectory(directory: string): void {
     const reason = error instanceof Error ? error.message : String(error);
     throw new StoreOpenError(`store directory ${directory} cannot be made or written: ${reason}`, error);
   }
-}
-
-/** Not by mkdir's own `recursive`: under /proc, where making fails with ENOENT, Node 26 then tries without end. */
-function makeDirectory(directory: string): void {
-  if (statSync(directory, { throwIfNoEntry: false })?.isDirectory()) return;
-  const parent = dirname(directory);
-  if (!existsSync(parent) && parent !== directory) makeDirectory(parent);
-  mkdirSync(directory, { mode: 0o700 });
 }

@@ -32,6 +32,11 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     npm: ['fastify', 'fastify-type-provider-zod', '@fastify/[^/]+', 'zod', 'prom-client', 'pino', 'jose'],
     node: ['buffer', 'crypto', 'fs', 'http', 'net'],
   },
+  'src/processes': {
+    own: ['src/http'],
+    npm: ['pino'],
+    node: ['child_process', 'events', 'net', 'timers/promises'],
+  },
   routes: {
     own: ['src/domain', 'schemas', 'src/http', 'src/services'],
     npm: ['fastify', 'fastify-type-provider-zod', '@fastify/[^/]+', 'zod'],

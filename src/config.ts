@@ -16,7 +16,7 @@ function whole(low: number, high: number, standard: number) {
     .transform(Number);
 }
 
-/** Threads where nothing is said: as many as there are cores. */
+/** Threads where nothing is said: as many as there are cores, shared among the workers. */
 const THREADS = z
   .string()
   .default('auto')
@@ -62,6 +62,7 @@ const environment = z.object({
   CELLSTEP_MAX_HISTORY_BYTES: whole(0, 2 ** 28, 16 * MIB),
   CELLSTEP_MAX_WORK: whole(1, 1e15, 4e9),
   CELLSTEP_MAX_DRAW_WORK: whole(1, 1e15, 8e10),
+  CELLSTEP_WORKERS: whole(1, 64, 1),
   CELLSTEP_THREADS: THREADS,
   CELLSTEP_BATCH_ROWS: whole(1, 4096, 256),
   CELLSTEP_REQUEST_SECONDS: whole(1, 3600, 120),
@@ -81,6 +82,8 @@ export interface Config {
   readonly logLevel: string;
   readonly apiKeys: readonly string[];
   readonly limits: Limits;
+  /** Processes that serve the port. */
+  readonly workers: number;
   /** Threads of each process for large work; 0: all is computed between requests. */
   readonly threads: number;
   /** Rows of one batch of steps of several requests; 1: each runs alone. */
@@ -116,6 +119,12 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
   if (values.CELLSTEP_AUTH === 'none' && values.CELLSTEP_API_KEYS.length > 0) {
     throw new ConfigError('CELLSTEP_AUTH none contradicts CELLSTEP_API_KEYS. Set one of them.');
   }
+  if (values.CELLSTEP_WORKERS > 1 && values.CELLSTEP_STORE === 'memory:') {
+    const how = 'Set lmdb:<directory> or redis://host, or one worker';
+    throw new ConfigError(
+      `CELLSTEP_WORKERS '${values.CELLSTEP_WORKERS}' cannot share CELLSTEP_STORE 'memory:', which each would have for itself. ${how}.`,
+    );
+  }
   return Object.freeze({
     host: values.CELLSTEP_HOST,
     port: values.CELLSTEP_PORT,
@@ -132,7 +141,8 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
       maxWork: values.CELLSTEP_MAX_WORK,
       maxDrawWork: values.CELLSTEP_MAX_DRAW_WORK,
     }),
-    threads: values.CELLSTEP_THREADS ?? availableParallelism(),
+    workers: values.CELLSTEP_WORKERS,
+    threads: values.CELLSTEP_THREADS ?? Math.max(1, Math.floor(availableParallelism() / values.CELLSTEP_WORKERS)),
     batchRows: values.CELLSTEP_BATCH_ROWS,
     requestSeconds: values.CELLSTEP_REQUEST_SECONDS,
     shutdownSeconds: values.CELLSTEP_SHUTDOWN_SECONDS,

@@ -1,8 +1,12 @@
+import { hostname } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
-import { pino } from 'pino';
+import { type Logger, pino } from 'pino';
 import { createApp } from './app.ts';
-import { ConfigError, readConfig } from './config.ts';
+import { type Config, ConfigError, readConfig } from './config.ts';
 import { createMetrics } from './http/metrics.ts';
+import { reservePort } from './processes/reserve-port.ts';
+import { supervise } from './processes/supervisor.ts';
+import { joinSupervisor } from './processes/worker.ts';
 import { openStore } from './store/open.ts';
 import { StoreOpenError } from './store/store-open-error.ts';
 
@@ -15,19 +19,54 @@ function refuse(message: string): never {
   process.exit(2);
 }
 
+/** @throws the error, where no operator can mend it */
+function refuseAddress(error: unknown, { host, port }: Pick<Config, 'host' | 'port'>): never {
+  const { code } = error as NodeJS.ErrnoException;
+  if (code === 'EADDRINUSE') refuse(`CELLSTEP_PORT ${port} on ${host} is in use by another process.`);
+  if (code === 'EACCES') refuse(`CELLSTEP_PORT ${port} may not be used by this user.`);
+  if (code === 'EADDRNOTAVAIL') refuse(`CELLSTEP_HOST ${host} is no address of this machine.`);
+  if (code === 'ENOTSUP') refuse('CELLSTEP_WORKERS needs a system that lets processes share a port, such as Linux.');
+  throw error;
+}
+
 async function main(): Promise<void> {
   const config = readConfig(process.env);
-  const logger = pino({ level: config.logLevel, redact: ['req.headers.authorization'] });
+  // Fastify serves `localhost` on two servers, and awaits the requests of only one of them when it closes.
+  const host = config.host === 'localhost' ? '127.0.0.1' : config.host;
+  const worker = process.argv[2] === 'worker' && process.send ? Number(process.argv[3]) : undefined;
+  const logger = pino({
+    level: config.logLevel,
+    redact: ['req.headers.authorization'],
+    ...(worker === undefined ? {} : { base: { pid: process.pid, hostname: hostname(), worker } }),
+  });
+  if (worker !== undefined) return serve({ ...config, host }, logger, worker);
   for (const name of config.unknown) logger.warn(`${name} is set, but cellstep has no such variable`);
+  if (config.workers === 1) return serve({ ...config, host }, logger);
+  const port = await reservePort(host, config.port).catch((error) => refuseAddress(error, config));
+  const code = await supervise({
+    workers: config.workers,
+    script: process.argv[1],
+    env: { ...process.env, CELLSTEP_PORT: `${port}` },
+    shutdownSeconds: config.shutdownSeconds + 2 * STORE_SECONDS,
+    logger,
+  });
+  process.exit(code);
+}
+
+/** One process of the service; a worker with a number where there are several. */
+async function serve(config: Config, logger: Logger, worker?: number): Promise<void> {
+  const shared = worker !== undefined;
   const store = await openStore(config.store, {
     waitReplicas: config.redisWait,
     warn: (message) => logger.warn(message),
+    shared,
   });
-  const metrics = createMetrics({ worker: 1, ofProcess: true });
-  const app = await createApp({ store, config, logger, metrics });
+  const metrics = createMetrics({ worker: worker ?? 1, ofProcess: true });
+  const line = shared ? joinSupervisor(metrics.snapshot, () => close('its supervisor is gone')) : undefined;
+  const app = await createApp({ store, config, logger, metrics, allMetrics: line?.gather });
 
   let closing = false;
-  const close = async (signal: string) => {
+  async function close(signal: string): Promise<void> {
     if (closing) return;
     closing = true;
     logger.info({ signal }, 'closing: no new requests');
@@ -45,20 +84,16 @@ async function main(): Promise<void> {
     }
     logger.info('closed');
     process.exit(0);
-  };
+  }
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, close);
 
   try {
-    // Fastify serves `localhost` on two servers, and awaits the requests of only one of them when it closes.
-    await app.listen({ host: config.host === 'localhost' ? '127.0.0.1' : config.host, port: config.port });
+    await app.listen({ host: config.host, port: config.port, ...(shared ? { reusePort: true } : {}) });
   } catch (error) {
     await store.close();
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'EADDRINUSE') refuse(`CELLSTEP_PORT ${config.port} on ${config.host} is in use by another process.`);
-    if (code === 'EACCES') refuse(`CELLSTEP_PORT ${config.port} may not be used by this user.`);
-    if (code === 'EADDRNOTAVAIL') refuse(`CELLSTEP_HOST ${config.host} is no address of this machine.`);
-    throw error;
+    refuseAddress(error, config);
   }
+  line?.listening();
 }
 
 main().catch((error: unknown) => {

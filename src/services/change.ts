@@ -127,7 +127,9 @@ export class Changer {
         if ((await this.store.commit([{ key: keysOf(owner), expect: kept.revision }])) === 'committed') return replay;
         continue;
       }
-      const { writes, result } = await attempt();
+      const decision = await attempt().catch((error: unknown) => this.refused(owner, kept, error));
+      if (!decision) continue;
+      const { writes, result } = decision;
       const reply = mutation.render(result);
       if (writes.length === 0 && !kept) return reply;
       const outcome = await this.store.commit(kept ? [...writes, ...this.keep(owner, mutation, kept, reply)] : writes);
@@ -135,6 +137,19 @@ export class Changer {
       await this.backoff(tries);
     }
     throw new Problem('conflict', `The change was tried ${MAX_ATTEMPTS} times, and another one came first each time.`);
+  }
+
+  /**
+   * A refusal may be for what the same request has done by another process just now, which its kept reply answers then:
+   * undefined, to start over, where other keys are kept by now; else the refusal stands.
+   */
+  private async refused(
+    owner: string,
+    kept: { readonly revision: string | null } | undefined,
+    refusal: unknown,
+  ): Promise<undefined> {
+    if (kept && (await this.keptKeys(owner)).revision !== kept.revision) return undefined;
+    throw refusal;
   }
 
   private async keptKeys(owner: string): Promise<{ revision: string | null; keys: readonly KeptKey[] }> {

@@ -5,9 +5,9 @@ import { type FieldError, Problem } from '../domain/problems.ts';
 import { isExpired } from '../domain/session.ts';
 import { formatShape, sameShape, type Tensor, toFloat64 } from '../domain/tensor.ts';
 import type { TensorLiteral } from '../domain/tensor-literal.ts';
-import { freshVariables } from './cell-record.ts';
+import { cellWrites, freshVariables } from './cell-record.ts';
 import type { CellReader } from './cells.ts';
-import type { Changer, Decision } from './change.ts';
+import type { Changer, Decision, Mutation } from './change.ts';
 import {
   type SavedCell,
   type SavedSession,
@@ -21,7 +21,6 @@ import { requireVersion } from './conditions.ts';
 import type { Context } from './context.ts';
 import { createCell } from './create-cell.ts';
 import { openSession } from './open-session.ts';
-import { changeCellWrites } from './pinned-versions.ts';
 import { findSession, type Session } from './session-record.ts';
 import { changeSession, startOver } from './sessions.ts';
 import { encodeVariable, findVariable, variableKeyOf } from './stand-alone-variables.ts';
@@ -46,7 +45,8 @@ interface Plan {
 
 /**
  * Assigns back everything that a checkpoint holds. All of it is checked first, so that a name or a shape that does not fit
- * restores nothing. Then each thing is changed in a commit of its own (ADR 0006); it can be sent again after a crash.
+ * restores nothing. Then each thing is changed in a commit of its own (ADR 0006), once for each Idempotency-Key: it can be
+ * sent again after a crash.
  * @throws {Problem} not-found, version-mismatch, checkpoint-mismatch
  */
 export async function restoreCheckpoint(
@@ -54,29 +54,27 @@ export async function restoreCheckpoint(
   cells: CellReader,
   changer: Changer,
   id: string,
-  ifMatch: number | undefined,
+  mutation: Pick<Mutation<unknown>, 'ifMatch' | 'idempotencyKey' | 'fingerprint'>,
   createMissing: boolean,
 ): Promise<Restored> {
   const { version } = await readCheckpoint(context, id);
-  requireVersion(`Checkpoint '${id}'`, version, ifMatch);
+  requireVersion(`Checkpoint '${id}'`, version, mutation.ifMatch);
   const snapshot = context.checkpointCodec.decode(await readCheckpointContent(context, id));
   const restore = new Restore(context, cells, snapshot, createMissing);
-  const plans = await restore.plan();
-  for (const { kind, id: thing, decide } of plans) {
-    await changer.change(
-      `${kind.slice(0, -1)}/${thing}`,
-      { render: () => ({ status: 200, headers: {}, body: '' }) },
-      decide,
-    );
+  const { idempotencyKey, fingerprint } = mutation;
+  // Each thing keeps the key too: what an earlier attempt has put back may have been changed since. No client sends blanks.
+  const once = idempotencyKey === undefined ? {} : { idempotencyKey: `restore ${id} ${idempotencyKey}`, fingerprint };
+  const done: Record<'restored' | 'created', Record<Kind, string[]>> = {
+    restored: { cells: [], variables: [], sessions: [] },
+    created: { cells: [], variables: [], sessions: [] },
+  };
+  for (const { kind, id: thing, creates, decide } of await restore.plan()) {
+    const how = creates ? 'created' : 'restored';
+    const render = () => ({ status: 200, headers: {}, body: how });
+    const { body } = await changer.change(`${kind.slice(0, -1)}/${thing}`, { render, ...once }, decide);
+    done[body === 'created' ? 'created' : 'restored'][kind].push(thing);
   }
-  const ids = (wanted: Kind, creates: boolean) =>
-    plans.filter((plan) => plan.kind === wanted && plan.creates === creates).map((plan) => plan.id);
-  const all = (creates: boolean) => ({
-    cells: ids('cells', creates),
-    variables: ids('variables', creates),
-    sessions: ids('sessions', creates),
-  });
-  return { checkpoint: id, restored: all(false), created: all(true) };
+  return { checkpoint: id, ...done };
 }
 
 class Restore {
@@ -158,7 +156,7 @@ class Restore {
       : freshVariables(specs);
     const input_shape = record.input_shape ?? saved.input_shape;
     const next = { ...record, input_shape, variables, version: record.version + 1, updated_at: this.context.clock() };
-    return { writes: await changeCellWrites(this.context.store, cell, next, weights), result: next };
+    return { writes: cellWrites(cell, next, weights), result: next };
   }
 
   private async planVariable(saved: SavedVariable): Promise<Omit<Plan, 'kind' | 'id'>> {

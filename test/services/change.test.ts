@@ -61,6 +61,25 @@ describe('a change', () => {
     expect(commits()).toBe(0);
   });
 
+  it('is answered as the same request was, by which another process has just made it impossible', async () => {
+    const store = openMemoryStore();
+    const [here, there] = [changerOn(store), changerOn(store)];
+    const mutation = { idempotencyKey: 'k', fingerprint: 'f', render };
+    const make = async () => {
+      if (await store.get('thing/a')) throw new Problem('already-exists', 'There is one already.');
+      return { writes: [{ key: 'thing/a', expect: null, bytes }], result: 1 };
+    };
+    let first = true;
+    const reply = await here.change('thing/a', mutation, async () => {
+      if (first) await there.change('thing/a', mutation, make);
+      first = false;
+      return make();
+    });
+    expect(reply).toMatchObject({ body: '1', headers: { 'idempotency-replayed': 'true' } });
+    const other = here.change('thing/a', { ...mutation, idempotencyKey: 'other' }, make);
+    await expect(other).rejects.toMatchObject({ code: 'already-exists' });
+  });
+
   it('lets its key be used again after a failure of the store, for the same thing', async () => {
     const inner = openMemoryStore();
     let broken = true;

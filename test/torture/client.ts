@@ -30,13 +30,19 @@ export class RetryingClient {
     this.options = { milliseconds: 5_000, patience: 120_000, ...options };
   }
 
-  /** @throws {Error} when nobody has answered for long, or with a 5xx that is not 503. */
-  async send(sent: Sent): Promise<Outcome> {
+  /** `onAttempt` comes before each attempt. @throws {Error} when nobody has answered for long, or with a 5xx that is not 503. */
+  async send(sent: Sent, onAttempt: () => void = () => {}): Promise<Outcome> {
     const { agent, urls, random, milliseconds, patience } = this.options;
     const end = performance.now() + patience;
     let unknown = 0;
     for (let attempts = 1; ; attempts++) {
-      const answer = await exchange(agent, random.pick(urls()), sent, milliseconds).catch(noAnswer);
+      onAttempt();
+      const answer = await exchange(
+        agent,
+        random.pick(urls()),
+        sent,
+        attempts > 1 && milliseconds < 1_000 ? 10_000 : milliseconds,
+      ).catch(noAnswer);
       if (answer && !comesAgain(answer)) {
         if (answer.status >= 500) throw new Error(`${sent.method} ${sent.path}: ${answer.status} ${answer.text}`);
         return { answer, attempts, unknown };

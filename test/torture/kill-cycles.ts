@@ -26,8 +26,11 @@ export interface KillReport {
   readonly replayed: number;
 }
 
-/** Kills fall up to so many milliseconds after a request was sent, or after one was answered. */
+/** Kills fall up to so many milliseconds after one of the next requests was sent, or answered. */
 const MAX_DELAY = 50;
+const MAX_REQUESTS = 20;
+/** A client may meet one kill after another. */
+const PATIENCE = 3_600_000;
 
 interface Session {
   readonly id: string;
@@ -106,9 +109,11 @@ class KillRun {
     const random = this.random.fork();
     for (let cycle = 1; cycle <= cycles; cycle++) {
       const event = random.pick(['sent', 'answered'] as const);
-      await new Promise<void>((resolve) => {
-        this.next[event] = resolve;
-      });
+      for (let left = random.integer(1, MAX_REQUESTS); left > 0; left--) {
+        await new Promise<void>((resolve) => {
+          this.next[event] = resolve;
+        });
+      }
       await delay(random.next() * MAX_DELAY);
       const what = await this.topology.strike(random);
       this.kills[what] = (this.kills[what] ?? 0) + 1;
@@ -173,6 +178,7 @@ class KillRun {
   }
 
   private newClient(): RetryingClient {
-    return new RetryingClient({ agent: this.agent, urls: () => this.topology.urls(), random: this.random.fork() });
+    const urls = () => this.topology.urls();
+    return new RetryingClient({ agent: this.agent, urls, random: this.random.fork(), patience: PATIENCE });
   }
 }

@@ -1,3 +1,4 @@
+import { replicaHistories } from './histories.ts';
 import { killCycles } from './kill-cycles.ts';
 
 export interface SuiteOptions {
@@ -28,5 +29,11 @@ export const SUITES: Readonly<Record<string, Suite>> = {
     whole: 1_000,
     bounded: 100,
     run: ({ size, ...options }) => killCycles('redis', { cycles: size, ...options }),
+  },
+  histories: {
+    unit: 'calls on three replicas over Redis',
+    whole: 100_000,
+    bounded: 5_000,
+    run: ({ size, ...options }) => replicaHistories({ calls: size, ...options }),
   },
 };

@@ -19,8 +19,7 @@ const POLICIES: Readonly<Record<string, DtypePolicy>> = {
   mixed_bfloat16: policy('mixed_bfloat16', 'float32', 'bfloat16'),
 };
 
-/** Under its names in Keras 3, in 3.0 and in Keras 2. */
-const POLICY_CLASSES: readonly Json[] = ['DTypePolicy', 'FloatDTypePolicy', 'Policy'];
+const POLICY_CLASSES: readonly Json[] = ['DTypePolicy', 'FloatDTypePolicy'];
 
 function policy(name: string, variableDtype: Dtype, computeDtype: Dtype): DtypePolicy {
   return { name, variableDtype, computeDtype };

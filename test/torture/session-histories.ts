@@ -1,0 +1,73 @@
+import { linearize, type Operation } from './linearizability.ts';
+import type { Told } from './session-calls.ts';
+import { type SessionInput, type SessionOutput, type SessionState, sessionModel } from './session-model.ts';
+
+type SessionOperation = Operation<SessionInput, SessionOutput>;
+
+const MAX_FAULTS = 3;
+
+/** What clients have asked of sessions and what they were told, in the order in which it happened. */
+export class SessionHistories {
+  private readonly operations = new Map<string, SessionOperation[]>();
+  private events = 0;
+
+  /** The moment of a call or of an answer. */
+  now(): number {
+    return this.events++;
+  }
+
+  answered({ session, input, output }: Told, called: number, answered = this.now()): void {
+    this.add(session, { input, output, called, answered });
+  }
+
+  /** A call that may have been carried out, or may still be. */
+  unanswered(session: string, input: SessionInput, called: number): void {
+    this.add(session, { input, output: undefined, called, answered: Number.POSITIVE_INFINITY });
+  }
+
+  get sessions(): number {
+    return this.operations.size;
+  }
+
+  get size(): number {
+    return this.operations.values().reduce((sum, { length }) => sum + length, 0);
+  }
+
+  get unknown(): number {
+    return this.operations.values().reduce((sum, all) => sum + all.filter(({ output }) => !output).length, 0);
+  }
+
+  /** A text for each session whose answers no order of its calls explains, or for the first few. */
+  faults(): string[] {
+    const faults: string[] = [];
+    for (const [session, operations] of this.operations) {
+      if (faults.length === MAX_FAULTS) break;
+      try {
+        const verdict = linearize(sessionModel, operations);
+        if (!verdict.linearizable) faults.push(`${session}: ${story(verdict)}`);
+      } catch (error) {
+        faults.push(`${session}, ${operations.length} calls: ${(error as Error).message}`);
+      }
+    }
+    return faults;
+  }
+
+  private add(session: string, operation: SessionOperation): void {
+    const operations = this.operations.get(session);
+    if (operations) operations.push(operation);
+    else this.operations.set(session, [operation]);
+  }
+}
+
+interface Unexplained {
+  readonly explained: readonly SessionOperation[];
+  readonly state: SessionState;
+  readonly stuck: readonly SessionOperation[];
+}
+
+function story({ explained, state, stuck }: Unexplained): string {
+  const line = ({ input, output, called, answered }: SessionOperation) =>
+    `  [${called}, ${answered}] ${JSON.stringify(input)} -> ${JSON.stringify(output) ?? 'no answer'}`;
+  const last = explained.slice(-8).map(line).join('\n');
+  return `${explained.length} calls are explained, the last of them\n${last}\nand leave ${JSON.stringify(state)}, after which came one of\n${stuck.map(line).join('\n')}`;
+}

@@ -1,55 +1,11 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { REDIS_SERVER, type RedisProcess, startRedis } from '../store/redis-servers.ts';
+import { SteppingClients } from './stepping-client.ts';
 import { openCounter, readCounter, send, service, until } from './support.ts';
 
 const STEP = '/v1/sessions/counter/steps';
-/** A call ends within 2 s; the rest is for a busy machine. */
-const BOUND = 6_000;
-
-/** Steps the session, one request after the other, each repeated with its key until it is acknowledged. */
-class Client {
-  acknowledged = 0;
-  readonly refusals = new Map<string, number>();
-  private readonly url: string;
-  private readonly name: string;
-  private stopped = false;
-  readonly ended: Promise<void>;
-
-  constructor(url: string, name: string) {
-    this.url = url;
-    this.name = name;
-    this.ended = this.run();
-  }
-
-  stop(): Promise<void> {
-    this.stopped = true;
-    return this.ended;
-  }
-
-  private async run(): Promise<void> {
-    for (let n = 0; !this.stopped; n++) {
-      while (!(await this.take(`${this.name}-${n}`))) await delay(20);
-    }
-  }
-
-  private async take(key: string): Promise<boolean> {
-    const from = performance.now();
-    const { status, headers, text } = await send(this.url, STEP, { inputs: [[1]] }, { 'idempotency-key': key });
-    expect(performance.now() - from).toBeLessThan(BOUND);
-    if (status === 200) {
-      this.acknowledged++;
-      return true;
-    }
-    const { code } = JSON.parse(text) as { code: string };
-    expect([status, code, headers.get('retry-after')], text).toEqual([503, 'store-unavailable', '1']);
-    this.refusals.set(code, (this.refusals.get(code) ?? 0) + 1);
-    return false;
-  }
-}
 
 const readiness = async (url: string) => (await send(url, '/readyz')).status;
-const refused = (clients: readonly Client[]) => clients.every(({ refusals }) => refusals.size > 0);
 
 describe.runIf(REDIS_SERVER)('the service, when its Redis fails under load,', () => {
   async function start(...settings: string[]): Promise<RedisProcess> {
@@ -86,20 +42,19 @@ describe.runIf(REDIS_SERVER)('the service, when its Redis fails under load,', ()
       const { url } = await service({ CELLSTEP_STORE: server.url });
       await openCounter(url);
       expect(await readiness(url)).toBe(200);
-      const clients = ['a', 'b', 'c'].map((name) => new Client(url, name));
-      const total = () => clients.reduce((sum, { acknowledged }) => sum + acknowledged, 0);
-      await until(() => total() > 60);
+      const clients = new SteppingClients(url);
+      await until(() => clients.acknowledged > 60, 20_000);
       await fail(server);
-      await until(() => refused(clients), 20_000);
+      await until(clients.allRefused(), 20_000);
       const ready = await send(url, '/readyz');
       expect([ready.status, JSON.parse(ready.text).code], ready.text).toEqual([503, 'store-unavailable']);
       expect(await send(url, '/healthz')).toMatchObject({ status: 200 });
       await mend(server);
       await until(async () => (await readiness(url)) === 200, 20_000);
-      const before = total();
-      await until(() => total() > before + 60, 20_000);
-      await Promise.all(clients.map((client) => client.stop()));
-      expect(await readCounter(url)).toEqual({ step: total(), sum: total() });
+      const before = clients.acknowledged;
+      await until(() => clients.acknowledged > before + 60, 20_000);
+      await clients.stop();
+      expect(await readCounter(url)).toEqual({ step: clients.acknowledged, sum: clients.acknowledged });
     },
   );
 

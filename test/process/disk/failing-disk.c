@@ -1,0 +1,82 @@
+/*
+ * Makes writes to, and syncs of, LMDB's data file fail as a failing disk makes them. For LD_PRELOAD.
+ * What fails stands in the file that FAILING_DISK names, and is read before each call: nothing, `write EIO`, `sync EIO`,
+ * `root EIO` (only the root pages, the first two) or `write EROFS`.
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
+#define ROOT_PAGES 8192
+
+/* The error of such a call on this file, or 0. By bare system calls, so that it can't meet itself. */
+static int failure(int fd, const char *what) {
+  char link[64], path[4096], fault[64];
+  const char *control = getenv("FAILING_DISK");
+  if (control == NULL) return 0;
+  snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+  ssize_t length = readlink(link, path, sizeof path - 1);
+  if (length < 0) return 0;
+  path[length] = 0;
+  if (strstr(path, "data.mdb") == NULL) return 0;
+  int file = syscall(SYS_openat, AT_FDCWD, control, O_RDONLY, 0);
+  if (file < 0) return 0;
+  length = syscall(SYS_read, file, fault, sizeof fault - 1);
+  syscall(SYS_close, file);
+  if (length <= 0) return 0;
+  fault[length] = 0;
+  size_t name = strlen(what);
+  if (strncmp(fault, what, name) != 0 || fault[name] != ' ') return 0;
+  return strstr(fault, "EROFS") != NULL ? EROFS : EIO;
+}
+
+static int write_failure(int fd, off_t offset) {
+  int error = failure(fd, "write");
+  return error != 0 || offset < 0 || offset >= ROOT_PAGES ? error : failure(fd, "root");
+}
+
+#define FAIL_WITH(error) \
+  do { int code = (error); if (code != 0) { errno = code; return -1; } } while (0)
+
+ssize_t pwrite(int fd, const void *bytes, size_t size, off_t offset) {
+  FAIL_WITH(write_failure(fd, offset));
+  return REAL(pwrite)(fd, bytes, size, offset);
+}
+
+ssize_t pwrite64(int fd, const void *bytes, size_t size, off_t offset) {
+  FAIL_WITH(write_failure(fd, offset));
+  return REAL(pwrite64)(fd, bytes, size, offset);
+}
+
+ssize_t write(int fd, const void *bytes, size_t size) {
+  FAIL_WITH(write_failure(fd, -1));
+  return REAL(write)(fd, bytes, size);
+}
+
+ssize_t writev(int fd, const struct iovec *parts, int count) {
+  FAIL_WITH(write_failure(fd, -1));
+  return REAL(writev)(fd, parts, count);
+}
+
+ssize_t pwritev(int fd, const struct iovec *parts, int count, off_t offset) {
+  FAIL_WITH(write_failure(fd, offset));
+  return REAL(pwritev)(fd, parts, count, offset);
+}
+
+int fdatasync(int fd) {
+  FAIL_WITH(failure(fd, "sync"));
+  return REAL(fdatasync)(fd);
+}
+
+int fsync(int fd) {
+  FAIL_WITH(failure(fd, "sync"));
+  return REAL(fsync)(fd);
+}

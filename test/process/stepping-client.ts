@@ -1,0 +1,90 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { expect } from 'vitest';
+import { type Answer, send } from './support.ts';
+
+/** A call ends within the time limits of the stores; the rest is for a busy machine. */
+const BOUND = 10_000;
+
+/**
+ * Steps the counter's session by 1, one request after the other, each repeated with its key until it is acknowledged.
+ * What is refused must be a 503 or 507 of the store that says when to try again.
+ */
+export class SteppingClient {
+  acknowledged = 0;
+  refused = 0;
+  /** May be changed, when the service is started anew. */
+  url: string;
+  private readonly name: string;
+  private stopped = false;
+  private readonly ended: Promise<void>;
+
+  constructor(url: string, name: string) {
+    this.url = url;
+    this.name = name;
+    this.ended = this.run();
+    // Told by `stop`.
+    this.ended.catch(() => {});
+  }
+
+  /** Resolves when the last request is acknowledged; rejects when an answer was not as it has to be. */
+  stop(): Promise<void> {
+    this.stopped = true;
+    return this.ended;
+  }
+
+  private async run(): Promise<void> {
+    for (let n = 0; !this.stopped; n++) {
+      while (!(await this.take(`${this.name}-${n}`))) await delay(20);
+    }
+  }
+
+  private async take(key: string): Promise<boolean> {
+    const from = performance.now();
+    let answer: Answer;
+    try {
+      answer = await send(this.url, '/v1/sessions/counter/steps', { inputs: [[1]] }, { 'idempotency-key': key });
+    } catch {
+      // The service was stopped.
+      return false;
+    }
+    expect(performance.now() - from).toBeLessThan(BOUND);
+    const { status, headers, text } = answer;
+    if (status === 200) {
+      this.acknowledged++;
+      return true;
+    }
+    const { code } = JSON.parse(text) as { code: string };
+    expect([503, 507], text).toContain(status);
+    expect(['store-unavailable', 'store-full'], text).toContain(code);
+    if (status === 503) expect(headers.get('retry-after')).toBe('1');
+    this.refused++;
+    return false;
+  }
+}
+
+/** Several clients at once. */
+export class SteppingClients {
+  private readonly clients: readonly SteppingClient[];
+
+  constructor(url: string, count = 3) {
+    this.clients = Array.from({ length: count }, (_, n) => new SteppingClient(url, `client${n}`));
+  }
+
+  get acknowledged(): number {
+    return this.clients.reduce((sum, { acknowledged }) => sum + acknowledged, 0);
+  }
+
+  /** Whether each was refused since it was asked last. */
+  allRefused(): () => boolean {
+    const before = this.clients.map(({ refused }) => refused);
+    return () => this.clients.every(({ refused }, n) => refused > before[n]);
+  }
+
+  moveTo(url: string): void {
+    for (const client of this.clients) client.url = url;
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.clients.map((client) => client.stop()));
+  }
+}

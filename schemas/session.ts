@@ -28,7 +28,12 @@ export const openSessionBody = z
       .max(MAX_HISTORY)
       .default(0)
       .describe('Keep the last so many steps, each with its output and states, to list, rewind and fork from.'),
-    pin_cell_version: z.literal(false).default(false).describe('Steps always use the newest version of the cell.'),
+    pin_cell_version: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Keep to the weights that the cell has now, whatever becomes of them; otherwise steps use the newest ones.',
+      ),
     tensor_format: tensorFormat,
   })
   .meta({ id: 'NewSession' });
@@ -38,6 +43,7 @@ export const sessionReply = z
     id: idOf('the session'),
     cell: idOf('its cell'),
     cell_version: version.describe('Version of the cell that the last step used, or that the session was opened on.'),
+    pin_cell_version: z.boolean().describe('Whether it keeps to this version.'),
     batch_size: z.int(),
     step: z.int().describe('Steps since the session was opened or reset; a rewind goes back in this count.'),
     states: z.array(tensorReply).describe('[batch_size, units] each.'),

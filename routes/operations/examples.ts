@@ -81,6 +81,7 @@ export const SESSION = {
   id: 's',
   cell: 'cell',
   cell_version: 1,
+  pin_cell_version: false,
   batch_size: 1,
   step: 0,
   states: [[[0]]],

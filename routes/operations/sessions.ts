@@ -40,7 +40,7 @@ export const SESSION_OPERATIONS = {
     tags,
     summary: 'Open a session',
     description:
-      'Opens a hidden state on a cell, kept until the session is deleted or was idle for `ttl_seconds`. It starts from `initial_state`, or from zeros. With `history`, its last steps can be listed, gone back to and forked from.',
+      'Opens a hidden state on a cell, kept until the session is deleted or was idle for `ttl_seconds`. It starts from `initial_state`, or from zeros. With `history`, its last steps can be listed, gone back to and forked from. With `pin_cell_version` it keeps to the weights that its cell has now.',
     examples: {
       session: {
         summary: 'From zeros, with its last ten steps kept',
@@ -61,7 +61,7 @@ export const SESSION_OPERATIONS = {
         },
       },
     },
-    problems: ['already-exists', ...bad],
+    problems: ['already-exists', 'not-built', ...bad],
     links: ofSession,
   },
 

@@ -18,6 +18,7 @@ export function presentSession(
     id,
     cell,
     cell_version,
+    pin_cell_version: record.pinned !== undefined,
     batch_size,
     step,
     states: presentTensors(states, format),

@@ -13,6 +13,8 @@ export interface SessionRecord {
   /** Steps since the session was opened or reset. */
   readonly step: number;
   readonly ttl_seconds: number | null;
+  /** The version of its cell that it stays on, by its name among those that are kept; undefined where it follows the cell. */
+  readonly pinned?: string;
   /** Which steps are kept to go back to; undefined where none are. */
   readonly history?: SessionHistory;
   readonly version: number;

@@ -55,7 +55,7 @@ export async function asFileProblem<Result>(work: () => Promise<Result>): Promis
 
 /** Decides on new values of all weights at once, from a file. @throws {Problem} as putWeights */
 export async function putWeightsFile(
-  context: Pick<Context, 'clock'>,
+  context: Pick<Context, 'store' | 'clock'>,
   cells: CellReader,
   id: string,
   ifMatch: number | undefined,

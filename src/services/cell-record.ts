@@ -38,6 +38,8 @@ export interface CellRecord {
 export interface Cell {
   readonly record: CellRecord;
   readonly revision: string;
+  /** Set where this is a version that sessions are pinned to, to its name. */
+  readonly pinned?: string;
   readonly definition: CellDefinition;
   /** Empty until the cell is built. */
   readonly weights: Weights;

@@ -1,11 +1,12 @@
 import { Problem } from '../domain/problems.ts';
 import type { Tensor } from '../domain/tensor.ts';
 import type { TensorLiteral } from '../domain/tensor-literal.ts';
-import { type Cell, type CellRecord, cellWrites } from './cell-record.ts';
+import type { Cell, CellRecord } from './cell-record.ts';
 import type { CellReader } from './cells.ts';
 import type { Decision } from './change.ts';
 import { requireVersion } from './conditions.ts';
 import type { Context } from './context.ts';
+import { changeCellWrites } from './pinned-versions.ts';
 import { requireWeights, tensorsOf } from './weights.ts';
 
 /** The cell with all its weights, of one version. @throws {Problem} not-found, not-built */
@@ -22,27 +23,27 @@ export function requireBuilt({ record }: Cell): void {
 
 /** Decides on new values of all weights at once. @throws {Problem} not-found, not-built, version-mismatch, wrong-shape */
 export async function putWeights(
-  { clock }: Pick<Context, 'clock'>,
+  context: Pick<Context, 'store' | 'clock'>,
   cells: CellReader,
   id: string,
   ifMatch: number | undefined,
   given: Readonly<Record<string, TensorLiteral>>,
 ): Promise<Decision<CellRecord>> {
-  return changeWeights({ clock }, await readBuiltCell(cells, id), ifMatch, given);
+  return changeWeights(context, await readBuiltCell(cells, id), ifMatch, given);
 }
 
 /** The same for a cell that was read. @throws {Problem} version-mismatch, wrong-shape */
-export function changeWeights(
-  { clock }: Pick<Context, 'clock'>,
+export async function changeWeights(
+  { store, clock }: Pick<Context, 'store' | 'clock'>,
   cell: Cell,
   ifMatch: number | undefined,
   given: Readonly<Record<string, TensorLiteral | Tensor>>,
-): Decision<CellRecord> {
+): Promise<Decision<CellRecord>> {
   const { record, definition } = cell;
   requireVersion(`Cell '${record.id}'`, record.version, ifMatch);
   const weights = tensorsOf(record.variables, definition.variableDtype, given);
   requireWeights(record.variables, weights);
   const variables = record.variables.map((variable) => ({ ...variable, version: variable.version + 1 }));
   const next = { ...record, variables, version: record.version + 1, updated_at: clock() };
-  return { writes: cellWrites(cell, next, weights), result: next };
+  return { writes: await changeCellWrites(store, cell, next, weights), result: next };
 }

@@ -5,6 +5,7 @@ import { decodeRecord } from '../domain/record.ts';
 import type { Tensor } from '../domain/tensor.ts';
 import { type Cell, type CellRecord, cellKey, definitionOf, featuresOf, variableKey } from './cell-record.ts';
 import type { Context } from './context.ts';
+import { versionKey } from './pinned-versions.ts';
 
 /** Versions of cells kept in memory, by the bytes of their weights. */
 const CACHE_BYTES = 256 * 2 ** 20;
@@ -35,7 +36,12 @@ export class CellReader {
   }
 
   async find(id: string): Promise<Cell | undefined> {
-    return (await this.load(id))?.cell;
+    return (await this.load(cellKey(id)))?.cell;
+  }
+
+  /** A version that sessions are pinned to. Undefined where it, or the cell, is not there any more. */
+  async findPinned(cell: Pick<CellRecord, 'id' | 'uid'>, pinned: string): Promise<Cell | undefined> {
+    return (await this.load(versionKey(cell, pinned), pinned))?.cell;
   }
 
   /** The built cell, ready to step. @throws {Problem} no-single-step where it has two directions. */
@@ -70,24 +76,26 @@ export class CellReader {
     return prepared;
   }
 
-  private cached({ record, revision }: Cell): CachedCell | undefined {
-    const cached = this.cache.get(record.id);
-    return cached?.cell.revision === revision ? cached : undefined;
+  private cached(cell: Cell): CachedCell | undefined {
+    const cached = this.cache.get(keyOf(cell));
+    return cached?.cell.revision === cell.revision ? cached : undefined;
   }
 
-  private async load(id: string): Promise<CachedCell | undefined> {
+  private async load(key: string, pinned?: string): Promise<CachedCell | undefined> {
     let seen: string | undefined;
     for (;;) {
-      const stored = await this.context.store.get(cellKey(id));
+      const stored = await this.context.store.get(key);
       if (!stored) return undefined;
-      const cached = this.cache.get(id);
+      const cached = this.cache.get(key);
       if (cached?.cell.revision === stored.revision) {
-        this.cache.delete(id);
-        this.cache.set(id, cached);
+        this.cache.delete(key);
+        this.cache.set(key, cached);
         return cached;
       }
-      const { fields: record } = decodeRecord<CellRecord>(stored.bytes);
-      const weights = await this.loadWeights(record, cached?.cell);
+      const { fields: record, tensors } = decodeRecord<CellRecord>(stored.bytes);
+      const { id } = record;
+      const known = cached ?? this.cache.get(cellKey(id));
+      const weights = Object.keys(tensors).length > 0 ? tensors : await this.loadWeights(record, known?.cell);
       // A value that is gone was replaced since the record was read: read the newer record.
       if (!weights) {
         if (seen === stored.revision) throw new Error(`the store has lost a value of cell '${id}'`);
@@ -95,7 +103,8 @@ export class CellReader {
         continue;
       }
       const definition = definitionOf(record, this.context.limits.maxUnits);
-      return this.keep(id, { record, revision: stored.revision, definition, weights });
+      const version = { record, revision: stored.revision, definition, weights };
+      return this.keep(key, pinned === undefined ? version : { ...version, pinned });
     }
   }
 
@@ -115,17 +124,22 @@ export class CellReader {
     return weights;
   }
 
-  private keep(id: string, cell: Cell): CachedCell {
+  private keep(key: string, cell: Cell): CachedCell {
     const bytes = 4096 + Object.values(cell.weights).reduce((sum, { data }) => sum + data.byteLength * 4, 0);
     const entry: CachedCell = { cell, bytes, sequences: [] };
-    this.bytes += bytes - (this.cache.get(id)?.bytes ?? 0);
-    this.cache.delete(id);
-    this.cache.set(id, entry);
+    this.bytes += bytes - (this.cache.get(key)?.bytes ?? 0);
+    this.cache.delete(key);
+    this.cache.set(key, entry);
     for (const [oldest, { bytes: freed }] of this.cache) {
-      if (this.bytes <= CACHE_BYTES || oldest === id) break;
+      if (this.bytes <= CACHE_BYTES || oldest === key) break;
       this.cache.delete(oldest);
       this.bytes -= freed;
     }
     return entry;
   }
+}
+
+/** Where the store has the record of this version. */
+function keyOf({ record, pinned }: Cell): string {
+  return pinned === undefined ? cellKey(record.id) : versionKey(record, pinned);
 }

@@ -1,13 +1,14 @@
-import type { StoreWrite } from '../domain/ports.ts';
+import type { StoredEntry, StoreWrite } from '../domain/ports.ts';
 import { Problem } from '../domain/problems.ts';
 import { decodeRecord } from '../domain/record.ts';
 import { isExpired } from '../domain/session.ts';
-import { type Cell, cellKey, variableKey } from './cell-record.ts';
+import { type Cell, type CellRecord, cellKey, variableKey } from './cell-record.ts';
 import type { CellReader } from './cells.ts';
 import type { Decision } from './change.ts';
 import { requireVersion } from './conditions.ts';
 import type { Context } from './context.ts';
 import { cellUsesKey } from './open-session.ts';
+import { pinnedKeys, pinsKey, pinsPrefix } from './pinned-versions.ts';
 import { findSession, referencesPrefix } from './session-record.ts';
 
 const PAGE = 1000;
@@ -25,48 +26,49 @@ export async function deleteCell(
   const cell = await cells.read(id);
   requireVersion(`Cell '${id}'`, cell.record.version, options.ifMatch);
   const uses = await store.get(cellUsesKey(id));
-  const references = await countReferences(context, cell, options.force);
+  if (!options.force) await requireUnused(context, cell);
   const writes: StoreWrite[] = [{ key: cellKey(id), expect: cell.revision, delete: true }];
   writes.push(
     uses ? { key: cellUsesKey(id), expect: uses.revision, delete: true } : { key: cellUsesKey(id), expect: null },
   );
-  for (const variable of cell.record.variables) writes.push({ key: variableKey(cell.record, variable), delete: true });
-  for (const key of references) writes.push({ key, delete: true });
-  return { writes, result: undefined };
+  const values = cell.record.variables.map((variable) => variableKey(cell.record, variable));
+  for (const key of new Set([...values, ...(await pinnedKeys(store, cell.record))])) writes.push({ key, delete: true });
+  // With many references it would be a huge commit: the rest goes when the time of their sessions is over.
+  for (const prefix of [referencesPrefix(id), pinsPrefix(id)]) {
+    for (const { key } of await store.list(prefix, undefined, PAGE)) writes.push({ key, delete: true });
+  }
+  return { writes: [...writes, { key: pinsKey(id), delete: true }], result: undefined };
 }
 
-/** Keys of all references to the cell. @throws {Problem} in-use at the first open session, unless `force`. */
-async function countReferences(
-  { store, clock }: Pick<Context, 'store' | 'clock'>,
-  { record: { id } }: Cell,
-  force: boolean,
-): Promise<string[]> {
-  const prefix = referencesPrefix(id);
-  const keys: string[] = [];
+/** @throws {Problem} in-use at the first open session. */
+async function requireUnused({ store, clock }: Pick<Context, 'store' | 'clock'>, { record }: Cell): Promise<void> {
+  const prefix = referencesPrefix(record.id);
+  for await (const { key, bytes } of entriesOf(store, prefix)) {
+    const [session, uid] = key.slice(prefix.length).split('/');
+    if (!(await isOpen(store, record, session, uid, bytes, clock()))) continue;
+    throw new Problem('in-use', `Cell '${record.id}' has open sessions, for example '${session}'.`);
+  }
+}
+
+async function* entriesOf(store: Context['store'], prefix: string): AsyncGenerator<StoredEntry> {
   for (let after: string | undefined; ; ) {
     const page = await store.list(prefix, after, PAGE);
-    for (const { key, bytes } of page) {
-      keys.push(key);
-      if (force) continue;
-      const [session, uid] = key.slice(prefix.length).split('/');
-      if (await isOpen(store, session, uid, bytes, clock())) {
-        throw new Problem('in-use', `Cell '${id}' has open sessions, for example '${session}'.`);
-      }
-    }
-    if (page.length < PAGE) return keys;
-    after = keys.at(-1);
+    yield* page;
+    if (page.length < PAGE) return;
+    after = page.at(-1)?.key;
   }
 }
 
 /** A reference is there a moment before its session is: one without a session counts while it is fresh. */
 async function isOpen(
   store: Context['store'],
+  cell: CellRecord,
   id: string,
   uid: string,
   reference: Uint8Array,
   now: number,
 ): Promise<boolean> {
   const session = await findSession(store, id);
-  if (session?.record.uid === uid) return !isExpired(session.record, now);
+  if (session?.record.uid === uid) return session.record.cell_uid === cell.uid && !isExpired(session.record, now);
   return now - decodeRecord<{ at: number }>(reference).fields.at < OPENING_MS;
 }

@@ -38,8 +38,8 @@ import { resolveTensor } from './resolve-tensor.ts';
 import { type Restored, restoreCheckpoint } from './restore-checkpoint.ts';
 import { runCellSequence, type SequenceCall } from './run-cell-sequence.ts';
 import { listKeptSteps } from './session-history.ts';
-import { decodeSession, readSession, referenceKey, type Session } from './session-record.ts';
-import { closeSession, putStates, resetSession, rewindSession } from './sessions.ts';
+import { decodeSession, readSession, type Session } from './session-record.ts';
+import { closeSession, dropReference, putStates, resetSession, rewindSession } from './sessions.ts';
 import { decodeVariable } from './stand-alone-variables.ts';
 import { type StepRequest, stepCell } from './step-cell.ts';
 import { type SessionStepRequest, type SteppedSession, stepSession } from './step-session.ts';
@@ -167,8 +167,8 @@ export function createServices(context: ServiceContext) {
           closed = decision.result.record;
           return decision;
         });
-        // A reference that outlives its session does no harm, so this may fail.
-        if (closed) await store.commit([{ key: referenceKey(closed), delete: true }]).catch(() => undefined);
+        // What outlives its session does no harm and is found again in time, so this may fail.
+        if (closed) await dropReference(store, closed).catch(() => undefined);
         return reply;
       },
     },

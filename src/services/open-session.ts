@@ -8,6 +8,7 @@ import type { CellReader } from './cells.ts';
 import type { Decision } from './change.ts';
 import { requireVersion } from './conditions.ts';
 import type { Context } from './context.ts';
+import { type Pin, pinNow, pinWrites } from './pinned-versions.ts';
 import { historyWrites, readSessionAt, requireHistoryRoom } from './session-history.ts';
 import { encodeSession, referenceKey, type Session, sessionKey } from './session-record.ts';
 import { cellOf } from './sessions.ts';
@@ -20,6 +21,8 @@ export interface NewSession {
   readonly ttl_seconds?: number;
   /** Steps to keep. */
   readonly history?: number;
+  /** Stay on the version that the cell has now. */
+  readonly pin_cell_version?: boolean;
   /** Steps taken before, where the session is restored. */
   readonly step?: number;
   /** The output that it kept, where the session is restored. */
@@ -59,18 +62,28 @@ export async function openSession(
     created_at: now,
     updated_at: now,
   };
-  return beginSession(context, cells, cell, record, states, output);
+  if (input.pin_cell_version && !cell.record.input_shape) {
+    const detail = `Cell '${cell.record.id}' is not built, so it has no weights yet to stay on. Build it first, or leave pin_cell_version out.`;
+    throw fieldProblem('not-built', '/pin_cell_version', detail);
+  }
+  const pin = input.pin_cell_version ? await pinNow(store, cell) : undefined;
+  const pinned = pin ? { ...record, pinned: pin.name } : record;
+  return (
+    (await beginSession(context, cells, cell, pinned, states, { pin, output })) ??
+    openSession(context, cells, id, input)
+  );
 }
 
+/** Undefined where the version to pin, or the cell, was changed meanwhile. */
 async function beginSession(
   context: Pick<Context, 'store'>,
   cells: CellReader,
   cell: Cell,
   record: SessionRecord,
   states: readonly Tensor[],
-  output: Tensor | undefined,
-): Promise<Decision<Session>> {
-  await refer(context, cells, cell, record);
+  { pin, output }: { readonly pin?: Pin; readonly output?: Tensor },
+): Promise<Decision<Session> | undefined> {
+  if (!(await refer(context, cells, cell, record, pin))) return undefined;
   const { id, step, cell_version } = record;
   const write = { key: sessionKey(id), expect: null, bytes: encodeSession(record, states, output) };
   const writes = [write, ...historyWrites(undefined, record, [{ step, cell_version, states, repeated: output }])];
@@ -80,23 +93,27 @@ async function beginSession(
 /**
  * Notes under the cell that a session is open on it, before the session is there: a reference without its session does no
  * harm for long, a session without its reference would let its cell be deleted. The bump of `cell-uses` makes a deletion
- * that has counted the sessions already start over.
+ * that has counted the sessions already start over. False where a pin has to be made anew.
  */
 async function refer(
   { store }: Pick<Context, 'store'>,
   cells: CellReader,
   cell: Cell,
   session: SessionRecord,
-): Promise<void> {
+  pin: Pin | undefined,
+): Promise<boolean> {
   const { id } = cell.record;
   const bytes = encodeRecord({ fields: { at: session.created_at }, tensors: {} });
   for (let { revision } = cell; ; ) {
     const outcome = await store.commit([
-      { key: cellKey(id), expect: revision },
+      // A pinned version is there as long as its cell is.
+      ...(cell.pinned === undefined ? [{ key: cellKey(id), expect: revision }] : []),
       { key: cellUsesKey(id), bytes },
       { key: referenceKey(session), bytes },
+      ...(pin ? pinWrites(session, pin) : []),
     ]);
-    if (outcome === 'committed') return;
+    if (outcome === 'committed') return true;
+    if (pin) return false;
     const now = await cells.find(id);
     if (now?.record.uid !== cell.record.uid) throw fieldProblem('invalid-value', '/cell', `There is no cell '${id}'.`);
     revision = now.revision;
@@ -139,5 +156,10 @@ export async function forkSession(
     created_at: now,
     updated_at: now,
   };
-  return beginSession(context, cells, cell, record, states, repeated);
+  const pin =
+    cell.pinned === undefined ? undefined : { name: cell.pinned, revision: cell.revision, record: cell.record };
+  return (
+    (await beginSession(context, cells, cell, record, states, { pin, output: repeated })) ??
+    forkSession(context, cells, id, from)
+  );
 }

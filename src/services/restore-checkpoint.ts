@@ -5,7 +5,7 @@ import { type FieldError, Problem } from '../domain/problems.ts';
 import { isExpired } from '../domain/session.ts';
 import { formatShape, sameShape, type Tensor, toFloat64 } from '../domain/tensor.ts';
 import type { TensorLiteral } from '../domain/tensor-literal.ts';
-import { cellWrites, freshVariables } from './cell-record.ts';
+import { freshVariables } from './cell-record.ts';
 import type { CellReader } from './cells.ts';
 import type { Changer, Decision, Mutation } from './change.ts';
 import {
@@ -21,6 +21,7 @@ import { requireVersion } from './conditions.ts';
 import type { Context } from './context.ts';
 import { createCell } from './create-cell.ts';
 import { openSession } from './open-session.ts';
+import { changeCellWrites } from './pinned-versions.ts';
 import { findSession, type Session } from './session-record.ts';
 import { changeSession, startOver } from './sessions.ts';
 import { encodeVariable, findVariable, variableKeyOf } from './stand-alone-variables.ts';
@@ -156,7 +157,7 @@ class Restore {
       : freshVariables(specs);
     const input_shape = record.input_shape ?? saved.input_shape;
     const next = { ...record, input_shape, variables, version: record.version + 1, updated_at: this.context.clock() };
-    return { writes: cellWrites(cell, next, weights), result: next };
+    return { writes: await changeCellWrites(this.context.store, cell, next, weights), result: next };
   }
 
   private async planVariable(saved: SavedVariable): Promise<Omit<Plan, 'kind' | 'id'>> {

@@ -8,14 +8,16 @@ import type { Decision } from './change.ts';
 import { requireVersion } from './conditions.ts';
 import type { Context } from './context.ts';
 import type { KeptStates } from './kept-step.ts';
+import { releasePin } from './pinned-versions.ts';
 import { historyDeletes, historyWrites, readKept, readSessionAt } from './session-history.ts';
-import { encodeSession, readSession, type Session, sessionKey } from './session-record.ts';
+import { encodeSession, readSession, referenceKey, type Session, sessionKey } from './session-record.ts';
 import { readStates } from './states.ts';
 
 /** The session's cell. @throws {Problem} cell-gone where it was deleted, or another one has its id now. */
 export async function cellOf(cells: CellReader, { record }: Session): Promise<Cell> {
-  const cell = await cells.find(record.cell);
-  if (cell?.record.uid === record.cell_uid) return cell;
+  const { cell: id, cell_uid: uid, pinned } = record;
+  const cell = await (pinned === undefined ? cells.find(id) : cells.findPinned({ id, uid }, pinned));
+  if (cell?.record.uid === uid) return cell;
   throw new Problem('cell-gone', `Cell '${record.cell}' of session '${record.id}' was deleted.`);
 }
 
@@ -107,7 +109,7 @@ export async function rewindSession(
   return nextVersion(session, next, clock());
 }
 
-/** Decides on ending a session. Its reference under the cell is dropped afterwards, by `dropReference`. */
+/** Decides on ending a session. What its cell knows of it is dropped afterwards, by `dropReference`. */
 export async function closeSession(
   { store, clock }: Pick<Context, 'store' | 'clock'>,
   id: string,
@@ -117,4 +119,10 @@ export async function closeSession(
   requireVersion(`Session '${id}'`, session.record.version, ifMatch);
   const write = { key: sessionKey(id), expect: session.revision, delete: true } as const;
   return { writes: [write, ...historyDeletes(session.record)], result: session };
+}
+
+/** Lets a cell, and the version that the session was pinned to, know nothing more of a session that has ended. */
+export async function dropReference(store: Context['store'], session: SessionRecord): Promise<void> {
+  await store.commit([{ key: referenceKey(session), delete: true }]);
+  await releasePin(store, session);
 }

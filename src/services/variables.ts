@@ -3,12 +3,12 @@ import { checkInitializerFits, parseInitializer, withSeed } from '../domain/kera
 import { fieldProblem, Problem } from '../domain/problems.ts';
 import { cast, type Dtype, type Shape, type Tensor } from '../domain/tensor.ts';
 import { isReference, type TensorInput } from '../domain/tensor-literal.ts';
-import { cellWrites } from './cell-record.ts';
 import type { CellReader } from './cells.ts';
 import type { Decision } from './change.ts';
 import { requireVersion } from './conditions.ts';
 import type { Context } from './context.ts';
 import { requireDraw, requireElements } from './limits.ts';
+import { changeCellWrites } from './pinned-versions.ts';
 import { resolveReference, resolveTensor } from './resolve-tensor.ts';
 import { encodeVariable, findVariable, type VariableRecord, variableKeyOf } from './stand-alone-variables.ts';
 
@@ -118,7 +118,7 @@ export async function changeVariable(
 }
 
 async function changeCellVariable(
-  { clock }: Pick<Context, 'clock'>,
+  { store, clock }: Pick<Context, 'store' | 'clock'>,
   cells: CellReader,
   at: { readonly cell: string; readonly name: string },
   ifMatch: number | undefined,
@@ -131,7 +131,8 @@ async function changeCellVariable(
   const version = current.version + 1;
   const variables = cell.record.variables.map((one) => (one.name === at.name ? { ...one, version } : one));
   const record = { ...cell.record, variables, version: cell.record.version + 1, updated_at: clock() };
-  return { writes: cellWrites(cell, record, { [at.name]: value }), result: { ...current, version, value } };
+  const writes = await changeCellWrites(store, cell, record, { [at.name]: value });
+  return { writes, result: { ...current, version, value } };
 }
 
 function cellVariable({ record, weights }: Awaited<ReturnType<CellReader['read']>>, name: string): Variable {

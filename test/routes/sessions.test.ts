@@ -19,6 +19,7 @@ onEveryStore('sessions', (served) => {
       id: 's',
       cell: 'cell',
       cell_version: 1,
+      pin_cell_version: false,
       batch_size: 1,
       step: 0,
       states: [[[1]]],

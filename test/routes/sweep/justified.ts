@@ -35,7 +35,7 @@ const JUSTIFIED: readonly Justified[] = [
   { why: 'another shape', place: /(shape|size)$/, values: [...LISTS, 'list of null', 'null'] },
   {
     why: 'any flag',
-    place: /^\/(trainable|trace|return_\w+|go_backwards|zero_\w+|time_major|training)$/,
+    place: /^\/(trainable|trace|return_\w+|go_backwards|zero_\w+|time_major|training|pin_\w+)$/,
     values: ['true'],
   },
   { why: 'any length up to the time', place: /^\/sequence_lengths\/0$/, values: ['zero', '-0'] },

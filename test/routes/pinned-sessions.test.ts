@@ -1,0 +1,216 @@
+import { describe, expect, it } from 'vitest';
+import type { Store } from '../../src/domain/ports.ts';
+import { openMemoryStore } from '../../src/store/memory.ts';
+import { startApp, type TestApp } from '../support/app.ts';
+import { call, expectProblem, make, TUTORIAL_CELL } from '../support/call.ts';
+import { onEveryStore, onMemory } from '../support/serve.ts';
+import { dump } from '../support/stores.ts';
+
+/** h' = h + x + bias, the bias 3 at first. */
+async function build({ app }: { readonly app: TestApp }): Promise<void> {
+  await make(app, '/v1/cells', { ...TUTORIAL_CELL, input_shape: [null, 1] });
+}
+
+const open = ({ app }: { readonly app: TestApp }, id: string, more: object = {}) =>
+  make(app, '/v1/sessions', { id, cell: 'cell', pin_cell_version: true, ...more });
+
+const assign = async ({ app }: { readonly app: TestApp }, bias: number) => {
+  const reply = await call(app, 'PUT', '/v1/cells/cell/variables/bias', { value: [bias] });
+  expect(reply.status, reply.text).toBe(200);
+};
+
+/** What a step with x = 0 puts out, and the version that it used. */
+const step = async ({ app }: { readonly app: TestApp }, id: string): Promise<[number, number]> => {
+  const { body, text } = await call(app, 'POST', `/v1/sessions/${id}/steps`, { inputs: [[0]] });
+  expect(body.output, text).toBeDefined();
+  return [body.output[0][0], body.cell_version];
+};
+
+/** Names of the values of the cell's bias that the store holds, and of the versions that are pinned. */
+async function held({ store }: { readonly store: Store }): Promise<{ biases: string[]; versions: string[] }> {
+  const keys = Object.keys(await dump(store));
+  const last = (key: string) => key.split('/').at(-1) ?? '';
+  return {
+    biases: keys.filter((key) => /^cell-variable\/.*\/bias\//.test(key)).map(last),
+    versions: keys.filter((key) => key.startsWith('cell-version/')).map(last),
+  };
+}
+
+onEveryStore('a session that keeps to its version of the cell', (served) => {
+  it('goes on with the old weights, while others use the new ones', async () => {
+    const { app } = served;
+    await build(served);
+    expect((await open(served, 'p')).body).toMatchObject({ pin_cell_version: true, cell_version: 1 });
+    await make(app, '/v1/sessions', { id: 'free', cell: 'cell' });
+    await assign(served, 100);
+    expect(await step(served, 'p')).toEqual([3, 1]);
+    expect(await step(served, 'free')).toEqual([100, 2]);
+    await open(served, 'later');
+    await call(app, 'PUT', '/v1/cells/cell/weights', {
+      weights: { kernel: [[0]], recurrent_kernel: [[0]], bias: [7] },
+    });
+    expect(await step(served, 'p')).toEqual([6, 1]);
+    expect(await step(served, 'later')).toEqual([100, 2]);
+    expect(await step(served, 'free')).toEqual([7, 3]);
+    // On another replica, and after a restart, too.
+    const other = await startApp({ store: served.store, clock: served.clock, run: 'b' });
+    expect(await step({ app: other }, 'p')).toEqual([9, 1]);
+    expect(await step({ app: other }, 'later')).toEqual([200, 2]);
+    await other.close();
+    expect(await held(served)).toEqual({ biases: ['1', '2', '3'], versions: ['1', '2'] });
+  });
+
+  it('lets its version go when it ends, if it was the last one there', async () => {
+    const { app } = served;
+    await build(served);
+    await open(served, 'a');
+    await open(served, 'b');
+    await assign(served, 100);
+    await open(served, 'c');
+    await assign(served, 200);
+    await call(app, 'DELETE', '/v1/sessions/a');
+    expect(await held(served)).toEqual({ biases: ['1', '2', '3'], versions: ['1', '2'] });
+    expect(await step(served, 'b')).toEqual([3, 1]);
+    await call(app, 'DELETE', '/v1/sessions/b');
+    expect(await held(served)).toEqual({ biases: ['2', '3'], versions: ['2'] });
+    // Other variables have the same value in both versions.
+    expect(await step(served, 'c')).toEqual([100, 2]);
+    await call(app, 'DELETE', '/v1/sessions/c');
+    expect(await held(served)).toEqual({ biases: ['3'], versions: [] });
+    expect((await call(app, 'DELETE', '/v1/cells/cell')).status).toBe(204);
+    expect(await served.store.list('cell', undefined, 10)).toEqual([]);
+  });
+
+  it('has forks that keep to the same version, also when it has ended', async () => {
+    const { app } = served;
+    await build(served);
+    await open(served, 'p', { history: 5 });
+    await step(served, 'p');
+    await assign(served, 100);
+    const fork = await call(app, 'POST', '/v1/sessions/p/fork', { id: 'f', at_step: 0 });
+    expect(fork.body).toMatchObject({ pin_cell_version: true, cell_version: 1, step: 0 });
+    await call(app, 'DELETE', '/v1/sessions/p');
+    expect(await step(served, 'f')).toEqual([3, 1]);
+    await call(app, 'DELETE', '/v1/sessions/f');
+    expect(await held(served)).toEqual({ biases: ['2'], versions: [] });
+  });
+
+  it('stays there when it is rewound, reset, given a state, or restored', async () => {
+    const { app } = served;
+    await build(served);
+    await open(served, 'p', { history: 5 });
+    await step(served, 'p');
+    await make(app, '/v1/checkpoints', { id: 'c', all: true });
+    await assign(served, 100);
+    await call(app, 'POST', '/v1/sessions/p/rewind', { to_step: 0 });
+    expect(await step(served, 'p')).toEqual([3, 1]);
+    await call(app, 'POST', '/v1/sessions/p/reset');
+    expect(await step(served, 'p')).toEqual([3, 1]);
+    await call(app, 'PUT', '/v1/sessions/p/states', { states: [[[50]]] });
+    expect(await step(served, 'p')).toEqual([53, 1]);
+    expect((await call(app, 'POST', '/v1/checkpoints/c/restore')).status).toBe(200);
+    await assign(served, 200);
+    expect(await step(served, 'p')).toEqual([6, 1]);
+  });
+
+  it('finds its cell gone when that is deleted by force, and made again under its name', async () => {
+    const { app } = served;
+    await build(served);
+    await open(served, 'p');
+    await assign(served, 100);
+    expectProblem(await call(app, 'DELETE', '/v1/cells/cell'), 'in-use');
+    expect((await call(app, 'DELETE', '/v1/cells/cell?force=true')).status).toBe(204);
+    expect(await served.store.list('cell', undefined, 10)).toEqual([]);
+    await build(served);
+    expectProblem(await call(app, 'POST', '/v1/sessions/p/steps', { inputs: [[0]] }), 'cell-gone');
+    // It is no session of the new cell, and none of its weights.
+    expect((await call(app, 'DELETE', '/v1/sessions/p')).status).toBe(204);
+    expect((await call(app, 'DELETE', '/v1/cells/cell')).status).toBe(204);
+    expect(await served.store.list('cell', undefined, 10)).toEqual([]);
+  });
+
+  it('keeps to one version each, however many are opened while the weights change', async () => {
+    const { app } = served;
+    await build(served);
+    const ids = Array.from({ length: 20 }, (_, i) => `p${i}`);
+    const opened = ids.map((id) => open(served, id));
+    const assigned = Array.from({ length: 20 }, (_, i) => assign(served, i));
+    await Promise.all([...opened, ...assigned]);
+    const biases = new Map<number, number>();
+    for (const id of ids) {
+      const [bias, version] = await step(served, id);
+      expect(biases.get(version) ?? bias).toBe(bias);
+      biases.set(version, bias);
+      expect(bias).toBe(version === 1 ? 3 : bias);
+    }
+    await Promise.all(ids.map((id) => call(app, 'DELETE', `/v1/sessions/${id}`)));
+    expect(await held(served)).toEqual({ biases: ['21'], versions: [] });
+  });
+});
+
+onMemory('a session that is to keep to its version of the cell', (served) => {
+  it('is not opened before there is one with weights', async () => {
+    await make(served.app, '/v1/cells', TUTORIAL_CELL);
+    const body = { id: 's', cell: 'cell', pin_cell_version: true };
+    const reply = await call(served.app, 'POST', '/v1/sessions', body);
+    expect(expectProblem(reply, 'not-built', /'cell' is not built.*Build it first/).errors?.[0].pointer).toBe(
+      '/pin_cell_version',
+    );
+  });
+});
+
+describe('a session as the first release wrote it', () => {
+  it('is read, stepped and ended as one without a history that follows its cell', async () => {
+    const store = openMemoryStore();
+    const app = await startApp({ store });
+    await build({ app });
+    const cell = (await dump(store))['cell/cell'];
+    const uid = /"uid":"([^"]+)"/.exec(Buffer.from(cell, 'hex').toString())?.[1];
+    const header = Buffer.from(
+      JSON.stringify({
+        fields: {
+          format: 1,
+          id: 's',
+          uid: 'uid_old',
+          cell: 'cell',
+          cell_uid: uid,
+          cell_version: 1,
+          batch_size: 1,
+          step: 4,
+          ttl_seconds: 60,
+          version: 5,
+          created_at: Date.UTC(2030, 0, 1),
+          updated_at: Date.UTC(2030, 0, 1),
+        },
+        tensors: [{ name: 'states.0', dtype: 'float32', shape: [1, 1] }],
+      }),
+    );
+    const start = Buffer.alloc(8);
+    start.write('CSR1');
+    start.writeUInt32LE(header.length, 4);
+    const state = Buffer.alloc(4);
+    state.writeFloatLE(12);
+    await store.commit([{ key: 'session/s', bytes: Buffer.concat([start, header, state]) }]);
+    expect((await call(app, 'GET', '/v1/sessions/s')).body).toEqual({
+      id: 's',
+      cell: 'cell',
+      cell_version: 1,
+      pin_cell_version: false,
+      batch_size: 1,
+      step: 4,
+      states: [[[12]]],
+      history: 0,
+      oldest_step: 4,
+      ttl_seconds: 60,
+      expires_at: '2030-01-01T00:01:00.000Z',
+      version: 5,
+      created_at: '2030-01-01T00:00:00.000Z',
+      updated_at: '2030-01-01T00:00:00.000Z',
+    });
+    await assign({ app }, 100);
+    expect(await step({ app }, 's')).toEqual([112, 2]);
+    expect((await call(app, 'POST', '/v1/sessions/s/fork', { id: 'f' })).body).toMatchObject({ step: 5, history: 0 });
+    expect((await call(app, 'DELETE', '/v1/sessions/s')).status).toBe(204);
+    await app.close();
+  });
+});

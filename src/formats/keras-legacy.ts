@@ -4,6 +4,7 @@ import { type HdfAttributes, type HdfDataset, type HdfTree, parentOf } from './h
 import {
   asLayer,
   classNameOf,
+  configuredLayers,
   inKerasOrder,
   KERAS_VERSION,
   nameOf,
@@ -24,37 +25,54 @@ export function isLegacy(tree: HdfTree): boolean {
   return listAttribute(tree, weightsRoot(tree), 'layer_names') !== undefined;
 }
 
+interface LegacyLayer {
+  readonly name: string;
+  readonly className?: string;
+  readonly config?: JsonObject;
+}
+
 /**
- * The recurrent layers of a legacy Keras file (`.h5` of Keras 2 and 3, of a model or its weights). Weights stand in the
- * order of each layer's `weight_names`; configurations come from `model_config` where that is there. Layers of nested
- * models are not found. Source: keras/src/legacy/saving/legacy_h5_format.py.
+ * The recurrent layers of a legacy Keras file (`.h5` of Keras 2 and 3, of a model or its weights), those of nested models
+ * included where `model_config` tells of them. Weights stand in the order of each layer's `weight_names`. Source:
+ * keras/src/legacy/saving/legacy_h5_format.py.
  * @throws {Problem} invalid-file if it holds none, or a weight that it lists is missing.
  */
 export function layersOfLegacy(tree: HdfTree): WeightLayer[] {
   const root = weightsRoot(tree);
-  const configs = configsByName(tree);
+  const configured = configuredByName(tree);
   const names = listAttribute(tree, root, 'layer_names') ?? [];
   const layers = names.flatMap((name): WeightLayer[] => {
     const group = root === '' ? name : `${root}/${name}`;
     const paths = listAttribute(tree, group, 'weight_names') ?? [];
     if (!paths.some((path) => variableOf(path) === 'recurrent_kernel')) return [];
-    const { className, config } = configs.get(name) ?? {};
-    if (configs.size > 0 && className === undefined) throw invalidFile(FORMAT, `model_config has no layer '${name}'.`);
-    if (className !== undefined && !RECURRENT_LAYERS.includes(className)) return [];
-    const cells = sortedByConfig(splitIntoCells(paths), config);
-    const bidirectional = className === 'Bidirectional' || paths.some((path) => /(^|\/)backward_/.test(path));
-    const weights = new Map<string, Tensor>();
-    for (const { prefix, path } of namedWeights(cells, bidirectional, config)) {
-      const tensor = tensorAt(tree, `${group}/${path}`);
-      if (!tensor) throw invalidFile(FORMAT, `the layer '${name}' lists the weight '${path}', which is not there.`);
-      weights.set(`${prefix}${variableOf(path)}`, tensor);
-    }
-    const guess = bidirectional ? 'Bidirectional' : cells.length > 1 ? 'RNN' : classOfShapes(weights, '');
-    const known = className ?? guess;
-    return known === undefined ? [] : [{ name, className: known, config, weights }];
+    const known = configured?.get(name);
+    if (configured && !known) throw invalidFile(FORMAT, `model_config has no layer '${name}'.`);
+    const { nested = [], ...layer } = known ?? { name };
+    if (nested.length === 0) return layerOf(tree, group, layer, paths);
+    // All weights of a nested model stand under its own name, each below the name of its layer.
+    return nested.flatMap((one) => {
+      const own = paths.filter((path) => path.split('/').slice(0, -1).includes(one.name));
+      return layerOf(tree, group, one, own);
+    });
   });
   if (layers.length === 0) throw invalidFile(FORMAT, 'it holds no recurrent layer.');
   return layers;
+}
+
+function layerOf(tree: HdfTree, group: string, layer: LegacyLayer, paths: readonly string[]): WeightLayer[] {
+  const { name, className, config } = layer;
+  if (className !== undefined && !RECURRENT_LAYERS.includes(className)) return [];
+  const cells = sortedByConfig(splitIntoCells(paths), config);
+  const bidirectional = className === 'Bidirectional' || paths.some((path) => /(^|\/)backward_/.test(path));
+  const weights = new Map<string, Tensor>();
+  for (const { prefix, path } of namedWeights(cells, bidirectional, config)) {
+    const tensor = tensorAt(tree, `${group}/${path}`);
+    if (!tensor) throw invalidFile(FORMAT, `the layer '${name}' lists the weight '${path}', which is not there.`);
+    weights.set(`${prefix}${variableOf(path)}`, tensor);
+  }
+  const guess = bidirectional ? 'Bidirectional' : cells.length > 1 ? 'RNN' : classOfShapes(weights, '');
+  const known = className ?? guess;
+  return known === undefined ? [] : [{ name, className: known, config, weights }];
 }
 
 /** The tree of a legacy `.h5` of a Sequential model of these layers, as Keras 3 writes it. */
@@ -115,15 +133,17 @@ function listAttribute(tree: HdfTree, group: string, name: string): readonly str
   return part === 0 ? undefined : parts;
 }
 
-function configsByName(tree: HdfTree): Map<string, { className: string; config: JsonObject }> {
+/** The layers of `model_config` by name, with the recurrent ones inside each; undefined where there is none. */
+function configuredByName(tree: HdfTree): Map<string, LegacyLayer & { nested: readonly LegacyLayer[] }> | undefined {
   const text = tree.groups.get('')?.model_config;
-  if (typeof text !== 'string') return new Map();
+  if (typeof text !== 'string') return undefined;
   const model = parseObject(FORMAT, 'its model_config', new TextEncoder().encode(text));
   const layers = isJsonObject(model.config) && Array.isArray(model.config.layers) ? model.config.layers : [];
   return new Map(
     layers.filter(isJsonObject).map((layer) => {
+      const name = nameOf(layer, '');
       const config = isJsonObject(layer.config) ? layer.config : {};
-      return [nameOf(layer, ''), { className: classNameOf(layer), config }];
+      return [name, { name, className: classNameOf(layer), config, nested: configuredLayers(layer) }];
     }),
   );
 }

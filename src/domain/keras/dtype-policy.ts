@@ -19,7 +19,8 @@ const POLICIES: Readonly<Record<string, DtypePolicy>> = {
   mixed_bfloat16: policy('mixed_bfloat16', 'float32', 'bfloat16'),
 };
 
-const POLICY_CLASSES: readonly Json[] = ['DTypePolicy', 'FloatDTypePolicy'];
+/** Under its names in Keras 3, in 3.0 and in Keras 2. */
+const POLICY_CLASSES: readonly Json[] = ['DTypePolicy', 'FloatDTypePolicy', 'Policy'];
 
 function policy(name: string, variableDtype: Dtype, computeDtype: Dtype): DtypePolicy {
   return { name, variableDtype, computeDtype };

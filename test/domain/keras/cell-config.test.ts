@@ -124,7 +124,7 @@ describe('the meaning of a config', () => {
       recurrentActivation: { name: 'sigmoid' },
       useBias: false,
       unitForgetBias: true,
-      dropout: 0.25,
+      dropout: { inputs: 0.25, recurrent: 0 },
       trainable: true,
       policy: { variableDtype: 'float32', computeDtype: 'float16' },
       kernelInitializer: { className: 'GlorotUniform', params: { seed: null, input_axes: null, output_axes: null } },

@@ -17,7 +17,7 @@ const DETAILS: Readonly<Record<ProblemCode, string>> = {
   'already-built': "Cell 'cell' is built with input shape [null,1]; it cannot be built again with [null,2].",
   'not-built': "Cell 'cell' has no variables until it is built.",
   'no-single-step': "Cell 'both' is a Bidirectional: it has no single step.",
-  'in-use': "Cell 'cell' has open sessions, for example 's'.",
+  'in-use': "Cell 'cell' has open sessions, for example 's'. End them, or send ?force=true.",
   'cell-gone': "Cell 'cell' of session 's' was deleted.",
   'step-not-kept': "'to_step' is 1; session 's' keeps the steps 3 to 12. Send one of these.",
   'in-progress': "A request with Idempotency-Key '6f1c' is still running.",

@@ -46,7 +46,10 @@ async function requireUnused({ store, clock }: Pick<Context, 'store' | 'clock'>,
   for await (const { key, bytes } of entriesOf(store, prefix)) {
     const [session, uid] = key.slice(prefix.length).split('/');
     if (!(await isOpen(store, record, session, uid, bytes, clock()))) continue;
-    throw new Problem('in-use', `Cell '${record.id}' has open sessions, for example '${session}'.`);
+    throw new Problem(
+      'in-use',
+      `Cell '${record.id}' has open sessions, for example '${session}'. End them, or send ?force=true.`,
+    );
   }
 }
 

@@ -5,7 +5,7 @@ import { type FieldError, Problem } from '../domain/problems.ts';
 import { isExpired } from '../domain/session.ts';
 import { formatShape, sameShape, type Tensor, toFloat64 } from '../domain/tensor.ts';
 import type { TensorLiteral } from '../domain/tensor-literal.ts';
-import { freshVariables } from './cell-record.ts';
+import { type Cell, freshVariables } from './cell-record.ts';
 import type { CellReader } from './cells.ts';
 import type { Changer, Decision, Mutation } from './change.ts';
 import {
@@ -132,9 +132,8 @@ class Restore {
     for (const { name } of saved.variables) weights[name] = this.tensor(tensorName.cell(saved.id, name));
     const current = await this.cells.find(saved.id);
     if (current) {
-      const { record, definition } = current;
-      const shape = record.input_shape ?? saved.input_shape;
-      if (saved.input_shape) requireFit(`Cell '${saved.id}'`, definition.variables(shape?.at(-1) ?? 0), weights);
+      if (saved.input_shape)
+        requireFit(`Cell '${saved.id}'`, variablesOf(current, saved.input_shape, weights), weights);
       return { creates: false, decide: () => this.assignCell(saved, weights) };
     }
     this.missing('cell', saved.id);
@@ -148,9 +147,9 @@ class Restore {
 
   private async assignCell(saved: SavedCell, weights: Weights): Promise<Decision<unknown>> {
     const cell = await this.cells.read(saved.id);
-    const { record, definition } = cell;
+    const { record } = cell;
     if (!saved.input_shape) return { writes: [], result: record };
-    const specs = definition.variables(saved.input_shape.at(-1) ?? 0);
+    const specs = variablesOf(cell, saved.input_shape, weights);
     requireFit(`Cell '${saved.id}'`, specs, weights);
     const variables = record.input_shape
       ? record.variables.map((variable) => ({ ...variable, version: variable.version + 1 }))
@@ -230,6 +229,18 @@ class Restore {
     if (!tensor) throw new Problem('checkpoint-mismatch', `The checkpoint has no tensor '${name}'.`);
     return tensor;
   }
+}
+
+/** The variables that a cell has, or, where it is not built, that the saved weights would build it with. */
+function variablesOf(
+  { record, definition }: Cell,
+  inputShape: readonly (number | null)[],
+  weights: Weights,
+): readonly VariableSpec[] {
+  return definition.variables(
+    (record.input_shape ?? inputShape).at(-1) ?? 0,
+    record.input_shape ? record.variables.map(({ name }) => name) : Object.keys(weights),
+  );
 }
 
 function stateSpecs(states: readonly Pick<Tensor, 'shape' | 'dtype'>[]): VariableFit[] {

@@ -23,6 +23,34 @@ async function content({ app }: Served, id = 'c'): Promise<Buffer> {
   return reply.rawPayload;
 }
 
+onMemory('a checkpoint of cells of every framework', (served) => {
+  it('is restored where nothing has changed, and over what has been deleted', async () => {
+    const { app } = served;
+    const onnx = { framework: 'onnx', class_name: 'RNN', config: { hidden_size: 1 }, precision: 'exact' };
+    const layer = { module: 'keras.layers', class_name: 'GRU', config: { units: 2 } };
+    const cells = [
+      { id: 'no-bias', ...onnx, weights: { W: [[[1]]], R: [[[2]]] } },
+      { id: 'bias', ...onnx, weights: { W: [[[1]]], R: [[[2]]], B: [[3, 4]] } },
+      { id: 'both', class_name: 'Bidirectional', config: { layer }, input_shape: [null, null, 3] },
+      {
+        id: 'torch',
+        framework: 'pytorch',
+        class_name: 'LSTM',
+        config: { input_size: 1, hidden_size: 2, num_layers: 2 },
+      },
+    ];
+    for (const cell of cells) await make(app, '/v1/cells', cell);
+    await make(app, '/v1/checkpoints', { id: 'c', all: true });
+    const weightsOf = async (id: string) => (await call(app, 'GET', `/v1/cells/${id}/weights`)).body.weights;
+    const before = await Promise.all(cells.map(({ id }) => weightsOf(id)));
+    const restore = () => call(app, 'POST', '/v1/checkpoints/c/restore', { create_missing: true });
+    expect((await restore()).body.restored.cells).toEqual(['bias', 'both', 'no-bias', 'torch']);
+    for (const { id } of cells) await call(app, 'DELETE', `/v1/cells/${id}`);
+    expect((await restore()).body.created.cells).toEqual(['bias', 'both', 'no-bias', 'torch']);
+    expect(await Promise.all(cells.map(({ id }) => weightsOf(id)))).toEqual(before);
+  });
+});
+
 onEveryStore('checkpoints', (served) => {
   it('save, list, show, restore and delete', async () => {
     const { app } = served;

@@ -57,7 +57,7 @@ export class RetryingClient {
 }
 
 /** Whether the request should be sent again: nobody knows whether it was carried out, or it still is. */
-function comesAgain({ status, body }: Answer): boolean {
+export function comesAgain({ status, body }: Answer): boolean {
   return status === 503 || (status === 409 && (body?.code === 'in-progress' || body?.code === 'conflict'));
 }
 

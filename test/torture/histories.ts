@@ -6,7 +6,7 @@ import { RetryingClient } from './client.ts';
 import { type Answer, createAgent, exchange, NoAnswer } from './exchange.ts';
 import { createRandom, type Random } from './random.ts';
 import type { ServiceProcess } from './service-process.ts';
-import { CELL_ID, requestOf, type SessionCall, toldBy } from './session-calls.ts';
+import { CELL_ID, isChange, requestOf, type SessionCall, toldBy } from './session-calls.ts';
 import { SessionHistories } from './session-histories.ts';
 import { type Pair, ROTATING_CELL } from './session-model.ts';
 import { TOPOLOGIES } from './topologies.ts';
@@ -188,10 +188,4 @@ class HistoryRun {
   private client(random: Random, milliseconds = 10_000): RetryingClient {
     return new RetryingClient({ agent: this.agent, urls: this.options.urls, random, milliseconds });
   }
-}
-
-type Change = Exclude<SessionCall, { kind: 'fork' | 'save' | 'read' | 'list' }>;
-
-function isChange(call: SessionCall): call is Change {
-  return !['fork', 'save', 'read', 'list'].includes(call.kind);
 }

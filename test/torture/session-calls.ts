@@ -101,3 +101,8 @@ function sessionOf({ body }: Answer) {
     state: Pair;
   };
 }
+
+/** Calls that may change their session; a fork changes another one. */
+export function isChange(call: SessionCall): call is Exclude<SessionCall, { kind: 'fork' | 'save' | 'read' | 'list' }> {
+  return !['fork', 'save', 'read', 'list'].includes(call.kind);
+}

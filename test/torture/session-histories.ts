@@ -25,6 +25,10 @@ export class SessionHistories {
     this.add(session, { input, output: undefined, called, answered: Number.POSITIVE_INFINITY });
   }
 
+  names(): string[] {
+    return [...this.operations.keys()];
+  }
+
   get sessions(): number {
     return this.operations.size;
   }

@@ -1,5 +1,6 @@
 import { replicaHistories } from './histories.ts';
 import { killCycles } from './kill-cycles.ts';
+import { simulateSeeds } from './simulation/simulate.ts';
 
 export interface SuiteOptions {
   readonly seed: number;
@@ -35,5 +36,11 @@ export const SUITES: Readonly<Record<string, Suite>> = {
     whole: 100_000,
     bounded: 5_000,
     run: ({ size, ...options }) => replicaHistories({ calls: size, ...options }),
+  },
+  simulate: {
+    unit: 'seeds of a simulated service',
+    whole: 10_000,
+    bounded: 1_000,
+    run: simulateSeeds,
   },
 };

@@ -42,3 +42,8 @@ export function duration(ns: number): string {
 function digits(value: number): string {
   return value >= 100 ? Math.round(value).toString() : value.toPrecision(3);
 }
+
+/** Nanoseconds for one as how many there are in a second: `12300 steps/s`. */
+export function perSecond(ns: number, what: string): string {
+  return `${Number((1e9 / ns).toPrecision(3))} ${what}/s`;
+}

@@ -9,6 +9,9 @@ export function request(method: 'GET' | 'POST', path: string, body?: unknown): B
   return Buffer.from(`${method} ${path} HTTP/1.1\r\nhost: bench\r\n${content}\r\n${text}`);
 }
 
+/** What a client sends: the same again and again, or the next one, until there is none. */
+export type Requests = Buffer | (() => Buffer | undefined);
+
 /**
  * Clients that each have a connection and send their request again as soon as it is answered. Less work for this process
  * than a whole HTTP client, so that more of the machine is left to what is measured.
@@ -17,12 +20,12 @@ export class Load {
   private readonly clients: Client[];
   private readonly opened: Promise<unknown>;
 
-  constructor(url: string, requests: readonly Buffer[]) {
-    this.clients = requests.map((bytes) => new Client(url, bytes));
+  constructor(url: string, requests: readonly Requests[]) {
+    this.clients = requests.map((own) => new Client(url, typeof own === 'function' ? own : () => own));
     this.opened = Promise.all(this.clients.map(({ opened }) => opened));
   }
 
-  /** Answers in about `ms` milliseconds, and the milliseconds that each took. Throws where one is no 200. */
+  /** Answers in about `ms` milliseconds, and the milliseconds that each took. Throws where one is no success. */
   async run(ms: number): Promise<{ perSecond: number; latencies: number[] }> {
     await this.opened;
     const started = performance.now();
@@ -42,14 +45,14 @@ export class Load {
 class Client {
   readonly opened: Promise<void>;
   private readonly socket: Socket;
-  private readonly bytes: Buffer;
+  private readonly next: () => Buffer | undefined;
   private received = '';
   private answered: () => void = () => undefined;
   private failed: (error: Error) => void = () => undefined;
 
-  constructor(url: string, bytes: Buffer) {
+  constructor(url: string, next: () => Buffer | undefined) {
     const { hostname, port } = new URL(url);
-    this.bytes = bytes;
+    this.next = next;
     this.socket = connect({ host: hostname, port: Number(port), noDelay: true });
     this.opened = new Promise((resolve, reject) => {
       this.socket.once('connect', resolve);
@@ -62,11 +65,13 @@ class Client {
   async run(end: number): Promise<number[]> {
     const latencies: number[] = [];
     do {
+      const bytes = this.next();
+      if (!bytes) break;
       const sent = performance.now();
       await new Promise<void>((resolve, reject) => {
         this.answered = resolve;
         this.failed = reject;
-        this.socket.write(this.bytes);
+        this.socket.write(bytes);
       });
       latencies.push(performance.now() - sent);
     } while (performance.now() < end);
@@ -82,7 +87,7 @@ class Client {
     this.received += chunk;
     const head = this.received.indexOf('\r\n\r\n');
     if (head < 0) return;
-    if (!this.received.startsWith('HTTP/1.1 200')) {
+    if (!this.received.startsWith('HTTP/1.1 20')) {
       this.failed(new Error(this.received.slice(0, 1000)));
       return;
     }

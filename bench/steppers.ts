@@ -4,7 +4,7 @@ import type { BenchService } from './service.ts';
 const FEATURES = 16;
 
 /** Makes an LSTM cell with 16 features and small random weights; its id. */
-async function makeLstm(service: BenchService, units: number): Promise<string> {
+export async function makeLstm(service: BenchService, units: number): Promise<string> {
   const id = `lstm${units}`;
   const uniform = { class_name: 'RandomUniform', config: { minval: -0.1, maxval: 0.1, seed: 1 } };
   const config = { units, kernel_initializer: uniform, recurrent_initializer: uniform };
@@ -13,7 +13,7 @@ async function makeLstm(service: BenchService, units: number): Promise<string> {
 }
 
 /** Inputs [1, features] of a step. */
-function stepInputs(): number[][] {
+export function stepInputs(): number[][] {
   return [Array.from({ length: FEATURES }, (_, k) => Math.fround(Math.sin(k)))];
 }
 

@@ -16,7 +16,7 @@ import { TensorReply } from '../schemas/tensor.ts';
 import { trainingOf } from '../schemas/training.ts';
 import { createCellBodies, createCellQuery } from '../schemas/weight-file.ts';
 import { WEIGHT_FILE_TYPES } from '../src/domain/media-types.ts';
-import { created, mutationOf, noContent, ok, send, sendRead } from '../src/http/replies.ts';
+import { created, mutationOf, noContent, ok, send, sendRead, writerFor } from '../src/http/replies.ts';
 import { refuseFileQuery, sentFile } from '../src/http/sent-file.ts';
 import type { CellRecord } from '../src/services/cell-record.ts';
 import type { Services } from '../src/services/index.ts';
@@ -142,11 +142,21 @@ export function cellRoutes(app: App, { cells }: Pick<Services, 'cells'>): void {
 
   app.post(
     '/v1/cells/:cell/steps',
-    { schema: describe('stepCell', { params, querystring: noQuery, body: stepBody, reply: { 200: stepReply } }) },
+    {
+      schema: describe('stepCell', {
+        params,
+        querystring: noQuery,
+        body: stepBody,
+        reply: { 200: stepReply },
+        tensors: true,
+      }),
+    },
     async (request, reply) => {
+      const writer = writerFor(request);
       const { tensor_format: format, training, seed, ...step } = request.body;
       const result = await cells.step(request.params.cell, { ...step, training: trainingOf({ training, seed }) });
-      return send(reply, ok({ output: new TensorReply(result.output, format), ...presentComputed(result, format) }));
+      const output = new TensorReply(result.output, format);
+      return send(reply, ok({ output, ...presentComputed(result, format) }, undefined, writer));
     },
   );
 
@@ -158,15 +168,18 @@ export function cellRoutes(app: App, { cells }: Pick<Services, 'cells'>): void {
         querystring: noQuery,
         body: sequenceBody,
         reply: { 200: sequenceReply },
+        tensors: true,
       }),
     },
     async (request, reply) => {
+      const writer = writerFor(request);
       const { tensor_format: format, training, seed, ...sequence } = request.body;
       const result = await cells.sequence(request.params.cell, {
         ...sequence,
         training: trainingOf({ training, seed }),
       });
-      return send(reply, ok({ output: presentOutputs(result.outputs, format), ...presentComputed(result, format) }));
+      const output = presentOutputs(result.outputs, format);
+      return send(reply, ok({ output, ...presentComputed(result, format) }, undefined, writer));
     },
   );
 
@@ -178,9 +191,11 @@ export function cellRoutes(app: App, { cells }: Pick<Services, 'cells'>): void {
         querystring: noQuery,
         body: gradientsBody,
         reply: { 200: gradientsReply },
+        tensors: true,
       }),
     },
     async (request, reply) => {
+      const writer = writerFor(request);
       const { tensor_format: format, training, seed, cotangent, cotangents, ...sequence } = request.body;
       const result = await cells.gradients(request.params.cell, {
         ...sequence,
@@ -188,7 +203,7 @@ export function cellRoutes(app: App, { cells }: Pick<Services, 'cells'>): void {
         trace: false,
         training: trainingOf({ training, seed }),
       });
-      return send(reply, ok(presentGradients(result, format)));
+      return send(reply, ok(presentGradients(result, format), undefined, writer));
     },
   );
 }

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { noQuery } from '../schemas/common.ts';
 import { opBody, opReply, opsReply } from '../schemas/op.ts';
 import { TensorReply } from '../schemas/tensor.ts';
-import { ok, send } from '../src/http/replies.ts';
+import { ok, send, writerFor } from '../src/http/replies.ts';
 import type { Services } from '../src/services/index.ts';
 import { type App, describe } from './route.ts';
 
@@ -23,10 +23,19 @@ export function opRoutes(app: App, { ops }: Pick<Services, 'ops'>): void {
 
   app.post(
     '/v1/ops/:op',
-    { schema: describe('applyOp', { params, querystring: noQuery, body: opBody, reply: { 200: opReply } }) },
+    {
+      schema: describe('applyOp', {
+        params,
+        querystring: noQuery,
+        body: opBody,
+        reply: { 200: opReply },
+        tensors: true,
+      }),
+    },
     async (request, reply) => {
+      const writer = writerFor(request);
       const output = await ops.apply(request.params.op, request.body);
-      return send(reply, ok({ output: new TensorReply(output, request.body.tensor_format) }));
+      return send(reply, ok({ output: new TensorReply(output, request.body.tensor_format) }, undefined, writer));
     },
   );
 }

@@ -22,6 +22,8 @@ interface RouteParts {
   readonly querystring?: z.ZodType;
   readonly headers?: z.ZodType;
   readonly body?: z.ZodType;
+  /** The body may also be sent as a file of tensors, and the reply asked for as one. */
+  readonly tensors?: true;
   /** The successful replies by status; null for one without a body. */
   readonly reply: Readonly<Record<number, z.ZodType | null>>;
 }

@@ -1,3 +1,4 @@
+import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { changeHeaders, createHeaders, idOf, listQuery, noQuery, page, readHeaders } from '../schemas/common.ts';
 import {
@@ -14,7 +15,7 @@ import {
 } from '../schemas/session.ts';
 import type { TensorFormat } from '../schemas/tensor.ts';
 import { trainingOf } from '../schemas/training.ts';
-import { created, mutationOf, noContent, ok, send, sendRead } from '../src/http/replies.ts';
+import { created, mutationOf, noContent, ok, send, sendRead, writerFor } from '../src/http/replies.ts';
 import type { Services } from '../src/services/index.ts';
 import type { Session } from '../src/services/session-record.ts';
 import type { SteppedSession } from '../src/services/step-session.ts';
@@ -24,10 +25,15 @@ import { type App, describe } from './route.ts';
 const params = z.strictObject({ session: idOf('a session').meta({ examples: ['s'] }) });
 
 export function sessionRoutes(app: App, { sessions }: Pick<Services, 'sessions'>): void {
-  const shown = (format: TensorFormat) => (session: Omit<Session, 'revision'>) =>
-    ok(presentSession(session, format), session.record.version);
-  const shownNew = (format: TensorFormat) => (session: Session) =>
-    created(`/v1/sessions/${session.record.id}`, presentSession(session, format), session.record.version);
+  const shown = (request: FastifyRequest, format: TensorFormat) => {
+    const writer = writerFor(request);
+    return (session: Omit<Session, 'revision'>) => ok(presentSession(session, format), session.record.version, writer);
+  };
+  const shownNew = (request: FastifyRequest, format: TensorFormat) => {
+    const writer = writerFor(request);
+    return ({ record, ...session }: Session) =>
+      created(`/v1/sessions/${record.id}`, presentSession({ record, ...session }, format), record.version, writer);
+  };
 
   app.post(
     '/v1/sessions',
@@ -37,11 +43,12 @@ export function sessionRoutes(app: App, { sessions }: Pick<Services, 'sessions'>
         querystring: noQuery,
         body: openSessionBody,
         reply: { 201: sessionReply },
+        tensors: true,
       }),
     },
     async (request, reply) => {
       const { id, tensor_format, ...input } = request.body;
-      return send(reply, await sessions.open(input, id, mutationOf(request, shownNew(tensor_format))));
+      return send(reply, await sessions.open(input, id, mutationOf(request, shownNew(request, tensor_format))));
     },
   );
 
@@ -62,9 +69,14 @@ export function sessionRoutes(app: App, { sessions }: Pick<Services, 'sessions'>
         headers: readHeaders,
         querystring: noQuery,
         reply: { 200: sessionReply },
+        tensors: true,
       }),
     },
-    async (request, reply) => sendRead(request, reply, shown('nested')(await sessions.read(request.params.session))),
+    async (request, reply) => {
+      reply.header('vary', 'Accept');
+      const show = shown(request, 'nested');
+      return sendRead(request, reply, show(await sessions.read(request.params.session)));
+    },
   );
 
   app.post(
@@ -76,12 +88,14 @@ export function sessionRoutes(app: App, { sessions }: Pick<Services, 'sessions'>
         querystring: noQuery,
         body: sessionStepBody,
         reply: { 200: sessionStepReply },
+        tensors: true,
       }),
     },
     async (request, reply) => {
       const { training, seed, ...step } = request.body;
+      const writer = writerFor(request);
       const render = (stepped: SteppedSession) =>
-        ok(presentSessionStep(stepped, request.body), stepped.session.record.version);
+        ok(presentSessionStep(stepped, request.body), stepped.session.record.version, writer);
       return send(
         reply,
         await sessions.step(
@@ -102,13 +116,14 @@ export function sessionRoutes(app: App, { sessions }: Pick<Services, 'sessions'>
         querystring: noQuery,
         body: putStatesBody,
         reply: { 200: sessionReply },
+        tensors: true,
       }),
     },
     async (request, reply) => {
       const { states, tensor_format } = request.body;
       return send(
         reply,
-        await sessions.putStates(request.params.session, states, mutationOf(request, shown(tensor_format))),
+        await sessions.putStates(request.params.session, states, mutationOf(request, shown(request, tensor_format))),
       );
     },
   );
@@ -122,11 +137,15 @@ export function sessionRoutes(app: App, { sessions }: Pick<Services, 'sessions'>
         querystring: noQuery,
         body: resetBody,
         reply: { 200: sessionReply },
+        tensors: true,
       }),
     },
     async (request, reply) => {
       const { tensor_format = 'nested' } = request.body ?? {};
-      return send(reply, await sessions.reset(request.params.session, mutationOf(request, shown(tensor_format))));
+      return send(
+        reply,
+        await sessions.reset(request.params.session, mutationOf(request, shown(request, tensor_format))),
+      );
     },
   );
 
@@ -148,13 +167,14 @@ export function sessionRoutes(app: App, { sessions }: Pick<Services, 'sessions'>
         querystring: noQuery,
         body: rewindBody,
         reply: { 200: sessionReply },
+        tensors: true,
       }),
     },
     async (request, reply) => {
       const { to_step, tensor_format } = request.body;
       return send(
         reply,
-        await sessions.rewind(request.params.session, to_step, mutationOf(request, shown(tensor_format))),
+        await sessions.rewind(request.params.session, to_step, mutationOf(request, shown(request, tensor_format))),
       );
     },
   );
@@ -168,13 +188,14 @@ export function sessionRoutes(app: App, { sessions }: Pick<Services, 'sessions'>
         querystring: noQuery,
         body: forkBody,
         reply: { 201: sessionReply },
+        tensors: true,
       }),
     },
     async (request, reply) => {
       const { id, at_step, tensor_format = 'nested' } = request.body ?? {};
       return send(
         reply,
-        await sessions.fork(request.params.session, at_step, id, mutationOf(request, shownNew(tensor_format))),
+        await sessions.fork(request.params.session, at_step, id, mutationOf(request, shownNew(request, tensor_format))),
       );
     },
   );

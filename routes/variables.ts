@@ -1,8 +1,9 @@
+import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { changeHeaders, createHeaders, idOf, listQuery, noQuery, page, readHeaders } from '../schemas/common.ts';
 import type { TensorFormat } from '../schemas/tensor.ts';
 import { assignBody, createVariableBody, scatterBody, variableReply } from '../schemas/variable.ts';
-import { created, mutationOf, noContent, ok, send, sendRead } from '../src/http/replies.ts';
+import { created, mutationOf, noContent, ok, send, sendRead, writerFor } from '../src/http/replies.ts';
 import type { Services } from '../src/services/index.ts';
 import type { Variable, VariableAddress } from '../src/services/variables.ts';
 import { presentVariable } from './present/cell.ts';
@@ -50,12 +51,14 @@ export function variableRoutes(app: App, services: Pick<Services, 'variables'>):
         querystring: noQuery,
         body: createVariableBody,
         reply: { 201: variableReply },
+        tensors: true,
       }),
     },
     async (request, reply) => {
       const { id, tensor_format, ...input } = request.body;
+      const writer = writerFor(request);
       const render = (made: Variable) =>
-        created(`/v1/variables/${made.id}`, presentVariable(made, tensor_format), made.version);
+        created(`/v1/variables/${made.id}`, presentVariable(made, tensor_format), made.version, writer);
       return send(reply, await variables.create(input, id, mutationOf(request, render)));
     },
   );
@@ -98,19 +101,28 @@ function valueRoutes(
     headers: changeHeaders,
     querystring: noQuery,
     reply: { 200: variableReply },
+    tensors: true,
+  } as const;
+  const shown = (request: FastifyRequest, format: TensorFormat) => {
+    const writer = writerFor(request);
+    return (variable: Variable) => ok(presentVariable(variable, format), variable.version, writer);
   };
-  const shown = (format: TensorFormat) => (variable: Variable) =>
-    ok(presentVariable(variable, format), variable.version);
 
-  app.get(url, { schema: describe(names.read, { ...shape, headers: readHeaders }) }, async (request, reply) =>
-    sendRead(request, reply, shown('nested')(await variables.read(request.params))),
-  );
+  app.get(url, { schema: describe(names.read, { ...shape, headers: readHeaders }) }, async (request, reply) => {
+    reply.header('vary', 'Accept');
+    const show = shown(request, 'nested');
+    return sendRead(request, reply, show(await variables.read(request.params)));
+  });
 
   app.put(url, { schema: describe(names.put, { ...shape, body: assignBody }) }, async (request, reply) => {
     const { value, tensor_format } = request.body;
     return send(
       reply,
-      await variables.update(request.params, { kind: 'assign', value }, mutationOf(request, shown(tensor_format))),
+      await variables.update(
+        request.params,
+        { kind: 'assign', value },
+        mutationOf(request, shown(request, tensor_format)),
+      ),
     );
   });
 
@@ -122,7 +134,7 @@ function valueRoutes(
         const { value, tensor_format } = request.body;
         return send(
           reply,
-          await variables.update(request.params, { kind, value }, mutationOf(request, shown(tensor_format))),
+          await variables.update(request.params, { kind, value }, mutationOf(request, shown(request, tensor_format))),
         );
       },
     );
@@ -134,7 +146,10 @@ function valueRoutes(
     async (request, reply) => {
       const { indices, updates, tensor_format } = request.body;
       const update = { kind: 'scatter_update', indices, updates } as const;
-      return send(reply, await variables.update(request.params, update, mutationOf(request, shown(tensor_format))));
+      return send(
+        reply,
+        await variables.update(request.params, update, mutationOf(request, shown(request, tensor_format))),
+      );
     },
   );
 }

@@ -3,7 +3,7 @@ import { isJsonObject, quote } from '../src/domain/json.ts';
 import type { ProblemCode } from '../src/domain/problems.ts';
 import { BYTES_PER_ELEMENT, DTYPES, type Dtype, formatShape, sizeOf, toFloat64 } from '../src/domain/tensor.ts';
 import { decodeElements } from '../src/domain/tensor-bytes.ts';
-import type { TensorInput, TensorLiteral } from '../src/domain/tensor-literal.ts';
+import { SentTensor, type TensorInput, type TensorLiteral } from '../src/domain/tensor-literal.ts';
 import { NestedNumbers } from './nested-numbers.ts';
 
 /** Deepest nesting of a tensor on the wire. */
@@ -31,6 +31,10 @@ export function parseTensor(value: unknown): TensorInput {
   if (value === undefined) throw new TensorSyntaxError(`This field is missing; ${FORMS}.`, []);
   if (value === null) throw new TensorSyntaxError(`null is not a tensor; ${FORMS}.`, []);
   if (value instanceof NestedNumbers) return { shape: value.shape, values: value.values };
+  if (value instanceof SentTensor) {
+    if (value.shape.length <= MAX_RANK) return value;
+    throw new TensorSyntaxError(`A tensor has at most ${MAX_RANK} axes.`, [], 'wrong-shape');
+  }
   if (!isJsonObject(value)) return parseNested(value);
   if ('variable' in value) {
     const { variable } = value;

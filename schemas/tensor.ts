@@ -2,7 +2,13 @@ import { z } from 'zod';
 import { ID_PATTERN } from '../src/domain/ids.ts';
 import { isJsonObject } from '../src/domain/json.ts';
 import { DTYPES, type Tensor } from '../src/domain/tensor.ts';
-import type { StateGiven, StatesGiven, TensorInput, TensorLiteral } from '../src/domain/tensor-literal.ts';
+import {
+  SentTensor,
+  type StateGiven,
+  type StatesGiven,
+  type TensorInput,
+  type TensorLiteral,
+} from '../src/domain/tensor-literal.ts';
 import { NestedNumbers } from './nested-numbers.ts';
 import { WIRE_TYPES, type WireKind } from './tensor-fields.ts';
 import { MAX_RANK, parseLiteral, parseTensor, TensorSyntaxError } from './tensor-syntax.ts';
@@ -164,6 +170,7 @@ function leaves(value: unknown, path: readonly number[]): [unknown, readonly num
 }
 
 function depthOf(value: unknown): number {
+  if (value instanceof SentTensor) return value.shape.length;
   if (value instanceof NestedNumbers) return value.shape.length;
   let depth = 0;
   for (let probe = value; Array.isArray(probe); probe = probe[0]) depth++;

@@ -25,6 +25,7 @@ import { addValidation } from './http/validation.ts';
 import { randomBackoff } from './services/backoff.ts';
 import { createServices } from './services/index.ts';
 import { timeCommits } from './services/timed-store.ts';
+import { createTensorFiles } from './tensor-files.ts';
 import { createWeightFiles } from './weight-files.ts';
 
 export interface AppOptions {
@@ -91,7 +92,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   const documented = watchRoutes(app);
   addAuth(app, apiKeys);
   addJsonBody(app);
-  addBinaryBody(app, { maxBytes: limits.maxCheckpointBytes });
+  addBinaryBody(app, { maxBytes: limits.maxCheckpointBytes, files: createTensorFiles(limits) });
   addValidation(app);
   addRoutes(app, services, limits, async () => metricsText(await allMetrics()));
   await addDocs(app, documented);

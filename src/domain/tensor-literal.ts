@@ -1,5 +1,5 @@
 import { fieldProblem } from './problems.ts';
-import { type Dtype, type FloatArray, formatShape, fromFloat64, type Shape, Tensor } from './tensor.ts';
+import { type Dtype, type FloatArray, formatShape, fromFloat64, type Shape, Tensor, toFloat64 } from './tensor.ts';
 
 /** A tensor as a request wrote it: its values, before they take the dtype of what they are for. */
 export interface TensorLiteral {
@@ -10,7 +10,37 @@ export interface TensorLiteral {
   /** The dtype that the request named, or 'bool' where it wrote true and false. */
   readonly dtype?: Dtype;
   /** Where the request has the values, if not as nested arrays: so that a message points there. */
-  readonly field?: 'data' | 'base64';
+  readonly field?: 'data' | 'base64' | 'file';
+}
+
+/** A tensor that came as one, in a binary body. Its values are read as float64 only where another dtype is asked for. */
+export class SentTensor implements TensorLiteral {
+  readonly tensor: Tensor;
+  readonly field = 'file';
+  private converted: Float64Array | undefined;
+
+  constructor(tensor: Tensor) {
+    this.tensor = tensor;
+  }
+
+  get shape(): Shape {
+    return this.tensor.shape;
+  }
+
+  get dtype(): Dtype {
+    return this.tensor.dtype;
+  }
+
+  get values(): Float64Array {
+    this.converted ??= toFloat64(this.tensor);
+    return this.converted;
+  }
+
+  get integers(): BigInt64Array | undefined {
+    const { data } = this.tensor;
+    // Where the values say the same, they may be of any dtype.
+    return data instanceof BigInt64Array && !this.values.every(Number.isSafeInteger) ? data : undefined;
+  }
 }
 
 /** `{ "variable": "xt" }`: the present value of a stand-alone variable. */
@@ -52,6 +82,7 @@ const INTEGER_RANGE: Partial<Record<Dtype, readonly [bigint, bigint]>> = {
  * invalid-request where integers are written as strings for another dtype than int64.
  */
 export function literalToTensor(literal: TensorLiteral, dtype: Dtype, pointer: string): Tensor {
+  if (literal instanceof SentTensor && literal.dtype === dtype) return literal.tensor;
   const { shape, values, integers } = literal;
   const range = INTEGER_RANGE[dtype];
   if (integers && dtype !== 'int64') {
@@ -108,7 +139,8 @@ function integerTensor(
 
 function outOfRange(literal: TensorLiteral, pointer: string, index: number, detail: string) {
   const { field, shape } = literal;
-  const place = { data: `/data/${index}`, base64: '/base64', nested: indexPointer(shape, index) }[field ?? 'nested'];
+  const places = { data: `/data/${index}`, base64: '/base64', file: '', nested: indexPointer(shape, index) };
+  const place = places[field ?? 'nested'];
   return fieldProblem('value-out-of-range', `${pointer}${place}`, detail);
 }
 

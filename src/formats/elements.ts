@@ -63,6 +63,34 @@ export function decodeElements(type: ElementType, bytes: Uint8Array, littleEndia
   }
 }
 
+/** The same without a copy where the bytes are aligned, little-endian as this machine, and of a type that is held as it is. */
+export function viewElements(type: ElementType, bytes: Uint8Array): TensorData {
+  const { buffer, byteOffset, length } = bytes;
+  const width = ELEMENT_TYPES[type].bytes;
+  if (!HOST_IS_LITTLE_ENDIAN || byteOffset % width !== 0 || length % width !== 0) return decodeElements(type, bytes);
+  switch (type) {
+    case 'f32':
+      return new Float32Array(buffer, byteOffset, length / width);
+    case 'f64':
+      return new Float64Array(buffer, byteOffset, length / width);
+    case 'i32':
+      return new Int32Array(buffer, byteOffset, length / width);
+    case 'i64':
+      return new BigInt64Array(buffer, byteOffset, length / width);
+    case 'bool':
+      return booleans(bytes);
+    default:
+      return decodeElements(type, bytes);
+  }
+}
+
+/** A tensor's elements, little-endian: a view on them where that is how they are held. */
+export function elementBytes(tensor: Tensor): Uint8Array {
+  const { data, dtype } = tensor;
+  if (!HOST_IS_LITTLE_ENDIAN || dtype === 'float16' || dtype === 'bfloat16') return encodeElements(tensor);
+  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+}
+
 /** A tensor's elements, little-endian, in a fresh array. Bits are kept as by `decodeElements`. */
 export function encodeElements(tensor: Tensor): Uint8Array<ArrayBuffer> {
   const { data, dtype } = tensor;

@@ -1,5 +1,5 @@
 import { Tensor } from '../domain/tensor.ts';
-import { decodedBytes, decodeElements, ELEMENT_TYPES, encodeElements } from './elements.ts';
+import { decodedBytes, decodeElements, ELEMENT_TYPES, elementBytes, viewElements } from './elements.ts';
 import { type Entry, LENGTH_BYTES, METADATA, NAMES, readHeader, TYPES } from './safetensors-header.ts';
 import {
   checkedSize,
@@ -22,9 +22,14 @@ export interface SafetensorsFile {
 /**
  * Reads a safetensors file: a little-endian u64 header length, a JSON header, then the tensors' bytes without holes.
  * I8, I16, U8 and U16 come as int32, U32 as int64. Source: the format section of github.com/huggingface/safetensors.
+ * With `views` the tensors may be views on `bytes`, which then must not be changed.
  * @throws {Problem} invalid-file for any fault, limit-exceeded for a file over `limits`.
  */
-export function readSafetensors(bytes: Uint8Array, limits: FileLimits = DEFAULT_FILE_LIMITS): SafetensorsFile {
+export function readSafetensors(
+  bytes: Uint8Array,
+  limits: FileLimits = DEFAULT_FILE_LIMITS,
+  { views = false }: { readonly views?: boolean } = {},
+): SafetensorsFile {
   requireWithin(FORMAT, 'bytes', bytes.length, limits.maxFileBytes);
   const { entries, metadata, dataStart } = readHeader(bytes, limits);
   const data = bytes.subarray(dataStart);
@@ -33,7 +38,9 @@ export function readSafetensors(bytes: Uint8Array, limits: FileLimits = DEFAULT_
     0,
   );
   requireWithin(FORMAT, 'unpacked bytes', total, limits.maxUnpackedBytes);
-  return { tensors: new Map(entries.map((entry) => [entry.name, readTensor(entry, data)])), metadata };
+  // Only where the bytes have their memory for themselves: else a view would keep, and show, what is not its own.
+  const decode = views && bytes.byteLength === bytes.buffer.byteLength ? viewElements : decodeElements;
+  return { tensors: new Map(entries.map((entry) => [entry.name, readTensor(entry, data, decode)])), metadata };
 }
 
 /**
@@ -54,7 +61,7 @@ export function writeSafetensors(
   const offsets = new Map<string, { begin: number; bytes: Uint8Array }>();
   let length = 0;
   for (const { name, tensor } of parts.toSorted((a, b) => b.width - a.width)) {
-    const bytes = encodeElements(tensor);
+    const bytes = elementBytes(tensor);
     offsets.set(name, { begin: length, bytes });
     length += bytes.length;
   }
@@ -73,9 +80,9 @@ export function writeSafetensors(
   return file;
 }
 
-function readTensor(entry: Entry, data: Uint8Array): Tensor {
+function readTensor(entry: Entry, data: Uint8Array, decode: typeof decodeElements): Tensor {
   try {
-    const elements = decodeElements(entry.type, data.subarray(entry.begin, entry.end));
+    const elements = decode(entry.type, data.subarray(entry.begin, entry.end));
     return new Tensor(ELEMENT_TYPES[entry.type].dtype, entry.shape, elements);
   } catch (error) {
     throw invalidFile(FORMAT, `in '${entry.name}' ${error instanceof Error ? error.message : error}.`, error);

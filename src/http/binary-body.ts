@@ -1,34 +1,75 @@
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { SAFETENSORS, WEIGHT_FILE_TYPES } from '../domain/media-types.ts';
 import { Problem } from '../domain/problems.ts';
+import { jsonParser, textOf } from './json-body.ts';
+import { bodyOfFile, type TensorFiles } from './tensor-file.ts';
 
 export { SAFETENSORS };
 
-/** Takes files of up to `maxBytes` as bytes, on routes whose config names their type in `takesFiles`. */
-export function addBinaryBody(app: FastifyInstance, { maxBytes }: { readonly maxBytes: number }): void {
+/**
+ * Takes files of up to `maxBytes` as bytes, on routes whose config names their type in `takesFiles`; and on routes whose
+ * schema has `tensors`, the fields of the body as a file of tensors, which `files` reads.
+ */
+export function addBinaryBody(
+  app: FastifyInstance,
+  { maxBytes, files }: { readonly maxBytes: number; readonly files: TensorFiles },
+): void {
+  app.decorate('tensorFiles', files);
   const types: readonly string[] = WEIGHT_FILE_TYPES;
+  const parse = jsonParser(app);
   // Before the body is read: what is not taken needs no room.
-  app.addHook('preParsing', async (request) => {
-    const type = mediaTypeOf(request.headers['content-type']);
-    if (!types.includes(type)) return;
-    const { takesFiles = [] } = request.routeOptions.config;
-    if (!takesFiles.includes(type)) throw notTaken(type, takesFiles);
-    request.maxFileBytes = maxBytes;
+  app.addHook('preParsing', (request, _reply, payload, done) => {
+    const type = request.headers['content-type'];
+    if (type === undefined || type === 'application/json') return done(null, payload);
+    const essence = mediaTypeOf(type);
+    if (!types.includes(essence)) return done(null, payload);
+    if (!typesOf(request).includes(essence)) return done(notTaken(request));
+    if (takesTensors(request)) {
+      if (Number(request.headers['content-length']) > request.routeOptions.bodyLimit) return done(tooLarge(request));
+    } else {
+      request.maxFileBytes = maxBytes;
+    }
+    done(null, payload);
   });
   for (const type of WEIGHT_FILE_TYPES) {
     app.addContentTypeParser(type, { parseAs: 'buffer', bodyLimit: maxBytes }, (request, body, done) => {
-      request.bodyBytes = body as Buffer;
-      done(null, body);
+      const bytes = body as Buffer;
+      request.bodyBytes = bytes;
+      if (!takesTensors(request)) return done(null, bytes);
+      try {
+        if (bytes.length > request.routeOptions.bodyLimit) throw tooLarge(request);
+        const { tensorFields = new Map() } = request.routeOptions.config;
+        done(
+          null,
+          bodyOfFile(files.read(bytes), tensorFields, (text) => parse(request, textOf(Buffer.from(text)))),
+        );
+      } catch (error) {
+        done(error as Error);
+      }
     });
   }
 }
 
-/** A Content-Type that a route does not take; `takesFiles` are those that it takes beside JSON. */
-export function notTaken(contentType: string | undefined, takesFiles: readonly string[] = []): Problem {
+function takesTensors({ routeOptions }: FastifyRequest): boolean {
+  return routeOptions.schema?.tensors === true && (routeOptions.config.tensorFields?.size ?? 0) > 0;
+}
+
+/** What a route takes beside JSON. */
+function typesOf(request: FastifyRequest): readonly string[] {
+  return takesTensors(request) ? [SAFETENSORS] : (request.routeOptions.config.takesFiles ?? []);
+}
+
+function tooLarge({ routeOptions }: FastifyRequest): Problem {
+  return new Problem('body-too-large', `The body is over the limit of ${routeOptions.bodyLimit} bytes.`);
+}
+
+/** A Content-Type that a route does not take. */
+export function notTaken(request: FastifyRequest): Problem {
+  const contentType = request.headers['content-type'];
   const sent = contentType
     ? `Content-Type '${contentType.slice(0, 200)}' is not taken here.`
     : 'The request has a body but no Content-Type.';
-  return new Problem('unsupported-media-type', `${sent} Send ${['application/json', ...takesFiles].join(', ')}.`);
+  return new Problem('unsupported-media-type', `${sent} Send ${['application/json', ...typesOf(request)].join(', ')}.`);
 }
 
 /** The type of a file that is the body, without its parameters. */
@@ -37,6 +78,13 @@ export function mediaTypeOf(contentType: string | undefined): string {
 }
 
 declare module 'fastify' {
+  interface FastifyInstance {
+    tensorFiles: TensorFiles;
+  }
+  interface FastifySchema {
+    /** The body may be a file of tensors, and so may the reply. */
+    readonly tensors?: true;
+  }
   interface FastifyContextConfig {
     /** Types of files that the route takes beside JSON. */
     readonly takesFiles?: readonly string[];

@@ -26,28 +26,18 @@ export function addJsonBody(app: FastifyInstance): void {
     const detail = `charset '${charset.slice(0, 80)}' is not taken here. Send UTF-8.`;
     throw new Problem('unsupported-media-type', detail);
   });
-  const bodies = new WeakMap<object, TensorFields>();
-  app.addHook('onRoute', ({ schema }) => {
-    const body = schema?.body;
-    if (body) bodies.set(body, tensorFieldsOf(body as z.ZodType));
+  app.addHook('onRoute', (route) => {
+    const body = route.schema?.body as z.ZodType | undefined;
+    if (body) route.config = { ...route.config, tensorFields: tensorFieldsOf(body) };
   });
-  const parser = app.getDefaultJsonParser('error', 'error');
-  /** @throws {Error} that of the parser */
-  const parse = (request: FastifyRequest, text: string): unknown => {
-    let parsed: unknown;
-    parser(request, text, (error, value) => {
-      if (error) throw error;
-      parsed = value;
-    });
-    return parsed;
-  };
+  const parse = jsonParser(app);
   app.removeContentTypeParser(['application/json', 'text/plain']);
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
     const bytes = body as Buffer;
     request.bodyBytes = bytes;
     // DELETE and bare POSTs may carry the header without a body.
     if (bytes.length === 0) return done(null, undefined);
-    const fields = bodies.get((request.routeOptions.schema?.body as object | undefined) ?? app);
+    const fields = request.routeOptions.config.tensorFields;
     const lifted =
       fields && fields.size > 0 ? liftTensors(bytes, fields, (rest) => parse(request, textOf(rest))) : undefined;
     if (lifted !== undefined) return done(null, lifted);
@@ -67,8 +57,21 @@ export function addJsonBody(app: FastifyInstance): void {
   });
 }
 
+/** JSON.parse that refuses keys which could reach a prototype. The function throws what is wrong with the text. */
+export function jsonParser(app: FastifyInstance): (request: FastifyRequest, text: string) => unknown {
+  const parser = app.getDefaultJsonParser('error', 'error');
+  return (request, text) => {
+    let parsed: unknown;
+    parser(request, text, (error, value) => {
+      if (error) throw error;
+      parsed = value;
+    });
+    return parsed;
+  };
+}
+
 /** @throws {Problem} invalid-json where it is no UTF-8, or nested too deep */
-function textOf(bytes: Buffer): string {
+export function textOf(bytes: Buffer): string {
   requireDepth(bytes);
   if (!isUtf8(bytes)) throw new Problem('invalid-json', 'The body is not UTF-8 text.');
   const text = bytes.toString('utf8');
@@ -105,6 +108,10 @@ function requireDepth(bytes: Uint8Array): void {
 }
 
 declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Where the body of the route has tensors. */
+    readonly tensorFields?: TensorFields;
+  }
   interface FastifyRequest {
     /** The body as it came, for the fingerprint of an Idempotency-Key. */
     bodyBytes?: Buffer;

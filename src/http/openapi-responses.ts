@@ -1,11 +1,13 @@
 import type { z } from 'zod';
 import { problem } from '../../schemas/common.ts';
+import { tensorFieldsOf } from '../../schemas/tensor-fields.ts';
 import type { Json, JsonObject } from '../domain/json.ts';
 import { PROBLEMS, type ProblemCode } from '../domain/problems.ts';
 import type { Example, Operation } from './openapi-operation.ts';
 import type { Parameter } from './openapi-parameters.ts';
 import { problemExample } from './openapi-problems.ts';
 import type { SchemaComponents } from './openapi-schemas.ts';
+import { TENSOR_REPLY_CONTENT } from './openapi-tensors.ts';
 import { PROBLEM_JSON } from './problem-replies.ts';
 
 export const HEADERS = {
@@ -42,6 +44,7 @@ export function successes(
   replies: Replies,
   parameters: readonly Parameter[],
   schemas: SchemaComponents,
+  tensors: boolean,
 ): Record<string, JsonObject> {
   const takes = (name: string) => parameters.some((one) => one.name === name);
   const responses: Record<string, JsonObject> = {};
@@ -54,7 +57,14 @@ export function successes(
         ...(status === '201' ? (['Location'] as const) : []),
         ...(takes('Idempotency-Key') ? (['Idempotency-Replayed'] as const) : []),
       ]),
-      ...(type ? { content: withExamples(schemas.contentOf(type, 'output'), operation.examples, 'reply') } : {}),
+      ...(type
+        ? {
+            content: {
+              ...withExamples(schemas.contentOf(type, 'output'), operation.examples, 'reply'),
+              ...(tensors ? TENSOR_REPLY_CONTENT : {}),
+            },
+          }
+        : {}),
       ...(operation.links ? { links: operation.links as unknown as JsonObject } : {}),
     };
   }
@@ -81,7 +91,13 @@ export function withExamples(
 }
 
 /** What an operation can be refused with: what follows from its parts, and what its table says. */
-export function problemsOf(operation: Operation, parameters: readonly Parameter[], hasBody: boolean): ProblemCode[] {
+export function problemsOf(
+  operation: Operation,
+  parameters: readonly Parameter[],
+  body: z.ZodType | undefined,
+  tensors: boolean,
+): ProblemCode[] {
+  const hasBody = body !== undefined;
   const takes = (name: string) => parameters.some((one) => one.name === name);
   const reaches = !operation.open && (hasBody || parameters.length > 0);
   const codes = new Set<ProblemCode>(['invalid-request', 'bad-request', ...(operation.problems ?? [])]);
@@ -90,6 +106,8 @@ export function problemsOf(operation: Operation, parameters: readonly Parameter[
   };
   add(!operation.open, 'unauthorized');
   add(hasBody, 'invalid-json', 'body-too-large', 'unsupported-media-type');
+  add(tensors, 'not-acceptable');
+  add(tensors && hasBody && tensorFieldsOf(body).size > 0, 'invalid-file', 'limit-exceeded');
   add(reaches, 'store-unavailable');
   add(
     parameters.some((one) => one.in === 'path'),

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import project from '../../package.json' with { type: 'json' };
+import { tensorFieldsOf } from '../../schemas/tensor-fields.ts';
 import type { JsonObject } from '../domain/json.ts';
 import { type Operation, TAGS } from './openapi-operation.ts';
 import { type Parameter, parametersOf, shareParameters } from './openapi-parameters.ts';
@@ -12,6 +13,7 @@ import {
   withExamples,
 } from './openapi-responses.ts';
 import { SchemaComponents } from './openapi-schemas.ts';
+import { tensorBodyContent } from './openapi-tensors.ts';
 
 /** A route as `describe` (routes/route.ts) makes it. */
 export interface DocumentedRoute {
@@ -25,6 +27,7 @@ export interface DocumentedRoute {
     readonly headers?: z.ZodType;
     readonly body?: z.ZodType;
     readonly reply: Readonly<Record<number, z.ZodType | null>>;
+    readonly tensors?: true;
   };
 }
 
@@ -96,20 +99,23 @@ function inReadingOrder(routes: readonly DocumentedRoute[]): DocumentedRoute[] {
 }
 
 function readOperation({ method, url, schema }: DocumentedRoute, schemas: SchemaComponents) {
-  const { operationId, tags, summary, description, examples, open, reply } = schema;
+  const { operationId, tags, summary, description, examples, open, reply, tensors = false } = schema;
   const { body, required } = unwrapBody(schema.body);
   const parameters: Parameter[] = parametersOf(schema, schemas);
-  const content = body && withExamples(schemas.contentOf(body, 'input'), examples, 'body');
+  const content = body && {
+    ...withExamples(schemas.contentOf(body, 'input'), examples, 'body'),
+    ...(tensors ? tensorBodyContent(tensorFieldsOf(body)) : {}),
+  };
   return {
     path: url.replaceAll(/:(\w+)/g, '{$1}'),
     method: method.toLowerCase(),
     parameters,
-    problems: problemsOf(schema, parameters, body !== undefined),
+    problems: problemsOf(schema, parameters, body, tensors),
     rest: {
       words: { operationId, tags, summary, description, ...(open ? { security: [] } : {}) },
       request: content ? { requestBody: { required, content } } : {},
     },
-    responses: successes(schema, reply, parameters, schemas),
+    responses: successes(schema, reply, parameters, schemas, tensors),
   };
 }
 

@@ -65,7 +65,7 @@ function asProblem(error: FastifyError | Problem, request: FastifyRequest): Prob
   if (error instanceof Problem) return error;
   if (error instanceof RequestShapeError) return shapeProblem(error);
   if (error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') {
-    return notTaken(request.headers['content-type'], request.routeOptions.config.takesFiles);
+    return notTaken(request);
   }
   if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
     const limit = request.maxFileBytes ?? request.routeOptions.bodyLimit;

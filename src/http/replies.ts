@@ -1,20 +1,40 @@
 import { createHash } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Problem } from '../domain/problems.ts';
-import type { Mutation, Reply } from '../services/change.ts';
+import type { Mutation } from '../services/change.ts';
+import type { Reply } from '../services/kept-reply.ts';
+import { requireOffer } from './accept.ts';
+import { SAFETENSORS } from './binary-body.ts';
 import { jsonText } from './json-text.ts';
+import { fileOfReply } from './tensor-file.ts';
 
 const JSON_TYPE = 'application/json; charset=utf-8';
 
-/** A 200 reply with a JSON body, and the ETag of the thing where it has a version. */
-export function ok(body: unknown, version?: number): Reply {
-  const headers: Record<string, string> = { 'content-type': JSON_TYPE };
-  if (version !== undefined) headers.etag = `"${version}"`;
-  return { status: 200, headers, body: jsonText(body) };
+/** Writes what a reply says, in one representation. */
+interface ReplyWriter {
+  readonly mediaType: string;
+  write(body: object): string | Uint8Array;
 }
 
-export function created(location: string, body: unknown, version: number): Reply {
-  const reply = ok(body, version);
+const AS_JSON: ReplyWriter = { mediaType: JSON_TYPE, write: jsonText };
+const OFFERS = [{ mediaType: 'application/json' }, { mediaType: SAFETENSORS }] as const;
+
+/** The writer of what Accept prefers: JSON, or tensors as a file. @throws {Problem} not-acceptable */
+export function writerFor({ headers: { accept }, server }: FastifyRequest): ReplyWriter {
+  if (accept === undefined || accept === '*/*' || accept === 'application/json') return AS_JSON;
+  if (requireOffer(accept, OFFERS, 'this reply').mediaType !== SAFETENSORS) return AS_JSON;
+  return { mediaType: SAFETENSORS, write: (body) => server.tensorFiles.write(fileOfReply(body)) };
+}
+
+/** A 200 reply, and the ETag of the thing where it has a version. */
+export function ok(body: object, version?: number, writer = AS_JSON): Reply {
+  const headers: Record<string, string> = { 'content-type': writer.mediaType };
+  if (version !== undefined) headers.etag = `"${version}"`;
+  return { status: 200, headers, body: writer.write(body) };
+}
+
+export function created(location: string, body: object, version: number, writer = AS_JSON): Reply {
+  const reply = ok(body, version, writer);
   return { ...reply, status: 201, headers: { ...reply.headers, location } };
 }
 
@@ -23,10 +43,9 @@ export function noContent(): Reply {
 }
 
 export function send(reply: FastifyReply, { status, headers, body }: Reply): FastifyReply {
-  return reply
-    .code(status)
-    .headers(headers)
-    .send(status === 204 ? undefined : body);
+  reply.code(status).headers(headers);
+  if (status === 204) return reply.send();
+  return reply.send(typeof body === 'string' ? body : Buffer.from(body.buffer, body.byteOffset, body.byteLength));
 }
 
 /** Sends what was read, or 304 where If-None-Match names its version. */

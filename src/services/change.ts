@@ -3,14 +3,8 @@ import type { Store, StoreWrite } from '../domain/ports.ts';
 import { Problem } from '../domain/problems.ts';
 import { decodeRecord, encodeRecord } from '../domain/record.ts';
 import type { Context } from './context.ts';
+import { decodeReply, encodeReply, type Reply } from './kept-reply.ts';
 import { Queue } from './queue.ts';
-
-/** A reply as it goes out, and as it is kept beside its Idempotency-Key. */
-export interface Reply {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: string;
-}
 
 /** How a request asks for a change: what it expects, how it may be repeated, and how its result becomes a reply. */
 export interface Mutation<T> {
@@ -165,7 +159,7 @@ export class Changer {
     if (kept.fingerprint !== fingerprint) throw keyReused(idempotencyKey);
     const stored = await this.store.get(replyOf(owner, kept.key));
     if (!stored) return undefined;
-    const reply = decodeRecord<Reply>(stored.bytes).fields;
+    const reply = decodeReply(stored.bytes);
     return { ...reply, headers: { ...reply.headers, 'idempotency-replayed': 'true' } };
   }
 
@@ -180,7 +174,7 @@ export class Changer {
     const gone = keys.splice(0, Math.max(0, keys.length - KEPT_KEYS));
     return [
       { key: keysOf(owner), expect: kept.revision, bytes: encodeRecord({ fields: { keys }, tensors: {} }) },
-      { key: replyOf(owner, idempotencyKey), bytes: encodeRecord({ fields: reply, tensors: {} }) },
+      { key: replyOf(owner, idempotencyKey), bytes: encodeReply(reply) },
       ...gone.map(({ key }) => ({ key: replyOf(owner, key), delete: true as const })),
     ];
   }

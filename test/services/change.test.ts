@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { CommitOutcome, Store } from '../../src/domain/ports.ts';
 import { Problem } from '../../src/domain/problems.ts';
-import { Changer, type Reply } from '../../src/services/change.ts';
+import { Changer } from '../../src/services/change.ts';
+import type { Reply } from '../../src/services/kept-reply.ts';
 import { Queue } from '../../src/services/queue.ts';
 import { openMemoryStore } from '../../src/store/memory.ts';
 

@@ -1,0 +1,121 @@
+import { TensorReply } from '../../schemas/tensor.ts';
+import type { TensorFields } from '../../schemas/tensor-fields.ts';
+import { fieldProblem, Problem } from '../domain/problems.ts';
+import type { Tensor } from '../domain/tensor.ts';
+import { SentTensor } from '../domain/tensor-literal.ts';
+
+/** Named tensors, and text beside them: what a safetensors file holds. */
+export interface TensorFile {
+  readonly tensors: ReadonlyMap<string, Tensor>;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/** Reads and writes such files. */
+export interface TensorFiles {
+  /** The tensors may be views on the bytes. @throws {Problem} invalid-file, limit-exceeded */
+  read(bytes: Uint8Array): TensorFile;
+  write(file: TensorFile): Uint8Array;
+}
+
+/** What frameworks write into the metadata of any file, which says nothing here. */
+const NO_FIELD = 'format';
+
+/**
+ * The body that a file of tensors stands for: `inputs` is a field, `states.0` an entry of the list `states`, and every entry of
+ * the metadata a field as JSON text. What does not fit the schema is told by the schema.
+ * @throws {Problem} invalid-request where a name is none, a list has a gap or metadata is no JSON
+ */
+export function bodyOfFile(
+  { tensors, metadata }: TensorFile,
+  fields: TensorFields,
+  parseJson: (text: string) => unknown,
+): Record<string, unknown> {
+  const body = new Map<string, unknown>();
+  const lists = new Map<string, SentTensor[]>();
+  for (const [name, tensor] of tensors) {
+    const sent = new SentTensor(tensor);
+    const { field, index } = placeOf(name);
+    const kind = fields.get(field);
+    const fits = index === undefined ? kind === 'tensor' || kind === 'states' : kind === 'states' || kind === 'list';
+    if (!fits) throw noTensor(name, fields);
+    if (index === undefined) {
+      body.set(field, sent);
+      continue;
+    }
+    const list = lists.get(field) ?? [];
+    lists.set(field, list);
+    if (index >= tensors.size) throw gap(field, index);
+    list[index] = sent;
+  }
+  for (const [field, list] of lists) {
+    for (let i = 0; i < list.length; i++) if (!list[i]) throw gap(field, i);
+    if (body.has(field)) throw twice(field);
+    body.set(field, list);
+  }
+  for (const [field, text] of Object.entries(metadata)) {
+    if (field === NO_FIELD) continue;
+    if (body.has(field)) throw twice(field);
+    body.set(field, readField(field, text, parseJson));
+  }
+  return Object.fromEntries(body);
+}
+
+/** `states.0` is place 0 of states. */
+function placeOf(name: string): { field: string; index?: number } {
+  const [, field = name, index] = /^(.*)\.(0|[1-9][0-9]{0,6})$/.exec(name) ?? [];
+  return index === undefined ? { field } : { field, index: Number(index) };
+}
+
+function noTensor(name: string, fields: TensorFields): Problem {
+  const known = [...fields].flatMap(([field, kind]) => {
+    if (kind === 'list') return [`${field}.0 …`];
+    return kind === 'states' ? [field, `${field}.0 …`] : kind === 'tensor' ? [field] : [];
+  });
+  const detail = `'${name.slice(0, 80)}' is no tensor here. Send ${known.join(', ')}; other fields as JSON in __metadata__.`;
+  return fieldProblem('invalid-request', pointerOf(name), detail);
+}
+
+function gap(field: string, missing: number): Problem {
+  const detail = `There is no tensor '${field}.${missing}', but others of ${field}. Send ${field}.0, ${field}.1 … without a gap.`;
+  return fieldProblem('invalid-request', pointerOf(field), detail);
+}
+
+function twice(field: string): Problem {
+  const detail = `'${field.slice(0, 80)}' is there twice. Send it once: as one tensor, as tensors of a list, or in __metadata__.`;
+  return fieldProblem('invalid-request', pointerOf(field), detail);
+}
+
+function readField(field: string, text: string, parseJson: (text: string) => unknown): unknown {
+  try {
+    return parseJson(text);
+  } catch (error) {
+    const what = error instanceof Error ? error.message : `${error}`;
+    const detail = `'${field.slice(0, 80)}' in __metadata__ is not JSON: ${what} A string needs its quotes.`;
+    throw new Problem('invalid-request', detail, { errors: [{ pointer: pointerOf(field), detail }] });
+  }
+}
+
+function pointerOf(name: string): string {
+  return `/${name.slice(0, 80).replaceAll('~', '~0').replaceAll('/', '~1')}`;
+}
+
+/**
+ * A reply as a file: its tensors by their places (`output`, `states.0`, `trace.z.before`), and every field without a
+ * tensor as JSON text in the metadata.
+ */
+export function fileOfReply(body: object): TensorFile {
+  const tensors = new Map<string, Tensor>();
+  const metadata: Record<string, string> = {};
+  for (const [field, value] of Object.entries(body)) {
+    const before = tensors.size;
+    gather(field, value, tensors);
+    if (tensors.size === before && value !== undefined) metadata[field] = JSON.stringify(value);
+  }
+  return { tensors, metadata };
+}
+
+function gather(name: string, value: unknown, tensors: Map<string, Tensor>): void {
+  if (value instanceof TensorReply) tensors.set(name, value.tensor);
+  else if (typeof value === 'object' && value !== null)
+    for (const [key, part] of Object.entries(value)) gather(`${name}.${key}`, part, tensors);
+}

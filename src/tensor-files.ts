@@ -1,0 +1,19 @@
+import type { Limits } from './domain/limits.ts';
+import { readSafetensors, writeSafetensors } from './formats/safetensors.ts';
+import { DEFAULT_FILE_LIMITS } from './formats/weight-file.ts';
+import type { TensorFiles } from './http/tensor-file.ts';
+
+/** Bodies and replies as safetensors files, no larger than a body may be. */
+export function createTensorFiles({ maxBodyBytes }: Pick<Limits, 'maxBodyBytes'>): TensorFiles {
+  // What is unpacked takes up to twice as much: float16 is held in float32, and uint32 in int64.
+  const limits = {
+    ...DEFAULT_FILE_LIMITS,
+    maxFileBytes: maxBodyBytes,
+    maxUnpackedBytes: 4 * maxBodyBytes,
+    maxTensors: 1000,
+  };
+  return {
+    read: (bytes) => readSafetensors(bytes, limits, { views: true }),
+    write: ({ tensors, metadata }) => writeSafetensors(tensors, metadata),
+  };
+}

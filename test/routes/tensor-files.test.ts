@@ -119,7 +119,12 @@ describe('a step as a file of tensors', () => {
       }),
       { numRuns: 100 },
     );
-    const large = { ...LSTM, id: 'large', config: { units: 2048, recurrent_initializer: 'zeros' }, input_shape: [null, 1] };
+    const large = {
+      ...LSTM,
+      id: 'large',
+      config: { units: 2048, recurrent_initializer: 'zeros' },
+      input_shape: [null, 1],
+    };
     await make(app, '/v1/cells', large);
     const values = f32([1, 2048], ...Array.from({ length: 2048 }, (_, i) => i / 7));
     const file = shifted(fileOf({ inputs: f32([1, 1], 1), 'states.0': values, 'states.1': values }), 0);

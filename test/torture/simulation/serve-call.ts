@@ -2,8 +2,9 @@ import { presentSession, presentSessionStep } from '../../../routes/present/sess
 import { openSessionBody, putStatesBody, sessionStepBody } from '../../../schemas/session.ts';
 import { Problem } from '../../../src/domain/problems.ts';
 import { created, noContent, ok } from '../../../src/http/replies.ts';
-import type { Mutation, Reply } from '../../../src/services/change.ts';
+import type { Mutation } from '../../../src/services/change.ts';
 import type { Services } from '../../../src/services/index.ts';
+import type { Reply } from '../../../src/services/kept-reply.ts';
 import type { Session } from '../../../src/services/session-record.ts';
 import type { SteppedSession } from '../../../src/services/step-session.ts';
 import type { Answer } from '../exchange.ts';

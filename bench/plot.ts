@@ -41,6 +41,7 @@ export function writePlot(
   const rule = (a: Point, b: Point) =>
     `<line x1="${a[0].toFixed(1)}" y1="${a[1].toFixed(1)}" x2="${b[0].toFixed(1)}" y2="${b[1].toFixed(1)}" stroke="#ddd"/>`;
   const parts = [
+    `<title>${escapeXml(title)}</title>`,
     text([EDGE.left, 22], title, ' font-weight="bold"'),
     ...across.ticks.flatMap((tick) => [
       rule([atX(tick), EDGE.top], [atX(tick), bottom]),

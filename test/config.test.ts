@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { describe, expect, it } from 'vitest';
 import { ConfigError, readConfig } from '../src/config.ts';
 
@@ -45,9 +46,30 @@ describe('the configuration', () => {
     ['CELLSTEP_MAX_UNITS', '0'],
     ['CELLSTEP_MAX_ELEMENTS', '1e6'],
     ['CELLSTEP_SHUTDOWN_SECONDS', '3601'],
+    ['CELLSTEP_WORKERS', '0'],
+    ['CELLSTEP_WORKERS', '65'],
+    ['CELLSTEP_THREADS', '-1'],
+    ['CELLSTEP_THREADS', 'all'],
+    ['CELLSTEP_THREADS', '257'],
+    ['CELLSTEP_BATCH_ROWS', '0'],
   ])('refuses %s %j, naming both', (name, value) => {
     expect(() => readConfig({ [name]: value })).toThrow(ConfigError);
     expect(() => readConfig({ [name]: value })).toThrow(`${name} '${value}' `);
+  });
+
+  it('shares the cores among the workers, with a thread at least for each', () => {
+    const cores = availableParallelism();
+    expect(readConfig({})).toMatchObject({ workers: 1, threads: cores });
+    expect(readConfig({ CELLSTEP_WORKERS: '2' }).threads).toBe(Math.max(1, Math.floor(cores / 2)));
+    expect(readConfig({ CELLSTEP_WORKERS: '64' }).threads).toBe(Math.max(1, Math.floor(cores / 64)));
+    expect(readConfig({ CELLSTEP_THREADS: '0' }).threads).toBe(0);
+  });
+
+  it('gives several workers no store that each would have for itself', () => {
+    const read = (store: string) => readConfig({ CELLSTEP_WORKERS: '2', CELLSTEP_STORE: store });
+    expect(() => read('memory:')).toThrow(/^CELLSTEP_WORKERS '2' cannot share CELLSTEP_STORE 'memory:'/);
+    expect(read('lmdb:./data').workers).toBe(2);
+    expect(read('redis://somewhere').workers).toBe(2);
   });
 
   it('never tells a key', () => {

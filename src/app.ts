@@ -19,6 +19,7 @@ import { addDocs, watchRoutes } from './http/docs.ts';
 import { addJsonBody } from './http/json-body.ts';
 import { watchMethods } from './http/methods.ts';
 import { createMetrics, type Metrics, type MetricsSnapshot, metricsText } from './http/metrics.ts';
+import { addPlayground } from './http/playground.ts';
 import { addProblemReplies, answerFrameworkError } from './http/problem-replies.ts';
 import { newUuidId } from './http/uuid-id.ts';
 import { addValidation } from './http/validation.ts';
@@ -95,6 +96,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   addBinaryBody(app, { maxBytes: limits.maxCheckpointBytes, files: createTensorFiles(limits) });
   addValidation(app);
   addRoutes(app, services, limits, async () => metricsText(await allMetrics()));
+  addPlayground(app);
   await addDocs(app, documented);
   methods.close();
   await app.ready();

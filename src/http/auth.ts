@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import { Problem } from '../domain/problems.ts';
 
 /** Paths that answer without a key: probes, documentation, pages. */
-const OPEN = /^\/((healthz|readyz|openapi\.(json|yaml)|docs|problems)([/?]|$)|\?|$)/;
+const OPEN = /^\/((healthz|readyz|openapi\.(json|yaml)|docs|problems|playground)([/?]|$)|\?|$)/;
 
 /** Lets in requests with `Authorization: Bearer <key>`, one of the given keys, compared in constant time. */
 export function addAuth(app: FastifyInstance, apiKeys: readonly string[]): void {

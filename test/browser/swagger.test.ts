@@ -1,42 +1,22 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { type BrowserContext, chromium, type Page } from 'playwright-core';
+import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startApp, type TestApp } from '../support/app.ts';
+import { type Browser, hasChromium, startBrowser } from './chromium.ts';
 
-const CHROMIUM = process.env.CHROMIUM_PATH ?? '/usr/bin/chromium';
-const hasChromium = existsSync(CHROMIUM);
-if (!hasChromium) {
-  console.log(`Swagger UI is not tested: there is no Chromium at ${CHROMIUM}. Set CHROMIUM_PATH to one.`);
-}
-
-describe.runIf(hasChromium)('Swagger UI at /docs', () => {
-  const profile = mkdtempSync(join(tmpdir(), 'cellstep-chromium-'));
+describe.runIf(hasChromium('Swagger UI'))('Swagger UI at /docs', () => {
   const requests: string[] = [];
   const complaints: string[] = [];
   let app: TestApp;
   let origin: string;
-  let browser: BrowserContext;
+  let browser: Browser;
   let page: Page;
 
   beforeAll(async () => {
     app = await startApp();
     origin = await app.listen({ host: '127.0.0.1', port: 0 });
-    browser = await chromium.launchPersistentContext(profile, {
-      executablePath: CHROMIUM,
-      viewport: { width: 1280, height: 1600 },
-      args: [
-        '--no-sandbox',
-        '--disable-gpu',
-        '--no-first-run',
-        '--disable-background-networking',
-        '--disable-component-update',
-        '--disable-sync',
-      ],
-    });
-    page = await browser.newPage();
-    browser.on('request', (request) => requests.push(request.url()));
+    browser = await startBrowser();
+    page = await browser.context.newPage();
+    browser.context.on('request', (request) => requests.push(request.url()));
     page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
     page.on('pageerror', (error) => complaints.push(String(error)));
     await page.goto(`${origin}/docs`);
@@ -46,7 +26,6 @@ describe.runIf(hasChromium)('Swagger UI at /docs', () => {
   afterAll(async () => {
     await browser?.close();
     await app?.close();
-    rmSync(profile, { recursive: true, force: true });
   });
 
   /** Opens the operation, takes what is filled in, and waits for the reply; leaves it closed again. */

@@ -15,20 +15,20 @@ const app = await startApp();
 const document = documentOf(app);
 const operations = operationsOf(document);
 
-/** Paths of the router, whatever the document says; /docs is the page that shows the document. */
+/** Paths of the router, whatever the document says; /docs and / are pages, with what belongs to them. */
 function routerPaths(): string[] {
   const parts: string[] = [];
   const lines = app
     .printRoutes({ commonPrefix: false })
     .split('\n')
-    .filter((line) => line.includes('/') || line.includes('_'));
+    .filter((line) => line.includes(' ('));
   const paths = lines.map((line) => {
     const [, indent, text] = /^([│├└─\s]*)(\S+)/.exec(line) ?? ['', '', ''];
     parts.length = indent.length / 4 - 1;
     parts.push(text);
     return parts.join('');
   });
-  return paths.filter((path) => !path.startsWith('/docs'));
+  return paths.filter((path) => !/^\/(docs|playground|$)/.test(path));
 }
 
 describe('openapi.yaml', () => {

@@ -41,3 +41,19 @@ it('answers what /docs does not have by problems', async () => {
   expect(refused.json()).toMatchObject({ code: 'method-not-allowed' });
   expect(refused.headers.allow).toBe('GET, HEAD');
 });
+
+it('serves a page to try cells out at /, under a policy that lets nothing else in', async () => {
+  const page = await app.inject('/');
+  expect(page.headers).toMatchObject({
+    'content-type': 'text/html; charset=utf-8',
+    'x-content-type-options': 'nosniff',
+  });
+  expect(page.headers['content-security-policy']).toContain("default-src 'none'; script-src 'self'");
+  expect(page.payload).not.toMatch(/<script>|style="|\son[a-z]+="/);
+  const files = [...page.payload.matchAll(/(?:src|href)="(playground\/[^"]+)"/g)].map(([, file]) => file);
+  expect(files).toEqual(['playground/playground.css', 'playground/playground.js']);
+  for (const file of files) expect((await app.inject(`/${file}`)).statusCode).toBe(200);
+  for (const file of ['none.js', 'tsconfig.json', '..%2fpackage.json', '__proto__']) {
+    expect((await app.inject(`/playground/${file}`)).json()).toMatchObject({ code: 'not-found' });
+  }
+});

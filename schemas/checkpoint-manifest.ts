@@ -1,9 +1,12 @@
 import { z } from 'zod';
 import { FRAMEWORKS } from '../src/domain/define-cell.ts';
 import type { JsonObject } from '../src/domain/json.ts';
+import { MAX_HISTORY } from '../src/domain/session.ts';
 import { idOf, inputShape } from './common.ts';
 
 const config = z.record(z.string(), z.unknown()).transform((value) => value as JsonObject);
+
+const pinName = z.string().regex(/^[A-Za-z0-9]{1,80}$/);
 
 /** What a checkpoint file says of its tensors. A file may come from anywhere, so this is as strict as a request. */
 export const manifestSchema = z.strictObject({
@@ -32,7 +35,20 @@ export const manifestSchema = z.strictObject({
       step: z.int().min(0),
       ttl_seconds: z.int().min(1).nullable(),
       states: z.int().min(0).max(1000),
+      history: z.int().min(1).max(MAX_HISTORY).optional(),
+      pinned: pinName.optional(),
       output: z.literal(true).optional(),
     }),
   ),
+  pinned: z
+    .array(
+      z.strictObject({
+        cell: idOf('a cell'),
+        name: pinName,
+        version: z.int().min(1),
+        input_shape: inputShape,
+        variables: z.array(z.string().min(1).max(200)).min(1).max(1000),
+      }),
+    )
+    .optional(),
 });

@@ -11,9 +11,22 @@ export type SavedCell = Pick<
 export type SavedVariable = Pick<VariableRecord, 'id' | 'trainable'>;
 export type SavedSession = Pick<SessionRecord, 'id' | 'cell' | 'batch_size' | 'step' | 'ttl_seconds'> & {
   readonly states: number;
+  /** Steps that it keeps; its history itself is not saved. */
+  readonly history?: number;
+  /** The version of its cell that it stays on, by its name among `pinned` of the manifest. */
+  readonly pinned?: string;
   /** Set where the session keeps the output of its last step. */
   readonly output?: true;
 };
+
+/** A version of a cell that sessions are pinned to, with weights that need not be those of the cell. */
+export interface SavedPin {
+  readonly cell: string;
+  readonly name: string;
+  readonly version: number;
+  readonly input_shape: readonly (number | null)[];
+  readonly variables: readonly string[];
+}
 
 /** What a checkpoint holds, without the values. */
 export interface Manifest {
@@ -21,6 +34,7 @@ export interface Manifest {
   readonly cells: readonly SavedCell[];
   readonly variables: readonly SavedVariable[];
   readonly sessions: readonly SavedSession[];
+  readonly pinned?: readonly SavedPin[];
 }
 
 export interface Snapshot {
@@ -37,6 +51,7 @@ export interface SnapshotCodec {
 /** Names of the tensors of a checkpoint file. */
 export const tensorName = {
   cell: (id: string, variable: string) => `cells/${id}/${variable}`,
+  pinned: (cell: string, name: string, variable: string) => `pinned/${cell}/${name}/${variable}`,
   variable: (id: string) => `variables/${id}`,
   session: (id: string, state: number) => `sessions/${id}/states.${state}`,
   sessionOutput: (id: string) => `sessions/${id}/output`,
@@ -46,9 +61,11 @@ export interface SavedThings {
   readonly cells: readonly Cell[];
   readonly variables: readonly StoredVariable[];
   readonly sessions: readonly Pick<Session, 'record' | 'states' | 'output'>[];
+  /** The versions that sessions are pinned to, once each. */
+  readonly pinned: readonly Cell[];
 }
 
-export function takeSnapshot({ cells, variables, sessions }: SavedThings): Snapshot {
+export function takeSnapshot({ cells, variables, sessions, pinned }: SavedThings): Snapshot {
   const tensors = new Map<string, Tensor>();
   const saveCell = ({ record, weights }: Cell): SavedCell => {
     for (const { name } of record.variables) tensors.set(tensorName.cell(record.id, name), weights[name]);
@@ -61,29 +78,38 @@ export function takeSnapshot({ cells, variables, sessions }: SavedThings): Snaps
     return { id, trainable };
   };
   const saveSession = ({ record, states, output }: SavedThings['sessions'][number]): SavedSession => {
-    const { id, cell, batch_size, step, ttl_seconds } = record;
+    const { id, cell, batch_size, step, ttl_seconds, history, pinned: pin } = record;
     states.forEach((state, i) => {
       tensors.set(tensorName.session(id, i), state);
     });
-    const saved = { id, cell, batch_size, step, ttl_seconds, states: states.length };
+    const options = { ...(history ? { history: history.limit } : {}), ...(pin === undefined ? {} : { pinned: pin }) };
+    const saved = { id, cell, batch_size, step, ttl_seconds, states: states.length, ...options };
     if (!output) return saved;
     tensors.set(tensorName.sessionOutput(id), output);
     return { ...saved, output: true };
+  };
+  const savePinned = ({ record, weights, pinned: name = '' }: Cell): SavedPin => {
+    const names = record.variables.map((variable) => variable.name);
+    for (const variable of names) tensors.set(tensorName.pinned(record.id, name, variable), weights[variable]);
+    const { version, input_shape } = record;
+    return { cell: record.id, name, version, input_shape: input_shape ?? [], variables: names };
   };
   const manifest: Manifest = {
     format: 1,
     cells: cells.map(saveCell),
     variables: variables.map(saveVariable),
     sessions: sessions.map(saveSession),
+    ...(pinned.length > 0 ? { pinned: pinned.map(savePinned) } : {}),
   };
   return { manifest, tensors };
 }
 
 /** The names of all tensors that a checkpoint with this manifest has. */
-export function tensorNames({ cells, variables, sessions }: Manifest): string[] {
+export function tensorNames({ cells, variables, sessions, pinned = [] }: Manifest): string[] {
   return [
     ...cells.flatMap(({ id, variables: own }) => own.map(({ name }) => tensorName.cell(id, name))),
     ...variables.map(({ id }) => tensorName.variable(id)),
+    ...pinned.flatMap(({ cell, name, variables: own }) => own.map((one) => tensorName.pinned(cell, name, one))),
     ...sessions.flatMap(({ id, states, output }) => [
       ...Array.from({ length: states }, (_, i) => tensorName.session(id, i)),
       ...(output ? [tensorName.sessionOutput(id)] : []),

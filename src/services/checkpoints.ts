@@ -47,7 +47,8 @@ export async function saveCheckpoint(
   id: string,
   wanted: NewCheckpoint,
 ): Promise<Decision<CheckpointRecord>> {
-  const snapshot = takeSnapshot(wanted.all ? await readAll(context, cells) : await readNamed(context, cells, wanted));
+  const things = wanted.all ? await readAll(context, cells) : await readNamed(context, cells, wanted);
+  const snapshot = takeSnapshot({ ...things, pinned: await readPinned(cells, things.sessions) });
   return keepSnapshot(context, id, snapshot, context.checkpointCodec.encode(snapshot));
 }
 
@@ -119,6 +120,18 @@ interface Things {
   readonly cells: Cell[];
   readonly variables: StoredVariable[];
   readonly sessions: Session[];
+}
+
+/** The versions that sessions are pinned to; none of a session whose cell is gone. */
+async function readPinned(cells: CellReader, sessions: readonly Session[]): Promise<Cell[]> {
+  const versions = new Map<string, Cell>();
+  for (const { record } of sessions) {
+    const { cell: id, cell_uid: uid, pinned } = record;
+    const name = `${id}/${pinned}`;
+    const cell = pinned === undefined || versions.has(name) ? undefined : await cells.findPinned({ id, uid }, pinned);
+    if (cell) versions.set(name, cell);
+  }
+  return [...versions.values()];
 }
 
 async function readNamed({ store, clock }: Needs, cells: CellReader, wanted: NewCheckpoint): Promise<Things> {

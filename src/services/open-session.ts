@@ -1,14 +1,15 @@
+import type { Weights } from '../domain/cell-definition.ts';
 import { fieldProblem, Problem } from '../domain/problems.ts';
 import { encodeRecord } from '../domain/record.ts';
 import type { SessionRecord } from '../domain/session.ts';
 import { BYTES_PER_ELEMENT, type Tensor } from '../domain/tensor.ts';
 import type { StatesGiven } from '../domain/tensor-literal.ts';
-import { type Cell, cellKey } from './cell-record.ts';
+import { type Cell, type CellRecord, cellKey } from './cell-record.ts';
 import type { CellReader } from './cells.ts';
 import type { Decision } from './change.ts';
 import { requireVersion } from './conditions.ts';
 import type { Context } from './context.ts';
-import { type Pin, pinNow, pinWrites } from './pinned-versions.ts';
+import { type Pin, pinNow, pinOwn, pinWrites } from './pinned-versions.ts';
 import { historyWrites, readSessionAt, requireHistoryRoom } from './session-history.ts';
 import { encodeSession, referenceKey, type Session, sessionKey } from './session-record.ts';
 import { cellOf } from './sessions.ts';
@@ -23,6 +24,8 @@ export interface NewSession {
   readonly history?: number;
   /** Stay on the version that the cell has now. */
   readonly pin_cell_version?: boolean;
+  /** Or on a version with weights of its own, where the session is restored. */
+  readonly pin?: Pick<CellRecord, 'version' | 'input_shape' | 'variables'> & { readonly weights: Weights };
   /** Steps taken before, where the session is restored. */
   readonly step?: number;
   /** The output that it kept, where the session is restored. */
@@ -66,8 +69,9 @@ export async function openSession(
     const detail = `Cell '${cell.record.id}' is not built, so it has no weights yet to stay on. Build it first, or leave pin_cell_version out.`;
     throw fieldProblem('not-built', '/pin_cell_version', detail);
   }
-  const pin = input.pin_cell_version ? await pinNow(store, cell) : undefined;
-  const pinned = pin ? { ...record, pinned: pin.name } : record;
+  const own = input.pin && (await pinOwn(store, cell.record, input.pin, input.pin.weights));
+  const pin = own ?? (input.pin_cell_version ? await pinNow(store, cell) : undefined);
+  const pinned = pin ? { ...record, pinned: pin.name, cell_version: pin.record.version } : record;
   return (
     (await beginSession(context, cells, cell, pinned, states, { pin, output })) ??
     openSession(context, cells, id, input)

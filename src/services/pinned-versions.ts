@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Weights } from '../domain/cell-definition.ts';
 import type { Store, StoredEntry, StoreWrite } from '../domain/ports.ts';
 import { decodeRecord, encodeRecord } from '../domain/record.ts';
@@ -50,6 +51,27 @@ export async function pinNow(store: Pick<Store, 'get'>, { record }: Pick<Cell, '
   const name = `${record.version}`;
   const stored = await store.get(versionKey(record, name));
   return { name, revision: stored?.revision ?? null, record };
+}
+
+/**
+ * A pin to weights that the cell need not have had. The name is their digest, so that sessions with the same ones share
+ * them.
+ */
+export async function pinOwn(
+  store: Pick<Store, 'get'>,
+  cell: CellRecord,
+  version: Pick<CellRecord, 'version' | 'input_shape' | 'variables'>,
+  weights: Weights,
+): Promise<Pin> {
+  const hash = createHash('sha256');
+  for (const [name, { shape, data }] of Object.entries(weights)) {
+    hash.update(`${name} ${shape}\n`).update(Buffer.from(data.buffer, data.byteOffset, data.byteLength));
+  }
+  const name = `w${hash.digest('hex')}`;
+  const stored = await store.get(versionKey(cell, name));
+  const { input_shape, variables } = version;
+  const record = { ...cell, version: version.version, input_shape, variables };
+  return { name, revision: stored?.revision ?? null, record, weights };
 }
 
 /**

@@ -3,7 +3,7 @@ import { stateShape } from '../domain/cell-definition.ts';
 import { defineCell } from '../domain/define-cell.ts';
 import { type FieldError, Problem } from '../domain/problems.ts';
 import { isExpired } from '../domain/session.ts';
-import { formatShape, sameShape, type Tensor, toFloat64 } from '../domain/tensor.ts';
+import { BYTES_PER_ELEMENT, formatShape, sameShape, type Tensor, toFloat64 } from '../domain/tensor.ts';
 import type { TensorLiteral } from '../domain/tensor-literal.ts';
 import { type Cell, freshVariables } from './cell-record.ts';
 import type { CellReader } from './cells.ts';
@@ -20,8 +20,9 @@ import { readCheckpoint, readCheckpointContent } from './checkpoints.ts';
 import { requireVersion } from './conditions.ts';
 import type { Context } from './context.ts';
 import { createCell } from './create-cell.ts';
-import { openSession } from './open-session.ts';
+import { type NewSession, openSession } from './open-session.ts';
 import { changeCellWrites } from './pinned-versions.ts';
+import { requireHistoryRoom } from './session-history.ts';
 import { findSession, type Session } from './session-record.ts';
 import { changeSession, startOver } from './sessions.ts';
 import { encodeVariable, findVariable, variableKeyOf } from './stand-alone-variables.ts';
@@ -198,14 +199,31 @@ class Restore {
       return { creates: false, decide: () => changeSession(this.context, saved.id, undefined, next) };
     }
     this.missing('session', saved.id);
-    const { stateGroups, computeDtype: dtype } = await this.definitionOf(saved);
+    const { stateGroups, computeDtype: dtype, outputWidth } = await this.definitionOf(saved);
     const shapes = stateGroups.map((group) => ({ dtype, shape: stateShape(group, saved.batch_size) }));
     requireFit(what, stateSpecs(shapes), named);
     if (output) await this.requireOutputFit(saved, output);
     const initial_state = { list: states.map(literalOf) };
-    const { cell, batch_size, step, ttl_seconds } = saved;
-    const input = { cell, batch_size, initial_state, ttl_seconds: ttl_seconds ?? undefined, step, output };
+    const { cell, batch_size, step, ttl_seconds, history = 0 } = saved;
+    const outputBytes = batch_size * outputWidth * BYTES_PER_ELEMENT[dtype];
+    requireHistoryRoom(history, states, outputBytes, this.context.limits);
+    const options = { batch_size, ttl_seconds: ttl_seconds ?? undefined, history, pin: await this.pinOf(saved) };
+    const input = { cell, initial_state, step, output, ...options };
     return { creates: true, decide: () => openSession(this.context, this.cells, saved.id, input) };
+  }
+
+  /** The version that a session which is to be made stays on. */
+  private async pinOf(saved: SavedSession): Promise<NewSession['pin']> {
+    if (saved.pinned === undefined) return undefined;
+    const pin = this.snapshot.manifest.pinned?.find(({ cell, name }) => cell === saved.cell && name === saved.pinned);
+    const what = `The version of cell '${saved.cell}' that session '${saved.id}' stays on`;
+    if (!pin) throw new Problem('checkpoint-mismatch', `${what} was gone when it was saved.`);
+    const { cell, name, version, input_shape, variables } = pin;
+    const weights = Object.fromEntries(variables.map((one) => [one, this.tensor(tensorName.pinned(cell, name, one))]));
+    const definition = await this.definitionOf(saved);
+    const specs = definition.variables(input_shape.at(-1) ?? 0, variables);
+    requireFit(what, specs, weights);
+    return { version, input_shape, variables: freshVariables(specs), weights };
   }
 
   private async requireOutputFit(saved: SavedSession, output: Tensor): Promise<void> {

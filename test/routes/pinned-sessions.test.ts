@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Store } from '../../src/domain/ports.ts';
+import { Tensor } from '../../src/domain/tensor.ts';
+import { readSafetensors, writeSafetensors } from '../../src/formats/safetensors.ts';
 import { openMemoryStore } from '../../src/store/memory.ts';
 import { startApp, type TestApp } from '../support/app.ts';
 import { call, expectProblem, make, TUTORIAL_CELL } from '../support/call.ts';
@@ -145,6 +147,76 @@ onEveryStore('a session that keeps to its version of the cell', (served) => {
     }
     await Promise.all(ids.map((id) => call(app, 'DELETE', `/v1/sessions/${id}`)));
     expect(await held(served)).toEqual({ biases: ['21'], versions: [] });
+  });
+});
+
+onMemory('a session that keeps to its version of the cell', (served) => {
+  const SAFETENSORS = { 'content-type': 'application/x-safetensors' };
+
+  /** Sessions of every kind, and their checkpoint as a file. */
+  async function saved(): Promise<Buffer> {
+    const { app } = served;
+    await build(served);
+    await open(served, 'p', { history: 4 });
+    await open(served, 'q');
+    await step(served, 'p');
+    await assign(served, 100);
+    await open(served, 'r');
+    await assign(served, 200);
+    await make(app, '/v1/sessions', { id: 'free', cell: 'cell', history: 2, ttl_seconds: 60 });
+    await make(app, '/v1/checkpoints', { id: 'c', all: true });
+    return (await app.inject({ url: '/v1/checkpoints/c/content' })).rawPayload;
+  }
+
+  it('travels in a checkpoint with the weights of its version', async () => {
+    const file = await saved();
+    const store = openMemoryStore();
+    const other = { app: await startApp({ store }), store };
+    expect((await call(other.app, 'POST', '/v1/checkpoints?id=c', file, SAFETENSORS)).status).toBe(201);
+    const restored = await call(other.app, 'POST', '/v1/checkpoints/c/restore', { create_missing: true });
+    expect(restored.body.created.sessions).toEqual(['free', 'p', 'q', 'r']);
+    expect((await call(other.app, 'GET', '/v1/sessions/p')).body).toMatchObject({
+      pin_cell_version: true,
+      cell_version: 1,
+      step: 1,
+      states: [[[3]]],
+      history: 4,
+      oldest_step: 1,
+    });
+    expect((await call(other.app, 'GET', '/v1/sessions/free')).body).toMatchObject({ history: 2, ttl_seconds: 60 });
+    await assign(other, 1000);
+    expect(await step(other, 'p')).toEqual([6, 1]);
+    expect(await step(other, 'q')).toEqual([3, 1]);
+    expect(await step(other, 'r')).toEqual([100, 2]);
+    expect(await step(other, 'free')).toEqual([1000, 2]);
+    // Sessions with the same weights share them.
+    expect((await held(other)).versions).toHaveLength(2);
+    for (const id of ['p', 'q', 'r']) await call(other.app, 'DELETE', `/v1/sessions/${id}`);
+    expect(await held(other)).toEqual({ biases: ['2'], versions: [] });
+    await other.app.close();
+  });
+
+  it('is made again by a restore on the service where it was', async () => {
+    await saved();
+    await call(served.app, 'DELETE', '/v1/sessions/p');
+    await call(served.app, 'DELETE', '/v1/sessions/q');
+    expect((await held(served)).versions).toEqual(['2']);
+    const restored = await call(served.app, 'POST', '/v1/checkpoints/c/restore', { create_missing: true });
+    expect(restored.body.created.sessions).toEqual(['p', 'q']);
+    expect(await step(served, 'p')).toEqual([6, 1]);
+    expect(await step(served, 'r')).toEqual([100, 2]);
+  });
+
+  it("is refused with weights that are not its cell's", async () => {
+    const { tensors, metadata } = readSafetensors(await saved());
+    const wrong = new Map(tensors).set('pinned/cell/1/bias', new Tensor('float32', [2], new Float32Array(2)));
+    const target = await startApp();
+    const brought = writeSafetensors(wrong, metadata);
+    expect((await call(target, 'POST', '/v1/checkpoints?id=w', brought, SAFETENSORS)).status).toBe(201);
+    const refused = await call(target, 'POST', '/v1/checkpoints/w/restore', { create_missing: true });
+    expectProblem(refused, 'checkpoint-mismatch', /'bias' is float32 \[1\]; the checkpoint has float32 \[2\]/);
+    expect((await call(target, 'GET', '/v1/cells')).body.items).toEqual([]);
+    await target.close();
   });
 });
 

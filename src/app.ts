@@ -26,6 +26,7 @@ import { addValidation } from './http/validation.ts';
 import { randomBackoff } from './services/backoff.ts';
 import { createServices } from './services/index.ts';
 import { timeCommits } from './services/timed-store.ts';
+import { startSweeping } from './sweep-loop.ts';
 import { createTensorFiles } from './tensor-files.ts';
 import { createWeightFiles } from './weight-files.ts';
 
@@ -37,6 +38,8 @@ export interface AppOptions {
   readonly clock?: Clock;
   readonly newId?: NewId;
   readonly newSeed?: NewSeed;
+  /** Clear away, in the background, what has expired. */
+  readonly sweeps?: boolean;
   /** Where the metrics are gathered, and how those of the whole service are read. */
   readonly metrics?: Metrics;
   readonly allMetrics?: () => Promise<readonly MetricsSnapshot[]>;
@@ -85,6 +88,8 @@ export async function createApp(options: AppOptions): Promise<App> {
     routerOptions: { maxParamLength: 200 },
   });
   app.addHook('onClose', () => pool?.close());
+  const sweeping = options.sweeps ? startSweeping(services.sweep, options.logger) : undefined;
+  app.addHook('onClose', () => sweeping?.stop());
   addProblemReplies(app);
   requireHost(app);
   endConnectionsOnClose(app);

@@ -63,7 +63,7 @@ async function serve(config: Config, logger: Logger, worker?: number): Promise<v
   });
   const metrics = createMetrics({ worker: worker ?? 1, ofProcess: true });
   const line = shared ? joinSupervisor(metrics.snapshot, () => close('its supervisor is gone')) : undefined;
-  const app = await createApp({ store, config, logger, metrics, allMetrics: line?.gather });
+  const app = await createApp({ store, config, logger, sweeps: true, metrics, allMetrics: line?.gather });
 
   let closing = false;
   async function close(signal: string): Promise<void> {

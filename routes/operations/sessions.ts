@@ -68,7 +68,8 @@ export const SESSION_OPERATIONS = {
   listSessions: {
     tags,
     summary: 'List the sessions',
-    description: 'All sessions with their states, in the order of their ids, a page at a time.',
+    description:
+      'All sessions that have not expired, with their states, in the order of their ids, a page at a time. A page may have fewer items than `limit` although another one follows.',
     examples: { sessions: { summary: 'One session', reply: { items: [SESSION], next_cursor: null } } },
   },
 

@@ -1,8 +1,9 @@
-import { createHash } from 'node:crypto';
 import type { Store, StoreWrite } from '../domain/ports.ts';
 import { Problem } from '../domain/problems.ts';
 import { decodeRecord, encodeRecord } from '../domain/record.ts';
 import type { Context } from './context.ts';
+import { dueWrite, noteDue } from './due.ts';
+import { digest, KEPT_MS, type KeptKey, type KeptKeys, keepKey, keysOf, readKeys, replyOf } from './kept-keys.ts';
 import { decodeReply, encodeReply, type Reply } from './kept-reply.ts';
 import { Queue } from './queue.ts';
 
@@ -23,14 +24,16 @@ export interface Decision<T> {
   readonly result: T;
 }
 
-/** Keys kept for each owner; the oldest goes first. */
-const KEPT_KEYS = 16;
 const MAX_ATTEMPTS = 100;
+/** Where the ids are that creating requests with a key have been given. */
+export const CLAIM = 'claim/';
 
-interface KeptKey {
-  readonly key: string;
-  readonly fingerprint: string;
-  readonly at: number;
+/** The id that a creating request with a key is for. */
+interface Claim {
+  readonly id: string;
+  readonly fresh: boolean;
+  /** When the claim is looked at. */
+  readonly dueKey: string;
 }
 
 /** Makes changes: exactly once for each Idempotency-Key, one at a time for each owner, whole or not at all. */
@@ -76,7 +79,7 @@ export class Changer {
       const chosen = id ?? this.newId(prefix);
       return this.change(`${kind}/${chosen}`, mutation, () => attempt(chosen));
     }
-    const claimKey = `claim/${kind}-${digest(mutation.idempotencyKey)}`;
+    const claimKey = `${CLAIM}${kind}-${digest(mutation.idempotencyKey)}`;
     return this.exclusively(claimKey, mutation, async () => {
       const claim = await this.claim(claimKey, id ?? this.newId(prefix), mutation.fingerprint ?? '');
       const owner = `${kind}/${claim.id}`;
@@ -87,7 +90,7 @@ export class Changer {
         // earlier request with this key has made, though its reply is no longer kept: it must not be made twice.
         const made = error instanceof Problem && error.code === 'already-exists' && !claim.fresh;
         if (error instanceof Problem && error.status < 500 && !made)
-          await this.release(claimKey, owner, mutation.idempotencyKey ?? '');
+          await this.release(claimKey, claim, owner, mutation.idempotencyKey ?? '');
         throw error;
       }
     });
@@ -114,7 +117,7 @@ export class Changer {
 
   private async apply<T>(owner: string, mutation: Mutation<T>, attempt: () => Promise<Decision<T>>): Promise<Reply> {
     for (let tries = 0; tries < MAX_ATTEMPTS; tries++) {
-      const kept = mutation.idempotencyKey === undefined ? undefined : await this.keptKeys(owner);
+      const kept = mutation.idempotencyKey === undefined ? undefined : await readKeys(this.store, owner);
       const replay = kept && (await this.replay(owner, mutation, kept.keys));
       if (replay) {
         // The first commit may have failed after it was made, as one does that too few replicas of the store have.
@@ -126,6 +129,7 @@ export class Changer {
       const { writes, result } = decision;
       const reply = mutation.render(result);
       if (writes.length === 0 && !kept) return reply;
+      if (kept) await this.noteKeys(owner, kept);
       const outcome = await this.store.commit(kept ? [...writes, ...this.keep(owner, mutation, kept, reply)] : writes);
       if (outcome === 'committed') return reply;
       await this.backoff(tries);
@@ -137,19 +141,9 @@ export class Changer {
    * A refusal may be for what the same request has done by another process just now, which its kept reply answers then:
    * undefined, to start over, where other keys are kept by now; else the refusal stands.
    */
-  private async refused(
-    owner: string,
-    kept: { readonly revision: string | null } | undefined,
-    refusal: unknown,
-  ): Promise<undefined> {
-    if (kept && (await this.keptKeys(owner)).revision !== kept.revision) return undefined;
+  private async refused(owner: string, kept: KeptKeys | undefined, refusal: unknown): Promise<undefined> {
+    if (kept && (await readKeys(this.store, owner)).revision !== kept.revision) return undefined;
     throw refusal;
-  }
-
-  private async keptKeys(owner: string): Promise<{ revision: string | null; keys: readonly KeptKey[] }> {
-    const stored = await this.store.get(keysOf(owner));
-    if (!stored) return { revision: null, keys: [] };
-    return { revision: stored.revision, keys: decodeRecord<{ keys: KeptKey[] }>(stored.bytes).fields.keys };
   }
 
   private async replay<T>(owner: string, mutation: Mutation<T>, keys: readonly KeptKey[]): Promise<Reply | undefined> {
@@ -163,36 +157,43 @@ export class Changer {
     return { ...reply, headers: { ...reply.headers, 'idempotency-replayed': 'true' } };
   }
 
-  /** The writes that keep a reply beside the change that it answers, and let go of the oldest one. */
-  private keep<T>(
-    owner: string,
-    { idempotencyKey = '', fingerprint = '' }: Mutation<T>,
-    kept: { revision: string | null; keys: readonly KeptKey[] },
-    reply: Reply,
-  ): StoreWrite[] {
-    const keys = [...kept.keys, { key: idempotencyKey, fingerprint, at: this.clock() }];
-    const gone = keys.splice(0, Math.max(0, keys.length - KEPT_KEYS));
+  /** The writes that keep a reply beside the change that it answers. */
+  private keep<T>(owner: string, mutation: Mutation<T>, kept: KeptKeys, reply: Reply): StoreWrite[] {
+    const { idempotencyKey: key = '', fingerprint = '' } = mutation;
     return [
-      { key: keysOf(owner), expect: kept.revision, bytes: encodeRecord({ fields: { keys }, tensors: {} }) },
-      { key: replyOf(owner, idempotencyKey), bytes: encodeReply(reply) },
-      ...gone.map(({ key }) => ({ key: replyOf(owner, key), delete: true as const })),
+      ...keepKey(owner, kept, { key, fingerprint, at: this.clock() }),
+      { key: replyOf(owner, key), bytes: encodeReply(reply) },
     ];
   }
 
+  /** A session is looked at in any case; anything else only where it has keys. */
+  private async noteKeys(owner: string, { revision }: KeptKeys): Promise<void> {
+    if (revision !== null || owner.startsWith('session/')) return;
+    await noteDue(this.store, this.clock() + KEPT_MS, { kind: 'keys', owner });
+  }
+
   /** The id that the claim is for, and whether this request made the claim. */
-  private async claim(claimKey: string, id: string, fingerprint: string): Promise<{ id: string; fresh: boolean }> {
-    const bytes = encodeRecord({ fields: { id, fingerprint, at: this.clock() }, tensors: {} });
-    if ((await this.store.commit([{ key: claimKey, expect: null, bytes }])) === 'committed') return { id, fresh: true };
+  private async claim(claimKey: string, id: string, fingerprint: string): Promise<Claim> {
+    const now = this.clock();
+    const bytes = encodeRecord({ fields: { id, fingerprint, at: now }, tensors: {} });
+    const due = dueWrite(now + KEPT_MS, { kind: 'claim', id: claimKey.slice(CLAIM.length) });
+    const [outcome] = await Promise.all([
+      this.store.commit([{ key: claimKey, expect: null, bytes }]),
+      this.store.commit([due]),
+    ]);
+    if (outcome === 'committed') return { id, fresh: true, dueKey: due.key };
     const stored = await this.store.get(claimKey);
     if (!stored) return this.claim(claimKey, id, fingerprint);
     const { fields } = decodeRecord<{ id: string; fingerprint: string }>(stored.bytes);
     if (fields.fingerprint !== fingerprint) throw keyReused(undefined);
-    return { id: fields.id, fresh: false };
+    return { id: fields.id, fresh: false, dueKey: due.key };
   }
 
-  private async release(claimKey: string, owner: string, idempotencyKey: string): Promise<void> {
-    const { keys } = await this.keptKeys(owner);
-    if (!keys.some(({ key }) => key === idempotencyKey)) await this.store.commit([{ key: claimKey, delete: true }]);
+  private async release(claimKey: string, { dueKey }: Claim, owner: string, idempotencyKey: string): Promise<void> {
+    const { keys } = await readKeys(this.store, owner);
+    if (keys.some(({ key }) => key === idempotencyKey)) return;
+    await this.store.commit([{ key: claimKey, delete: true }]);
+    await this.store.commit([{ key: dueKey, delete: true }]);
   }
 }
 
@@ -206,16 +207,4 @@ const ID_PREFIX: Readonly<Record<string, string>> = {
 function keyReused(idempotencyKey: string | undefined): Problem {
   const which = idempotencyKey === undefined ? 'This Idempotency-Key' : `Idempotency-Key '${idempotencyKey}'`;
   return new Problem('idempotency-key-reused', `${which} was first used with another method, path or body.`);
-}
-
-function digest(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
-}
-
-function keysOf(owner: string): string {
-  return owner.replace('/', '-keys/');
-}
-
-function replyOf(owner: string, key: string): string {
-  return `${owner.replace('/', '-reply/')}/${digest(key)}`;
 }

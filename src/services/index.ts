@@ -1,6 +1,6 @@
 import type { Precision } from '../domain/ports.ts';
 import { decodeRecord } from '../domain/record.ts';
-import type { SessionRecord } from '../domain/session.ts';
+import { isExpired, type SessionRecord } from '../domain/session.ts';
 import type { StatesGiven, TensorInput, TensorLiteral } from '../domain/tensor-literal.ts';
 import { assign, assignAdd, assignSub, scatterUpdate } from '../domain/updates.ts';
 import { applyOp, type OpRequest } from './apply-op.ts';
@@ -32,7 +32,7 @@ import {
 import type { Context } from './context.ts';
 import { createCell, type NewCell } from './create-cell.ts';
 import { deleteCell } from './delete-cell.ts';
-import { listPage, type PageRequest } from './listing.ts';
+import { listPage, listShown, type PageRequest } from './listing.ts';
 import { forkSession, type NewSession, openSession } from './open-session.ts';
 import { resolveTensor } from './resolve-tensor.ts';
 import { type Restored, restoreCheckpoint } from './restore-checkpoint.ts';
@@ -43,6 +43,7 @@ import { closeSession, dropReference, putStates, resetSession, rewindSession } f
 import { decodeVariable } from './stand-alone-variables.ts';
 import { type StepRequest, stepCell } from './step-cell.ts';
 import { type SessionStepRequest, type SteppedSession, stepSession } from './step-session.ts';
+import { Sweeper } from './sweep.ts';
 import {
   changeVariable,
   createVariable,
@@ -74,6 +75,7 @@ export function createServices(context: ServiceContext) {
   const { store, clock, weightFiles } = context;
   const cells = new CellReader(context);
   const changer = new Changer(context);
+  const sweeper = new Sweeper(context);
   const define = (record: CellRecord) => definitionOf(record, context.limits.maxUnits);
 
   return {
@@ -139,7 +141,8 @@ export function createServices(context: ServiceContext) {
     sessions: {
       open: (input: NewSession, id: string | undefined, mutation: Mutation<Session>) =>
         changer.create('session', id, mutation, (chosen) => openSession(context, cells, chosen, input)),
-      list: (page: PageRequest) => listPage(store, 'session/', page, decodeSession),
+      list: (page: PageRequest) =>
+        listShown(store, 'session/', page, decodeSession, ({ record }) => !isExpired(record, clock())),
       read: (id: string) => readSession(store, id, clock()),
       step: (id: string, request: SessionStepRequest, mutation: Mutation<SteppedSession>) =>
         changer.change(`session/${id}`, mutation, () =>
@@ -195,6 +198,8 @@ export function createServices(context: ServiceContext) {
       list: () => context.ops.list,
       apply: (op: string, request: OpRequest) => applyOp(context, op, request),
     },
+    /** Lets go of a slice of what nobody needs any more; whether there may be more. */
+    sweep: () => sweeper.sweep(),
     /** Rejects where the store cannot serve. */
     check: () => store.check(),
   };

@@ -11,6 +11,30 @@ export interface Page<T> {
   readonly next_cursor: string | null;
 }
 
+/** Things that a page may look at for each one that it can show. */
+const LOOKS = 10;
+
+/**
+ * One page of those things of a kind that `shows` lets through. A page may have fewer of them than there are, and still
+ * another one after it: it looks at a bounded number of things.
+ */
+export async function listShown<T>(
+  store: Pick<Store, 'list'>,
+  prefix: string,
+  { limit, cursor }: PageRequest,
+  decode: (bytes: Uint8Array) => T,
+  shows: (thing: T) => boolean,
+): Promise<Page<T>> {
+  const items: T[] = [];
+  let next: string | null | undefined = cursor;
+  for (let looks = 0; looks < LOOKS && next !== null && items.length < limit; looks++) {
+    const page: Page<T> = await listPage(store, prefix, { limit: limit - items.length, cursor: next }, decode);
+    items.push(...page.items.filter(shows));
+    next = page.next_cursor;
+  }
+  return { items, next_cursor: next ?? null };
+}
+
 /** One page of the things of a kind, in id order; the cursor is the last id of the page before, in base64url. */
 export async function listPage<T>(
   store: Pick<Store, 'list'>,

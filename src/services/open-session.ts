@@ -12,6 +12,7 @@ import type { Context } from './context.ts';
 import { type Pin, pinNow, pinOwn, pinWrites } from './pinned-versions.ts';
 import { historyWrites, readSessionAt, requireHistoryRoom } from './session-history.ts';
 import { encodeSession, referenceKey, type Session, sessionKey } from './session-record.ts';
+import { noteSession } from './session-times.ts';
 import { cellOf } from './sessions.ts';
 import { readStates } from './states.ts';
 
@@ -80,14 +81,15 @@ export async function openSession(
 
 /** Undefined where the version to pin, or the cell, was changed meanwhile. */
 async function beginSession(
-  context: Pick<Context, 'store'>,
+  context: Pick<Context, 'store' | 'clock'>,
   cells: CellReader,
   cell: Cell,
   record: SessionRecord,
   states: readonly Tensor[],
   { pin, output }: { readonly pin?: Pin; readonly output?: Tensor },
 ): Promise<Decision<Session> | undefined> {
-  if (!(await refer(context, cells, cell, record, pin))) return undefined;
+  const [referred] = await Promise.all([refer(context, cells, cell, record, pin), noteSession(context, record)]);
+  if (!referred) return undefined;
   const { id, step, cell_version } = record;
   const write = { key: sessionKey(id), expect: null, bytes: encodeSession(record, states, output) };
   const writes = [write, ...historyWrites(undefined, record, [{ step, cell_version, states, repeated: output }])];

@@ -16,6 +16,8 @@ export interface Pin {
 }
 
 type CellId = Pick<CellRecord, 'id' | 'uid'>;
+/** All that has to be known of a session. */
+type PinnedSession = Pick<SessionRecord, 'id' | 'uid' | 'cell' | 'cell_uid' | 'pinned'>;
 
 /** Changes whenever a version is pinned, or one is let go of. */
 export function pinsKey(cell: string): string {
@@ -41,7 +43,7 @@ function pinPrefix({ id, uid }: CellId, pin: string): string {
 }
 
 /** That this session is pinned to a version. */
-function pinKey(session: SessionRecord, pin: string): string {
+function pinKey(session: PinnedSession, pin: string): string {
   const cell = { id: session.cell, uid: session.cell_uid };
   return `${pinPrefix(cell, pin)}${session.id}/${session.uid}`;
 }
@@ -112,7 +114,7 @@ export async function changeCellWrites(
 const RELEASES = 5;
 
 /** Lets go of a session's pin, and of its version with all values that nothing else has, if it was the last one. */
-export async function releasePin(store: Pick<Store, 'get' | 'list' | 'commit'>, session: SessionRecord): Promise<void> {
+export async function releasePin(store: Pick<Store, 'get' | 'list' | 'commit'>, session: PinnedSession): Promise<void> {
   const { pinned } = session;
   if (pinned === undefined) return;
   const cell = { id: session.cell, uid: session.cell_uid };

@@ -6,7 +6,10 @@ export function timeCommits(
   observe: (outcome: CommitOutcome | 'failed', seconds: number) => void,
 ): Store {
   return {
-    ...store,
+    get: (key) => store.get(key),
+    list: (prefix, after, limit) => store.list(prefix, after, limit),
+    check: () => store.check(),
+    close: () => store.close(),
     async commit(writes) {
       const started = performance.now();
       const tell = (outcome: CommitOutcome | 'failed') => observe(outcome, (performance.now() - started) / 1000);

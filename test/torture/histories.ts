@@ -168,13 +168,13 @@ class HistoryRun {
     const answered = this.histories.now();
     const content = await this.download(`/v1/checkpoints/${id}/content`);
     const { manifest, tensors } = checkpointCodec.decode(content);
-    const { step } = manifest.sessions[0];
+    const { step, history: limit = 0 } = manifest.sessions[0];
     const saved = tensors.get(tensorName.session(session, 0));
     if (!saved) throw new Error(`checkpoint '${id}' does not hold session '${session}'`);
     const state: Pair = [Number(saved.data[0]), Number(saved.data[1])];
-    const operation = { session, input: { kind: 'copy' } as const, output: { step, state } };
+    const operation = { session, input: { kind: 'copy' } as const, output: { step, state, limit } };
     this.histories.answered(operation, called, answered);
-    this.workload.saved(session, { id, step, state });
+    this.workload.saved(session, { id, step, state, limit });
   }
 
   private async download(path: string): Promise<Uint8Array> {

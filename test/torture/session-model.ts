@@ -49,7 +49,14 @@ export type SessionInput =
   | (Conditional & { readonly kind: 'put'; readonly state: Pair })
   | (Conditional & { readonly kind: 'reset' | 'delete' })
   | (Conditional & { readonly kind: 'rewind'; readonly to: number })
-  | { readonly kind: 'restore'; readonly step: number; readonly state: Pair; readonly createMissing: boolean }
+  | {
+      readonly kind: 'restore';
+      readonly step: number;
+      readonly state: Pair;
+      /** Of a session that it makes. */
+      readonly limit: number;
+      readonly createMissing: boolean;
+    }
   | (Conditional & { readonly kind: 'copy'; readonly at?: number })
   | { readonly kind: 'read' | 'list' };
 
@@ -122,7 +129,7 @@ function restored(session: SessionState, input: SessionInput & { kind: 'restore'
   const { step, state, createMissing } = input;
   if (session)
     return { problems: ['already-exists'], next: { ...session, version: session.version + 1, ...anew(step, state) } };
-  if (createMissing) return { problems: ['not-found'], next: opened(input, 0) };
+  if (createMissing) return { problems: ['not-found'], next: opened(input, input.limit) };
   return { problems: ['checkpoint-mismatch', 'not-found'] };
 }
 

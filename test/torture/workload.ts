@@ -14,6 +14,7 @@ interface Checkpoint {
   readonly id: string;
   readonly step: number;
   readonly state: Pair;
+  readonly limit: number;
 }
 
 type Kind = SessionCall['kind'];
@@ -101,8 +102,8 @@ export class Workload {
       case 'restore': {
         const checkpoints = this.checkpoints.get(session);
         if (!checkpoints) return { session, kind: 'save' };
-        const { id: checkpoint, step, state } = random.pick(checkpoints);
-        return { session, kind, checkpoint, step, state, createMissing: random.chance(0.7) };
+        const { id: checkpoint, ...saved } = random.pick(checkpoints);
+        return { session, kind, checkpoint, ...saved, createMissing: random.chance(0.7) };
       }
       case 'reset':
       case 'delete':

@@ -189,10 +189,10 @@ class Simulated {
     const replica = new SimulatedReplica({ ...this.world, faults: () => NO_FAULTS });
     const { manifest, tensors } = checkpointCodec.decode(await replica.services!.checkpoints.readContent(id));
     const data = tensors.get(tensorName.session(session, 0))!.data;
-    const { step } = manifest.sessions[0];
+    const { step, history: limit = 0 } = manifest.sessions[0];
     const state = [Number(data[0]), Number(data[1])] as const;
-    this.histories.answered({ session, input: { kind: 'copy' }, output: { step, state } }, called, answered);
-    this.workload.saved(session, { id, step, state });
+    this.histories.answered({ session, input: { kind: 'copy' }, output: { step, state, limit } }, called, answered);
+    this.workload.saved(session, { id, step, state, limit });
   }
 
   /** One attempt over the network: lost, repeated, late or answered. */

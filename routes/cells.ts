@@ -29,7 +29,7 @@ const deleteQuery = z.strictObject({
 });
 
 export function cellRoutes(app: App, { cells }: Pick<Services, 'cells'>): void {
-  const present = (record: CellRecord) => presentCell(record, cells.define(record));
+  const present = (record: CellRecord) => presentCell(record, cells.describe(record));
   const shown = (record: CellRecord) => ok(present(record), record.version);
   const shownNew = (record: CellRecord) => created(`/v1/cells/${record.id}`, present(record), record.version);
 

@@ -17,7 +17,7 @@ const JSON_OFFER = { mediaType: 'application/json' } as const;
 
 /** All weights of a cell at once: as JSON, or as a file. */
 export function weightRoutes(app: App, { cells }: Pick<Services, 'cells'>): void {
-  const shown = (record: CellRecord) => ok(presentCell(record, cells.define(record)), record.version);
+  const shown = (record: CellRecord) => ok(presentCell(record, cells.describe(record)), record.version);
   const asJson = ({ record, weights }: Cell) => {
     const named = record.variables.map(({ name }) => [name, new TensorReply(weights[name], 'nested')] as const);
     return ok({ weights: Object.fromEntries(named), cell_version: record.version }, record.version);

@@ -21,7 +21,7 @@ const framework = z.enum(FRAMEWORKS).describe('Whose class names, config, variab
 export const precision = z
   .enum(['fast', 'exact'])
   .describe(
-    'exact: float64 arithmetic, each result rounded once to the dtype of the cell. fast: float32 arithmetic where an engine has it.',
+    'exact: float64 arithmetic, each result rounded once to the dtype of the cell. fast: float32 arithmetic. A reply names the one that the cell gets: a float64 cell, or one with an activation that only float64 arithmetic has here, is exact.',
   );
 
 /** A framework's own config: an object whose keys the framework's adapter checks (src/domain/keras). */

@@ -7,9 +7,9 @@ import { checkpointCodec } from './checkpoint-codec.ts';
 import type { Config } from './config.ts';
 import type { Clock, NewId, NewSeed, Store } from './domain/ports.ts';
 import { createDraws } from './engine/draw.ts';
-import { ENGINES } from './engine/engines.ts';
 import { applyOp, OPS } from './engine/ops.ts';
 import { createPool } from './engine/pool.ts';
+import { createSimdEngines } from './engine/simd.ts';
 import { createStepper } from './engine/stepper.ts';
 import { addAuth } from './http/auth.ts';
 import { addBinaryBody } from './http/binary-body.ts';
@@ -33,7 +33,7 @@ import { createWeightFiles } from './weight-files.ts';
 export interface AppOptions {
   readonly store: Store;
   readonly config: Pick<Config, 'limits' | 'apiKeys'> &
-    Partial<Pick<Config, 'requestSeconds' | 'threads' | 'batchRows'>>;
+    Partial<Pick<Config, 'requestSeconds' | 'threads' | 'batchRows' | 'relaxedSimd' | 'maxPackedBytes'>>;
   readonly logger?: FastifyBaseLogger;
   readonly clock?: Clock;
   readonly newId?: NewId;
@@ -48,15 +48,16 @@ export interface AppOptions {
 /** Puts the service together: the only place that sees routes, services, engine and store at once. */
 export async function createApp(options: AppOptions): Promise<App> {
   const { store, config, clock = Date.now, newId = newUuidId, newSeed = () => randomInt(1, 1e9 + 1) } = options;
-  const { limits, apiKeys, requestSeconds = 120, threads = 0, batchRows = 256 } = config;
+  const { limits, apiKeys, requestSeconds = 120, threads = 0, batchRows = 256, relaxedSimd, maxPackedBytes } = config;
   const ops = { list: [...OPS.values()].map(({ apply: _, ...op }) => op), apply: applyOp };
   const metrics = options.metrics ?? createMetrics({ worker: 1, ofProcess: false });
   const { allMetrics = async () => [await metrics.snapshot()] } = options;
-  const pool = threads > 0 ? createPool({ threads }) : undefined;
+  const engines = createSimdEngines({ relaxed: relaxedSimd, maxPackedBytes });
+  const pool = threads > 0 ? createPool({ threads, engines }) : undefined;
   if (pool) metrics.watchThreads(pool.statistics);
   const services = createServices({
     store: timeCommits(store, metrics.committed),
-    stepper: createStepper({ engines: ENGINES, pool, batchRows, observer: metrics.compute }),
+    stepper: createStepper({ engines, pool, batchRows, observer: metrics.compute }),
     initialize: createDraws(),
     randint,
     ops,

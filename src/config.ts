@@ -65,6 +65,11 @@ const environment = z.object({
   CELLSTEP_WORKERS: whole(1, 64, 1),
   CELLSTEP_THREADS: THREADS,
   CELLSTEP_BATCH_ROWS: whole(1, 4096, 256),
+  CELLSTEP_MAX_PACKED_BYTES: whole(2 ** 20, 3 * 2 ** 30, 256 * MIB),
+  CELLSTEP_RELAXED_SIMD: z
+    .string()
+    .default('0')
+    .refine((text) => text === '0' || text === '1', { error: 'is not 0 or 1' }),
   CELLSTEP_REQUEST_SECONDS: whole(1, 3600, 120),
   CELLSTEP_SHUTDOWN_SECONDS: whole(0, 3600, 10),
 });
@@ -86,6 +91,10 @@ export interface Config {
   readonly workers: number;
   /** Threads of each process for large work; 0: all is computed between requests. */
   readonly threads: number;
+  /** Of weights in the layout of the kernels. */
+  readonly maxPackedBytes: number;
+  /** Fused multiply-adds: faster, but not the same bits on every machine. */
+  readonly relaxedSimd: boolean;
   /** Rows of one batch of steps of several requests; 1: each runs alone. */
   readonly batchRows: number;
   /** In which a request has to arrive whole. */
@@ -144,6 +153,8 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     workers: values.CELLSTEP_WORKERS,
     threads: values.CELLSTEP_THREADS ?? Math.max(1, Math.floor(availableParallelism() / values.CELLSTEP_WORKERS)),
     batchRows: values.CELLSTEP_BATCH_ROWS,
+    maxPackedBytes: values.CELLSTEP_MAX_PACKED_BYTES,
+    relaxedSimd: values.CELLSTEP_RELAXED_SIMD === '1',
     requestSeconds: values.CELLSTEP_REQUEST_SECONDS,
     shutdownSeconds: values.CELLSTEP_SHUTDOWN_SECONDS,
     unknown: Object.keys(env).filter((name) => name.startsWith('CELLSTEP_') && !VARIABLES.includes(name)),

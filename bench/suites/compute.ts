@@ -1,4 +1,4 @@
-import { referenceEngine } from '../../src/engine/reference.ts';
+import { createSimdEngines } from '../../src/engine/simd.ts';
 import { interleave, ratio } from '../measure.ts';
 import { onnxRuntime } from '../peers/onnx-runtime.ts';
 import { PyTorch } from '../peers/pytorch.ts';
@@ -14,12 +14,13 @@ export const suite: Suite = {
 its results out; against onnxruntime-node and PyTorch on one thread each, which get tensors that they have already.`,
   async run(tell) {
     const pytorch = new PyTorch();
+    const { fast } = createSimdEngines();
     try {
       for (const kind of ['lstm', 'gru'] as const) {
         for (const [units, goal] of Object.entries(GOALS)) {
           const work = { cell: randomCell(kind, Number(units), Number(units)), batch: 1, time: 1 };
           const peers = [await onnxRuntime(work), pytorch.contender(work)];
-          const [own, ...others] = await interleave([engineCalls('cellstep', referenceEngine, work), ...peers]);
+          const [own, ...others] = await interleave([engineCalls('cellstep', fast, work), ...peers]);
           for (const [k, other] of others.entries()) {
             tell({
               name: `${kind}(${units}) against ${peers[k].name}`,

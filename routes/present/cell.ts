@@ -2,23 +2,22 @@ import type { z } from 'zod';
 import type { cellReply } from '../../schemas/cell.ts';
 import { type TensorFormat, TensorReply } from '../../schemas/tensor.ts';
 import type { VariableReply } from '../../schemas/variable.ts';
-import type { CellDefinition, StateGroup } from '../../src/domain/cell-definition.ts';
+import type { StateGroup } from '../../src/domain/cell-definition.ts';
 import { sizeOf, Tensor } from '../../src/domain/tensor.ts';
 import type { Gradients } from '../../src/services/cell-gradients.ts';
-import type { CellRecord } from '../../src/services/cell-record.ts';
+import type { CellDescription, CellRecord } from '../../src/services/cell-record.ts';
 import type { Trace } from '../../src/services/run-steps.ts';
 import type { Variable } from '../../src/services/variables.ts';
 
 /** A cell as clients see it. */
-export function presentCell(record: CellRecord, definition: CellDefinition): z.input<typeof cellReply> {
+export function presentCell(record: CellRecord, { definition, precision }: CellDescription): z.input<typeof cellReply> {
   const { id, framework, class_name, config, initializer_seeds, input_shape, variables, version } = record;
   return {
     id,
     framework: framework as 'keras',
     class_name,
     config: config as Record<string, unknown>,
-    // Every cell is computed by the reference engine: float64 arithmetic, rounded once.
-    precision: 'exact',
+    precision,
     initializer_seeds: { ...initializer_seeds },
     built: input_shape !== null,
     input_shape: input_shape && [...input_shape],

@@ -1,6 +1,7 @@
 import { number, type Parameters } from './activations.ts';
-import { hardSigmoid, sigmoid, squareplus } from './activations-elementwise.ts';
+import { hardSigmoid, squareplus } from './activations-elementwise.ts';
 import { erfc } from './erf.ts';
+import { sigmoid, tanh } from './exponential.ts';
 
 /** The derivative of an element-wise activation at x. */
 export type Derivative = (x: number) => number;
@@ -40,7 +41,7 @@ export const DERIVATIVES: Readonly<Record<string, (params: Parameters) => Deriva
   sparse_sigmoid: () => between(-1, 1, 0.5),
   squareplus: (p) => squareplusDerivative(number(p, 'b')),
   tanh: () => sech2,
-  tanh_shrink: () => (x) => Math.tanh(x) ** 2,
+  tanh_shrink: () => (x) => tanh(x) ** 2,
   threshold: (p) => {
     const limit = number(p, 'threshold');
     return (x) => (x > limit ? 1 : 0);

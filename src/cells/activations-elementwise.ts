@@ -1,17 +1,11 @@
 import { erfc, erfcTail, TAIL_START } from './erf.ts';
+import { sigmoid, tanh } from './exponential.ts';
 
 /**
  * The element-wise activations in float64, without cancellation near 0 and without overflow in the tails. Where a
  * formula is written in another form than Keras', the results at NaN, infinities and signed zeros are still those of
  * Keras (keras/src/activations/activations.py, keras/src/backend/tensorflow/nn.py).
  */
-
-/** 1/(1 + e^-x). */
-export function sigmoid(x: number): number {
-  if (x >= 0) return 1 / (1 + Math.exp(-x));
-  const e = Math.exp(x);
-  return e / (1 + e);
-}
 
 /** log(1 + e^x). */
 export function softplus(x: number): number {
@@ -144,7 +138,7 @@ const FRACTION_DEPTH = 37;
  */
 export function tanhShrink(x: number): number {
   if (x === 0) return 0;
-  if (!(Math.abs(x) < 2)) return x - Math.tanh(x);
+  if (!(Math.abs(x) < 2)) return x - tanh(x);
   const square = x * x;
   let d = 0;
   for (let n = FRACTION_DEPTH; n >= 3; n -= 2) d = square / (n + d);
@@ -163,7 +157,7 @@ export function affine(alpha: number, beta: number): (x: number) => number {
 }
 
 export function scaledTanh(alpha: number, beta: number): (x: number) => number {
-  return (x) => alpha * Math.tanh(beta * x);
+  return (x) => alpha * tanh(beta * x);
 }
 
 export function thresholdedRelu(alpha: number): (x: number) => number {

@@ -1,4 +1,4 @@
-import { sigmoid } from './activations-elementwise.ts';
+import { sigmoid } from './exponential.ts';
 
 /** Reads `length` values at `offset`, writes its results at `outOffset`. `values` and `out` may be the same place. */
 export type RowFunction = (

@@ -3,6 +3,7 @@ import { Problem } from '../domain/problems.ts';
 import type { ActivationSpec } from '../domain/program.ts';
 import * as elementwise from './activations-elementwise.ts';
 import { glu, logSoftmax, type RowFunction, softmax, sparsemax } from './activations-row-wise.ts';
+import { sigmoid, tanh } from './exponential.ts';
 
 /** An activation with its parameters bound, in float64. */
 export type Activation =
@@ -50,7 +51,7 @@ export const ACTIVATIONS: Readonly<Record<string, ActivationEntry>> = {
   ),
   relu6: plain('clip(x, 0, 6)', (x) => Math.min(Math.max(x, 0), 6)),
   selu: plain('1.0507009873554805*(x if x > 0 else 1.6732632423543772*(exp(x) - 1))', elementwise.selu),
-  sigmoid: plain('1/(1 + exp(-x))', elementwise.sigmoid),
+  sigmoid: plain('1/(1 + exp(-x))', sigmoid),
   silu: plain('x/(1 + exp(-x))', elementwise.silu),
   soft_shrink: parametric('x - threshold if x > threshold, x + threshold if x < -threshold, else 0', (p) =>
     elementwise.softShrink(number(p, 'threshold')),
@@ -62,7 +63,7 @@ export const ACTIVATIONS: Readonly<Record<string, ActivationEntry>> = {
   sparse_sigmoid: plain('clip((x + 1)/2, 0, 1)', elementwise.sparseSigmoid),
   sparsemax: rows('max(x - tau, 0) along axis, tau such that the sum is 1', sparsemax),
   squareplus: parametric('(x + sqrt(x^2 + b))/2', (p) => elementwise.squareplus(number(p, 'b'))),
-  tanh: plain('tanh(x)', Math.tanh),
+  tanh: plain('tanh(x)', tanh),
   tanh_shrink: plain('x - tanh(x)', elementwise.tanhShrink),
   threshold: parametric('x if x > threshold else default_value', (p) =>
     elementwise.threshold(number(p, 'threshold'), number(p, 'default_value')),

@@ -1,7 +1,7 @@
 import type { JsonObject } from './json.ts';
 import type { InitializerTemplate } from './keras/parse-identifiers.ts';
 import type { CellGradients } from './ports.ts';
-import type { Dropout, SequenceProgram, StepProgram } from './program.ts';
+import type { CellArithmetic, Dropout, SequenceProgram, StepProgram } from './program.ts';
 import type { Dtype, FloatArray, Shape, Tensor } from './tensor.ts';
 
 /** A variable that a cell has once it is built. */
@@ -69,6 +69,8 @@ export interface CellDefinition {
   readonly fixedFeatures?: number;
   readonly layout: SequenceLayout;
   readonly sequenceDefaults: SequenceDefaults;
+  /** Of each cell that it is made of. */
+  readonly arithmetics: readonly CellArithmetic[];
   /** Of each cell that has any, for training. */
   readonly dropouts?: readonly Dropout[];
   /** Names that `variables` may lack where weights are given (ONNX' B and P). */

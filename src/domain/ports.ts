@@ -1,4 +1,4 @@
-import type { SequenceProgram, StepProgram } from './program.ts';
+import type { CellArithmetic, SequenceProgram, StepProgram } from './program.ts';
 import type { FloatArray } from './tensor.ts';
 
 /** A stored value and the opaque, never reused stamp of the commit that wrote it. */
@@ -148,6 +148,8 @@ export type Deferred<T> = {
 };
 
 export interface Stepper {
+  /** What cells get that ask for a precision: float64 cells, and those that no fast engine has, are exact. */
+  precisionUsed(cells: readonly CellArithmetic[], precision: Precision): Precision;
   prepare(program: StepProgram, precision: Precision): Deferred<PreparedCell>;
   prepareSequence(program: SequenceProgram, precision: Precision): Deferred<PreparedSequence>;
   prepareGradients(program: SequenceProgram): Deferred<PreparedGradients>;

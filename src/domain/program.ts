@@ -23,6 +23,12 @@ export interface Dropout {
   readonly seed?: number;
 }
 
+/** What of a cell decides which arithmetic can compute it. */
+export interface CellArithmetic {
+  readonly computeDtype: Dtype;
+  readonly activations: readonly ActivationSpec[];
+}
+
 interface ProgramBase {
   readonly features: number;
   readonly units: number;

@@ -1,15 +1,14 @@
-import type { PreparedCell, PreparedSequence, SequenceRequest, SequenceResult } from '../domain/ports.ts';
+import type { PreparedSequence, SequenceRequest, SequenceResult } from '../domain/ports.ts';
 import {
   type BidirectionalProgram,
   type MergeMode,
-  type StepProgram,
+  type RunProgram,
   stateWidths,
   stepCells,
 } from '../domain/program.ts';
 import { allocate, type Dtype, type FloatArray, rounder } from '../domain/tensor.ts';
 import { trainingAfter } from '../domain/training.ts';
 import { convert } from './convert.ts';
-import { prepareRun } from './run.ts';
 
 /**
  * A forward and a backward run over the same inputs. The backward one's outputs are put back in time order before they are
@@ -17,11 +16,11 @@ import { prepareRun } from './run.ts';
  */
 export function prepareBidirectional(
   program: BidirectionalProgram,
-  prepareStep: (cell: StepProgram) => PreparedCell,
+  prepareRun: (program: RunProgram) => PreparedSequence,
 ): PreparedSequence {
   const { merge, computeDtype } = program;
-  const forward = prepareRun(program.forward, prepareStep);
-  const backward = prepareRun({ ...program.backward, timeOrder: true }, prepareStep);
+  const forward = prepareRun(program.forward);
+  const backward = prepareRun({ ...program.backward, timeOrder: true });
   const count = stateWidths(program.forward.cell).length;
   const cells = stepCells(program.forward.cell).length;
   return {

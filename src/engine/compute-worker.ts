@@ -1,10 +1,10 @@
 /** A thread of the pool: computes what a task asks for. Programs are kept prepared, those used longest ago going first. */
-import { parentPort } from 'node:worker_threads';
+import { parentPort, workerData } from 'node:worker_threads';
 import { Problem } from '../domain/problems.ts';
 import type { SequenceProgram, StepProgram } from '../domain/program.ts';
 import type { ComputeAnswer, ComputeTask } from './compute-task.ts';
-import { ENGINES } from './engines.ts';
 import { arrayBytes } from './shared-weights.ts';
+import { createSimdEngines, type ThreadOptions } from './simd.ts';
 
 type Run = (request: ComputeTask['request']) => unknown;
 
@@ -13,6 +13,7 @@ const KEPT_BYTES = 256 * 2 ** 20;
 
 const kept = new Map<string, { readonly run: Run; readonly bytes: number }>();
 let keptBytes = 0;
+const engines = createSimdEngines(workerData as ThreadOptions);
 
 // The arrays of an answer are moved, not copied.
 parentPort?.on('message', (task: ComputeTask) => {
@@ -47,18 +48,18 @@ function preparedFor(task: ComputeTask): Run {
 function prepare({ kind, program, precision }: ComputeTask): Run {
   switch (kind) {
     case 'step': {
-      const prepared = ENGINES[precision].prepare(program as StepProgram);
+      const prepared = engines[precision].prepare(program as StepProgram);
       return (request) => {
         const { inputs, states, rows, options } = request as ComputeTask<'step'>['request'];
         return prepared.step(inputs, states, rows, options);
       };
     }
     case 'sequence': {
-      const prepared = ENGINES[precision].prepareSequence(program as SequenceProgram);
+      const prepared = engines[precision].prepareSequence(program as SequenceProgram);
       return (request) => prepared.run(request as ComputeTask<'sequence'>['request']);
     }
     case 'gradients': {
-      const prepared = ENGINES[precision].prepareGradients(program as SequenceProgram);
+      const prepared = engines[precision].prepareGradients(program as SequenceProgram);
       return (request) => prepared.run(request as ComputeTask<'gradients'>['request']);
     }
   }

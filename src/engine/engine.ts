@@ -1,6 +1,7 @@
 import type { PreparedCell, PreparedGradients, PreparedSequence } from '../domain/ports.ts';
-import type { CellProgram, SequenceProgram, StepProgram } from '../domain/program.ts';
+import type { CellProgram, RunProgram, SequenceProgram, StepProgram } from '../domain/program.ts';
 import { prepareGradients } from './gradients.ts';
+import { prepareStepwiseRun } from './run.ts';
 import { prepareSequence } from './sequence.ts';
 import { prepareStack } from './stack.ts';
 
@@ -11,9 +12,16 @@ export interface Engine {
   prepareGradients(program: SequenceProgram): PreparedGradients;
 }
 
-/** An engine from its way to step one cell: stacks and sequences are the same for every engine. */
-export function createEngine(prepareCell: (program: CellProgram) => PreparedCell): Engine {
+/**
+ * An engine from its way to step one cell: stacks and sequences are the same for every engine. `prepareRun` may bring another
+ * way to run a cell over time, with the same results; it leaves out (undefined) the runs that it can't.
+ */
+export function createEngine(
+  prepareCell: (program: CellProgram) => PreparedCell,
+  prepareRun: (program: RunProgram) => PreparedSequence | undefined = () => undefined,
+): Engine {
   const prepare = (program: StepProgram): PreparedCell =>
     program.kind === 'stack' ? prepareStack(program, prepare) : prepareCell(program);
-  return { prepare, prepareSequence: (program) => prepareSequence(program, prepare), prepareGradients };
+  const run = (program: RunProgram) => prepareRun(program) ?? prepareStepwiseRun(program, prepare);
+  return { prepare, prepareSequence: (program) => prepareSequence(program, run), prepareGradients };
 }

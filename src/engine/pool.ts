@@ -1,7 +1,9 @@
 import { Worker } from 'node:worker_threads';
+import type { Precision } from '../domain/ports.ts';
 import { Problem } from '../domain/problems.ts';
 import type { ComputeAnswer, ComputeCalls, ComputeKind, ComputeTask } from './compute-task.ts';
-import { createSharing, ownBuffers } from './shared-weights.ts';
+import { ownBuffers } from './shared-weights.ts';
+import type { SimdEngines } from './simd.ts';
 
 const SCRIPT = new URL('./compute-worker.ts', import.meta.url);
 /** A thread that has had nothing to do for so long ends, and what it keeps with it. */
@@ -12,6 +14,8 @@ const MAX_TRIES = 2;
 
 export interface PoolOptions {
   readonly threads: number;
+  /** Those of this thread, whose memory the threads share. */
+  readonly engines: Pick<SimdEngines, 'share' | 'newThread'>;
   /** What the threads run. */
   readonly script?: URL;
 }
@@ -27,12 +31,20 @@ export interface ComputePool {
   /** Threads that it has at most. */
   readonly threads: number;
   /** A program with its weights in shared memory, and a name for it that no other one has. */
-  share<P extends ComputeTask['program']>(program: P): { readonly id: number; readonly program: P };
+  share<P extends ComputeTask['program']>(
+    program: P,
+    precision?: Precision,
+  ): { readonly id: number; readonly program: P };
   /**
-   * `nanoseconds` is what the task is expected to take; the queue is bounded by the sum of it.
+   * `nanoseconds` is what the task is expected to take; the queue is bounded by the sum of it. `original` is what the task's
+   * program was shared from, whose packed weights stay where they are as long as it can be reached.
    * @throws {Problem} overloaded, compute-failed, shutting-down, or what the engine says
    */
-  run<K extends ComputeKind>(task: ComputeTask<K>, nanoseconds: number): Promise<ComputeCalls[K]['result']>;
+  run<K extends ComputeKind>(
+    task: ComputeTask<K>,
+    nanoseconds: number,
+    original?: object,
+  ): Promise<ComputeCalls[K]['result']>;
   statistics(): PoolStatistics;
   /** Ends the threads; what still runs or waits is refused. */
   close(): Promise<void>;
@@ -40,6 +52,7 @@ export interface ComputePool {
 
 interface Job {
   readonly task: ComputeTask;
+  readonly original: object | undefined;
   readonly resolve: (answer: ComputeAnswer) => void;
   readonly reject: (error: unknown) => void;
   tries: number;
@@ -53,17 +66,17 @@ interface Thread {
 }
 
 /** Threads that compute. A task whose thread dies is tried once more on another one: what it computes changes nothing. */
-export function createPool({ threads, script = SCRIPT }: PoolOptions): ComputePool {
+export function createPool({ threads, engines, script = SCRIPT }: PoolOptions): ComputePool {
   const team = new Set<Thread>();
   const queue: Job[] = [];
-  const share = createSharing();
   let programs = 0;
   let expectedSeconds = 0;
   let closed = false;
 
   function start(): Thread {
+    const room = engines.newThread();
     // A thread needs none of the environment's secrets.
-    const thread: Thread = { worker: new Worker(script, { env: {}, execArgv: [] }) };
+    const thread: Thread = { worker: new Worker(script, { env: {}, execArgv: [], workerData: room.options }) };
     thread.worker.on('message', (answer: ComputeAnswer) => {
       thread.job?.resolve(answer);
       rest(thread);
@@ -71,7 +84,10 @@ export function createPool({ threads, script = SCRIPT }: PoolOptions): ComputePo
     thread.worker.on('error', (error) => {
       thread.error = error;
     });
-    thread.worker.on('exit', (code) => bury(thread, code));
+    thread.worker.on('exit', (code) => {
+      room.end();
+      bury(thread, code);
+    });
     team.add(thread);
     return thread;
   }
@@ -120,9 +136,9 @@ export function createPool({ threads, script = SCRIPT }: PoolOptions): ComputePo
 
   return {
     threads,
-    share: (program) => ({ id: ++programs, program: share(program) }),
+    share: (program, precision) => ({ id: ++programs, program: engines.share(program, precision) }),
 
-    async run(task, nanoseconds) {
+    async run(task, nanoseconds, original) {
       if (closed) throw shuttingDown();
       const wait = expectedSeconds / threads;
       if (wait > WAITING_SECONDS) {
@@ -133,7 +149,7 @@ export function createPool({ threads, script = SCRIPT }: PoolOptions): ComputePo
       try {
         const answer = await new Promise<ComputeAnswer>((resolve, reject) => {
           const own = { ...task, request: ownBuffers(task.request) } as unknown as ComputeTask;
-          queue.push({ task: own, resolve, reject, tries: 0 });
+          queue.push({ task: own, original, resolve, reject, tries: 0 });
           dispatch();
         });
         if ('result' in answer) return answer.result as never;

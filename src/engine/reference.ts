@@ -57,7 +57,7 @@ function stepBatch(
       store(trace[k].after, row.trace[k].after, n, round);
     }
   }
-  return { output: next[0].slice(), states: next, trace };
+  return { output: next[0], states: next, trace };
 }
 
 function emptyTrace(gate: RowTrace, batch: number, floats: (size: number) => FloatArray): GateTrace {

@@ -7,7 +7,10 @@ import { convert } from './convert.ts';
  * A cell over time in one direction. Where the mask is false the states stay and the output is that of the step before
  * (zeros at first), or zeros with `zeroOutputForMask`. Keras backend/tensorflow/rnn.py.
  */
-export function prepareRun(program: RunProgram, prepareStep: (cell: StepProgram) => PreparedCell): PreparedSequence {
+export function prepareStepwiseRun(
+  program: RunProgram,
+  prepareStep: (cell: StepProgram) => PreparedCell,
+): PreparedSequence {
   const { cell, computeDtype, goBackwards, timeOrder = false } = program;
   const prepared = prepareStep(cell);
   const width = stepWidth(cell);

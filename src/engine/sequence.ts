@@ -1,33 +1,32 @@
-import type { PreparedCell, PreparedSequence, SequenceRequest, SequenceResult } from '../domain/ports.ts';
+import type { PreparedSequence, SequenceRequest, SequenceResult } from '../domain/ports.ts';
 import {
   type ChainProgram,
+  type RunProgram,
   type SequenceProgram,
-  type StepProgram,
   sequenceCells,
   sequenceStateCount,
 } from '../domain/program.ts';
 import { trainingAfter } from '../domain/training.ts';
 import { prepareBidirectional } from './bidirectional.ts';
 import { convert } from './convert.ts';
-import { prepareRun } from './run.ts';
 
-type PrepareStep = (program: StepProgram) => PreparedCell;
+type PrepareRun = (program: RunProgram) => PreparedSequence;
 
-/** A sequence program over whatever steps its cells. */
-export function prepareSequence(program: SequenceProgram, prepareStep: PrepareStep): PreparedSequence {
+/** A sequence program over whatever runs its cells. */
+export function prepareSequence(program: SequenceProgram, prepareRun: PrepareRun): PreparedSequence {
   switch (program.kind) {
     case 'run':
-      return prepareRun(program, prepareStep);
+      return prepareRun(program);
     case 'bidirectional':
-      return prepareBidirectional(program, prepareStep);
+      return prepareBidirectional(program, prepareRun);
     case 'chain':
-      return prepareChain(program, prepareStep);
+      return prepareChain(program, prepareRun);
   }
 }
 
 /** Sequences one after another; each takes the whole output of the one before. PyTorch's num_layers. */
-function prepareChain({ layers, computeDtype }: ChainProgram, prepareStep: PrepareStep): PreparedSequence {
-  const prepared = layers.map((layer) => prepareSequence(layer, prepareStep));
+function prepareChain({ layers, computeDtype }: ChainProgram, prepareRun: PrepareRun): PreparedSequence {
+  const prepared = layers.map((layer) => prepareSequence(layer, prepareRun));
   const below = layers.map((_, k) => layers.slice(0, k).flatMap(sequenceCells).length);
   return {
     run(request: SequenceRequest): SequenceResult {

@@ -2,6 +2,7 @@ import type { ComputeObserver, Precision, Stepper } from '../domain/ports.ts';
 import { type ComputeRows, createBatcher } from './batcher.ts';
 import type { ComputeCalls, ComputeKind } from './compute-task.ts';
 import type { Engine } from './engine.ts';
+import { precisionUsed } from './kernel-arithmetic.ts';
 import type { ComputePool } from './pool.ts';
 import { joinSequences, sequenceRows, shares } from './split-rows.ts';
 import { GRADIENT_NANOSECONDS, rowWork, STEP_NANOSECONDS, sequenceRowWork } from './work.ts';
@@ -41,6 +42,8 @@ export function createStepper({
   }
 
   return {
+    precisionUsed,
+
     prepare(program, precision) {
       const prepared = lazily(() => engines[precision].prepare(program));
       const onThread = pool && threadOf(pool, 'step', program, precision);
@@ -117,8 +120,8 @@ function threadOf<K extends ComputeKind>(
   program: ComputeCalls[K]['program'],
   precision: Precision,
 ): (request: ComputeCalls[K]['request'], nanoseconds: number) => Promise<ComputeCalls[K]['result']> {
-  const shared = lazily(() => pool.share(program));
-  return (request, nanoseconds) => pool.run({ kind, precision, ...shared(), request }, nanoseconds);
+  const shared = lazily(() => pool.share(program, kind === 'gradients' ? undefined : precision));
+  return (request, nanoseconds) => pool.run({ kind, precision, ...shared(), request }, nanoseconds, program);
 }
 
 function lazily<T>(make: () => T): () => T {

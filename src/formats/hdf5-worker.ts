@@ -12,7 +12,7 @@ import { invalidFile } from './weight-file.ts';
 const PATH = '/file.h5';
 
 interface WasmMemory {
-  readonly buffer: ArrayBuffer;
+  readonly buffer: ArrayBufferLike;
   grow(pages: number): number;
 }
 

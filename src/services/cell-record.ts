@@ -45,6 +45,12 @@ export interface Cell {
   readonly weights: Weights;
 }
 
+/** A cell's definition, and the precision that it is computed in, whatever was asked for. */
+export interface CellDescription {
+  readonly definition: CellDefinition;
+  readonly precision: Precision;
+}
+
 export function cellKey(id: string): string {
   return `cell/${id}`;
 }

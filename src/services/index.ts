@@ -15,7 +15,7 @@ import {
   writeCell,
 } from './cell-files.ts';
 import { cellGradients, type GradientCall } from './cell-gradients.ts';
-import { type Cell, type CellRecord, definitionOf } from './cell-record.ts';
+import { type Cell, type CellDescription, type CellRecord, definitionOf } from './cell-record.ts';
 import { putWeights } from './cell-weights.ts';
 import { CellReader } from './cells.ts';
 import { Changer, type Mutation } from './change.ts';
@@ -76,11 +76,15 @@ export function createServices(context: ServiceContext) {
   const cells = new CellReader(context);
   const changer = new Changer(context);
   const sweeper = new Sweeper(context);
-  const define = (record: CellRecord) => definitionOf(record, context.limits.maxUnits);
 
   return {
     cells: {
-      define,
+      /** What a record's config means, and the precision that its cell gets. */
+      describe: (record: CellRecord): CellDescription => {
+        const definition = definitionOf(record, context.limits.maxUnits);
+        const precision = context.stepper.precisionUsed(definition.arithmetics, record.precision);
+        return { definition, precision };
+      },
       create: (input: NewCell, id: string | undefined, mutation: Mutation<CellRecord>) =>
         changer.create('cell', id, mutation, (chosen) => createCell(context, chosen, input)),
       createFromFile: async (

@@ -3,9 +3,11 @@ import { describe, expect, it, vi } from 'vitest';
 import type { Precision, StepResult } from '../../src/domain/ports.ts';
 import { createBatcher } from '../../src/engine/batcher.ts';
 import type { StepRows } from '../../src/engine/compute-task.ts';
-import { ENGINES } from '../../src/engine/engines.ts';
+import { createSimdEngines } from '../../src/engine/simd.ts';
 import { createStepper } from '../../src/engine/stepper.ts';
 import { rowsFor, someCell, standardCell } from './some-programs.ts';
+
+const ENGINES = createSimdEngines();
 
 /** A stepper that notes the rows of its batches. */
 function watched(batchRows: number) {

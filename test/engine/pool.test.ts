@@ -2,13 +2,15 @@ import fc from 'fast-check';
 import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { SequenceRequest } from '../../src/domain/ports.ts';
 import type { RunProgram } from '../../src/domain/program.ts';
-import { ENGINES } from '../../src/engine/engines.ts';
+
 import { createPool } from '../../src/engine/pool.ts';
+import { createSimdEngines } from '../../src/engine/simd.ts';
 import { createStepper } from '../../src/engine/stepper.ts';
 import { gradientCall } from './gradients-arbitraries.ts';
 import { pattern, rowsFor, someCell, standardCell } from './some-programs.ts';
 
-const pool = createPool({ threads: 2 });
+const ENGINES = createSimdEngines();
+const pool = createPool({ threads: 2, engines: ENGINES });
 afterAll(() => pool.close());
 /** Everything goes to a thread, whatever it costs. */
 const places: string[] = [];
@@ -95,7 +97,7 @@ describe('a thread that dies', () => {
   /** A stepper over threads that die in their first task, as long as `deaths` is not used up. */
   function mortal(deaths: number) {
     const left = new Int32Array(new SharedArrayBuffer(4)).fill(deaths);
-    const own = createPool({ threads: 1, script: new URL('./mortal-worker.ts', import.meta.url) });
+    const own = createPool({ threads: 1, engines: ENGINES, script: new URL('./mortal-worker.ts', import.meta.url) });
     onTestFinished(() => own.close());
     const stepper = createStepper({ engines: ENGINES, pool: own, loopNanoseconds: 0 });
     // The counter travels as the dropout rates, which evaluation takes no notice of.
@@ -131,10 +133,15 @@ describe('a thread that dies', () => {
 });
 
 it('refuses more work than can be waited for, and says for how long', async () => {
-  const own = createPool({ threads: 2 });
+  const own = createPool({ threads: 2, engines: ENGINES });
   onTestFinished(() => own.close());
   const program = standardCell('lstm', 2, 2);
-  const task = { kind: 'step', precision: 'exact', ...own.share(program), request: rowsFor(program, 1, 1) } as const;
+  const task = {
+    kind: 'step',
+    precision: 'exact',
+    ...own.share(program, 'exact'),
+    request: rowsFor(program, 1, 1),
+  } as const;
   const first = own.run(task, 48e9);
   await expect(own.run(task, 1)).rejects.toMatchObject({
     code: 'overloaded',

@@ -1,6 +1,6 @@
 import type { CellDefinition, SequenceDefaults, StateGroup, VariableSpec } from '../cell-definition.ts';
 import type { JsonObject } from '../json.ts';
-import type { RunProgram, StepProgram } from '../program.ts';
+import type { ActivationSpec, RunProgram, StepProgram } from '../program.ts';
 import type { Shape } from '../tensor.ts';
 import type { ParsedBidirectional } from './bidirectional-config.ts';
 import { type KerasConfigOptions, type ParsedKeras, parseKerasConfig } from './cell-config.ts';
@@ -49,9 +49,14 @@ function partOf(cell: AnyCell): Part {
     variables: (features) => cellVariables(cell, features),
     program: (features, weights) => cellProgram(cell, features, weights),
     cellCount: 1,
+    arithmetics: [{ computeDtype: cell.policy.computeDtype, activations: activationsOf(cell) }],
     dropouts: [cell.dropout],
     gradients: ([gradients]) => cellGradients(cell, gradients),
   };
+}
+
+function activationsOf({ activation, recurrentActivation = activation }: ParsedCell): ActivationSpec[] {
+  return [activation, recurrentActivation];
 }
 
 function base(parsed: ParsedKeras) {
@@ -80,6 +85,7 @@ function oneDirection(parsed: ParsedKeras, cell: AnyCell, sequenceDefaults: Sequ
     outputWidth: part.outputWidth,
     outputIsState: part.outputState,
     sequenceDefaults,
+    arithmetics: part.arithmetics,
     dropouts: part.dropouts,
     variables: part.variables,
     featuresOf: (shapes) => featuresOf(shapes, part.firstKernel),
@@ -120,6 +126,7 @@ function twoDirections(parsed: ParsedBidirectional): CellDefinition {
       goBackwards: false,
       fixed: ['go_backwards', 'zero_output_for_mask'],
     },
+    arithmetics: [...forward.arithmetics, ...backward.arithmetics],
     dropouts: [...forward.dropouts, ...backward.dropouts],
     variables,
     featuresOf: (shapes) => featuresOf(shapes, `${FORWARD}.${forward.firstKernel}`),

@@ -1,6 +1,6 @@
 import type { VariableSpec, Weights } from '../cell-definition.ts';
 import type { CellGradients } from '../ports.ts';
-import type { Dropout, StepProgram } from '../program.ts';
+import type { CellArithmetic, Dropout, StepProgram } from '../program.ts';
 import type { Dtype, FloatArray } from '../tensor.ts';
 
 /** A cell, or cells one above another, as a composite is put together from them. */
@@ -17,6 +17,7 @@ export interface Part {
   /** How many cells of the program are this part's. */
   readonly cellCount: number;
   /** Of each of its cells. */
+  readonly arithmetics: readonly CellArithmetic[];
   readonly dropouts: readonly Dropout[];
   /** By variable, from the gradients of exactly those cells. */
   gradients(cells: readonly CellGradients[]): Record<string, FloatArray>;
@@ -46,6 +47,7 @@ export function stackPart(cells: readonly Part[], computeDtype: Dtype): Part {
       cells: inputs(features).map((width, k) => cells[k].program(width, within(names[k], weights))),
     }),
     cellCount: cells.reduce((sum, { cellCount }) => sum + cellCount, 0),
+    arithmetics: cells.flatMap(({ arithmetics }) => arithmetics),
     dropouts: cells.flatMap(({ dropouts }) => dropouts),
     gradients: (given) => {
       let next = 0;

@@ -32,6 +32,7 @@ export function onnxCell(className: string, config: JsonObject, { maxUnits }: On
     config: operator.config,
     variableDtype: dtype,
     computeDtype: dtype,
+    arithmetics: operator.activations.map((activations) => ({ computeDtype: dtype, activations })),
     stateWidths: Array.from({ length: directions * names.length }, () => hidden),
     stateGroups: names.map(
       (name, k): StateGroup => ({

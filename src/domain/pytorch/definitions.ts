@@ -1,6 +1,7 @@
 import type { CellDefinition, SequenceDefaults, StateGroup, Weights } from '../cell-definition.ts';
 import type { JsonObject } from '../json.ts';
 import type { RunProgram, SequenceProgram, StepProgram } from '../program.ts';
+import { RELU, SIGMOID, TANH } from '../standard-activations.ts';
 import { type ParsedModule, parseModule } from './arguments.ts';
 import { cellGradients, cellProgram, cellVariables, hiddenWidth, type ModuleCell } from './cell-program.ts';
 import { pytorchTraceName } from './trace-names.ts';
@@ -39,6 +40,8 @@ export function pytorchCell(className: string, config: JsonObject, { maxUnits }:
     config: module.config,
     variableDtype: dtype,
     computeDtype: dtype,
+    // Those of torch.nn's cells: tanh, sigmoid or relu, whatever the kind.
+    arithmetics: cells.map(() => ({ computeDtype: dtype, activations: [TANH, SIGMOID, RELU] })),
     stateWidths: cells.flatMap(() => state),
     stateGroups: stateGroups(state, cells.length, layered),
     outputWidth: hiddenWidth(module) * module.directions,

@@ -1,17 +1,42 @@
-import { madd } from './vector';
+import { madd, splatAt } from './vector';
 
 /**
- * Products with a packed matrix: panels of 16 rows, one panel after another, each [inner][16], so that one cache line holds
- * what 16 sums take from one entry of x. Every sum adds its terms in the order of k, one at a time, whatever the number of
- * rows: a row's bits are the same alone and in a batch. Eight accumulators are what V8 keeps in registers.
+ * Products with a packed matrix: panels of 16 float32 (or 8 float64) columns, one after another, each [inner][16], so that
+ * one cache line holds what the panel's sums take from one entry of x. A sum of float32 is made of partial sums over CHUNK
+ * terms, which are added to it one after another; that keeps it as exact as a plain sum of few terms, and a chunk of a panel
+ * in the cache. One of float64 adds all its terms one after another, as src/cells/product.ts. Neither depends on the number
+ * of rows, so that a row's bits are the same alone and in a batch. Eight accumulators are what V8 keeps in registers; a loop
+ * that is unrolled over k spills them.
  */
 const LINE: usize = 64;
+const CHUNK: usize = 32;
+
+/** Bytes of a panel that one partial sum is made of. */
+// @ts-ignore: decorator
+@inline
+function chunkOf<T>(size: usize): usize {
+  return sizeof<T>() == 4 ? min(size, CHUNK * LINE) : size;
+}
+
+/** What a partial sum starts from: 0, or where all terms are one sum that sum. */
+// @ts-ignore: decorator
+@inline
+function start<T>(sum: usize, offset: usize): v128 {
+  return sizeof<T>() == 4 ? i64x2.splat(0) : v128.load(sum + offset);
+}
+
+/** The sum with a partial sum. */
+// @ts-ignore: decorator
+@inline
+function join<T>(sum: usize, offset: usize, partial: v128): v128 {
+  return sizeof<T>() == 4 ? f32x4.add(v128.load(sum + offset), partial) : partial;
+}
 
 /**
  * out[r] = init[r] + matrix·x[r] for `rows` rows. Strides are in bytes; those of init may be 0, which gives all rows the
- * same start. out may be init. `panels` · 16 sums a row.
+ * same start. out may be init.
  */
-export function product(
+export function product<T>(
   matrix: usize,
   inner: i32,
   panels: i32,
@@ -24,85 +49,93 @@ export function product(
   rows: i32,
 ): void {
   const size = <usize>inner * LINE;
-  if (rows == 1) {
-    productOfRow(matrix, size, panels, x, init, out);
+  if (size == 0) {
+    for (; rows > 0; rows--, init += initStride, out += outStride) memory.copy(out, init, <usize>panels * LINE);
     return;
   }
-  for (let p = 0; p < panels; p++) {
+  let p = panels;
+  if (rows == 1) {
+    for (; p >= 2; p -= 2, matrix += 2 * size, init += 2 * LINE, out += 2 * LINE) {
+      twoPanelsOfRow<T>(matrix, size, x, init, out);
+    }
+    if (p > 0) panelOfRow<T>(matrix, size, x, init, out);
+    return;
+  }
+  for (; p > 0; p--, matrix += size, init += LINE, out += LINE) {
     let xr = x;
     let initR = init;
     let outR = out;
     let r = rows;
     for (; r >= 2; r -= 2) {
-      panelOfTwoRows(matrix, size, xr, xStride, initR, initStride, outR, outStride);
+      panelOfTwoRows<T>(matrix, size, xr, xStride, initR, initStride, outR, outStride);
       xr += 2 * xStride;
       initR += 2 * initStride;
       outR += 2 * outStride;
     }
-    if (r > 0) panelOfRow(matrix, size, xr, initR, outR);
-    matrix += size;
-    init += LINE;
-    out += LINE;
+    if (r > 0) panelOfRow<T>(matrix, size, xr, initR, outR);
   }
 }
 
-function productOfRow(matrix: usize, size: usize, panels: i32, x: usize, init: usize, out: usize): void {
-  let p = 0;
-  for (; p + 2 <= panels; p += 2) {
-    let a = matrix;
-    let b = matrix + size;
-    const end = b;
-    let xk = x;
-    let a0 = v128.load(init, 0), a1 = v128.load(init, 16), a2 = v128.load(init, 32), a3 = v128.load(init, 48);
-    let b0 = v128.load(init, 64), b1 = v128.load(init, 80), b2 = v128.load(init, 96), b3 = v128.load(init, 112);
-    while (a < end) {
-      const value = v128.load32_splat(xk);
-      a0 = madd(v128.load(a, 0), value, a0);
-      a1 = madd(v128.load(a, 16), value, a1);
-      a2 = madd(v128.load(a, 32), value, a2);
-      a3 = madd(v128.load(a, 48), value, a3);
-      b0 = madd(v128.load(b, 0), value, b0);
-      b1 = madd(v128.load(b, 16), value, b1);
-      b2 = madd(v128.load(b, 32), value, b2);
-      b3 = madd(v128.load(b, 48), value, b3);
+function twoPanelsOfRow<T>(a: usize, size: usize, x: usize, init: usize, out: usize): void {
+  const end = a + size;
+  let b = end;
+  let chunk = chunkOf<T>(size);
+  let sum = init;
+  while (a < end) {
+    const stop = min(a + chunk, end);
+    let a0 = start<T>(sum, 0), a1 = start<T>(sum, 16), a2 = start<T>(sum, 32), a3 = start<T>(sum, 48);
+    let b0 = start<T>(sum, 64), b1 = start<T>(sum, 80), b2 = start<T>(sum, 96), b3 = start<T>(sum, 112);
+    while (a < stop) {
+      const value = splatAt<T>(x);
+      a0 = madd<T>(v128.load(a, 0), value, a0);
+      a1 = madd<T>(v128.load(a, 16), value, a1);
+      a2 = madd<T>(v128.load(a, 32), value, a2);
+      a3 = madd<T>(v128.load(a, 48), value, a3);
+      b0 = madd<T>(v128.load(b, 0), value, b0);
+      b1 = madd<T>(v128.load(b, 16), value, b1);
+      b2 = madd<T>(v128.load(b, 32), value, b2);
+      b3 = madd<T>(v128.load(b, 48), value, b3);
       a += LINE;
       b += LINE;
-      xk += 4;
+      x += sizeof<T>();
     }
-    v128.store(out, a0, 0);
-    v128.store(out, a1, 16);
-    v128.store(out, a2, 32);
-    v128.store(out, a3, 48);
-    v128.store(out, b0, 64);
-    v128.store(out, b1, 80);
-    v128.store(out, b2, 96);
-    v128.store(out, b3, 112);
-    matrix = b;
-    init += 2 * LINE;
-    out += 2 * LINE;
+    v128.store(out, join<T>(sum, 0, a0), 0);
+    v128.store(out, join<T>(sum, 16, a1), 16);
+    v128.store(out, join<T>(sum, 32, a2), 32);
+    v128.store(out, join<T>(sum, 48, a3), 48);
+    v128.store(out, join<T>(sum, 64, b0), 64);
+    v128.store(out, join<T>(sum, 80, b1), 80);
+    v128.store(out, join<T>(sum, 96, b2), 96);
+    v128.store(out, join<T>(sum, 112, b3), 112);
+    sum = out;
   }
-  if (p < panels) panelOfRow(matrix, size, x, init, out);
 }
 
-function panelOfRow(panel: usize, size: usize, x: usize, init: usize, out: usize): void {
-  let a0 = v128.load(init, 0), a1 = v128.load(init, 16), a2 = v128.load(init, 32), a3 = v128.load(init, 48);
+function panelOfRow<T>(panel: usize, size: usize, x: usize, init: usize, out: usize): void {
   const end = panel + size;
+  let chunk = chunkOf<T>(size);
+  let sum = init;
   while (panel < end) {
-    const value = v128.load32_splat(x);
-    a0 = madd(v128.load(panel, 0), value, a0);
-    a1 = madd(v128.load(panel, 16), value, a1);
-    a2 = madd(v128.load(panel, 32), value, a2);
-    a3 = madd(v128.load(panel, 48), value, a3);
-    panel += LINE;
-    x += 4;
+    const stop = min(panel + chunk, end);
+    let a0 = start<T>(sum, 0), a1 = start<T>(sum, 16), a2 = start<T>(sum, 32), a3 = start<T>(sum, 48);
+    while (panel < stop) {
+      const value = splatAt<T>(x);
+      a0 = madd<T>(v128.load(panel, 0), value, a0);
+      a1 = madd<T>(v128.load(panel, 16), value, a1);
+      a2 = madd<T>(v128.load(panel, 32), value, a2);
+      a3 = madd<T>(v128.load(panel, 48), value, a3);
+      panel += LINE;
+      x += sizeof<T>();
+    }
+    v128.store(out, join<T>(sum, 0, a0), 0);
+    v128.store(out, join<T>(sum, 16, a1), 16);
+    v128.store(out, join<T>(sum, 32, a2), 32);
+    v128.store(out, join<T>(sum, 48, a3), 48);
+    sum = out;
   }
-  v128.store(out, a0, 0);
-  v128.store(out, a1, 16);
-  v128.store(out, a2, 32);
-  v128.store(out, a3, 48);
 }
 
-function panelOfTwoRows(
+function panelOfTwoRows<T>(
   panel: usize,
   size: usize,
   x: usize,
@@ -112,34 +145,41 @@ function panelOfTwoRows(
   out: usize,
   outStride: usize,
 ): void {
-  let y = x + xStride;
-  let a0 = v128.load(init, 0), a1 = v128.load(init, 16), a2 = v128.load(init, 32), a3 = v128.load(init, 48);
-  init += initStride;
-  let b0 = v128.load(init, 0), b1 = v128.load(init, 16), b2 = v128.load(init, 32), b3 = v128.load(init, 48);
   const end = panel + size;
+  let chunk = chunkOf<T>(size);
+  let y = x + xStride;
+  let a = init;
+  let b = init + initStride;
   while (panel < end) {
-    const w0 = v128.load(panel, 0), w1 = v128.load(panel, 16), w2 = v128.load(panel, 32), w3 = v128.load(panel, 48);
-    const xk = v128.load32_splat(x);
-    a0 = madd(w0, xk, a0);
-    a1 = madd(w1, xk, a1);
-    a2 = madd(w2, xk, a2);
-    a3 = madd(w3, xk, a3);
-    const yk = v128.load32_splat(y);
-    b0 = madd(w0, yk, b0);
-    b1 = madd(w1, yk, b1);
-    b2 = madd(w2, yk, b2);
-    b3 = madd(w3, yk, b3);
-    panel += LINE;
-    x += 4;
-    y += 4;
+    const stop = min(panel + chunk, end);
+    let a0 = start<T>(a, 0), a1 = start<T>(a, 16), a2 = start<T>(a, 32), a3 = start<T>(a, 48);
+    let b0 = start<T>(b, 0), b1 = start<T>(b, 16), b2 = start<T>(b, 32), b3 = start<T>(b, 48);
+    while (panel < stop) {
+      const w0 = v128.load(panel, 0), w1 = v128.load(panel, 16), w2 = v128.load(panel, 32), w3 = v128.load(panel, 48);
+      const xk = splatAt<T>(x);
+      a0 = madd<T>(w0, xk, a0);
+      a1 = madd<T>(w1, xk, a1);
+      a2 = madd<T>(w2, xk, a2);
+      a3 = madd<T>(w3, xk, a3);
+      const yk = splatAt<T>(y);
+      b0 = madd<T>(w0, yk, b0);
+      b1 = madd<T>(w1, yk, b1);
+      b2 = madd<T>(w2, yk, b2);
+      b3 = madd<T>(w3, yk, b3);
+      panel += LINE;
+      x += sizeof<T>();
+      y += sizeof<T>();
+    }
+    const second = out + outStride;
+    v128.store(out, join<T>(a, 0, a0), 0);
+    v128.store(out, join<T>(a, 16, a1), 16);
+    v128.store(out, join<T>(a, 32, a2), 32);
+    v128.store(out, join<T>(a, 48, a3), 48);
+    v128.store(second, join<T>(b, 0, b0), 0);
+    v128.store(second, join<T>(b, 16, b1), 16);
+    v128.store(second, join<T>(b, 32, b2), 32);
+    v128.store(second, join<T>(b, 48, b3), 48);
+    a = out;
+    b = second;
   }
-  v128.store(out, a0, 0);
-  v128.store(out, a1, 16);
-  v128.store(out, a2, 32);
-  v128.store(out, a3, 48);
-  out += outStride;
-  v128.store(out, b0, 0);
-  v128.store(out, b1, 16);
-  v128.store(out, b2, 32);
-  v128.store(out, b3, 48);
 }

@@ -1,0 +1,70 @@
+import type { GateTrace, PreparedCell, StepResult } from '../domain/ports.ts';
+import { allocate, type FloatArray } from '../domain/tensor.ts';
+import type { KernelModule } from './kernel-module.ts';
+import { inputProduct, recurrentStep } from './kernel-step.ts';
+import type { PackedCell } from './packed-cell.ts';
+import { loadRows, numbersOf, storeRows } from './rows.ts';
+import { inputStride, type Scratch, type Workplace } from './scratch.ts';
+import type { SharedMemory } from './shared-memory.ts';
+
+/** What a thread computes with. */
+export interface KernelThread {
+  readonly kernels: KernelModule;
+  readonly memory: SharedMemory;
+  readonly scratch: Scratch;
+}
+
+/** Single steps of a cell whose weights lie at `block()`, asked anew for each call as they may have moved. */
+export function prepareKernelCell(thread: KernelThread, cell: PackedCell, block: () => number): PreparedCell {
+  const { kernels, memory, scratch } = thread;
+  const { features, units, stateWidth, width, hStride, computeDtype } = cell;
+  const floats = (size: number) => allocate(computeDtype, size) as FloatArray;
+  const lstm = cell.kind === 'lstm';
+  return {
+    step(inputs, states, batch, { trace = false } = {}): StepResult {
+      const address = block();
+      const place = scratch.layOut(cell, batch);
+      const view = numbersOf(cell, memory, place.end);
+      const nextH = floats(batch * stateWidth);
+      const nextC = lstm ? floats(batch * units) : undefined;
+      const gates = trace ? emptyTraces(cell, batch, floats) : undefined;
+      for (let first = 0; first < batch; first += place.rows) {
+        const rows = Math.min(place.rows, batch - first);
+        loadRows(view, place.x, inputStride(cell), inputs, first, features, rows);
+        loadRows(view, place.h, hStride, states[0], first, stateWidth, rows);
+        if (lstm) loadRows(view, place.c, width, states[1], first, units, rows);
+        inputProduct(kernels, cell, address, place.x, place.z, rows);
+        recurrentStep(kernels, cell, address, place.z, place, place, rows);
+        storeRows(view, place.nextH, hStride, nextH, first, stateWidth, rows, computeDtype);
+        if (nextC) storeRows(view, place.nextC, width, nextC, first, units, rows, computeDtype);
+        if (gates) storeTraces(view, cell, place, gates, first, rows);
+      }
+      return { output: nextH, states: nextC ? [nextH, nextC] : [nextH], ...(gates && { trace: gates }) };
+    },
+  };
+}
+
+/** As the cells of src/cells name them, in the order of the kernels' blocks. */
+const TRACES = { simple_rnn: ['h'], gru: ['z', 'r', 'hh'], lstm: ['i', 'f', 'c', 'o', 'new_c'] } as const;
+
+function emptyTraces({ kind, units }: PackedCell, batch: number, floats: (size: number) => FloatArray): GateTrace[] {
+  const size = batch * units;
+  return TRACES[kind].map((name) => ({ name, width: units, before: floats(size), after: floats(size) }));
+}
+
+function storeTraces(
+  view: FloatArray,
+  cell: PackedCell,
+  place: Workplace,
+  gates: readonly GateTrace[],
+  first: number,
+  rows: number,
+): void {
+  const { kind, units, width, sums, hStride, computeDtype } = cell;
+  for (const [k, { name, before, after }] of gates.entries()) {
+    const [from, fromStride] = name === 'new_c' ? [place.nextC, width] : [place.z + k * width, sums];
+    const [to, toStride] = kind === 'simple_rnn' ? [place.nextH, hStride] : [place.a + k * width, 5 * width];
+    storeRows(view, from, fromStride, before, first, units, rows, computeDtype);
+    storeRows(view, to, toStride, after, first, units, rows, computeDtype);
+  }
+}

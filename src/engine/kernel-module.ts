@@ -1,0 +1,80 @@
+import { readFileSync } from 'node:fs';
+
+/** Addresses, strides and sizes are in bytes. Each kernel is described in src/engine/kernels. */
+export interface KernelSet {
+  product(
+    matrix: number,
+    inner: number,
+    panels: number,
+    x: number,
+    xStride: number,
+    init: number,
+    initStride: number,
+    out: number,
+    outStride: number,
+    rows: number,
+  ): void;
+  activate(spec: number, from: number, to: number, bytes: number): void;
+  simpleRnn(cell: number, z: number, zStride: number, h: number, hStride: number, rows: number): void;
+  lstm(
+    cell: number,
+    z: number,
+    zStride: number,
+    a: number,
+    aStride: number,
+    c: number,
+    nextC: number,
+    cStride: number,
+    h: number,
+    hStride: number,
+    rows: number,
+  ): void;
+  gruGates(
+    cell: number,
+    z: number,
+    s: number,
+    zStride: number,
+    sStride: number,
+    a: number,
+    aStride: number,
+    h: number,
+    hStride: number,
+    reset: number,
+    rows: number,
+  ): void;
+  gruCandidate(
+    cell: number,
+    z: number,
+    s: number,
+    zStride: number,
+    sStride: number,
+    a: number,
+    aStride: number,
+    h: number,
+    nextH: number,
+    hStride: number,
+    resetAfter: number,
+    rows: number,
+  ): void;
+}
+
+export interface KernelModule {
+  readonly float32: KernelSet;
+  readonly float64: KernelSet;
+  /** Rounds float64 values in place. */
+  roundToFloat32(at: number, bytes: number): void;
+}
+
+const NAMES = ['product', 'activate', 'simpleRnn', 'lstm', 'gruGates', 'gruCandidate'] as const;
+
+/** The kernels over a shared memory, whose first page is theirs. `relaxed`: with fused multiply-adds of float32. */
+export function loadKernels(memory: WebAssembly.Memory, relaxed: boolean): KernelModule {
+  const file = new URL(`./kernels/${relaxed ? 'relaxed' : 'strict'}.wasm`, import.meta.url);
+  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(readFileSync(file)), { env: { memory } });
+  const set = (bits: 32 | 64) => Object.fromEntries(NAMES.map((name) => [name, exports[`${name}${bits}`]]));
+  return {
+    float32: set(32) as unknown as KernelSet,
+    float64: set(64) as unknown as KernelSet,
+    roundToFloat32: exports.roundToFloat32 as KernelModule['roundToFloat32'],
+  };
+}

@@ -1,0 +1,169 @@
+import type { PreparedSequence, SequenceRequest, SequenceResult } from '../domain/ports.ts';
+import type { RunProgram } from '../domain/program.ts';
+import { allocate, type FloatArray } from '../domain/tensor.ts';
+import type { KernelThread } from './kernel-cell.ts';
+import { inputProduct, recurrentStep } from './kernel-step.ts';
+import type { PackedCell } from './packed-cell.ts';
+import { loadRows, numbersOf, storeRows } from './rows.ts';
+import { inputStride, type Workplace } from './scratch.ts';
+
+/** Bytes of the inputs' products that are made ahead of the steps. */
+const AHEAD = 2 ** 18;
+
+type Direction = Pick<RunProgram, 'goBackwards' | 'timeOrder'>;
+
+/** Rows of a batch that are run together: `count` of them from `first` on. */
+interface RowBlock {
+  readonly first: number;
+  readonly count: number;
+}
+
+/**
+ * A run of one float32 or float64 cell over time, the inputs' products of many steps made at once. The same bits as its
+ * steps one by one, for each sum adds the same terms in the same order. Masks and directions as in run.ts.
+ */
+export function prepareKernelRun(
+  thread: KernelThread,
+  cell: PackedCell,
+  direction: Direction,
+  block: () => number,
+): PreparedSequence {
+  const { units, stateWidth, width, hStride, computeDtype } = cell;
+  const floats = (size: number) => allocate(computeDtype, size) as FloatArray;
+  const lstm = cell.kind === 'lstm';
+  return {
+    run(request: SequenceRequest): SequenceResult {
+      const { batch, time, states, previous } = request;
+      const address = block();
+      const ahead = Math.max(1, Math.min(time, Math.floor(AHEAD / (cell.sums * Math.max(batch, 1)))));
+      const place = thread.scratch.layOut(cell, batch, ahead);
+      const view = numbersOf(cell, thread.memory, place.end);
+      const sequence = floats(batch * time * stateWidth);
+      const last = previous?.slice() ?? floats(batch * stateWidth);
+      const [finalH, finalC] = [floats(batch * stateWidth), floats(lstm ? batch * units : 0)];
+      const run = { thread, cell, address, place, ahead, view, request, direction, sequence, last };
+      for (let first = 0; first < batch; first += place.rows) {
+        const count = Math.min(place.rows, batch - first);
+        loadRows(view, place.h, hStride, states[0], first, stateWidth, count);
+        if (lstm) loadRows(view, place.c, width, states[1], first, units, count);
+        const { h, c } = runBlock(run, { first, count });
+        storeRows(view, h, hStride, finalH, first, stateWidth, count, computeDtype);
+        if (lstm) storeRows(view, c, width, finalC, first, units, count, computeDtype);
+      }
+      return { sequences: [sequence], last: [last], states: lstm ? [finalH, finalC] : [finalH] };
+    },
+  };
+}
+
+interface Run {
+  readonly thread: KernelThread;
+  readonly cell: PackedCell;
+  readonly address: number;
+  readonly place: Workplace;
+  /** Steps whose inputs' products are made at once. */
+  readonly ahead: number;
+  readonly view: FloatArray;
+  readonly request: SequenceRequest;
+  readonly direction: Direction;
+  readonly sequence: FloatArray;
+  readonly last: FloatArray;
+}
+
+/** All steps of a block of rows, whose states are at place.h and place.c. Returns where they are in the end. */
+function runBlock(run: Run, rows: RowBlock): { h: number; c: number } {
+  const { thread, cell, address, place, ahead, request } = run;
+  const { kernels } = thread;
+  const { width, hStride, sums } = cell;
+  const round = cell.arithmetic === 'float64' && cell.computeDtype === 'float32';
+  let { h, c, nextC } = place;
+  for (let start = 0; start < request.time; start += ahead) {
+    const steps = Math.min(ahead, request.time - start);
+    loadInputs(run, rows, start, steps);
+    inputProduct(kernels, cell, address, place.x, place.z, steps * rows.count);
+    for (let k = 0; k < steps; k++) {
+      const nextH = place.nextH + k * rows.count * hStride;
+      const z = place.z + k * rows.count * sums;
+      recurrentStep(kernels, cell, address, z, place, { h, nextH, c, nextC }, rows.count);
+      if (round) {
+        kernels.roundToFloat32(nextH, rows.count * hStride);
+        if (cell.kind === 'lstm') kernels.roundToFloat32(nextC, rows.count * width);
+      }
+      if (request.mask) holdStates(run, rows, timeOf(run, start + k), { h, nextH, c, nextC });
+      h = nextH;
+      [c, nextC] = [nextC, c];
+    }
+    storeOutputs(run, rows, start, steps);
+  }
+  return { h, c };
+}
+
+/** The time step that is processed k-th. */
+function timeOf({ request, direction }: Run, k: number): number {
+  return direction.goBackwards ? request.time - 1 - k : k;
+}
+
+/** Inputs of some steps to place.x, [step, row]. */
+function loadInputs(run: Run, { first, count }: RowBlock, start: number, steps: number): void {
+  const { cell, place, view, request, direction } = run;
+  const { inputs, time } = request;
+  const stride = inputStride(cell);
+  if (count === 1 && !direction.goBackwards) {
+    loadRows(view, place.x, stride, inputs, first * time + start, cell.features, steps);
+    return;
+  }
+  for (let k = 0; k < steps; k++) {
+    const t = timeOf(run, start + k);
+    for (let row = 0; row < count; row++) {
+      loadRows(view, place.x + (k * count + row) * stride, stride, inputs, (first + row) * time + t, cell.features, 1);
+    }
+  }
+}
+
+/** Rows that the mask leaves out keep their states. */
+function holdStates(
+  { cell, view, request }: Run,
+  { first, count }: RowBlock,
+  t: number,
+  states: { readonly h: number; readonly nextH: number; readonly c: number; readonly nextC: number },
+): void {
+  const keep = (from: number, to: number, stride: number, row: number) => {
+    const size = view.BYTES_PER_ELEMENT;
+    const start = (from + row * stride) / size;
+    view.copyWithin((to + row * stride) / size, start, start + stride / size);
+  };
+  for (let row = 0; row < count; row++) {
+    if (request.mask?.[(first + row) * request.time + t] !== 0) continue;
+    keep(states.h, states.nextH, cell.hStride, row);
+    if (cell.kind === 'lstm') keep(states.c, states.nextC, cell.width, row);
+  }
+}
+
+/** Outputs of some steps from place.nextH to the sequence; `last` is then that of the last of them. */
+function storeOutputs(run: Run, { first, count }: RowBlock, start: number, steps: number): void {
+  const { cell, place, view, request, direction, sequence, last } = run;
+  const { time, mask, zeroOutputForMask } = request;
+  const { hStride, stateWidth, computeDtype } = cell;
+  const store = (k: number, row: number, to: number, steps: number) => {
+    const from = place.nextH + (k * count + row) * hStride;
+    storeRows(view, from, hStride, sequence, (first + row) * time + to, stateWidth, steps, computeDtype);
+  };
+  const output = (row: number, at: number) => {
+    const start = ((first + row) * time + at) * stateWidth;
+    return sequence.subarray(start, start + stateWidth);
+  };
+  const placeOf = (k: number) => (direction.timeOrder ? time - 1 - k : k);
+  if (count === 1 && !mask && !direction.timeOrder) {
+    store(0, 0, start, steps);
+  } else {
+    for (let k = 0; k < steps; k++) {
+      for (let row = 0; row < count; row++) {
+        const at = placeOf(start + k);
+        if (mask?.[(first + row) * time + timeOf(run, start + k)] !== 0) store(k, row, at, 1);
+        else if (!zeroOutputForMask)
+          output(row, at).set(last.subarray((first + row) * stateWidth, (first + row + 1) * stateWidth));
+        if (mask) last.set(output(row, at), (first + row) * stateWidth);
+      }
+    }
+  }
+  for (let row = 0; row < count; row++) last.set(output(row, placeOf(start + steps - 1)), (first + row) * stateWidth);
+}

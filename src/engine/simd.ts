@@ -1,0 +1,144 @@
+import type { Precision, PreparedCell, PreparedSequence } from '../domain/ports.ts';
+import type { CellProgram, RunProgram, SequenceProgram, StepProgram } from '../domain/program.ts';
+import { hasDropout } from '../domain/training.ts';
+import { createEngine, type Engine } from './engine.ts';
+import { arithmeticOf, cellArithmetic } from './kernel-arithmetic.ts';
+import { prepareKernelCell } from './kernel-cell.ts';
+import { loadKernels } from './kernel-module.ts';
+import { prepareKernelRun } from './kernel-run.ts';
+import { layoutOf, writeBlock } from './packed-cell.ts';
+import { referenceEngine } from './reference.ts';
+import { prepareStepwiseRun } from './run.ts';
+import { Scratch } from './scratch.ts';
+import { newGrowthLog, newSharedMemory, SharedMemory } from './shared-memory.ts';
+import { mapCells, type PackedAt, type SharedCell, withoutArrays } from './shared-program.ts';
+import { createSharing } from './shared-weights.ts';
+import { type Resident, WeightPool } from './weight-pool.ts';
+
+export interface SimdOptions {
+  /** A shared memory to work in: that of another thread's engines, to read the weights that they packed. */
+  readonly memory?: WebAssembly.Memory;
+  /** Where this thread notes what it takes of another thread's memory. */
+  readonly log?: Uint32Array;
+  /** Bytes of packed weights that are kept; 256 MiB where left out. */
+  readonly maxPackedBytes?: number;
+  /** Fused multiply-adds in float32: faster, and not the same bits on every machine. */
+  readonly relaxed?: boolean;
+}
+
+/** What a thread needs to make engines over the memory of others. A message takes it as it is. */
+export type ThreadOptions = Pick<SimdOptions, 'relaxed'> & Required<Pick<SimdOptions, 'memory' | 'log'>>;
+
+/** Room for the scratch of another thread. */
+export interface ThreadRoom {
+  readonly options: ThreadOptions;
+  /** Takes back what the thread took, once it has ended. */
+  end(): void;
+}
+
+/**
+ * The engines of one thread over kernels in WebAssembly: `fast` computes in float32, `exact` in float64 with the bits of the
+ * reference engine; what has no kernel (kernel-arithmetic.ts) the reference engine computes. A row's bits depend neither on
+ * its batch nor on whether it is stepped or run. Both pack weights at the first use, once for each program.
+ */
+export interface SimdEngines extends Readonly<Record<Precision, Engine>> {
+  /** Bytes of packed weights now, and of the whole memory. */
+  statistics(): { readonly packedBytes: number; readonly memoryBytes: number };
+  /**
+   * The same program for another thread, whose engines `newThread` describes: structured cloning takes it without a copy of
+   * weights. What has kernels is packed, and stays where it is as long as the given program is reachable. Without a precision
+   * all weights go along as they are, for gradients.
+   */
+  share<P extends StepProgram | SequenceProgram>(program: P, precision?: Precision): P;
+  newThread(): ThreadRoom;
+}
+
+/** @throws {RangeError} where the machine has no room for the memory's addresses */
+export function createSimdEngines(options: SimdOptions = {}): SimdEngines {
+  const { memory: raw = newSharedMemory(), maxPackedBytes = 2 ** 28, relaxed = false } = options;
+  const memory = new SharedMemory(raw, options.log);
+  const thread = { kernels: loadKernels(raw, relaxed), memory, scratch: new Scratch(memory) };
+  const pool = new WeightPool(memory, maxPackedBytes);
+  const shareArrays = createSharing();
+  const residents = { fast: new WeakMap<CellProgram, Resident>(), exact: new WeakMap<CellProgram, Resident>() };
+  const dropped = new FinalizationRegistry<Resident>((resident) => {
+    resident.shared = false;
+    pool.drop(resident);
+  });
+
+  /** Where the weights of a cell that has kernels are; packs them if they are not there. */
+  const packedOf = (program: CellProgram, precision: Precision) => {
+    if (isShared(program)) return { ...program.packed, resident: undefined, block: () => program.packed.address };
+    const arithmetic = arithmeticOf(cellArithmetic(program), precision);
+    if (arithmetic === 'reference') return undefined;
+    const cell = layoutOf(program, arithmetic);
+    let resident = residents[precision].get(program);
+    if (!resident) {
+      resident = pool.newResident();
+      residents[precision].set(program, resident);
+      dropped.register(program, resident);
+    }
+    const own = resident;
+    const write = (address: number) => writeBlock(program, cell, address, raw);
+    return { cell, resident: own, block: () => pool.use(own, cell.bytes, write) };
+  };
+
+  const prepareCell =
+    (precision: Precision) =>
+    (program: CellProgram): PreparedCell => {
+      const packed = packedOf(program, precision);
+      if (!packed) return referenceEngine.prepare(program);
+      const { step } = prepareKernelCell(thread, packed.cell, packed.block);
+      if (!program.dropout || !hasDropout(program.dropout)) return { step };
+      const reference = referenceEngine.prepare(program);
+      return {
+        step: (inputs, states, batch, options) =>
+          options?.training ? reference.step(inputs, states, batch, options) : step(inputs, states, batch, options),
+      };
+    };
+
+  const prepareRun =
+    (precision: Precision) =>
+    (program: RunProgram): PreparedSequence | undefined => {
+      const { cell, computeDtype } = program;
+      if (cell.kind === 'stack' || cell.computeDtype !== computeDtype) return undefined;
+      if (computeDtype !== 'float32' && computeDtype !== 'float64') return undefined;
+      const packed = packedOf(cell, precision);
+      if (!packed) return undefined;
+      const { run } = prepareKernelRun(thread, packed.cell, program, packed.block);
+      const stepwise = prepareStepwiseRun(program, engines[precision].prepare);
+      return {
+        run: (request) =>
+          request.trace || (request.training && cell.dropout && hasDropout(cell.dropout))
+            ? stepwise.run(request)
+            : run(request),
+      };
+    };
+
+  const engines = {
+    fast: createEngine(prepareCell('fast'), prepareRun('fast')),
+    exact: createEngine(prepareCell('exact'), prepareRun('exact')),
+  };
+  return {
+    ...engines,
+    statistics: () => ({ packedBytes: pool.bytes, memoryBytes: raw.buffer.byteLength }),
+    share: (program, precision) =>
+      mapCells(program, (cell) => {
+        const packed = precision && packedOf(cell, precision);
+        if (!packed?.resident) return shareArrays(cell);
+        const at: PackedAt = { cell: packed.cell, address: packed.block() };
+        packed.resident.shared = true;
+        // Training mode with dropout needs the weights as they are.
+        const trained = cell.dropout && hasDropout(cell.dropout);
+        return { ...(trained ? shareArrays(cell) : withoutArrays(cell)), packed: at } as SharedCell;
+      }),
+    newThread() {
+      const log = newGrowthLog();
+      return { options: { memory: raw, log, relaxed }, end: () => memory.adopt(log) };
+    },
+  };
+}
+
+function isShared(program: CellProgram): program is SharedCell {
+  return 'packed' in program;
+}

@@ -1,0 +1,182 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { Precision } from '../../src/domain/ports.ts';
+import { type CellProgram, type SequenceProgram, stateWidths } from '../../src/domain/program.ts';
+import type { FloatArray } from '../../src/domain/tensor.ts';
+import { arithmeticOf, cellArithmetic } from '../../src/engine/kernel-arithmetic.ts';
+import { referenceEngine } from '../../src/engine/reference.ts';
+import { prepareStepwiseRun } from '../../src/engine/run.ts';
+import { createSimdEngines } from '../../src/engine/simd.ts';
+import {
+  expectSame,
+  expectSameRun,
+  expectSameStep,
+  kernelPrograms,
+  kernelRuns,
+  numbers,
+  SPECS,
+  stepArguments,
+} from './kernel-programs.ts';
+
+const strict = createSimdEngines();
+const relaxed = createSimdEngines({ relaxed: true });
+const batches = fc.integer({ min: 0, max: 9 });
+const rarities = fc.constantFrom(0, 0, 4);
+const ALL_DTYPES = ['float32', 'float64', 'float16', 'bfloat16'] as const;
+
+const rowOf = (all: FloatArray, row: number, width: number) => all.slice(row * width, (row + 1) * width);
+
+function alone(program: CellProgram, inputs: FloatArray, states: readonly FloatArray[], row: number) {
+  const widths = stateWidths(program);
+  return {
+    inputs: rowOf(inputs, row, program.features),
+    states: states.map((state, k) => rowOf(state, row, widths[k])),
+  };
+}
+
+describe('the exact engine', () => {
+  it('steps with the bits of the reference engine, traces, special values and all dtypes included', () => {
+    const seen = new Set<string>();
+    fc.assert(
+      fc.property(
+        kernelPrograms({ dtypes: ALL_DTYPES }),
+        batches,
+        fc.integer(),
+        rarities,
+        fc.boolean(),
+        (program, batch, seed, rarity, trace) => {
+          seen.add(`${program.kind} ${arithmeticOf(cellArithmetic(program), 'exact')}`);
+          const { inputs, states } = stepArguments(program, batch, seed, rarity);
+          const wanted = referenceEngine.prepare(program).step(inputs, states, batch, { trace });
+          expectSameStep(strict.exact.prepare(program).step(inputs, states, batch, { trace }), wanted);
+        },
+      ),
+      { numRuns: 600 },
+    );
+    for (const kind of ['simple_rnn', 'gru', 'lstm']) {
+      for (const way of ['float64', 'reference']) expect(seen).toContain(`${kind} ${way}`);
+    }
+  });
+
+  it('runs with the bits of the reference engine, masked and backwards too', () => {
+    fc.assert(
+      fc.property(kernelRuns({ dtypes: ALL_DTYPES }), ({ program, request }) => {
+        const wanted = referenceEngine.prepareSequence(program).run(request);
+        expectSameRun(strict.exact.prepareSequence(program).run(request), wanted);
+      }),
+      { numRuns: 250 },
+    );
+  });
+});
+
+describe.each([
+  ['strict', strict],
+  ['relaxed', relaxed],
+] as const)('the fast engine, %s', (_, engines) => {
+  it('gives a row the bits that it has alone, whatever the other rows are', () => {
+    fc.assert(
+      fc.property(
+        kernelPrograms(),
+        fc.integer({ min: 1, max: 9 }),
+        fc.integer(),
+        rarities,
+        (program, batch, seed, rarity) => {
+          const { inputs, states } = stepArguments(program, batch, seed, rarity);
+          const widths = stateWidths(program);
+          const together = engines.fast.prepare(program).step(inputs, states, batch);
+          for (let row = 0; row < batch; row++) {
+            const own = alone(program, inputs, states, row);
+            const result = engines.fast.prepare(program).step(own.inputs, own.states, 1);
+            for (const [k, width] of widths.entries()) {
+              expectSame(
+                rowOf(together.states[k], row, width),
+                result.states[k],
+                `row ${row} of ${batch}, states[${k}]`,
+              );
+            }
+          }
+        },
+      ),
+      { numRuns: 250 },
+    );
+  });
+
+  it('runs with the bits of its steps, masked and backwards too', () => {
+    fc.assert(
+      fc.property(kernelRuns(), ({ program, request }) => {
+        const wanted = prepareStepwiseRun(program, engines.fast.prepare).run(request);
+        expectSameRun(engines.fast.prepareSequence(program).run(request), wanted);
+      }),
+      { numRuns: 250 },
+    );
+  });
+
+  it('is within the bounds of float32 of the reference engine', () => {
+    const smooth = SPECS.filter(({ name }) => name !== 'thresholded_relu' && name !== 'softmax');
+    fc.assert(
+      fc.property(kernelPrograms({ specs: smooth }), batches, fc.integer(), (program, batch, seed) => {
+        const { inputs, states } = stepArguments(program, batch, seed);
+        const exact = referenceEngine.prepare(program).step(inputs, states, batch);
+        const fast = engines.fast.prepare(program).step(inputs, states, batch);
+        for (const [k, state] of exact.states.entries()) {
+          for (let i = 0; i < state.length; i++) {
+            const most = 2e-5 * Math.max(1, Math.abs(state[i]));
+            if (!(Math.abs(fast.states[k][i] - state[i]) <= most)) expect(fast.states[k][i]).toBeCloseTo(state[i], 5);
+          }
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('gives the same bits with a trace', () => {
+    fc.assert(
+      fc.property(kernelPrograms(), batches, fc.integer(), (program, batch, seed) => {
+        const { inputs, states } = stepArguments(program, batch, seed);
+        const { trace, ...traced } = engines.fast.prepare(program).step(inputs, states, batch, { trace: true });
+        expect(trace).toBeDefined();
+        expectSameStep(traced, engines.fast.prepare(program).step(inputs, states, batch));
+      }),
+      { numRuns: 60 },
+    );
+  });
+});
+
+describe('large batches and long sequences', () => {
+  const cell = (units: number): CellProgram => ({
+    kind: 'lstm',
+    features: 33,
+    units,
+    computeDtype: 'float32',
+    kernel: numbers('float32', 33 * 4 * units, 1, 0.2),
+    recurrentKernel: numbers('float32', units * 4 * units, 2, 0.1),
+    activation: SPECS[2],
+    recurrentActivation: SPECS[1],
+    outputActivation: SPECS[2],
+  });
+
+  it.each(['fast', 'exact'] as const)('are worked on in parts with the same bits: %s', (precision: Precision) => {
+    const program = cell(67);
+    const batch = 403;
+    const { inputs, states } = stepArguments(program, batch, 5);
+    const prepared = strict[precision].prepare(program);
+    const together = prepared.step(inputs, states, batch);
+    for (const row of [0, 1, 130, 131, 132, 401, 402]) {
+      const own = alone(program, inputs, states, row);
+      const { output } = prepared.step(own.inputs, own.states, 1);
+      expectSame(rowOf(together.output, row, 67), output, `row ${row}`);
+    }
+    const run: SequenceProgram = { kind: 'run', computeDtype: 'float32', cell: program, goBackwards: false };
+    const request = {
+      inputs: numbers('float32', 3 * 900 * 33, 9),
+      batch: 3,
+      time: 900,
+      states: stepArguments(program, 3, 6).states,
+      zeroOutputForMask: true,
+    };
+    expectSameRun(
+      strict[precision].prepareSequence(run).run(request),
+      prepareStepwiseRun(run, strict[precision].prepare).run(request),
+    );
+  });
+});

@@ -13,7 +13,7 @@ interface Layer {
 export const LAYERS: Readonly<Record<string, Layer>> = {
   'src/domain': { own: [], npm: [], node: [] },
   'src/cells': { own: ['src/domain'], npm: [], node: [] },
-  'src/engine': { own: ['src/domain', 'src/cells'], npm: [], node: ['fs', 'worker_threads'] },
+  'src/engine': { own: ['src/domain', 'src/cells'], npm: [], node: ['fs', 'v8', 'worker_threads'] },
   'src/store': {
     own: ['src/domain'],
     npm: ['lmdb', 'ioredis'],

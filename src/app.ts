@@ -11,6 +11,7 @@ import { applyOp, OPS } from './engine/ops.ts';
 import { createPool } from './engine/pool.ts';
 import { createSimdEngines } from './engine/simd.ts';
 import { createStepper } from './engine/stepper.ts';
+import { widenSimd } from './engine/wide-simd.ts';
 import { addAuth } from './http/auth.ts';
 import { addBinaryBody } from './http/binary-body.ts';
 import { answerClientErrors, requireHost } from './http/client-errors.ts';
@@ -33,7 +34,7 @@ import { createWeightFiles } from './weight-files.ts';
 export interface AppOptions {
   readonly store: Store;
   readonly config: Pick<Config, 'limits' | 'apiKeys'> &
-    Partial<Pick<Config, 'requestSeconds' | 'threads' | 'batchRows' | 'relaxedSimd' | 'maxPackedBytes'>>;
+    Partial<Pick<Config, 'requestSeconds' | 'threads' | 'batchRows' | 'relaxedSimd' | 'wideSimd' | 'maxPackedBytes'>>;
   readonly logger?: FastifyBaseLogger;
   readonly clock?: Clock;
   readonly newId?: NewId;
@@ -48,10 +49,20 @@ export interface AppOptions {
 /** Puts the service together: the only place that sees routes, services, engine and store at once. */
 export async function createApp(options: AppOptions): Promise<App> {
   const { store, config, clock = Date.now, newId = newUuidId, newSeed = () => randomInt(1, 1e9 + 1) } = options;
-  const { limits, apiKeys, requestSeconds = 120, threads = 0, batchRows = 256, relaxedSimd, maxPackedBytes } = config;
+  const {
+    limits,
+    apiKeys,
+    requestSeconds = 120,
+    threads = 0,
+    batchRows = 256,
+    relaxedSimd,
+    wideSimd = true,
+    maxPackedBytes,
+  } = config;
   const ops = { list: [...OPS.values()].map(({ apply: _, ...op }) => op), apply: applyOp };
   const metrics = options.metrics ?? createMetrics({ worker: 1, ofProcess: false });
   const { allMetrics = async () => [await metrics.snapshot()] } = options;
+  if (wideSimd) widenSimd();
   const engines = createSimdEngines({ relaxed: relaxedSimd, maxPackedBytes });
   const pool = threads > 0 ? createPool({ threads, engines }) : undefined;
   if (pool) metrics.watchThreads(pool.statistics);

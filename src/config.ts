@@ -66,6 +66,10 @@ const environment = z.object({
   CELLSTEP_THREADS: THREADS,
   CELLSTEP_BATCH_ROWS: whole(1, 4096, 256),
   CELLSTEP_MAX_PACKED_BYTES: whole(2 ** 20, 3 * 2 ** 30, 256 * MIB),
+  CELLSTEP_WIDE_SIMD: z
+    .string()
+    .default('auto')
+    .refine((text) => text === 'auto' || text === '0', { error: 'is not auto or 0' }),
   CELLSTEP_RELAXED_SIMD: z
     .string()
     .default('0')
@@ -93,6 +97,8 @@ export interface Config {
   readonly threads: number;
   /** Of weights in the layout of the kernels. */
   readonly maxPackedBytes: number;
+  /** 256-bit operations where V8 and the processor have them. */
+  readonly wideSimd: boolean;
   /** Fused multiply-adds: faster, but not the same bits on every machine. */
   readonly relaxedSimd: boolean;
   /** Rows of one batch of steps of several requests; 1: each runs alone. */
@@ -154,6 +160,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     threads: values.CELLSTEP_THREADS ?? Math.max(1, Math.floor(availableParallelism() / values.CELLSTEP_WORKERS)),
     batchRows: values.CELLSTEP_BATCH_ROWS,
     maxPackedBytes: values.CELLSTEP_MAX_PACKED_BYTES,
+    wideSimd: values.CELLSTEP_WIDE_SIMD === 'auto',
     relaxedSimd: values.CELLSTEP_RELAXED_SIMD === '1',
     requestSeconds: values.CELLSTEP_REQUEST_SECONDS,
     shutdownSeconds: values.CELLSTEP_SHUTDOWN_SECONDS,

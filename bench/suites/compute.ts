@@ -1,4 +1,5 @@
 import { createSimdEngines } from '../../src/engine/simd.ts';
+import { widenSimd } from '../../src/engine/wide-simd.ts';
 import { interleave, ratio } from '../measure.ts';
 import { onnxRuntime } from '../peers/onnx-runtime.ts';
 import { PyTorch } from '../peers/pytorch.ts';
@@ -14,6 +15,7 @@ export const suite: Suite = {
 its results out; against onnxruntime-node and PyTorch on one thread each, which get tensors that they have already.`,
   async run(tell) {
     const pytorch = new PyTorch();
+    widenSimd();
     const { fast } = createSimdEngines();
     try {
       for (const kind of ['lstm', 'gru'] as const) {

@@ -7,6 +7,7 @@ import { arithmeticOf, cellArithmetic } from '../../src/engine/kernel-arithmetic
 import { referenceEngine } from '../../src/engine/reference.ts';
 import { prepareStepwiseRun } from '../../src/engine/run.ts';
 import { createSimdEngines } from '../../src/engine/simd.ts';
+import { TESTED_V8, widenSimd } from '../../src/engine/wide-simd.ts';
 import {
   expectSame,
   expectSameRun,
@@ -18,11 +19,25 @@ import {
   stepArguments,
 } from './kernel-programs.ts';
 
+widenSimd();
 const strict = createSimdEngines();
 const relaxed = createSimdEngines({ relaxed: true });
 const batches = fc.integer({ min: 0, max: 9 });
 const rarities = fc.constantFrom(0, 0, 4);
 const ALL_DTYPES = ['float32', 'float64', 'float16', 'bfloat16'] as const;
+
+/** An LSTM without a bias. */
+const largeCell = (units: number): CellProgram => ({
+  kind: 'lstm',
+  features: 33,
+  units,
+  computeDtype: 'float32',
+  kernel: numbers('float32', 33 * 4 * units, 1, 0.2),
+  recurrentKernel: numbers('float32', units * 4 * units, 2, 0.1),
+  activation: SPECS[2],
+  recurrentActivation: SPECS[1],
+  outputActivation: SPECS[2],
+});
 
 const rowOf = (all: FloatArray, row: number, width: number) => all.slice(row * width, (row + 1) * width);
 
@@ -143,20 +158,8 @@ describe.each([
 });
 
 describe('large batches and long sequences', () => {
-  const cell = (units: number): CellProgram => ({
-    kind: 'lstm',
-    features: 33,
-    units,
-    computeDtype: 'float32',
-    kernel: numbers('float32', 33 * 4 * units, 1, 0.2),
-    recurrentKernel: numbers('float32', units * 4 * units, 2, 0.1),
-    activation: SPECS[2],
-    recurrentActivation: SPECS[1],
-    outputActivation: SPECS[2],
-  });
-
   it.each(['fast', 'exact'] as const)('are worked on in parts with the same bits: %s', (precision: Precision) => {
-    const program = cell(67);
+    const program = largeCell(67);
     const batch = 403;
     const { inputs, states } = stepArguments(program, batch, 5);
     const prepared = strict[precision].prepare(program);
@@ -180,3 +183,59 @@ describe('large batches and long sequences', () => {
     );
   });
 });
+
+describe('kernels that V8 has optimised, with 256-bit operations where it does that', () => {
+  it('are tested here on the V8 that the service widens them with', () => {
+    expect(process.versions.v8, 'run these tests on the new V8, then name it in src/engine/wide-simd.ts').toBe(
+      TESTED_V8,
+    );
+    expect(widenSimd()).toBe(true);
+  });
+
+  it('have the bits of the reference engine, and of a plain sum in JavaScript', () => {
+    const engines = createSimdEngines();
+    const units = 48;
+    const float32 = largeCell(units);
+    const { inputs, states } = stepArguments(float32, 7, 3);
+    const exact = engines.exact.prepare(float32);
+    const fast = engines.fast.prepare(float32);
+    const first = { exact: exact.step(inputs, states, 7), fast: fast.step(inputs, states, 7, { trace: true }) };
+    // V8 optimises a function that has run for long: both ways of the product, for one row and for more.
+    const one = alone(float32, inputs, states, 6);
+    for (let k = 0; k < 4000; k++) {
+      for (const engine of [exact, fast]) {
+        engine.step(inputs, states, 7);
+        engine.step(one.inputs, one.states, 1);
+      }
+    }
+    expectSameStep(exact.step(inputs, states, 7), referenceEngine.prepare(float32).step(inputs, states, 7));
+    expectSameStep(exact.step(inputs, states, 7), first.exact);
+    expectSameStep(fast.step(inputs, states, 7, { trace: true }), first.fast);
+    const sums = chunkedSums(float32, one.inputs, one.states[0]);
+    const { trace } = fast.step(one.inputs, one.states, 1, { trace: true });
+    for (const [k, { before }] of trace!.slice(0, 4).entries()) {
+      expectSame(before, sums.slice(k * units, (k + 1) * units), `gate ${k}`);
+    }
+  });
+});
+
+/** The sums of a cell's gates in float32 as kernels/product.ts says: partial sums of 32 terms, one product after the other. */
+function chunkedSums(program: CellProgram, x: FloatArray, h: FloatArray): Float32Array {
+  const columns = program.kernel.length / x.length;
+  const sums = new Float32Array(columns);
+  for (const [vector, matrix] of [
+    [x, program.kernel],
+    [h, program.recurrentKernel],
+  ]) {
+    for (let column = 0; column < columns; column++) {
+      for (let start = 0; start < vector.length; start += 32) {
+        let partial = 0;
+        for (let k = start; k < Math.min(start + 32, vector.length); k++) {
+          partial = Math.fround(partial + Math.fround(vector[k] * matrix[k * columns + column]));
+        }
+        sums[column] += partial;
+      }
+    }
+  }
+  return sums;
+}

@@ -99,14 +99,22 @@ function twoPanelsOfRow<T>(a: usize, size: usize, x: usize, init: usize, out: us
       b += LINE;
       x += sizeof<T>();
     }
-    v128.store(out, join<T>(sum, 0, a0), 0);
-    v128.store(out, join<T>(sum, 16, a1), 16);
-    v128.store(out, join<T>(sum, 32, a2), 32);
-    v128.store(out, join<T>(sum, 48, a3), 48);
-    v128.store(out, join<T>(sum, 64, b0), 64);
-    v128.store(out, join<T>(sum, 80, b1), 80);
-    v128.store(out, join<T>(sum, 96, b2), 96);
-    v128.store(out, join<T>(sum, 112, b3), 112);
+    a0 = join<T>(sum, 0, a0);
+    a1 = join<T>(sum, 16, a1);
+    a2 = join<T>(sum, 32, a2);
+    a3 = join<T>(sum, 48, a3);
+    b0 = join<T>(sum, 64, b0);
+    b1 = join<T>(sum, 80, b1);
+    b2 = join<T>(sum, 96, b2);
+    b3 = join<T>(sum, 112, b3);
+    v128.store(out, a0, 0);
+    v128.store(out, a1, 16);
+    v128.store(out, a2, 32);
+    v128.store(out, a3, 48);
+    v128.store(out, b0, 64);
+    v128.store(out, b1, 80);
+    v128.store(out, b2, 96);
+    v128.store(out, b3, 112);
     sum = out;
   }
 }
@@ -127,10 +135,14 @@ function panelOfRow<T>(panel: usize, size: usize, x: usize, init: usize, out: us
       panel += LINE;
       x += sizeof<T>();
     }
-    v128.store(out, join<T>(sum, 0, a0), 0);
-    v128.store(out, join<T>(sum, 16, a1), 16);
-    v128.store(out, join<T>(sum, 32, a2), 32);
-    v128.store(out, join<T>(sum, 48, a3), 48);
+    a0 = join<T>(sum, 0, a0);
+    a1 = join<T>(sum, 16, a1);
+    a2 = join<T>(sum, 32, a2);
+    a3 = join<T>(sum, 48, a3);
+    v128.store(out, a0, 0);
+    v128.store(out, a1, 16);
+    v128.store(out, a2, 32);
+    v128.store(out, a3, 48);
     sum = out;
   }
 }
@@ -171,14 +183,22 @@ function panelOfTwoRows<T>(
       y += sizeof<T>();
     }
     const second = out + outStride;
-    v128.store(out, join<T>(a, 0, a0), 0);
-    v128.store(out, join<T>(a, 16, a1), 16);
-    v128.store(out, join<T>(a, 32, a2), 32);
-    v128.store(out, join<T>(a, 48, a3), 48);
-    v128.store(second, join<T>(b, 0, b0), 0);
-    v128.store(second, join<T>(b, 16, b1), 16);
-    v128.store(second, join<T>(b, 32, b2), 32);
-    v128.store(second, join<T>(b, 48, b3), 48);
+    a0 = join<T>(a, 0, a0);
+    a1 = join<T>(a, 16, a1);
+    a2 = join<T>(a, 32, a2);
+    a3 = join<T>(a, 48, a3);
+    b0 = join<T>(b, 0, b0);
+    b1 = join<T>(b, 16, b1);
+    b2 = join<T>(b, 32, b2);
+    b3 = join<T>(b, 48, b3);
+    v128.store(out, a0, 0);
+    v128.store(out, a1, 16);
+    v128.store(out, a2, 32);
+    v128.store(out, a3, 48);
+    v128.store(second, b0, 0);
+    v128.store(second, b1, 16);
+    v128.store(second, b2, 32);
+    v128.store(second, b3, 48);
     a = out;
     b = second;
   }

@@ -51,7 +51,7 @@ export const CELL = {
   framework: 'keras',
   class_name: 'SimpleRNNCell',
   config: CELL_CONFIG,
-  precision: 'exact',
+  precision: 'fast',
   initializer_seeds: {},
   built: true,
   input_shape: [null, 1],

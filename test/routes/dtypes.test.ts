@@ -21,7 +21,7 @@ const third = { class_name: 'Constant', config: { value: 1 / 3 } };
 function thirds(dtype: string, units = 1) {
   const initializers = { kernel_initializer: third, recurrent_initializer: third, bias_initializer: third };
   const config = { units, activation: null, ...initializers, dtype };
-  return { id: 'c', class_name: 'SimpleRNNCell', config, input_shape: [null, 1] };
+  return { id: 'c', class_name: 'SimpleRNNCell', config, precision: 'exact', input_shape: [null, 1] };
 }
 
 onMemory('a cell', (served) => {

@@ -4,6 +4,7 @@ import type { Flat } from './flat.ts';
 
 /** A cell as a request makes it, and the widths of its states. */
 export interface CellBody {
+  readonly precision?: 'fast' | 'exact';
   readonly framework?: string;
   readonly class_name: string;
   readonly config: Readonly<Record<string, unknown>>;

@@ -1,6 +1,7 @@
-import { ENGINES } from '../../src/engine/engines.ts';
 import { createPool } from '../../src/engine/pool.ts';
+import { createSimdEngines } from '../../src/engine/simd.ts';
 import { createStepper } from '../../src/engine/stepper.ts';
+import { widenSimd } from '../../src/engine/wide-simd.ts';
 import { asyncCalls, interleave, ratio } from '../measure.ts';
 import { onnxRuntime } from '../peers/onnx-runtime.ts';
 import { nodePeerVersion } from '../peers.ts';
@@ -15,14 +16,16 @@ export const suite: Suite = {
   about: `A sequence of batch ${BATCH} and ${TIME} steps over ${UNITS} units, its rows shared among two threads as the service does it, messages
 to them and back included; against onnxruntime-node on one thread. And two threads against one.`,
   async run(tell) {
-    const pools = [createPool({ threads: 2 }), createPool({ threads: 1 })];
+    widenSimd();
+    const engines = createSimdEngines();
+    const pools = [createPool({ threads: 2, engines }), createPool({ threads: 1, engines })];
     try {
       for (const kind of ['lstm', 'gru'] as const) {
         const work = { cell: randomCell(kind, UNITS, UNITS), batch: BATCH, time: TIME };
         const { inputs, states } = argumentsOf(work);
         const program = { kind: 'run', computeDtype: 'float32', cell: work.cell, goBackwards: false } as const;
         const contenders = pools.map((pool) => {
-          const prepared = createStepper({ engines: ENGINES, pool }).prepareSequence(program, 'fast');
+          const prepared = createStepper({ engines, pool }).prepareSequence(program, 'fast');
           const request = { inputs, batch: BATCH, time: TIME, states, zeroOutputForMask: true };
           return asyncCalls(`${pool.threads} threads`, () => prepared.run(request));
         });

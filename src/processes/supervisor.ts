@@ -127,14 +127,15 @@ export async function supervise({ workers: count, script, env, shutdownSeconds, 
     finish(codes.every((code) => code === 0) ? 0 : 1);
   }
 
-  /** One that cannot start at all has said why; the others would say the same. */
+  /** One that cannot start at all has said why; the others would say the same. One that was killed meanwhile would not. */
   async function startFirst(number: number): Promise<boolean> {
     const worker = start(number);
     const listens = new Promise<true>((resolve) => {
       worker.child.on('message', ({ type }: FromWorker) => type === 'listening' && resolve(true));
     });
     const outcome = await Promise.race([listens, worker.ended]);
-    if (outcome !== true) {
+    const killed = typeof outcome === 'string' && outcome.startsWith('SIG');
+    if (outcome !== true && !killed) {
       workers.delete(number);
       if (!closing) {
         closing = true;

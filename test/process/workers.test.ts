@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -24,6 +25,9 @@ async function workers(count: number, settings: Readonly<Record<string, string>>
       .map(({ worker }) => worker as number);
   return { ...started, settings: { CELLSTEP_STORE }, pids, served, lines };
 }
+
+const isListeningSecond = ({ msg, worker }: Record<string, unknown>) =>
+  worker === 2 && String(msg).startsWith('Server listening');
 
 /** A step of 1 that is sent with its key until it is answered: on a new connection each time, so to any worker. */
 async function stepOnce(base: string, key: string): Promise<{ step: number; sum: number }> {
@@ -68,6 +72,19 @@ describe('several processes on one port', { timeout: 120_000 }, () => {
     expect(await readCounter(url)).toEqual({ step: 120, sum: 120 });
     expect(new Set(served())).toEqual(new Set([1, 2]));
     expect(lines().filter(({ level }) => Number(level) >= 50)).toEqual([]);
+  });
+
+  test('go on when one of them is killed before it listens', async () => {
+    const CELLSTEP_STORE = `lmdb:${join(temporaryDirectory(), 'data')}`;
+    const { child, stdout, url } = await service({ CELLSTEP_STORE, CELLSTEP_WORKERS: '2' });
+    // The second one starts when the first one listens.
+    const started = () => readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').trim().split(' ');
+    await until(() => started().length === 2, 20_000);
+    process.kill(Number(started()[1]), 'SIGKILL');
+    await until(() => /worker 2 died \(SIGKILL\); another takes its place/.test(stdout()), 20_000);
+    await until(() => logLines(stdout().slice(0, stdout().lastIndexOf('\n'))).some(isListeningSecond), 20_000);
+    expect((await send(url, '/readyz')).status).toBe(200);
+    expect(child.exitCode).toBeNull();
   });
 
   test('lose nothing and do nothing twice when one of them is killed under load, and it is replaced', async () => {

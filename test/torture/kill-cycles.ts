@@ -29,6 +29,8 @@ export interface KillReport {
 /** Kills fall up to so many milliseconds after one of the next requests was sent, or answered. */
 const MAX_DELAY = 50;
 const MAX_REQUESTS = 20;
+/** After so long the service is not only slow. */
+const SILENCE = 90_000;
 /** A client may meet one kill after another. */
 const PATIENCE = 3_600_000;
 
@@ -110,15 +112,21 @@ class KillRun {
     for (let cycle = 1; cycle <= cycles; cycle++) {
       const event = random.pick(['sent', 'answered'] as const);
       for (let left = random.integer(1, MAX_REQUESTS); left > 0; left--) {
-        await new Promise<void>((resolve) => {
-          this.next[event] = resolve;
-        });
+        await this.happens(event);
       }
       await delay(random.next() * MAX_DELAY);
       const what = await this.topology.strike(random);
       this.kills[what] = (this.kills[what] ?? 0) + 1;
       if (cycle % 50 === 0) progress(`${cycle} kills, ${this.steps} steps, ${this.retried} retried`);
     }
+  }
+
+  private async happens(event: keyof KillRun['next']): Promise<void> {
+    const happened = new Promise<true>((resolve) => {
+      this.next[event] = () => resolve(true);
+    });
+    if (await Promise.race([happened, delay(SILENCE, false, { ref: false })])) return;
+    throw new Error(`no request was ${event} for ${SILENCE / 1000} s`);
   }
 
   private async client(session: Session, n: number): Promise<void> {

@@ -25,6 +25,12 @@ export const SUITES: Readonly<Record<string, Suite>> = {
     bounded: 100,
     run: ({ size, ...options }) => killCycles('lmdb', { cycles: size, ...options }),
   },
+  'kill-lmdb-workers': {
+    unit: 'kills of two processes with one store in LMDB, and of their primary',
+    whole: 1_000,
+    bounded: 100,
+    run: ({ size, ...options }) => killCycles('lmdb-workers', { cycles: size, ...options }),
+  },
   'kill-redis': {
     unit: 'kills of three replicas and their Redis',
     whole: 1_000,

@@ -51,7 +51,7 @@ async function killService(service: ServiceProcess): Promise<string> {
 /** Mostly a worker, which its primary replaces while the others go on; at times the primary, which ends them all. */
 async function killWorkerOrAll(service: ServiceProcess, random: Random): Promise<string> {
   const workers = childrenOf(service.pid);
-  if (workers.length === 0 || random.chance(0.25)) {
+  if (workers.length === 0 || random.chance(0.4)) {
     await killService(service);
     return 'primary';
   }

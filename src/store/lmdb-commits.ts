@@ -2,8 +2,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { CommitOutcome, StoreWrite } from '../domain/ports.ts';
 import type { LmdbConnection } from './lmdb-connection.ts';
 import { type LmdbDatabase, rewriteFormat } from './lmdb-database.ts';
-import { storeProblem } from './lmdb-errors.ts';
-import { createStamps, newRecord, revisionOf, stampRecord } from './record.ts';
+import { NoRoomError, storeProblem } from './lmdb-errors.ts';
+import { newSealedRecord, sealRecord, unsealRecord } from './lmdb-record.ts';
+import { hasRoomFor } from './lmdb-room.ts';
+import { createStamps, revisionOf, stampRecord } from './record.ts';
 
 /** Commits that share one sync: enough that the sync costs each little, few enough that none waits long. */
 const GROUP_COMMITS = 1_000;
@@ -56,12 +58,13 @@ export function createCommitQueue(connection: LmdbConnection): CommitQueue {
     for (const { key, expect } of writes) {
       if (expect === undefined) continue;
       const record = records.get(key);
-      if ((record === undefined ? null : revisionOf(record)) !== expect) return 'conflict';
+      if ((record === undefined ? null : revisionOf(unsealRecord(key, record))) !== expect) return 'conflict';
     }
     const stamp = nextStamp();
     for (const { key, record, deletes } of writes) {
       if (record !== undefined) {
         stampRecord(record, stamp);
+        sealRecord(key, record);
         records.put(key, record);
       } else if (deletes) {
         records.remove(key);
@@ -77,6 +80,8 @@ export function createCommitQueue(connection: LmdbConnection): CommitQueue {
   async function commitGroup(group: readonly WaitingCommit[]): Promise<void> {
     try {
       const database = connection.current();
+      const bytes = group.reduce((sum, { size }) => sum + size, 0);
+      if (!hasRoomFor(bytes, database, connection.directory)) throw new NoRoomError('no room on the disk');
       const outcomes = await database.root.childTransaction(() => group.map(({ work }) => work(database)));
       group.forEach(({ resolve }, index) => {
         resolve(outcomes[index]);
@@ -123,7 +128,7 @@ export function createCommitQueue(connection: LmdbConnection): CommitQueue {
 
 /** Copies what the caller may change after the call. */
 function prepare({ key, expect, bytes, delete: deletes }: StoreWrite): PreparedWrite {
-  return { key: Buffer.from(key), expect, record: bytes && newRecord(bytes), deletes: deletes === true };
+  return { key: Buffer.from(key), expect, record: bytes && newSealedRecord(bytes), deletes: deletes === true };
 }
 
 /**

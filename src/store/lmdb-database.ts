@@ -3,7 +3,7 @@ import { type Database, open, type RootDatabase } from 'lmdb';
 import { checkBeforeOpening } from './lmdb-preflight.ts';
 import { StoreOpenError } from './store-open-error.ts';
 
-const FORMAT_VERSION = '1';
+export const FORMAT_VERSION = '2';
 const FORMAT_KEY = 'cellstep-format';
 
 /** Keys and records as raw bytes, so that their order is that of the bytes. */
@@ -70,7 +70,7 @@ function claimFormat(directory: string, root: RootDatabase<string, string>): boo
   if (format === FORMAT_VERSION) return false;
   if (format !== undefined) {
     throw new StoreOpenError(
-      `store directory ${directory} holds a store of format ${format}; this version of cellstep reads format ${FORMAT_VERSION}`,
+      `store directory ${directory} holds a store of format ${format}; this version of cellstep reads format ${FORMAT_VERSION}. Use the version that wrote it`,
     );
   }
   if (root.getKeysCount() > 0) {

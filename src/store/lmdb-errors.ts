@@ -1,28 +1,21 @@
-import { statfsSync } from 'node:fs';
 import { constants } from 'node:os';
 import { Problem } from '../domain/problems.ts';
+import { hasRoom } from './lmdb-room.ts';
 
 const MDB_MAP_FULL = -30792;
 const { EDQUOT, EFBIG, EIO, ENOSPC } = constants.errno;
 const FULL: ReadonlySet<unknown> = new Set([MDB_MAP_FULL, ENOSPC, EDQUOT, EFBIG]);
-/** What a file system that is full may still show as free. */
-const NO_ROOM_BYTES = 2 ** 20;
+
+/** The disk has too little room for a commit that was not begun. */
+export class NoRoomError extends Error {
+  readonly code = ENOSPC;
+}
 
 /** Whether an error of lmdb-js says that there is no room; its `code` is LMDB's (negative) or the system's. */
 function isFull(error: unknown, directory: string): boolean {
   const code = (error as { code?: unknown } | undefined)?.code;
   // The write that fills a disk is cut short without an error of the system, and LMDB calls that EIO.
   return FULL.has(code) || (code === EIO && !hasRoom(directory));
-}
-
-/** Whether a commit of usual size would find room on the disk. */
-export function hasRoom(directory: string): boolean {
-  try {
-    const { bavail, bsize } = statfsSync(directory);
-    return bavail * bsize >= NO_ROOM_BYTES;
-  } catch {
-    return true;
-  }
 }
 
 /** What a client is told of an error of the LMDB store in `directory`. */

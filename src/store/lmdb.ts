@@ -6,7 +6,11 @@ import { lockDirectory } from './directory-lock.ts';
 import { createCommitQueue } from './lmdb-commits.ts';
 import { connect } from './lmdb-connection.ts';
 import { type LmdbDatabase, readFormat } from './lmdb-database.ts';
-import { hasRoom, storeProblem } from './lmdb-errors.ts';
+import { storeProblem } from './lmdb-errors.ts';
+import { checkBeforeOpening } from './lmdb-preflight.ts';
+import { unsealRecord } from './lmdb-record.ts';
+import { hasRoom } from './lmdb-room.ts';
+import { markClosed, verifyUnlessClosed } from './lmdb-verify.ts';
 import { makeDirectory } from './make-directory.ts';
 import { bytesOf, revisionOf } from './record.ts';
 import { StoreOpenError } from './store-open-error.ts';
@@ -32,9 +36,13 @@ export async function openLmdbStore({
   mapBytes = 2 ** 30,
 }: LmdbStoreOptions): Promise<Store> {
   prepareDirectory(directory);
+  const alone = isAlone(directory, shared);
   const lock = lockDirectory(directory, shared);
   let connection: ReturnType<typeof connect>;
   try {
+    checkBeforeOpening(directory);
+    // Others that have it open have read it.
+    if (alone) verifyUnlessClosed(directory);
     connection = connect(directory, mapBytes);
   } catch (error) {
     lock.release();
@@ -63,8 +71,12 @@ export async function openLmdbStore({
   return {
     async get(key) {
       return read(({ records }) => {
-        const record = isKey(key) ? records.get(Buffer.from(key)) : undefined;
-        return record && { revision: revisionOf(record), bytes: bytesOf(record) };
+        if (!isKey(key)) return undefined;
+        const name = Buffer.from(key);
+        const sealed = records.get(name);
+        if (sealed === undefined) return undefined;
+        const record = unsealRecord(name, sealed);
+        return { revision: revisionOf(record), bytes: bytesOf(record) };
       });
     },
 
@@ -86,7 +98,8 @@ export async function openLmdbStore({
         const entries: StoredEntry[] = [];
         if (limit < 1) return entries;
         for (const { key, value } of records.getRange({ ...rangeOf(prefix, after), limit })) {
-          entries.push({ key: Buffer.from(key).toString(), revision: revisionOf(value), bytes: bytesOf(value) });
+          const record = unsealRecord(key, value);
+          entries.push({ key: Buffer.from(key).toString(), revision: revisionOf(record), bytes: bytesOf(record) });
         }
         return entries;
       });
@@ -109,6 +122,7 @@ export async function openLmdbStore({
       closing ??= commits
         .idle()
         .then(() => connection.close())
+        .then(() => markClosed(directory))
         .finally(() => lock.release());
       return closing;
     },
@@ -122,6 +136,17 @@ function rangeOf(prefix: string, after: string | undefined): { start: Uint8Array
   if (after === undefined) return { start: first.length === 0 ? Buffer.of(0) : first, end };
   const next = Buffer.concat([Buffer.from(after).subarray(0, MAX_KEY_LENGTH + 1), Buffer.of(0)]);
   return { start: Buffer.compare(next, first) > 0 ? next : first, end };
+}
+
+/** Whether no other process has the directory. */
+function isAlone(directory: string, shared: boolean): boolean {
+  if (!shared) return true;
+  try {
+    lockDirectory(directory, false).release();
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function prepareDirectory(directory: string): void {

@@ -118,7 +118,7 @@ describe.runIf(isRoot && findProgram('mount'))('the service on a full disk', () 
     const disk = temporaryDirectory();
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=24m', 'tmpfs', disk], { stdio: 'pipe' });
     onTestFinished(() => void spawnSync('umount', [disk]));
-    const { url, stop } = await service({ CELLSTEP_STORE: `lmdb:${join(disk, 'data')}` });
+    const { url, child, stop } = await service({ CELLSTEP_STORE: `lmdb:${join(disk, 'data')}` });
     onTestFinished(async () => void (await stop('SIGKILL')));
     await openCounter(url);
     const filler = join(disk, 'filler');
@@ -131,5 +131,6 @@ describe.runIf(isRoot && findProgram('mount'))('the service on a full disk', () 
     rmSync(filler);
     await until(async () => (await readiness(url)) === 200);
     expect((await large()).status).toBe(201);
+    expect([child.exitCode, child.signalCode]).toEqual([null, null]);
   });
 });

@@ -206,12 +206,14 @@ describe('the LMDB store on its directory', () => {
         await root.put('cellstep-format', format);
         await root.close();
       };
+      for (const format of ['1', '3', 'x']) {
+        await setFormat(format);
+        await expect(openHere()).rejects.toThrow(
+          `${directory} holds a store of format ${format}; this version of cellstep reads format 2. Use the version`,
+        );
+        await expect(openHere()).rejects.toThrow(StoreOpenError);
+      }
       await setFormat('2');
-      await expect(openHere()).rejects.toThrow(
-        `${directory} holds a store of format 2; this version of cellstep reads`,
-      );
-      await expect(openHere()).rejects.toThrow(StoreOpenError);
-      await setFormat('1');
       await expect(openHere()).resolves.toBeDefined();
     });
 

@@ -1,0 +1,41 @@
+import { crc32 } from 'node:zlib';
+import { STAMP_BYTES } from './record.ts';
+
+const CHECKSUM_BYTES = 4;
+
+/** A record of LMDB that is not what was written. */
+export class DamagedRecordError extends Error {
+  constructor(key: Uint8Array) {
+    super(`the record ${Buffer.from(key).toString()} is damaged`);
+  }
+}
+
+/** A record (see record.ts) with room for its stamp before, and its checksum behind, a copy of `bytes`. */
+export function newSealedRecord(bytes: Uint8Array): Uint8Array {
+  const sealed = new Uint8Array(STAMP_BYTES + bytes.length + CHECKSUM_BYTES);
+  sealed.set(bytes, STAMP_BYTES);
+  return sealed;
+}
+
+/**
+ * Writes the checksum, CRC-32 of key, stamp and bytes. LMDB has none of its own: what a torn page or a failing disk makes
+ * of a value would be taken for the value.
+ */
+export function sealRecord(key: Uint8Array, sealed: Uint8Array): void {
+  const end = sealed.length - CHECKSUM_BYTES;
+  new DataView(sealed.buffer, sealed.byteOffset).setUint32(end, checksum(key, sealed.subarray(0, end)));
+}
+
+/** The record without its checksum, not copied. Throws DamagedRecordError when the checksum is another. */
+export function unsealRecord(key: Uint8Array, sealed: Uint8Array): Uint8Array {
+  const end = sealed.length - CHECKSUM_BYTES;
+  if (end < STAMP_BYTES) throw new DamagedRecordError(key);
+  const record = sealed.subarray(0, end);
+  const kept = new DataView(sealed.buffer, sealed.byteOffset, sealed.byteLength).getUint32(end);
+  if (kept !== checksum(key, record)) throw new DamagedRecordError(key);
+  return record;
+}
+
+function checksum(key: Uint8Array, record: Uint8Array): number {
+  return crc32(record, crc32(key));
+}

@@ -1,0 +1,38 @@
+import { open } from 'lmdb';
+import { FORMAT_VERSION, readFormat } from './lmdb-database.ts';
+import { unsealRecord } from './lmdb-record.ts';
+
+/**
+ * Run by lmdb-verify.ts: reads every record of the LMDB store in a directory. Exit code 0 when each is as it was written
+ * and none is missing; 2, with the reason on stderr, when not. What LMDB itself cannot read may end it by a signal.
+ */
+const [directory] = process.argv.slice(2);
+
+function refuse(reason: string): never {
+  process.stderr.write(reason);
+  process.exit(2);
+}
+
+try {
+  const root = open<string, string>({ path: directory, readOnly: true, noSubdir: false, encoding: 'string' });
+  // Of another format nothing is known here; the opening refuses it.
+  if (readFormat(root) === FORMAT_VERSION && [...root.getKeys()].includes('records')) {
+    const records = root.openDB<Uint8Array, Uint8Array>('records', { encoding: 'binary', keyEncoding: 'binary' });
+    // In one moment of the database, which others may be writing to.
+    const transaction = root.useReadTransaction();
+    const { entryCount } = records.getStats() as { entryCount: number };
+    let count = 0;
+    let last: Uint8Array | undefined;
+    for (const { key, value } of records.getRange({ transaction })) {
+      unsealRecord(key, value);
+      if (last !== undefined && Buffer.compare(last, key) >= 0) refuse('its keys are out of order');
+      last = Uint8Array.from(key);
+      count += 1;
+    }
+    transaction.done();
+    if (count !== entryCount) refuse(`it has ${count} of ${entryCount} records`);
+  }
+} catch (error) {
+  refuse(error instanceof Error ? error.message : String(error));
+}
+process.exit(0);

@@ -17,7 +17,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
   'src/store': {
     own: ['src/domain'],
     npm: ['lmdb', 'ioredis'],
-    node: ['child_process', 'crypto', 'fs', 'os', 'path', 'sqlite', 'timers/promises', 'url', 'zlib'],
+    node: ['child_process', 'crypto', 'fs', 'fs/promises', 'os', 'path', 'sqlite', 'timers/promises', 'url', 'zlib'],
   },
   'src/formats': {
     own: ['src/domain'],

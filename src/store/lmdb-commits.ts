@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { CommitOutcome, StoreWrite } from '../domain/ports.ts';
 import type { LmdbConnection } from './lmdb-connection.ts';
 import { type LmdbDatabase, rewriteFormat } from './lmdb-database.ts';
+import { probeDisk } from './lmdb-disk.ts';
 import { NoRoomError, storeProblem } from './lmdb-errors.ts';
 import { newSealedRecord, sealRecord, unsealRecord } from './lmdb-record.ts';
 import { hasRoomFor } from './lmdb-room.ts';
@@ -43,6 +44,8 @@ export function createCommitQueue(connection: LmdbConnection): CommitQueue {
   const nextStamp = createStamps();
   const waiting: WaitingCommit[] = [];
   let running: Promise<void> | undefined;
+  /** Whether the disk did not take the last commit, for another reason than its room. */
+  let failing = false;
 
   function takeGroup(): WaitingCommit[] {
     let bytes = 0;
@@ -79,15 +82,18 @@ export function createCommitQueue(connection: LmdbConnection): CommitQueue {
    */
   async function commitGroup(group: readonly WaitingCommit[]): Promise<void> {
     try {
+      if (failing) await probeDisk(connection.directory);
       const database = connection.current();
       const bytes = group.reduce((sum, { size }) => sum + size, 0);
       if (!hasRoomFor(bytes, database, connection.directory)) throw new NoRoomError('no room on the disk');
       const outcomes = await database.root.childTransaction(() => group.map(({ work }) => work(database)));
+      failing = false;
       group.forEach(({ resolve }, index) => {
         resolve(outcomes[index]);
       });
     } catch (thrown) {
       const error = await reasonOf(thrown);
+      failing ||= !(error instanceof NoRoomError);
       const sound = await connection.recover();
       if (sound && group.length > 1) {
         for (const commit of group) await commitGroup([commit]);

@@ -4,7 +4,7 @@ import { STAMP_BYTES } from './record.ts';
 const CHECKSUM_BYTES = 4;
 
 /** A record of LMDB that is not what was written. */
-export class DamagedRecordError extends Error {
+class DamagedRecordError extends Error {
   constructor(key: Uint8Array) {
     super(`the record ${Buffer.from(key).toString()} is damaged`);
   }

@@ -15,6 +15,8 @@ export class SteppingClient {
   /** May be changed, when the service is started anew. */
   url: string;
   private readonly name: string;
+  /** What ended it: an answer that was not as it has to be. */
+  failure: unknown;
   private stopped = false;
   private readonly ended: Promise<void>;
 
@@ -22,8 +24,9 @@ export class SteppingClient {
     this.url = url;
     this.name = name;
     this.ended = this.run();
-    // Told by `stop`.
-    this.ended.catch(() => {});
+    this.ended.catch((error: unknown) => {
+      this.failure = error;
+    });
   }
 
   /** Resolves when the last request is acknowledged; rejects when an answer was not as it has to be. */
@@ -44,7 +47,8 @@ export class SteppingClient {
     try {
       answer = await send(this.url, '/v1/sessions/counter/steps', { inputs: [[1]] }, { 'idempotency-key': key });
     } catch {
-      // The service was stopped.
+      // The service was stopped, or has ended.
+      this.refused++;
       return false;
     }
     expect(performance.now() - from).toBeLessThan(BOUND);
@@ -52,6 +56,11 @@ export class SteppingClient {
     if (status === 200) {
       this.acknowledged++;
       return true;
+    }
+    if (status >= 502 && status <= 504 && !headers.get('content-type')?.includes('json')) {
+      // Of a load balancer that has no replica to ask.
+      this.refused++;
+      return false;
     }
     const { code } = JSON.parse(text) as { code: string };
     expect([503, 507], text).toContain(status);
@@ -71,13 +80,21 @@ export class SteppingClients {
   }
 
   get acknowledged(): number {
+    for (const { failure } of this.clients) if (failure !== undefined) throw failure;
     return this.clients.reduce((sum, { acknowledged }) => sum + acknowledged, 0);
   }
 
-  /** Whether each was refused since it was asked last. */
+  get refused(): number {
+    return this.clients.reduce((sum, { refused }) => sum + refused, 0);
+  }
+
+  /** Whether each was refused, or found no service, since this was called. */
   allRefused(): () => boolean {
     const before = this.clients.map(({ refused }) => refused);
-    return () => this.clients.every(({ refused }, n) => refused > before[n]);
+    return () => {
+      for (const { failure } of this.clients) if (failure !== undefined) throw failure;
+      return this.clients.every(({ refused }, n) => refused > before[n]);
+    };
   }
 
   moveTo(url: string): void {

@@ -1,7 +1,7 @@
 /*
- * Makes writes to, and syncs of, LMDB's data file fail as a failing disk makes them. For LD_PRELOAD.
+ * Makes writes to, and syncs of, the files in a data directory fail as a failing disk makes them. For LD_PRELOAD.
  * What fails stands in the file that FAILING_DISK names, and is read before each call: nothing, `write EIO`, `sync EIO`,
- * `root EIO` (only the root pages, the first two) or `write EROFS`.
+ * `root EIO` (only the root pages of LMDB's data.mdb, the first two) or `write EROFS`.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -26,7 +26,7 @@ static int failure(int fd, const char *what) {
   ssize_t length = readlink(link, path, sizeof path - 1);
   if (length < 0) return 0;
   path[length] = 0;
-  if (strstr(path, "data.mdb") == NULL) return 0;
+  if (strstr(path, strcmp(what, "root") == 0 ? "/data/data.mdb" : "/data/") == NULL) return 0;
   int file = syscall(SYS_openat, AT_FDCWD, control, O_RDONLY, 0);
   if (file < 0) return 0;
   length = syscall(SYS_read, file, fault, sizeof fault - 1);

@@ -1,0 +1,104 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import type { ServiceProcess } from '../../scripts/tutorial-service.ts';
+import { SteppingClients } from '../process/stepping-client.ts';
+import { openCounter, readCounter, send, service, until } from '../process/support.ts';
+import { freePort, REDIS_SERVER, startRedis } from '../store/redis-servers.ts';
+import { findProgram } from '../support/programs.ts';
+
+const HAPROXY = findProgram('haproxy');
+if (!HAPROXY) console.warn('no haproxy in PATH: the topology of deploy/ does NOT run');
+const CONFIGURATION = join(import.meta.dirname, '..', '..', 'deploy', 'haproxy.cfg');
+const LONG = 30_000;
+
+/** The load balancer of deploy/ on a free port of this machine. */
+async function startBalancer(replicas: readonly number[]): Promise<string> {
+  const port = await freePort();
+  const child = spawn(HAPROXY!, ['-db', '-f', CONFIGURATION], {
+    // What stops it from starting is seen in the test's output.
+    stdio: ['ignore', 'ignore', 'inherit'],
+    env: {
+      CELLSTEP_BALANCER_ADDRESS: `127.0.0.1:${port}`,
+      CELLSTEP_REPLICA_1: `127.0.0.1:${replicas[0]}`,
+      CELLSTEP_REPLICA_2: `127.0.0.1:${replicas[1]}`,
+    },
+  });
+  onTestFinished(async () => {
+    if (child.exitCode !== null) return;
+    child.kill('SIGKILL');
+    await once(child, 'close');
+  });
+  return `http://127.0.0.1:${port}`;
+}
+
+describe.runIf(HAPROXY && REDIS_SERVER)('two replicas over one Redis, behind the load balancer of deploy/', () => {
+  test('go on while one is killed, and while both are restarted in turn: every session steps on, nothing lost or twice', async () => {
+    const redis = await startRedis('--appendonly', 'yes', '--appendfsync', 'always');
+    onTestFinished(() => redis.remove());
+    const ports = [await freePort(), await freePort()];
+    const start = (n: number): Promise<ServiceProcess> =>
+      service({ CELLSTEP_STORE: redis.url, CELLSTEP_PORT: `${ports[n]}` });
+    const replicas = [await start(0), await start(1)];
+    const url = await startBalancer(ports);
+    const answers = async () => (await send(url, '/readyz').catch(() => undefined))?.status === 200;
+    await until(answers, LONG);
+    await openCounter(url);
+
+    // Any replica serves any session, and sees what the other has put.
+    for (const [n, other] of [replicas[1], replicas[0]].entries()) {
+      const kernel = { weights: { kernel: [[n + 1]], recurrent_kernel: [[1]] } };
+      const put = await fetch(`${replicas[n].url}/v1/cells/sum/weights`, {
+        method: 'PUT',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(kernel),
+      });
+      expect(put.status, await put.text()).toBe(200);
+      const { text } = await send(other.url, '/v1/cells/sum/steps', { inputs: [[1]] });
+      expect(JSON.parse(text).output).toEqual([[n + 1]]);
+    }
+    const one = { weights: { kernel: [[1]], recurrent_kernel: [[1]] } };
+    const back = await fetch(`${url}/v1/cells/sum/weights`, {
+      method: 'PUT',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(one),
+    });
+    expect(back.status).toBe(200);
+
+    const clients = new SteppingClients(url, 4);
+    const more = async (count: number) => {
+      const before = clients.acknowledged;
+      await until(() => clients.acknowledged > before + count, LONG);
+    };
+    const ready = (n: number) => until(async () => (await send(replicas[n].url, '/readyz')).status === 200, LONG);
+    await more(100);
+
+    await replicas[0].stop('SIGKILL');
+    await more(100);
+    replicas[0] = await start(0);
+    await ready(0);
+    await more(50);
+    const refusedByKill = clients.refused;
+
+    for (const n of [1, 0]) {
+      // The balancer has to have seen the one that came back.
+      await new Promise((resolve) => setTimeout(resolve, 3_000));
+      expect(await replicas[n].stop('SIGTERM')).toEqual({ code: 0, signal: null });
+      await more(50);
+      replicas[n] = await start(n);
+      await ready(n);
+      await more(50);
+    }
+    await clients.stop();
+    const refusedByRestart = clients.refused - refusedByKill;
+    console.log(
+      `${clients.acknowledged} steps; refused: ${refusedByKill} around the kill, ${refusedByRestart} in the restart`,
+    );
+    // Each change has a key, so the balancer may send again what a replica that ends has not answered.
+    expect(refusedByRestart).toBe(0);
+    for (const { url: replica } of [...replicas, { url }]) {
+      expect(await readCounter(replica)).toEqual({ step: clients.acknowledged, sum: clients.acknowledged });
+    }
+  }, 180_000);
+});

@@ -1,7 +1,7 @@
 import type { CellDefinition } from '../domain/cell-definition.ts';
 import { fieldProblem } from '../domain/problems.ts';
 import { type Dtype, type FloatArray, fromFloat64, Tensor, toFloat64, zeros } from '../domain/tensor.ts';
-import { isReference, requireShape, type TensorInput } from '../domain/tensor-literal.ts';
+import { isReference, requireShape, reshapeLiteral, type TensorInput } from '../domain/tensor-literal.ts';
 import { type Cell, featuresOf } from './cell-record.ts';
 import type { CellReader } from './cells.ts';
 import type { Changer } from './change.ts';
@@ -87,7 +87,7 @@ async function asSequenceCall(cells: CellReader, id: string, call: GradientCall)
   const [batch, features] = inputs.shape;
   const shape = layout.timeMajor ? [1, batch, features] : [batch, 1, features];
   const fixed = sequenceDefaults.fixed.includes('return_sequences');
-  return { ...call, inputs: { ...inputs, shape }, ...(fixed ? {} : { return_sequences: false }) };
+  return { ...call, inputs: reshapeLiteral(inputs, shape), ...(fixed ? {} : { return_sequences: false }) };
 }
 
 /** What is wrong with the cotangent is found before the cell is built by the request; that of one output, at least. */

@@ -178,6 +178,9 @@ describe('other routes take and give files of tensors:', () => {
     const { tensors, fields } = unpack(await send(app, gradients, fileOf({ inputs: steps, cotangent }), ACCEPT));
     expect(tensors['gradients.kernel'].shape).toEqual([2, 12]);
     expect(tensors['gradients.initial_state.1'].shape).toEqual([1, 3]);
+    const single = { inputs: [[0.5, -1]], cotangent: [[1, 2, 3]] };
+    const step = fileOf({ inputs, cotangent: f32([1, 3], 1, 2, 3) });
+    expect((await send(app, gradients, step)).text).toBe((await send(app, gradients, single)).text);
     expect(tensors.loss.shape).toEqual([]);
     expect(fields).toEqual({ cell_version: 1 });
   });

@@ -1,7 +1,7 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { createInterface, type Interface } from 'node:readline';
+import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
 /** What a suite needs and bench/setup would have installed. */
@@ -22,33 +22,42 @@ export function nodePeerVersion(name: string): string {
   return `${name} ${(here(`./node_modules/${name}/package.json`) as { version: string }).version}`;
 }
 
-/** A Python program of bench/peers in the environment that bench/setup makes, asked by lines of JSON. */
-export class PythonPeer {
+/** A program that answers each line with a line of JSON. */
+export class LinePeer {
   private readonly child: ChildProcessWithoutNullStreams;
-  private readonly lines: Interface;
   private readonly answers: AsyncIterator<string>;
-  private readonly program: string;
+  private readonly command: readonly string[];
 
-  /** @throws {MissingPeer} */
-  constructor(program: string) {
-    const python = fileURLToPath(new URL('.python/bin/python', import.meta.url));
-    if (!existsSync(python)) throw new MissingPeer('bench/.python is not there. Run bench/setup.');
-    this.program = program;
-    this.child = spawn(python, ['-u', fileURLToPath(new URL(`peers/${program}`, import.meta.url))]);
+  constructor(command: readonly string[]) {
+    this.command = command;
+    this.child = spawn(command[0], command.slice(1));
     this.child.stderr.pipe(process.stderr);
-    this.lines = createInterface({ input: this.child.stdout });
-    this.answers = this.lines[Symbol.asyncIterator]();
+    this.answers = createInterface({ input: this.child.stdout })[Symbol.asyncIterator]();
   }
 
   /** Sends one line, waits for the line that answers it. */
-  async ask<T>(question: unknown): Promise<T> {
-    this.child.stdin.write(`${JSON.stringify(question)}\n`);
+  async askLine<T>(line: string): Promise<T> {
+    this.child.stdin.write(`${line}\n`);
     const { value, done } = await this.answers.next();
-    if (done) throw new Error(`${this.program} has ended without an answer`);
+    if (done) throw new Error(`${this.command.join(' ')} has ended without an answer`);
     return JSON.parse(value) as T;
   }
 
   close(): void {
     this.child.stdin.end();
+  }
+}
+
+/** A Python program of bench/peers in the environment that bench/setup makes, asked by lines of JSON. */
+export class PythonPeer extends LinePeer {
+  /** @throws {MissingPeer} */
+  constructor(program: string) {
+    const python = fileURLToPath(new URL('.python/bin/python', import.meta.url));
+    if (!existsSync(python)) throw new MissingPeer('bench/.python is not there. Run bench/setup.');
+    super([python, '-u', fileURLToPath(new URL(`peers/${program}`, import.meta.url))]);
+  }
+
+  ask<T>(question: unknown): Promise<T> {
+    return this.askLine(JSON.stringify(question));
   }
 }

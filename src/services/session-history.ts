@@ -141,10 +141,11 @@ export async function listKeptSteps(
     // The oldest one is only what the step after it began from.
     const from = Math.max(after, oldestStep(record));
     if (from >= record.step) return { items: [], next_after: null };
-    const entries = await store.list(keptPrefix(id), keptKey(id, from), Math.min(limit, record.step - from));
+    const count = Math.min(limit, record.step - from);
+    const entries = await store.list(keptPrefix(id), keptKey(id, from), count);
     // What was let go of since is missing, and what was added since is not of that moment.
     const items = entries.map(({ bytes }) => decodeKept(bytes)).filter(({ step }) => step <= record.step);
-    const steady = items.length > 0 && items.every((kept) => isOf(record, kept));
+    const steady = items.length === count && items.every((kept) => isOf(record, kept));
     if (steady) return pageOf(items, record.step);
   }
   throw changing(id);

@@ -27,6 +27,8 @@ export type Verdict<State, Input, Output> =
   | { readonly linearizable: true; readonly order: readonly Operation<Input, Output>[] }
   | {
       readonly linearizable: false;
+      /** Whether the search was given up, so that there may be an order all the same. */
+      readonly undecided: boolean;
       readonly explained: readonly Operation<Input, Output>[];
       readonly state: State;
       readonly stuck: readonly Operation<Input, Output>[];
@@ -39,7 +41,6 @@ const MAX_VISITS = 200_000;
  * call and its answer (Herlihy and Wing 1990): the search of Wing and Gong (1993), with the memory of Lowe (2017) for
  * what was tried. Calls without an answer may be anywhere after they were made, or nowhere: they are tried last, and at
  * first few of them in a row, since many of them make the search long and a right history seldom needs many at once.
- * @throws {Error} when that is not decided within MAX_VISITS states
  */
 export function linearize<State, Input, Output>(
   model: Model<State, Input, Output>,
@@ -48,7 +49,7 @@ export function linearize<State, Input, Output>(
   const search = new Search(model, operations);
   for (let inRow = 0; ; inRow++) {
     const verdict = search.run(inRow);
-    if (verdict.linearizable || !search.cut) return verdict;
+    if (verdict.linearizable || verdict.undecided || !search.cut) return verdict;
   }
 }
 
@@ -84,7 +85,7 @@ class Search<State, Input, Output> {
     this.order = [];
     this.hash = [0, 0];
     if (this.visit(this.model.initial, 0, 0)) return { linearizable: true, order: this.order };
-    return { linearizable: false, ...this.best };
+    return { linearizable: false, undecided: this.visits > MAX_VISITS, ...this.best };
   }
 
   private visit(state: State, first: number, inRow: number): boolean {
@@ -94,7 +95,7 @@ class Search<State, Input, Output> {
     const key = `${this.hash} ${inRow} ${this.model.keyOf(state)}`;
     if (this.tried.has(key)) return false;
     this.tried.add(key);
-    if (++this.visits > MAX_VISITS) throw new Error(`not decided within ${MAX_VISITS} states`);
+    if (++this.visits > MAX_VISITS) return false;
 
     const { candidates, before } = this.candidates(from);
     const nexts = candidates.map((operation) => this.model.apply(state, operation.input, operation.output));

@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { checkCommit } from '../domain/keys.ts';
 import type { CommitOutcome, Store, StoredEntry, StoredValue, StoreWrite } from '../domain/ports.ts';
+import { SortedKeys } from './sorted-keys.ts';
 
 /**
  * A store that lives and dies with the process. It behaves under races as the durable ones do: a commit takes effect
@@ -9,7 +10,7 @@ import type { CommitOutcome, Store, StoredEntry, StoredValue, StoreWrite } from 
 export function openMemoryStore(): Store {
   const values = new Map<string, StoredValue>();
   const underWay = new Set<Promise<CommitOutcome>>();
-  let sortedKeys: string[] | undefined;
+  const keys = new SortedKeys();
   let commits = 0;
   let closed = false;
 
@@ -21,23 +22,14 @@ export function openMemoryStore(): Store {
     const revision = String(commits);
     for (const { key, bytes, delete: deletes } of writes) {
       if (bytes === undefined && !deletes) continue;
-      if (bytes === undefined || !values.has(key)) sortedKeys = undefined;
-      if (bytes !== undefined) values.set(key, { revision, bytes });
-      else values.delete(key);
+      if (bytes !== undefined) {
+        if (!values.has(key)) keys.add(key);
+        values.set(key, { revision, bytes });
+      } else if (values.delete(key)) {
+        keys.delete(key);
+      }
     }
     return 'committed';
-  }
-
-  function keysFrom(start: string): string[] {
-    sortedKeys ??= [...values.keys()].sort();
-    let low = 0;
-    let high = sortedKeys.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (sortedKeys[middle] < start) low = middle + 1;
-      else high = middle;
-    }
-    return sortedKeys.slice(low);
   }
 
   function requireOpen(): void {
@@ -65,7 +57,7 @@ export function openMemoryStore(): Store {
     async list(prefix, after, limit) {
       requireOpen();
       const entries: StoredEntry[] = [];
-      for (const key of keysFrom(after !== undefined && after > prefix ? after : prefix)) {
+      for (const key of keys.from(after !== undefined && after > prefix ? after : prefix)) {
         if (entries.length >= limit || !key.startsWith(prefix)) break;
         if (after !== undefined && key <= after) continue;
         const { revision, bytes } = values.get(key)!;

@@ -63,6 +63,26 @@ onEveryStore('an Idempotency-Key', (served) => {
     expectReplay({ ...done[0], headers: withoutReplay(done[0]) }, await call(app, ...STEP, key('a')));
   });
 
+  it.each([
+    ['POST', '/v1/sessions/s/rewind', { to_step: 0 }],
+    ['POST', '/v1/sessions/s/fork', { at_step: 0 }],
+    ['POST', '/v1/sessions/s/reset', undefined],
+    ['DELETE', '/v1/sessions/s', undefined],
+  ] as const)('executes %s %s that comes a hundred times at once only once', async (method, url, body) => {
+    const { app } = served;
+    await make(app, '/v1/cells', { ...TUTORIAL_CELL, input_shape: [null, 1] });
+    await make(app, '/v1/sessions', { id: 's', cell: 'cell', history: 3 });
+    await call(app, ...STEP);
+    const replies = await Promise.all(Array.from({ length: 100 }, () => call(app, method, url, body, key('a'))));
+    const done = replies.filter(({ status }) => status < 300);
+    expect(new Set(done.map(({ text }) => text)).size).toBe(1);
+    for (const reply of replies) if (reply.status >= 300) expectProblem(reply, 'in-progress');
+    expect((await call(app, method, url, body, key('a'))).headers['idempotency-replayed']).toBe('true');
+    const sessions = (await call(app, 'GET', '/v1/sessions')).body.items;
+    const versions = sessions.map(({ version }: { version: number }) => version);
+    expect(versions.sort()).toEqual(method === 'DELETE' ? [] : url.endsWith('fork') ? [1, 2] : [3]);
+  });
+
   it('makes one thing from a create that comes a hundred times at once', async () => {
     const { app } = served;
     await open(served);
@@ -198,15 +218,27 @@ describe('an Idempotency-Key on lmdb', () => {
       }
     };
     try {
-      const [made, stepped] = await run('a', async (app) => {
+      const changes: readonly Sent[] = [
+        ['POST', '/v1/sessions/s/rewind', { to_step: 0 }],
+        ['POST', '/v1/sessions/s/fork', {}],
+        ['PUT', '/v1/sessions/s/states', { states: [[[9]]] }],
+        ['POST', '/v1/sessions/s/reset', undefined],
+        ['DELETE', '/v1/sessions/s', undefined],
+      ];
+      const [made, stepped, ...changed] = await run('a', async (app) => {
         await open({ app });
         const session = await call(app, 'POST', '/v1/sessions', { cell: 'cell' }, key('make'));
-        return [session, await call(app, ...STEP, key('step'))];
+        const replies = [session, await call(app, ...STEP, key('step'))];
+        for (const [i, change] of changes.entries()) replies.push(await call(app, ...change, key(`change-${i}`)));
+        return replies;
       });
       await run('b', async (app) => {
         expectReplay(made, await call(app, 'POST', '/v1/sessions', { cell: 'cell' }, key('make')));
         expectReplay(stepped, await call(app, ...STEP, key('step')));
-        expect((await call(app, 'GET', '/v1/sessions/s')).body.step).toBe(1);
+        for (const [i, change] of changes.entries()) {
+          expectReplay(changed[i], await call(app, ...change, key(`change-${i}`)));
+        }
+        // The one that was made, and the fork.
         expect((await call(app, 'GET', '/v1/sessions')).body.items).toHaveLength(2);
       });
     } finally {

@@ -5,7 +5,7 @@ import type { Engine } from './engine.ts';
 import { precisionUsed } from './kernel-arithmetic.ts';
 import type { ComputePool } from './pool.ts';
 import { joinSequences, sequenceRows, shares } from './split-rows.ts';
-import { GRADIENT_NANOSECONDS, rowWork, STEP_NANOSECONDS, sequenceRowWork } from './work.ts';
+import { gradientNanoseconds, sequenceNanoseconds, stepNanoseconds } from './work.ts';
 
 /** What other requests may have to wait for. */
 const LOOP_NANOSECONDS = 5e6;
@@ -47,7 +47,7 @@ export function createStepper({
     prepare(program, precision) {
       const prepared = lazily(() => engines[precision].prepare(program));
       const onThread = pool && threadOf(pool, 'step', program, precision);
-      const nanoseconds = rowWork(program) * STEP_NANOSECONDS[precision];
+      const nanoseconds = stepNanoseconds(program, precision);
       const compute: ComputeRows = (request) => {
         const { inputs, states, rows, options } = request;
         const cost = nanoseconds * rows;
@@ -72,7 +72,7 @@ export function createStepper({
     prepareSequence(program, precision) {
       const prepared = lazily(() => engines[precision].prepareSequence(program));
       const onThread = pool && threadOf(pool, 'sequence', program, precision);
-      const nanoseconds = sequenceRowWork(program) * STEP_NANOSECONDS[precision];
+      const nanoseconds = sequenceNanoseconds(program, precision);
       return {
         run: async (request) => {
           const { batch, time, trace, training } = request;
@@ -97,7 +97,7 @@ export function createStepper({
     prepareGradients(program) {
       const prepared = lazily(() => engines.exact.prepareGradients(program));
       const onThread = pool && threadOf(pool, 'gradients', program, 'exact');
-      const nanoseconds = sequenceRowWork(program) * GRADIENT_NANOSECONDS;
+      const nanoseconds = gradientNanoseconds(program);
       return {
         run: async (request) => {
           const cost = nanoseconds * request.batch * request.time;

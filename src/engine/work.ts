@@ -1,27 +1,42 @@
 import type { Precision } from '../domain/ports.ts';
-import { type SequenceProgram, type StepProgram, sequenceCells, stepCells } from '../domain/program.ts';
+import {
+  type CellProgram,
+  type SequenceProgram,
+  type StepProgram,
+  sequenceCells,
+  stepCells,
+} from '../domain/program.ts';
+import { type Arithmetic, arithmeticOf, cellArithmetic } from './kernel-arithmetic.ts';
 
-/** Nanoseconds of one multiply-add of a step, by precision: measured with bench/suites/thread-threshold.ts. */
-export const STEP_NANOSECONDS: Readonly<Record<Precision, number>> = { fast: 1.1, exact: 1.1 };
+/** Nanoseconds of one multiply-add of a step, by what computes it: measured with `npm run bench -- costs`. */
+export const STEP_NANOSECONDS: Readonly<Record<Arithmetic, number>> = { float32: 0.1, float64: 0.25, reference: 1.1 };
 /** Of one multiply-add of the step whose gradients are taken, forwards and back. */
-export const GRADIENT_NANOSECONDS = 6;
+export const GRADIENT_NANOSECONDS = 8;
 
 /** Multiply-adds that a row costs beside its products: activations, copies. */
 const ROW_WORK = 2_000;
 
-/** Multiply-adds of one row of a step. */
-export function rowWork(program: StepProgram): number {
-  return workOf(stepCells(program));
+/** Nanoseconds that one row of a step may be expected to take. */
+export function stepNanoseconds(program: StepProgram, precision: Precision): number {
+  return nanoseconds(stepCells(program), (cell) => STEP_NANOSECONDS[arithmeticOf(cellArithmetic(cell), precision)]);
 }
 
-/** Multiply-adds of one row of one time step of a sequence. */
-export function sequenceRowWork(program: SequenceProgram): number {
-  return workOf(sequenceCells(program));
+/** Of one row of one time step of a sequence. */
+export function sequenceNanoseconds(program: SequenceProgram, precision: Precision): number {
+  return nanoseconds(sequenceCells(program), (cell) => STEP_NANOSECONDS[arithmeticOf(cellArithmetic(cell), precision)]);
 }
 
-function workOf(cells: ReturnType<typeof stepCells>): number {
-  return cells.reduce((sum, cell) => {
-    const projection = cell.kind === 'lstm' ? (cell.projection?.length ?? 0) : 0;
-    return sum + cell.kernel.length + cell.recurrentKernel.length + projection + ROW_WORK;
-  }, 0);
+/** Of one row of one time step of a sequence, and of going back through it. */
+export function gradientNanoseconds(program: SequenceProgram): number {
+  return nanoseconds(sequenceCells(program), () => GRADIENT_NANOSECONDS);
+}
+
+/** Multiply-adds of one row of a step of a cell. */
+export function rowWork(cell: CellProgram): number {
+  const projection = cell.kind === 'lstm' ? (cell.projection?.length ?? 0) : 0;
+  return cell.kernel.length + cell.recurrentKernel.length + projection + ROW_WORK;
+}
+
+function nanoseconds(cells: readonly CellProgram[], each: (cell: CellProgram) => number): number {
+  return cells.reduce((sum, cell) => sum + rowWork(cell) * each(cell), 0);
 }

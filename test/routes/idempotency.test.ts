@@ -219,7 +219,7 @@ describe('an Idempotency-Key on lmdb', () => {
     };
     try {
       const changes: readonly Sent[] = [
-        ['POST', '/v1/sessions/s/rewind', { to_step: 0 }],
+        ['POST', '/v1/sessions/s/rewind', { to_step: 1 }],
         ['POST', '/v1/sessions/s/fork', {}],
         ['PUT', '/v1/sessions/s/states', { states: [[[9]]] }],
         ['POST', '/v1/sessions/s/reset', undefined],

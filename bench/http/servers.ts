@@ -1,0 +1,89 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { spawnService } from '../../scripts/tutorial-service.ts';
+import { MissingPeer } from '../peers.ts';
+
+/** A server in a process of its own. */
+export interface Server {
+  readonly url: string;
+  stop(): Promise<void>;
+}
+
+/** cellstep itself, with these settings. */
+export async function startCellstep(settings: Readonly<Record<string, string>>): Promise<Server> {
+  const port = await freePort();
+  const service = spawnService({ CELLSTEP_PORT: `${port}`, ...settings });
+  const server = { url: `http://127.0.0.1:${port}`, stop: async () => void (await service.stop()) };
+  if (await answers(server.url, '/healthz', 30)) return server;
+  await server.stop();
+  throw new Error(`cellstep has not started: ${service.stderr()}`);
+}
+
+async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const address = probe.address();
+  probe.close();
+  return typeof address === 'object' ? (address?.port ?? 0) : 0;
+}
+
+async function answers(url: string, path: string, seconds: number): Promise<boolean> {
+  for (const end = Date.now() + seconds * 1000; Date.now() < end; ) {
+    const reply = await fetch(url + path, { signal: AbortSignal.timeout(2000) }).catch(() => undefined);
+    if (reply?.ok) return true;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  return false;
+}
+
+/** node:http alone (limit-server.ts). */
+export function startLimit(): Promise<Server> {
+  return start(process.execPath, fileURLToPath(new URL('limit-server.ts', import.meta.url)), 10);
+}
+
+/** A program of bench/peers that prints its port. @throws {MissingPeer} where its environment is not there. */
+export async function startPython(environment: string, program: string, ready: string): Promise<Server> {
+  const python = fileURLToPath(new URL(`../${environment}/bin/python`, import.meta.url));
+  if (!existsSync(python)) throw new MissingPeer(`bench/${environment} is not there. Run bench/setup.`);
+  const server = await start(python, fileURLToPath(new URL(`../peers/${program}`, import.meta.url)), 120);
+  if (await answers(server.url, ready, 60)) return server;
+  await server.stop();
+  throw new MissingPeer(`${program} does not answer ${ready}`);
+}
+
+async function start(command: string, program: string, seconds: number): Promise<Server> {
+  const child = spawn(command, [program], { stdio: ['ignore', 'pipe', 'ignore'] });
+  const stop = async () => {
+    if (child.exitCode === null && child.signalCode === null) {
+      child.kill();
+      const killed = setTimeout(() => child.kill('SIGKILL'), 5000);
+      await once(child, 'exit');
+      clearTimeout(killed);
+    }
+  };
+  const port = await portOf(child, seconds);
+  if (port) return { url: `http://127.0.0.1:${port}`, stop };
+  await stop();
+  throw new MissingPeer(`${program} has not started within ${seconds} s`);
+}
+
+/** The first line that is a number. */
+async function portOf(child: ChildProcess, seconds: number): Promise<string | undefined> {
+  if (!child.stdout) return undefined;
+  const lines = createInterface({ input: child.stdout });
+  const late = setTimeout(() => lines.close(), seconds * 1000);
+  child.once('exit', () => lines.close());
+  for await (const line of lines) {
+    if (!/^\d+$/.test(line)) continue;
+    clearTimeout(late);
+    // What else it prints is let through, so that it does not block.
+    child.stdout.resume();
+    return line;
+  }
+  clearTimeout(late);
+  return undefined;
+}

@@ -107,11 +107,11 @@ export async function startCluster(...settings: string[]): Promise<RedisProcess[
   return nodes;
 }
 
-/** A fourth node, which has all that a primary has, and takes over when it dies. */
+/** One more node beside the primary and all others, which has all that the primary has, and takes over when it dies. */
 export async function addReplica(primary: RedisProcess, others: readonly RedisProcess[]): Promise<RedisProcess> {
   const replica = await startNode(['--cluster-replica-validity-factor', '0']);
   for (const node of [primary, ...others]) await meet(replica, node);
-  await clusterReady(replica, 4);
+  await clusterReady(replica, others.length + 2);
   await replica.admin.call('CLUSTER', 'REPLICATE', String(await primary.admin.call('CLUSTER', 'MYID')));
   while (!(await primary.admin.info('replication')).includes('state=online')) await delay(20);
   return replica;

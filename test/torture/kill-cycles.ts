@@ -34,6 +34,13 @@ const SILENCE = 90_000;
 /** A client may meet one kill after another. */
 const PATIENCE = 3_600_000;
 
+/** What happens to the services while clients step sessions on them. */
+export interface Strikes {
+  readonly topology: Topology;
+  /** One of them; says what it was. */
+  readonly strike: (random: Random) => Promise<string>;
+}
+
 interface Session {
   readonly id: string;
   readonly ledger: Ledger;
@@ -49,11 +56,16 @@ interface Session {
  */
 export async function killCycles(name: TopologyName, options: KillCycles): Promise<KillReport> {
   const topology = await TOPOLOGIES[name].start();
+  return underStrikes({ topology, strike: (random) => topology.strike(random) }, options);
+}
+
+/** The same with other strikes than kills. */
+export async function underStrikes({ topology, strike }: Strikes, options: KillCycles): Promise<KillReport> {
   try {
-    return await new KillRun(topology, options).run();
+    return await new KillRun(topology, strike, options).run();
   } catch (error) {
     const printed = topology.services.map(({ output }) => output.slice(-2_000)).join('\n');
-    throw new Error(`SEED=${options.seed} ${name}: ${(error as Error).message}\n${printed}`, { cause: error });
+    throw new Error(`SEED=${options.seed}: ${(error as Error).message}\n${printed}`, { cause: error });
   } finally {
     await topology.stop();
   }
@@ -61,6 +73,7 @@ export async function killCycles(name: TopologyName, options: KillCycles): Promi
 
 class KillRun {
   private readonly topology: Topology;
+  private readonly strike: Strikes['strike'];
   private readonly options: Required<KillCycles>;
   private readonly random: Random;
   private readonly agent = createAgent(256);
@@ -73,8 +86,9 @@ class KillRun {
   /** Called when the next request is sent, or answered. */
   private readonly next = { sent: () => {}, answered: () => {} };
 
-  constructor(topology: Topology, options: KillCycles) {
+  constructor(topology: Topology, strike: Strikes['strike'], options: KillCycles) {
     this.topology = topology;
+    this.strike = strike;
     this.options = { sessions: 16, clients: 2, progress: () => {}, ...options };
     this.random = createRandom(options.seed);
     this.sessions = Array.from({ length: this.options.sessions }, (_, n) => {
@@ -115,7 +129,7 @@ class KillRun {
         await this.happens(event);
       }
       await delay(random.next() * MAX_DELAY);
-      const what = await this.topology.strike(random);
+      const what = await this.strike(random);
       this.kills[what] = (this.kills[what] ?? 0) + 1;
       if (cycle % 50 === 0) progress(`${cycle} kills, ${this.steps} steps, ${this.retried} retried`);
     }

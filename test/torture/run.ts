@@ -26,7 +26,8 @@ for (const name of positionals.length > 0 ? positionals : Object.keys(SUITES)) {
   const from = performance.now();
   const seconds = () => Math.round((performance.now() - from) / 1000);
   try {
-    const report = await suite.run({ seed, size, progress: (line) => console.log(`  ${seconds()} s: ${line}`) });
+    const progress = (line: string) => console.log(`  ${seconds()} s: ${line}`);
+    const report = await suite.run({ seed, size, bounded: values.bounded, progress });
     console.log(JSON.stringify({ suite: name, seed, size, seconds: seconds(), ...report }));
   } catch (error) {
     failed += 1;

@@ -1,10 +1,15 @@
+import { failover } from './failover.ts';
 import { replicaHistories } from './histories.ts';
 import { killCycles } from './kill-cycles.ts';
+import { rollingRestart } from './rolling-restart.ts';
+import { sameKey } from './same-key.ts';
 import { simulateSeeds } from './simulation/simulate.ts';
+import { TOPOLOGIES } from './topologies.ts';
 
 export interface SuiteOptions {
   readonly seed: number;
   readonly size: number;
+  readonly bounded?: boolean;
   readonly progress: (line: string) => void;
 }
 
@@ -48,5 +53,33 @@ export const SUITES: Readonly<Record<string, Suite>> = {
     whole: 10_000,
     bounded: 1_000,
     run: simulateSeeds,
+  },
+  'same-key': {
+    unit: 'rounds of a hundred requests at once with one key on three replicas',
+    whole: 100,
+    bounded: 5,
+    async run({ seed, size }) {
+      const { urls, stop } = await TOPOLOGIES.redis.start();
+      return sameKey({ seed, size, urls }).finally(stop);
+    },
+  },
+  'rolling-restart': {
+    unit: 'restarts of replicas under load, 10 s apart',
+    whole: 30,
+    bounded: 6,
+    // CI does not wait that long.
+    run: (options) => rollingRestart({ ...options, seconds: options.bounded ? 2 : 10 }),
+  },
+  failover: {
+    unit: 'primaries of a Redis Cluster killed under load, commits waiting for a replica',
+    whole: 20,
+    bounded: 1,
+    run: (options) => failover({ ...options, wait: 1 }),
+  },
+  'failover-without-wait': {
+    unit: 'primaries of a Redis Cluster killed under load, commits waiting for no replica',
+    whole: 20,
+    bounded: 1,
+    run: (options) => failover({ ...options, wait: 0 }),
   },
 };

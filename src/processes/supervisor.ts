@@ -104,7 +104,7 @@ export async function supervise({ workers: count, script, env, shutdownSeconds, 
     metrics.died(worker.number);
     const soon = Date.now() - worker.since < SOUND_MILLISECONDS ? deaths + 1 : 1;
     const wait = Math.min(MAX_BACKOFF_MILLISECONDS, FIRST_BACKOFF_MILLISECONDS * 2 ** (soon - 1));
-    const about = { worker: worker.number, pid: worker.child.pid, end };
+    const about = { worker: worker.number, workerPid: worker.child.pid, end };
     logger.error(about, `worker ${worker.number} died (${end}); another takes its place in ${wait} ms`);
     await delay(wait);
     if (!closing) await keep(start(worker.number), soon);

@@ -88,10 +88,11 @@ describe('several processes on one port', { timeout: 120_000 }, () => {
   });
 
   test('lose nothing and do nothing twice when one of them is killed under load, and it is replaced', async () => {
-    const { url, pids, lines } = await workers(2);
+    const { url, pids, lines, child } = await workers(2);
     await openCounter(url);
     let answered = 0;
     let killed = 0;
+    const dead: number[] = [];
     const loads = Array.from({ length: 6 }, async (_, client) => {
       const own: { step: number; sum: number }[] = [];
       for (let k = 0; k < 40; k++) {
@@ -105,6 +106,7 @@ describe('several processes on one port', { timeout: 120_000 }, () => {
       const victim = 1 + (killed % 2);
       const pid = pids().get(victim)!;
       process.kill(pid, 'SIGKILL');
+      dead.push(pid);
       killed++;
       await until(() => pids().get(victim) !== pid, 30_000);
     }
@@ -114,7 +116,10 @@ describe('several processes on one port', { timeout: 120_000 }, () => {
     );
     for (const { step, sum } of steps) expect(sum).toBe(step);
     expect(await readCounter(url)).toEqual({ step: 240, sum: 240 });
-    expect(lines().filter(({ msg }) => /^worker \d died/.test(String(msg)))).toHaveLength(killed);
+    const told = lines().filter(({ msg }) => /^worker \d died/.test(String(msg)));
+    expect(told.map(({ workerPid }) => workerPid)).toEqual(dead);
+    // Of the process that tells it.
+    expect(new Set(told.map(({ pid }) => pid))).toEqual(new Set([child.pid]));
     const { text } = await send(url, '/metrics');
     expect(text).toMatch(/^cellstep_worker_deaths_total\{worker="1"\} 2$/m);
     expect(text).toMatch(/^cellstep_worker_deaths_total\{worker="2"\} 1$/m);

@@ -190,12 +190,22 @@ function packPanels(
 ): void {
   let at = 0;
   for (let first = 0; at < out.length; first += lanes) {
+    const source = sources[first];
+    if (source >= 0 && sources[first + lanes - 1] === source + lanes - 1) {
+      for (let row = 0; row < inner; row++, at += lanes) copyLanes(out, at, values, row * columns + source, lanes);
+      continue;
+    }
     for (let row = 0; row < inner; row++) {
       const start = row * columns;
       for (let lane = 0; lane < lanes; lane++) {
-        const source = first + lane < sources.length ? sources[first + lane] : -1;
-        out[at++] = source < 0 ? 0 : values[start + source];
+        const of = first + lane < sources.length ? sources[first + lane] : -1;
+        out[at++] = of < 0 ? 0 : values[start + of];
       }
     }
   }
+}
+
+/** A panel's row whose columns are neighbours: what nearly all of a large matrix is. */
+function copyLanes(out: FloatArray, at: number, values: FloatArray, from: number, lanes: number): void {
+  for (let lane = 0; lane < lanes; lane++) out[at + lane] = values[from + lane];
 }

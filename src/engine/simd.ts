@@ -13,6 +13,7 @@ import { Scratch } from './scratch.ts';
 import { newGrowthLog, newSharedMemory, SharedMemory } from './shared-memory.ts';
 import { mapCells, type PackedAt, type SharedCell, withoutArrays } from './shared-program.ts';
 import { createSharing } from './shared-weights.ts';
+import { isUniform, prepareStackRun } from './stack-run.ts';
 import { type Resident, WeightPool } from './weight-pool.ts';
 
 export interface SimdOptions {
@@ -101,12 +102,19 @@ export function createSimdEngines(options: SimdOptions = {}): SimdEngines {
     (precision: Precision) =>
     (program: RunProgram): PreparedSequence | undefined => {
       const { cell, computeDtype } = program;
-      if (cell.kind === 'stack' || cell.computeDtype !== computeDtype) return undefined;
+      if (cell.computeDtype !== computeDtype) return undefined;
       if (computeDtype !== 'float32' && computeDtype !== 'float64') return undefined;
+      const stepwise = prepareStepwiseRun(program, engines[precision].prepare);
+      if (cell.kind === 'stack') {
+        if (!isUniform(program, cell)) return undefined;
+        const prepareInner = (inner: RunProgram) =>
+          prepareRun(precision)(inner) ?? prepareStepwiseRun(inner, engines[precision].prepare);
+        const { run } = prepareStackRun(program, cell, prepareInner);
+        return { run: (request) => (request.trace || request.training ? stepwise.run(request) : run(request)) };
+      }
       const packed = packedOf(cell, precision);
       if (!packed) return undefined;
       const { run } = prepareKernelRun(thread, packed.cell, program, packed.block);
-      const stepwise = prepareStepwiseRun(program, engines[precision].prepare);
       return {
         run: (request) =>
           request.trace || (request.training && cell.dropout && hasDropout(cell.dropout))

@@ -1,7 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Precision } from '../../src/domain/ports.ts';
-import { type CellProgram, type SequenceProgram, stateWidths } from '../../src/domain/program.ts';
+import {
+  type CellProgram,
+  type SequenceProgram,
+  type StackProgram,
+  type StepProgram,
+  stateWidths,
+  stepWidth,
+} from '../../src/domain/program.ts';
 import type { FloatArray } from '../../src/domain/tensor.ts';
 import { arithmeticOf, cellArithmetic } from '../../src/engine/kernel-arithmetic.ts';
 import { referenceEngine } from '../../src/engine/reference.ts';
@@ -153,6 +160,40 @@ describe.each([
         expectSameStep(traced, engines.fast.prepare(program).step(inputs, states, batch));
       }),
       { numRuns: 60 },
+    );
+  });
+});
+
+describe('a stack over time', () => {
+  const stacked = fc
+    .tuple(kernelRuns({ dtypes: ['float32', 'float64'] }), fc.integer(), fc.boolean())
+    .chain(([{ program, request }, seed, nested]) => {
+      const above = kernelPrograms({ dtypes: [program.computeDtype] }).filter(({ features }) => features > 0);
+      return fc.tuple(above, above).map(([second, third]) => {
+        const { computeDtype } = program;
+        const onTop = (cell: CellProgram, features: number): CellProgram => {
+          const columns = cell.kernel.length / cell.features;
+          return { ...cell, features, kernel: numbers(computeDtype, columns * features, seed, 0.2) };
+        };
+        const stack = (cells: readonly StepProgram[]): StackProgram => {
+          return { kind: 'stack', computeDtype, names: cells.map((_, k) => `${k}`), cells };
+        };
+        const below = [program.cell, onTop(second, stepWidth(program.cell))];
+        const last = onTop(third, stepWidth(below[1]));
+        const cell = nested ? stack([stack(below), last]) : stack([...below, last]);
+        const states = stateWidths(cell).map((width, k) => numbers(computeDtype, request.batch * width, seed + k));
+        const previous = request.previous && numbers(computeDtype, request.batch * stepWidth(cell), 5);
+        return { program: { ...program, cell }, request: { ...request, states, previous } };
+      });
+    });
+
+  it.each(['fast', 'exact'] as const)('has the bits of its steps: %s', (precision) => {
+    fc.assert(
+      fc.property(stacked, ({ program, request }) => {
+        const wanted = prepareStepwiseRun(program, strict[precision].prepare).run(request);
+        expectSameRun(strict[precision].prepareSequence(program).run(request), wanted);
+      }),
+      { numRuns: 120 },
     );
   });
 });

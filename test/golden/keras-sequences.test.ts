@@ -27,7 +27,7 @@ function flat(states: States): GoldenTensor[] {
   return states.flat() as GoldenTensor[];
 }
 
-describe('sequences of Keras layers, over HTTP', () => {
+describe.each(['fast', 'exact'] as const)('sequences of Keras layers, over HTTP: %s', (precision) => {
   it('has cases', () => {
     expect(cases.length).toBeGreaterThanOrEqual(39);
   });
@@ -35,7 +35,7 @@ describe('sequences of Keras layers, over HTTP', () => {
   it.each(cases)('$name', async ({ layer, weights, calls, ...only }) => {
     const app = await startApp();
     const given = Object.fromEntries(Object.entries(weights).map(([name, tensor]) => [name, asRequest(tensor)]));
-    const body = { id: 'layer', ...layer, weights: given };
+    const body = { precision, id: 'layer', ...layer, weights: given };
     const made = await app.inject({ method: 'POST', url: '/v1/cells', payload: body });
     expect(made.json(), made.body).toMatchObject({ built: true, config: layer.config });
     let carried: FlatTensor[] | undefined;

@@ -25,7 +25,7 @@ const DEPARTURES = {
   RNN_thresholded_default_alpha_beta: "takes 0 for ThresholdedRelu's alpha; the operator says 1",
 };
 
-describe('nodes of ONNX, over HTTP', () => {
+describe.each(['fast', 'exact'] as const)('nodes of ONNX, over HTTP: %s', (precision) => {
   let app: TestApp;
   beforeAll(async () => {
     app = await startApp();
@@ -34,7 +34,8 @@ describe('nodes of ONNX, over HTTP', () => {
 
   async function resultOf({ name, op, attributes, inputs }: Case): Promise<Record<keyof Outputs, FlatTensor>> {
     const { X, sequence_lens, initial_h, initial_c, ...weights } = inputs;
-    const cell = { id: name, framework: 'onnx', class_name: op, config: attributes, weights: requestTensors(weights) };
+    const given = requestTensors(weights);
+    const cell = { id: name, framework: 'onnx', class_name: op, config: attributes, precision, weights: given };
     await make(app, '/v1/cells', cell);
     const initial = [initial_h, initial_c].filter((state) => state !== undefined).map(asRequest);
     const body = {

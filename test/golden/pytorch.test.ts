@@ -20,7 +20,7 @@ interface Case extends Results {
 const { cases } = readGolden<{ cases: Case[] }>('pytorch_cells.json');
 const isCell = ({ module }: Case) => module.class_name.endsWith('Cell');
 
-describe('modules of PyTorch, over HTTP', () => {
+describe.each(['fast', 'exact'] as const)('modules of PyTorch, over HTTP: %s', (precision) => {
   let app: TestApp;
   beforeAll(async () => {
     app = await startApp();
@@ -29,8 +29,8 @@ describe('modules of PyTorch, over HTTP', () => {
 
   async function resultOf(one: Case): Promise<{ output: FlatTensor; states: FlatTensor[] }> {
     const { class_name, kwargs: config } = one.module;
-    const cell = { id: one.name, framework: 'pytorch', class_name, config, weights: requestTensors(one.weights) };
-    await make(app, '/v1/cells', cell);
+    const weights = requestTensors(one.weights);
+    await make(app, '/v1/cells', { id: one.name, framework: 'pytorch', class_name, config, precision, weights });
     const initial = one.initial_state?.map(asRequest);
     const [route, field] = isCell(one) ? ['steps', 'states'] : ['sequences', 'initial_state'];
     const body = { inputs: asRequest(one.inputs), ...(initial ? { [field]: initial } : {}), tensor_format: 'flat' };

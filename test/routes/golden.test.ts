@@ -49,10 +49,11 @@ function asFloat32({ shape, data }: Flat): Flat {
 }
 
 /** The step of a case as a client takes it: the cell with its weights, one step, and the cell is gone. */
-async function stepOf(app: TestApp, { name, cell, weights, inputs, initial_state }: Case, dtype: string) {
+async function stepOf(app: TestApp, one: Case, dtype: string, precision: string) {
+  const { name, cell, weights, inputs, initial_state } = one;
   const config = dtype === 'float32' ? cell.config : { ...cell.config, dtype };
   const exact = Object.fromEntries(Object.entries(weights).map(([key, value]) => [key, asFloat32(value)]));
-  await make(app, '/v1/cells', { id: name, class_name: cell.class_name, config, weights: exact });
+  await make(app, '/v1/cells', { id: name, class_name: cell.class_name, config, precision, weights: exact });
   const body = { inputs: asFloat32(inputs), states: initial_state.map(asFloat32), tensor_format: 'flat' };
   const reply = await call(app, 'POST', `/v1/cells/${name}/steps`, body);
   expect(reply.status, reply.text).toBe(200);
@@ -72,9 +73,13 @@ describe("Keras' cells over HTTP", () => {
     expect(cases.some(({ name }) => name === SPARSEMAX)).toBe(true);
   });
 
-  describe.each(['float32', 'float64'] as const)('in %s', (dtype) => {
+  describe.each([
+    ['float32', 'fast'],
+    ['float32', 'exact'],
+    ['float64', 'exact'],
+  ] as const)('in %s, %s', (dtype, precision) => {
     it.each(cases.filter(({ name }) => name !== SPARSEMAX))('$name', async (one) => {
-      const body = await stepOf(app, one, dtype);
+      const body = await stepOf(app, one, dtype, precision);
       expectClose(body.output, one.reference_float64.outputs, dtype);
       expect(body.states).toHaveLength(one.reference_float64.states.length);
       one.reference_float64.states.forEach((state, i) => {

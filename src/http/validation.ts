@@ -28,6 +28,8 @@ export function addValidation(app: FastifyInstance): void {
     if (httpPart === 'params' && Object.values(value as object).includes('')) return { error: nothingThere() };
     // A file: that the route takes it is known by its Content-Type, and zod would look at every byte as a field.
     if (httpPart === 'body' && value instanceof Uint8Array) return { value };
+    // Whatever a header is, it is text, and optional; those that mean something are read where they are used (replies.ts).
+    if (httpPart === 'headers') return { value };
     const result = (schema as z.ZodType).safeParse(value, { reportInput: true });
     if (result.success) return { value: result.data };
     if (httpPart === 'body' && value === null) return { error: new RequestShapeError('body', [NO_BODY]) };

@@ -1,9 +1,9 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { CommitOutcome, StoreWrite } from '../domain/ports.ts';
 import type { LmdbConnection } from './lmdb-connection.ts';
 import { type LmdbDatabase, rewriteFormat } from './lmdb-database.ts';
 import { probeDisk } from './lmdb-disk.ts';
 import { NoRoomError, storeProblem } from './lmdb-errors.ts';
+import { reasonOf, TimeLimitError, withinLimit } from './lmdb-outcomes.ts';
 import { newSealedRecord, sealRecord, unsealRecord } from './lmdb-record.ts';
 import { hasRoomFor } from './lmdb-room.ts';
 import { createStamps, revisionOf, stampRecord } from './record.ts';
@@ -11,6 +11,9 @@ import { createStamps, revisionOf, stampRecord } from './record.ts';
 /** Commits that share one sync: enough that the sync costs each little, few enough that none waits long. */
 const GROUP_COMMITS = 1_000;
 const GROUP_BYTES = 16 * 2 ** 20;
+/** After which a disk that does not answer is a failure. */
+const LIMIT_MILLISECONDS = 5_000;
+const HANGING_MILLISECONDS = 200;
 
 interface PreparedWrite {
   readonly key: Uint8Array;
@@ -46,6 +49,16 @@ export function createCommitQueue(connection: LmdbConnection): CommitQueue {
   let running: Promise<void> | undefined;
   /** Whether the disk did not take the last commit, for another reason than its room. */
   let failing = false;
+  let hanging = false;
+  let probing: Promise<void> | undefined;
+
+  /** One at a time: on a disk that hangs, each holds a thread. */
+  function probe(): Promise<void> {
+    probing ??= probeDisk(connection.directory).finally(() => {
+      probing = undefined;
+    });
+    return probing;
+  }
 
   function takeGroup(): WaitingCommit[] {
     let bytes = 0;
@@ -82,16 +95,26 @@ export function createCommitQueue(connection: LmdbConnection): CommitQueue {
    */
   async function commitGroup(group: readonly WaitingCommit[]): Promise<void> {
     try {
-      if (failing) await probeDisk(connection.directory);
+      // Once the disk has not answered, callers are not kept waiting for it again and again.
+      if (failing) await withinLimit(probe(), hanging ? HANGING_MILLISECONDS : LIMIT_MILLISECONDS);
+      hanging = false;
       const database = connection.current();
       const bytes = group.reduce((sum, { size }) => sum + size, 0);
       if (!hasRoomFor(bytes, database, connection.directory)) throw new NoRoomError('no room on the disk');
-      const outcomes = await database.root.childTransaction(() => group.map(({ work }) => work(database)));
+      const transaction = database.root.childTransaction(() => group.map(({ work }) => work(database)));
+      const outcomes = await withinLimit(transaction, LIMIT_MILLISECONDS);
       failing = false;
       group.forEach(({ resolve }, index) => {
         resolve(outcomes[index]);
       });
     } catch (thrown) {
+      if (thrown instanceof TimeLimitError) {
+        // It may still be made: not tried again, one by one or otherwise.
+        failing = true;
+        hanging = true;
+        for (const { reject } of group) reject(storeProblem(thrown, connection.directory));
+        return;
+      }
       const error = await reasonOf(thrown);
       failing ||= !(error instanceof NoRoomError);
       const sound = await connection.recover();
@@ -135,18 +158,4 @@ export function createCommitQueue(connection: LmdbConnection): CommitQueue {
 /** Copies what the caller may change after the call. */
 function prepare({ key, expect, bytes, delete: deletes }: StoreWrite): PreparedWrite {
   return { key: Buffer.from(key), expect, record: bytes && newSealedRecord(bytes), deletes: deletes === true };
-}
-
-/**
- * lmdb-js rejects a failed commit with a general error whose `commitError` is a promise that rejects with the reason;
- * unheard, that promise would end the process. The time limit is for the few reasons that it forgets to tell.
- */
-async function reasonOf(error: unknown): Promise<unknown> {
-  const reason = (error as { commitError?: Promise<unknown> }).commitError;
-  if (reason === undefined) return error;
-  const told = reason.then(
-    () => error,
-    (cause: unknown) => cause,
-  );
-  return Promise.race([told, delay(1_000, error, { ref: false })]);
 }

@@ -48,6 +48,8 @@ function reasonOf(error: unknown, code: string | undefined): string {
 /** The text of an error; that of a name with several addresses is in the errors for each. */
 export function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
+  // What ioredis says when a command was under way as the connection ended; its text is about an option of its own.
+  if (error.name === 'MaxRetriesPerRequestError') return 'the connection was lost';
   const [first] = error instanceof AggregateError ? error.errors : [];
   return error.message || (first instanceof Error ? first.message : error.name);
 }

@@ -33,7 +33,7 @@ describe.runIf(GCC)('the service on a disk that fails', () => {
     const isAlive = () => running.child.exitCode === null && running.child.signalCode === null;
     await openCounter(running.url);
     const clients = new SteppingClients(running.url);
-    for (const fault of ['write EIO', 'sync EIO', 'write EROFS']) {
+    for (const fault of ['write EIO', 'sync EIO', 'root EIO', 'sync HANG', 'write EROFS']) {
       const start = clients.acknowledged;
       await until(() => clients.acknowledged > start + 20, LONG);
       setFault(fault);

@@ -37,6 +37,13 @@ describe('an error of Redis', () => {
     expect(JSON.stringify(cause, Object.getOwnPropertyNames(cause))).not.toContain('secret');
   });
 
+  it('of a connection that was lost under a command says so', () => {
+    const error = Object.assign(new Error('Reached the max retries per request limit (which is 0).'), {
+      name: 'MaxRetriesPerRequestError',
+    });
+    expect(messageOf(error)).toBe('the connection was lost');
+  });
+
   it('of a name with several addresses is that of the first', () => {
     expect(messageOf(new AggregateError([new Error('connect ECONNREFUSED ::1:1'), new Error('other')]))).toBe(
       'connect ECONNREFUSED ::1:1',

@@ -1,7 +1,7 @@
 /*
  * Makes writes to, and syncs of, the files in a data directory fail as a failing disk makes them. For LD_PRELOAD.
  * What fails stands in the file that FAILING_DISK names, and is read before each call: nothing, `write EIO`, `sync EIO`,
- * `root EIO` (only the root pages of LMDB's data.mdb, the first two) or `write EROFS`.
+ * `root EIO` (only the root pages of LMDB's data.mdb, the first two), `write EROFS`, or `sync HANG`, until that is over.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -35,6 +35,10 @@ static int failure(int fd, const char *what) {
   fault[length] = 0;
   size_t name = strlen(what);
   if (strncmp(fault, what, name) != 0 || fault[name] != ' ') return 0;
+  if (strstr(fault, "HANG") != NULL) {
+    usleep(20000);
+    return failure(fd, what);
+  }
   return strstr(fault, "EROFS") != NULL ? EROFS : EIO;
 }
 

@@ -1,0 +1,27 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
+/** The disk did not answer in time. Of a commit, nobody knows then whether it was made. */
+export class TimeLimitError extends Error {}
+
+/** What comes after the time limit is no longer heard; LMDB carries out the next transactions behind it. */
+export async function withinLimit<T>(transaction: Promise<T>, milliseconds: number): Promise<T> {
+  const limit = Promise.withResolvers<never>();
+  const message = `the disk did not answer within ${milliseconds} ms; what was sent may still take effect`;
+  const timer = setTimeout(() => limit.reject(new TimeLimitError(message)), milliseconds);
+  transaction.catch((error: unknown) => reasonOf(error).catch(() => {}));
+  return Promise.race([transaction, limit.promise]).finally(() => clearTimeout(timer));
+}
+
+/**
+ * lmdb-js rejects a failed commit with a general error whose `commitError` is a promise that rejects with the reason;
+ * unheard, that promise would end the process. The time limit is for the few reasons that it forgets to tell.
+ */
+export async function reasonOf(error: unknown): Promise<unknown> {
+  const reason = (error as { commitError?: Promise<unknown> }).commitError;
+  if (reason === undefined) return error;
+  const told = reason.then(
+    () => error,
+    (cause: unknown) => cause,
+  );
+  return Promise.race([told, delay(1_000, error, { ref: false })]);
+}

@@ -33,7 +33,7 @@ export const SUITES: Readonly<Record<string, Suite>> = {
   'kill-lmdb-workers': {
     unit: 'kills of two processes with one store in LMDB, and of their primary',
     whole: 1_000,
-    bounded: 100,
+    bounded: 50,
     run: ({ size, ...options }) => killCycles('lmdb-workers', { cycles: size, ...options }),
   },
   'kill-redis': {

@@ -120,6 +120,8 @@ function printExactly(bits: u32, out: usize): usize {
   const nearest = s + ((up & single) | (u32(mid >= s * 4 + 2) & (single ^ 1)));
   const digits = nearest ^ ((nearest ^ (tens + tensUp)) & (0 - shorter));
   const power = k + <i32>shorter;
+  // The one value whose shortest decimal, 7.038531e-26, is read as its neighbour by way of float64.
+  if ((bits & 0x7fffffff) == 0x15ae43fd) return layOut(70385307, -33, out);
   return layOut(digits, power, out);
 }
 

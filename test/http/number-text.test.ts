@@ -141,6 +141,9 @@ describe('the text of a float32', () => {
     [Math.fround(0.1), '0.1'],
     [Math.fround(1 / 3), '0.33333334'],
     [2 ** -149, '1e-45'],
+    // 7.038531e-26 is the former when it is read directly, and the latter by way of float64.
+    [Math.fround(7.0385307e-26), '7.0385307e-26'],
+    [Math.fround(7.0385313e-26), '7.0385313e-26'],
     [3.4028234663852886e38, '3.4028235e+38'],
     [Number.NaN, '"NaN"'],
     [Number.POSITIVE_INFINITY, '"Infinity"'],

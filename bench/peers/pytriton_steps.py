@@ -36,7 +36,13 @@ def stepper(features, units):
 
 
 port = free_port()
-config = TritonConfig(http_address="127.0.0.1", http_port=port, grpc_port=free_port(), metrics_port=free_port(), log_verbose=0)
+config = TritonConfig(
+    http_address="127.0.0.1",
+    http_port=port,
+    grpc_address="127.0.0.1",
+    grpc_port=free_port(),
+    allow_metrics=False,
+)
 with Triton(config=config) as triton:
     for units, features in ((64, 16), (512, 512)):
         shapes = {"x": features, "h": units, "c": units}

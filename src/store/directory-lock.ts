@@ -6,6 +6,8 @@ import { StoreOpenError } from './store-open-error.ts';
 const SQLITE_BUSY = 5;
 /** Long enough for two processes that start at once to see who was first. */
 const WAIT_MILLISECONDS = 200;
+/** Longer, for those that share it look for a moment whether they are the first (see lmdb.ts). */
+const SHARED_WAIT_MILLISECONDS = 2_000;
 
 export interface DirectoryLock {
   release(): void;
@@ -22,11 +24,15 @@ export interface DirectoryLock {
  * second opening in the same process. A pid file or a socket that is replaced when it looks stale has a race there.
  * `holder.pid` only says who it is.
  */
-export function lockDirectory(directory: string, shared: boolean): DirectoryLock {
+export function lockDirectory(
+  directory: string,
+  shared: boolean,
+  wait = shared ? SHARED_WAIT_MILLISECONDS : WAIT_MILLISECONDS,
+): DirectoryLock {
   const pidFile = join(directory, 'holder.pid');
   let lock: DatabaseSync | undefined;
   try {
-    lock = new DatabaseSync(join(directory, 'holder.lock'), { timeout: WAIT_MILLISECONDS });
+    lock = new DatabaseSync(join(directory, 'holder.lock'), { timeout: wait });
     // A read inside the transaction takes the shared lock.
     lock.exec(shared ? 'BEGIN; SELECT count(*) FROM sqlite_schema' : 'BEGIN EXCLUSIVE');
   } catch (error) {

@@ -142,7 +142,7 @@ function rangeOf(prefix: string, after: string | undefined): { start: Uint8Array
 function isAlone(directory: string, shared: boolean): boolean {
   if (!shared) return true;
   try {
-    lockDirectory(directory, false).release();
+    lockDirectory(directory, false, 0).release();
     return true;
   } catch {
     return false;

@@ -68,7 +68,9 @@ describe('several processes on one port', { timeout: 120_000 }, () => {
     ).toEqual(Array.from({ length: 120 }, (_, k) => k + 1));
     for (const { step, sum } of steps.flat()) expect(sum).toBe(step);
     // Whoever did it, its answer can be had again from any.
-    for (let k = 0; k < 10; k++) expect(await stepOnce(url, '3-14')).toEqual(steps[3][14]);
+    // The last one, since a session keeps the answers of its last 16 keys only.
+    const client = steps.findIndex((own) => own.some(({ step }) => step === 120));
+    for (let n = 0; n < 10; n++) expect(await stepOnce(url, `${client}-14`)).toEqual(steps[client][14]);
     expect(await readCounter(url)).toEqual({ step: 120, sum: 120 });
     expect(new Set(served())).toEqual(new Set([1, 2]));
     expect(lines().filter(({ level }) => Number(level) >= 50)).toEqual([]);

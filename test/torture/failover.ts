@@ -170,7 +170,8 @@ function reportOf(sessions: readonly SteppedSession[], killed: number): Failover
   return {
     acknowledged: sessions.reduce((sum, { count }) => sum + count, 0),
     lost: lost.length,
-    windowMilliseconds: lost.length === 0 ? 0 : Math.round(killed - Math.min(...lost)),
+    // What was acknowledged is heard of a little later.
+    windowMilliseconds: lost.length === 0 ? 0 : Math.max(1, Math.round(killed - Math.min(...lost))),
     outageMilliseconds: Math.round(Math.max(...sessions.map(({ longest }) => longest))),
   };
 }

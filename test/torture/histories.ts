@@ -181,6 +181,7 @@ class HistoryRun {
     for (;;) {
       const response = await fetch(this.random.pick(this.options.urls()) + path).catch(() => undefined);
       if (response?.status === 200) return new Uint8Array(await response.arrayBuffer());
+      if (response?.status === 404) throw new Error(`${path}: it was saved, and is lost`);
       await delay(50);
     }
   }

@@ -22,6 +22,10 @@ const register: Model<number, Call, number | boolean> = {
 const at = (called: number, answered: number, input: Call, output?: number | boolean): Register => {
   return { input, output, called, answered: output === undefined ? Number.POSITIVE_INFINITY : answered };
 };
+/** Without an answer, and without effect after a time. */
+const until = (called: number, answered: number, input: Call): Register => {
+  return { input, output: undefined, called, answered };
+};
 const verdict = (...operations: Register[]) => linearize(register, operations).linearizable;
 
 describe('a history', () => {
@@ -52,6 +56,13 @@ describe('a history', () => {
     expect(verdict(lost, at(1, 2, { write: 0 }, true), ...reads(0, 5))).toBe(true);
     expect(verdict(lost, ...reads(5), at(20, 21, { write: 0 }, true), at(22, 23, { read: true }, 5))).toBe(false);
     expect(verdict(...reads(5), at(30, 30, { write: 5 }))).toBe(false);
+  });
+
+  it('may hold a call without an answer that took effect in its time, but not after it', () => {
+    const lost = until(0, 15, { write: 5 });
+    expect(verdict(lost, at(10, 20, { read: true }, 5))).toBe(true);
+    expect(verdict(lost, at(10, 12, { read: true }, 0), at(16, 17, { read: true }, 5))).toBe(true);
+    expect(verdict(lost, at(16, 17, { read: true }, 0), at(18, 19, { read: true }, 5))).toBe(false);
   });
 
   it('is explained by an order, or told up to where it cannot be', () => {

@@ -4,7 +4,7 @@ export interface Operation<Input, Output> {
   /** undefined: nobody knows whether it was carried out, and it may still be. */
   readonly output: Output | undefined;
   readonly called: number;
-  /** Infinity where it was not answered. */
+  /** Without an output: when it can take effect no more, Infinity where that is not known. */
   readonly answered: number;
 }
 
@@ -39,7 +39,7 @@ const MAX_VISITS = 200_000;
 /**
  * Whether there is an order of the calls in which the object answers as it did, each call taking effect between its
  * call and its answer (Herlihy and Wing 1990): the search of Wing and Gong (1993), with the memory of Lowe (2017) for
- * what was tried. Calls without an answer may be anywhere after they were made, or nowhere: they are tried last, and at
+ * what was tried. Calls without an answer may be anywhere in their time, or nowhere: they are tried last, and at
  * first few of them in a row, since many of them make the search long and a right history seldom needs many at once.
  */
 export function linearize<State, Input, Output>(
@@ -84,11 +84,12 @@ class Search<State, Input, Output> {
     this.done.clear();
     this.order = [];
     this.hash = [0, 0];
-    if (this.visit(this.model.initial, 0, 0)) return { linearizable: true, order: this.order };
+    if (this.visit(this.model.initial, 0, 0, 0)) return { linearizable: true, order: this.order };
     return { linearizable: false, undecided: this.visits > MAX_VISITS, ...this.best };
   }
 
-  private visit(state: State, first: number, inRow: number): boolean {
+  /** `reached`: no earlier than this the next call takes effect. */
+  private visit(state: State, first: number, inRow: number, reached: number): boolean {
     let from = first;
     while (from < this.known.length && this.done.has(this.known[from])) from++;
     if (from === this.known.length) return true;
@@ -103,18 +104,18 @@ class Search<State, Input, Output> {
     const still = candidates.findIndex(({ input, output }, n) => {
       return nexts[n] !== undefined && this.model.changesNothing(input, output as Output);
     });
-    if (still >= 0) return this.take(candidates[still], state, from, 0);
+    if (still >= 0) return this.take(candidates[still], state, from, 0, reached);
     for (const [n, operation] of candidates.entries()) {
       const next = nexts[n];
-      if (next !== undefined && this.take(operation, next, from, 0)) return true;
+      if (next !== undefined && this.take(operation, next, from, 0, reached)) return true;
     }
     for (const operation of this.unknown) {
       if (operation.called >= before) break;
-      if (this.done.has(operation)) continue;
+      if (operation.answered < reached || this.done.has(operation)) continue;
       const next = this.model.apply(state, operation.input, undefined);
       if (next === undefined || next === state) continue;
       if (inRow === this.inRow) this.cut = true;
-      else if (this.take(operation, next, from, inRow + 1)) return true;
+      else if (this.take(operation, next, from, inRow + 1, reached)) return true;
     }
     if (this.order.length >= this.best.explained.length) {
       this.best = { explained: [...this.order], state, stuck: candidates };
@@ -134,13 +135,19 @@ class Search<State, Input, Output> {
     return { candidates: found.filter(({ called }) => called < before), before };
   }
 
-  private take(operation: Operation<Input, Output>, next: State, from: number, inRow: number): boolean {
+  private take(
+    operation: Operation<Input, Output>,
+    next: State,
+    from: number,
+    inRow: number,
+    reached: number,
+  ): boolean {
     const [high, low] = this.hashes.get(operation) ?? [0, 0];
     const before = this.hash;
     this.hash = [before[0] ^ high, before[1] ^ low];
     this.done.add(operation);
     this.order.push(operation);
-    if (this.visit(next, from, inRow)) return true;
+    if (this.visit(next, from, inRow, Math.max(reached, operation.called))) return true;
     this.order.pop();
     this.done.delete(operation);
     this.hash = before;

@@ -21,7 +21,7 @@ describe('a simulation', () => {
   it.each<Lie>(['ignores what is expected', 'drops commits that it acknowledges', 'forgets which keys were used'])(
     'finds a store that %s',
     async (lie) => {
-      await expect(simulateSeeds({ seed: 1, size: 20, lie })).rejects.toThrow(/calls are explained/);
+      await expect(simulateSeeds({ seed: 1, size: 20, lie })).rejects.toThrow(/calls are explained|still waits/);
     },
   );
 });

@@ -68,7 +68,7 @@ export async function simulateSeeds(options: {
 
 class Simulated {
   private readonly scheduler = new Scheduler();
-  private readonly histories = new SessionHistories();
+  private readonly histories = new SessionHistories(() => this.scheduler.now);
   private readonly random: Random;
   private readonly workload: Workload;
   private readonly world: SimulatedWorld;

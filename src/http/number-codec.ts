@@ -25,8 +25,8 @@ export interface ReadArray {
 const PAGE = 2 ** 16;
 /** Zero bytes after a text, so that reading stops there. */
 const SLACK = 16;
-/** Longest text of a float32 with what follows it, and what printing it may scribble on. */
-const TEXT_BYTES = 20;
+/** Longest text of a float32 with what follows it (-, 21 digits, a comma), and what printing it may scribble on. */
+const TEXT_BYTES = 24;
 const SCRIBBLE_BYTES = 32;
 const MAX_RANK = 8;
 

@@ -242,6 +242,15 @@ describe('the text of a tensor', () => {
     expect(flatText(new Tensor('int64', [4], wide))).toBe(text);
   });
 
+  it('has room for the longest numbers, however many there are', () => {
+    const longest = -999_999_984_306_749_440_000;
+    for (const size of [1, 1000, 100_000, 400_000]) {
+      const text = flatText(new Tensor('float32', [size], new Float32Array(size).fill(longest)));
+      expect(text.length).toBe(size * (text.indexOf(',') > 0 ? text.indexOf(',') : text.length - 1) + 1);
+      expect(text.slice(0, 23)).toBe('[-999999980000000000000');
+    }
+  });
+
   it('has the values of the tensor, at any shape', () => {
     const shapes = fc.array(fc.integer({ min: 0, max: 4 }), { maxLength: 4 });
     fc.assert(

@@ -63,10 +63,10 @@ describe.skipIf(reason !== undefined)('the container image', () => {
   });
 
   it('loads every module of the service, the native ones included', async () => {
-    // main.ts starts the service and a worker its job; everything else only declares.
+    // main.ts starts the service, backup.ts a copy and a worker its job; everything else only declares.
     const load = `
       const { globSync } = await import('node:fs');
-      const files = globSync('{routes,schemas,src}/**/*.ts').filter((file) => !/(^src.main|-worker)[.]ts$|kernels/.test(file));
+      const files = globSync('{routes,schemas,src}/**/*.ts').filter((file) => !/(^src.(main|backup)|-worker)[.]ts$|kernels/.test(file));
       for (const file of files) await import('/app/' + file);
       const { h5wasm } = await import('h5wasm');
       await h5wasm.ready;

@@ -33,8 +33,6 @@ const sequence = {
 
 /** One or more valid requests of every route, on the world that `buildWorld` makes. */
 export const BASES: Readonly<Record<Route, readonly Base[]>> = {
-  'GET /': [{}],
-  'GET /playground/:file': [{ params: { file: 'playground.js' } }],
   'GET /healthz': [{}],
   'GET /metrics': [{}],
   'GET /readyz': [{}],

@@ -4,11 +4,11 @@ import { call, type Method } from '../../support/call.ts';
 /** A route as `POST /v1/cells/:cell/steps`. */
 export type Route = `${Method} ${string}`;
 
-/** The documentation, which takes nothing from a request. */
-const DOCUMENTS = /^\/docs/;
+/** The pages, which take nothing from a request: the documentation and the playground. */
+const DOCUMENTS = /^\/(docs|playground|$)/;
 
 /**
- * Every route of the service but its documentation, from the service itself: the paths of its router, and for each the
+ * Every route of the service but its pages, from the service itself: the paths of its router, and for each the
  * methods that it says it takes.
  */
 export async function routesOf(app: TestApp): Promise<Route[]> {

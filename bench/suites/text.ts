@@ -10,7 +10,7 @@ export const suite: Suite = {
 goes from the bytes to a float64 array of its own, printing from a float32 array to a string; JSON.parse has the text as a string
 already, and JSON.stringify the values as an array of numbers. Where printing misses 4×: JSON.stringify of this Node takes half of
 what it took when that goal was set. Of the time of a value a quarter finds the digits (float64 arithmetic that decides all but
-close cases), half spreads them into bytes, a quarter lays them out; taking branches out and dividing by multiplication gained
+close cases), half spreads them into bytes, a quarter lays them out; taking branches out gained
 a third, and what is left is bound by the number of instructions, which only several values in one vector would lower. Text of
 17 digits takes the 128-bit product for every value, where the shortest text takes one division.`,
   async run(tell) {

@@ -1,14 +1,4 @@
-import {
-  chmodSync,
-  closeSync,
-  existsSync,
-  fsyncSync,
-  mkdtempSync,
-  openSync,
-  readdirSync,
-  renameSync,
-  rmSync,
-} from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { open } from 'lmdb';
 import type { Store } from '../domain/ports.ts';
@@ -16,6 +6,7 @@ import { openLmdbStore } from './lmdb.ts';
 import { checkBeforeOpening } from './lmdb-preflight.ts';
 import { makeDirectory } from './make-directory.ts';
 import { StoreOpenError } from './store-open-error.ts';
+import { syncPath } from './sync-path.ts';
 
 export interface BackupResult {
   /** Keys in the copy, each of which was read back. */
@@ -45,10 +36,10 @@ export async function backupLmdb(directory: string, target: string, abort?: Abor
     const result = await readBack(partial);
     for (const file of readdirSync(partial)) if (file !== 'data.mdb') rmSync(join(partial, file));
     chmodSync(join(partial, 'data.mdb'), 0o600);
-    for (const path of [join(partial, 'data.mdb'), partial]) sync(path);
+    for (const path of [join(partial, 'data.mdb'), partial]) syncPath(path);
     abort?.throwIfAborted();
     renameSync(partial, end);
-    sync(dirname(end));
+    syncPath(dirname(end));
     return result;
   } finally {
     rmSync(partial, { recursive: true, force: true });
@@ -101,14 +92,5 @@ async function readBack(directory: string): Promise<BackupResult> {
     }
   } finally {
     await store.close();
-  }
-}
-
-function sync(path: string): void {
-  const descriptor = openSync(path, 'r');
-  try {
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
   }
 }

@@ -1,7 +1,7 @@
-import { closeSync, fsyncSync, openSync } from 'node:fs';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import { checkBeforeOpening } from './lmdb-preflight.ts';
 import { StoreOpenError } from './store-open-error.ts';
+import { syncPath } from './sync-path.ts';
 
 export const FORMAT_VERSION = '2';
 const FORMAT_KEY = 'cellstep-format';
@@ -45,7 +45,8 @@ export function openDatabase(directory: string, mapBytes: number): LmdbDatabase 
     root = open<string, string>({ path: directory, mapSize: mapBytes, ...OPTIONS });
     const isNew = claimFormat(directory, root);
     const records: Records = root.openDB('records', { encoding: 'binary', keyEncoding: 'binary' });
-    if (isNew) syncDirectory(directory);
+    // LMDB syncs its file, not the entry of the new file in its directory.
+    if (isNew) syncPath(directory);
     return { root, records };
   } catch (error) {
     root?.close();
@@ -78,14 +79,4 @@ function claimFormat(directory: string, root: RootDatabase<string, string>): boo
   }
   root.putSync(FORMAT_KEY, FORMAT_VERSION);
   return true;
-}
-
-/** LMDB syncs its file, not the entry of the new file in its directory. */
-function syncDirectory(directory: string): void {
-  const descriptor = openSync(directory, 'r');
-  try {
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
-  }
 }

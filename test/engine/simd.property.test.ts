@@ -25,6 +25,7 @@ import {
   SPECS,
   stepArguments,
 } from './kernel-programs.ts';
+import { standardCell } from './some-programs.ts';
 
 widenSimd();
 const strict = createSimdEngines();
@@ -222,6 +223,33 @@ describe('large batches and long sequences', () => {
       strict[precision].prepareSequence(run).run(request),
       prepareStepwiseRun(run, strict[precision].prepare).run(request),
     );
+  });
+});
+
+describe('matrices of several blocks of a panel', () => {
+  const cells = ['lstm', 'gru', 'simple_rnn'] as const;
+
+  it.each(cells)('give a row of a batch the bits that it has alone: %s', (kind) => {
+    for (const units of [256, 257, 600]) {
+      const program = standardCell(kind, 300, units);
+      const { inputs, states } = stepArguments(program, 5, units);
+      for (const precision of ['fast', 'exact'] as const) {
+        const prepared = strict[precision].prepare(program);
+        const { output } = prepared.step(inputs, states, 5);
+        for (let row = 0; row < 5; row++) {
+          const own = alone(program, inputs, states, row);
+          const name = `${precision}, ${units} units, row ${row}`;
+          expectSame(rowOf(output, row, units), prepared.step(own.inputs, own.states, 1).output, name);
+        }
+      }
+    }
+  });
+
+  it.each(cells)('have the bits of the reference engine: %s', (kind) => {
+    const program = standardCell(kind, 300, 600);
+    const { inputs, states } = stepArguments(program, 3, 1);
+    const wanted = referenceEngine.prepare(program).step(inputs, states, 3);
+    expectSameStep(strict.exact.prepare(program).step(inputs, states, 3), wanted);
   });
 });
 

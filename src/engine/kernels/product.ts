@@ -6,10 +6,12 @@ import { madd, splatAt } from './vector';
  * terms, which are added to it one after another; that keeps it as exact as a plain sum of few terms, and a chunk of a panel
  * in the cache. One of float64 adds all its terms one after another, as src/cells/product.ts. Neither depends on the number
  * of rows, so that a row's bits are the same alone and in a batch. Eight accumulators are what V8 keeps in registers; a loop
- * that is unrolled over k spills them.
+ * that is unrolled over k spills them. All rows take in one BLOCK of a panel before the next, so that it comes from memory once
+and stays in the first cache for as long as it is needed.
  */
 const LINE: usize = 64;
 const CHUNK: usize = 32;
+const BLOCK: usize = 8 * CHUNK * LINE;
 
 /** Bytes of a panel that one partial sum is made of. */
 // @ts-ignore: decorator
@@ -61,19 +63,42 @@ export function product<T>(
     if (p > 0) panelOfRow<T>(matrix, size, x, init, out);
     return;
   }
-  for (; p > 0; p--, matrix += size, init += LINE, out += LINE) {
-    let xr = x;
-    let initR = init;
-    let outR = out;
-    let r = rows;
-    for (; r >= 2; r -= 2) {
-      panelOfTwoRows<T>(matrix, size, xr, xStride, initR, initStride, outR, outStride);
-      xr += 2 * xStride;
-      initR += 2 * initStride;
-      outR += 2 * outStride;
+  for (; p > 0; p--, init += LINE, out += LINE) {
+    const end = matrix + size;
+    let xBlock = x;
+    let from = init;
+    let fromStride = initStride;
+    while (matrix < end) {
+      const bytes = min(end - matrix, BLOCK);
+      blockOfRows<T>(matrix, bytes, xBlock, xStride, from, fromStride, out, outStride, rows);
+      matrix += bytes;
+      xBlock += (bytes / LINE) * sizeof<T>();
+      from = out;
+      fromStride = outStride;
     }
-    if (r > 0) panelOfRow<T>(matrix, size, xr, initR, outR);
   }
+}
+
+/** out[r] = init[r] + block·x[r], of a block of one panel. */
+function blockOfRows<T>(
+  block: usize,
+  size: usize,
+  x: usize,
+  xStride: usize,
+  init: usize,
+  initStride: usize,
+  out: usize,
+  outStride: usize,
+  rows: i32,
+): void {
+  let r = rows;
+  for (; r >= 2; r -= 2) {
+    panelOfTwoRows<T>(block, size, x, xStride, init, initStride, out, outStride);
+    x += 2 * xStride;
+    init += 2 * initStride;
+    out += 2 * outStride;
+  }
+  if (r > 0) panelOfRow<T>(block, size, x, init, out);
 }
 
 function twoPanelsOfRow<T>(a: usize, size: usize, x: usize, init: usize, out: usize): void {

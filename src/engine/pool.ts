@@ -2,7 +2,7 @@ import { Worker } from 'node:worker_threads';
 import type { Precision } from '../domain/ports.ts';
 import { Problem } from '../domain/problems.ts';
 import type { ComputeAnswer, ComputeCalls, ComputeKind, ComputeTask } from './compute-task.ts';
-import { ownBuffers } from './shared-weights.ts';
+import { inSharedMemory } from './shared-weights.ts';
 import type { SimdEngines } from './simd.ts';
 
 const SCRIPT = new URL('./compute-worker.ts', import.meta.url);
@@ -148,7 +148,7 @@ export function createPool({ threads, engines, script = SCRIPT }: PoolOptions): 
       expectedSeconds += nanoseconds / 1e9;
       try {
         const answer = await new Promise<ComputeAnswer>((resolve, reject) => {
-          const own = { ...task, request: ownBuffers(task.request) } as unknown as ComputeTask;
+          const own = { ...task, request: inSharedMemory(task.request) } as unknown as ComputeTask;
           queue.push({ task: own, original, resolve, reject, tries: 0 });
           dispatch();
         });

@@ -34,13 +34,18 @@ export function arrayBytes(value: unknown): number {
   return Object.values(value).reduce((sum: number, each) => sum + arrayBytes(each), 0);
 }
 
-/** The same value, its arrays copied where they are parts of larger buffers: a message would copy those as a whole. */
-export function ownBuffers<T>(value: T): T {
-  if (ArrayBuffer.isView(value)) {
-    const array = value as unknown as Float32Array;
-    return (array.byteLength === array.buffer.byteLength ? array : array.slice()) as T;
+/**
+ * The same value, its arrays copied to shared memory. A message to a thread then carries no numbers, and can be sent again;
+ * arrays of its own would be copied twice, and as whole buffers where they are parts of larger ones.
+ */
+export function inSharedMemory<T>(value: T): T {
+  if (value instanceof Float32Array || value instanceof Float64Array || value instanceof Uint8Array) {
+    const Type = value.constructor as new (buffer: SharedArrayBuffer) => Float32Array | Float64Array | Uint8Array;
+    const copy = new Type(new SharedArrayBuffer(value.byteLength));
+    copy.set(value);
+    return copy as T;
   }
   if (typeof value !== 'object' || value === null) return value;
-  if (Array.isArray(value)) return value.map(ownBuffers) as T;
-  return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, ownBuffers(each)])) as T;
+  if (Array.isArray(value)) return value.map(inSharedMemory) as T;
+  return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, inSharedMemory(each)])) as T;
 }

@@ -10,11 +10,11 @@ export function shares(batch: number, parts: number): [from: number, to: number]
   ]);
 }
 
-/** Rows [from, to) of a sequence. Copies, which a message to a thread needs anyway. */
+/** Rows [from, to) of a sequence, in the same arrays. */
 export function sequenceRows(request: SequenceRequest, from: number, to: number): SequenceRequest {
   const { batch, inputs, states, mask, previous } = request;
   const rows = <A extends FloatArray | Uint8Array>(all: A) =>
-    all.slice((all.length / batch) * from, (all.length / batch) * to) as A;
+    all.subarray((all.length / batch) * from, (all.length / batch) * to) as A;
   return {
     ...request,
     batch: to - from,

@@ -4,6 +4,7 @@ import type { FloatArray } from './tensor.ts';
 /** A stored value and the opaque, never reused stamp of the commit that wrote it. */
 export interface StoredValue {
   readonly revision: string;
+  /** The reader's own. They may be copied when they are asked for: a reader that knows the revision need not ask. */
   readonly bytes: Uint8Array;
 }
 

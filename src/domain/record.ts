@@ -1,6 +1,6 @@
 import type { JsonObject } from './json.ts';
 import { BYTES_PER_ELEMENT, type Dtype, type Shape, sizeOf, type Tensor } from './tensor.ts';
-import { decodeElements, encodeElements } from './tensor-bytes.ts';
+import { encodeElements, viewElements } from './tensor-bytes.ts';
 
 /** A stored thing: JSON fields and named tensors. */
 export interface StoredRecord<F = JsonObject> {
@@ -9,25 +9,31 @@ export interface StoredRecord<F = JsonObject> {
 }
 
 const MAGIC = 0x31525343; // "CSR1", little-endian
-const encoder = new TextEncoder();
+const HEAD_BYTES = 8;
+/** Tensors begin at a multiple of it, so that they can be read where they are. */
+const ALIGNMENT = 8;
+const SPACE = 0x20;
 const decoder = new TextDecoder('utf-8', { fatal: true });
 
-/** Layout: magic, length of the header (both uint32 little-endian), header JSON, then the tensors' bytes in its order. */
+/**
+ * Layout: magic, length of the header (both uint32 little-endian), header JSON with spaces up to a multiple of 8 bytes, then
+ * the tensors' bytes in its order.
+ */
 export function encodeRecord<F>(record: StoredRecord<F>): Uint8Array {
   const entries = Object.entries(record.tensors);
-  const header = encoder.encode(
-    JSON.stringify({
-      fields: record.fields,
-      tensors: entries.map(([name, { dtype, shape }]) => ({ name, dtype, shape })),
-    }),
-  );
+  const header = JSON.stringify({
+    fields: record.fields,
+    tensors: entries.map(([name, { dtype, shape }]) => ({ name, dtype, shape })),
+  });
+  const headerBytes = Buffer.byteLength(header);
+  const start = aligned(HEAD_BYTES + headerBytes);
   const parts = entries.map(([, tensor]) => encodeElements(tensor));
-  const bytes = new Uint8Array(8 + header.length + parts.reduce((sum, part) => sum + part.length, 0));
-  const view = new DataView(bytes.buffer);
-  view.setUint32(0, MAGIC, true);
-  view.setUint32(4, header.length, true);
-  bytes.set(header, 8);
-  let offset = 8 + header.length;
+  const bytes = Buffer.from(new ArrayBuffer(parts.reduce((sum, part) => sum + part.length, start)));
+  bytes.writeUInt32LE(MAGIC, 0);
+  bytes.writeUInt32LE(start - HEAD_BYTES, 4);
+  bytes.write(header, HEAD_BYTES);
+  bytes.fill(SPACE, HEAD_BYTES + headerBytes, start);
+  let offset = start;
   for (const part of parts) {
     bytes.set(part, offset);
     offset += part.length;
@@ -35,7 +41,14 @@ export function encodeRecord<F>(record: StoredRecord<F>): Uint8Array {
   return bytes;
 }
 
-/** @throws {Error} if the bytes are no record: a damaged store must never be misread. */
+function aligned(offset: number): number {
+  return Math.ceil(offset / ALIGNMENT) * ALIGNMENT;
+}
+
+/**
+ * Its tensors are views of `bytes` where they are aligned there.
+ * @throws {Error} if the bytes are no record: a damaged store must never be misread.
+ */
 export function decodeRecord<F>(bytes: Uint8Array): StoredRecord<F> {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (bytes.length < 8 || view.getUint32(0, true) !== MAGIC) throw new Error('the store holds a damaged record');
@@ -49,7 +62,7 @@ export function decodeRecord<F>(bytes: Uint8Array): StoredRecord<F> {
   for (const { name, dtype, shape } of header.tensors) {
     const end = offset + sizeOf(shape) * BYTES_PER_ELEMENT[dtype];
     if (end > bytes.length) throw new Error('the store holds a truncated record');
-    tensors[name] = decodeElements(dtype, shape, bytes.subarray(offset, end));
+    tensors[name] = viewElements(dtype, shape, bytes.subarray(offset, end));
     offset = end;
   }
   return { fields: header.fields, tensors };

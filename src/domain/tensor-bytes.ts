@@ -10,15 +10,22 @@ const widths = {
 
 /** A tensor from little-endian bytes, row-major. Values and NaN payloads keep their bits. Copies. */
 export function decodeElements(dtype: Dtype, shape: Shape, bytes: Uint8Array): Tensor {
-  const size = sizeOf(shape);
   // Not bytes.slice: that of a Buffer copies nothing, and its buffer is a pool with the bytes of other requests.
-  const aligned = new Uint8Array(bytes.subarray(0, size * BYTES_PER_ELEMENT[dtype])).buffer;
-  if (dtype === 'float16') return new Tensor(dtype, shape, Float32Array.from(new Float16Array(aligned, 0, size)));
+  return viewElements(dtype, shape, new Uint8Array(bytes));
+}
+
+/** The same without a copy, where the bytes are aligned and hold the elements as they are in memory. */
+export function viewElements(dtype: Dtype, shape: Shape, bytes: Uint8Array): Tensor {
+  const size = sizeOf(shape);
+  const { buffer, byteOffset } = bytes as Uint8Array<ArrayBuffer>;
+  if (byteOffset % BYTES_PER_ELEMENT[dtype] !== 0) return decodeElements(dtype, shape, bytes);
+  if (dtype === 'float16')
+    return new Tensor(dtype, shape, Float32Array.from(new Float16Array(buffer, byteOffset, size)));
   if (dtype === 'bfloat16') {
-    const bits = Uint32Array.from(new Uint16Array(aligned, 0, size), (half) => half << 16);
+    const bits = Uint32Array.from(new Uint16Array(buffer, byteOffset, size), (half) => half << 16);
     return new Tensor(dtype, shape, new Float32Array(bits.buffer));
   }
-  return new Tensor(dtype, shape, new widths[dtype](aligned, 0, size) as TensorData);
+  return new Tensor(dtype, shape, new widths[dtype](buffer, byteOffset, size) as TensorData);
 }
 
 /** The elements as little-endian bytes, row-major. */

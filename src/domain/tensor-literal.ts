@@ -1,4 +1,5 @@
 import { fieldProblem } from './problems.ts';
+import { shortFloat32 } from './slab.ts';
 import { type Dtype, type FloatArray, formatShape, fromFloat64, type Shape, Tensor, toFloat64 } from './tensor.ts';
 
 /** A tensor as a request wrote it: its values, before they take the dtype of what they are for. */
@@ -100,7 +101,7 @@ export function literalToTensor(literal: TensorLiteral, dtype: Dtype, pointer: s
     const odd = values.findIndex((value) => value !== 0 && value !== 1);
     if (odd >= 0) throw outOfRange(literal, pointer, odd, `${values[odd]} is not a bool; send true, false, 0 or 1.`);
   }
-  const tensor = fromFloat64(dtype, shape, values);
+  const tensor = dtype === 'float32' ? inFloat32(shape, values) : fromFloat64(dtype, shape, values);
   const limit = FLOAT_MAX[dtype];
   if (limit === undefined || allFinite(tensor.data as FloatArray)) return tensor;
   const over = values.findIndex((value) => Math.abs(value) >= limit && Number.isFinite(value));
@@ -108,6 +109,13 @@ export function literalToTensor(literal: TensorLiteral, dtype: Dtype, pointer: s
   const infinity = values[over] > 0 ? 'Infinity' : '-Infinity';
   const detail = `${values[over]} is beyond the range of ${dtype}; send "${infinity}" if you mean that.`;
   throw outOfRange(literal, pointer, over, detail);
+}
+
+/** As `fromFloat64`; each element is rounded once, by the conversion of typed arrays. */
+function inFloat32(shape: Shape, values: Float64Array): Tensor {
+  const data = shortFloat32(values.length);
+  data.set(values);
+  return new Tensor('float32', shape, data);
 }
 
 /** A loop, as a call for each element takes ten times as long. */

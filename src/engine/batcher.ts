@@ -88,18 +88,21 @@ export function createBatcher(
     });
 }
 
+/** Each request's rows are views of the batch's: results are sent and stored as bytes, and not kept for long. */
 async function computeTogether(compute: ComputeRows, batch: readonly StepRows[]): Promise<StepResult[]> {
   if (batch.length === 1) return [await compute(batch[0])];
   const rows = sumOf(batch.map((one) => one.rows));
   const inputs = joinRows(batch.map((one) => one.inputs));
   const states = batch[0].states.map((_, k) => joinRows(batch.map((one) => one.states[k])));
   const { output, states: next } = await compute({ inputs, states, rows });
+  const isState = next.indexOf(output);
   let from = 0;
   return batch.map((one) => {
     const to = from + one.rows;
-    // Copies, so that a result that is kept does not keep the whole batch.
-    const own = (all: FloatArray) => all.slice((all.length / rows) * from, (all.length / rows) * to);
-    const result = { output: own(output), states: next.map(own) };
+    const own = (all: FloatArray) => all.subarray((all.length / rows) * from, (all.length / rows) * to);
+    const states = next.map(own);
+    // An output that is a state stays the same array: it is then sent and printed once.
+    const result = { output: isState < 0 ? own(output) : states[isState], states };
     from = to;
     return result;
   });

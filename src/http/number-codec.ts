@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { shortFloat64 } from '../domain/slab.ts';
 import { type NumberTables, numberTables } from './number-tables.ts';
 
 /** Exports of kernels/index.ts. Addresses are offsets in its memory. */
@@ -70,7 +71,9 @@ class NumberCodec {
       if (end === 0) return undefined;
       const { buffer } = kernels.memory;
       const shape = Array.from(new Uint32Array(buffer, kernels.SHAPE.value, kernels.rank.value));
-      return { shape, values: new Float64Array(buffer, out, kernels.count.value).slice(), end: end - heap };
+      const values = shortFloat64(kernels.count.value);
+      values.set(new Float64Array(buffer, out, values.length));
+      return { shape, values, end: end - heap };
     };
   }
 

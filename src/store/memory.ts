@@ -3,6 +3,21 @@ import { checkCommit } from '../domain/keys.ts';
 import type { CommitOutcome, Store, StoredEntry, StoredValue, StoreWrite } from '../domain/ports.ts';
 import { SortedKeys } from './sorted-keys.ts';
 
+/** A value as a reader gets it. */
+class CopiedValue implements StoredValue {
+  readonly revision: string;
+  private readonly kept: Uint8Array;
+
+  constructor({ revision, bytes }: StoredValue) {
+    this.revision = revision;
+    this.kept = bytes;
+  }
+
+  get bytes(): Uint8Array {
+    return new Uint8Array(this.kept);
+  }
+}
+
 /**
  * A store that lives and dies with the process. It behaves under races as the durable ones do: a commit takes effect
  * in a later turn of the event loop, in the order of the calls, and nothing shows before that.
@@ -39,8 +54,8 @@ export function openMemoryStore(): Store {
   return {
     async get(key) {
       requireOpen();
-      const value = values.get(key);
-      return value && { revision: value.revision, bytes: new Uint8Array(value.bytes) };
+      const kept = values.get(key);
+      return kept && new CopiedValue(kept);
     },
 
     async commit(writes) {

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import type { StoredValue } from '../domain/ports.ts';
 
 /** What a record has before its bytes: 8 bytes drawn when the store was opened, 8 bytes counting its commits. */
 export const STAMP_BYTES = 16;
@@ -34,7 +35,26 @@ export function revisionOf(record: Uint8Array): string {
   return record.subarray(0, STAMP_BYTES).toHex();
 }
 
-/** A copy of the bytes, with a buffer of its own. */
+/** What a buffer may have beside the bytes of its record. */
+const BESIDE_BYTES = 64;
+
+/** The bytes; a copy where their buffer has others too, such as one that a client of the store uses again. */
 export function bytesOf(record: Uint8Array): Uint8Array {
-  return new Uint8Array(record.subarray(STAMP_BYTES));
+  const bytes = record.subarray(STAMP_BYTES);
+  return bytes.buffer.byteLength <= bytes.length + BESIDE_BYTES ? bytes : new Uint8Array(bytes);
+}
+
+/** A record that was read, in a buffer that nothing else writes to. */
+export class ReadRecord implements StoredValue {
+  readonly revision: string;
+  private readonly record: Uint8Array;
+
+  constructor(record: Uint8Array) {
+    this.revision = revisionOf(record);
+    this.record = record;
+  }
+
+  get bytes(): Uint8Array {
+    return bytesOf(this.record);
+  }
 }

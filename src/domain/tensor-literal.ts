@@ -118,10 +118,11 @@ function inFloat32(shape: Shape, values: Float64Array): Tensor {
   return new Tensor('float32', shape, data);
 }
 
-/** A loop, as a call for each element takes ten times as long. */
+/** 0 times what is not finite is NaN. */
 function allFinite(values: FloatArray): boolean {
-  for (let i = 0; i < values.length; i++) if (!Number.isFinite(values[i])) return false;
-  return true;
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += values[i] * 0;
+  return sum === 0;
 }
 
 function integerTensor(

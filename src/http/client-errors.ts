@@ -49,9 +49,8 @@ export function answerClientErrors(newRequestId: () => string): FastifyServerOpt
 
 /** HTTP/1.1 asks for a Host header (RFC 9112, 3.2); Node would refuse without a body. */
 export function requireHost(app: FastifyInstance): void {
-  app.addHook('onRequest', async ({ raw }) => {
-    if (raw.httpVersion === '1.1' && raw.headers.host === undefined) {
-      throw new Problem('bad-request', 'The request has no Host header.', { headers: { connection: 'close' } });
-    }
+  app.addHook('onRequest', ({ raw }, _reply, done) => {
+    if (raw.headers.host !== undefined || raw.httpVersion !== '1.1') return done();
+    done(new Problem('bad-request', 'The request has no Host header.', { headers: { connection: 'close' } }));
   });
 }

@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import {
   AggregatorRegistry,
   collectDefaultMetrics,
@@ -59,7 +59,15 @@ export function createMetrics({ worker, ofProcess }: MetricsOptions): Metrics {
     buckets: SECONDS,
     registers,
   });
-  const running = new Gauge({ name: 'cellstep_requests_running', help: 'Requests not yet answered.', registers });
+  let running = 0;
+  new Gauge({
+    name: 'cellstep_requests_running',
+    help: 'Requests not yet answered.',
+    registers,
+    collect: function collect() {
+      this.set(running);
+    },
+  });
   const steps = new Histogram({
     name: 'cellstep_step_duration_seconds',
     help: 'Computing: single steps by batch, sequences and gradients by request; on threads with the wait for one.',
@@ -112,12 +120,14 @@ export function createMetrics({ worker, ofProcess }: MetricsOptions): Metrics {
     },
     watchRequests(app) {
       app.addHook('onRequest', (_request, _reply, done) => {
-        running.inc();
+        running += 1;
         done();
       });
       app.addHook('onResponse', (request, { statusCode, elapsedTime }, done) => {
-        running.dec();
-        requests.observe({ method: request.method, route: routeOf(request), status: statusCode }, elapsedTime / 1000);
+        running -= 1;
+        const { url } = request.routeOptions;
+        const labels = { method: request.method, route: patternOf(url), status: statusCode };
+        requests.observe(labels, elapsedTime / 1000);
         done();
       });
     },
@@ -125,9 +135,16 @@ export function createMetrics({ worker, ofProcess }: MetricsOptions): Metrics {
   };
 }
 
+/** Patterns by the URLs of the routes. */
+const patterns = new Map<string | undefined, string>([[undefined, 'none']]);
+
 /** The pattern of a route, as the API writes it; one name for all that is no route. */
-function routeOf({ routeOptions: { url } }: FastifyRequest): string {
-  return url === undefined ? 'none' : url.replaceAll(/:([a-z_]+)/gi, '{$1}');
+function patternOf(url: string | undefined): string {
+  const known = patterns.get(url);
+  if (known !== undefined) return known;
+  const pattern = `${url}`.replaceAll(/:([a-z_]+)/gi, '{$1}');
+  patterns.set(url, pattern);
+  return pattern;
 }
 
 /** The metrics of several processes in the text format of Prometheus. Their labels tell them apart, so nothing is added up. */

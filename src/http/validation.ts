@@ -24,18 +24,28 @@ export class RequestShapeError extends Error {
 
 /** Lets zod check what comes in; what goes out is already text (see replies.ts). */
 export function addValidation(app: FastifyInstance): void {
-  app.setValidatorCompiler(({ schema, httpPart }) => (value: unknown) => {
-    if (httpPart === 'params' && Object.values(value as object).includes('')) return { error: nothingThere() };
-    // A file: that the route takes it is known by its Content-Type, and zod would look at every byte as a field.
-    if (httpPart === 'body' && value instanceof Uint8Array) return { value };
-    // Whatever a header is, it is text, and optional; those that mean something are read where they are used (replies.ts).
-    if (httpPart === 'headers') return { value };
-    const result = (schema as z.ZodType).safeParse(value, { reportInput: true });
-    if (result.success) return { value: result.data };
-    if (httpPart === 'body' && value === null) return { error: new RequestShapeError('body', [NO_BODY]) };
-    return { error: new RequestShapeError(httpPart ?? 'body', result.error.issues.flatMap(readIssue)) };
+  app.setValidatorCompiler(({ schema, httpPart }) => {
+    // What most requests have: no query.
+    const empty = httpPart === 'querystring' ? (schema as z.ZodType).safeParse({}) : undefined;
+    return (value: unknown) => {
+      if (empty?.success && isEmpty(value as object)) return { value: empty.data };
+      if (httpPart === 'params' && Object.values(value as object).includes('')) return { error: nothingThere() };
+      // A file: that the route takes it is known by its Content-Type, and zod would look at every byte as a field.
+      if (httpPart === 'body' && value instanceof Uint8Array) return { value };
+      // Whatever a header is, it is text, and optional; those that mean something are read where they are used (replies.ts).
+      if (httpPart === 'headers') return { value };
+      const result = (schema as z.ZodType).safeParse(value, { reportInput: true });
+      if (result.success) return { value: result.data };
+      if (httpPart === 'body' && value === null) return { error: new RequestShapeError('body', [NO_BODY]) };
+      return { error: new RequestShapeError(httpPart ?? 'body', result.error.issues.flatMap(readIssue)) };
+    };
   });
   app.setSerializerCompiler(() => (text) => text as string);
+}
+
+function isEmpty(value: object): boolean {
+  for (const _ in value) return false;
+  return true;
 }
 
 /** Fastify hands on null for no body, and so it reads like the JSON null. */

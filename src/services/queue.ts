@@ -6,13 +6,12 @@ export class Queue {
   private readonly tails = new Map<string, Promise<unknown>>();
 
   run<T>(name: string, task: () => Promise<T>): Promise<T> {
-    const before = this.tails.get(name) ?? Promise.resolve();
-    const mine = before.then(task, task);
-    const tail: Promise<unknown> = mine
-      .catch(() => undefined)
-      .then(() => {
-        if (this.tails.get(name) === tail) this.tails.delete(name);
-      });
+    const before = this.tails.get(name);
+    const mine = before ? before.then(task) : task();
+    const done = () => {
+      if (this.tails.get(name) === tail) this.tails.delete(name);
+    };
+    const tail: Promise<unknown> = mine.then(done, done);
     this.tails.set(name, tail);
     return mine;
   }

@@ -24,7 +24,9 @@ class CopiedValue implements StoredValue {
  */
 export function openMemoryStore(): Store {
   const values = new Map<string, StoredValue>();
-  const underWay = new Set<Promise<CommitOutcome>>();
+  /** Commits of this turn. */
+  let waiting: (() => void)[] = [];
+  let underWay = Promise.resolve();
   const keys = new SortedKeys();
   let commits = 0;
   let closed = false;
@@ -47,6 +49,12 @@ export function openMemoryStore(): Store {
     return 'committed';
   }
 
+  function applyWaiting(): void {
+    const commits = waiting;
+    waiting = [];
+    for (const commit of commits) commit();
+  }
+
   function requireOpen(): void {
     if (closed) throw new Error('store is closed');
   }
@@ -64,9 +72,9 @@ export function openMemoryStore(): Store {
       const copies = writes.map((write) =>
         write.bytes ? { ...write, bytes: new Uint8Array(write.bytes) } : { ...write },
       );
-      const applied = nextTurn().then(() => apply(copies));
-      underWay.add(applied);
-      return applied.finally(() => underWay.delete(applied));
+      return new Promise((resolve) => {
+        if (waiting.push(() => resolve(apply(copies))) === 1) underWay = nextTurn().then(applyWaiting);
+      });
     },
 
     async list(prefix, after, limit) {
@@ -87,7 +95,7 @@ export function openMemoryStore(): Store {
 
     async close() {
       closed = true;
-      await Promise.all(underWay);
+      await underWay;
     },
   };
 }

@@ -57,6 +57,26 @@ describe('the bytes of a tensor', () => {
 });
 
 describe('a stored record', () => {
+  it('has its tensors where they can be read without a copy, also behind a header of any length', () => {
+    for (let length = 0; length < 9; length++) {
+      const value = new Tensor('float64', [2], Float64Array.of(1, -2));
+      const bytes = encodeRecord({ fields: { id: 'é'.repeat(length) }, tensors: { value } });
+      const { data } = decodeRecord(bytes).tensors.value;
+      expect([...data]).toEqual([1, -2]);
+      expect(data.buffer).toBe(bytes.buffer);
+    }
+  });
+
+  it('is read where nothing is aligned, as earlier versions wrote it', () => {
+    const header = Buffer.from('{"fields":{},"tensors":[{"name":"value","dtype":"float64","shape":[2]}]} ');
+    expect(header.length % 8).not.toBe(0);
+    const head = Buffer.alloc(8);
+    head.write('CSR1');
+    head.writeUInt32LE(header.length, 4);
+    const bytes = Buffer.concat([head, header, encodeElements(new Tensor('float64', [2], Float64Array.of(1, -2)))]);
+    expect([...decodeRecord(bytes).tensors.value.data]).toEqual([1, -2]);
+  });
+
   const records = fc.record({
     fields: fc.dictionary(fc.string(), fc.jsonValue(), { noNullPrototype: true }),
     tensors: fc.dictionary(

@@ -45,6 +45,8 @@ describe('steps of one cell that are asked for together', () => {
             const alone = engine.step(inputs, states, rows);
             expect(together[k].output).toEqual(alone.output);
             expect(together[k].states).toEqual(alone.states);
+            // What is one array is sent and printed once.
+            expect(together[k].states.indexOf(together[k].output)).toBe(alone.states.indexOf(alone.output));
           }
         },
       ),

@@ -7,6 +7,11 @@ import { prepareStack } from './stack.ts';
 
 /** A way to compute, at once and on the thread that calls it. */
 export interface Engine {
+  /**
+   * Gets large weights ready in small pieces, between which the event loop has its turns: else the first call does it in
+   * one. Undefined where there is nothing to do.
+   */
+  ready?(cells: readonly CellProgram[]): Promise<void> | undefined;
   prepare(program: StepProgram): PreparedCell;
   prepareSequence(program: SequenceProgram): PreparedSequence;
   prepareGradients(program: SequenceProgram): PreparedGradients;

@@ -1,6 +1,7 @@
 import { type CellProgram, GATES, stepWidth } from '../domain/program.ts';
 import type { Dtype, FloatArray } from '../domain/tensor.ts';
 import { type KernelActivation, kernelActivation } from './kernel-activations.ts';
+import { packPanels } from './pack-panels.ts';
 
 /** Bytes of a cache line, which a row of a packed panel fills. */
 const LINE = 64;
@@ -97,8 +98,13 @@ export function layoutOf(program: CellProgram, arithmetic: PackedCell['arithmeti
   };
 }
 
-/** Writes the block of a program at an address that has room for it. */
-export function writeBlock(program: CellProgram, cell: PackedCell, address: number, memory: WebAssembly.Memory): void {
+/** Writes the block of a program at an address that has room for it, in slices: packPanels. */
+export function* writeBlock(
+  program: CellProgram,
+  cell: PackedCell,
+  address: number,
+  memory: WebAssembly.Memory,
+): Generator<void, void> {
   const { kind, units } = program;
   const gates = GATES[kind].length;
   const numbers = (offset: number, bytes: number): FloatArray =>
@@ -111,13 +117,13 @@ export function writeBlock(program: CellProgram, cell: PackedCell, address: numb
   const lanes = cell.arithmetic === 'float32' ? 16 : 8;
   const pack = (matrix: PackedMatrix, values: FloatArray, columns: number, sources: Int32Array) => {
     const out = numbers(matrix.offset, matrix.inner * matrix.panels * LINE);
-    packPanels(out, values, matrix.inner, columns, sources, lanes);
+    return packPanels(out, { values, inner: matrix.inner, columns, sources, lanes });
   };
   const all = gateColumns(units, 0, gates);
   const columns = gates * units;
-  pack(cell.kernel, program.kernel, columns, all);
-  pack(cell.recurrent, program.recurrentKernel, columns, cell.candidate ? gateColumns(units, 0, 2) : all);
-  if (cell.candidate) pack(cell.candidate, program.recurrentKernel, columns, gateColumns(units, 2, 1));
+  yield* pack(cell.kernel, program.kernel, columns, all);
+  yield* pack(cell.recurrent, program.recurrentKernel, columns, cell.candidate ? gateColumns(units, 0, 2) : all);
+  if (cell.candidate) yield* pack(cell.candidate, program.recurrentKernel, columns, gateColumns(units, 2, 1));
   const { bias } = program;
   if (bias) place(numbers(cell.bias, cell.sums), bias, all);
   if (kind === 'gru' && program.recurrentBias) {
@@ -127,7 +133,7 @@ export function writeBlock(program: CellProgram, cell: PackedCell, address: numb
   const { peepholes, projection } = program;
   if (peepholes) place(numbers(peepholeOffset(cell), 3 * cell.width), peepholes, gateColumns(units, 0, 3));
   if (cell.projection && projection) {
-    pack(
+    yield* pack(
       cell.projection,
       projection,
       cell.stateWidth,
@@ -177,35 +183,4 @@ function gateColumns(units: number, first: number, count: number): Int32Array {
 
 function place(out: FloatArray, values: FloatArray, sources: Int32Array): void {
   for (let k = 0; k < sources.length; k++) out[k] = sources[k] < 0 ? 0 : values[sources[k]];
-}
-
-/** values [inner, columns] → [panel][inner][lanes]; columns without a source are 0. */
-function packPanels(
-  out: FloatArray,
-  values: FloatArray,
-  inner: number,
-  columns: number,
-  sources: Int32Array,
-  lanes: number,
-): void {
-  let at = 0;
-  for (let first = 0; at < out.length; first += lanes) {
-    const source = sources[first];
-    if (source >= 0 && sources[first + lanes - 1] === source + lanes - 1) {
-      for (let row = 0; row < inner; row++, at += lanes) copyLanes(out, at, values, row * columns + source, lanes);
-      continue;
-    }
-    for (let row = 0; row < inner; row++) {
-      const start = row * columns;
-      for (let lane = 0; lane < lanes; lane++) {
-        const of = first + lane < sources.length ? sources[first + lane] : -1;
-        out[at++] = of < 0 ? 0 : values[start + of];
-      }
-    }
-  }
-}
-
-/** A panel's row whose columns are neighbours: what nearly all of a large matrix is. */
-function copyLanes(out: FloatArray, at: number, values: FloatArray, from: number, lanes: number): void {
-  for (let lane = 0; lane < lanes; lane++) out[at + lane] = values[from + lane];
 }

@@ -16,6 +16,9 @@ import { createSharing } from './shared-weights.ts';
 import { isUniform, prepareStackRun } from './stack-run.ts';
 import { type Resident, WeightPool } from './weight-pool.ts';
 
+/** So many weights are packed in a millisecond or so, at once. */
+const FEW_WEIGHTS = 2 ** 18;
+
 export interface SimdOptions {
   /** A shared memory to work in: that of another thread's engines, to read the weights that they packed. */
   readonly memory?: WebAssembly.Memory;
@@ -69,7 +72,8 @@ export function createSimdEngines(options: SimdOptions = {}): SimdEngines {
 
   /** Where the weights of a cell that has kernels are; packs them if they are not there. */
   const packedOf = (program: CellProgram, precision: Precision) => {
-    if (isShared(program)) return { ...program.packed, resident: undefined, block: () => program.packed.address };
+    if (isShared(program))
+      return { ...program.packed, resident: undefined, block: () => program.packed.address, fill: undefined };
     const arithmetic = arithmeticOf(cellArithmetic(program), precision);
     if (arithmetic === 'reference') return undefined;
     const cell = layoutOf(program, arithmetic);
@@ -81,7 +85,22 @@ export function createSimdEngines(options: SimdOptions = {}): SimdEngines {
     }
     const own = resident;
     const write = (address: number) => writeBlock(program, cell, address, raw);
-    return { cell, resident: own, block: () => pool.use(own, cell.bytes, write) };
+    return {
+      cell,
+      resident: own,
+      block: () => pool.use(own, cell.bytes, write),
+      fill: () => pool.fill(own, cell.bytes, write),
+    };
+  };
+
+  const ready = (precision: Precision) => (cells: readonly CellProgram[]) => {
+    const unready = cells.filter((cell) => {
+      if (cell.kernel.length + cell.recurrentKernel.length < FEW_WEIGHTS) return false;
+      const resident = residents[precision].get(cell);
+      return resident?.address === undefined || resident.writing !== undefined;
+    });
+    const fills = unready.map((cell) => packedOf(cell, precision)?.fill).filter((fill) => fill !== undefined);
+    return fills.length === 0 ? undefined : inTurn(fills);
   };
 
   const prepareCell =
@@ -124,8 +143,8 @@ export function createSimdEngines(options: SimdOptions = {}): SimdEngines {
     };
 
   const engines = {
-    fast: createEngine(prepareCell('fast'), prepareRun('fast')),
-    exact: createEngine(prepareCell('exact'), prepareRun('exact')),
+    fast: { ...createEngine(prepareCell('fast'), prepareRun('fast')), ready: ready('fast') },
+    exact: { ...createEngine(prepareCell('exact'), prepareRun('exact')), ready: ready('exact') },
   };
   return {
     ...engines,
@@ -149,4 +168,8 @@ export function createSimdEngines(options: SimdOptions = {}): SimdEngines {
 
 function isShared(program: CellProgram): program is SharedCell {
   return 'packed' in program;
+}
+
+async function inTurn(tasks: readonly (() => Promise<void>)[]): Promise<void> {
+  for (const task of tasks) await task();
 }

@@ -1,4 +1,5 @@
 import type { ComputeObserver, Precision, Stepper } from '../domain/ports.ts';
+import { sequenceCells, stepCells } from '../domain/program.ts';
 import { type ComputeRows, createBatcher } from './batcher.ts';
 import type { ComputeCalls, ComputeKind } from './compute-task.ts';
 import type { Engine } from './engine.ts';
@@ -24,6 +25,13 @@ export interface StepperOptions {
   readonly observer?: ComputeObserver;
 }
 
+/** Ways to compute the same. */
+interface Places<R> {
+  readonly ready?: () => Promise<void> | undefined;
+  readonly here: () => R;
+  readonly there: () => Promise<R>;
+}
+
 /** The stepper of the service: single steps run in batches, large work runs on threads. */
 export function createStepper({
   engines,
@@ -32,10 +40,12 @@ export function createStepper({
   loopNanoseconds = LOOP_NANOSECONDS,
   observer,
 }: StepperOptions): Stepper {
-  /** Computes what is small at once and what is large on a thread, and tells the observer. */
-  async function place<R>(kind: ComputeKind, cost: number, here: () => R, there: () => Promise<R>): Promise<R> {
+  /** Computes what is small at once and what is large on a thread, once the weights are ready, and tells the observer. */
+  async function place<R>(kind: ComputeKind, cost: number, { ready, here, there }: Places<R>): Promise<R> {
     const started = performance.now();
     const large = pool !== undefined && cost > loopNanoseconds;
+    const readying = ready?.();
+    if (readying) await readying;
     const result = large ? await there() : here();
     observer?.computed(kind, large ? 'thread' : 'loop', (performance.now() - started) / 1000);
     return result;
@@ -47,16 +57,16 @@ export function createStepper({
     prepare(program, precision) {
       const prepared = lazily(() => engines[precision].prepare(program));
       const onThread = pool && threadOf(pool, 'step', program, precision);
+      const cells = stepCells(program);
       const nanoseconds = stepNanoseconds(program, precision);
       const compute: ComputeRows = (request) => {
         const { inputs, states, rows, options } = request;
         const cost = nanoseconds * rows;
-        return place(
-          'step',
-          cost,
-          () => prepared().step(inputs, states, rows, options),
-          () => onThread!(request, cost),
-        );
+        return place('step', cost, {
+          ready: () => engines[precision].ready?.(cells),
+          here: () => prepared().step(inputs, states, rows, options),
+          there: () => onThread!(request, cost),
+        });
       };
       const maxRows = Math.min(batchRows, Math.max(1, Math.floor(BATCH_NANOSECONDS / nanoseconds)));
       const batched = createBatcher(compute, { maxRows, maxRunning: pool?.threads ?? 1 }, observer);
@@ -72,6 +82,7 @@ export function createStepper({
     prepareSequence(program, precision) {
       const prepared = lazily(() => engines[precision].prepareSequence(program));
       const onThread = pool && threadOf(pool, 'sequence', program, precision);
+      const cells = sequenceCells(program);
       const nanoseconds = sequenceNanoseconds(program, precision);
       return {
         run: async (request) => {
@@ -80,16 +91,15 @@ export function createStepper({
           // Masks are drawn for the batch as a whole, and traces are not put together.
           const whole = trace === true || training !== undefined;
           const parts = whole ? 1 : Math.min(batch, pool?.threads ?? 1, Math.floor(cost / loopNanoseconds));
-          return place(
-            'sequence',
-            cost,
-            () => prepared().run(request),
-            async () => {
+          return place('sequence', cost, {
+            ready: () => engines[precision].ready?.(cells),
+            here: () => prepared().run(request),
+            there: async () => {
               if (parts < 2) return onThread!(request, cost);
               const rows = shares(batch, parts).map(([from, to]) => sequenceRows(request, from, to));
               return joinSequences(await Promise.all(rows.map((part) => onThread!(part, cost / parts))));
             },
-          );
+          });
         },
       };
     },
@@ -101,12 +111,10 @@ export function createStepper({
       return {
         run: async (request) => {
           const cost = nanoseconds * request.batch * request.time;
-          return place(
-            'gradients',
-            cost,
-            () => prepared().run(request),
-            () => onThread!(request, cost),
-          );
+          return place('gradients', cost, {
+            here: () => prepared().run(request),
+            there: () => onThread!(request, cost),
+          });
         },
       };
     },

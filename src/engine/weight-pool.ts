@@ -1,5 +1,8 @@
 import type { SharedMemory } from './shared-memory.ts';
 
+/** Writes weights at an address, in slices. */
+export type WriteSlices = (address: number) => Iterator<void, void>;
+
 /** Where one cell's weights are in memory, if they are. */
 export interface Resident {
   address: number | undefined;
@@ -8,6 +11,8 @@ export interface Resident {
   used: boolean;
   /** Other threads may read it: it stays where it is. */
   shared: boolean;
+  /** What is left of the writing; it stays where it is until that is done. */
+  writing?: Iterator<void, void>;
 }
 
 /**
@@ -36,17 +41,42 @@ export class WeightPool {
   }
 
   /** The address of a resident's weights, which `write` puts there where they are not. @throws {RangeError} if it is full. */
-  use(resident: Resident, bytes: number, write: (address: number) => void): number {
+  use(resident: Resident, bytes: number, write: WriteSlices): number {
+    const address = this.place(resident, bytes, write);
+    while (resident.writing) this.writeSlice(resident);
+    return address;
+  }
+
+  /** Lets `write` put the weights there slice by slice, one in each turn of the event loop. @throws {RangeError} if it is full. */
+  async fill(resident: Resident, bytes: number, write: WriteSlices): Promise<void> {
+    this.place(resident, bytes, write);
+    while (resident.writing) {
+      this.writeSlice(resident);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+
+  private place(resident: Resident, bytes: number, write: WriteSlices): number {
     resident.used = true;
     if (resident.address !== undefined) return resident.address;
     this.makeRoom(this.maxBytes - bytes);
     const address = this.allocate(bytes);
-    write(address);
     resident.address = address;
     resident.bytes = bytes;
+    resident.writing = write(address);
     this.residents.add(resident);
     this.total += bytes;
     return address;
+  }
+
+  private writeSlice(resident: Resident): void {
+    try {
+      if (resident.writing?.next().done) resident.writing = undefined;
+    } catch (error) {
+      resident.writing = undefined;
+      this.drop(resident);
+      throw error;
+    }
   }
 
   /** Frees a resident's weights, but not those that other threads may read. */
@@ -74,7 +104,7 @@ export class WeightPool {
   private makeRoom(most: number): void {
     for (let looks = 2 * this.residents.size; looks > 0 && this.total > most; looks--) {
       const [oldest] = this.residents;
-      if (oldest.used || oldest.shared) {
+      if (oldest.used || oldest.shared || oldest.writing) {
         oldest.used = false;
         this.residents.delete(oldest);
         this.residents.add(oldest);

@@ -61,6 +61,56 @@ describe('packed weights', () => {
   });
 });
 
+describe('large weights', () => {
+  const large = () => standardCell('lstm', 200, 330);
+
+  it('are packed in slices, between which others have their turns', async () => {
+    const engines = createSimdEngines();
+    const program = large();
+    let turns = 0;
+    const count = () => {
+      turns++;
+      if (turns < 1000) setImmediate(count);
+    };
+    setImmediate(count);
+    await engines.exact.ready?.([program]);
+    expect(turns).toBeGreaterThanOrEqual(4);
+    turns = 1000;
+    expect(engines.exact.ready?.([program])).toBeUndefined();
+    const { inputs, states } = stepArguments(program, 2, 3);
+    const wanted = createSimdEngines().exact.prepare(program).step(inputs, states, 2);
+    expectSameStep(engines.exact.prepare(program).step(inputs, states, 2), wanted);
+  });
+
+  it('are finished at once where a call needs them meanwhile', async () => {
+    const engines = createSimdEngines();
+    const program = large();
+    const readying = [engines.fast.ready?.([program]), engines.fast.ready?.([program])];
+    const { inputs, states } = stepArguments(program, 2, 3);
+    const step = () => engines.fast.prepare(program).step(inputs, states, 2);
+    const first = step();
+    await Promise.all(readying);
+    expectSameStep(step(), first);
+    expectSameStep(createSimdEngines().fast.prepare(program).step(inputs, states, 2), first);
+  });
+
+  it('do not give way while they are packed', async () => {
+    const engines = createSimdEngines({ maxPackedBytes: 2 ** 20 });
+    const programs = [large(), large(), large()];
+    await Promise.all(programs.map((program) => engines.fast.ready?.([program])));
+    const { inputs, states } = stepArguments(programs[0], 2, 3);
+    const [first, ...others] = programs.map((program) => engines.fast.prepare(program).step(inputs, states, 2));
+    for (const other of others) expectSameStep(other, first);
+  });
+
+  it('need no getting ready where they are few, or computed by the reference engine', () => {
+    const engines = createSimdEngines();
+    const softmax = { ...large(), activation: { name: 'softmax', params: {} } };
+    expect(engines.fast.ready?.([standardCell('gru', 9, 20), softmax])).toBeUndefined();
+    expect(engines.statistics().packedBytes).toBe(0);
+  });
+});
+
 describe('room in a shared memory', () => {
   it('is not given twice, and is used again once it is free', () => {
     const memory = new SharedMemory(newSharedMemory());

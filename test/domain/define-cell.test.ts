@@ -1,5 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import type { Weights } from '../../src/domain/cell-definition.ts';
 import { defineCell, FRAMEWORKS } from '../../src/domain/define-cell.ts';
+import { sizeOf, Tensor } from '../../src/domain/tensor.ts';
+import { createSimdEngines } from '../../src/engine/simd.ts';
 import { freshNames, refusal } from './keras/support.ts';
 
 const options = { maxUnits: 8, autoName: freshNames() };
@@ -21,5 +24,31 @@ describe('a cell of each framework', () => {
       pointer: '/framework',
       detail: '"jax" is no framework; send one of keras, pytorch, onnx.',
     });
+  });
+
+  it.each([
+    ['keras', 'GRU', { units: 2 }],
+    ['keras', 'StackedRNNCells', { cells: [{ class_name: 'LSTMCell', config: { units: 2 } }] }],
+    ['pytorch', 'GRU', { input_size: 3, hidden_size: 2, num_layers: 2 }],
+    ['onnx', 'GRU', { hidden_size: 2 }],
+  ])('has its weights packed once for steps and for sequences both ways: %s %s', (framework, className, config) => {
+    const { step, sequence, variables } = defineCell(framework, className, config, options);
+    const zeros = (): Weights =>
+      Object.fromEntries(
+        variables(3).map(({ name, shape }) => [name, new Tensor('float32', shape, new Float32Array(sizeOf(shape)))]),
+      );
+    const weights = zeros();
+    const engines = createSimdEngines();
+    const share = (of: Weights) => {
+      engines.share(step!(3, of), 'fast');
+      for (const goBackwards of [false, true]) engines.share(sequence(3, of, goBackwards), 'fast');
+      return engines.statistics().packedBytes;
+    };
+    const once = share(weights);
+    expect(share(weights)).toBe(once);
+    expect(share(zeros())).toBe(2 * once);
+    const single = createSimdEngines();
+    single.share(step!(3, weights), 'fast');
+    expect(single.statistics().packedBytes).toBe(once);
   });
 });

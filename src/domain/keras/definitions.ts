@@ -1,5 +1,6 @@
 import type { CellDefinition, SequenceDefaults, StateGroup, VariableSpec } from '../cell-definition.ts';
 import type { JsonObject } from '../json.ts';
+import { oncePerWeights } from '../once-per-weights.ts';
 import type { ActivationSpec, RunProgram, StepProgram } from '../program.ts';
 import type { Shape } from '../tensor.ts';
 import type { ParsedBidirectional } from './bidirectional-config.ts';
@@ -77,6 +78,7 @@ function groups(names: readonly string[], widths: readonly number[]): StateGroup
 
 function oneDirection(parsed: ParsedKeras, cell: AnyCell, sequenceDefaults: SequenceDefaults): CellDefinition {
   const part = partOf(cell);
+  const step = oncePerWeights(part.program);
   const { computeDtype } = parsed.policy;
   return {
     ...base(parsed),
@@ -89,10 +91,10 @@ function oneDirection(parsed: ParsedKeras, cell: AnyCell, sequenceDefaults: Sequ
     dropouts: part.dropouts,
     variables: part.variables,
     featuresOf: (shapes) => featuresOf(shapes, part.firstKernel),
-    step: part.program,
+    step,
     gradients: part.gradients,
     sequence: (features, weights, goBackwards): RunProgram => {
-      return { kind: 'run', computeDtype, cell: part.program(features, weights), goBackwards };
+      return { kind: 'run', computeDtype, cell: step(features, weights), goBackwards };
     },
   };
 }
@@ -134,13 +136,13 @@ function twoDirections(parsed: ParsedBidirectional): CellDefinition {
       ...prefixed(FORWARD, forward.gradients(cells.slice(0, forward.cellCount))),
       ...prefixed(BACKWARD, backward.gradients(cells.slice(forward.cellCount))),
     }),
-    sequence: (features, weights) => ({
+    sequence: oncePerWeights((features, weights) => ({
       kind: 'bidirectional',
       computeDtype,
       forward: run(forwardLayer, forward.program(features, within(FORWARD, weights))),
       backward: run(backwardLayer, backward.program(features, within(BACKWARD, weights))),
       merge: mergeMode,
-    }),
+    })),
   };
 }
 

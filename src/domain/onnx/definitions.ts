@@ -1,6 +1,7 @@
 import type { CellDefinition, StateGroup, Weights } from '../cell-definition.ts';
 import type { JsonObject } from '../json.ts';
-import type { RunProgram } from '../program.ts';
+import { oncePerWeights } from '../once-per-weights.ts';
+import type { CellProgram, RunProgram } from '../program.ts';
 import { parseOperator } from './attributes.ts';
 import { directionProgram, operatorGradients, operatorVariables, optionalVariables } from './cell-program.ts';
 import { onnxTraceName } from './trace-names.ts';
@@ -20,10 +21,9 @@ export function onnxCell(className: string, config: JsonObject, { maxUnits }: On
   const { kind, dtype, directions, reverse, values } = operator;
   const hidden = values.hidden_size;
   const names = kind === 'lstm' ? ['h', 'c'] : ['h'];
-  const cell = (features: number, weights: Weights) => directionProgram(operator, features, weights, 0);
-  const run = (features: number, weights: Weights, direction: 0 | 1, goBackwards: boolean): RunProgram => {
-    const program = directionProgram(operator, features, weights, direction);
-    return { kind: 'run', computeDtype: dtype, cell: program, goBackwards };
+  const step = oncePerWeights((features, weights) => directionProgram(operator, features, weights, 0));
+  const run = (cell: CellProgram, goBackwards: boolean): RunProgram => {
+    return { kind: 'run', computeDtype: dtype, cell, goBackwards };
   };
   const base = {
     traceName: onnxTraceName,
@@ -61,18 +61,18 @@ export function onnxCell(className: string, config: JsonObject, { maxUnits }: On
   } satisfies Partial<CellDefinition>;
   if (directions === 1) {
     const sequence = (features: number, weights: Weights): RunProgram => {
-      return { ...run(features, weights, 0, reverse), timeOrder: reverse };
+      return { ...run(step(features, weights), reverse), timeOrder: reverse };
     };
-    return { ...base, step: cell, sequence };
+    return { ...base, step, sequence };
   }
   return {
     ...base,
-    sequence: (features, weights) => ({
+    sequence: oncePerWeights((features, weights) => ({
       kind: 'bidirectional',
       computeDtype: dtype,
-      forward: run(features, weights, 0, false),
-      backward: run(features, weights, 1, true),
+      forward: run(directionProgram(operator, features, weights, 0), false),
+      backward: run(directionProgram(operator, features, weights, 1), true),
       merge: 'concat',
-    }),
+    })),
   };
 }

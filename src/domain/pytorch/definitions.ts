@@ -1,5 +1,6 @@
 import type { CellDefinition, SequenceDefaults, StateGroup, Weights } from '../cell-definition.ts';
 import type { JsonObject } from '../json.ts';
+import { oncePerWeights } from '../once-per-weights.ts';
 import type { RunProgram, SequenceProgram, StepProgram } from '../program.ts';
 import { RELU, SIGMOID, TANH } from '../standard-activations.ts';
 import { type ParsedModule, parseModule } from './arguments.ts';
@@ -58,9 +59,9 @@ export function pytorchCell(className: string, config: JsonObject, { maxUnits }:
     gradients: (all) => Object.assign({}, ...cells.map((cell, k) => cellGradients(module, cell, all[k]))),
   } satisfies Partial<CellDefinition>;
   if (module.directions === 2) {
-    return { ...base, sequence: (_features, weights) => twoDirections(module, layers, weights) };
+    return { ...base, sequence: oncePerWeights((_features, weights) => twoDirections(module, layers, weights)) };
   }
-  const step = (_features: number, weights: Weights) => oneDirection(module, cells, weights);
+  const step = oncePerWeights((_features, weights) => oneDirection(module, cells, weights));
   const sequence = (features: number, weights: Weights, goBackwards: boolean): RunProgram => {
     return { kind: 'run', computeDtype: dtype, cell: step(features, weights), goBackwards: goBackwards && !layered };
   };

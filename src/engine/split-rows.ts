@@ -1,4 +1,4 @@
-import type { SequenceRequest, SequenceResult } from '../domain/ports.ts';
+import type { GateTrace, SequenceRequest, SequenceResult } from '../domain/ports.ts';
 import type { FloatArray } from '../domain/tensor.ts';
 import { joinRows } from './batcher.ts';
 
@@ -25,9 +25,13 @@ export function sequenceRows(request: SequenceRequest, from: number, to: number)
   };
 }
 
-/** The whole result from those of the shares of its rows. Traces are not put together. */
+/** The whole result from those of the shares of its rows. */
 export function joinSequences(parts: readonly SequenceResult[]): SequenceResult {
   const join = (name: 'sequences' | 'last' | 'states') =>
     parts[0][name].map((_, k) => joinRows(parts.map((part) => part[name][k])));
-  return { sequences: join('sequences'), last: join('last'), states: join('states') };
+  const trace = parts[0].trace?.map(({ name, width }, k): GateTrace => {
+    const all = (side: 'before' | 'after') => joinRows(parts.map((part) => part.trace![k][side]));
+    return { name, width, before: all('before'), after: all('after') };
+  });
+  return { sequences: join('sequences'), last: join('last'), states: join('states'), ...(trace && { trace }) };
 }

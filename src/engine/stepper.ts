@@ -1,5 +1,6 @@
 import type { ComputeObserver, Precision, Stepper } from '../domain/ports.ts';
 import { sequenceCells, stepCells } from '../domain/program.ts';
+import { hasDropout } from '../domain/training.ts';
 import { type ComputeRows, createBatcher } from './batcher.ts';
 import type { ComputeCalls, ComputeKind } from './compute-task.ts';
 import type { Engine } from './engine.ts';
@@ -86,10 +87,10 @@ export function createStepper({
       const nanoseconds = sequenceNanoseconds(program, precision);
       return {
         run: async (request) => {
-          const { batch, time, trace, training } = request;
+          const { batch, time, training } = request;
           const cost = nanoseconds * batch * time;
-          // Masks are drawn for the batch as a whole, and traces are not put together.
-          const whole = trace === true || training !== undefined;
+          // Masks are drawn for the batch as a whole.
+          const whole = training !== undefined && cells.some(({ dropout }) => dropout && hasDropout(dropout));
           const parts = whole ? 1 : Math.min(batch, pool?.threads ?? 1, Math.floor(cost / loopNanoseconds));
           return place('sequence', cost, {
             ready: () => engines[precision].ready?.(cells),

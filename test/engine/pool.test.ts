@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { SequenceRequest } from '../../src/domain/ports.ts';
 import type { RunProgram } from '../../src/domain/program.ts';
-
-import { createPool } from '../../src/engine/pool.ts';
+import type { ComputeTask } from '../../src/engine/compute-task.ts';
+import { type ComputePool, createPool } from '../../src/engine/pool.ts';
 import { createSimdEngines } from '../../src/engine/simd.ts';
 import { createStepper } from '../../src/engine/stepper.ts';
 import { gradientCall } from './gradients-arbitraries.ts';
@@ -12,11 +12,19 @@ import { pattern, rowsFor, someCell, standardCell } from './some-programs.ts';
 const ENGINES = createSimdEngines();
 const pool = createPool({ threads: 2, engines: ENGINES });
 afterAll(() => pool.close());
+const tasks: ComputeTask[] = [];
+const watched: ComputePool = {
+  ...pool,
+  run: (task, ...others) => {
+    tasks.push(task);
+    return pool.run(task, ...others);
+  },
+};
 /** Everything goes to a thread, whatever it costs. */
 const places: string[] = [];
 const threaded = createStepper({
   engines: ENGINES,
-  pool,
+  pool: watched,
   loopNanoseconds: 0,
   observer: { computed: (_kind, place) => places.push(place), batched: () => undefined },
 });
@@ -40,10 +48,11 @@ describe('work on a thread', () => {
   it('gives the bits that it gives at once: sequences of every form, and their gradients', async () => {
     await fc.assert(
       fc.asyncProperty(gradientCall, async ({ program, request }) => {
-        const { cotangents: _, returnSequences: __, ...sequence } = request;
+        const { cotangents: _, returnSequences: __, ...rest } = request;
+        const sequence = { ...rest, trace: true };
         const here = ENGINES.exact.prepareSequence(program).run(sequence);
         const there = await threaded.prepareSequence(program, 'exact').run(sequence);
-        for (const name of ['sequences', 'last', 'states'] as const) expect(there[name]).toEqual(here[name]);
+        for (const name of ['sequences', 'last', 'states', 'trace'] as const) expect(there[name]).toEqual(here[name]);
         const gradients = ENGINES.exact.prepareGradients(program).run(request);
         expect(await threaded.prepareGradients(program).run(request)).toEqual(gradients);
       }),
@@ -51,7 +60,7 @@ describe('work on a thread', () => {
     );
   });
 
-  it('shares the rows of a sequence among the threads', async () => {
+  it('shares the rows of a sequence among the threads, traced and in training without dropout too', async () => {
     const cell = standardCell('lstm', 3, 8);
     const program: RunProgram = { kind: 'run', computeDtype: 'float32', cell, goBackwards: false };
     const request = (batch: number): SequenceRequest => ({
@@ -65,7 +74,12 @@ describe('work on a thread', () => {
     });
     const prepared = threaded.prepareSequence(program, 'fast');
     for (const batch of [1, 2, 5]) {
-      expect(await prepared.run(request(batch))).toEqual(ENGINES.fast.prepareSequence(program).run(request(batch)));
+      for (const options of [{}, { trace: true, training: {} }]) {
+        const one = { ...request(batch), ...options };
+        tasks.length = 0;
+        expect(await prepared.run(one)).toEqual(ENGINES.fast.prepareSequence(program).run(one));
+        expect(tasks).toHaveLength(Math.min(batch, pool.threads));
+      }
     }
   });
 

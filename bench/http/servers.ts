@@ -23,7 +23,7 @@ export async function startCellstep(settings: Readonly<Record<string, string>>):
   throw new Error(`cellstep has not started: ${service.stderr()}`);
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const probe = createServer().listen(0, '127.0.0.1');
   await once(probe, 'listening');
   const address = probe.address();

@@ -1,4 +1,4 @@
-import { allocate, type Dtype, roundToBfloat16, type Tensor, type TensorData } from '../domain/tensor.ts';
+import { BYTES_PER_ELEMENT, type Dtype, roundToBfloat16, type Tensor, type TensorData } from '../domain/tensor.ts';
 
 /**
  * Element types that files hold. Those that cellstep has no dtype for are widened to the smallest that holds every
@@ -22,9 +22,12 @@ export type ElementType = keyof typeof ELEMENT_TYPES;
 
 const HOST_IS_LITTLE_ENDIAN = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
 
+/** float16 and bfloat16 are held in float32. */
+const HELD_BYTES: Readonly<Record<Dtype, number>> = { ...BYTES_PER_ELEMENT, float16: 4, bfloat16: 4 };
+
 /** What elements of this type take once decoded, in bytes. */
 export function decodedBytes(type: ElementType, size: number): number {
-  return size * allocate(ELEMENT_TYPES[type].dtype, 0).BYTES_PER_ELEMENT;
+  return size * HELD_BYTES[ELEMENT_TYPES[type].dtype];
 }
 
 /**

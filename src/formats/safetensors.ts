@@ -53,31 +53,28 @@ export function writeSafetensors(
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array<ArrayBuffer> {
   if (tensors.has(METADATA)) throw new RangeError(`a safetensors file cannot have a tensor named ${METADATA}`);
-  const parts = [...tensors].map(([name, tensor]) => ({
-    name,
-    tensor,
-    width: ELEMENT_TYPES[TYPES[NAMES[tensor.dtype]]].bytes,
-  }));
-  const offsets = new Map<string, { begin: number; bytes: Uint8Array }>();
+  const parts = [...tensors].map(([name, tensor]) => ({ name, tensor, bytes: elementBytes(tensor), begin: 0 }));
   let length = 0;
-  for (const { name, tensor } of parts.toSorted((a, b) => b.width - a.width)) {
-    const bytes = elementBytes(tensor);
-    offsets.set(name, { begin: length, bytes });
-    length += bytes.length;
+  for (const part of parts.toSorted((a, b) => widthOf(b.tensor) - widthOf(a.tensor))) {
+    part.begin = length;
+    length += part.bytes.length;
   }
-  const fields = parts.map(({ name, tensor }) => {
-    const { begin, bytes } = offsets.get(name)!;
-    const info = { dtype: NAMES[tensor.dtype], shape: tensor.shape, data_offsets: [begin, begin + bytes.length] };
-    return `${JSON.stringify(name)}:${JSON.stringify(info)}`;
+  const fields = parts.map(({ name, tensor: { dtype, shape }, begin, bytes }) => {
+    const offsets = `"data_offsets":[${begin},${begin + bytes.length}]`;
+    return `${JSON.stringify(name)}:{"dtype":"${NAMES[dtype]}","shape":[${shape.join(',')}],${offsets}}`;
   });
   if (Object.keys(metadata).length > 0) fields.unshift(`"${METADATA}":${JSON.stringify(metadata)}`);
-  const header = new TextEncoder().encode(`{${fields.join(',')}}`);
-  const padded = Math.ceil(header.length / ALIGNMENT) * ALIGNMENT;
-  const file = new Uint8Array(LENGTH_BYTES + padded + length).fill(0x20, LENGTH_BYTES, LENGTH_BYTES + padded);
-  new DataView(file.buffer).setBigUint64(0, BigInt(padded), true);
-  file.set(header, LENGTH_BYTES);
-  for (const { begin, bytes } of offsets.values()) file.set(bytes, LENGTH_BYTES + padded + begin);
+  const header = `{${fields.join(',')}}`;
+  const padded = Math.ceil(Buffer.byteLength(header) / ALIGNMENT) * ALIGNMENT;
+  const file = Buffer.allocUnsafe(LENGTH_BYTES + padded + length);
+  file.writeBigUInt64LE(BigInt(padded), 0);
+  file.fill(0x20, LENGTH_BYTES + file.write(header, LENGTH_BYTES), LENGTH_BYTES + padded);
+  for (const { begin, bytes } of parts) file.set(bytes, LENGTH_BYTES + padded + begin);
   return file;
+}
+
+function widthOf({ dtype }: Tensor): number {
+  return ELEMENT_TYPES[TYPES[NAMES[dtype]]].bytes;
 }
 
 function readTensor(entry: Entry, data: Uint8Array, decode: typeof decodeElements): Tensor {

@@ -229,7 +229,7 @@ describe('writeSafetensors', () => {
     fc.assert(
       fc.property(tensorsOf(DTYPES, names), (tensors) => {
         const file = writeSafetensors(tensors);
-        const length = Number(new DataView(file.buffer).getBigUint64(0, true));
+        const length = Number(new DataView(file.buffer, file.byteOffset).getBigUint64(0, true));
         expect((8 + length) % 8).toBe(0);
         const text = new TextDecoder().decode(file.subarray(8, 8 + length));
         expect(text).toMatch(/\} {0,7}$/);

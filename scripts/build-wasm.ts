@@ -15,18 +15,22 @@ interface WasmModule {
 }
 
 const COMMON = ['--runtime', 'stub', '--noAssert', '-O3', '--converge', '--enable', 'simd'];
-/** The kernels work in a memory that threads share, which the engine makes. */
-const KERNELS = ['--enable', 'threads', '--importMemory', '--sharedMemory', '--noExportMemory'].concat(
+/** The kernels work in a memory that threads share, which the engine makes. Each width has half of its first page. */
+const kernels = (bits: 32 | 64) => [
+  ...['--use', `Real=f${bits}`, '--memoryBase', bits === 32 ? '1024' : '32768'],
+  ...['--enable', 'threads', '--importMemory', '--sharedMemory', '--noExportMemory'],
   ...['--initialMemory', '1', '--maximumMemory', '65536'],
-);
+];
+const KERNELS = 'src/engine/kernels/index.ts';
 
 const MODULES: readonly WasmModule[] = [
-  { entry: 'src/engine/kernels/index.ts', file: 'src/engine/kernels/strict.wasm', options: KERNELS },
+  { entry: KERNELS, file: 'src/engine/kernels/float32.wasm', options: kernels(32) },
   {
-    entry: 'src/engine/kernels/index.ts',
-    file: 'src/engine/kernels/relaxed.wasm',
-    options: [...KERNELS, '--enable', 'relaxed-simd'],
+    entry: KERNELS,
+    file: 'src/engine/kernels/float32-relaxed.wasm',
+    options: [...kernels(32), '--enable', 'relaxed-simd'],
   },
+  { entry: KERNELS, file: 'src/engine/kernels/float64.wasm', options: kernels(64) },
   { entry: 'src/http/kernels/index.ts', file: 'src/http/kernels/number-text.wasm', options: [] },
 ];
 

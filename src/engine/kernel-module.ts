@@ -65,16 +65,16 @@ export interface KernelModule {
   roundToFloat32(at: number, bytes: number): void;
 }
 
-const NAMES = ['product', 'activate', 'simpleRnn', 'lstm', 'gruGates', 'gruCandidate'] as const;
-
 /** The kernels over a shared memory, whose first page is theirs. `relaxed`: with fused multiply-adds of float32. */
 export function loadKernels(memory: WebAssembly.Memory, relaxed: boolean): KernelModule {
-  const file = new URL(`./kernels/${relaxed ? 'relaxed' : 'strict'}.wasm`, import.meta.url);
-  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(readFileSync(file)), { env: { memory } });
-  const set = (bits: 32 | 64) => Object.fromEntries(NAMES.map((name) => [name, exports[`${name}${bits}`]]));
+  const load = (name: string) => {
+    const file = new URL(`./kernels/${name}.wasm`, import.meta.url);
+    return new WebAssembly.Instance(new WebAssembly.Module(readFileSync(file)), { env: { memory } }).exports;
+  };
+  const float64 = load('float64') as unknown as KernelModule['float64'] & Pick<KernelModule, 'roundToFloat32'>;
   return {
-    float32: set(32) as unknown as KernelSet,
-    float64: set(64) as unknown as KernelSet,
-    roundToFloat32: exports.roundToFloat32 as KernelModule['roundToFloat32'],
+    float32: load(relaxed ? 'float32-relaxed' : 'float32') as unknown as KernelSet,
+    float64,
+    roundToFloat32: float64.roundToFloat32,
   };
 }

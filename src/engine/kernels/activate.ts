@@ -10,95 +10,95 @@ export const SPEC_BYTES: usize = 24;
 
 // @ts-ignore: decorator
 @inline
-function sigmoid<T>(x: v128): v128 {
-  return sizeof<T>() == 4 ? sigmoid32(x) : sigmoid64(x);
+function sigmoid(x: v128): v128 {
+  return sizeof<Real>() == 4 ? sigmoid32(x) : sigmoid64(x);
 }
 
 // @ts-ignore: decorator
 @inline
-function tanh<T>(x: v128): v128 {
-  return sizeof<T>() == 4 ? tanh32(x) : tanh64(x);
+function tanh(x: v128): v128 {
+  return sizeof<Real>() == 4 ? tanh32(x) : tanh64(x);
 }
 
 /** min(max(x + 3, 0), 6)/6 */
 // @ts-ignore: decorator
 @inline
-function hardSigmoid<T>(x: v128): v128 {
-  const shifted = v128.max<T>(v128.add<T>(x, splat<T>(3)), splat<T>(0));
-  return v128.div<T>(v128.min<T>(shifted, splat<T>(6)), splat<T>(6));
+function hardSigmoid(x: v128): v128 {
+  const shifted = v128.max<Real>(v128.add<Real>(x, splat(3)), splat(0));
+  return v128.div<Real>(v128.min<Real>(shifted, splat(6)), splat(6));
 }
 
 /** to[k] = activation(from[k]) for `bytes` of whole vectors. */
-export function activate<T>(spec: usize, from: usize, to: usize, bytes: usize): void {
+export function activate(spec: usize, from: usize, to: usize, bytes: usize): void {
   const code = load<i32>(spec);
-  const alpha = splat<T>(load<f64>(spec, 8));
-  const beta = splat<T>(load<f64>(spec, 16));
+  const alpha = splat(load<f64>(spec, 8));
+  const beta = splat(load<f64>(spec, 16));
   const end = from + bytes;
   switch (code) {
     case 0: // x
       for (; from < end; from += 16, to += 16) v128.store(to, v128.load(from));
       break;
     case 1:
-      for (; from < end; from += 16, to += 16) v128.store(to, sigmoid<T>(v128.load(from)));
+      for (; from < end; from += 16, to += 16) v128.store(to, sigmoid(v128.load(from)));
       break;
     case 2:
-      for (; from < end; from += 16, to += 16) v128.store(to, tanh<T>(v128.load(from)));
+      for (; from < end; from += 16, to += 16) v128.store(to, tanh(v128.load(from)));
       break;
     case 3: // max(x, 0)
-      for (; from < end; from += 16, to += 16) v128.store(to, v128.max<T>(v128.load(from), splat<T>(0)));
+      for (; from < end; from += 16, to += 16) v128.store(to, v128.max<Real>(v128.load(from), splat(0)));
       break;
     case 4:
-      for (; from < end; from += 16, to += 16) v128.store(to, hardSigmoid<T>(v128.load(from)));
+      for (; from < end; from += 16, to += 16) v128.store(to, hardSigmoid(v128.load(from)));
       break;
     case 5: // x if x > 0, else alpha·x
       for (; from < end; from += 16, to += 16) {
         const x = v128.load(from);
-        v128.store(to, v128.bitselect(x, v128.mul<T>(alpha, x), v128.gt<T>(x, splat<T>(0))));
+        v128.store(to, v128.bitselect(x, v128.mul<Real>(alpha, x), v128.gt<Real>(x, splat(0))));
       }
       break;
     case 6: // max(alpha, min(beta, x))
       for (; from < end; from += 16, to += 16) {
-        v128.store(to, v128.max<T>(alpha, v128.min<T>(beta, v128.load(from))));
+        v128.store(to, v128.max<Real>(alpha, v128.min<Real>(beta, v128.load(from))));
       }
       break;
     case 7: // x/(|x| + 1)
       for (; from < end; from += 16, to += 16) {
         const x = v128.load(from);
-        v128.store(to, v128.div<T>(x, v128.add<T>(v128.abs<T>(x), splat<T>(1))));
+        v128.store(to, v128.div<Real>(x, v128.add<Real>(v128.abs<Real>(x), splat(1))));
       }
       break;
     case 8: // alpha·x + beta
       for (; from < end; from += 16, to += 16) {
-        v128.store(to, v128.add<T>(v128.mul<T>(alpha, v128.load(from)), beta));
+        v128.store(to, v128.add<Real>(v128.mul<Real>(alpha, v128.load(from)), beta));
       }
       break;
     case 9: // alpha·tanh(beta·x)
       for (; from < end; from += 16, to += 16) {
-        v128.store(to, v128.mul<T>(alpha, tanh<T>(v128.mul<T>(beta, v128.load(from)))));
+        v128.store(to, v128.mul<Real>(alpha, tanh(v128.mul<Real>(beta, v128.load(from)))));
       }
       break;
     case 10: // 0 if x < alpha, else x
       for (; from < end; from += 16, to += 16) {
         const x = v128.load(from);
-        v128.store(to, v128.bitselect(splat<T>(0), x, v128.lt<T>(x, alpha)));
+        v128.store(to, v128.bitselect(splat(0), x, v128.lt<Real>(x, alpha)));
       }
       break;
     case 11: // max(0, min(1, alpha·x + beta))
       for (; from < end; from += 16, to += 16) {
-        const line = v128.add<T>(v128.mul<T>(alpha, v128.load(from)), beta);
-        v128.store(to, v128.max<T>(splat<T>(0), v128.min<T>(splat<T>(1), line)));
+        const line = v128.add<Real>(v128.mul<Real>(alpha, v128.load(from)), beta);
+        v128.store(to, v128.max<Real>(splat(0), v128.min<Real>(splat(1), line)));
       }
       break;
     case 12: // x·sigmoid(x)
       for (; from < end; from += 16, to += 16) {
         const x = v128.load(from);
-        v128.store(to, v128.mul<T>(x, sigmoid<T>(x)));
+        v128.store(to, v128.mul<Real>(x, sigmoid(x)));
       }
       break;
     case 13: // x·hard_sigmoid(x)
       for (; from < end; from += 16, to += 16) {
         const x = v128.load(from);
-        v128.store(to, v128.mul<T>(x, hardSigmoid<T>(x)));
+        v128.store(to, v128.mul<Real>(x, hardSigmoid(x)));
       }
       break;
     default:

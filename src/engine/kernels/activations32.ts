@@ -48,13 +48,13 @@ function exp(x: v128): v128 {
   // Adding 1.5·2^23 rounds to a whole number, and leaves it in the low bits.
   const shifted = f32x4.add(f32x4.mul(x, constant(LOG2_E)), constant(WHOLE));
   const n = f32x4.sub(shifted, constant(WHOLE));
-  const r = madd<f32>(n, constant(LN2_LOW), madd<f32>(n, constant(LN2_HIGH), x));
-  let p = madd<f32>(constant(EXP_5), r, constant(EXP_4));
-  p = madd<f32>(p, r, constant(EXP_3));
-  p = madd<f32>(p, r, constant(EXP_2));
-  p = madd<f32>(p, r, constant(EXP_1));
-  p = madd<f32>(p, r, constant(EXP_0));
-  p = f32x4.add(madd<f32>(p, f32x4.mul(r, r), r), constant(ONE));
+  const r = madd(n, constant(LN2_LOW), madd(n, constant(LN2_HIGH), x));
+  let p = madd(constant(EXP_5), r, constant(EXP_4));
+  p = madd(p, r, constant(EXP_3));
+  p = madd(p, r, constant(EXP_2));
+  p = madd(p, r, constant(EXP_1));
+  p = madd(p, r, constant(EXP_0));
+  p = f32x4.add(madd(p, f32x4.mul(r, r), r), constant(ONE));
   const whole = i32x4.sub(shifted, constant(WHOLE));
   const half = i32x4.shr_s(whole, 1);
   const rest = i32x4.sub(whole, half);
@@ -67,7 +67,7 @@ function exp(x: v128): v128 {
 @inline
 export function sigmoid32(x: v128): v128 {
   const one = constant(ONE);
-  const t = exp(most<f32>(v128.or(x, constant(SIGN)), constant(EXP_LEAST)));
+  const t = exp(most(v128.or(x, constant(SIGN)), constant(EXP_LEAST)));
   const above = v128.bitselect(t, one, i32x4.shr_s(x, 31));
   return f32x4.div(above, f32x4.add(one, t));
 }
@@ -79,12 +79,12 @@ export function tanh32(x: v128): v128 {
   const sign = constant(SIGN);
   const size = v128.andnot(x, sign);
   const square = f32x4.mul(x, x);
-  let p = madd<f32>(constant(TANH_4), square, constant(TANH_3));
-  p = madd<f32>(p, square, constant(TANH_2));
-  p = madd<f32>(p, square, constant(TANH_1));
-  p = madd<f32>(p, square, constant(TANH_0));
-  const small = madd<f32>(f32x4.mul(p, square), size, size);
-  const e = exp(least<f32>(f32x4.add(size, size), constant(TANH_MOST)));
+  let p = madd(constant(TANH_4), square, constant(TANH_3));
+  p = madd(p, square, constant(TANH_2));
+  p = madd(p, square, constant(TANH_1));
+  p = madd(p, square, constant(TANH_0));
+  const small = madd(f32x4.mul(p, square), size, size);
+  const e = exp(least(f32x4.add(size, size), constant(TANH_MOST)));
   const one = constant(ONE);
   const large = f32x4.sub(one, f32x4.div(constant(TWO), f32x4.add(e, one)));
   const result = v128.bitselect(small, large, f32x4.lt(size, constant(TANH_SMALL)));

@@ -73,7 +73,7 @@ function exp(x: v128): v128 {
 @inline
 export function sigmoid64(x: v128): v128 {
   const one = constant(ONE);
-  const t = exp(most<f64>(v128.or(x, constant(SIGN)), constant(EXP_LEAST)));
+  const t = exp(most(v128.or(x, constant(SIGN)), constant(EXP_LEAST)));
   const above = v128.bitselect(t, one, i64x2.shr_s(x, 63));
   return f64x2.div(above, f64x2.add(one, t));
 }
@@ -92,7 +92,7 @@ export function tanh64(x: v128): v128 {
   );
   const small = f64x2.add(size, f64x2.mul(f64x2.mul(size, square), f64x2.div(p, q)));
   const one = constant(ONE);
-  const e = exp(least<f64>(f64x2.add(size, size), constant(TANH_MOST)));
+  const e = exp(least(f64x2.add(size, size), constant(TANH_MOST)));
   const large = f64x2.sub(one, f64x2.div(constant(TWO), f64x2.add(e, one)));
   const result = v128.bitselect(small, large, f64x2.lt(size, constant(TANH_SMALL)));
   return v128.or(result, v128.and(x, sign));

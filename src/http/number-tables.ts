@@ -21,6 +21,7 @@ function power5(q: number): bigint {
 export interface NumberTables {
   readonly powers: Uint8Array;
   readonly exponents: Uint8Array;
+  readonly binades: Uint8Array;
   readonly fives: Uint8Array;
 }
 
@@ -35,7 +36,7 @@ export function numberTables(): NumberTables {
   const exponents = new DataView(new ArrayBuffer(256 * 24));
   for (let biased = 0; biased < 256; biased++) {
     const q = biased - 150;
-    const k = Math.floor(q * Math.log10(2));
+    const k = unitOf(biased);
     const scale = Number(`1e${-k}`);
     // NaN sends zero, subnormals, NaN and infinities the exact way.
     const half = biased === 0 || biased === 255 ? Number.NaN : scale * 2 ** (q - 1);
@@ -46,6 +47,59 @@ export function numberTables(): NumberTables {
   return {
     powers: new Uint8Array(powers.buffer),
     exponents: new Uint8Array(exponents.buffer),
+    binades: binades(),
     fives: new Uint8Array(fives.buffer),
   };
+}
+
+/** Where a text before its shuffle has its zero and its point; the first of nine digits is the ninth byte. */
+const ZERO = 9;
+const POINT = 10;
+
+/** The values between two powers of two, of which nine digits in units of 10^k are known. */
+function binades(): Uint8Array {
+  const bytes = new Uint8Array(256 * 128);
+  const view = new DataView(bytes.buffer);
+  const ofFloat32 = (value: number) => new Uint32Array(Float32Array.of(value).buffer)[0];
+  for (let biased = 0; biased < 256; biased++) {
+    const at = biased * 128;
+    const k = unitOf(biased);
+    const scale = Number(`1e${-k}`);
+    const least = 2 ** (biased - 127);
+    const isPlain = least > 1e-6 && k <= 0;
+    // NaN leaves those that are not to be written plainly, and subnormals, to float32-text.ts.
+    view.setFloat64(at, scale, true);
+    view.setFloat64(at + 8, isPlain ? scale * 2 ** (biased - 151) : Number.NaN, true);
+    const whole = Math.max(1, Math.floor(Math.log10(least)) + 1);
+    view.setUint32(at + 16, ofFloat32(10 ** whole), true);
+    if (biased === 0) bytes.set(layout(9, 8), 32);
+    if (!isPlain) continue;
+    bytes.set(layout(9 + k, 9 + k - whole), at + 32);
+    bytes.set(layout(9 + k, 9 + k - whole - 1), at + 64);
+  }
+  return bytes;
+}
+
+/**
+ * The layout of nine digits of which the first `whole` stand before the point, for a number that has `dropped` zeros before its
+ * first digit there.
+ */
+function layout(whole: number, dropped: number): Uint8Array {
+  const digits = [8, 0, 1, 2, 3, 4, 5, 6, 7];
+  const shuffle =
+    whole > 0
+      ? [...digits.slice(dropped, whole), POINT, ...digits.slice(whole)]
+      : [ZERO, POINT, ...Array<number>(-whole).fill(ZERO), ...digits];
+  const bytes = new Uint8Array(32);
+  bytes.set(shuffle);
+  for (let zeros = 0; zeros <= 8; zeros++) {
+    const kept = 9 - zeros;
+    bytes[16 + zeros] = kept > whole ? shuffle.length - zeros : whole - dropped;
+  }
+  return bytes;
+}
+
+/** The power of ten of which a unit in the last place of a binade is 1 to 10. */
+function unitOf(biased: number): number {
+  return Math.floor((biased - 150) * Math.log10(2));
 }

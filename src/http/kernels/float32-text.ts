@@ -68,8 +68,6 @@ export const EXPONENTS: usize = memory.data(256 * 24, 8);
  * place is 1 to 10 in units of 10^k, so one of the two nearest multiples of 10^k and 10^(k+1) is the shortest decimal. In
  * float64 those are told apart unless it is closer than rounding errors are; then the exact way is taken.
  */
-// @ts-ignore: decorator
-@inline
 export function printFloat32(bits: u32, out: usize): usize {
   const entry = EXPONENTS + <usize>((bits >> 23) & 0xff) * 24;
   const value = <f64>reinterpret<f32>(bits & 0x7fffffff) * load<f64>(entry);

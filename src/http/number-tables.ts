@@ -66,10 +66,10 @@ function binades(): Uint8Array {
     const k = unitOf(biased);
     const scale = Number(`1e${-k}`);
     const least = 2 ** (biased - 127);
-    const isPlain = least > 1e-6 && k <= 0;
+    const isPlain = biased >= 111 && biased < 151;
     // NaN leaves those that are not to be written plainly, and subnormals, to float32-text.ts.
     view.setFloat64(at, scale, true);
-    view.setFloat64(at + 8, isPlain ? scale * 2 ** (biased - 151) : Number.NaN, true);
+    view.setFloat64(at + 8, scale * 2 ** (biased - 151), true);
     const whole = Math.max(1, Math.floor(Math.log10(least)) + 1);
     view.setUint32(at + 16, ofFloat32(10 ** whole), true);
     if (biased === 0) bytes.set(layout(9, 8), 32);

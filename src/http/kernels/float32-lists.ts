@@ -20,8 +20,9 @@ const DIGITS: usize = memory.data(4 * 8, 16);
 
 /** Added to a float64 of less than 2^51 it rounds it to an integer, which then stands in the low bits of the sum. */
 const TO_INTEGER: f64 = 6755399441055744;
-/** How far from a border of a decision float64 is sure of it. */
-const SURE: f64 = 1e-6;
+/** Bits of the least value, 2^-16, that is written plainly, and how far the others reach, up to 2^24; zero is plain too. */
+const LEAST_PLAIN: i32 = 111 << 23;
+const PLAIN_RANGE: i32 = ((151 - 111) << 23) - 0x80000000;
 
 // @ts-ignore: decorator
 @inline
@@ -54,14 +55,6 @@ function integers(values: v128): v128 {
 @inline
 function tenThousands(values: v128): v128 {
   return integers(f64x2.sub(f64x2.mul(values, f64x2.splat(1e-4)), f64x2.splat(0.49995)));
-}
-
-/** Whether rounding errors of float64 cannot change which digits are chosen. NaN in `half` is not clear. */
-// @ts-ignore: decorator
-@inline
-function isClear(value: v128, ones: v128, gap: v128, half: v128): v128 {
-  const tie = f64x2.sub(f64x2.splat(0.5), f64x2.abs(f64x2.sub(value, ones)));
-  return f64x2.gt(f64x2.pmin(f64x2.abs(f64x2.sub(gap, half)), tie), f64x2.splat(SURE));
 }
 
 /** Eight numbers below 100 as sixteen digits. */
@@ -97,7 +90,7 @@ export function printNested(source: usize, shape: usize, rank: i32, out: usize):
   /** How many values this row still lacks. */
   let left = width;
   for (let at = source; at < end; at += 16) {
-    // Beyond the end it is as good as anything.
+    // Beyond the end it is as plain as anything.
     const bits = v128.load(at);
     const a = load<u32>(at);
     const b = load<u32>(at, 4);
@@ -109,7 +102,9 @@ export function printNested(source: usize, shape: usize, rank: i32, out: usize):
     const binadeD = binadeOf(d);
     const sizes = v128.and(bits, i32x4.splat(0x7fffffff));
 
-    // As in float32-text.ts, but the multiple of 10 stands for itself.
+    // In these binades float64 has no rounding errors that matter: see BINADES.
+    let plain = i32x4.bitmask(i32x4.lt_s(i32x4.sub(sizes, i32x4.splat(LEAST_PLAIN - 0x80000000)), i32x4.splat(PLAIN_RANGE)));
+    if (plain != 15) plain |= i32x4.bitmask(i32x4.eq(sizes, i32x4.splat(0)));
     const scalesA = v128.load(binadeA);
     const scalesB = v128.load(binadeB);
     const scalesC = v128.load(binadeC);
@@ -120,22 +115,14 @@ export function printNested(source: usize, shape: usize, rank: i32, out: usize):
     const halfCD = v128.shuffle<i64>(scalesC, scalesD, 1, 3);
     const valueAB = f64x2.mul(f64x2.promote_low_f32x4(sizes), scaleAB);
     const valueCD = f64x2.mul(f64x2.promote_low_f32x4(v128.shuffle<i64>(sizes, sizes, 1, 1)), scaleCD);
-    const onesAB = nearest(valueAB);
-    const onesCD = nearest(valueCD);
+    const onesAB = f64x2.floor(f64x2.add(valueAB, f64x2.splat(0.5)));
+    const onesCD = f64x2.floor(f64x2.add(valueCD, f64x2.splat(0.5)));
     const tensAB = f64x2.mul(nearest(f64x2.mul(valueAB, f64x2.splat(0.1))), f64x2.splat(10));
     const tensCD = f64x2.mul(nearest(f64x2.mul(valueCD, f64x2.splat(0.1))), f64x2.splat(10));
     const gapAB = f64x2.abs(f64x2.sub(tensAB, valueAB));
     const gapCD = f64x2.abs(f64x2.sub(tensCD, valueCD));
     const numberAB = v128.bitselect(tensAB, onesAB, f64x2.lt(gapAB, halfAB));
     const numberCD = v128.bitselect(tensCD, onesCD, f64x2.lt(gapCD, halfCD));
-    const clear = lows(isClear(valueAB, onesAB, gapAB, halfAB), isClear(valueCD, onesCD, gapCD, halfCD));
-    const powersOf2 = i32x4.eq(v128.and(bits, i32x4.splat(0x7fffff)), i32x4.splat(0));
-    let good = i32x4.bitmask(v128.andnot(clear, powersOf2));
-    if (good != 15) {
-      // Zero, and powers of two that the tens hit.
-      const hit = lows(f64x2.lt(gapAB, f64x2.splat(0.01)), f64x2.lt(gapCD, f64x2.splat(0.01)));
-      good |= i32x4.bitmask(v128.or(v128.and(clear, hit), i32x4.eq(sizes, i32x4.splat(0))));
-    }
 
     // Nine digits as 1, 4 and 4.
     const number = lows(integers(numberAB), integers(numberCD));
@@ -158,7 +145,7 @@ export function printNested(source: usize, shape: usize, rank: i32, out: usize):
     const textC = v128.shuffle<i32>(charsCD, others, 0, 1, 6, 6);
     const textD = v128.shuffle<i32>(charsCD, others, 2, 3, 7, 7);
 
-    if (good == 15 && left >= 4) {
+    if (plain == 15 && left >= 4) {
       out = layOut(a, binadeA, textA, i64x2.extract_lane(digitsAB, 0), out);
       store<u8>(out, 0x2c);
       out = layOut(b, binadeB, textB, i64x2.extract_lane(digitsAB, 1), out + 1);
@@ -183,7 +170,7 @@ export function printNested(source: usize, shape: usize, rank: i32, out: usize):
     for (let lane: usize = 0; lane < 4; lane++) {
       const each = at + (lane << 2);
       const its = load<u32>(each);
-      if ((good >> <i32>lane) & 1) {
+      if ((plain >> <i32>lane) & 1) {
         out = layOut(its, binadeOf(its), v128.load(TEXTS + (lane << 4)), load<u64>(DIGITS + (lane << 3)), out);
       } else out = printFloat32(its, out);
       if (each + 4 == end) break;

@@ -52,50 +52,44 @@ export function numberTables(): NumberTables {
   };
 }
 
-/** Where a text before its shuffle has its zero and its point; the first of nine digits is the ninth byte. */
+/** Where a text before its shuffle has a zero, the point and the sign; it has the first of nine digits after the others. */
+const FIRST = 8;
 const ZERO = 9;
 const POINT = 10;
+const MINUS = 11;
 
-/** The values between two powers of two, of which nine digits in units of 10^k are known. */
 function binades(): Uint8Array {
-  const bytes = new Uint8Array(256 * 128);
+  const bytes = new Uint8Array(512 * 128);
   const view = new DataView(bytes.buffer);
-  const ofFloat32 = (value: number) => new Uint32Array(Float32Array.of(value).buffer)[0];
-  for (let biased = 0; biased < 256; biased++) {
-    const at = biased * 128;
+  for (let at = 0; at < bytes.length; at += 128) {
+    const biased = (at / 128) % 256;
+    const sign = at < bytes.length / 2 ? [] : [MINUS];
     const k = unitOf(biased);
-    const scale = Number(`1e${-k}`);
-    const least = 2 ** (biased - 127);
-    const isPlain = biased >= 111 && biased < 151;
-    // NaN leaves those that are not to be written plainly, and subnormals, to float32-text.ts.
-    view.setFloat64(at, scale, true);
-    view.setFloat64(at + 8, scale * 2 ** (biased - 151), true);
+    view.setFloat64(at, Number(`1e${-k}`), true);
+    view.setFloat64(at + 8, Number(`1e${-k}`) * 2 ** (biased - 151), true);
+    // Zero needs a layout, but no digits.
+    const least = biased === 0 ? 1 : 2 ** (biased - 127);
+    const point = biased === 0 ? 1 : 9 + k;
     const whole = Math.max(1, Math.floor(Math.log10(least)) + 1);
-    view.setUint32(at + 16, ofFloat32(10 ** whole), true);
-    if (biased === 0) bytes.set(layout(9, 8), 32);
-    if (!isPlain) continue;
-    bytes.set(layout(9 + k, 9 + k - whole), at + 32);
-    bytes.set(layout(9 + k, 9 + k - whole - 1), at + 64);
+    view.setFloat32(at + 16, sign.length > 0 ? -(10 ** whole) : 10 ** whole, true);
+    if (biased !== 0 && (point < -3 || point > 9)) continue;
+    bytes.set(layout(sign, point, point - whole), at + 32);
+    bytes.set(layout(sign, point, Math.max(0, point - whole - 1)), at + 64);
   }
   return bytes;
 }
 
-/**
- * The layout of nine digits of which the first `whole` stand before the point, for a number that has `dropped` zeros before its
- * first digit there.
- */
-function layout(whole: number, dropped: number): Uint8Array {
-  const digits = [8, 0, 1, 2, 3, 4, 5, 6, 7];
+/** The layout of nine digits of which `point` stand before the point, the first `dropped` of them being zeros to leave out. */
+function layout(sign: number[], point: number, dropped: number): Uint8Array {
+  const digits = [FIRST, 0, 1, 2, 3, 4, 5, 6, 7];
   const shuffle =
-    whole > 0
-      ? [...digits.slice(dropped, whole), POINT, ...digits.slice(whole)]
-      : [ZERO, POINT, ...Array<number>(-whole).fill(ZERO), ...digits];
+    point > 0
+      ? [...sign, ...digits.slice(dropped, point), POINT, ...digits.slice(point)]
+      : [...sign, ZERO, POINT, ...Array<number>(-point).fill(ZERO), ...digits];
   const bytes = new Uint8Array(32);
   bytes.set(shuffle);
-  for (let zeros = 0; zeros <= 8; zeros++) {
-    const kept = 9 - zeros;
-    bytes[16 + zeros] = kept > whole ? shuffle.length - zeros : whole - dropped;
-  }
+  for (let zeros = 0; zeros <= 8; zeros++)
+    bytes[16 + zeros] = 9 - zeros > point ? shuffle.length - zeros : sign.length + point - dropped;
   return bytes;
 }
 

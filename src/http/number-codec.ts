@@ -7,7 +7,6 @@ interface Kernels {
   readonly memory: WebAssembly.Memory;
   readonly heap: WebAssembly.Global<number>;
   readonly POWERS: WebAssembly.Global<number>;
-  readonly EXPONENTS: WebAssembly.Global<number>;
   readonly BINADES: WebAssembly.Global<number>;
   readonly FIVES: WebAssembly.Global<number>;
   readonly SHAPE: WebAssembly.Global<number>;
@@ -38,12 +37,11 @@ class NumberCodec {
   private readonly heap: number;
   private bytes: Buffer;
 
-  constructor(module: WebAssembly.Module, { powers, exponents, binades, fives }: NumberTables) {
+  constructor(module: WebAssembly.Module, { powers, binades, fives }: NumberTables) {
     this.kernels = new WebAssembly.Instance(module).exports as unknown as Kernels;
     this.heap = (this.kernels.heap.value + 15) & ~15;
     this.bytes = Buffer.from(this.kernels.memory.buffer);
     this.bytes.set(powers, this.kernels.POWERS.value);
-    this.bytes.set(exponents, this.kernels.EXPONENTS.value);
     this.bytes.set(binades, this.kernels.BINADES.value);
     this.bytes.set(fives, this.kernels.FIVES.value);
   }

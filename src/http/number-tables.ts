@@ -20,7 +20,6 @@ function power5(q: number): bigint {
 /** The tables of kernels/float32-text.ts and kernels/read-numbers.ts, as bytes. */
 export interface NumberTables {
   readonly powers: Uint8Array;
-  readonly exponents: Uint8Array;
   readonly binades: Uint8Array;
   readonly fives: Uint8Array;
 }
@@ -33,20 +32,8 @@ export function numberTables(): NumberTables {
     fives[2 * i] = five >> 64n;
     fives[2 * i + 1] = BigInt.asUintN(64, five);
   }
-  const exponents = new DataView(new ArrayBuffer(256 * 24));
-  for (let biased = 0; biased < 256; biased++) {
-    const q = biased - 150;
-    const k = unitOf(biased);
-    const scale = Number(`1e${-k}`);
-    // NaN sends zero, subnormals, NaN and infinities the exact way.
-    const half = biased === 0 || biased === 255 ? Number.NaN : scale * 2 ** (q - 1);
-    exponents.setFloat64(biased * 24, scale, true);
-    exponents.setFloat64(biased * 24 + 8, half, true);
-    exponents.setInt32(biased * 24 + 16, k, true);
-  }
   return {
     powers: new Uint8Array(powers.buffer),
-    exponents: new Uint8Array(exponents.buffer),
     binades: binades(),
     fives: new Uint8Array(fives.buffer),
   };
@@ -58,16 +45,20 @@ const ZERO = 9;
 const POINT = 10;
 const MINUS = 11;
 
+/** As kernels/binades.ts says. Layouts are those of the values that kernels/float32-digits.ts is for, and of zero. */
 function binades(): Uint8Array {
   const bytes = new Uint8Array(512 * 128);
   const view = new DataView(bytes.buffer);
   for (let at = 0; at < bytes.length; at += 128) {
     const biased = (at / 128) % 256;
     const sign = at < bytes.length / 2 ? [] : [MINUS];
-    const k = unitOf(biased);
-    view.setFloat64(at, Number(`1e${-k}`), true);
-    view.setFloat64(at + 8, Number(`1e${-k}`) * 2 ** (biased - 151), true);
-    // Zero needs a layout, but no digits.
+    // Of 10^k a unit in the last place is 1 to 10.
+    const k = Math.floor((biased - 150) * Math.log10(2));
+    const scale = Number(`1e${-k}`);
+    view.setFloat64(at, scale, true);
+    view.setFloat64(at + 8, biased === 0 || biased === 255 ? Number.NaN : scale * 2 ** (biased - 151), true);
+    view.setInt32(at + 20, k, true);
+    // Zero is like 1 to 2, but for its digits.
     const least = biased === 0 ? 1 : 2 ** (biased - 127);
     const point = biased === 0 ? 1 : 9 + k;
     const whole = Math.max(1, Math.floor(Math.log10(least)) + 1);
@@ -91,9 +82,4 @@ function layout(sign: number[], point: number, dropped: number): Uint8Array {
   for (let zeros = 0; zeros <= 8; zeros++)
     bytes[16 + zeros] = 9 - zeros > point ? shuffle.length - zeros : sign.length + point - dropped;
   return bytes;
-}
-
-/** The power of ten of which a unit in the last place of a binade is 1 to 10. */
-function unitOf(biased: number): number {
-  return Math.floor((biased - 150) * Math.log10(2));
 }

@@ -251,6 +251,23 @@ describe('the text of a tensor', () => {
     }
   });
 
+  it('has the same numbers alone and among others, in rows of any width', () => {
+    const plain = fc.double({ min: -300, max: 300, noNaN: true }).map(Math.fround);
+    const special = fc.constantFrom(0, -0, 0.5, 1, -1, 1e-5, 1.6e-5, 9.999999, 10, 2 ** 24, 2e9, Number.NaN);
+    const value = fc.oneof({ weight: 5, arbitrary: plain }, special, fc.integer().map(ofBits));
+    const rows = fc.integer({ min: 1, max: 9 }).chain((width) => {
+      return fc.array(fc.array(value, { minLength: width, maxLength: width }), { minLength: 1, maxLength: 9 });
+    });
+    fc.assert(
+      fc.property(rows, (table) => {
+        const expected = table.map((row) => `[${row.map(float32Text).join(',')}]`).join(',');
+        const data = Float32Array.from(table.flat());
+        expect(nested('float32', [table.length, table[0].length], data)).toBe(`[${expected}]`);
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
   it('has the values of the tensor, at any shape', () => {
     const shapes = fc.array(fc.integer({ min: 0, max: 4 }), { maxLength: 4 });
     fc.assert(

@@ -3,6 +3,7 @@
  * that are as short, and of two equally close ones the one farther from zero; laid out as JavaScript lays out numbers.
  * Algorithm: Raffaello Giulietti, "The Schubfach way to render doubles" (2020), for 24-bit significands.
  */
+import { BINADES, HALF_UNIT, POWER } from './binades';
 
 /** 10^k for k = -31..46 as 64-bit significands, each floor(10^k / 2^e) + 1 with its top bit set; filled by the host. */
 export const POWERS: usize = memory.data(78 * 8, 8);
@@ -60,18 +61,15 @@ function eightDigits(n: u32): u64 {
 /** Added to a float64 below 2^51 it rounds it to an integer, which then stands in the low bits of the sum. */
 const TO_INTEGER: f64 = 4503599627370496;
 
-/** For each biased exponent: 10^-k (f64), half a unit in the last place times 10^-k (f64), k (i32); filled by the host. */
-export const EXPONENTS: usize = memory.data(256 * 24, 8);
-
 /**
- * Writes one value at `out`, at most 18 bytes (and may scribble on 16 more); returns where it ends. A unit in the last
+ * Writes one value at `out`, at most 22 bytes (and may scribble on 16 more); returns where it ends. A unit in the last
  * place is 1 to 10 in units of 10^k, so one of the two nearest multiples of 10^k and 10^(k+1) is the shortest decimal. In
  * float64 those are told apart unless it is closer than rounding errors are; then the exact way is taken.
  */
 export function printFloat32(bits: u32, out: usize): usize {
-  const entry = EXPONENTS + <usize>((bits >> 23) & 0xff) * 24;
+  const entry = BINADES + <usize>((bits >> 16) & 0x7f80);
   const value = <f64>reinterpret<f32>(bits & 0x7fffffff) * load<f64>(entry);
-  const half = load<f64>(entry, 8);
+  const half = load<f64>(entry, HALF_UNIT);
   const onesSum = value + TO_INTEGER;
   const tensSum = value * 0.1 + TO_INTEGER;
   const ones = <u32>reinterpret<u64>(onesSum);
@@ -82,7 +80,7 @@ export function printFloat32(bits: u32, out: usize): usize {
   store<u8>(out, 0x2d);
   const shorter = u32(gap < half);
   const digits = ones ^ ((ones ^ tens) & (0 - shorter));
-  return layOut(digits, load<i32>(entry, 16) + <i32>shorter, out + <usize>(bits >> 31));
+  return layOut(digits, load<i32>(entry, POWER) + <i32>shorter, out + <usize>(bits >> 31));
 }
 
 function printExactly(bits: u32, out: usize): usize {

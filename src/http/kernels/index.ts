@@ -1,6 +1,7 @@
 /** Number text between bytes and typed arrays; src/http/number-codec.ts is the host's side. */
-export { BINADES, printNested } from './float32-lists';
-export { EXPONENTS, POWERS } from './float32-text';
+export { BINADES } from './binades';
+export { printNested } from './float32-lists';
+export { POWERS } from './float32-text';
 export { count, FIVES, rank, readNumbers, SHAPE } from './read-numbers';
 
 /** Where the host may write. */

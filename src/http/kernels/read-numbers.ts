@@ -36,18 +36,14 @@ const TO_THE_END: usize = memory.data<u8>([
   9, 10, 11, 12, 13, 14, 15,
 ]);
 
-/** In memory, as V8 makes a vector constant anew, in three instructions, wherever one is written. */
-const COMMAS: usize = memory.data<u8>([
-  0x2c, 0x2c, 0x2c, 0x2c, 0x2c, 0x2c, 0x2c, 0x2c, 0x2c, 0x2c, 0x2c, 0x2c, 0x2c, 0x2c, 0x2c, 0x2c,
-], 16);
-const ZEROS: usize = memory.data<u8>([
-  0x30, 0x30, 0x30, 0x30, 0x30, 0x30, 0x30, 0x30, 0x30, 0x30, 0x30, 0x30, 0x30, 0x30, 0x30, 0x30,
-], 16);
-const NINES: usize = memory.data<u8>([9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9], 16);
+/** Vector constants in memory: V8 makes one that is written anew wherever it is used, in three instructions. */
+const COMMAS: usize = memory.data<u32>([0x2c2c2c2c]);
+const ZEROS: usize = memory.data<u32>([0x30303030]);
+const NINES: usize = memory.data<u32>([0x09090909]);
 /** 10 · 2^8 + 1: of two digits a, b in a 16-bit lane it leaves 10a + b in the upper byte. */
-const TWOS: usize = memory.data<u16>([2561, 2561, 2561, 2561, 2561, 2561, 2561, 2561], 16);
-const FOURS: usize = memory.data<u16>([100, 1, 100, 1, 100, 1, 100, 1], 16);
-const EIGHTS: usize = memory.data<u16>([10000, 1, 10000, 1, 10000, 1, 10000, 1], 16);
+const TWOS: usize = memory.data<u16>([2561, 2561]);
+const FOURS: usize = memory.data<u16>([100, 1]);
+const EIGHTS: usize = memory.data<u16>([10000, 1]);
 /** 10^0..10^15, and the same below zero. */
 const SIGNED_TENS: usize = memory.data<f64>([
   1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, -1e0, -1e1, -1e2, -1e3, -1e4, -1e5, -1e6,
@@ -66,7 +62,7 @@ function skipBlanks(p: usize): usize {
 // @ts-ignore: decorator
 @inline
 function countDigits(digits: v128): usize {
-  return <usize>ctz(~i8x16.bitmask(i8x16.le_u(digits, v128.load(NINES))));
+  return <usize>ctz(~i8x16.bitmask(i8x16.le_u(digits, v128.load32_splat(NINES))));
 }
 
 /** The value of the first n ≤ 16 of bytes 0 to 9. */
@@ -74,9 +70,9 @@ function countDigits(digits: v128): usize {
 @inline
 function valueOf(digits: v128, n: usize): u64 {
   const ones = i8x16.swizzle(digits, v128.load(TO_THE_END + n));
-  const twos = i16x8.shr_u(i16x8.mul(ones, v128.load(TWOS)), 8);
-  const fours = i32x4.dot_i16x8_s(twos, v128.load(FOURS));
-  const eights = i32x4.dot_i16x8_s(i16x8.narrow_i32x4_s(fours, fours), v128.load(EIGHTS));
+  const twos = i16x8.shr_u(i16x8.mul(ones, v128.load32_splat(TWOS)), 8);
+  const fours = i32x4.dot_i16x8_s(twos, v128.load32_splat(FOURS));
+  const eights = i32x4.dot_i16x8_s(i16x8.narrow_i32x4_s(fours, fours), v128.load32_splat(EIGHTS));
   const both = i64x2.extract_lane(eights, 0);
   return (both & 0xffffffff) * 100000000 + (<u64>both >> 32);
 }
@@ -125,7 +121,7 @@ function nearestBits(m: u64, q: i32): u64 {
 /**
  * Reads the array that starts at `p` into float64 at `out`, and sets `rank`, `count` and the extents at SHAPE. Returns where
  * the array ends; 0 where it is anything but numbers in arrays of one length a level, at most 8 deep and none of them empty.
- * Sixteen zero bytes must follow the text.
+ * Sixteen zero bytes must follow the text, and three more that may be read.
  */
 export function readNumbers(p: usize, out: usize): usize {
   const start = out;
@@ -146,14 +142,15 @@ export function readNumbers(p: usize, out: usize): usize {
     const row = out;
     while (true) {
       // One digit, a point, at most 13 digits and a comma; looking for the comma first lets the next number begin early.
-      const comma = <usize>ctz(i8x16.bitmask(i8x16.eq(v128.load(p), v128.load(COMMAS))) | 0x10000);
+      const comma = <usize>ctz(i8x16.bitmask(i8x16.eq(v128.load(p), v128.load32_splat(COMMAS))) | 0x10000);
       let c: u32 = load<u8>(p);
       const negative: u64 = u64(c == 0x2d);
       const one = p + <usize>negative;
       c = <u32>load<u8>(one) - 0x30;
       const places = comma - <usize>negative - 2;
-      const digits = i8x16.sub(v128.load(one, 2), v128.load(ZEROS));
-      const isShort = u32(c <= 9) & u32(load<u8>(one, 1) == 0x2e) & u32(countDigits(digits) == places) & u32(comma < 16) & u32(places > 0);
+      const digits = i8x16.sub(v128.load(one, 2), v128.load32_splat(ZEROS));
+      const isOnlyDigits = u32(places > 0) & u32(countDigits(digits) == places);
+      const isShort = u32(comma < 16) & u32(c <= 9) & u32(load<u8>(one, 1) == 0x2e) & isOnlyDigits;
       if (isShort) {
         const m = <u64>c * load<u64>(SCALES + (places << 3)) + valueOf(digits, places);
         store<f64>(out, <f64>m / load<f64>(SIGNED_TENS + ((places + <usize>(negative << 4)) << 3)));
@@ -181,7 +178,7 @@ export function readNumbers(p: usize, out: usize): usize {
         p++;
         const from = p;
         while (true) {
-          const digits = i8x16.sub(v128.load(p), v128.load(ZEROS));
+          const digits = i8x16.sub(v128.load(p), v128.load32_splat(ZEROS));
           const n = countDigits(digits);
           if (m >= load<u64>(ROOM + (n << 3))) return 0;
           m = m * load<u64>(SCALES + (n << 3)) + valueOf(digits, n);

@@ -1,0 +1,253 @@
+import { madd, splatAt } from './vector';
+
+/**
+ * The inner loops of product.ts: a panel's columns for some rows, the sums in registers. Those of four rows are 16 vectors, or
+ * 8 where V8 takes two for one (src/engine/wide-simd.ts): enough that an addition need not wait for the one before, and they
+ * fit. Where V8 does not they spill, at a tenth of the speed. A loop that is unrolled over k spills in any case.
+ */
+export const LINE: usize = 64;
+export const CHUNK: usize = 32;
+
+/** Bytes of a panel that one partial sum is made of. */
+// @ts-ignore: decorator
+@inline
+function chunkOf(size: usize): usize {
+  return sizeof<Real>() == 4 ? min(size, CHUNK * LINE) : size;
+}
+
+/** What a partial sum starts from: 0, or where all terms are one sum that sum. */
+// @ts-ignore: decorator
+@inline
+function start(sum: usize, offset: usize): v128 {
+  return sizeof<Real>() == 4 ? i64x2.splat(0) : v128.load(sum + offset);
+}
+
+/** The sum with a partial sum. */
+// @ts-ignore: decorator
+@inline
+function join(sum: usize, offset: usize, partial: v128): v128 {
+  return sizeof<Real>() == 4 ? f32x4.add(v128.load(sum + offset), partial) : partial;
+}
+
+export function twoPanelsOfRow(a: usize, size: usize, x: usize, init: usize, out: usize): void {
+  const end = a + size;
+  let b = end;
+  let chunk = chunkOf(size);
+  let sum = init;
+  while (a < end) {
+    const stop = min(a + chunk, end);
+    let a0 = start(sum, 0), a1 = start(sum, 16), a2 = start(sum, 32), a3 = start(sum, 48);
+    let b0 = start(sum, 64), b1 = start(sum, 80), b2 = start(sum, 96), b3 = start(sum, 112);
+    while (a < stop) {
+      const value = splatAt(x);
+      a0 = madd(v128.load(a, 0), value, a0);
+      a1 = madd(v128.load(a, 16), value, a1);
+      a2 = madd(v128.load(a, 32), value, a2);
+      a3 = madd(v128.load(a, 48), value, a3);
+      b0 = madd(v128.load(b, 0), value, b0);
+      b1 = madd(v128.load(b, 16), value, b1);
+      b2 = madd(v128.load(b, 32), value, b2);
+      b3 = madd(v128.load(b, 48), value, b3);
+      a += LINE;
+      b += LINE;
+      x += sizeof<Real>();
+    }
+    a0 = join(sum, 0, a0);
+    a1 = join(sum, 16, a1);
+    a2 = join(sum, 32, a2);
+    a3 = join(sum, 48, a3);
+    b0 = join(sum, 64, b0);
+    b1 = join(sum, 80, b1);
+    b2 = join(sum, 96, b2);
+    b3 = join(sum, 112, b3);
+    v128.store(out, a0, 0);
+    v128.store(out, a1, 16);
+    v128.store(out, a2, 32);
+    v128.store(out, a3, 48);
+    v128.store(out, b0, 64);
+    v128.store(out, b1, 80);
+    v128.store(out, b2, 96);
+    v128.store(out, b3, 112);
+    sum = out;
+  }
+}
+
+export function panelOfRow(panel: usize, size: usize, x: usize, init: usize, out: usize): void {
+  const end = panel + size;
+  let chunk = chunkOf(size);
+  let sum = init;
+  while (panel < end) {
+    const stop = min(panel + chunk, end);
+    let a0 = start(sum, 0), a1 = start(sum, 16), a2 = start(sum, 32), a3 = start(sum, 48);
+    while (panel < stop) {
+      const value = splatAt(x);
+      a0 = madd(v128.load(panel, 0), value, a0);
+      a1 = madd(v128.load(panel, 16), value, a1);
+      a2 = madd(v128.load(panel, 32), value, a2);
+      a3 = madd(v128.load(panel, 48), value, a3);
+      panel += LINE;
+      x += sizeof<Real>();
+    }
+    a0 = join(sum, 0, a0);
+    a1 = join(sum, 16, a1);
+    a2 = join(sum, 32, a2);
+    a3 = join(sum, 48, a3);
+    v128.store(out, a0, 0);
+    v128.store(out, a1, 16);
+    v128.store(out, a2, 32);
+    v128.store(out, a3, 48);
+    sum = out;
+  }
+}
+
+export function panelOfTwoRows(
+  panel: usize,
+  size: usize,
+  x: usize,
+  xStride: usize,
+  init: usize,
+  initStride: usize,
+  out: usize,
+  outStride: usize,
+): void {
+  const end = panel + size;
+  let chunk = chunkOf(size);
+  let y = x + xStride;
+  let a = init;
+  let b = init + initStride;
+  while (panel < end) {
+    const stop = min(panel + chunk, end);
+    let a0 = start(a, 0), a1 = start(a, 16), a2 = start(a, 32), a3 = start(a, 48);
+    let b0 = start(b, 0), b1 = start(b, 16), b2 = start(b, 32), b3 = start(b, 48);
+    while (panel < stop) {
+      const w0 = v128.load(panel, 0), w1 = v128.load(panel, 16), w2 = v128.load(panel, 32), w3 = v128.load(panel, 48);
+      const xk = splatAt(x);
+      a0 = madd(w0, xk, a0);
+      a1 = madd(w1, xk, a1);
+      a2 = madd(w2, xk, a2);
+      a3 = madd(w3, xk, a3);
+      const yk = splatAt(y);
+      b0 = madd(w0, yk, b0);
+      b1 = madd(w1, yk, b1);
+      b2 = madd(w2, yk, b2);
+      b3 = madd(w3, yk, b3);
+      panel += LINE;
+      x += sizeof<Real>();
+      y += sizeof<Real>();
+    }
+    const second = out + outStride;
+    a0 = join(a, 0, a0);
+    a1 = join(a, 16, a1);
+    a2 = join(a, 32, a2);
+    a3 = join(a, 48, a3);
+    b0 = join(b, 0, b0);
+    b1 = join(b, 16, b1);
+    b2 = join(b, 32, b2);
+    b3 = join(b, 48, b3);
+    v128.store(out, a0, 0);
+    v128.store(out, a1, 16);
+    v128.store(out, a2, 32);
+    v128.store(out, a3, 48);
+    v128.store(second, b0, 0);
+    v128.store(second, b1, 16);
+    v128.store(second, b2, 32);
+    v128.store(second, b3, 48);
+    a = out;
+    b = second;
+  }
+}
+
+export function panelOfFourRows(
+  panel: usize,
+  size: usize,
+  x: usize,
+  xStride: usize,
+  init: usize,
+  initStride: usize,
+  out: usize,
+  outStride: usize,
+): void {
+  const end = panel + size;
+  let chunk = chunkOf(size);
+  let y = x + xStride;
+  let u = y + xStride;
+  let v = u + xStride;
+  let a = init;
+  let b = a + initStride;
+  let c = b + initStride;
+  let d = c + initStride;
+  while (panel < end) {
+    const stop = min(panel + chunk, end);
+    let a0 = start(a, 0), a1 = start(a, 16), a2 = start(a, 32), a3 = start(a, 48);
+    let b0 = start(b, 0), b1 = start(b, 16), b2 = start(b, 32), b3 = start(b, 48);
+    let c0 = start(c, 0), c1 = start(c, 16), c2 = start(c, 32), c3 = start(c, 48);
+    let d0 = start(d, 0), d1 = start(d, 16), d2 = start(d, 32), d3 = start(d, 48);
+    while (panel < stop) {
+      const w0 = v128.load(panel, 0), w1 = v128.load(panel, 16), w2 = v128.load(panel, 32), w3 = v128.load(panel, 48);
+      const xk = splatAt(x);
+      a0 = madd(w0, xk, a0);
+      a1 = madd(w1, xk, a1);
+      a2 = madd(w2, xk, a2);
+      a3 = madd(w3, xk, a3);
+      const yk = splatAt(y);
+      b0 = madd(w0, yk, b0);
+      b1 = madd(w1, yk, b1);
+      b2 = madd(w2, yk, b2);
+      b3 = madd(w3, yk, b3);
+      const uk = splatAt(u);
+      c0 = madd(w0, uk, c0);
+      c1 = madd(w1, uk, c1);
+      c2 = madd(w2, uk, c2);
+      c3 = madd(w3, uk, c3);
+      const vk = splatAt(v);
+      d0 = madd(w0, vk, d0);
+      d1 = madd(w1, vk, d1);
+      d2 = madd(w2, vk, d2);
+      d3 = madd(w3, vk, d3);
+      panel += LINE;
+      x += sizeof<Real>();
+      y += sizeof<Real>();
+      u += sizeof<Real>();
+      v += sizeof<Real>();
+    }
+    const out1 = out + outStride;
+    const out2 = out1 + outStride;
+    const out3 = out2 + outStride;
+    a0 = join(a, 0, a0);
+    a1 = join(a, 16, a1);
+    a2 = join(a, 32, a2);
+    a3 = join(a, 48, a3);
+    b0 = join(b, 0, b0);
+    b1 = join(b, 16, b1);
+    b2 = join(b, 32, b2);
+    b3 = join(b, 48, b3);
+    c0 = join(c, 0, c0);
+    c1 = join(c, 16, c1);
+    c2 = join(c, 32, c2);
+    c3 = join(c, 48, c3);
+    d0 = join(d, 0, d0);
+    d1 = join(d, 16, d1);
+    d2 = join(d, 32, d2);
+    d3 = join(d, 48, d3);
+    v128.store(out, a0, 0);
+    v128.store(out, a1, 16);
+    v128.store(out, a2, 32);
+    v128.store(out, a3, 48);
+    v128.store(out1, b0, 0);
+    v128.store(out1, b1, 16);
+    v128.store(out1, b2, 32);
+    v128.store(out1, b3, 48);
+    v128.store(out2, c0, 0);
+    v128.store(out2, c1, 16);
+    v128.store(out2, c2, 32);
+    v128.store(out2, c3, 48);
+    v128.store(out3, d0, 0);
+    v128.store(out3, d1, 16);
+    v128.store(out3, d2, 32);
+    v128.store(out3, d3, 48);
+    a = out;
+    b = out1;
+    c = out2;
+    d = out3;
+  }
+}

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Problem } from '../domain/problems.ts';
 import type { Mutation } from '../services/change.ts';
+import { NO_VERSION } from '../services/conditions.ts';
 import type { Reply } from '../services/kept-reply.ts';
 import { requireOffer } from './accept.ts';
 import { SAFETENSORS } from './binary-body.ts';
@@ -120,6 +121,7 @@ function readIfMatch(header: string | undefined): number | undefined {
   if (header === undefined || header === '*') return undefined;
   const version = /^"([1-9][0-9]{0,15})"$/.exec(header);
   if (version) return Number(version[1]);
+  if (/^W\/"[\x21\x23-\x7e]*"$/.test(header)) return NO_VERSION;
   const detail = `If-Match '${header.slice(0, 80)}' is not the ETag of a version. Send "<version>" in double quotes, or *.`;
   throw new Problem('invalid-header', detail, { errors: [{ pointer: 'If-Match', detail }] });
 }

@@ -1,6 +1,7 @@
 import type { Store, StoreWrite } from '../domain/ports.ts';
 import { Problem } from '../domain/problems.ts';
 import { decodeRecord, encodeRecord } from '../domain/record.ts';
+import { askedFor } from './conditions.ts';
 import type { Context } from './context.ts';
 import { dueWrite, noteDue } from './due.ts';
 import { digest, KEPT_MS, type KeptKey, type KeptKeys, keepKey, keysOf, readKeys, replyOf } from './kept-keys.ts';
@@ -12,7 +13,7 @@ export interface Mutation<T> {
   readonly idempotencyKey?: string;
   /** Digest of method, path and body; a key belongs to one of these. */
   readonly fingerprint?: string;
-  /** The version that If-Match asks for. */
+  /** The version that If-Match asks for; NO_VERSION where it is one that nothing can have. */
   readonly ifMatch?: number;
   /** Called before the commit, so that a reply cannot fail after it. */
   readonly render: (result: T) => Reply;
@@ -71,7 +72,7 @@ export class Changer {
     attempt: (id: string) => Promise<Decision<T>>,
   ): Promise<Reply> {
     if (mutation.ifMatch !== undefined) {
-      const detail = `What is made by this request has no version yet; If-Match asks for "${mutation.ifMatch}".`;
+      const detail = `What is made by this request has no version yet; ${askedFor(mutation.ifMatch)}.`;
       throw new Problem('version-mismatch', detail);
     }
     const prefix = ID_PREFIX[kind] ?? kind;

@@ -264,10 +264,22 @@ onMemory('cells', (served) => {
     expect((await call(app, 'DELETE', '/v1/cells/cell', undefined, { 'if-match': '"4"' })).status).toBe(204);
     const made = await call(app, 'POST', '/v1/cells', TUTORIAL_CELL, { 'if-match': '"1"' });
     expectProblem(made, 'version-mismatch', /no version yet/);
-    for (const header of ['1', 'W/"1"', '"0"', '"x"', '']) {
+    for (const header of ['1', 'W/1', 'w/"1"', '"0"', '"x"', '']) {
       const odd = await call(app, 'DELETE', '/v1/cells/cell', undefined, { 'if-match': header });
       expect(expectProblem(odd, 'invalid-header').errors?.[0].pointer).toBe('If-Match');
     }
+  });
+
+  it('takes a weak ETag in If-Match for one that is equal to no version', async () => {
+    const { app } = served;
+    await make(app, '/v1/cells', TUTORIAL_CELL);
+    const weak = { 'if-match': 'W/"1"' };
+    const refused = await call(app, 'DELETE', '/v1/cells/cell', undefined, weak);
+    expectProblem(refused, 'version-mismatch', /version 1.*weak/);
+    expect(refused.headers.etag).toBe('"1"');
+    expect((await call(app, 'GET', '/v1/cells/cell')).status).toBe(200);
+    expectProblem(await call(app, 'DELETE', '/v1/cells/none', undefined, weak), 'not-found');
+    expectProblem(await call(app, 'POST', '/v1/cells', { ...TUTORIAL_CELL, id: 'other' }, weak), 'version-mismatch');
   });
 
   it.each([

@@ -67,7 +67,7 @@ export const CHECKPOINT_OPERATIONS = {
     tags,
     summary: 'Restore a checkpoint',
     description:
-      'Assigns all saved values back, or none: where a name or a shape does not fit, nothing is restored (409). `create_missing` makes what is not there any more.',
+      'Assigns all saved values back, or none: where a name or a shape does not fit, nothing is restored (409). `create_missing` makes what is not there any more; a session that has expired is not there.',
     examples: {
       restore: {
         summary: 'The variable that is there',

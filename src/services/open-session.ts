@@ -1,7 +1,7 @@
 import type { Weights } from '../domain/cell-definition.ts';
 import { fieldProblem, Problem } from '../domain/problems.ts';
 import { encodeRecord } from '../domain/record.ts';
-import type { SessionRecord } from '../domain/session.ts';
+import { isExpired, type SessionRecord } from '../domain/session.ts';
 import { BYTES_PER_ELEMENT, type Tensor } from '../domain/tensor.ts';
 import type { StatesGiven } from '../domain/tensor-literal.ts';
 import { type Cell, type CellRecord, cellKey } from './cell-record.ts';
@@ -11,7 +11,7 @@ import { requireVersion } from './conditions.ts';
 import type { Context } from './context.ts';
 import { type Pin, pinNow, pinOwn, pinWrites } from './pinned-versions.ts';
 import { historyWrites, readSessionAt, requireHistoryRoom } from './session-history.ts';
-import { encodeSession, referenceKey, type Session, sessionKey } from './session-record.ts';
+import { encodeSession, findSession, referenceKey, type Session, sessionKey } from './session-record.ts';
 import { noteSession } from './session-times.ts';
 import { cellOf } from './sessions.ts';
 import { readStates } from './states.ts';
@@ -27,6 +27,8 @@ export interface NewSession {
   readonly pin_cell_version?: boolean;
   /** Or on a version with weights of its own, where the session is restored. */
   readonly pin?: Pick<CellRecord, 'version' | 'input_shape' | 'variables'> & { readonly weights: Weights };
+  /** Take the place of a session of this id that has expired, where the session is restored. */
+  readonly replacesExpired?: boolean;
   /** Steps taken before, where the session is restored. */
   readonly step?: number;
   /** The output that it kept, where the session is restored. */
@@ -41,7 +43,9 @@ export async function openSession(
   input: NewSession,
 ): Promise<Decision<Session>> {
   const { store, clock } = context;
-  if (await store.get(sessionKey(id))) throw new Problem('already-exists', `There is a session '${id}' already.`);
+  const before = await findSession(store, id);
+  if (before && !(input.replacesExpired && isExpired(before.record, clock())))
+    throw new Problem('already-exists', `There is a session '${id}' already.`);
   const cell = await cells.find(input.cell);
   if (!cell) throw fieldProblem('invalid-value', '/cell', `There is no cell '${input.cell}'.`);
   cells.requireSteps(cell);
@@ -74,25 +78,33 @@ export async function openSession(
   const pin = own ?? (input.pin_cell_version ? await pinNow(store, cell) : undefined);
   const pinned = pin ? { ...record, pinned: pin.name, cell_version: pin.record.version } : record;
   return (
-    (await beginSession(context, cells, cell, pinned, states, { pin, output })) ??
+    (await beginSession(context, cells, cell, pinned, states, { pin, output, before })) ??
     openSession(context, cells, id, input)
   );
 }
 
-/** Undefined where the version to pin, or the cell, was changed meanwhile. */
+/**
+ * Undefined where the version to pin, or the cell, was changed meanwhile. What the cell knows of the session `before` goes
+ * when its time is over (due.ts).
+ */
 async function beginSession(
   context: Pick<Context, 'store' | 'clock'>,
   cells: CellReader,
   cell: Cell,
   record: SessionRecord,
   states: readonly Tensor[],
-  { pin, output }: { readonly pin?: Pin; readonly output?: Tensor },
+  { pin, output, before }: { readonly pin?: Pin; readonly output?: Tensor; readonly before?: Session },
 ): Promise<Decision<Session> | undefined> {
   const [referred] = await Promise.all([refer(context, cells, cell, record, pin), noteSession(context, record)]);
   if (!referred) return undefined;
   const { id, step, cell_version } = record;
-  const write = { key: sessionKey(id), expect: null, bytes: encodeSession(record, states, output) };
-  const writes = [write, ...historyWrites(undefined, record, [{ step, cell_version, states, repeated: output }])];
+  const write = {
+    key: sessionKey(id),
+    expect: before?.revision ?? null,
+    bytes: encodeSession(record, states, output),
+  };
+  const kept = [{ step, cell_version, states, repeated: output }];
+  const writes = [write, ...historyWrites(before?.record, record, kept)];
   return { writes, result: { record, revision: '', states, output } };
 }
 

@@ -189,9 +189,9 @@ class Restore {
     const output = saved.output && this.tensor(tensorName.sessionOutput(saved.id));
     const what = `Session '${saved.id}'`;
     const named = Object.fromEntries(states.map((state, i) => [`states.${i}`, state]));
-    const current = await findSession(store, saved.id);
-    if (current && isExpired(current.record, this.context.clock()))
-      throw new Problem('checkpoint-mismatch', `${what} has expired since. Restore from a checkpoint without it.`);
+    const found = await findSession(store, saved.id);
+    // As good as gone: whether it was cleared away already makes no difference.
+    const current = found && isExpired(found.record, this.context.clock()) ? undefined : found;
     if (current) {
       requireFit(what, stateSpecs(current.states), named);
       if (output) await this.requireOutputFit(saved, output);
@@ -208,7 +208,7 @@ class Restore {
     const outputBytes = batch_size * outputWidth * BYTES_PER_ELEMENT[dtype];
     requireHistoryRoom(history, states, outputBytes, this.context.limits);
     const options = { batch_size, ttl_seconds: ttl_seconds ?? undefined, history, pin: await this.pinOf(saved) };
-    const input = { cell, initial_state, step, output, ...options };
+    const input = { cell, initial_state, step, output, replacesExpired: true, ...options };
     return { creates: true, decide: () => openSession(this.context, this.cells, saved.id, input) };
   }
 

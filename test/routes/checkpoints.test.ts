@@ -1,4 +1,6 @@
 import { expect, it } from 'vitest';
+import { newUuidId } from '../../src/http/uuid-id.ts';
+import { Sweeper } from '../../src/services/sweep.ts';
 import { startApp } from '../support/app.ts';
 import { call, expectProblem, make, TUTORIAL_CELL } from '../support/call.ts';
 import { onEveryStore, onMemory, type Served } from '../support/serve.ts';
@@ -130,16 +132,50 @@ onEveryStore('checkpoints', (served) => {
 });
 
 onMemory('checkpoints', (served) => {
-  it('restore nothing where a session has expired since', async () => {
+  it('take a session that has expired since for one that is missing', async () => {
     const { app, store, clock } = served;
     await fill(served);
     await make(app, '/v1/checkpoints', { id: 'c', all: true });
     await call(app, 'PUT', '/v1/cells/cell/variables/bias', { value: [77] });
     clock.now += 601_000;
     const before = await dump(store);
-    const reply = await call(app, 'POST', '/v1/checkpoints/c/restore', { create_missing: true });
-    expect(expectProblem(reply, 'checkpoint-mismatch', /expired/).errors?.[0].pointer).toBe('/sessions/s');
+    const reply = await call(app, 'POST', '/v1/checkpoints/c/restore', {});
+    const { errors = [] } = expectProblem(reply, 'checkpoint-mismatch', /create_missing/);
+    expect(errors.map(({ pointer }) => pointer)).toEqual(['/sessions/s']);
     expect(await dump(store)).toEqual(before);
+  });
+
+  it('make a session anew that has expired since, pinned and with a history of its own', async () => {
+    const { app, store, clock } = served;
+    const sweeper = new Sweeper({ store, clock: () => clock.now, newId: newUuidId });
+    await make(app, '/v1/cells', { ...TUTORIAL_CELL, input_shape: [null, 1] });
+    const session = { id: 's', cell: 'cell', ttl_seconds: 600, history: 5, pin_cell_version: true };
+    await make(app, '/v1/sessions', session);
+    const step = () => call(app, 'POST', '/v1/sessions/s/steps', { inputs: [[2]] });
+    await step();
+    await make(app, '/v1/checkpoints', { id: 'c', all: true });
+    await step();
+    await step();
+    const taken = expectProblem(await call(app, 'POST', '/v1/sessions', session), 'already-exists');
+    expect(taken.detail).toMatch(/'s'/);
+    clock.now += 601_000;
+    expectProblem(await step(), 'session-expired');
+    const { body } = await call(app, 'POST', '/v1/checkpoints/c/restore', { create_missing: true });
+    expect(body).toMatchObject({ restored: { cells: ['cell'], sessions: [] }, created: { sessions: ['s'] } });
+    expect((await call(app, 'GET', '/v1/sessions/s')).body).toMatchObject({ step: 1, states: [[[5]]], version: 1 });
+    expect((await call(app, 'GET', '/v1/sessions/s/steps')).body.items).toEqual([]);
+    expect((await step()).body).toMatchObject({ step: 2, output: [[10]] });
+    // What is cleared away of the one that expired takes nothing from the new one.
+    const end = clock.now + 27 * 3_600_000;
+    while (clock.now < end) {
+      clock.now += 599_000;
+      expect((await step()).status).toBe(200);
+      await sweeper.sweep();
+    }
+    const references = await store.list('cell-session/cell/', undefined, 10);
+    expect(references.map(({ key }) => key.split('/')[2])).toEqual(['s']);
+    const versions = await store.list('cell-version/cell/', undefined, 10);
+    expect(versions.map(({ key }) => key.split('/')[3])).toEqual([expect.stringMatching(/^w/)]);
   });
 
   it('save what is named, and page through it', async () => {

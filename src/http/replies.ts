@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { NO_VERSION } from '../domain/conditions.ts';
 import { Problem } from '../domain/problems.ts';
 import type { Mutation } from '../services/change.ts';
-import { NO_VERSION } from '../services/conditions.ts';
 import type { Reply } from '../services/kept-reply.ts';
 import { requireOffer } from './accept.ts';
 import { SAFETENSORS } from './binary-body.ts';

@@ -1,4 +1,5 @@
 import type { CellDefinition, VariableSpec, Weights } from '../domain/cell-definition.ts';
+import { requireVersion } from '../domain/conditions.ts';
 import { withSeed } from '../domain/keras/parse-identifiers.ts';
 import { fieldProblem } from '../domain/problems.ts';
 import type { InitializerSpec } from '../domain/program.ts';
@@ -6,7 +7,6 @@ import { type Dtype, type FloatArray, formatShape, type Shape, Tensor } from '..
 import { type CellRecord, cellWrites, featuresOf, freshVariables } from './cell-record.ts';
 import type { CellReader } from './cells.ts';
 import type { Decision } from './change.ts';
-import { requireVersion } from './conditions.ts';
 import type { Context } from './context.ts';
 import { requireDraw, requireElements } from './limits.ts';
 import { requireWeights } from './weights.ts';

@@ -1,10 +1,10 @@
+import { requireVersion } from '../domain/conditions.ts';
 import { Problem } from '../domain/problems.ts';
 import type { Tensor } from '../domain/tensor.ts';
 import type { TensorLiteral } from '../domain/tensor-literal.ts';
 import type { Cell, CellRecord } from './cell-record.ts';
 import type { CellReader } from './cells.ts';
 import type { Decision } from './change.ts';
-import { requireVersion } from './conditions.ts';
 import type { Context } from './context.ts';
 import { changeCellWrites } from './pinned-versions.ts';
 import { requireWeights, tensorsOf } from './weights.ts';

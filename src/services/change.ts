@@ -1,7 +1,7 @@
+import { askedFor } from '../domain/conditions.ts';
 import type { Store, StoreWrite } from '../domain/ports.ts';
 import { Problem } from '../domain/problems.ts';
 import { decodeRecord, encodeRecord } from '../domain/record.ts';
-import { askedFor } from './conditions.ts';
 import type { Context } from './context.ts';
 import { dueWrite, noteDue } from './due.ts';
 import { digest, KEPT_MS, type KeptKey, type KeptKeys, keepKey, keysOf, readKeys, replyOf } from './kept-keys.ts';

@@ -1,3 +1,4 @@
+import { requireVersion } from '../domain/conditions.ts';
 import type { StoreWrite } from '../domain/ports.ts';
 import { fieldProblem, Problem } from '../domain/problems.ts';
 import { decodeRecord, encodeRecord } from '../domain/record.ts';
@@ -6,7 +7,6 @@ import type { Cell } from './cell-record.ts';
 import type { CellReader } from './cells.ts';
 import type { Decision } from './change.ts';
 import { type Snapshot, type SnapshotCodec, takeSnapshot } from './checkpoint-content.ts';
-import { requireVersion } from './conditions.ts';
 import type { Context } from './context.ts';
 import { findSession, type Session } from './session-record.ts';
 import { findVariable, type StoredVariable } from './stand-alone-variables.ts';

@@ -1,3 +1,4 @@
+import { requireVersion } from '../domain/conditions.ts';
 import type { StoredEntry, StoreWrite } from '../domain/ports.ts';
 import { Problem } from '../domain/problems.ts';
 import { decodeRecord } from '../domain/record.ts';
@@ -5,7 +6,6 @@ import { isExpired } from '../domain/session.ts';
 import { type Cell, type CellRecord, cellKey, variableKey } from './cell-record.ts';
 import type { CellReader } from './cells.ts';
 import type { Decision } from './change.ts';
-import { requireVersion } from './conditions.ts';
 import type { Context } from './context.ts';
 import { cellUsesKey } from './open-session.ts';
 import { pinnedKeys, pinsKey, pinsPrefix } from './pinned-versions.ts';

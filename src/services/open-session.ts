@@ -1,4 +1,5 @@
 import type { Weights } from '../domain/cell-definition.ts';
+import { requireVersion } from '../domain/conditions.ts';
 import { fieldProblem, Problem } from '../domain/problems.ts';
 import { encodeRecord } from '../domain/record.ts';
 import { isExpired, type SessionRecord } from '../domain/session.ts';
@@ -7,7 +8,6 @@ import type { StatesGiven } from '../domain/tensor-literal.ts';
 import { type Cell, type CellRecord, cellKey } from './cell-record.ts';
 import type { CellReader } from './cells.ts';
 import type { Decision } from './change.ts';
-import { requireVersion } from './conditions.ts';
 import type { Context } from './context.ts';
 import { type Pin, pinNow, pinOwn, pinWrites } from './pinned-versions.ts';
 import { historyWrites, readSessionAt, requireHistoryRoom } from './session-history.ts';

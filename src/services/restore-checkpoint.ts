@@ -1,5 +1,6 @@
 import type { CellDefinition, VariableSpec, Weights } from '../domain/cell-definition.ts';
 import { stateShape } from '../domain/cell-definition.ts';
+import { requireVersion } from '../domain/conditions.ts';
 import { defineCell } from '../domain/define-cell.ts';
 import { type FieldError, Problem } from '../domain/problems.ts';
 import { isExpired } from '../domain/session.ts';
@@ -17,7 +18,6 @@ import {
   tensorName,
 } from './checkpoint-content.ts';
 import { readCheckpoint, readCheckpointContent } from './checkpoints.ts';
-import { requireVersion } from './conditions.ts';
 import type { Context } from './context.ts';
 import { createCell } from './create-cell.ts';
 import { type NewSession, openSession } from './open-session.ts';

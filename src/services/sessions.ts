@@ -1,3 +1,4 @@
+import { requireVersion } from '../domain/conditions.ts';
 import { Problem } from '../domain/problems.ts';
 import { oldestStep, type SessionRecord } from '../domain/session.ts';
 import { type Tensor, zeros } from '../domain/tensor.ts';
@@ -5,7 +6,6 @@ import type { StatesGiven } from '../domain/tensor-literal.ts';
 import type { Cell } from './cell-record.ts';
 import type { CellReader } from './cells.ts';
 import type { Decision } from './change.ts';
-import { requireVersion } from './conditions.ts';
 import type { Context } from './context.ts';
 import type { KeptStates } from './kept-step.ts';
 import { releasePin } from './pinned-versions.ts';

@@ -1,3 +1,4 @@
+import { requireVersion } from '../domain/conditions.ts';
 import type { Json } from '../domain/json.ts';
 import { checkInitializerFits, parseInitializer, withSeed } from '../domain/keras/parse-identifiers.ts';
 import { fieldProblem, Problem } from '../domain/problems.ts';
@@ -5,7 +6,6 @@ import { cast, type Dtype, type Shape, type Tensor } from '../domain/tensor.ts';
 import { isReference, type TensorInput } from '../domain/tensor-literal.ts';
 import type { CellReader } from './cells.ts';
 import type { Decision } from './change.ts';
-import { requireVersion } from './conditions.ts';
 import type { Context } from './context.ts';
 import { requireDraw, requireElements } from './limits.ts';
 import { changeCellWrites } from './pinned-versions.ts';

@@ -1,4 +1,4 @@
-import { Problem } from '../domain/problems.ts';
+import { Problem } from './problems.ts';
 
 /** What a weak ETag in If-Match asks for: versions count from 1, and it is equal to none of them (RFC 9110, 8.8.3.2). */
 export const NO_VERSION = 0;

@@ -25,7 +25,7 @@ export interface ReadArray {
 
 const PAGE = 2 ** 16;
 /** Zero bytes after a text, so that reading stops there. */
-const SLACK = 16;
+const SLACK = 40;
 /** Longest text of a float32 with what follows it (-, 21 digits, a comma), and what printing it may scribble on. */
 const TEXT_BYTES = 24;
 const SCRIBBLE_BYTES = 32;

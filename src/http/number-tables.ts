@@ -17,7 +17,7 @@ function power5(q: number): bigint {
   return inverse >> (BigInt(inverse.toString(2).length) - 128n);
 }
 
-/** The tables of kernels/float32-text.ts and kernels/read-numbers.ts, as bytes. */
+/** Tables of the kernels, as bytes: POWERS of float32-text.ts, BINADES of binades.ts, FIVES of read-decimals.ts. */
 export interface NumberTables {
   readonly powers: Uint8Array;
   readonly binades: Uint8Array;

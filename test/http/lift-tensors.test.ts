@@ -229,7 +229,12 @@ describe('reading tensors straight from the bytes of a body', () => {
 });
 
 describe('a number', () => {
-  const read = (text: string) => codecFor(text.length).reader(Buffer.from(`[${text}]`))(0)?.values[0];
+  /** Before a comma as at the end. */
+  const read = (text: string) => {
+    const values = codecFor(text.length).reader(Buffer.from(`[${text},${text}]`))(0)?.values;
+    expect(values?.[0], text).toBe(values?.[1]);
+    return values?.[0];
+  };
 
   it('is read as JSON.parse reads it', () => {
     const json = fc.oneof(decimal, fc.double({ noNaN: true, noDefaultInfinity: true }).map(String));
@@ -272,6 +277,13 @@ describe('a number', () => {
   ])('of %s is a tie or close to one, and read right', (text) => {
     expect(read(text) ?? JSON.parse(text)).toBe(JSON.parse(text));
   });
+
+  it.each(['0', '-0', '0.0', '-0.0', '0.0000000000000000', '-0.00000000000000000', '0.000000000000000000e9'])(
+    'of %s is zero with its sign',
+    (text) => {
+      expect(read(text)).toBe(JSON.parse(text));
+    },
+  );
 
   it('is taken with up to 17 digits in any usual exponent, without the plain way', () => {
     const usual = fc.double({ noNaN: true, min: 1e-290, max: 1e290 });

@@ -2,7 +2,8 @@
 export { BINADES } from './binades';
 export { printNested } from './float32-lists';
 export { POWERS } from './float32-text';
-export { count, FIVES, rank, readNumbers, SHAPE } from './read-numbers';
+export { FIVES } from './read-decimals';
+export { count, rank, readNumbers, SHAPE } from './read-numbers';
 
 /** Where the host may write. */
 export const heap: usize = __heap_base;

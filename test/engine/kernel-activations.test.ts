@@ -2,7 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { sigmoid, tanh } from '../../src/cells/exponential.ts';
 import { loadKernels } from '../../src/engine/kernel-module.ts';
 import { newSharedMemory, SharedMemory } from '../../src/engine/shared-memory.ts';
+import { widenSimd } from '../../src/engine/wide-simd.ts';
 
+widenSimd();
 const COUNT = 1 << 16;
 const memory = new SharedMemory(newSharedMemory());
 const header = memory.allocate(64);
@@ -68,6 +70,21 @@ describe.each([
   it.each(FUNCTIONS)('give $name of zeros, infinities, NaN and subnormals', ({ code, results }) => {
     expect([...activated(relaxed, code, 32, Float32Array.from(SPECIAL))]).toEqual(results.map(Math.fround));
   });
+
+  it.each(FUNCTIONS)(
+    'give $name with the same bits at every place, before and after V8 has optimised it',
+    ({ code }) => {
+      const values = Float32Array.from([...SPECIAL, ...[...everyExponent(8)][0]]);
+      const bits = (results: ArrayBufferView) => new Uint32Array(results.buffer, results.byteOffset);
+      const early = bits(activated(relaxed, code, 32, values));
+      for (let turn = 0; turn < 500; turn++) activated(relaxed, code, 32, values);
+      expect(bits(activated(relaxed, code, 32, values))).toEqual(early);
+      for (let first = 0; first < values.length; first += 4) {
+        const few = values.subarray(first, first + 4 * (1 + ((first / 4) % 5)));
+        expect(bits(activated(relaxed, code, 32, few))).toEqual(early.subarray(first, first + few.length));
+      }
+    },
+  );
 
   it.each(FUNCTIONS)('give NaN for every NaN: $name', ({ code }) => {
     const bits = Uint32Array.from(

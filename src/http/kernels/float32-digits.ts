@@ -25,8 +25,8 @@ const HUNDRED: usize = memory.data<u32>([100 * 0x10001]);
 const TENS_TO_DIGITS: usize = memory.data<u32>([2559 * 0x10001]);
 
 /**
- * The shortest decimals of two values (f32, without sign) in units of 10^k, as float64. The scales of each are 10^-k, and half a
- * unit in its last place times 10^-k.
+ * The shortest decimals of two values (f32, without sign) in units of 10^k, as float64. The scales of each are 10^-k, and
+ * half a unit in its last place times 10^-k.
  */
 // @ts-ignore: decorator
 @inline

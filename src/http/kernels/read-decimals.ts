@@ -39,8 +39,8 @@ const FOURS: usize = memory.data<u16>([100, 1]);
 const EIGHTS: usize = memory.data<u16>([10000, 1]);
 /** 10^0..10^15, and the same below zero. */
 export const SIGNED_TENS: usize = memory.data<f64>([
-  1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, -1e0, -1e1, -1e2, -1e3, -1e4, -1e5, -1e6,
-  -1e7, -1e8, -1e9, -1e10, -1e11, -1e12, -1e13, -1e14, -1e15,
+  1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, -1e0, -1e1, -1e2, -1e3, -1e4, -1e5,
+  -1e6, -1e7, -1e8, -1e9, -1e10, -1e11, -1e12, -1e13, -1e14, -1e15,
 ]);
 
 /** Where the first comma of 16 bytes stands; 16 where there is none. */

@@ -34,13 +34,14 @@ export type Verdict<State, Input, Output> =
       readonly stuck: readonly Operation<Input, Output>[];
     };
 
-const MAX_VISITS = 200_000;
+const MAX_VISITS = 2_000_000;
 
 /**
  * Whether there is an order of the calls in which the object answers as it did, each call taking effect between its
  * call and its answer (Herlihy and Wing 1990): the search of Wing and Gong (1993), with the memory of Lowe (2017) for
  * what was tried. Calls without an answer may be anywhere in their time, or nowhere: they are tried last, and at
  * first few of them in a row, since many of them make the search long and a right history seldom needs many at once.
+ * What led nowhere with some of them carried out leads nowhere with these and more.
  */
 export function linearize<State, Input, Output>(
   model: Model<State, Input, Output>,
@@ -53,15 +54,27 @@ export function linearize<State, Input, Output>(
   }
 }
 
+/** How far the search was somewhere: what was used up by then, of what only gets less. */
+interface Tried {
+  readonly used: bigint;
+  readonly inRow: number;
+  readonly reached: number;
+}
+
 class Search<State, Input, Output> {
   private readonly model: Model<State, Input, Output>;
   private readonly known: readonly Operation<Input, Output>[];
   private readonly unknown: readonly Operation<Input, Output>[];
   private readonly done = new Set<Operation<Input, Output>>();
   private readonly hashes = new Map<Operation<Input, Output>, readonly [number, number]>();
+  /** Of the calls without an answer, one bit each. */
+  private readonly bits = new Map<Operation<Input, Output>, bigint>();
   private order: Operation<Input, Output>[] = [];
+  /** Of the calls done that have an answer. */
   private hash: readonly [number, number] = [0, 0];
-  private tried = new Set<string>();
+  /** The calls done that have none. */
+  private used = 0n;
+  private tried = new Map<string, Tried[]>();
   private inRow = 0;
   private visits = 0;
   private best: { explained: Operation<Input, Output>[]; state: State; stuck: Operation<Input, Output>[] };
@@ -73,17 +86,20 @@ class Search<State, Input, Output> {
     const ordered = operations.toSorted((a, b) => a.called - b.called);
     this.known = ordered.filter(({ output }) => output !== undefined);
     this.unknown = ordered.filter(({ output }) => output === undefined);
-    for (const [n, operation] of ordered.entries()) this.hashes.set(operation, [scramble(2 * n), scramble(2 * n + 1)]);
+    for (const [n, operation] of this.known.entries())
+      this.hashes.set(operation, [scramble(2 * n), scramble(2 * n + 1)]);
+    for (const [n, operation] of this.unknown.entries()) this.bits.set(operation, 1n << BigInt(n));
     this.best = { explained: [], state: model.initial, stuck: [] };
   }
 
   run(inRow: number): Verdict<State, Input, Output> {
     this.inRow = inRow;
     this.cut = false;
-    this.tried = new Set();
+    this.tried = new Map();
     this.done.clear();
     this.order = [];
     this.hash = [0, 0];
+    this.used = 0n;
     if (this.visit(this.model.initial, 0, 0, 0)) return { linearizable: true, order: this.order };
     return { linearizable: false, undecided: this.visits > MAX_VISITS, ...this.best };
   }
@@ -93,16 +109,15 @@ class Search<State, Input, Output> {
     let from = first;
     while (from < this.known.length && this.done.has(this.known[from])) from++;
     if (from === this.known.length) return true;
-    const key = `${this.hash} ${inRow} ${this.model.keyOf(state)}`;
-    if (this.tried.has(key)) return false;
-    this.tried.add(key);
+    if (this.isHopeless({ used: this.used, inRow, reached }, `${this.hash} ${this.model.keyOf(state)}`)) return false;
     if (++this.visits > MAX_VISITS) return false;
 
     const { candidates, before } = this.candidates(from);
     const nexts = candidates.map((operation) => this.model.apply(state, operation.input, operation.output));
-    // What changes nothing may as well come now: it excludes nothing.
-    const still = candidates.findIndex(({ input, output }, n) => {
-      return nexts[n] !== undefined && this.model.changesNothing(input, output as Output);
+    // What changes nothing may as well come now, where no call is too late after it: it excludes nothing.
+    const still = candidates.findIndex(({ input, output, called }, n) => {
+      if (nexts[n] === undefined || !this.model.changesNothing(input, output as Output)) return false;
+      return !this.unknown.some((one) => one.answered >= reached && one.answered < called && !this.done.has(one));
     });
     if (still >= 0) return this.take(candidates[still], state, from, 0, reached);
     for (const [n, operation] of candidates.entries()) {
@@ -120,6 +135,15 @@ class Search<State, Input, Output> {
     if (this.order.length >= this.best.explained.length) {
       this.best = { explained: [...this.order], state, stuck: candidates };
     }
+    return false;
+  }
+
+  /** Whether the same was tried with no more used up; else this is noted as tried. */
+  private isHopeless(now: Tried, key: string): boolean {
+    const before = this.tried.get(key) ?? [];
+    const covers = (a: Tried, b: Tried) => (a.used & ~b.used) === 0n && a.inRow <= b.inRow && a.reached <= b.reached;
+    if (before.some((one) => covers(one, now))) return true;
+    this.tried.set(key, [...before.filter((one) => !covers(now, one)), now]);
     return false;
   }
 
@@ -143,14 +167,16 @@ class Search<State, Input, Output> {
     reached: number,
   ): boolean {
     const [high, low] = this.hashes.get(operation) ?? [0, 0];
-    const before = this.hash;
-    this.hash = [before[0] ^ high, before[1] ^ low];
+    const { hash, used } = this;
+    this.hash = [hash[0] ^ high, hash[1] ^ low];
+    this.used = used | (this.bits.get(operation) ?? 0n);
     this.done.add(operation);
     this.order.push(operation);
     if (this.visit(next, from, inRow, Math.max(reached, operation.called))) return true;
     this.order.pop();
     this.done.delete(operation);
-    this.hash = before;
+    this.hash = hash;
+    this.used = used;
     return false;
   }
 }

@@ -23,7 +23,7 @@ const OFFERS = [{ mediaType: 'application/json' }, { mediaType: SAFETENSORS }] a
 /** The writer of what Accept prefers: JSON, or tensors as a file. @throws {Problem} not-acceptable */
 export function writerFor({ headers: { accept }, server }: FastifyRequest): ReplyWriter {
   if (accept === undefined || accept === '*/*' || accept === 'application/json') return AS_JSON;
-  if (requireOffer(accept, OFFERS, 'this reply').mediaType !== SAFETENSORS) return AS_JSON;
+  if (accept !== SAFETENSORS && requireOffer(accept, OFFERS, 'this reply').mediaType !== SAFETENSORS) return AS_JSON;
   return { mediaType: SAFETENSORS, write: (body) => server.tensorFiles.write(fileOfReply(body)) };
 }
 

@@ -4,17 +4,15 @@ import { RetryingClient } from './client.ts';
 import { createAgent } from './exchange.ts';
 import { createRandom, type Random } from './random.ts';
 import { CELL, FEATURES } from './reference-cell.ts';
+import type { RunOptions } from './run-options.ts';
 import { ServiceProcess } from './service-process.ts';
 
-export interface Failover {
-  readonly seed: number;
-  /** Primaries to kill, one after another, each time in a cluster of its own. */
-  readonly size: number;
+/** The size counts primaries to kill, one after another, each time in a cluster of its own. */
+export interface Failover extends RunOptions {
   /** CELLSTEP_REDIS_WAIT. */
   readonly wait: 0 | 1;
   /** So long before its end a primary is cut off from its replicas: how far these lag behind. Drawn where left out. */
   readonly lagMilliseconds?: number;
-  readonly progress?: (line: string) => void;
 }
 
 /** Lags that are drawn. */

@@ -1,21 +1,21 @@
 import { afterEach, expect, it } from 'vitest';
 import type { Store } from '../../src/domain/ports.ts';
 import { openMemoryStore } from '../../src/store/memory.ts';
-import { checkHistories } from './histories.ts';
+import { checkHistories, type Histories } from './histories.ts';
 import { startReplicas } from './in-process.ts';
 import { chooseSeed } from './random.ts';
 
 let stop = async () => {};
 afterEach(() => stop());
 
-async function check(store: Store, options: { seed: number; calls: number; sessions?: number }) {
+async function check(store: Store, options: Pick<Histories, 'seed' | 'size' | 'sessions'>) {
   const replicas = await startReplicas(store);
   stop = replicas.stop;
   return checkHistories({ ...options, urls: () => replicas.urls });
 }
 
 it('finds an order for all that three replicas answered, calls that were cut off included', async () => {
-  const report = await check(openMemoryStore(), { seed: chooseSeed(), calls: 1_500 });
+  const report = await check(openMemoryStore(), { seed: chooseSeed(), size: 1_500 });
   console.log(JSON.stringify(report));
   expect(report.unknown).toBeGreaterThan(10);
 });
@@ -57,5 +57,5 @@ it.each<[string, (inner: Store) => Partial<Store>]>([
   const inner = openMemoryStore();
   const { get, commit, list, check: probe, close } = inner;
   const lying: Store = { get, commit, list, check: probe, close, ...lie(inner) };
-  await expect(check(lying, { seed: 1, calls: 1_000, sessions: 8 })).rejects.toThrow(/calls are explained|is lost/);
+  await expect(check(lying, { seed: 1, size: 1_000, sessions: 8 })).rejects.toThrow(/calls are explained|is lost/);
 });

@@ -5,6 +5,7 @@ import { tensorName } from '../../src/services/checkpoint-content.ts';
 import { RetryingClient } from './client.ts';
 import { type Answer, createAgent, exchange, NoAnswer } from './exchange.ts';
 import { createRandom, type Random } from './random.ts';
+import type { RunOptions } from './run-options.ts';
 import type { ServiceProcess } from './service-process.ts';
 import { CELL_ID, isChange, requestOf, type SessionCall, toldBy } from './session-calls.ts';
 import { SessionHistories } from './session-histories.ts';
@@ -12,9 +13,8 @@ import { type Pair, ROTATING_CELL } from './session-model.ts';
 import { TOPOLOGIES } from './topologies.ts';
 import { Workload } from './workload.ts';
 
-export interface Histories {
-  readonly seed: number;
-  readonly calls: number;
+/** The size counts calls. */
+export interface Histories extends RunOptions {
   /** Calls under way at once, and sessions that they are about. */
   readonly clients?: number;
   readonly sessions?: number;
@@ -22,7 +22,6 @@ export interface Histories {
   readonly urls: () => readonly string[];
   /** Disturbs the replicas, again and again, until the calls are made. */
   readonly disturb?: (random: Random) => Promise<void>;
-  readonly progress?: (line: string) => void;
 }
 
 export interface HistoryReport {
@@ -110,7 +109,7 @@ class HistoryRun {
 
   private async work(client: number): Promise<void> {
     const random = this.random.fork();
-    for (let n = 0; this.calls < this.options.calls && !this.stopped; n++) {
+    for (let n = 0; this.calls < this.options.size && !this.stopped; n++) {
       this.calls += 1;
       if (this.calls % 5_000 === 0) this.options.progress?.(`${this.calls} calls`);
       const call = this.workload.next();

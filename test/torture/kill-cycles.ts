@@ -6,15 +6,14 @@ import { KeyWindow } from './key-window.ts';
 import { Ledger } from './ledger.ts';
 import { createRandom, type Random } from './random.ts';
 import { CELL, FEATURES, referenceStep } from './reference-cell.ts';
+import type { RunOptions } from './run-options.ts';
 import { TOPOLOGIES, type Topology, type TopologyName } from './topologies.ts';
 
-export interface KillCycles {
-  readonly seed: number;
-  readonly cycles: number;
+/** The size counts kills. */
+export interface KillCycles extends RunOptions {
   readonly sessions?: number;
   /** Clients of each session. */
   readonly clients?: number;
-  readonly progress?: (line: string) => void;
 }
 
 export interface KillReport {
@@ -97,14 +96,14 @@ class KillRun {
   }
 
   async run(): Promise<KillReport> {
-    const { cycles, progress } = this.options;
+    const { size, progress } = this.options;
     await this.open();
     const clients = this.sessions.flatMap((session) => {
       return Array.from({ length: this.options.clients }, (_, n) => this.client(session, n));
     });
     const failed = Promise.all(clients).then(() => undefined);
     // What a client finds wrong ends the run at once.
-    await Promise.race([this.strikes(cycles, progress), failed]);
+    await Promise.race([this.strikes(size, progress), failed]);
     this.stopped = true;
     await failed;
     await this.audit();

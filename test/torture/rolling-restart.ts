@@ -1,13 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type KillReport, underStrikes } from './kill-cycles.ts';
+import type { RunOptions } from './run-options.ts';
 import { TOPOLOGIES } from './topologies.ts';
 
-export interface RollingRestart {
-  readonly seed: number;
-  /** Restarts. */
-  readonly size: number;
+/** The size counts restarts. */
+export interface RollingRestart extends RunOptions {
+  /** From one restart to the next. */
   readonly seconds: number;
-  readonly progress?: (line: string) => void;
 }
 
 /**
@@ -28,5 +27,5 @@ export async function rollingRestart({ seed, size, seconds, progress }: RollingR
     await delay(Math.max(0, seconds * 1000 - (performance.now() - began)));
     return 'restart';
   };
-  return underStrikes({ topology, strike }, { seed, cycles: size, progress });
+  return underStrikes({ topology, strike }, { seed, size, progress });
 }

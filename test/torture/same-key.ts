@@ -2,13 +2,12 @@ import { RetryingClient } from './client.ts';
 import { createAgent, exchange } from './exchange.ts';
 import { createRandom } from './random.ts';
 import { CELL } from './reference-cell.ts';
+import type { RunOptions } from './run-options.ts';
 
 const TIMES = 100;
 
-export interface SameKey {
-  readonly seed: number;
-  /** Rounds: in each, one request comes a hundred times at once. */
-  readonly size: number;
+/** The size counts rounds: in each, one request comes a hundred times at once. */
+export interface SameKey extends Omit<RunOptions, 'progress'> {
   readonly urls: () => readonly string[];
 }
 

@@ -2,15 +2,13 @@ import { failover } from './failover.ts';
 import { replicaHistories } from './histories.ts';
 import { killCycles } from './kill-cycles.ts';
 import { rollingRestart } from './rolling-restart.ts';
+import type { RunOptions } from './run-options.ts';
 import { sameKey } from './same-key.ts';
 import { simulateSeeds } from './simulation/simulate.ts';
 import { TOPOLOGIES } from './topologies.ts';
 
-export interface SuiteOptions {
-  readonly seed: number;
-  readonly size: number;
+interface SuiteOptions extends RunOptions {
   readonly bounded?: boolean;
-  readonly progress: (line: string) => void;
 }
 
 interface Suite {
@@ -28,25 +26,25 @@ export const SUITES: Readonly<Record<string, Suite>> = {
     unit: 'kills of a process with its store in LMDB',
     whole: 1_000,
     bounded: 100,
-    run: ({ size, ...options }) => killCycles('lmdb', { cycles: size, ...options }),
+    run: (options) => killCycles('lmdb', options),
   },
   'kill-lmdb-workers': {
     unit: 'kills of two processes with one store in LMDB, and of their primary',
     whole: 1_000,
-    bounded: 50,
-    run: ({ size, ...options }) => killCycles('lmdb-workers', { cycles: size, ...options }),
+    bounded: 100,
+    run: (options) => killCycles('lmdb-workers', options),
   },
   'kill-redis': {
     unit: 'kills of three replicas and their Redis',
     whole: 1_000,
     bounded: 100,
-    run: ({ size, ...options }) => killCycles('redis', { cycles: size, ...options }),
+    run: (options) => killCycles('redis', options),
   },
   histories: {
     unit: 'calls on three replicas over Redis',
     whole: 100_000,
     bounded: 5_000,
-    run: ({ size, ...options }) => replicaHistories({ calls: size, ...options }),
+    run: replicaHistories,
   },
   simulate: {
     unit: 'seeds of a simulated service',

@@ -4,6 +4,7 @@ import { tensorName } from '../../../src/services/checkpoint-content.ts';
 import { comesAgain } from '../client.ts';
 import type { Answer } from '../exchange.ts';
 import { createRandom, type Random } from '../random.ts';
+import type { RunOptions } from '../run-options.ts';
 import { CELL_ID, isChange, type SessionCall, toldBy } from '../session-calls.ts';
 import { SessionHistories } from '../session-histories.ts';
 import { ROTATING_CELL } from '../session-model.ts';
@@ -13,8 +14,7 @@ import { serveCall } from './serve-call.ts';
 import { SimulatedReplica, type SimulatedWorld } from './simulated-replica.ts';
 import { type Lie, SimulatedData, type StoreFaults } from './simulated-store.ts';
 
-export interface Simulation {
-  readonly seed: number;
+export interface Simulation extends Pick<RunOptions, 'seed'> {
   readonly lie?: Lie;
 }
 
@@ -50,13 +50,12 @@ export async function simulate(options: Simulation): Promise<SimulationReport> {
 }
 
 /** So many simulations, of the seeds from `seed` on. @throws {Error} as `simulate`, with the first seed that fails */
-export async function simulateSeeds(options: {
-  readonly seed: number;
-  readonly size: number;
-  readonly lie?: Lie;
-  readonly progress?: (line: string) => void;
-}): Promise<Omit<SimulationReport, 'digest'>> {
-  const { seed, size, lie, progress } = options;
+export async function simulateSeeds({
+  seed,
+  size,
+  lie,
+  progress,
+}: RunOptions & Simulation): Promise<Omit<SimulationReport, 'digest'>> {
   const sum = { calls: 0, unknown: 0, deaths: 0, milliseconds: 0 };
   for (let n = 0; n < size; n++) {
     const report = await simulate({ seed: seed + n, lie });

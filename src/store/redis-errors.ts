@@ -19,6 +19,10 @@ const REASONS: Readonly<Record<string, string>> = {
 };
 const CODE = new RegExp(`(?:^|\\W)(${Object.keys(REASONS).join('|')})\\b`);
 
+const LOST = 'the connection was lost';
+/** How the system and ioredis say that there was no connection, or none for long. */
+const UNREACHED = new RegExp(`\\b(E(CONN|HOST|NET|PIPE|TIMEDOUT|AI_AGAIN)\\w*|ENOTFOUND)\\b|^Socket timeout|^${LOST}$`);
+
 /** A call that took longer than it may. Of a commit, nobody knows then whether it was made. */
 export class TimeLimitError extends Error {}
 
@@ -45,11 +49,19 @@ function reasonOf(error: unknown, code: string | undefined): string {
   return 'it is not connected, or the connection was lost before it answered';
 }
 
+/** What an operator is told where the store cannot be opened: whether no server answers, or one refuses. */
+export function openingProblem(error: unknown): string {
+  const message = messageOf(error);
+  const away = error instanceof TimeLimitError || UNREACHED.test(message);
+  return `${away ? 'is not reachable' : 'cannot be opened'}: ${message}`;
+}
+
 /** The text of an error; that of a name with several addresses is in the errors for each. */
 export function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   // What ioredis says when a command was under way as the connection ended; its text is about an option of its own.
-  if (error.name === 'MaxRetriesPerRequestError') return 'the connection was lost';
+  if (error.name === 'MaxRetriesPerRequestError') return LOST;
+  if (error.message === 'Connection is closed.') return LOST;
   const [first] = error instanceof AggregateError ? error.errors : [];
   return error.message || (first instanceof Error ? first.message : error.name);
 }

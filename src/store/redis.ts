@@ -4,7 +4,7 @@ import type { Store } from '../domain/ports.ts';
 import { bytesOf, revisionOf } from './record.ts';
 import { createClient, type RedisClient } from './redis-client.ts';
 import { createCommitter, type ReplicaWait } from './redis-commits.ts';
-import { messageOf, storeProblem, TimeLimitError } from './redis-errors.ts';
+import { openingProblem, storeProblem, TimeLimitError } from './redis-errors.ts';
 import { createGate, type Gate } from './redis-gate.ts';
 import { BUCKET_NAMES, bucketOf, valueName } from './redis-keys.ts';
 import { listEntries } from './redis-list.ts';
@@ -56,7 +56,7 @@ export async function openRedisStore(url: string, options: RedisStoreOptions = {
   } catch (error) {
     for (const client of clients) client.disconnect();
     if (error instanceof StoreOpenError) throw error;
-    throw new StoreOpenError(`store ${target.shown} cannot be opened: ${messageOf(error)}`);
+    throw new StoreOpenError(`store ${target.shown} ${openingProblem(error)}`);
   }
   // So that a commit behind another one that waits in vain still learns why, before its own time is over.
   const wait = { replicas: waitReplicas, milliseconds: Math.floor(timeout / 3) };

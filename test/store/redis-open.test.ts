@@ -1,5 +1,7 @@
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type AddressInfo, createServer } from 'node:net';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { openStore } from '../../src/store/open.ts';
 import { openRedisStore, type RedisStoreOptions } from '../../src/store/redis.ts';
 import { parseRedisUrl } from '../../src/store/redis-url.ts';
@@ -101,25 +103,40 @@ describe.runIf(REDIS_SERVER)('opening a Redis store', () => {
   it('says why it cannot, and where', async () => {
     const none = `127.0.0.1:${await freePort()}`;
     expect(await refusal(`redis://:secret@${none}`)).toBe(
-      `store redis://***@${none} cannot be opened: connect ECONNREFUSED ${none}`,
+      `store redis://***@${none} is not reachable: connect ECONNREFUSED ${none}`,
     );
     expect(await refusal(`redis+cluster://:secret@${none}`)).toMatch(
-      /^store redis\+cluster:\/\/\*\*\*@.* cannot be opened/,
+      /^store redis\+cluster:\/\/\*\*\*@.* is not reachable: the connection was lost$/,
     );
-    expect(await refusal('redis://no-such-host.invalid')).toMatch(/cannot be opened: .*no-such-host\.invalid/);
+    expect(await refusal('redis://no-such-host.invalid')).toMatch(/is not reachable: .*no-such-host\.invalid/);
     expect(await refusal(`redis://:wrong-secret@${host()}`)).toMatch(/cannot be opened: WRONGPASS/);
     expect(await refusal(`redis://nobody:secret@${host()}`)).toMatch(/cannot be opened: WRONGPASS/);
     expect(await refusal(`redis://${host()}`)).toMatch(/cannot be opened: NOAUTH/);
     expect(await refusal(`redis://:other-secret@${host()}/99`)).toMatch(
       /cannot be opened: ERR DB index is out of range/,
     );
-    expect(await refusal(`rediss://:other-secret@${host()}`)).toMatch(/^store rediss:.* cannot be opened/);
+    expect(await refusal(`rediss://:other-secret@${host()}`)).toMatch(
+      /^store rediss:.* (is not reachable|cannot be opened)/,
+    );
   });
+
+  it.each(['redis', 'redis+cluster'])(
+    'says of a server of %s that is lost meanwhile that it is not reachable',
+    async (scheme) => {
+      const dying = createServer((socket) => socket.on('data', () => socket.destroy()).on('error', () => {}));
+      onTestFinished(() => void dying.close());
+      await once(dying.listen(0, '127.0.0.1'), 'listening');
+      const { port } = dying.address() as AddressInfo;
+      expect(await refusal(`${scheme}://127.0.0.1:${port}`)).toMatch(
+        /^store redis\S* is not reachable: (the connection was lost|it was not ready)/,
+      );
+    },
+  );
 
   it('ends in time when the server hangs', async () => {
     server.signal('SIGSTOP');
     const from = performance.now();
-    expect(await refusal(`redis://:other-secret@${host()}`)).toMatch(/cannot be opened: /);
+    expect(await refusal(`redis://:other-secret@${host()}`)).toMatch(/is not reachable: /);
     expect(performance.now() - from).toBeLessThan(1_500);
     server.signal('SIGCONT');
   });

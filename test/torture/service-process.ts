@@ -70,7 +70,7 @@ export class ServiceProcess {
         const said = this.printed.slice(-500);
         // As a supervisor does: where the store is away, it is started until it is there.
         if (/CELLSTEP_PORT \d+ .* is in use/.test(said)) this.port = 0;
-        else if (!/CELLSTEP_STORE: store redis\S* cannot be opened/.test(said)) {
+        else if (!/CELLSTEP_STORE: store redis\S* (cannot be opened|is not reachable)/.test(said)) {
           throw new Error(`the service ended (${running.exitCode ?? running.signalCode}): ${said}`);
         }
         return this.start();

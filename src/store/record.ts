@@ -35,13 +35,9 @@ export function revisionOf(record: Uint8Array): string {
   return record.subarray(0, STAMP_BYTES).toHex();
 }
 
-/** What a buffer may have beside the bytes of its record. */
-const BESIDE_BYTES = 64;
-
-/** The bytes; a copy where their buffer has others too, such as one that a client of the store uses again. */
+/** A copy of the bytes, with a buffer of its own. */
 export function bytesOf(record: Uint8Array): Uint8Array {
-  const bytes = record.subarray(STAMP_BYTES);
-  return bytes.buffer.byteLength <= bytes.length + BESIDE_BYTES ? bytes : new Uint8Array(bytes);
+  return new Uint8Array(record.subarray(STAMP_BYTES));
 }
 
 /** A record that was read, in a buffer that nothing else writes to. */

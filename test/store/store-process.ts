@@ -1,4 +1,4 @@
-import type { Store } from '../../src/domain/ports.ts';
+import type { Store, StoredValue } from '../../src/domain/ports.ts';
 import { openLmdbStore } from '../../src/store/lmdb.ts';
 import { increment } from './increment.ts';
 
@@ -23,10 +23,16 @@ process.on('message', async ({ id, call, args }: StoreCall) => {
   const answer = (reply: Omit<StoreAnswer, 'id'>) => process.send!({ id, ...reply } satisfies StoreAnswer);
   try {
     const work = call === 'increment' ? increment : (store[call] as (...args: unknown[]) => Promise<unknown>);
-    answer({ value: await work(...((call === 'increment' ? [store] : args) as [Store])) });
+    const value = await work(...((call === 'increment' ? [store] : args) as [Store]));
+    answer({ value: call === 'get' ? plain(value as StoredValue | undefined) : value });
   } catch (error) {
     answer({ error: String(error) });
   }
 });
+/** A message does not take the bytes of a value, which are read when they are asked for. */
+function plain(value: StoredValue | undefined): StoredValue | undefined {
+  return value && { revision: value.revision, bytes: value.bytes };
+}
+
 process.on('disconnect', () => process.exit());
 process.send!({ id: 0 } satisfies StoreAnswer);

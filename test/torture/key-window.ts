@@ -12,17 +12,27 @@ export class KeyWindow {
     this.size = size;
   }
 
-  /** Runs a request, once it is not too far ahead of the oldest one that is still on its way. */
-  async run<T>(request: () => Promise<T>): Promise<T> {
+  /** Runs a request, once it is not too far ahead of the oldest one that is still on its way. It is told its number. */
+  async run<T>(request: (number: number) => Promise<T>): Promise<T> {
     while (this.open.size > 0 && this.count - Math.min(...this.open) >= this.size) {
       await new Promise<void>((resolve) => this.waiting.push(resolve));
     }
     const mine = this.count++;
-    this.open.add(mine);
+    return this.hold(mine, () => request(mine));
+  }
+
+  /** Repeats the request of a number that was answered before; not where too many have come after it, or it is repeated now. */
+  async repeat(number: number, request: () => Promise<void>): Promise<void> {
+    if (this.count - number >= this.size || this.open.has(number)) return;
+    await this.hold(number, request);
+  }
+
+  private async hold<T>(number: number, request: () => Promise<T>): Promise<T> {
+    this.open.add(number);
     try {
       return await request();
     } finally {
-      this.open.delete(mine);
+      this.open.delete(number);
       const waiting = this.waiting;
       this.waiting = [];
       for (const resume of waiting) resume();

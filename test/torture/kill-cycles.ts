@@ -45,7 +45,7 @@ interface Session {
   readonly ledger: Ledger;
   readonly window: KeyWindow;
   /** One of the last steps, and how it was answered. */
-  last?: { readonly key: string; readonly inputs: readonly number[]; readonly answer: Answer };
+  last?: { readonly number: number; readonly key: string; readonly inputs: readonly number[]; readonly answer: Answer };
 }
 
 /**
@@ -147,12 +147,16 @@ class KillRun {
     const client = this.newClient();
     for (let sent = 0; !this.stopped; sent++) {
       const inputs = Array.from({ length: FEATURES }, () => Math.fround(random.next() * 2 - 1));
-      await session.window.run(() => this.step(client, session, `c${n}-${sent}`, inputs));
+      await session.window.run((number) => this.step(client, session, { number, key: `c${n}-${sent}`, inputs }));
       if (random.chance(0.05)) await this.repeat(client, session);
     }
   }
 
-  private async step(client: RetryingClient, session: Session, key: string, inputs: readonly number[]): Promise<void> {
+  private async step(
+    client: RetryingClient,
+    session: Session,
+    { number, key, inputs }: Omit<NonNullable<Session['last']>, 'answer'>,
+  ): Promise<void> {
     this.next.sent();
     const { answer, attempts } = await client.send(this.request(session, key, inputs));
     if (answer.status !== 200) throw new Error(`${key} of ${session.id}: ${answer.status} ${answer.text}`);
@@ -163,15 +167,14 @@ class KillRun {
     if (answer.replayed && attempts === 1) throw new Error(`${key} of ${session.id} was sent once and is a replay`);
     const { step, output } = answer.body;
     session.ledger.acknowledge({ key, inputs, step, output: output.base64 });
-    session.last = { key, inputs, answer };
+    session.last = { number, key, inputs, answer };
   }
 
   /** What was answered before is answered again, byte for byte, whatever has been killed since. */
   private async repeat(client: RetryingClient, session: Session): Promise<void> {
     const { last } = session;
     if (!last) return;
-    await session.window.run(async () => {
-      if (session.last !== last) return;
+    await session.window.repeat(last.number, async () => {
       const { answer } = await client.send(this.request(session, last.key, last.inputs));
       if (answer.text !== last.answer.text || !answer.replayed) {
         throw new Error(`${last.key} of ${session.id} was answered ${last.answer.text}, and then ${answer.text}`);

@@ -15,8 +15,12 @@ function refuse(reason: string): never {
 
 try {
   const root = open<string, string>({ path: directory, readOnly: true, noSubdir: false, encoding: 'string' });
+  const names = [...root.getKeys()];
+  const { entryCount: expected } = root.getStats() as { entryCount: number };
+  if (names.length !== expected) refuse(`it has ${names.length} of ${expected} entries`);
+  if (names.includes('records') && readFormat(root) === undefined) refuse('it has records, but no format version');
   // Of another format nothing is known here; the opening refuses it.
-  if (readFormat(root) === FORMAT_VERSION && [...root.getKeys()].includes('records')) {
+  if (readFormat(root) === FORMAT_VERSION && names.includes('records')) {
     const records = root.openDB<Uint8Array, Uint8Array>('records', { encoding: 'binary', keyEncoding: 'binary' });
     // In one moment of the database, which others may be writing to.
     const transaction = root.useReadTransaction();

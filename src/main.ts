@@ -42,8 +42,8 @@ async function main(): Promise<void> {
   if (worker !== undefined) return serve({ ...config, host }, logger, worker);
   for (const name of config.unknown) logger.warn(`${name} is set, but cellstep has no such variable`);
   if (config.workers === 1) return serve({ ...config, host }, logger);
-  // Once for all workers: the check after a crash, and what is wrong with the store.
-  await (await openStore(config.store, { ...storeOptions(config, logger), shared: true })).close();
+  // Once for all workers: the check after a crash, and what is wrong with the store. What it warns of, workers say.
+  await (await openStore(config.store, { waitReplicas: config.redisWait, shared: true })).close();
   const port = await reservePort(host, config.port).catch((error) => refuseAddress(error, config));
   const code = await supervise({
     workers: config.workers,
@@ -55,14 +55,14 @@ async function main(): Promise<void> {
   process.exit(code);
 }
 
-function storeOptions({ redisWait }: Config, logger: Logger) {
-  return { waitReplicas: redisWait, warn: (message: string) => logger.warn(message) };
-}
-
 /** One process of the service; a worker with a number where there are several. */
 async function serve(config: Config, logger: Logger, worker?: number): Promise<void> {
   const shared = worker !== undefined;
-  const store = await openStore(config.store, { ...storeOptions(config, logger), shared });
+  const store = await openStore(config.store, {
+    waitReplicas: config.redisWait,
+    warn: (message) => logger.warn(message),
+    shared,
+  });
   const metrics = createMetrics({ worker: worker ?? 1, ofProcess: true });
   const line = shared ? joinSupervisor(metrics.snapshot, () => close('its supervisor is gone')) : undefined;
   const app = await createApp({ store, config, logger, sweeps: true, metrics, allMetrics: line?.gather });

@@ -1,17 +1,20 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { spawnService } from '../../scripts/tutorial-service.ts';
 import { MissingPeer } from '../peers.ts';
+import { freePort } from '../service.ts';
 
 /** A server in a process of its own. */
 export interface Server {
   readonly url: string;
   stop(): Promise<void>;
 }
+
+/** With which it is measured: its sessions in memory, as those of its peers, hardly a log, and no threads. */
+export const SETTINGS = { CELLSTEP_STORE: 'memory:', CELLSTEP_LOG_LEVEL: 'warn', CELLSTEP_THREADS: '0' } as const;
 
 /** cellstep itself, with these settings. */
 export async function startCellstep(settings: Readonly<Record<string, string>>): Promise<Server> {
@@ -23,15 +26,8 @@ export async function startCellstep(settings: Readonly<Record<string, string>>):
   throw new Error(`cellstep has not started: ${service.stderr()}`);
 }
 
-export async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const address = probe.address();
-  probe.close();
-  return typeof address === 'object' ? (address?.port ?? 0) : 0;
-}
-
-async function answers(url: string, path: string, seconds: number): Promise<boolean> {
+/** Whether a server answers a path within so many seconds. */
+export async function answers(url: string, path: string, seconds: number): Promise<boolean> {
   for (const end = Date.now() + seconds * 1000; Date.now() < end; ) {
     const reply = await fetch(url + path, { signal: AbortSignal.timeout(2000) }).catch(() => undefined);
     if (reply?.ok) return true;

@@ -2,10 +2,11 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import type { Profiler } from 'node:inspector';
 import { fileURLToPath } from 'node:url';
-import { freePort } from '../http/servers.ts';
+import { answers, SETTINGS } from '../http/servers.ts';
 import { cellstepLoad, type Kind, prepareCellstep } from '../http/steps.ts';
 import { loadedBy, wrkVersion } from '../http/wrk.ts';
 import type { Suite } from '../report.ts';
+import { freePort } from '../service.ts';
 
 const KINDS: Readonly<Record<string, Kind>> = {
   'session, JSON, 64': { carried: false, binary: false, units: 64 },
@@ -34,14 +35,13 @@ write of a reply is the system call, in which the kernel carries the reply to it
     const versions = [wrkVersion()];
     const port = await freePort();
     const url = `http://127.0.0.1:${port}`;
-    const settings = { CELLSTEP_STORE: 'memory:', CELLSTEP_LOG_LEVEL: 'warn', CELLSTEP_THREADS: '0' };
     const server = fork(fileURLToPath(new URL('../http/profiled-server.ts', import.meta.url)), {
-      env: { ...process.env, ...settings, CELLSTEP_PORT: `${port}` },
+      env: { ...process.env, ...SETTINGS, CELLSTEP_PORT: `${port}` },
       // Profiles are large.
       serialization: 'advanced',
     });
     try {
-      while (!(await fetch(`${url}/readyz`).catch(() => undefined))?.ok) await new Promise((r) => setTimeout(r, 100));
+      if (!(await answers(url, '/readyz', 30))) throw new Error('cellstep has not started');
       await prepareCellstep(url);
       for (const [name, kind] of Object.entries(KINDS)) {
         const load = loadedBy(name, cellstepLoad(url, kind));

@@ -1,4 +1,4 @@
-import { type Server, startCellstep, startLimit, startPython } from '../http/servers.ts';
+import { SETTINGS, type Server, startCellstep, startLimit, startPython } from '../http/servers.ts';
 import { cellstepLoad, fastApiLoad, inferenceLoad, type Kind, limitLoad, prepareCellstep } from '../http/steps.ts';
 import { CONNECTIONS, type Load, type LoadedContender, loadedBy, wrkVersion } from '../http/wrk.ts';
 import { interleave, type Measured, ratio } from '../measure.ts';
@@ -43,8 +43,7 @@ hand, and for binary rows torch.frombuffer of the body. FastAPI's plain row is J
         return undefined;
       });
     try {
-      const settings = { CELLSTEP_STORE: 'memory:', CELLSTEP_LOG_LEVEL: 'warn', CELLSTEP_THREADS: '0' };
-      const cellstep = await keep(startCellstep(settings));
+      const cellstep = await keep(startCellstep(SETTINGS));
       await prepareCellstep(cellstep.url);
       const limit = await keep(startLimit());
       const fastApi = await keep(startPython('.python', 'fastapi_steps.py', '/openapi.json'));

@@ -51,9 +51,10 @@ function aligned(offset: number): number {
  */
 export function decodeRecord<F>(bytes: Uint8Array): StoredRecord<F> {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (bytes.length < 8 || view.getUint32(0, true) !== MAGIC) throw new Error('the store holds a damaged record');
-  const start = 8 + view.getUint32(4, true);
-  const header = JSON.parse(decoder.decode(bytes.subarray(8, start))) as {
+  if (bytes.length < HEAD_BYTES || view.getUint32(0, true) !== MAGIC)
+    throw new Error('the store holds a damaged record');
+  const start = HEAD_BYTES + view.getUint32(4, true);
+  const header = JSON.parse(decoder.decode(bytes.subarray(HEAD_BYTES, start))) as {
     fields: F;
     tensors: { name: string; dtype: Dtype; shape: Shape }[];
   };

@@ -12,7 +12,7 @@ import { unsealRecord } from './lmdb-record.ts';
 import { hasRoom } from './lmdb-room.ts';
 import { markClosed, verifyUnlessClosed } from './lmdb-verify.ts';
 import { makeDirectory } from './make-directory.ts';
-import { bytesOf, ReadRecord, revisionOf } from './record.ts';
+import { bytesOf, CopiedValue, revisionOf, STAMP_BYTES } from './record.ts';
 import { StoreOpenError } from './store-open-error.ts';
 
 interface LmdbStoreOptions {
@@ -75,7 +75,8 @@ export async function openLmdbStore({
         const name = Buffer.from(key);
         const sealed = records.get(name);
         if (sealed === undefined) return undefined;
-        return new ReadRecord(unsealRecord(name, sealed));
+        const record = unsealRecord(name, sealed);
+        return new CopiedValue(revisionOf(record), record.subarray(STAMP_BYTES));
       });
     },
 

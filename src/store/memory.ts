@@ -1,22 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { checkCommit } from '../domain/keys.ts';
 import type { CommitOutcome, Store, StoredEntry, StoredValue, StoreWrite } from '../domain/ports.ts';
+import { CopiedValue } from './record.ts';
 import { SortedKeys } from './sorted-keys.ts';
-
-/** A value as a reader gets it. */
-class CopiedValue implements StoredValue {
-  readonly revision: string;
-  private readonly kept: Uint8Array;
-
-  constructor({ revision, bytes }: StoredValue) {
-    this.revision = revision;
-    this.kept = bytes;
-  }
-
-  get bytes(): Uint8Array {
-    return new Uint8Array(this.kept);
-  }
-}
 
 /**
  * A store that lives and dies with the process. It behaves under races as the durable ones do: a commit takes effect
@@ -63,7 +49,7 @@ export function openMemoryStore(): Store {
     async get(key) {
       requireOpen();
       const kept = values.get(key);
-      return kept && new CopiedValue(kept);
+      return kept && new CopiedValue(kept.revision, kept.bytes);
     },
 
     async commit(writes) {

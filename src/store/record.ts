@@ -40,17 +40,17 @@ export function bytesOf(record: Uint8Array): Uint8Array {
   return new Uint8Array(record.subarray(STAMP_BYTES));
 }
 
-/** A record that was read, in a buffer that nothing else writes to. */
-export class ReadRecord implements StoredValue {
+/** A value whose bytes nothing writes to, as a reader gets it: copied where it asks for them. */
+export class CopiedValue implements StoredValue {
   readonly revision: string;
-  private readonly record: Uint8Array;
+  private readonly kept: Uint8Array;
 
-  constructor(record: Uint8Array) {
-    this.revision = revisionOf(record);
-    this.record = record;
+  constructor(revision: string, kept: Uint8Array) {
+    this.revision = revision;
+    this.kept = kept;
   }
 
   get bytes(): Uint8Array {
-    return bytesOf(this.record);
+    return new Uint8Array(this.kept);
   }
 }

@@ -1,16 +1,31 @@
-import { open } from 'lmdb';
+import { join } from 'node:path';
+import { open, type RootDatabase, type Transaction } from 'lmdb';
 import { FORMAT_VERSION, readFormat } from './lmdb-database.ts';
+import { checkPages, lastTransaction } from './lmdb-pages.ts';
 import { unsealRecord } from './lmdb-record.ts';
 
 /**
- * Run by lmdb-verify.ts: reads every record of the LMDB store in a directory. Exit code 0 when each is as it was written
- * and none is missing; 2, with the reason on stderr, when not. What LMDB itself cannot read may end it by a signal.
+ * Run by lmdb-verify.ts: reads every page in use and every record of the LMDB store in a directory. Exit code 0 when each
+ * is as it was written and none is missing; 2, with the reason on stderr, when not. What LMDB itself cannot read may end
+ * it by a signal.
  */
-const [directory] = process.argv.slice(2);
+const [directory = '.'] = process.argv.slice(2);
+const file = join(directory, 'data.mdb');
 
 function refuse(reason: string): never {
   process.stderr.write(reason);
   process.exit(2);
+}
+
+/** Keeps the pages of the last commit as they are, though others may be writing. */
+function holdLastCommit(root: RootDatabase<string, string>): Transaction {
+  for (;;) {
+    root.resetReadTxn();
+    const last = lastTransaction(file);
+    const transaction = root.useReadTransaction();
+    if (lastTransaction(file) === last) return transaction;
+    transaction.done();
+  }
 }
 
 try {
@@ -22,8 +37,8 @@ try {
   // Of another format nothing is known here; the opening refuses it.
   if (readFormat(root) === FORMAT_VERSION && names.includes('records')) {
     const records = root.openDB<Uint8Array, Uint8Array>('records', { encoding: 'binary', keyEncoding: 'binary' });
-    // In one moment of the database, which others may be writing to.
-    const transaction = root.useReadTransaction();
+    const transaction = holdLastCommit(root);
+    checkPages(file);
     const { entryCount } = records.getStats() as { entryCount: number };
     let count = 0;
     let last: Uint8Array | undefined;

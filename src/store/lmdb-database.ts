@@ -1,6 +1,6 @@
 import { type Database, open, type RootDatabase } from 'lmdb';
 import { checkBeforeOpening } from './lmdb-preflight.ts';
-import { StoreOpenError } from './store-open-error.ts';
+import { otherFormat, StoreOpenError } from './store-open-error.ts';
 import { syncPath } from './sync-path.ts';
 
 export const FORMAT_VERSION = '2';
@@ -70,9 +70,7 @@ function claimFormat(directory: string, root: RootDatabase<string, string>): boo
   const format = readFormat(root);
   if (format === FORMAT_VERSION) return false;
   if (format !== undefined) {
-    throw new StoreOpenError(
-      `store directory ${directory} holds a store of format ${format}; this version of cellstep reads format ${FORMAT_VERSION}. Use the version that wrote it`,
-    );
+    throw otherFormat(`store directory ${directory}`, format, FORMAT_VERSION);
   }
   if (root.getKeysCount() > 0) {
     throw new StoreOpenError(`store directory ${directory} holds an LMDB database that is not a store of cellstep`);

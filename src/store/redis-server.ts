@@ -1,8 +1,9 @@
 import type { RedisClient, RedisCommands, RedisServer } from './redis-client.ts';
 import { FORMAT_NAME } from './redis-keys.ts';
-import { StoreOpenError } from './store-open-error.ts';
+import { otherFormat, StoreOpenError } from './store-open-error.ts';
 
-const FORMAT_VERSION = '1';
+/** 1 was without the index of times, so that its sessions would never be cleared away. */
+const FORMAT_VERSION = '2';
 
 /** Writes the version of the layout where there is none. Throws StoreOpenError where there is another. */
 export async function claimFormat(commands: RedisCommands, shown: string): Promise<void> {
@@ -12,8 +13,7 @@ export async function claimFormat(commands: RedisCommands, shown: string): Promi
     format = await commands.get(FORMAT_NAME);
   }
   if (format !== FORMAT_VERSION) {
-    const reads = `this version of cellstep reads format ${FORMAT_VERSION}`;
-    throw new StoreOpenError(`store ${shown} holds a store of format ${format}; ${reads}`);
+    throw otherFormat(`store ${shown}`, String(format), FORMAT_VERSION);
   }
 }
 

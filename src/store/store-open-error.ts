@@ -5,3 +5,11 @@ export class StoreOpenError extends Error {
     this.name = 'StoreOpenError';
   }
 }
+
+/** Of a store that another version of cellstep has written, older or newer. */
+export function otherFormat(store: string, format: string, read: string): StoreOpenError {
+  const reads = `this version of cellstep reads format ${read}`;
+  return new StoreOpenError(
+    `${store} holds a store of format ${format}; ${reads}. Use the version that wrote it; docs/backup.md has how to bring its data over`,
+  );
+}

@@ -149,16 +149,24 @@ describe.runIf(REDIS_SERVER)('opening a Redis store', () => {
     expect(await refusal(`redis+cluster://:other-secret@${host()}`)).toContain('cluster support disabled');
   });
 
-  it('refuses a store of a newer format, and leaves it as it is', async () => {
+  it('refuses a store of an older or newer format, and leaves it as it is', async () => {
     const url = `redis://:other-secret@${host()}`;
-    await (await openRedisStore(url)).close();
-    expect(await server.admin.get('cellstep:{00}:format')).toBe('1');
-    await server.admin.set('cellstep:{00}:format', '2');
-    expect(await refusal(url)).toBe(
-      `store redis://***@${host()} holds a store of format 2; this version of cellstep reads format 1`,
-    );
+    const store = await openRedisStore(url);
+    await store.commit([{ key: 'session/old', expect: null, bytes: new Uint8Array([1]) }]);
+    await store.close();
     expect(await server.admin.get('cellstep:{00}:format')).toBe('2');
-    await server.admin.set('cellstep:{00}:format', '1');
+    for (const format of ['1', '3', 'x']) {
+      await server.admin.set('cellstep:{00}:format', format);
+      const before = await server.admin.keys('*');
+      expect(await refusal(url)).toBe(
+        `store redis://***@${host()} holds a store of format ${format}; this version of cellstep reads format 2. ` +
+          'Use the version that wrote it; docs/backup.md has how to bring its data over',
+      );
+      expect(await server.admin.keys('*')).toEqual(before);
+      expect(await server.admin.get('cellstep:{00}:format')).toBe(format);
+    }
+    await server.admin.set('cellstep:{00}:format', '2');
+    await (await openRedisStore(url)).close();
   });
 
   it('refuses a cluster that is down', async () => {

@@ -29,6 +29,17 @@ function join(sum: usize, offset: usize, partial: v128): v128 {
   return sizeof<Real>() == 4 ? f32x4.add(v128.load(sum + offset), partial) : partial;
 }
 
+/** out = sum joined with the partial sums of a line. out may be sum. */
+// @ts-ignore: decorator
+@inline
+function joinLine(sum: usize, s0: v128, s1: v128, s2: v128, s3: v128, out: usize): void {
+  const t0 = join(sum, 0, s0), t1 = join(sum, 16, s1), t2 = join(sum, 32, s2), t3 = join(sum, 48, s3);
+  v128.store(out, t0, 0);
+  v128.store(out, t1, 16);
+  v128.store(out, t2, 32);
+  v128.store(out, t3, 48);
+}
+
 export function twoPanelsOfRow(a: usize, size: usize, x: usize, init: usize, out: usize): void {
   const end = a + size;
   let b = end;
@@ -52,22 +63,8 @@ export function twoPanelsOfRow(a: usize, size: usize, x: usize, init: usize, out
       b += LINE;
       x += sizeof<Real>();
     }
-    a0 = join(sum, 0, a0);
-    a1 = join(sum, 16, a1);
-    a2 = join(sum, 32, a2);
-    a3 = join(sum, 48, a3);
-    b0 = join(sum, 64, b0);
-    b1 = join(sum, 80, b1);
-    b2 = join(sum, 96, b2);
-    b3 = join(sum, 112, b3);
-    v128.store(out, a0, 0);
-    v128.store(out, a1, 16);
-    v128.store(out, a2, 32);
-    v128.store(out, a3, 48);
-    v128.store(out, b0, 64);
-    v128.store(out, b1, 80);
-    v128.store(out, b2, 96);
-    v128.store(out, b3, 112);
+    joinLine(sum, a0, a1, a2, a3, out);
+    joinLine(sum + LINE, b0, b1, b2, b3, out + LINE);
     sum = out;
   }
 }
@@ -88,14 +85,7 @@ export function panelOfRow(panel: usize, size: usize, x: usize, init: usize, out
       panel += LINE;
       x += sizeof<Real>();
     }
-    a0 = join(sum, 0, a0);
-    a1 = join(sum, 16, a1);
-    a2 = join(sum, 32, a2);
-    a3 = join(sum, 48, a3);
-    v128.store(out, a0, 0);
-    v128.store(out, a1, 16);
-    v128.store(out, a2, 32);
-    v128.store(out, a3, 48);
+    joinLine(sum, a0, a1, a2, a3, out);
     sum = out;
   }
 }
@@ -136,22 +126,8 @@ export function panelOfTwoRows(
       y += sizeof<Real>();
     }
     const second = out + outStride;
-    a0 = join(a, 0, a0);
-    a1 = join(a, 16, a1);
-    a2 = join(a, 32, a2);
-    a3 = join(a, 48, a3);
-    b0 = join(b, 0, b0);
-    b1 = join(b, 16, b1);
-    b2 = join(b, 32, b2);
-    b3 = join(b, 48, b3);
-    v128.store(out, a0, 0);
-    v128.store(out, a1, 16);
-    v128.store(out, a2, 32);
-    v128.store(out, a3, 48);
-    v128.store(second, b0, 0);
-    v128.store(second, b1, 16);
-    v128.store(second, b2, 32);
-    v128.store(second, b3, 48);
+    joinLine(a, a0, a1, a2, a3, out);
+    joinLine(b, b0, b1, b2, b3, second);
     a = out;
     b = second;
   }
@@ -213,38 +189,10 @@ export function panelOfFourRows(
     const out1 = out + outStride;
     const out2 = out1 + outStride;
     const out3 = out2 + outStride;
-    a0 = join(a, 0, a0);
-    a1 = join(a, 16, a1);
-    a2 = join(a, 32, a2);
-    a3 = join(a, 48, a3);
-    b0 = join(b, 0, b0);
-    b1 = join(b, 16, b1);
-    b2 = join(b, 32, b2);
-    b3 = join(b, 48, b3);
-    c0 = join(c, 0, c0);
-    c1 = join(c, 16, c1);
-    c2 = join(c, 32, c2);
-    c3 = join(c, 48, c3);
-    d0 = join(d, 0, d0);
-    d1 = join(d, 16, d1);
-    d2 = join(d, 32, d2);
-    d3 = join(d, 48, d3);
-    v128.store(out, a0, 0);
-    v128.store(out, a1, 16);
-    v128.store(out, a2, 32);
-    v128.store(out, a3, 48);
-    v128.store(out1, b0, 0);
-    v128.store(out1, b1, 16);
-    v128.store(out1, b2, 32);
-    v128.store(out1, b3, 48);
-    v128.store(out2, c0, 0);
-    v128.store(out2, c1, 16);
-    v128.store(out2, c2, 32);
-    v128.store(out2, c3, 48);
-    v128.store(out3, d0, 0);
-    v128.store(out3, d1, 16);
-    v128.store(out3, d2, 32);
-    v128.store(out3, d3, 48);
+    joinLine(a, a0, a1, a2, a3, out);
+    joinLine(b, b0, b1, b2, b3, out1);
+    joinLine(c, c0, c1, c2, c3, out2);
+    joinLine(d, d0, d1, d2, d3, out3);
     a = out;
     b = out1;
     c = out2;

@@ -64,11 +64,19 @@ export const createHeaders = z.looseObject({ 'idempotency-key': idempotencyKey }
 
 /** Headers that a change takes. */
 export const changeHeaders = z.looseObject({
-  'if-match': z.string().optional().describe('Refuse the change unless the version is this one, as "<version>".'),
+  'if-match': z
+    .string()
+    .optional()
+    .describe(
+      'Refuse the change unless the version is this one, as "<version>", or one of several with commas between.',
+    ),
   'idempotency-key': idempotencyKey,
 });
 export const readHeaders = z.looseObject({
-  'if-none-match': z.string().optional().describe('Answer 304 if the ETag is still this one.'),
+  'if-none-match': z
+    .string()
+    .optional()
+    .describe('Answer 304 if the ETag is still this one, or one of several with commas between.'),
 });
 
 export const problem = z

@@ -13,7 +13,7 @@ export const PROBLEMS = {
   'invalid-header': {
     status: 400,
     title: 'A header has a value that cannot be used',
-    help: 'If-Match takes "<version>" in double quotes or *; Idempotency-Key takes 1 to 255 visible ASCII characters.',
+    help: 'If-Match takes "<version>" in double quotes, several of them with commas between, or *; Idempotency-Key takes 1 to 255 visible ASCII characters.',
   },
   'bad-request': {
     status: 400,

@@ -5,7 +5,8 @@ import { PROBLEMS, type ProblemCode } from '../domain/problems.ts';
 const DETAILS: Readonly<Record<ProblemCode, string>> = {
   'invalid-json': "The body is not valid JSON: Expected ',' or ']' after array element in JSON at position 14.",
   'invalid-request': '\'/input\': "input" is no field here.',
-  'invalid-header': 'If-Match \'3\' is not the ETag of a version. Send "<version>" in double quotes, or *.',
+  'invalid-header':
+    'If-Match \'3\' is no list of ETags. Send "<version>" in double quotes, several with commas between them, or *.',
   'bad-request': "'/v1/cells/%E0' is not a valid url component",
   unauthorized: 'The request has no Authorization: Bearer <key> header.',
   'not-found': "There is no cell 'cell2'.",
@@ -23,7 +24,7 @@ const DETAILS: Readonly<Record<ProblemCode, string>> = {
   'in-progress': "A request with Idempotency-Key '6f1c' is still running.",
   'checkpoint-mismatch': "Variable 'v' is not there. Send create_missing to make it.",
   conflict: 'The change was tried 100 times, and another one came first each time.',
-  'version-mismatch': "Cell 'cell' has version 3; If-Match asks for 2.",
+  'version-mismatch': 'Cell \'cell\' has version 3; If-Match asks for "2".',
   'body-too-large': 'The body is over the limit of 16777216 bytes.',
   'unsupported-media-type': "Content-Type 'text/plain' is not taken here. Send application/json.",
   'wrong-shape': "'inputs' has shape [1,2], so 2 features; cell 'cell' is built for 1. Send 1 features.",

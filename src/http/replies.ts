@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { NO_VERSION } from '../domain/conditions.ts';
+import { etagOf, type IfMatch } from '../domain/conditions.ts';
 import { Problem } from '../domain/problems.ts';
 import type { Mutation } from '../services/change.ts';
 import type { Reply } from '../services/kept-reply.ts';
 import { requireOffer } from './accept.ts';
 import { SAFETENSORS } from './binary-body.ts';
+import { readEntityTags } from './entity-tags.ts';
 import { jsonText } from './json-text.ts';
 import { fileOfReply } from './tensor-file.ts';
 
@@ -30,7 +31,7 @@ export function writerFor({ headers: { accept }, server }: FastifyRequest): Repl
 /** A 200 reply, and the ETag of the thing where it has a version. */
 export function ok(body: object, version?: number, writer = AS_JSON): Reply {
   const headers: Record<string, string> = { 'content-type': writer.mediaType };
-  if (version !== undefined) headers.etag = `"${version}"`;
+  if (version !== undefined) headers.etag = etagOf(version);
   return { status: 200, headers, body: writer.write(body) };
 }
 
@@ -79,7 +80,7 @@ export async function sendFile(
   file: { readonly name: string; readonly extension: string; readonly mediaType: string; readonly version: number },
   make: () => Promise<Uint8Array>,
 ): Promise<FastifyReply> {
-  const etag = `"${file.version}"`;
+  const etag = etagOf(file.version);
   if (isKnown(request, etag)) return sendUnchanged(reply, etag);
   const { buffer, byteOffset, byteLength } = await make();
   return reply
@@ -89,8 +90,9 @@ export async function sendFile(
 }
 
 function isKnown(request: FastifyRequest, etag: string): boolean {
-  const known = request.headers['if-none-match']?.split(',').map((tag) => tag.trim().replace(/^W\//, '')) ?? [];
-  return known.includes(etag) || known.includes('*');
+  const header = request.headers['if-none-match'];
+  if (header === undefined || header.trim() === '*') return header !== undefined;
+  return readEntityTags(header)?.some((tag) => tag === etag || tag === `W/${etag}`) ?? false;
 }
 
 function sendUnchanged(reply: FastifyReply, etag: string): FastifyReply {
@@ -117,12 +119,11 @@ function readIdempotencyKey(header: string | string[] | undefined): string | und
   });
 }
 
-function readIfMatch(header: string | undefined): number | undefined {
-  if (header === undefined || header === '*') return undefined;
-  const version = /^"([1-9][0-9]{0,15})"$/.exec(header);
-  if (version) return Number(version[1]);
-  if (/^W\/"[\x21\x23-\x7e]*"$/.test(header)) return NO_VERSION;
-  const detail = `If-Match '${header.slice(0, 80)}' is not the ETag of a version. Send "<version>" in double quotes, or *.`;
+function readIfMatch(header: string | undefined): IfMatch | undefined {
+  if (header === undefined || header.trim() === '*') return undefined;
+  const tags = readEntityTags(header);
+  if (tags) return tags;
+  const detail = `If-Match '${header.slice(0, 80)}' is no list of ETags. Send "<version>" in double quotes, several with commas between them, or *.`;
   throw new Problem('invalid-header', detail, { errors: [{ pointer: 'If-Match', detail }] });
 }
 

@@ -1,5 +1,5 @@
 import type { CellDefinition, VariableSpec, Weights } from '../domain/cell-definition.ts';
-import { requireVersion } from '../domain/conditions.ts';
+import { type IfMatch, requireVersion } from '../domain/conditions.ts';
 import { withSeed } from '../domain/keras/parse-identifiers.ts';
 import { fieldProblem } from '../domain/problems.ts';
 import type { InitializerSpec } from '../domain/program.ts';
@@ -22,7 +22,7 @@ export async function buildCell(
   cells: CellReader,
   id: string,
   inputShape: readonly (number | null)[],
-  ifMatch?: number,
+  ifMatch?: IfMatch,
 ): Promise<Decision<CellRecord>> {
   const cell = await cells.read(id);
   requireVersion(`Cell '${id}'`, cell.record.version, ifMatch);

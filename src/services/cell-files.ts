@@ -1,3 +1,4 @@
+import type { IfMatch } from '../domain/conditions.ts';
 import type { Framework } from '../domain/define-cell.ts';
 import { inferCell } from '../domain/infer-cell.ts';
 import type { Precision } from '../domain/ports.ts';
@@ -58,7 +59,7 @@ export async function putWeightsFile(
   context: Pick<Context, 'store' | 'clock'>,
   cells: CellReader,
   id: string,
-  ifMatch: number | undefined,
+  ifMatch: IfMatch | undefined,
   { format, layer }: ReadLayer,
 ): Promise<Decision<CellRecord>> {
   const cell = await readBuiltCell(cells, id);

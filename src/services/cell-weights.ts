@@ -1,4 +1,4 @@
-import { requireVersion } from '../domain/conditions.ts';
+import { type IfMatch, requireVersion } from '../domain/conditions.ts';
 import { Problem } from '../domain/problems.ts';
 import type { Tensor } from '../domain/tensor.ts';
 import type { TensorLiteral } from '../domain/tensor-literal.ts';
@@ -26,7 +26,7 @@ export async function putWeights(
   context: Pick<Context, 'store' | 'clock'>,
   cells: CellReader,
   id: string,
-  ifMatch: number | undefined,
+  ifMatch: IfMatch | undefined,
   given: Readonly<Record<string, TensorLiteral>>,
 ): Promise<Decision<CellRecord>> {
   return changeWeights(context, await readBuiltCell(cells, id), ifMatch, given);
@@ -36,7 +36,7 @@ export async function putWeights(
 export async function changeWeights(
   { store, clock }: Pick<Context, 'store' | 'clock'>,
   cell: Cell,
-  ifMatch: number | undefined,
+  ifMatch: IfMatch | undefined,
   given: Readonly<Record<string, TensorLiteral | Tensor>>,
 ): Promise<Decision<CellRecord>> {
   const { record, definition } = cell;

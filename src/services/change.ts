@@ -1,4 +1,4 @@
-import { askedFor } from '../domain/conditions.ts';
+import { askedFor, type IfMatch } from '../domain/conditions.ts';
 import type { Store, StoreWrite } from '../domain/ports.ts';
 import { Problem } from '../domain/problems.ts';
 import { decodeRecord, encodeRecord } from '../domain/record.ts';
@@ -13,8 +13,7 @@ export interface Mutation<T> {
   readonly idempotencyKey?: string;
   /** Digest of method, path and body; a key belongs to one of these. */
   readonly fingerprint?: string;
-  /** The version that If-Match asks for; NO_VERSION where it is one that nothing can have. */
-  readonly ifMatch?: number;
+  readonly ifMatch?: IfMatch;
   /** Called before the commit, so that a reply cannot fail after it. */
   readonly render: (result: T) => Reply;
 }

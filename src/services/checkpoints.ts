@@ -1,4 +1,4 @@
-import { requireVersion } from '../domain/conditions.ts';
+import { type IfMatch, requireVersion } from '../domain/conditions.ts';
 import type { StoreWrite } from '../domain/ports.ts';
 import { fieldProblem, Problem } from '../domain/problems.ts';
 import { decodeRecord, encodeRecord } from '../domain/record.ts';
@@ -103,7 +103,7 @@ export async function readCheckpointContent({ store }: Pick<Context, 'store'>, i
 export async function deleteCheckpoint(
   { store }: Pick<Context, 'store'>,
   id: string,
-  ifMatch: number | undefined,
+  ifMatch: IfMatch | undefined,
 ): Promise<Decision<undefined>> {
   const stored = await store.get(checkpointKey(id));
   if (!stored) throw new Problem('not-found', `There is no checkpoint '${id}'.`);

@@ -1,4 +1,4 @@
-import { requireVersion } from '../domain/conditions.ts';
+import { type IfMatch, requireVersion } from '../domain/conditions.ts';
 import type { StoredEntry, StoreWrite } from '../domain/ports.ts';
 import { Problem } from '../domain/problems.ts';
 import { decodeRecord } from '../domain/record.ts';
@@ -20,7 +20,7 @@ export async function deleteCell(
   context: Pick<Context, 'store' | 'clock'>,
   cells: CellReader,
   id: string,
-  options: { readonly ifMatch?: number; readonly force: boolean },
+  options: { readonly ifMatch?: IfMatch; readonly force: boolean },
 ): Promise<Decision<undefined>> {
   const { store } = context;
   const cell = await cells.read(id);

@@ -1,5 +1,5 @@
 import type { Weights } from '../domain/cell-definition.ts';
-import { requireVersion } from '../domain/conditions.ts';
+import { type IfMatch, requireVersion } from '../domain/conditions.ts';
 import { fieldProblem, Problem } from '../domain/problems.ts';
 import { encodeRecord } from '../domain/record.ts';
 import { isExpired, type SessionRecord } from '../domain/session.ts';
@@ -152,7 +152,7 @@ export async function forkSession(
   context: Pick<Context, 'store' | 'clock' | 'newId' | 'limits'>,
   cells: CellReader,
   id: string,
-  from: { readonly session: string; readonly step?: number; readonly ifMatch?: number },
+  from: { readonly session: string; readonly step?: number; readonly ifMatch?: IfMatch },
 ): Promise<Decision<Session>> {
   const { store, clock } = context;
   const check = ({ record }: Session) => requireVersion(`Session '${from.session}'`, record.version, from.ifMatch);

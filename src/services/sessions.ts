@@ -1,4 +1,4 @@
-import { requireVersion } from '../domain/conditions.ts';
+import { type IfMatch, requireVersion } from '../domain/conditions.ts';
 import { Problem } from '../domain/problems.ts';
 import { oldestStep, type SessionRecord } from '../domain/session.ts';
 import { type Tensor, zeros } from '../domain/tensor.ts';
@@ -36,7 +36,7 @@ export interface NextState {
 export async function changeSession(
   { store, clock }: Pick<Context, 'store' | 'clock'>,
   id: string,
-  ifMatch: number | undefined,
+  ifMatch: IfMatch | undefined,
   next: (session: Session) => Promise<NextState>,
 ): Promise<Decision<Session>> {
   const session = await readSession(store, id, clock());
@@ -60,7 +60,7 @@ export function putStates(
   context: Pick<Context, 'store' | 'clock' | 'limits'>,
   cells: CellReader,
   id: string,
-  ifMatch: number | undefined,
+  ifMatch: IfMatch | undefined,
   given: StatesGiven,
 ): Promise<Decision<Session>> {
   return changeSession(context, id, ifMatch, async (session) => {
@@ -77,7 +77,7 @@ export function putStates(
 export function resetSession(
   context: Pick<Context, 'store' | 'clock'>,
   id: string,
-  ifMatch: number | undefined,
+  ifMatch: IfMatch | undefined,
 ): Promise<Decision<Session>> {
   return changeSession(context, id, ifMatch, async ({ record, states: before }) => {
     const states = before.map(({ dtype, shape }) => zeros(dtype, shape));
@@ -99,7 +99,7 @@ export function startOver(
 export async function rewindSession(
   { store, clock }: Pick<Context, 'store' | 'clock'>,
   id: string,
-  ifMatch: number | undefined,
+  ifMatch: IfMatch | undefined,
   step: number,
 ): Promise<Decision<Session>> {
   const check = ({ record }: Session) => requireVersion(`Session '${id}'`, record.version, ifMatch);
@@ -113,7 +113,7 @@ export async function rewindSession(
 export async function closeSession(
   { store, clock }: Pick<Context, 'store' | 'clock'>,
   id: string,
-  ifMatch: number | undefined,
+  ifMatch: IfMatch | undefined,
 ): Promise<Decision<Session>> {
   const session = await readSession(store, id, clock());
   requireVersion(`Session '${id}'`, session.record.version, ifMatch);

@@ -1,3 +1,4 @@
+import type { IfMatch } from '../domain/conditions.ts';
 import type { Training } from '../domain/ports.ts';
 import { fieldProblem } from '../domain/problems.ts';
 import { formatShape, type Tensor } from '../domain/tensor.ts';
@@ -39,7 +40,7 @@ export async function stepSession(
   cells: CellReader,
   changer: Changer,
   id: string,
-  ifMatch: number | undefined,
+  ifMatch: IfMatch | undefined,
   request: SessionStepRequest,
 ): Promise<Decision<SteppedSession>> {
   let stepped: Stepped | undefined;

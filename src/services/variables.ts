@@ -1,4 +1,4 @@
-import { requireVersion } from '../domain/conditions.ts';
+import { type IfMatch, requireVersion } from '../domain/conditions.ts';
 import type { Json } from '../domain/json.ts';
 import { checkInitializerFits, parseInitializer, withSeed } from '../domain/keras/parse-identifiers.ts';
 import { fieldProblem, Problem } from '../domain/problems.ts';
@@ -104,7 +104,7 @@ export async function changeVariable(
   context: Pick<Context, 'store' | 'clock'>,
   cells: CellReader,
   at: VariableAddress,
-  ifMatch: number | undefined,
+  ifMatch: IfMatch | undefined,
   update: (current: Tensor) => Promise<Tensor>,
 ): Promise<Decision<Variable>> {
   if ('cell' in at) return changeCellVariable(context, cells, at, ifMatch, update);
@@ -121,7 +121,7 @@ async function changeCellVariable(
   { store, clock }: Pick<Context, 'store' | 'clock'>,
   cells: CellReader,
   at: { readonly cell: string; readonly name: string },
-  ifMatch: number | undefined,
+  ifMatch: IfMatch | undefined,
   update: (current: Tensor) => Promise<Tensor>,
 ): Promise<Decision<Variable>> {
   const cell = await cells.read(at.cell);
@@ -149,7 +149,7 @@ function cellVariable({ record, weights }: Awaited<ReturnType<CellReader['read']
 export async function deleteVariable(
   { store }: Pick<Context, 'store'>,
   id: string,
-  ifMatch: number | undefined,
+  ifMatch: IfMatch | undefined,
 ): Promise<Decision<undefined>> {
   const found = await findVariable(store, id);
   if (!found) throw new Problem('not-found', `There is no variable '${id}'.`);

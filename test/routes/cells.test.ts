@@ -264,10 +264,38 @@ onMemory('cells', (served) => {
     expect((await call(app, 'DELETE', '/v1/cells/cell', undefined, { 'if-match': '"4"' })).status).toBe(204);
     const made = await call(app, 'POST', '/v1/cells', TUTORIAL_CELL, { 'if-match': '"1"' });
     expectProblem(made, 'version-mismatch', /no version yet/);
-    for (const header of ['1', 'W/1', 'w/"1"', '"0"', '"x"', '']) {
-      const odd = await call(app, 'DELETE', '/v1/cells/cell', undefined, { 'if-match': header });
-      expect(expectProblem(odd, 'invalid-header').errors?.[0].pointer).toBe('If-Match');
+  });
+
+  it.each(['1', 'W/1', 'w/"1"', '"1', '1"', '"1" "2"', '"1", 2', '"1";"2"', '*, "1"', '"1", *', '**', ',', ''])(
+    'refuses If-Match %s, which is no list of ETags',
+    async (header) => {
+      const { app } = served;
+      await make(app, '/v1/cells', TUTORIAL_CELL);
+      const odd = expectProblem(
+        await call(app, 'DELETE', '/v1/cells/cell', undefined, { 'if-match': header }),
+        'invalid-header',
+      );
+      expect(odd.detail).toContain(`If-Match '${header}' is no list`);
+      expect(odd.errors?.[0].pointer).toBe('If-Match');
+    },
+  );
+
+  it('takes If-Match with several ETags, any of which may be that of the version', async () => {
+    const { app } = served;
+    await make(app, '/v1/cells', TUTORIAL_CELL);
+    const weights = { kernel: [[1]], recurrent_kernel: [[1]], bias: [1] };
+    await call(app, 'POST', '/v1/cells/cell/build', { input_shape: [null, 1] });
+    const put = (header: string) => call(app, 'PUT', '/v1/cells/cell/weights', { weights }, { 'if-match': header });
+    const lists = ['"2", "9"', '"9","3"', 'W/"4" ,\t"x", "4"', ', "5",, "a,b" ,', ' * '];
+    for (const [i, header] of lists.entries()) {
+      const { status, headers } = await put(header);
+      expect([header, status, headers.etag]).toEqual([header, 200, `"${i + 3}"`]);
     }
+    expectProblem(await put('"1", "2"'), 'version-mismatch', /version 7; If-Match asks for "1", "2"\.$/);
+    expectProblem(await put('"1", W/"7"'), 'version-mismatch', /version 7; If-Match asks for "1", W\/"7"; a weak ETag/);
+    const many = Array.from({ length: 200 }, (_, n) => `"${n + 100}"`).join();
+    expectProblem(await put(many), 'version-mismatch', /asks for "100", .*…\.$/);
+    expect((await put(`${many},"7"`)).status).toBe(200);
   });
 
   it('takes a weak ETag in If-Match for one that is equal to no version', async () => {

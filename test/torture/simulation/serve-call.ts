@@ -1,5 +1,6 @@
 import { presentSession, presentSessionStep } from '../../../routes/present/session.ts';
 import { openSessionBody, putStatesBody, sessionStepBody } from '../../../schemas/session.ts';
+import { etagOf } from '../../../src/domain/conditions.ts';
 import { Problem } from '../../../src/domain/problems.ts';
 import { created, noContent, ok } from '../../../src/http/replies.ts';
 import type { Mutation } from '../../../src/services/change.ts';
@@ -29,7 +30,8 @@ async function reply({ sessions, checkpoints }: Services, call: SessionCall, key
   const { path, body, ifMatch } = requestOf(call);
   const mutation = <T>(render: (result: T) => Reply): Mutation<T> => {
     const fingerprint = `${path} ${JSON.stringify(body)}`;
-    return { render, ...(key === undefined ? {} : { idempotencyKey: key, fingerprint }), ifMatch };
+    const tags = ifMatch === undefined ? undefined : [etagOf(ifMatch)];
+    return { render, ...(key === undefined ? {} : { idempotencyKey: key, fingerprint }), ifMatch: tags };
   };
   switch (call.kind) {
     case 'open':

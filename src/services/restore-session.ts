@@ -1,0 +1,97 @@
+import { type CellDefinition, stateShape } from '../domain/cell-definition.ts';
+import { defineCell } from '../domain/define-cell.ts';
+import { Problem } from '../domain/problems.ts';
+import { isExpired } from '../domain/session.ts';
+import { BYTES_PER_ELEMENT, type Tensor } from '../domain/tensor.ts';
+import { freshVariables } from './cell-record.ts';
+import { type SavedSession, tensorName } from './checkpoint-content.ts';
+import { type NewSession, openSession } from './open-session.ts';
+import { literalOf, requireFit } from './restore-fit.ts';
+import { type Plan, type Restoring, requireCreating, savedTensor } from './restore-plan.ts';
+import { requireHistoryRoom } from './session-history.ts';
+import { findSession, type Session } from './session-record.ts';
+import { changeSession, startOver } from './sessions.ts';
+
+/** @throws {Problem} checkpoint-mismatch */
+export async function planSession(restoring: Restoring, saved: SavedSession): Promise<Plan> {
+  const { context } = restoring;
+  const states = Array.from({ length: saved.states }, (_, i) =>
+    savedTensor(restoring, tensorName.session(saved.id, i)),
+  );
+  const output = saved.output && savedTensor(restoring, tensorName.sessionOutput(saved.id));
+  const found = await findSession(context.store, saved.id);
+  // As good as gone: whether it was cleared away already makes no difference.
+  if (!found || isExpired(found.record, context.clock())) return planNew(restoring, saved, states, output);
+  requireStatesFit(saved, found.states, states);
+  if (output) requireOutputFit(saved, await definitionOf(restoring, saved), output);
+  const next = async ({ record }: Session) => startOver(record, saved.step, states, output);
+  return { creates: false, decide: () => changeSession(context, saved.id, undefined, next) };
+}
+
+async function planNew(
+  restoring: Restoring,
+  saved: SavedSession,
+  states: readonly Tensor[],
+  output: Tensor | undefined,
+): Promise<Plan> {
+  const { context, cells } = restoring;
+  requireCreating(restoring, 'session', saved.id);
+  const definition = await definitionOf(restoring, saved);
+  const { stateGroups, computeDtype: dtype, outputWidth } = definition;
+  const shapes = stateGroups.map((group) => ({ dtype, shape: stateShape(group, saved.batch_size) }));
+  requireStatesFit(saved, shapes, states);
+  if (output) requireOutputFit(saved, definition, output);
+  const initial_state = { list: states.map(literalOf) };
+  const { cell, batch_size, step, ttl_seconds, history = 0 } = saved;
+  requireHistoryRoom(history, states, batch_size * outputWidth * BYTES_PER_ELEMENT[dtype], context.limits);
+  const options = {
+    batch_size,
+    ttl_seconds: ttl_seconds ?? undefined,
+    history,
+    pin: pinOf(restoring, saved, definition),
+  };
+  const input = { cell, initial_state, step, output, replacesExpired: true, ...options };
+  return { creates: true, decide: () => openSession(context, cells, saved.id, input) };
+}
+
+/** The version that a session which is to be made stays on. */
+function pinOf(restoring: Restoring, saved: SavedSession, definition: CellDefinition): NewSession['pin'] {
+  if (saved.pinned === undefined) return undefined;
+  const { pinned } = restoring.snapshot.manifest;
+  const pin = pinned?.find(({ cell, name }) => cell === saved.cell && name === saved.pinned);
+  const what = `The version of cell '${saved.cell}' that session '${saved.id}' stays on`;
+  if (!pin) throw new Problem('checkpoint-mismatch', `${what} was gone when it was saved.`);
+  const { cell, name, version, input_shape, variables } = pin;
+  const weights = Object.fromEntries(
+    variables.map((one) => [one, savedTensor(restoring, tensorName.pinned(cell, name, one))]),
+  );
+  const specs = definition.variables(input_shape.at(-1) ?? 0, variables);
+  requireFit(what, specs, weights);
+  return { version, input_shape, variables: freshVariables(specs), weights };
+}
+
+function requireStatesFit(
+  { id }: SavedSession,
+  states: readonly Pick<Tensor, 'shape' | 'dtype'>[],
+  saved: readonly Tensor[],
+): void {
+  const specs = states.map(({ shape, dtype }, i) => ({ name: `states.${i}`, shape, dtype }));
+  requireFit(`Session '${id}'`, specs, Object.fromEntries(saved.map((state, i) => [`states.${i}`, state])));
+}
+
+function requireOutputFit(
+  { id, batch_size }: SavedSession,
+  { outputWidth, computeDtype: dtype }: CellDefinition,
+  output: Tensor,
+): void {
+  requireFit(`Session '${id}'`, [{ name: 'output', shape: [batch_size, outputWidth], dtype }], { output });
+}
+
+/** Of the session's cell: the one that is there, or the one that the checkpoint makes. */
+async function definitionOf({ context, cells, snapshot }: Restoring, saved: SavedSession): Promise<CellDefinition> {
+  const found = await cells.find(saved.cell);
+  if (found) return found.definition;
+  const cell = snapshot.manifest.cells.find(({ id }) => id === saved.cell);
+  if (!cell) throw new Problem('checkpoint-mismatch', `There is no cell '${saved.cell}' for session '${saved.id}'.`);
+  return defineCell(cell.framework, cell.class_name, cell.config, { ...context.limits, autoName: (base) => base });
+}

@@ -32,7 +32,7 @@ export const openSessionBody = z
       .boolean()
       .default(false)
       .describe(
-        'Keep to the weights that the cell has now, whatever becomes of them; otherwise steps use the newest ones.',
+        'Keep to the weights that the cell has now, whatever becomes of them; otherwise steps use the newest ones. So many versions of a cell are kept at most (CELLSTEP_MAX_PINNED_VERSIONS).',
       ),
     tensor_format: tensorFormat,
   })

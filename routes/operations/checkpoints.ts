@@ -79,7 +79,7 @@ export const CHECKPOINT_OPERATIONS = {
         },
       },
     },
-    problems: ['checkpoint-mismatch', 'limit-exceeded'],
+    problems: ['checkpoint-mismatch', 'too-many-pinned-versions', 'limit-exceeded'],
   },
 
   deleteCheckpoint: {

@@ -10,6 +10,8 @@ export interface Limits {
   readonly maxCheckpointBytes: number;
   /** Bytes of the steps that one session keeps. */
   readonly maxHistoryBytes: number;
+  /** Versions of one cell that sessions keep by being pinned to them. */
+  readonly maxPinnedVersions: number;
   /** Multiply-adds that one request may cost. */
   readonly maxWork: number;
   /** Multiply-adds that drawing one variable may cost; it is done in a thread of its own. */

@@ -75,6 +75,11 @@ export const PROBLEMS = {
     title: "The session's cell was deleted",
     help: 'The hidden state can still be read. Open a session on another cell with it, or delete the session.',
   },
+  'too-many-pinned-versions': {
+    status: 409,
+    title: 'Sessions are pinned to as many versions of the cell as may be kept',
+    help: 'Each version that a session was opened on with pin_cell_version is kept until the last such session is gone: one that is deleted at once, one that expired a day later. Delete all sessions of one of these versions, or open this one without pin_cell_version. The operator sets the limit: CELLSTEP_MAX_PINNED_VERSIONS.',
+  },
   'step-not-kept': {
     status: 409,
     title: 'The session does not keep this step',

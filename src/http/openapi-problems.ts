@@ -20,6 +20,8 @@ const DETAILS: Readonly<Record<ProblemCode, string>> = {
   'no-single-step': "Cell 'both' is a Bidirectional: it has no single step.",
   'in-use': "Cell 'cell' has open sessions, for example 's'. End them, or send ?force=true.",
   'cell-gone': "Cell 'cell' of session 's' was deleted.",
+  'too-many-pinned-versions':
+    "Cell 'cell' would have 101 versions that sessions are pinned to, over the limit of 100 (CELLSTEP_MAX_PINNED_VERSIONS). End all sessions of one of these versions, or leave pin_cell_version out.",
   'step-not-kept': "'to_step' is 1; session 's' keeps the steps 3 to 12. Send one of these.",
   'in-progress': "A request with Idempotency-Key '6f1c' is still running.",
   'checkpoint-mismatch': "Variable 'v' is not there. Send create_missing to make it.",
@@ -50,6 +52,7 @@ const POINTERS: Partial<Readonly<Record<ProblemCode, string>>> = {
   'invalid-request': '/input',
   'invalid-header': 'If-Match',
   'already-built': '/input_shape',
+  'too-many-pinned-versions': '/pin_cell_version',
   'wrong-shape': '/inputs',
   'ragged-tensor': '/inputs/1',
   'value-out-of-range': '/inputs/0/0',

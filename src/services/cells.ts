@@ -5,7 +5,7 @@ import { decodeRecord } from '../domain/record.ts';
 import type { Tensor } from '../domain/tensor.ts';
 import { type Cell, type CellRecord, cellKey, definitionOf, featuresOf, variableKey } from './cell-record.ts';
 import type { Context } from './context.ts';
-import { versionKey } from './pinned-versions.ts';
+import { versionKey } from './pinned-keys.ts';
 
 /** Versions of cells kept in memory, by the bytes of their weights. */
 const CACHE_BYTES = 256 * 2 ** 20;

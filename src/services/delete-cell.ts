@@ -1,5 +1,5 @@
 import { type IfMatch, requireVersion } from '../domain/conditions.ts';
-import type { StoredEntry, StoreWrite } from '../domain/ports.ts';
+import type { StoreWrite } from '../domain/ports.ts';
 import { Problem } from '../domain/problems.ts';
 import { decodeRecord } from '../domain/record.ts';
 import { isExpired } from '../domain/session.ts';
@@ -7,8 +7,10 @@ import { type Cell, type CellRecord, cellKey, variableKey } from './cell-record.
 import type { CellReader } from './cells.ts';
 import type { Decision } from './change.ts';
 import type { Context } from './context.ts';
+import { entriesOf } from './listing.ts';
 import { cellUsesKey } from './open-session.ts';
-import { pinnedKeys, pinsKey, pinsPrefix } from './pinned-versions.ts';
+import { pinsKey, pinsPrefix } from './pinned-keys.ts';
+import { pinnedKeys } from './pinned-versions.ts';
 import { findSession, referencesPrefix } from './session-record.ts';
 
 const PAGE = 1000;
@@ -43,22 +45,13 @@ export async function deleteCell(
 /** @throws {Problem} in-use at the first open session. */
 async function requireUnused({ store, clock }: Pick<Context, 'store' | 'clock'>, { record }: Cell): Promise<void> {
   const prefix = referencesPrefix(record.id);
-  for await (const { key, bytes } of entriesOf(store, prefix)) {
+  for await (const { key, bytes } of entriesOf(store, prefix, PAGE)) {
     const [session, uid] = key.slice(prefix.length).split('/');
     if (!(await isOpen(store, record, session, uid, bytes, clock()))) continue;
     throw new Problem(
       'in-use',
       `Cell '${record.id}' has open sessions, for example '${session}'. End them, or send ?force=true.`,
     );
-  }
-}
-
-async function* entriesOf(store: Context['store'], prefix: string): AsyncGenerator<StoredEntry> {
-  for (let after: string | undefined; ; ) {
-    const page = await store.list(prefix, after, PAGE);
-    yield* page;
-    if (page.length < PAGE) return;
-    after = page.at(-1)?.key;
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Store } from '../domain/ports.ts';
+import type { Store, StoredEntry } from '../domain/ports.ts';
 import { Problem } from '../domain/problems.ts';
 
 export interface PageRequest {
@@ -49,6 +49,20 @@ export async function listPage<T>(
     items: shown.map(({ bytes }) => decode(bytes)),
     next_cursor: last === undefined ? null : Buffer.from(last).toString('base64url'),
   };
+}
+
+/** All entries, read in pages of so many. */
+export async function* entriesOf(
+  store: Pick<Store, 'list'>,
+  prefix: string,
+  pageSize: number,
+): AsyncGenerator<StoredEntry> {
+  for (let after: string | undefined; ; ) {
+    const page = await store.list(prefix, after, pageSize);
+    yield* page;
+    if (page.length < pageSize) return;
+    after = page.at(-1)?.key;
+  }
 }
 
 function readCursor(cursor: string): string {

@@ -9,7 +9,7 @@ import { type Cell, type CellRecord, cellKey } from './cell-record.ts';
 import type { CellReader } from './cells.ts';
 import type { Decision } from './change.ts';
 import type { Context } from './context.ts';
-import { type Pin, pinNow, pinOwn, pinWrites } from './pinned-versions.ts';
+import { type Pin, pinNow, pinOwn, pinWrites } from './pin-version.ts';
 import { historyWrites, readSessionAt, requireHistoryRoom } from './session-history.ts';
 import { encodeSession, findSession, referenceKey, type Session, sessionKey } from './session-record.ts';
 import { noteSession } from './session-times.ts';
@@ -35,7 +35,7 @@ export interface NewSession {
   readonly output?: Tensor;
 }
 
-/** Decides on a new session. @throws {Problem} already-exists, invalid-value where there is no such cell, wrong-shape */
+/** Decides on a new session. @throws {Problem} already-exists, invalid-value where there is no such cell, wrong-shape, too-many-pinned-versions */
 export async function openSession(
   context: Pick<Context, 'store' | 'clock' | 'newId' | 'limits'>,
   cells: CellReader,
@@ -74,8 +74,8 @@ export async function openSession(
     const detail = `Cell '${cell.record.id}' is not built, so it has no weights yet to stay on. Build it first, or leave pin_cell_version out.`;
     throw fieldProblem('not-built', '/pin_cell_version', detail);
   }
-  const own = input.pin && (await pinOwn(store, cell.record, input.pin, input.pin.weights));
-  const pin = own ?? (input.pin_cell_version ? await pinNow(store, cell) : undefined);
+  const own = input.pin && (await pinOwn(context, cell.record, input.pin, input.pin.weights));
+  const pin = own ?? (input.pin_cell_version ? await pinNow(context, cell) : undefined);
   const pinned = pin ? { ...record, pinned: pin.name, cell_version: pin.record.version } : record;
   return (
     (await beginSession(context, cells, cell, pinned, states, { pin, output, before })) ??

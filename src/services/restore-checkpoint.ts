@@ -40,7 +40,13 @@ export async function restoreCheckpoint(
     restored: { cells: [], variables: [], sessions: [] },
     created: { cells: [], variables: [], sessions: [] },
   };
-  for (const { kind, id: thing, creates, decide } of await planAll({ context, cells, snapshot, createMissing })) {
+  for (const { kind, id: thing, creates, decide } of await planAll({
+    context,
+    cells,
+    snapshot,
+    createMissing,
+    newPins: new Map(),
+  })) {
     const how = creates ? 'created' : 'restored';
     const render = () => ({ status: 200, headers: {}, body: how });
     const { body } = await changer.change(`${kind.slice(0, -1)}/${thing}`, { render, ...once }, decide);

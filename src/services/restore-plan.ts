@@ -13,6 +13,8 @@ export interface Restoring {
   readonly cells: CellReader;
   readonly snapshot: Snapshot;
   readonly createMissing: boolean;
+  /** Names of the pinned versions that are to be made, by cell. */
+  readonly newPins: Map<string, Set<string>>;
 }
 
 /** How to put back one thing of the checkpoint, which fits. */

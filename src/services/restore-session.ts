@@ -3,10 +3,10 @@ import { defineCell } from '../domain/define-cell.ts';
 import { Problem } from '../domain/problems.ts';
 import { isExpired } from '../domain/session.ts';
 import { BYTES_PER_ELEMENT, type Tensor } from '../domain/tensor.ts';
-import { freshVariables } from './cell-record.ts';
 import { type SavedSession, tensorName } from './checkpoint-content.ts';
-import { type NewSession, openSession } from './open-session.ts';
+import { openSession } from './open-session.ts';
 import { literalOf, requireFit } from './restore-fit.ts';
+import { planPin } from './restore-pin.ts';
 import { type Plan, type Restoring, requireCreating, savedTensor } from './restore-plan.ts';
 import { requireHistoryRoom } from './session-history.ts';
 import { findSession, type Session } from './session-record.ts';
@@ -48,26 +48,10 @@ async function planNew(
     batch_size,
     ttl_seconds: ttl_seconds ?? undefined,
     history,
-    pin: pinOf(restoring, saved, definition),
+    pin: await planPin(restoring, saved, definition),
   };
   const input = { cell, initial_state, step, output, replacesExpired: true, ...options };
   return { creates: true, decide: () => openSession(context, cells, saved.id, input) };
-}
-
-/** The version that a session which is to be made stays on. */
-function pinOf(restoring: Restoring, saved: SavedSession, definition: CellDefinition): NewSession['pin'] {
-  if (saved.pinned === undefined) return undefined;
-  const { pinned } = restoring.snapshot.manifest;
-  const pin = pinned?.find(({ cell, name }) => cell === saved.cell && name === saved.pinned);
-  const what = `The version of cell '${saved.cell}' that session '${saved.id}' stays on`;
-  if (!pin) throw new Problem('checkpoint-mismatch', `${what} was gone when it was saved.`);
-  const { cell, name, version, input_shape, variables } = pin;
-  const weights = Object.fromEntries(
-    variables.map((one) => [one, savedTensor(restoring, tensorName.pinned(cell, name, one))]),
-  );
-  const specs = definition.variables(input_shape.at(-1) ?? 0, variables);
-  requireFit(what, specs, weights);
-  return { version, input_shape, variables: freshVariables(specs), weights };
 }
 
 function requireStatesFit(

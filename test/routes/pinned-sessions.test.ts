@@ -5,7 +5,7 @@ import { readSafetensors, writeSafetensors } from '../../src/formats/safetensors
 import { openMemoryStore } from '../../src/store/memory.ts';
 import { startApp, type TestApp } from '../support/app.ts';
 import { call, expectProblem, make, TUTORIAL_CELL } from '../support/call.ts';
-import { onEveryStore, onMemory } from '../support/serve.ts';
+import { onEveryStore, onMemory, onRedis, type Served } from '../support/serve.ts';
 import { dump } from '../support/stores.ts';
 
 /** h' = h + x + bias, the bias 3 at first. */
@@ -38,7 +38,7 @@ async function held({ store }: { readonly store: Store }): Promise<{ biases: str
   };
 }
 
-onEveryStore('a session that keeps to its version of the cell', (served) => {
+function keepsToItsVersion(served: Served): void {
   it('goes on with the old weights, while others use the new ones', async () => {
     const { app } = served;
     await build(served);
@@ -148,7 +148,68 @@ onEveryStore('a session that keeps to its version of the cell', (served) => {
     await Promise.all(ids.map((id) => call(app, 'DELETE', `/v1/sessions/${id}`)));
     expect(await held(served)).toEqual({ biases: ['21'], versions: [] });
   });
-});
+}
+
+onEveryStore('a session that keeps to its version of the cell', keepsToItsVersion);
+onRedis('a session that keeps to its version of the cell', keepsToItsVersion);
+
+function boundsItsVersions(served: Served): void {
+  const limited = async (run = 'l') =>
+    startApp({ store: served.store, clock: served.clock, run, limits: { maxPinnedVersions: 2 } });
+  const pin = ({ app }: { readonly app: TestApp }, id: string) =>
+    call(app, 'POST', '/v1/sessions', { id, cell: 'cell', pin_cell_version: true });
+
+  it('is bounded for a cell, by refusing to open a session on one more', async () => {
+    const app = await limited();
+    await build({ app });
+    await open({ app }, 'a');
+    await open({ app }, 'b');
+    await assign({ app }, 100);
+    await open({ app }, 'c');
+    await assign({ app }, 200);
+    const before = await dump(served.store);
+    const { detail, errors } = expectProblem(await pin({ app }, 'd'), 'too-many-pinned-versions');
+    expect(detail).toContain("Cell 'cell' would have 3 versions that sessions are pinned to, over the limit of 2");
+    expect(errors?.[0].pointer).toBe('/pin_cell_version');
+    expect(await dump(served.store)).toEqual(before);
+    // Nothing else is: other cells, sessions on versions that are kept, those on none, and new weights.
+    await make(app, '/v1/cells', { ...TUTORIAL_CELL, id: 'other', input_shape: [null, 1] });
+    await make(app, '/v1/sessions', { id: 'o', cell: 'other', pin_cell_version: true });
+    await make(app, '/v1/sessions', { id: 'free', cell: 'cell' });
+    await make(app, '/v1/sessions/a/fork', { id: 'fork' });
+    await assign({ app }, 300);
+    expect(await step({ app }, 'fork')).toEqual([3, 1]);
+    expect(await step({ app }, 'c')).toEqual([100, 2]);
+    expect(await step({ app }, 'free')).toEqual([300, 4]);
+    // Room is made by the last session of a version.
+    for (const id of ['a', 'b']) await call(app, 'DELETE', `/v1/sessions/${id}`);
+    expectProblem(await pin({ app }, 'd'), 'too-many-pinned-versions');
+    await call(app, 'DELETE', '/v1/sessions/fork');
+    await open({ app }, 'd');
+    expect(await step({ app }, 'd')).toEqual([300, 4]);
+    expect((await held(served)).versions.slice(0, 2)).toEqual(['2', '4']);
+    await app.close();
+  });
+
+  it('is not passed by those who open at the same time as others and the weights change, on two replicas', async () => {
+    const [one, two] = await Promise.all([limited('l'), limited('m')]);
+    await build({ app: one });
+    const replies: Awaited<ReturnType<typeof pin>>[] = [];
+    for (let round = 0; round < 10; round++) {
+      const opened = [one, two, one, two].map((app, i) => pin({ app }, `p${round}-${i}`));
+      await Promise.all([...opened, assign({ app: two }, round)]);
+      replies.push(...(await Promise.all(opened)));
+    }
+    expect((await held(served)).versions).toHaveLength(2);
+    const refused = replies.filter(({ status }) => status !== 201);
+    expect(refused.length).toBeGreaterThan(0);
+    for (const reply of refused) expectProblem(reply, 'too-many-pinned-versions');
+    await Promise.all([one.close(), two.close()]);
+  });
+}
+
+onEveryStore('the number of versions that sessions are pinned to', boundsItsVersions);
+onRedis('the number of versions that sessions are pinned to', boundsItsVersions);
 
 onMemory('a session that keeps to its version of the cell', (served) => {
   const SAFETENSORS = { 'content-type': 'application/x-safetensors' };
@@ -205,6 +266,29 @@ onMemory('a session that keeps to its version of the cell', (served) => {
     expect(restored.body.created.sessions).toEqual(['p', 'q']);
     expect(await step(served, 'p')).toEqual([6, 1]);
     expect(await step(served, 'r')).toEqual([100, 2]);
+  });
+
+  it('is not made by a restore that would keep too many versions, of which nothing is restored', async () => {
+    const file = await saved();
+    const restore = async (maxPinnedVersions: number) => {
+      const app = await startApp({ limits: { maxPinnedVersions } });
+      await call(app, 'POST', '/v1/checkpoints?id=c', file, SAFETENSORS);
+      const reply = await call(app, 'POST', '/v1/checkpoints/c/restore', { create_missing: true });
+      const { items } = (await call(app, 'GET', '/v1/cells')).body;
+      await app.close();
+      return { reply, cells: items.length };
+    };
+    const refused = await restore(1);
+    const { errors } = expectProblem(refused.reply, 'checkpoint-mismatch', /2 versions .* over the limit of 1/);
+    expect(errors?.map(({ pointer }) => pointer)).toEqual(['/sessions/r']);
+    expect(refused.cells).toBe(0);
+    expect((await restore(2)).reply.body.created.sessions).toEqual(['free', 'p', 'q', 'r']);
+    // On the service where it was, beside what is kept there already.
+    for (const id of ['p', 'q']) await call(served.app, 'DELETE', `/v1/sessions/${id}`);
+    const app = await startApp({ store: served.store, clock: served.clock, limits: { maxPinnedVersions: 1 } });
+    const beside = await call(app, 'POST', '/v1/checkpoints/c/restore', { create_missing: true });
+    expectProblem(beside, 'checkpoint-mismatch', /2 versions .* over the limit of 1/);
+    await app.close();
   });
 
   it("is refused with weights that are not its cell's", async () => {

@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe } from 'vitest';
 import type { Store } from '../../src/domain/ports.ts';
+import { REDIS_SERVER } from '../store/redis-servers.ts';
 import { startApp, type TestApp, TestClock } from './app.ts';
-import { STORES, type TestStore } from './stores.ts';
+import { STORES, type TestStore, temporaryRedis } from './stores.ts';
 
 /** The service under test, fresh before each test. */
 export interface Served {
@@ -13,6 +14,11 @@ export interface Served {
 /** Runs the tests over every store that the service runs on by itself. */
 export function onEveryStore(title: string, tests: (served: Served) => void): void {
   describe.each(STORES)(`${title}, on $name`, ({ open }) => serve(open, tests));
+}
+
+/** Runs the tests over a Redis server of their own, where there is one. */
+export function onRedis(title: string, tests: (served: Served) => void): void {
+  describe.runIf(REDIS_SERVER)(`${title}, on redis`, () => serve(temporaryRedis, tests));
 }
 
 /** Runs the tests over the memory store alone, where the store makes no difference. */

@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import type { Store, StoredEntry } from '../../src/domain/ports.ts';
 import { openLmdbStore } from '../../src/store/lmdb.ts';
 import { openMemoryStore } from '../../src/store/memory.ts';
+import { openRedisStore } from '../../src/store/redis.ts';
+import { startRedis } from '../store/redis-servers.ts';
 
 /** A store of a test, and how to be rid of it with all that it holds. */
 export interface TestStore {
@@ -19,6 +21,19 @@ async function temporaryLmdb(): Promise<TestStore> {
     async dispose() {
       await store.close();
       rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+/** On a server that is started for it; there has to be one in the PATH. */
+export async function temporaryRedis(): Promise<TestStore> {
+  const server = await startRedis();
+  const store = await openRedisStore(server.url);
+  return {
+    store,
+    async dispose() {
+      await store.close();
+      await server.remove();
     },
   };
 }

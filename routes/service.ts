@@ -56,7 +56,8 @@ export function serviceRoutes(app: App, { check }: Pick<Services, 'check'>, metr
       const { status, title, help } = PROBLEMS[code as ProblemCode];
       return reply.header('content-type', 'text/html; charset=utf-8').send(`<!doctype html>
 <html lang="en">
-<head><meta charset="utf-8"><title>${title}</title><style>body{font:16px/1.5 system-ui;max-width:40em;margin:3em auto;padding:0 1em}</style></head>
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><link rel="icon" href="data:,"><title>${title}</title>
+<style>body{font:16px/1.5 system-ui;max-width:40em;margin:3em auto;padding:0 1em}</style></head>
 <body><h1>${title}</h1><p><code>${code}</code>, status ${status}</p><p>${escapeHtml(help)}</p></body>
 </html>
 `);

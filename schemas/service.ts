@@ -8,9 +8,12 @@ export const problemPage = z
 
 export const openApiJson = z.looseObject({ openapi: z.string() }).describe('An OpenAPI 3.1 document.');
 
-export const openApiYaml = z
-  .string()
-  .meta({ contentMediaType: 'application/yaml', description: 'The same document as YAML.' });
+/** With an example, because Swagger UI shows random bytes for a media type that it does not know, and then fails to read them. */
+export const openApiYaml = z.string().meta({
+  contentMediaType: 'application/yaml',
+  description: 'The same document as YAML.',
+  examples: ['openapi: 3.1.1\ninfo:\n  title: cellstep\n'],
+});
 
 export const metricsPage = z
   .string()

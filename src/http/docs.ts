@@ -16,6 +16,10 @@ const CONTENT_SECURITY_POLICY = [
   "frame-ancestors 'none'",
 ].join('; ');
 
+/** Its page has no viewport, so that a phone would show it as wide as a desk's and too small to read. */
+const VIEWPORT =
+  "document.head.append(Object.assign(document.createElement('meta'), { name: 'viewport', content: 'width=device-width' }));";
+
 /** Gathers the routes that are added from here on; HEAD twins and hidden ones left out. */
 export function watchRoutes(app: FastifyInstance): readonly DocumentedRoute[] {
   const routes: DocumentedRoute[] = [];
@@ -42,7 +46,7 @@ export async function addDocs(app: FastifyInstance, routes: readonly DocumentedR
   await app.register(swaggerUi, {
     routePrefix: '/docs',
     staticCSP: CONTENT_SECURITY_POLICY,
-    theme: { title: 'cellstep API' },
+    theme: { title: 'cellstep API', js: [{ filename: 'viewport.js', content: VIEWPORT }] },
     uiConfig: {
       layout: 'BaseLayout',
       docExpansion: 'list',

@@ -80,6 +80,31 @@ describe.runIf(hasChromium('Swagger UI'))('Swagger UI at /docs', () => {
     expect(await page.locator('section.models .json-schema-2020-12').count()).toBeGreaterThan(20);
   });
 
+  it('shows what is no JSON without an error', async () => {
+    for (const operationId of ['readOpenApiYaml', 'readMetrics', 'readProblem', 'readWeights']) {
+      const block = page.locator(`.opblock[id$="-${operationId}"]`);
+      const head = block.locator('.opblock-summary-control').first();
+      await head.click();
+      await block.locator('.responses-table .response').first().waitFor();
+      await head.click();
+    }
+    expect(complaints).toEqual([]);
+  });
+
+  it.each(['/docs', '/problems/not-found'])('has lines that a phone can show: %s', async (path) => {
+    const phone = await browser.context.newPage();
+    try {
+      const device = await browser.context.newCDPSession(phone);
+      const metrics = { width: 390, height: 844, deviceScaleFactor: 1, mobile: true };
+      await device.send('Emulation.setDeviceMetricsOverride', metrics);
+      await phone.goto(`${origin}${path}`);
+      await phone.locator('h1, h2').first().waitFor();
+      expect(await phone.evaluate('document.documentElement.scrollWidth')).toBe(390);
+    } finally {
+      await phone.close();
+    }
+  });
+
   it('asks nothing of any other host, and breaks no policy', () => {
     expect(requests.length).toBeGreaterThan(10);
     expect(requests.filter((url) => !url.startsWith(`${origin}/`) && !url.startsWith('data:'))).toEqual([]);

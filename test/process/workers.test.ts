@@ -1,11 +1,14 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { spawnService } from '../../scripts/tutorial-service.ts';
 import { logLines, openCounter, readCounter, send, service, temporaryDirectory, until } from './support.ts';
 
 const STEP = '/v1/sessions/counter/steps';
+/** Of LMDB's two root pages. */
+const ROOT_BYTES = 2 * 4096;
 const CLOSE = { connection: 'close' };
 
 /** A service of several processes over one directory, all of which listen. */
@@ -28,6 +31,18 @@ async function workers(count: number, settings: Readonly<Record<string, string>>
 
 const isListeningSecond = ({ msg, worker }: Record<string, unknown>) =>
   worker === 2 && String(msg).startsWith('Server listening');
+
+function openFiles(pid: number): string[] {
+  const descriptors = `/proc/${pid}/fd`;
+  return readdirSync(descriptors).flatMap((name) => {
+    try {
+      return [readlinkSync(join(descriptors, name))];
+    } catch {
+      // Closed meanwhile.
+      return [];
+    }
+  });
+}
 
 /** A step of 1 that is sent with its key until it is answered: on a new connection each time, so to any worker. */
 async function stepOnce(base: string, key: string): Promise<{ step: number; sum: number }> {
@@ -151,6 +166,25 @@ describe('several processes on one port', { timeout: 120_000 }, () => {
     }
   });
 
+  test('have their store checked once after a crash, before any of them opens it', async () => {
+    const base = temporaryDirectory();
+    const [data, STARTS] = [join(base, 'data'), join(base, 'starts')];
+    const alone = await service({ CELLSTEP_STORE: `lmdb:${data}` });
+    await openCounter(alone.url);
+    await alone.stop('SIGKILL');
+    const NODE_OPTIONS = `--import ${fileURLToPath(new URL('note-start.ts', import.meta.url))}`;
+    const { child, url } = await workers(2, { CELLSTEP_STORE: `lmdb:${data}`, NODE_OPTIONS, STARTS });
+    expect(logLines(readFileSync(STARTS, 'utf8'))).toEqual([
+      { pid: child.pid, parent: process.pid, program: ['main.ts'] },
+      { pid: expect.any(Number), parent: child.pid, program: ['lmdb-verify-worker.ts', data] },
+      { pid: expect.any(Number), parent: child.pid, program: ['main.ts', 'worker', '1'] },
+      { pid: expect.any(Number), parent: child.pid, program: ['main.ts', 'worker', '2'] },
+    ]);
+    // The first process has left it to them.
+    expect(openFiles(child.pid!).filter((file) => file.startsWith(data))).toEqual([]);
+    expect(await readCounter(url)).toEqual({ step: 0, sum: 0 });
+  });
+
   test('end in order on SIGTERM to the first, and lose no step', async () => {
     const { url, settings, stop, lines, stderr } = await workers(2);
     await openCounter(url);
@@ -226,6 +260,19 @@ describe('several processes that cannot start', () => {
     expect(code).toBe(2);
     expect(stderr).toMatch(/^cellstep: CELLSTEP_STORE: [^\n]*is in use by process [^\n]+\n$/);
     expect((await send(first.url, '/readyz')).status).toBe(200);
+  });
+
+  test('say so once: their store is damaged', async () => {
+    const data = join(temporaryDirectory(), 'data');
+    const alone = await service({ CELLSTEP_STORE: `lmdb:${data}` });
+    await openCounter(alone.url);
+    await alone.stop('SIGKILL');
+    const file = join(data, 'data.mdb');
+    const bytes = readFileSync(file);
+    writeFileSync(file, bytes.fill(0xff, ROOT_BYTES));
+    const { code, stderr } = await refused({ CELLSTEP_STORE: `lmdb:${data}` });
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/^cellstep: CELLSTEP_STORE: store file [^\n]*data\.mdb is damaged: [^\n]+\n$/);
   });
 
   test('say so: a store in memory cannot be shared', async () => {

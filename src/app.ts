@@ -14,7 +14,7 @@ import { createStepper } from './engine/stepper.ts';
 import { widenSimd } from './engine/wide-simd.ts';
 import { addAuth } from './http/auth.ts';
 import { addBinaryBody } from './http/binary-body.ts';
-import { answerClientErrors, requireHost } from './http/client-errors.ts';
+import { answerClientErrors, refuseExpectations, requireHost } from './http/client-errors.ts';
 import { endConnectionsOnClose } from './http/closing.ts';
 import { addDocs, watchRoutes } from './http/docs.ts';
 import { addJsonBody } from './http/json-body.ts';
@@ -104,6 +104,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   app.addHook('onClose', () => sweeping?.stop());
   addProblemReplies(app);
   requireHost(app);
+  refuseExpectations(app);
   endConnectionsOnClose(app);
   metrics.watchRequests(app);
   const methods = watchMethods(app);

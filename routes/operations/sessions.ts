@@ -61,7 +61,7 @@ export const SESSION_OPERATIONS = {
         },
       },
     },
-    problems: ['already-exists', 'not-built', 'too-many-pinned-versions', ...bad],
+    problems: ['already-exists', 'not-built', 'no-single-step', 'too-many-pinned-versions', ...bad],
     links: ofSession,
   },
 

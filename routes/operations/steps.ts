@@ -2,6 +2,9 @@ import type { Operation } from '../../src/http/openapi-operation.ts';
 
 const tags = ['Cells'] as const;
 
+/** The first step of a cell builds it. */
+const ofBuilding = ['conflict', 'store-full'] as const;
+
 /** What a cell computes from a state that the client carries. */
 export const STEP_OPERATIONS = {
   stepCell: {
@@ -42,6 +45,7 @@ export const STEP_OPERATIONS = {
       'invalid-config',
       'invalid-value',
       'limit-exceeded',
+      ...ofBuilding,
       'overloaded',
       'compute-failed',
     ],
@@ -94,6 +98,7 @@ export const STEP_OPERATIONS = {
       'invalid-config',
       'invalid-value',
       'limit-exceeded',
+      ...ofBuilding,
       'overloaded',
       'compute-failed',
     ],

@@ -98,7 +98,7 @@ export const PROBLEMS = {
   conflict: {
     status: 409,
     title: 'The change kept meeting other changes',
-    help: 'Many writers changed the same thing at once. Nothing was changed by this request; send it again.',
+    help: 'Others changed the same thing at the same time. Send the request again. Nothing was changed by it, but for a restore, which may have put some things back already.',
   },
   'version-mismatch': {
     status: 412,
@@ -114,6 +114,11 @@ export const PROBLEMS = {
     status: 415,
     title: 'This route does not take this Content-Type',
     help: 'Send Content-Type: application/json, unless the route names another.',
+  },
+  'expectation-failed': {
+    status: 417,
+    title: 'This service does not do what Expect asks for',
+    help: 'Leave Expect out, or send Expect: 100-continue.',
   },
   'wrong-shape': {
     status: 422,

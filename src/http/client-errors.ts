@@ -1,6 +1,7 @@
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyInstance, FastifyServerOptions } from 'fastify';
+import { quote } from '../domain/json.ts';
 import { Problem, type ProblemCode } from '../domain/problems.ts';
 import { PROBLEM_JSON, problemDocument } from './problem-replies.ts';
 
@@ -52,5 +53,19 @@ export function requireHost(app: FastifyInstance): void {
   app.addHook('onRequest', ({ raw }, _reply, done) => {
     if (raw.headers.host !== undefined || raw.httpVersion !== '1.1') return done();
     done(new Problem('bad-request', 'The request has no Host header.', { headers: { connection: 'close' } }));
+  });
+}
+
+/** Refuses what Node says is expected beyond 100-continue, which it would do itself without a body. */
+export function refuseExpectations(app: FastifyInstance): void {
+  const refused = new WeakSet<IncomingMessage>();
+  app.server.on('checkExpectation', (request, response) => {
+    refused.add(request);
+    app.routing(request, response);
+  });
+  app.addHook('onRequest', ({ raw }, _reply, done) => {
+    if (!refused.has(raw)) return done();
+    const detail = `Expect ${quote(raw.headers.expect)} is not done here. Leave it out, or send 100-continue.`;
+    done(new Problem('expectation-failed', detail));
   });
 }

@@ -29,6 +29,7 @@ const DETAILS: Readonly<Record<ProblemCode, string>> = {
   'version-mismatch': 'Cell \'cell\' has version 3; If-Match asks for "2".',
   'body-too-large': 'The body is over the limit of 16777216 bytes.',
   'unsupported-media-type': "Content-Type 'text/plain' is not taken here. Send application/json.",
+  'expectation-failed': 'Expect "x" is not done here. Leave it out, or send 100-continue.',
   'wrong-shape': "'inputs' has shape [1,2], so 2 features; cell 'cell' is built for 1. Send 1 features.",
   'ragged-tensor': 'The tensor is ragged: [1] has length 1; its siblings have length 2.',
   'value-out-of-range': '1e+39 is beyond the range of float32; send "Infinity" if you mean that.',

@@ -31,6 +31,17 @@ function headerRefs(names: readonly (keyof typeof HEADERS)[]): JsonObject {
   return { headers: Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }])) };
 }
 
+/** What no operation is to blame for; of a body, where it takes none. */
+const REST: readonly ProblemCode[] = [
+  'method-not-allowed',
+  'request-timeout',
+  'body-too-large',
+  'unsupported-media-type',
+  'expectation-failed',
+  'headers-too-large',
+  'internal-error',
+];
+
 type Replies = Readonly<Record<number, z.ZodType | null>>;
 
 const SUCCESS: Readonly<Record<string, string>> = {
@@ -93,6 +104,7 @@ export function withExamples(
 /** What an operation can be refused with: what follows from its parts, and what its table says. */
 export function problemsOf(
   operation: Operation,
+  method: string,
   parameters: readonly Parameter[],
   body: z.ZodType | undefined,
   tensors: boolean,
@@ -105,7 +117,9 @@ export function problemsOf(
     if (condition) for (const code of more) codes.add(code);
   };
   add(!operation.open, 'unauthorized');
-  add(hasBody, 'invalid-json', 'body-too-large', 'unsupported-media-type');
+  add(hasBody, 'body-too-large', 'unsupported-media-type');
+  // The body of a DELETE is ignored, but read.
+  add(hasBody || method === 'DELETE', 'invalid-json');
   add(tensors, 'not-acceptable');
   add(tensors && hasBody && tensorFieldsOf(body).size > 0, 'invalid-file', 'limit-exceeded');
   add(reaches, 'store-unavailable');
@@ -113,8 +127,9 @@ export function problemsOf(
     parameters.some((one) => one.in === 'path'),
     'not-found',
   );
-  add(takes('If-Match'), 'invalid-header', 'version-mismatch');
-  add(takes('Idempotency-Key'), 'invalid-header', 'idempotency-key-reused', 'in-progress', 'conflict', 'store-full');
+  // What is made has no version, so that making it is refused with any If-Match.
+  add(takes('Idempotency-Key'), 'invalid-header', 'version-mismatch', 'idempotency-key-reused', 'in-progress');
+  add(takes('Idempotency-Key'), 'conflict', 'store-full');
   return inTableOrder(codes);
 }
 
@@ -127,13 +142,12 @@ export function problemResponses(codes: readonly ProblemCode[]): Record<string, 
 /** The components that problemResponses refers to: each set of problems that share a status, and an example of each. */
 export function problemComponents(used: readonly (readonly ProblemCode[])[], schemas: SchemaComponents) {
   schemas.schemaOf(problem, 'output');
-  const rest: ProblemCode[] = ['method-not-allowed', 'request-timeout', 'headers-too-large', 'internal-error'];
   const sets = [...new Map(used.flatMap(byStatus).map((codes) => [codes.join('.'), codes])).values()];
   const responses = [
     ...sets.map((codes) => [codes.join('.'), problemResponse(codes)]),
-    ['default', { ...problemResponse(rest), ...headerRefs(['Allow']) }],
+    ['default', { ...problemResponse(REST), ...headerRefs(['Allow']) }],
   ];
-  const shown = inTableOrder([...rest, ...sets.flat()]);
+  const shown = inTableOrder([...REST, ...sets.flat()]);
   return {
     responses: Object.fromEntries(responses) as JsonObject,
     examples: Object.fromEntries(shown.map((code) => [code, problemExample(code)])) as JsonObject,

@@ -110,7 +110,7 @@ function readOperation({ method, url, schema }: DocumentedRoute, schemas: Schema
     path: url.replaceAll(/:(\w+)/g, '{$1}'),
     method: method.toLowerCase(),
     parameters,
-    problems: problemsOf(schema, parameters, body, tensors),
+    problems: problemsOf(schema, method, parameters, body, tensors),
     rest: {
       words: { operationId, tags, summary, description, ...(open ? { security: [] } : {}) },
       request: content ? { requestBody: { required, content } } : {},

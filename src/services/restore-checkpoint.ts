@@ -1,5 +1,5 @@
 import { requireVersion } from '../domain/conditions.ts';
-import { type FieldError, Problem } from '../domain/problems.ts';
+import { type FieldError, Problem, type ProblemCode } from '../domain/problems.ts';
 import type { CellReader } from './cells.ts';
 import type { Changer, Mutation } from './change.ts';
 import { readCheckpoint, readCheckpointContent } from './checkpoints.ts';
@@ -20,7 +20,7 @@ export interface Restored {
  * Assigns back everything that a checkpoint holds. All of it is checked first, so that a name or a shape that does not fit
  * restores nothing. Then each thing is changed in a commit of its own (ADR 0006), once for each Idempotency-Key: it can be
  * sent again after a crash.
- * @throws {Problem} not-found, version-mismatch, checkpoint-mismatch
+ * @throws {Problem} not-found, version-mismatch, checkpoint-mismatch, conflict where another request came between
  */
 export async function restoreCheckpoint(
   context: RestoreContext,
@@ -49,10 +49,22 @@ export async function restoreCheckpoint(
   })) {
     const how = creates ? 'created' : 'restored';
     const render = () => ({ status: 200, headers: {}, body: how });
-    const { body } = await changer.change(`${kind.slice(0, -1)}/${thing}`, { render, ...once }, decide);
+    const owner = `${kind.slice(0, -1)}/${thing}`;
+    const { body } = await changer.change(owner, { render, ...once }, () => decide().catch(madeImpossible));
     done[body === 'created' ? 'created' : 'restored'][kind].push(thing);
   }
   return { checkpoint: id, ...done };
+}
+
+/**
+ * All was possible when it was planned, so another request came between.
+ * @throws {Problem} conflict, or the limit that the plan as a whole meets only now
+ */
+function madeImpossible(error: unknown): never {
+  const limits: readonly ProblemCode[] = ['limit-exceeded', 'too-many-pinned-versions'];
+  if (!(error instanceof Problem) || error.status >= 500 || limits.includes(error.code)) throw error;
+  const detail = `Something was changed while the checkpoint was being restored: ${error.message} Restore it again.`;
+  throw new Problem('conflict', detail, { cause: error });
 }
 
 interface NamedPlan extends Plan {

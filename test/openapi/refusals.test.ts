@@ -96,6 +96,9 @@ describe.each(operationsOf(document).map((operation) => [operation.operationId, 
           await send(app, method, path, first.body, { 'if-match': '99' }),
         ]);
         expect(replies.map(({ status }) => status)).toEqual([412, 400]);
+      } else {
+        // A creating operation refuses it, the others know nothing of it.
+        await refusals(async (send) => [await send(app, method, path, first.body, { 'if-match': '"99"' })]);
       }
       if (names.includes('Idempotency-Key')) {
         const key = { 'idempotency-key': 'k1' };
@@ -115,7 +118,16 @@ describe.each(operationsOf(document).map((operation) => [operation.operationId, 
       }
     });
 
-    if (!operation.requestBody) return;
+    if (!operation.requestBody) {
+      it('documents the refusal of a body that cannot be read', async () => {
+        await refusals(async (send) => [
+          await send(app, operation.method, path, '{"'),
+          await send(app, operation.method, path, 'text', { 'content-type': 'text/plain' }),
+          await send(app, operation.method, path, '{}', { 'content-encoding': 'gzip' }),
+        ]);
+      });
+      return;
+    }
 
     it('documents the refusal of every odd body', async () => {
       const { method } = operation;

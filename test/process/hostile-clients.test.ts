@@ -71,6 +71,11 @@ describe('a client that does not speak HTTP/1.1 well', () => {
       400,
       'bad-request',
     ],
+    'expects what is not done': [
+      'GET /healthz HTTP/1.1\r\nhost: x\r\nexpect: a miracle\r\nconnection: close\r\n\r\n',
+      417,
+      'expectation-failed',
+    ],
     'sends an id beyond all ids': [
       `GET /v1/cells/${'x'.repeat(300)} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n`,
       400,

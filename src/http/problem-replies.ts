@@ -81,13 +81,13 @@ function asProblem(error: FastifyError | Problem, request: FastifyRequest): Prob
   });
 }
 
-/** A request that does not fit its schema. All places are listed; the first one's message is the detail. */
+/** A request that does not fit its schema. All places are listed; the first one gives the code and the detail. */
 function shapeProblem({ context, issues }: RequestShapeError): Problem {
   const errors: FieldError[] = issues
     .slice(0, 20)
     .map(({ path, message }) => ({ pointer: pointerOf(context, path), detail: message }));
   const [first] = errors;
-  const code = issues.find(({ problem }) => problem)?.problem ?? 'invalid-request';
+  const code = issues[0].problem ?? 'invalid-request';
   const where = first.pointer === '' ? 'The body' : `'${first.pointer}'`;
   return new Problem(code, `${where}: ${first.detail}`, { errors });
 }

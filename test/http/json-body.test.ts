@@ -60,6 +60,14 @@ describe('a JSON body', () => {
     expectProblem(await call(app, 'POST', URL), 'invalid-request');
   });
 
+  it('is answered with the code and the detail of one fault, where it has several', async () => {
+    const ragged = expectProblem(await send('{"inputs":[[[1],[1,2]]],"params":1}'), 'ragged-tensor', /'\/inputs/);
+    expect(ragged.errors).toHaveLength(2);
+    const shape = '{"id":0,"value":[[1],[1,2]]}';
+    const id = expectProblem(await call(app, 'POST', '/v1/variables', shape), 'invalid-request', /'\/id'/);
+    expect(id.errors).toHaveLength(2);
+  });
+
   it('may be large, and is quoted in short', async () => {
     const reply = await send(JSON.stringify({ inputs: ['x'.repeat(2 ** 20)] }));
     expectProblem(reply, 'invalid-request', /xxx\.\.\./);

@@ -60,7 +60,7 @@ export function ratio(a: Measured, b: Measured): number {
   return median(a.rounds.map((ns, round) => b.rounds[round] / ns));
 }
 
-function median(values: readonly number[]): number {
+export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length >> 1;
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;

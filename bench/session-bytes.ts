@@ -1,41 +1,23 @@
-import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
-import { Redis } from 'ioredis';
 import { pino } from 'pino';
 import { createApp } from '../src/app.ts';
 import { readConfig } from '../src/config.ts';
 import type { Store } from '../src/domain/ports.ts';
 import { openStore } from '../src/store/open.ts';
+import { startRedis } from '../test/store/redis-servers.ts';
 
 /**
- * Bytes that a session takes in Redis' memory and append-only file, and in LMDB's file: opened, stepped once, and
- * stepped with an Idempotency-Key. `node bench/session-bytes.ts [sessions] [units…]`; needs redis-server in PATH.
+ * Bytes that a session takes in Redis' memory and in LMDB's file: opened, stepped once, and stepped with an
+ * Idempotency-Key. `node bench/session-bytes.ts [sessions] [units…]`; needs redis-server in PATH.
  */
 const [count = 20_000, ...unitsGiven] = process.argv.slice(2).map(Number);
 const UNITS = unitsGiven.length > 0 ? unitsGiven : [16, 64, 256];
 const LANES = 64;
 
-const base = mkdtempSync(join(tmpdir(), 'cellstep-bytes-'));
-const port = await new Promise<number>((resolve) => {
-  const server = createServer().listen(0, '127.0.0.1', () => {
-    const address = server.address();
-    server.close(() => resolve(typeof address === 'object' && address ? address.port : 0));
-  });
-});
-const durable = ['--appendonly', 'yes', '--appendfsync', 'no', '--auto-aof-rewrite-percentage', '0'];
-const redis = spawn(
-  'redis-server',
-  ['--port', `${port}`, '--bind', '127.0.0.1', '--dir', base, '--save', '', ...durable],
-  {
-    stdio: 'ignore',
-  },
-);
-const admin = new Redis({ port, host: '127.0.0.1', retryStrategy: () => 50, maxRetriesPerRequest: null });
-admin.on('error', () => {});
+const directory = mkdtempSync(join(tmpdir(), 'cellstep-bytes-'));
+const redis = await startRedis();
 
 async function measure(name: string, store: Store, bytes: () => Promise<number>): Promise<void> {
   const app = await createApp({ store, config: readConfig({}), logger: pino({ level: 'silent' }) });
@@ -71,17 +53,14 @@ async function measure(name: string, store: Store, bytes: () => Promise<number>)
 }
 
 try {
-  while ((await admin.ping().catch(() => '')) !== 'PONG') await delay(20);
-  const used = async () => Number(/used_memory:(\d+)/.exec(await admin.info('memory'))![1]);
-  const onRedis = await openStore(`redis://127.0.0.1:${port}`);
+  const used = async () => Number(/used_memory:(\d+)/.exec(await redis.admin.info('memory'))![1]);
+  const onRedis = await openStore(redis.url);
   await measure('Redis memory', onRedis, used);
   await onRedis.close();
-  const directory = join(base, 'lmdb');
   const onLmdb = await openStore(`lmdb:${directory}`);
   await measure('LMDB file', onLmdb, async () => statSync(join(directory, 'data.mdb')).size);
   await onLmdb.close();
 } finally {
-  admin.disconnect();
-  redis.kill('SIGKILL');
-  rmSync(base, { recursive: true, force: true });
+  await redis.remove();
+  rmSync(directory, { recursive: true, force: true });
 }

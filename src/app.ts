@@ -22,6 +22,7 @@ import { watchMethods } from './http/methods.ts';
 import { createMetrics, type Metrics, type MetricsSnapshot, metricsText } from './http/metrics.ts';
 import { addPlayground } from './http/playground.ts';
 import { addProblemReplies, answerFrameworkError } from './http/problem-replies.ts';
+import { sendTogether } from './http/replies.ts';
 import { newUuidId } from './http/uuid-id.ts';
 import { addValidation } from './http/validation.ts';
 import { randomBackoff } from './services/backoff.ts';
@@ -106,6 +107,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   requireHost(app);
   refuseExpectations(app);
   endConnectionsOnClose(app);
+  sendTogether(app);
   metrics.watchRequests(app);
   const methods = watchMethods(app);
   const documented = watchRoutes(app);

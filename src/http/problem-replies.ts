@@ -25,7 +25,7 @@ export function addProblemReplies(app: FastifyInstance): void {
     // On a connection that stays, Node reads the rest and throws it away, within the time that a request has.
     const hangsUp = /close/i.test(request.headers.connection ?? '');
     if (problem.code === 'body-too-large' && !hangsUp) reply.removeHeader('connection');
-    return sendProblem(request, reply, problem);
+    sendProblem(request, reply, problem);
   });
 }
 
@@ -34,10 +34,10 @@ export function answerFrameworkError(error: FastifyError, request: FastifyReques
   sendProblem(request, reply, asProblem(error, request));
 }
 
-function sendProblem(request: FastifyRequest, reply: FastifyReply, problem: Problem): FastifyReply {
+function sendProblem(request: FastifyRequest, reply: FastifyReply, problem: Problem): void {
   const { status } = problem;
   if (status >= 500) request.log.error({ err: problem.cause ?? problem, code: problem.code }, problem.message);
-  return reply
+  reply
     .code(status)
     .headers(status === 503 ? { 'retry-after': '1', ...problem.headers } : problem.headers)
     .header('content-type', PROBLEM_JSON)

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { etagOf, type IfMatch } from '../domain/conditions.ts';
 import { Problem } from '../domain/problems.ts';
 import type { Mutation } from '../services/change.ts';
@@ -44,28 +44,39 @@ export function noContent(): Reply {
   return { status: 204, headers: {}, body: '' };
 }
 
-export function send(reply: FastifyReply, { status, headers, body }: Reply): FastifyReply {
+/** What a handler answers with: the status and the headers are set here, the body is for Fastify to send. */
+export function send(reply: FastifyReply, { status, headers, body }: Reply): Payload {
   reply.code(status).headers(headers);
-  const payload = typeof body === 'string' ? body : Buffer.from(body.buffer, body.byteOffset, body.byteLength);
-  if (ready.push({ reply, payload: status === 204 ? undefined : payload }) === 1) process.nextTick(sendReady);
-  return reply;
+  if (status === 204) return undefined;
+  return typeof body === 'string' ? body : Buffer.from(body.buffer, body.byteOffset, body.byteLength);
 }
 
-/** Replies that are made but not yet sent. */
-let ready: { readonly reply: FastifyReply; readonly payload: string | Buffer | undefined }[] = [];
+/**
+ * Never the reply itself: it is a thenable that listens for the end of the response, which costs more than the promise of
+ * the handler.
+ */
+type Payload = string | Buffer | undefined;
 
 /**
  * Sends together what became ready together, such as the steps of a batch: the operating system wakes whoever waits for a
  * reply, which costs more than the reply, and does so once for replies that follow one another at once.
  */
-function sendReady(): void {
-  const sent = ready;
-  ready = [];
-  for (const { reply, payload } of sent) reply.send(payload);
+export function sendTogether(app: FastifyInstance): void {
+  let ready: (() => void)[] = [];
+  function sendReady(): void {
+    const sent = ready;
+    ready = [];
+    for (const send of sent) send();
+  }
+  app.addHook('onSend', (_request, _reply, payload, done) => {
+    // A stream is listened to at once, or its errors are nobody's.
+    if (payload !== undefined && typeof payload !== 'string' && !Buffer.isBuffer(payload)) return done();
+    if (ready.push(done) === 1) process.nextTick(sendReady);
+  });
 }
 
 /** Sends what was read, or 304 where If-None-Match names its version. */
-export function sendRead(request: FastifyRequest, reply: FastifyReply, read: Reply): FastifyReply {
+export function sendRead(request: FastifyRequest, reply: FastifyReply, read: Reply): Payload {
   const { etag } = read.headers;
   return etag && isKnown(request, etag) ? sendUnchanged(reply, etag) : send(reply, read);
 }
@@ -79,14 +90,14 @@ export async function sendFile(
   reply: FastifyReply,
   file: { readonly name: string; readonly extension: string; readonly mediaType: string; readonly version: number },
   make: () => Promise<Uint8Array>,
-): Promise<FastifyReply> {
+): Promise<Payload> {
   const etag = etagOf(file.version);
   if (isKnown(request, etag)) return sendUnchanged(reply, etag);
   const { buffer, byteOffset, byteLength } = await make();
-  return reply
+  reply
     .headers({ etag, 'content-type': file.mediaType })
-    .header('content-disposition', `attachment; filename="${file.name}${file.extension}"`)
-    .send(Buffer.from(buffer, byteOffset, byteLength));
+    .header('content-disposition', `attachment; filename="${file.name}${file.extension}"`);
+  return Buffer.from(buffer, byteOffset, byteLength);
 }
 
 function isKnown(request: FastifyRequest, etag: string): boolean {
@@ -95,8 +106,8 @@ function isKnown(request: FastifyRequest, etag: string): boolean {
   return readEntityTags(header)?.some((tag) => tag === etag || tag === `W/${etag}`) ?? false;
 }
 
-function sendUnchanged(reply: FastifyReply, etag: string): FastifyReply {
-  return reply.code(304).header('etag', etag).send();
+function sendUnchanged(reply: FastifyReply, etag: string): undefined {
+  reply.code(304).header('etag', etag);
 }
 
 /** How this request asks for a change. @throws {Problem} invalid-header */

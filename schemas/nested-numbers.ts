@@ -15,10 +15,13 @@ export class NestedNumbers {
   /** Along the first of two axes or more. */
   split(): NestedNumbers[] {
     const [count, ...rest] = this.shape;
-    const size = this.values.length / count;
-    return Array.from({ length: count }, (_, i) => {
-      return new NestedNumbers(rest, this.values.subarray(i * size, (i + 1) * size));
-    });
+    const { buffer, byteOffset, byteLength, length } = this.values;
+    const parts: NestedNumbers[] = [];
+    for (let i = 0; i < count; i++) {
+      const values = new Float64Array(buffer, byteOffset + (i * byteLength) / count, length / count);
+      parts.push(new NestedNumbers(rest, values));
+    }
+    return parts;
   }
 
   /** The arrays that it stands for. */

@@ -31,8 +31,7 @@ export function addJsonBody(app: FastifyInstance): void {
     // DELETE and bare POSTs may carry the header without a body.
     if (bytes.length === 0) return done(null, undefined);
     const fields = request.routeOptions.config.tensorFields;
-    const lifted =
-      fields && fields.size > 0 ? liftTensors(bytes, fields, (rest) => parse(request, textOf(rest))) : undefined;
+    const lifted = fields && fields.size > 0 ? liftTensors(bytes, fields, (text) => parse(request, text)) : undefined;
     if (lifted !== undefined) return done(null, lifted);
     let text: string;
     try {

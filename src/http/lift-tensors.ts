@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { NestedNumbers } from '../../schemas/nested-numbers.ts';
 import type { TensorFields } from '../../schemas/tensor-fields.ts';
 import { codecFor, type ReadArray } from './number-codec.ts';
@@ -11,147 +12,143 @@ const CLOSE_ARRAY = 0x5d;
 const OPEN_OBJECT = 0x7b;
 const CLOSE_OBJECT = 0x7d;
 
-/** An array of numbers that was read, and where it stands in the body. */
-interface Lifted {
-  readonly path: readonly (string | number)[];
-  readonly start: number;
-  readonly array: ReadArray;
-}
+const SPACE = 0x20;
+const TILDE = 0x7e;
+
+/** Far less than a body may be nested, so that the plain way counts where it matters. */
+const MAX_DEPTH = 32;
+/** More values than these, beside tensors, are read faster at once. */
+const MOST_VALUES = 256;
 
 /** The body is unusual: it is read in the plain way. */
 class Unusual extends Error {}
 
 /**
  * A JSON body whose tensors are read straight from its bytes: each array of numbers in a field of `fields` becomes a
- * NestedNumbers, and `parse` reads the rest, where a null stands for each of them. undefined where there is nothing to gain
- * or the body is in any way unusual, wrong ones included: then it has to be read in the plain way.
+ * NestedNumbers, and `parse` reads every other value from its text. undefined where there is nothing to gain or the body is
+ * in any way unusual, wrong ones included: then it has to be read in the plain way.
  */
-export function liftTensors(bytes: Buffer, fields: TensorFields, parse: (rest: Buffer) => unknown): unknown {
+export function liftTensors(bytes: Buffer, fields: TensorFields, parse: (text: string) => unknown): unknown {
   try {
-    const lifted = new Lifter(bytes, fields).run();
-    if (lifted.length === 0) return undefined;
-    const body = parse(withoutArrays(bytes, lifted));
-    for (const { path, array } of lifted) place(body, path, new NestedNumbers(array.shape, array.values));
-    return body;
+    return new BodyReader(bytes, fields, parse).run();
   } catch {
     // Whatever is wrong is found again, and told, in the plain way.
     return undefined;
   }
 }
 
-function withoutArrays(bytes: Buffer, lifted: readonly Lifted[]): Buffer {
-  const parts: Uint8Array[] = [];
-  let from = 0;
-  for (const { start, array } of lifted) {
-    parts.push(bytes.subarray(from, start), NULL);
-    from = array.end;
-  }
-  parts.push(bytes.subarray(from));
-  return Buffer.concat(parts);
-}
-
-const NULL = Buffer.from('null');
-
-/** @throws {Unusual} where something else than the null stands there */
-function place(body: unknown, path: readonly (string | number)[], numbers: NestedNumbers): void {
-  let parent = body;
-  for (const key of path.slice(0, -1)) parent = (parent as Record<string | number, unknown>)[key];
-  const target = parent as Record<string | number, unknown>;
-  const key = path[path.length - 1];
-  if (!Object.hasOwn(target, key) || target[key] !== null) throw new Unusual();
-  target[key] = numbers;
-}
-
-/** One pass over the body, that looks into its tensors only. */
-class Lifter {
+/** One pass over the body, that looks into its tensors only. Each reading method leaves `at` behind what it has read. */
+class BodyReader {
   private readonly bytes: Buffer;
   private readonly fields: TensorFields;
+  private readonly parse: (text: string) => unknown;
   private readonly read: (start: number) => ReadArray | undefined;
-  private readonly lifted: Lifted[] = [];
+  private lifted = 0;
+  private parsed = 0;
   private at = 0;
 
-  constructor(bytes: Buffer, fields: TensorFields) {
+  constructor(bytes: Buffer, fields: TensorFields, parse: (text: string) => unknown) {
     this.bytes = bytes;
     this.fields = fields;
+    this.parse = parse;
     this.read = codecFor(bytes.length).reader(bytes);
   }
 
-  /** In the order of the text. @throws {Unusual} */
-  run(): readonly Lifted[] {
+  /** @throws {Unusual} */
+  run(): Record<string, unknown> | undefined {
     this.skipBlanks();
-    this.object((name) => {
-      switch (this.fields.get(name)) {
-        case 'tensor':
-          return this.tensor([name]);
-        case 'states':
-          return this.lift([name]) || this.list(name);
-        case 'list':
-          return this.list(name);
-        case 'map':
-          if (this.bytes[this.at] !== OPEN_OBJECT) return this.skipValue();
-          return this.object((key) => this.tensor([name, key]));
-        default:
-          return this.skipValue();
-      }
-    });
-    return this.lifted;
+    const body = this.object((name) => this.field(name));
+    if (this.at < this.bytes.length) throw new Unusual();
+    return this.lifted > 0 ? body : undefined;
   }
 
-  /** The values of an object, one after another. A name that comes twice or has an escape is unusual. */
-  private object(value: (name: string) => unknown): void {
+  private field(name: string): unknown {
+    switch (this.fields.get(name)) {
+      case 'tensor':
+        return this.tensor();
+      case 'states':
+        return this.lift() ?? this.list();
+      case 'list':
+        return this.list();
+      case 'map':
+        return this.bytes[this.at] === OPEN_OBJECT ? this.object(() => this.tensor()) : this.value();
+      default:
+        return this.value();
+    }
+  }
+
+  private object(value: (name: string) => unknown): Record<string, unknown> {
+    const object: Record<string, unknown> = {};
     this.take(OPEN_OBJECT);
-    const names = new Set<string>();
-    if (this.takeIf(CLOSE_OBJECT)) return;
+    if (this.takeIf(CLOSE_OBJECT)) return object;
     do {
-      const start = this.at + 1;
-      this.skipString();
-      const name = this.bytes.toString('latin1', start, this.at - 1);
-      if (names.has(name) || name.includes('\\')) throw new Unusual();
-      names.add(name);
-      this.skipBlanks();
+      const name = this.name();
+      if (Object.hasOwn(object, name)) throw new Unusual();
       this.take(COLON);
-      value(name);
+      object[name] = value(name);
       this.skipBlanks();
     } while (this.takeIf(COMMA));
     this.take(CLOSE_OBJECT);
+    return object;
+  }
+
+  /** One that has an escape, is not ASCII or could reach a prototype is unusual. */
+  private name(): string {
+    const { bytes } = this;
+    if (bytes[this.at] !== QUOTE) throw new Unusual();
+    const start = ++this.at;
+    for (let byte = bytes[start]; byte !== QUOTE; byte = bytes[++this.at]) {
+      if (byte === undefined || byte < SPACE || byte > TILDE || byte === BACKSLASH) throw new Unusual();
+    }
+    const name = bytes.toString('latin1', start, this.at++);
+    if (name === '__proto__' || name === 'constructor') throw new Unusual();
+    this.skipBlanks();
+    return name;
   }
 
   /** A field that holds tensors, or states, in a list. */
-  private list(name: string): void {
-    if (!this.takeIf(OPEN_ARRAY)) {
-      this.tensor([name]);
-      return;
-    }
-    if (this.takeIf(CLOSE_ARRAY)) return;
-    let index = 0;
+  private list(): unknown {
+    if (!this.takeIf(OPEN_ARRAY)) return this.tensor();
+    const list: unknown[] = [];
+    if (this.takeIf(CLOSE_ARRAY)) return list;
     do {
-      this.tensor([name, index++]);
+      list.push(this.tensor());
       this.skipBlanks();
     } while (this.takeIf(COMMA));
     this.take(CLOSE_ARRAY);
+    return list;
   }
 
   /** A tensor in any of its forms; the data of a flat one is lifted too. */
-  private tensor(path: readonly (string | number)[]): void {
-    if (this.lift(path)) return;
-    if (this.bytes[this.at] !== OPEN_OBJECT) this.skipValue();
-    else this.object((key) => (key === 'data' && this.lift([...path, key])) || this.skipValue());
+  private tensor(): unknown {
+    const lifted = this.lift();
+    if (lifted) return lifted;
+    if (this.bytes[this.at] !== OPEN_OBJECT) return this.value();
+    return this.object((key) => (key === 'data' ? this.lift() : undefined) ?? this.value());
   }
 
-  private lift(path: readonly (string | number)[]): boolean {
-    const start = this.at;
-    const array = this.bytes[start] === OPEN_ARRAY ? this.read(start) : undefined;
-    if (!array) return false;
-    this.lifted.push({ path, start, array });
+  private lift(): NestedNumbers | undefined {
+    const array = this.bytes[this.at] === OPEN_ARRAY ? this.read(this.at) : undefined;
+    if (!array) return undefined;
+    this.lifted++;
     this.at = array.end;
-    return true;
+    return new NestedNumbers(array.shape, array.values);
+  }
+
+  private value(): unknown {
+    if (this.parsed++ === MOST_VALUES) throw new Unusual();
+    const start = this.at;
+    this.skipValue();
+    const text = this.bytes.subarray(start, this.at);
+    if (!isUtf8(text)) throw new Unusual();
+    return this.parse(text.toString('utf8'));
   }
 
   private skipValue(): void {
     let depth = 0;
     do {
       const byte = this.bytes[this.at];
-      if (byte === undefined) throw new Unusual();
+      if (byte === undefined || depth > MAX_DEPTH) throw new Unusual();
       if (byte === QUOTE) this.skipString();
       else if (byte === OPEN_ARRAY || byte === OPEN_OBJECT) {
         depth++;

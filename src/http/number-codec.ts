@@ -35,15 +35,20 @@ const MAX_RANK = 8;
 class NumberCodec {
   private readonly kernels: Kernels;
   private readonly heap: number;
-  private bytes: Buffer;
+  /** Where the kernels leave the extents of an array, counted in words. */
+  private readonly extents: number;
+  /** Views of all the memory: one made for each array would take longer than to read a short one. */
+  private views: Views;
 
   constructor(module: WebAssembly.Module, { powers, binades, fives }: NumberTables) {
     this.kernels = new WebAssembly.Instance(module).exports as unknown as Kernels;
     this.heap = (this.kernels.heap.value + 15) & ~15;
-    this.bytes = Buffer.from(this.kernels.memory.buffer);
-    this.bytes.set(powers, this.kernels.POWERS.value);
-    this.bytes.set(binades, this.kernels.BINADES.value);
-    this.bytes.set(fives, this.kernels.FIVES.value);
+    this.extents = this.kernels.SHAPE.value / 4;
+    this.views = viewsOf(this.kernels.memory);
+    const { bytes } = this.views;
+    bytes.set(powers, this.kernels.POWERS.value);
+    bytes.set(binades, this.kernels.BINADES.value);
+    bytes.set(fives, this.kernels.FIVES.value);
   }
 
   /** float32 values as nested JSON arrays of a shape of 1 to 8 extents, none of them 0. */
@@ -52,37 +57,58 @@ class NumberCodec {
     const out = source + values.byteLength;
     const rows = values.length / shape[shape.length - 1];
     this.reserve(out + values.length * TEXT_BYTES + rows * (2 * shape.length + 1) + SCRIBBLE_BYTES);
-    const { buffer } = this.kernels.memory;
-    new Uint32Array(buffer, this.heap, shape.length).set(shape);
-    new Float32Array(buffer, source, values.length).set(values);
-    return this.bytes.toString('latin1', out, this.kernels.printNested(source, this.heap, shape.length, out));
+    const { text, words, floats } = this.views;
+    words.set(shape, this.heap / 4);
+    floats.set(values, source / 4);
+    return text.toString('latin1', out, this.kernels.printNested(source, this.heap, shape.length, out));
   }
 
   /** A reader of the arrays in a text. It holds until the codec is used for anything else. */
   reader(text: Uint8Array): (start: number) => ReadArray | undefined {
-    const { heap, kernels } = this;
+    const { heap, kernels, extents } = this;
     const out = (heap + text.length + SLACK + 7) & ~7;
     // Every number takes two bytes at least.
     this.reserve(out + (text.length + 2) * 4);
-    this.bytes.set(text, heap);
-    this.bytes.fill(0, heap + text.length, heap + text.length + SLACK);
+    const { bytes, words, doubles } = this.views;
+    bytes.set(text, heap);
+    bytes.fill(0, heap + text.length, heap + text.length + SLACK);
     return (start) => {
       const end = kernels.readNumbers(heap + start, out);
       if (end === 0) return undefined;
-      const { buffer } = kernels.memory;
-      const shape = Array.from(new Uint32Array(buffer, kernels.SHAPE.value, kernels.rank.value));
+      const shape: number[] = [];
+      const rank = kernels.rank.value;
+      for (let axis = 0; axis < rank; axis++) shape.push(words[extents + axis]);
       const values = shortFloat64(kernels.count.value);
-      values.set(new Float64Array(buffer, out, values.length));
+      for (let i = 0; i < values.length; i++) values[i] = doubles[out / 8 + i];
       return { shape, values, end: end - heap };
     };
   }
 
   private reserve(bytes: number): void {
-    const missing = bytes - this.bytes.length;
+    const missing = bytes - this.views.bytes.length;
     if (missing <= 0) return;
     this.kernels.memory.grow(Math.ceil(missing / PAGE));
-    this.bytes = Buffer.from(this.kernels.memory.buffer);
+    this.views = viewsOf(this.kernels.memory);
   }
+}
+
+interface Views {
+  readonly bytes: Uint8Array;
+  readonly words: Uint32Array;
+  readonly floats: Float32Array;
+  readonly doubles: Float64Array;
+  /** The bytes once more, to decode text. */
+  readonly text: Buffer;
+}
+
+function viewsOf({ buffer }: WebAssembly.Memory): Views {
+  return {
+    bytes: new Uint8Array(buffer),
+    words: new Uint32Array(buffer),
+    floats: new Float32Array(buffer),
+    doubles: new Float64Array(buffer),
+    text: Buffer.from(buffer),
+  };
 }
 
 /** Beyond so much memory a codec is made for one use, as the memory of one never shrinks. */

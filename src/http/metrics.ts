@@ -3,13 +3,13 @@ import {
   AggregatorRegistry,
   collectDefaultMetrics,
   Gauge,
-  Histogram,
   type MetricObjectWithValues,
   type MetricValue,
   Registry,
 } from 'prom-client';
 import packageJson from '../../package.json' with { type: 'json' };
 import type { CommitOutcome, ComputeObserver } from '../domain/ports.ts';
+import { CountingHistogram } from './histogram.ts';
 
 /** The metrics of one process, as prom-client writes them down; it can be sent to another process. */
 export type MetricsSnapshot = readonly MetricObjectWithValues<MetricValue<string>>[];
@@ -52,7 +52,7 @@ export function createMetrics({ worker, ofProcess }: MetricsOptions): Metrics {
 
   const info = { name: 'cellstep_info', help: 'Always 1; the version.', labelNames: ['version'], registers };
   new Gauge(info).set({ version: packageJson.version }, 1);
-  const requests = new Histogram({
+  const requests = new CountingHistogram({
     name: 'cellstep_request_duration_seconds',
     help: 'From the headers of a request to the last byte of its reply.',
     labelNames: ['method', 'route', 'status'],
@@ -68,26 +68,26 @@ export function createMetrics({ worker, ofProcess }: MetricsOptions): Metrics {
       this.set(running);
     },
   });
-  const steps = new Histogram({
+  const steps = new CountingHistogram({
     name: 'cellstep_step_duration_seconds',
     help: 'Computing: single steps by batch, sequences and gradients by request; on threads with the wait for one.',
     labelNames: ['kind', 'place'],
     buckets: SECONDS,
     registers,
   });
-  const rows = new Histogram({
+  const rows = new CountingHistogram({
     name: 'cellstep_batch_size_rows',
     help: 'Rows of the batches that single steps run in.',
     buckets: ROWS,
     registers,
   });
-  const queue = new Histogram({
+  const queue = new CountingHistogram({
     name: 'cellstep_batch_queue_seconds',
     help: 'Wait of each single step for its batch to begin.',
     buckets: QUEUE_SECONDS,
     registers,
   });
-  const commits = new Histogram({
+  const commits = new CountingHistogram({
     name: 'cellstep_store_commit_duration_seconds',
     help: 'Commits of the store: committed, conflict (another writer came first), failed.',
     labelNames: ['outcome'],
@@ -97,13 +97,13 @@ export function createMetrics({ worker, ofProcess }: MetricsOptions): Metrics {
 
   return {
     compute: {
-      computed: (kind, place, seconds) => steps.observe({ kind, place }, seconds),
+      computed: (kind, place, seconds) => steps.of(kind, place).observe(seconds),
       batched(size, waits) {
-        rows.observe(size);
-        for (const seconds of waits) queue.observe(seconds);
+        rows.of().observe(size);
+        for (const seconds of waits) queue.of().observe(seconds);
       },
     },
-    committed: (outcome, seconds) => commits.observe({ outcome }, seconds),
+    committed: (outcome, seconds) => commits.of(outcome).observe(seconds),
     watchThreads(read) {
       const gauge = (name: string, help: string, pick: (now: ThreadStatistics) => number) =>
         new Gauge({
@@ -126,8 +126,7 @@ export function createMetrics({ worker, ofProcess }: MetricsOptions): Metrics {
       app.addHook('onResponse', (request, { statusCode, elapsedTime }, done) => {
         running -= 1;
         const { url } = request.routeOptions;
-        const labels = { method: request.method, route: patternOf(url), status: statusCode };
-        requests.observe(labels, elapsedTime / 1000);
+        requests.of(request.method, patternOf(url), statusCode).observe(elapsedTime / 1000);
         done();
       });
     },

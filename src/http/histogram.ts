@@ -1,0 +1,92 @@
+import { Histogram, type HistogramConfiguration } from 'prom-client';
+
+type LabelValue = string | number;
+
+/** A sample as prom-client writes it down. */
+interface Sample {
+  readonly metricName: string;
+  readonly labels: Record<string, LabelValue>;
+  readonly value: number;
+}
+
+/** The observations with one value of each label. */
+class Series {
+  private readonly bounds: readonly number[];
+  /** One for each bound, and one for what is beyond the last. */
+  private readonly counts: number[];
+  private sum = 0;
+
+  constructor(bounds: readonly number[]) {
+    this.bounds = bounds;
+    this.counts = Array.from({ length: bounds.length + 1 }, () => 0);
+  }
+
+  observe(value: number): void {
+    const { bounds } = this;
+    let bucket = 0;
+    while (bucket < bounds.length && value > bounds[bucket]) bucket++;
+    this.counts[bucket]++;
+    this.sum += value;
+  }
+
+  samples(name: string, labels: Record<string, LabelValue>): Sample[] {
+    let count = 0;
+    const buckets = this.counts.map((own, k) => {
+      count += own;
+      return { metricName: `${name}_bucket`, labels: { le: this.bounds[k] ?? '+Inf', ...labels }, value: count };
+    });
+    return [
+      ...buckets,
+      { metricName: `${name}_sum`, labels, value: this.sum },
+      { metricName: `${name}_count`, labels, value: count },
+    ];
+  }
+}
+
+interface Branch {
+  readonly branches: Map<LabelValue, Branch>;
+  series?: Series;
+}
+
+/**
+ * A histogram of prom-client that counts for itself: prom-client writes the labels of each observation as text, by which it
+ * looks for what it has counted, several times a request.
+ */
+export class CountingHistogram extends Histogram {
+  private readonly settings: { readonly name: string; readonly labels: readonly string[]; readonly bounds: number[] };
+  private readonly root: Branch = { branches: new Map() };
+  private readonly all: { readonly labels: Record<string, LabelValue>; readonly series: Series }[] = [];
+
+  constructor(config: HistogramConfiguration<string> & { readonly buckets: number[] }) {
+    super(config);
+    this.settings = { name: config.name, labels: config.labelNames ?? [], bounds: config.buckets };
+    if (this.settings.labels.length === 0) this.of();
+  }
+
+  /** Where to observe with these values of the labels, in the order of their names. */
+  of(...values: readonly LabelValue[]): Series {
+    let branch = this.root;
+    for (const value of values) {
+      let next = branch.branches.get(value);
+      if (!next) {
+        next = { branches: new Map() };
+        branch.branches.set(value, next);
+      }
+      branch = next;
+    }
+    branch.series ??= this.begin(values);
+    return branch.series;
+  }
+
+  private begin(values: readonly LabelValue[]): Series {
+    const { labels, bounds } = this.settings;
+    const series = new Series(bounds);
+    this.all.push({ labels: Object.fromEntries(labels.map((label, k) => [label, values[k]])), series });
+    return series;
+  }
+
+  override async get() {
+    const { name } = this.settings;
+    return { ...(await super.get()), values: this.all.flatMap(({ labels, series }) => series.samples(name, labels)) };
+  }
+}

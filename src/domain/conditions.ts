@@ -13,8 +13,9 @@ export function etagOf(version: number): string {
  * @throws {Problem} version-mismatch where If-Match asks for other versions
  */
 export function requireVersion(what: string, version: number, ifMatch: IfMatch | undefined): void {
+  if (ifMatch === undefined) return;
   const etag = etagOf(version);
-  if (ifMatch === undefined || ifMatch.includes(etag)) return;
+  if (ifMatch.includes(etag)) return;
   throw new Problem('version-mismatch', `${what} has version ${version}; ${askedFor(ifMatch)}.`, { headers: { etag } });
 }
 

@@ -1,4 +1,5 @@
 import type { JsonObject } from './json.ts';
+import { shortBytes } from './slab.ts';
 import { BYTES_PER_ELEMENT, type Dtype, type Shape, sizeOf, type Tensor } from './tensor.ts';
 import { encodeElements, viewElements } from './tensor-bytes.ts';
 
@@ -6,6 +7,13 @@ import { encodeElements, viewElements } from './tensor-bytes.ts';
 export interface StoredRecord<F = JsonObject> {
   readonly fields: F;
   readonly tensors: Readonly<Record<string, Tensor>>;
+}
+
+/** A tensor as the header names it. */
+interface Described {
+  readonly name: string;
+  readonly dtype: Dtype;
+  readonly shape: Shape;
 }
 
 const MAGIC = 0x31525343; // "CSR1", little-endian
@@ -17,18 +25,23 @@ const decoder = new TextDecoder('utf-8', { fatal: true });
 
 /**
  * Layout: magic, length of the header (both uint32 little-endian), header JSON with spaces up to a multiple of 8 bytes, then
- * the tensors' bytes in its order.
+ * the tensors' bytes in its order. The result is for as long as a request (slab.ts).
  */
-export function encodeRecord<F>(record: StoredRecord<F>): Uint8Array {
-  const entries = Object.entries(record.tensors);
-  const header = JSON.stringify({
-    fields: record.fields,
-    tensors: entries.map(([name, { dtype, shape }]) => ({ name, dtype, shape })),
-  });
+export function encodeRecord<F>({ fields, tensors }: StoredRecord<F>): Uint8Array {
+  const described: Described[] = [];
+  const parts: Uint8Array[] = [];
+  let tensorBytes = 0;
+  for (const name in tensors) {
+    const { dtype, shape } = tensors[name];
+    const part = encodeElements(tensors[name]);
+    described.push({ name, dtype, shape });
+    parts.push(part);
+    tensorBytes += part.length;
+  }
+  const header = JSON.stringify({ fields, tensors: described });
   const headerBytes = Buffer.byteLength(header);
   const start = aligned(HEAD_BYTES + headerBytes);
-  const parts = entries.map(([, tensor]) => encodeElements(tensor));
-  const bytes = Buffer.from(new ArrayBuffer(parts.reduce((sum, part) => sum + part.length, start)));
+  const bytes = shortBytes(start + tensorBytes);
   bytes.writeUInt32LE(MAGIC, 0);
   bytes.writeUInt32LE(start - HEAD_BYTES, 4);
   bytes.write(header, HEAD_BYTES);
@@ -50,20 +63,17 @@ function aligned(offset: number): number {
  * @throws {Error} if the bytes are no record: a damaged store must never be misread.
  */
 export function decodeRecord<F>(bytes: Uint8Array): StoredRecord<F> {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (bytes.length < HEAD_BYTES || view.getUint32(0, true) !== MAGIC)
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  if (bytes.length < HEAD_BYTES || buffer.readUInt32LE(0) !== MAGIC)
     throw new Error('the store holds a damaged record');
-  const start = HEAD_BYTES + view.getUint32(4, true);
-  const header = JSON.parse(decoder.decode(bytes.subarray(HEAD_BYTES, start))) as {
-    fields: F;
-    tensors: { name: string; dtype: Dtype; shape: Shape }[];
-  };
+  const start = HEAD_BYTES + buffer.readUInt32LE(4);
+  const header: { fields: F; tensors: Described[] } = JSON.parse(decoder.decode(buffer.subarray(HEAD_BYTES, start)));
   const tensors: Record<string, Tensor> = {};
   let offset = start;
   for (const { name, dtype, shape } of header.tensors) {
     const end = offset + sizeOf(shape) * BYTES_PER_ELEMENT[dtype];
     if (end > bytes.length) throw new Error('the store holds a truncated record');
-    tensors[name] = viewElements(dtype, shape, bytes.subarray(offset, end));
+    tensors[name] = viewElements(dtype, shape, bytes, offset);
     offset = end;
   }
   return { fields: header.fields, tensors };

@@ -32,3 +32,10 @@ export function shortFloat64(length: number): Float64Array {
   const start = cut(bytes);
   return new Float64Array(slab, start, length);
 }
+
+/** The same in bytes. */
+export function shortBytes(length: number): Buffer<ArrayBuffer> {
+  if (length > MOST_BYTES) return Buffer.from(new ArrayBuffer(length));
+  const start = cut(length);
+  return Buffer.from(slab, start, length);
+}

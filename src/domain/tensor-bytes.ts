@@ -14,11 +14,12 @@ export function decodeElements(dtype: Dtype, shape: Shape, bytes: Uint8Array): T
   return viewElements(dtype, shape, new Uint8Array(bytes));
 }
 
-/** The same without a copy, where the bytes are aligned and hold the elements as they are in memory. */
-export function viewElements(dtype: Dtype, shape: Shape, bytes: Uint8Array): Tensor {
+/** The same from `start` on, without a copy where the bytes are aligned and hold the elements as they are in memory. */
+export function viewElements(dtype: Dtype, shape: Shape, bytes: Uint8Array, start = 0): Tensor {
   const size = sizeOf(shape);
-  const { buffer, byteOffset } = bytes as Uint8Array<ArrayBuffer>;
-  if (byteOffset % BYTES_PER_ELEMENT[dtype] !== 0) return decodeElements(dtype, shape, bytes);
+  const buffer = bytes.buffer as ArrayBuffer;
+  const byteOffset = bytes.byteOffset + start;
+  if (byteOffset % BYTES_PER_ELEMENT[dtype] !== 0) return decodeElements(dtype, shape, bytes.subarray(start));
   if (dtype === 'float16')
     return new Tensor(dtype, shape, Float32Array.from(new Float16Array(buffer, byteOffset, size)));
   if (dtype === 'bfloat16') {

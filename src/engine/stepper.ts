@@ -72,7 +72,7 @@ export function createStepper({
       const maxRows = Math.min(batchRows, Math.max(1, Math.floor(BATCH_NANOSECONDS / nanoseconds)));
       const batched = createBatcher(compute, { maxRows, maxRunning: pool?.threads ?? 1 }, observer);
       return {
-        step: async (inputs, states, rows, options = {}) => {
+        step: (inputs, states, rows, options = {}) => {
           // Dropout masks are drawn for a request as a whole, and traces are not taken apart.
           const alone = options.trace || options.training || maxRows === 1;
           return alone ? compute({ inputs, states, rows, options }) : batched({ inputs, states, rows });

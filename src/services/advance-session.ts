@@ -26,16 +26,25 @@ export type Advanced = NextState & {
 
 /** Steps a session on from its states, over all the inputs at once. */
 export async function advance(
+  call: Advance,
+  session: Pick<Session, 'states' | 'output' | 'record'>,
+  inputs: Tensor,
+  mask: Uint8Array | undefined,
+): Promise<Advanced> {
+  if (inputs.shape.length > 2 || mask || session.output) return advanceSequence(call, session, inputs, mask);
+  const { context, cells, cell, options } = call;
+  const stepped = await runStep(context, cell, cells.prepare(cell), inputs, session.states, options);
+  return { states: stepped.states, stepped, last: stepped.output };
+}
+
+/** The same where there is a time axis, or an output that masked steps repeat. */
+async function advanceSequence(
   { context, cells, cell, options }: Advance,
   session: Pick<Session, 'states' | 'output' | 'record'>,
   inputs: Tensor,
   mask: Uint8Array | undefined,
 ): Promise<Advanced> {
   const single = inputs.shape.length === 2;
-  if (single && !mask && !session.output) {
-    const stepped = await runStep(context, cell, cells.prepare(cell), inputs, session.states, options);
-    return { states: stepped.states, stepped, last: stepped.output };
-  }
   const { layout, sequenceDefaults } = cell.definition;
   const chosen = { go_backwards: false, return_sequences: true } as const;
   const free = Object.entries(chosen).filter(([option]) => !sequenceDefaults.fixed.some((fixed) => fixed === option));

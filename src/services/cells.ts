@@ -1,5 +1,5 @@
 import type { Weights } from '../domain/cell-definition.ts';
-import type { Deferred, PreparedCell, PreparedSequence } from '../domain/ports.ts';
+import type { Deferred, PreparedCell, PreparedSequence, StoredValue } from '../domain/ports.ts';
 import { Problem } from '../domain/problems.ts';
 import { decodeRecord } from '../domain/record.ts';
 import type { Tensor } from '../domain/tensor.ts';
@@ -35,13 +35,13 @@ export class CellReader {
     return cell;
   }
 
-  async find(id: string): Promise<Cell | undefined> {
-    return (await this.load(cellKey(id)))?.cell;
+  find(id: string): Promise<Cell | undefined> {
+    return this.load(cellKey(id));
   }
 
   /** A version that sessions are pinned to. Undefined where it, or the cell, is not there any more. */
-  async findPinned(cell: Pick<CellRecord, 'id' | 'uid'>, pinned: string): Promise<Cell | undefined> {
-    return (await this.load(versionKey(cell, pinned), pinned))?.cell;
+  findPinned(cell: Pick<CellRecord, 'id' | 'uid'>, pinned: string): Promise<Cell | undefined> {
+    return this.load(versionKey(cell, pinned), pinned);
   }
 
   /** The built cell, ready to step. @throws {Problem} no-single-step where it has two directions. */
@@ -81,17 +81,21 @@ export class CellReader {
     return cached?.cell.revision === cell.revision ? cached : undefined;
   }
 
-  private async load(key: string, pinned?: string): Promise<CachedCell | undefined> {
+  private async load(key: string, pinned?: string): Promise<Cell | undefined> {
+    const stored = await this.context.store.get(key);
+    if (!stored) return undefined;
+    const cached = this.cache.get(key);
+    if (cached?.cell.revision !== stored.revision) return this.loadAnew(key, stored, pinned);
+    this.cache.delete(key);
+    this.cache.set(key, cached);
+    return cached.cell;
+  }
+
+  private async loadAnew(key: string, found: StoredValue, pinned?: string): Promise<Cell | undefined> {
     let seen: string | undefined;
-    for (;;) {
-      const stored = await this.context.store.get(key);
-      if (!stored) return undefined;
+    for (let stored: StoredValue | undefined = found; stored; stored = await this.context.store.get(key)) {
       const cached = this.cache.get(key);
-      if (cached?.cell.revision === stored.revision) {
-        this.cache.delete(key);
-        this.cache.set(key, cached);
-        return cached;
-      }
+      if (cached?.cell.revision === stored.revision) return cached.cell;
       const { fields: record, tensors } = decodeRecord<CellRecord>(stored.bytes);
       const { id } = record;
       const known = cached ?? this.cache.get(cellKey(id));
@@ -106,6 +110,7 @@ export class CellReader {
       const version = { record, revision: stored.revision, definition, weights };
       return this.keep(key, pinned === undefined ? version : { ...version, pinned });
     }
+    return undefined;
   }
 
   private async loadWeights(record: CellRecord, known: Cell | undefined): Promise<Weights | undefined> {
@@ -124,7 +129,7 @@ export class CellReader {
     return weights;
   }
 
-  private keep(key: string, cell: Cell): CachedCell {
+  private keep(key: string, cell: Cell): Cell {
     const bytes = 4096 + Object.values(cell.weights).reduce((sum, { data }) => sum + data.byteLength * 4, 0);
     const entry: CachedCell = { cell, bytes, sequences: [] };
     this.bytes += bytes - (this.cache.get(key)?.bytes ?? 0);
@@ -135,7 +140,7 @@ export class CellReader {
       this.cache.delete(oldest);
       this.bytes -= freed;
     }
-    return entry;
+    return cell;
   }
 }
 

@@ -57,7 +57,8 @@ export class Changer {
    * `owner` is `kind/id`; `attempt` may throw a Problem, which keeps nothing.
    */
   change<T>(owner: string, mutation: Mutation<T>, attempt: () => Promise<Decision<T>>): Promise<Reply> {
-    return this.exclusively(owner, mutation, () => this.queue.run(owner, () => this.apply(owner, mutation, attempt)));
+    const task = () => this.queue.run(owner, () => this.apply(owner, mutation, attempt));
+    return mutation.idempotencyKey === undefined ? task() : this.exclusively(owner, mutation.idempotencyKey, task);
   }
 
   /**
@@ -80,7 +81,7 @@ export class Changer {
       return this.change(`${kind}/${chosen}`, mutation, () => attempt(chosen));
     }
     const claimKey = `${CLAIM}${kind}-${digest(mutation.idempotencyKey)}`;
-    return this.exclusively(claimKey, mutation, async () => {
+    return this.exclusively(claimKey, mutation.idempotencyKey, async () => {
       const claim = await this.claim(claimKey, id ?? this.newId(prefix), mutation.fingerprint ?? '');
       const owner = `${kind}/${claim.id}`;
       try {
@@ -96,12 +97,8 @@ export class Changer {
     });
   }
 
-  private async exclusively<T>(
-    scope: string,
-    { idempotencyKey }: Mutation<T>,
-    task: () => Promise<Reply>,
-  ): Promise<Reply> {
-    if (idempotencyKey === undefined) return task();
+  /** Unless a request with the same key is running. */
+  private async exclusively(scope: string, idempotencyKey: string, task: () => Promise<Reply>): Promise<Reply> {
     const name = `${scope} ${idempotencyKey}`;
     if (this.running.has(name)) {
       const detail = `A request with Idempotency-Key '${idempotencyKey}' is still running.`;
@@ -124,7 +121,7 @@ export class Changer {
         if ((await this.store.commit([{ key: keysOf(owner), expect: kept.revision }])) === 'committed') return replay;
         continue;
       }
-      const decision = await attempt().catch((error: unknown) => this.refused(owner, kept, error));
+      const decision = await (kept ? attempt().catch((error: unknown) => this.refused(owner, kept, error)) : attempt());
       if (!decision) continue;
       const { writes, result } = decision;
       const reply = mutation.render(result);
@@ -141,8 +138,8 @@ export class Changer {
    * A refusal may be for what the same request has done by another process just now, which its kept reply answers then:
    * undefined, to start over, where other keys are kept by now; else the refusal stands.
    */
-  private async refused(owner: string, kept: KeptKeys | undefined, refusal: unknown): Promise<undefined> {
-    if (kept && (await readKeys(this.store, owner)).revision !== kept.revision) return undefined;
+  private async refused(owner: string, kept: KeptKeys, refusal: unknown): Promise<undefined> {
+    if ((await readKeys(this.store, owner)).revision !== kept.revision) return undefined;
     throw refusal;
   }
 

@@ -3,16 +3,19 @@
  * It keeps writers of one process from racing; the store's compare-and-set keeps processes apart.
  */
 export class Queue {
-  private readonly tails = new Map<string, Promise<unknown>>();
+  /** By the name of what runs, how those are begun that wait for it. */
+  private readonly waiting = new Map<string, (() => void)[]>();
 
-  run<T>(name: string, task: () => Promise<T>): Promise<T> {
-    const before = this.tails.get(name);
-    const mine = before ? before.then(task) : task();
-    const done = () => {
-      if (this.tails.get(name) === tail) this.tails.delete(name);
-    };
-    const tail: Promise<unknown> = mine.then(done, done);
-    this.tails.set(name, tail);
-    return mine;
+  async run<T>(name: string, task: () => Promise<T>): Promise<T> {
+    const line = this.waiting.get(name);
+    if (line) await new Promise<void>((begin) => line.push(begin));
+    else this.waiting.set(name, []);
+    try {
+      return await task();
+    } finally {
+      const begin = this.waiting.get(name)?.shift();
+      if (begin) begin();
+      else this.waiting.delete(name);
+    }
   }
 }

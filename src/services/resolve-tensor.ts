@@ -6,20 +6,20 @@ import { requireElements } from './limits.ts';
 import { findVariable } from './stand-alone-variables.ts';
 
 /**
- * What a request's tensor stands for, as a tensor of `dtype`: its values, or the present value of a variable.
+ * What a request's tensor stands for, as a tensor of `dtype`: its values, at once, or the present value of a variable.
  * @throws {Problem} invalid-value where the variable is missing, value-out-of-range where a value does not fit.
  */
-export async function resolveTensor(
+export function resolveTensor(
   { store, limits }: Pick<Context, 'store' | 'limits'>,
   input: TensorInput,
   dtype: Dtype,
   pointer: string,
-): Promise<Tensor> {
-  if (!isReference(input)) {
-    requireElements(input.shape, limits, pointer);
-    return literalToTensor(input, dtype, pointer);
+): Tensor | Promise<Tensor> {
+  if (isReference(input)) {
+    return resolveReference({ store }, input.variable, pointer).then((value) => cast(value, dtype));
   }
-  return cast(await resolveReference({ store }, input.variable, pointer), dtype);
+  requireElements(input.shape, limits, pointer);
+  return literalToTensor(input, dtype, pointer);
 }
 
 /** @throws {Problem} invalid-value where there is no such stand-alone variable. */

@@ -1,4 +1,4 @@
-import type { Store } from '../domain/ports.ts';
+import type { Store, StoredValue } from '../domain/ports.ts';
 import { Problem } from '../domain/problems.ts';
 import { decodeRecord, encodeRecord } from '../domain/record.ts';
 import { expiryOf, isExpired, type SessionRecord } from '../domain/session.ts';
@@ -29,8 +29,9 @@ export function referenceKey({ cell, id, uid }: Pick<SessionRecord, 'cell' | 'id
 
 /** @throws {Problem} not-found, session-expired */
 export async function readSession(store: Pick<Store, 'get'>, id: string, now: number): Promise<Session> {
-  const session = await findSession(store, id);
-  if (!session) throw new Problem('not-found', `There is no session '${id}'.`);
+  const stored = await store.get(sessionKey(id));
+  if (!stored) throw new Problem('not-found', `There is no session '${id}'.`);
+  const session = sessionOf(stored);
   if (!isExpired(session.record, now)) return session;
   const expiredAt = new Date(expiryOf(session.record) ?? now).toISOString();
   const detail = `Session '${id}' expired at ${expiredAt}, after ${session.record.ttl_seconds} idle seconds.`;
@@ -39,7 +40,11 @@ export async function readSession(store: Pick<Store, 'get'>, id: string, now: nu
 
 export async function findSession(store: Pick<Store, 'get'>, id: string): Promise<Session | undefined> {
   const stored = await store.get(sessionKey(id));
-  return stored && { ...decodeSession(stored.bytes), revision: stored.revision };
+  return stored && sessionOf(stored);
+}
+
+function sessionOf({ revision, bytes }: StoredValue): Session {
+  return { ...decodeSession(bytes), revision };
 }
 
 export function decodeSession(bytes: Uint8Array): Omit<Session, 'revision'> {
@@ -49,6 +54,8 @@ export function decodeSession(bytes: Uint8Array): Omit<Session, 'revision'> {
 }
 
 export function encodeSession(record: SessionRecord, states: readonly Tensor[], output?: Tensor): Uint8Array {
-  const tensors = Object.fromEntries(states.map((state, i) => [`states.${i}`, state]));
-  return encodeRecord({ fields: record, tensors: output ? { ...tensors, output } : tensors });
+  const tensors: Record<string, Tensor> = {};
+  for (let i = 0; i < states.length; i++) tensors[`states.${i}`] = states[i];
+  if (output) tensors.output = output;
+  return encodeRecord({ fields: record, tensors });
 }

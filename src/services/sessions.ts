@@ -44,7 +44,7 @@ export async function changeSession(
   return nextVersion(session, await next(session), clock());
 }
 
-function nextVersion(session: Session, next: NextState, now: number): Decision<Session> {
+export function nextVersion(session: Session, next: NextState, now: number): Decision<Session> {
   const { states, fields, output, kept = [], oldest } = next;
   const { id, version, history } = session.record;
   const changed = { ...session.record, ...fields, version: version + 1, updated_at: now };

@@ -65,11 +65,13 @@ function listOf(given: Exclude<StatesGiven, { bare: TensorInput }>, shapes: read
 /** The canonical [batch, width] states inside the framework's tensors. */
 export function toCanonical(definition: CellDefinition, states: readonly Tensor[], batch: number): FloatArray[] {
   const canonical: FloatArray[] = [];
-  for (const [i, group] of definition.stateGroups.entries()) {
+  const { stateGroups } = definition;
+  for (let i = 0; i < stateGroups.length; i++) {
+    const group = stateGroups[i];
     const data = states[i].data as FloatArray;
-    group.members.forEach((member, k) => {
-      canonical[member] = group.stackAxis === undefined ? data : unstack(data, group, k, batch);
-    });
+    for (let k = 0; k < group.members.length; k++) {
+      canonical[group.members[k]] = group.stackAxis === undefined ? data : unstack(data, group, k, batch);
+    }
   }
   return canonical;
 }

@@ -1,4 +1,4 @@
-import type { IfMatch } from '../domain/conditions.ts';
+import { type IfMatch, requireVersion } from '../domain/conditions.ts';
 import type { Training } from '../domain/ports.ts';
 import { fieldProblem } from '../domain/problems.ts';
 import { formatShape, type Tensor } from '../domain/tensor.ts';
@@ -11,9 +11,9 @@ import type { Changer, Decision } from './change.ts';
 import type { Context } from './context.ts';
 import { readMask } from './run-sequence.ts';
 import type { Stepped } from './run-steps.ts';
-import type { Session } from './session-record.ts';
-import { cellOf, changeSession } from './sessions.ts';
-import { readBuilt, readInputs, readMaskTensor, requireFeatures, trainingFor } from './step-inputs.ts';
+import { readSession, type Session } from './session-record.ts';
+import { cellOf, nextVersion } from './sessions.ts';
+import { readBuilt, readInputs, readMaskTensor, requireFeatures, requireRank, trainingFor } from './step-inputs.ts';
 
 export interface SessionStepRequest {
   readonly inputs: TensorInput;
@@ -43,28 +43,28 @@ export async function stepSession(
   ifMatch: IfMatch | undefined,
   request: SessionStepRequest,
 ): Promise<Decision<SteppedSession>> {
-  let stepped: Stepped | undefined;
-  const { writes, result } = await changeSession(context, id, ifMatch, async (session) => {
-    const found = await cellOf(cells, session);
-    const inputs = await readInputs(context, found, request.inputs, [2, 3]);
-    const { batch, time } = extentOf(inputs, found);
-    if (batch !== session.record.batch_size) {
-      const sent = `'inputs' has shape ${formatShape(inputs.shape)}, so a batch of ${batch}`;
-      const detail = `${sent}; session '${id}' has batch size ${session.record.batch_size}.`;
-      throw fieldProblem('wrong-shape', '/inputs', detail);
-    }
-    // Whatever is wrong with the request is found before the cell is built by it.
-    const mask = readMask(readMaskTensor(request.mask, inputs.shape.length === 2), undefined, batch, time);
-    const training = trainingFor(found, request.training);
-    const cell = await readBuilt(context, cells, changer, found, inputs, batch, time);
-    requireFeatures(cell, inputs);
-    const options = { trace: request.trace, training };
-    const call: Advance = { context, cells, cell, batch, time, options };
-    const next = await (session.record.history ? advanceKeeping : advance)(call, session, inputs, mask);
-    stepped = next.stepped;
-    return { ...next, fields: { step: session.record.step + time, cell_version: cell.record.version } };
-  });
-  return { writes, result: { session: result, stepped: stepped as Stepped } };
+  const session = await readSession(context.store, id, context.clock());
+  const { record } = session;
+  requireVersion(`Session '${id}'`, record.version, ifMatch);
+  const found = await cellOf(cells, session);
+  const inputs = await readInputs(context, found, request.inputs);
+  requireRank(found, inputs, [2, 3]);
+  const { batch, time } = extentOf(inputs, found);
+  if (batch !== record.batch_size) {
+    const sent = `'inputs' has shape ${formatShape(inputs.shape)}, so a batch of ${batch}`;
+    const detail = `${sent}; session '${id}' has batch size ${record.batch_size}.`;
+    throw fieldProblem('wrong-shape', '/inputs', detail);
+  }
+  // Whatever is wrong with the request is found before the cell is built by it.
+  const mask = readMask(readMaskTensor(request.mask, inputs.shape.length === 2), undefined, batch, time);
+  const training = trainingFor(found, request.training);
+  const cell = await readBuilt(context, cells, changer, found, inputs, batch, time);
+  requireFeatures(cell, inputs);
+  const call: Advance = { context, cells, cell, batch, time, options: { trace: request.trace, training } };
+  const next = await (record.history ? advanceKeeping : advance)(call, session, inputs, mask);
+  const fields = { step: record.step + time, cell_version: cell.record.version };
+  const { writes, result } = nextVersion(session, { ...next, fields }, context.clock());
+  return { writes, result: { session: result, stepped: next.stepped } };
 }
 
 function extentOf({ shape }: Tensor, { definition }: Cell): { batch: number; time: number } {

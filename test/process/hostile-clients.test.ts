@@ -76,6 +76,8 @@ describe('a client that does not speak HTTP/1.1 well', () => {
       417,
       'expectation-failed',
     ],
+    'asks for a trace': ['TRACE /v1/cells HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n', 405, 'method-not-allowed'],
+    'asks with QUERY': ['QUERY /v1/cells HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n', 405, 'method-not-allowed'],
     'sends an id beyond all ids': [
       `GET /v1/cells/${'x'.repeat(300)} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n`,
       400,

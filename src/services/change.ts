@@ -91,7 +91,7 @@ export class Changer {
         // earlier request with this key has made, though its reply is no longer kept: it must not be made twice.
         const made = error instanceof Problem && error.code === 'already-exists' && !claim.fresh;
         if (error instanceof Problem && error.status < 500 && !made)
-          await this.release(claimKey, claim, owner, mutation.idempotencyKey ?? '');
+          await this.release(claimKey, claim, owner, mutation);
         throw error;
       }
     });
@@ -186,9 +186,18 @@ export class Changer {
     return { id: fields.id, fresh: false, dueKey: due.key };
   }
 
-  private async release(claimKey: string, { dueKey }: Claim, owner: string, idempotencyKey: string): Promise<void> {
+  /**
+   * Unless the same request was carried out in the meantime. The thing may keep the key for another request: then nothing
+   * can have been made under a claim that is fresh.
+   */
+  private async release(
+    claimKey: string,
+    { dueKey, fresh }: Claim,
+    owner: string,
+    { idempotencyKey, fingerprint = '' }: Pick<Mutation<unknown>, 'idempotencyKey' | 'fingerprint'>,
+  ): Promise<void> {
     const { keys } = await readKeys(this.store, owner);
-    if (keys.some(({ key }) => key === idempotencyKey)) return;
+    if (keys.some((kept) => kept.key === idempotencyKey && !(fresh && kept.fingerprint !== fingerprint))) return;
     await this.store.commit([{ key: claimKey, delete: true }]);
     await this.store.commit([{ key: dueKey, delete: true }]);
   }

@@ -122,6 +122,17 @@ onEveryStore('an Idempotency-Key', (served) => {
     expect((await call(app, 'POST', '/v1/sessions', { cell: 'cell' }, key('a'))).status).toBe(201);
   });
 
+  it('keeps nothing of a create that is refused because the thing has seen the key', async () => {
+    const { app, store } = served;
+    await open(served);
+    await call(app, ...STEP, key('a'));
+    const before = await dump(store);
+    const taken = { id: 's', cell: 'cell' };
+    expectProblem(await call(app, 'POST', '/v1/sessions', taken, key('a')), 'idempotency-key-reused');
+    expect(await dump(store)).toEqual(before);
+    expect((await call(app, 'POST', '/v1/sessions', { cell: 'cell' }, key('a'))).status).toBe(201);
+  });
+
   it('lets go of the oldest of seventeen keys', async () => {
     const { app } = served;
     await open(served);

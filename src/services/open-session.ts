@@ -44,8 +44,7 @@ export async function openSession(
 ): Promise<Decision<Session>> {
   const { store, clock } = context;
   const before = await findSession(store, id);
-  if (before && !(input.replacesExpired && isExpired(before.record, clock())))
-    throw new Problem('already-exists', `There is a session '${id}' already.`);
+  if (before && !(input.replacesExpired && isExpired(before.record, clock()))) throw idTaken(before, clock());
   const cell = await cells.find(input.cell);
   if (!cell) throw fieldProblem('invalid-value', '/cell', `There is no cell '${input.cell}'.`);
   cells.requireSteps(cell);
@@ -81,6 +80,14 @@ export async function openSession(
     (await beginSession(context, cells, cell, pinned, states, { pin, output, before })) ??
     openSession(context, cells, id, input)
   );
+}
+
+/** One that has expired is in no list, so that it is told why its id is taken. */
+function idTaken({ record }: Session, now: number): Problem {
+  const { id } = record;
+  if (!isExpired(record, now)) return new Problem('already-exists', `There is a session '${id}' already.`);
+  const detail = `There was a session '${id}', which is answered as expired for a day; its id is taken until then.`;
+  return new Problem('already-exists', detail);
 }
 
 /**
@@ -155,14 +162,15 @@ export async function forkSession(
   from: { readonly session: string; readonly step?: number; readonly ifMatch?: IfMatch },
 ): Promise<Decision<Session>> {
   const { store, clock } = context;
+  const now = clock();
   const check = ({ record }: Session) => requireVersion(`Session '${from.session}'`, record.version, from.ifMatch);
   const wanted = { step: from.step, field: '/at_step', check };
-  const { session, kept } = await readSessionAt(store, from.session, clock(), wanted);
-  if (await store.get(sessionKey(id))) throw new Problem('already-exists', `There is a session '${id}' already.`);
+  const { session, kept } = await readSessionAt(store, from.session, now, wanted);
+  const taken = await findSession(store, id);
+  if (taken) throw idTaken(taken, now);
   const cell = await cellOf(cells, session);
   const { step, cell_version, states, repeated } = kept;
   const { history } = session.record;
-  const now = clock();
   const record: SessionRecord = {
     ...session.record,
     id,

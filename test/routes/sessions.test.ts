@@ -126,6 +126,8 @@ onEveryStore('sessions', (served) => {
         const gone = expectProblem(await call(app, method, url, body), 'session-expired', /60 idle seconds/);
         expect(gone.expired_at).toBe('2030-01-01T00:01:59.999Z');
       }
+      const again = await call(app, 'POST', '/v1/sessions', { id: 's', cell: 'cell' });
+      expectProblem(again, 'already-exists', /answered as expired for a day; its id is taken/);
     }
   });
 

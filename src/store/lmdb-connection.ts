@@ -1,4 +1,5 @@
-import { type LmdbDatabase, openDatabase, readFormat } from './lmdb-database.ts';
+import { type LmdbDatabase, openDatabase, openReadOnly, readFormat } from './lmdb-database.ts';
+import { isReadOnly } from './lmdb-preflight.ts';
 
 export interface LmdbConnection {
   readonly directory: string;
@@ -12,24 +13,32 @@ export interface LmdbConnection {
 /**
  * An open database that is opened again when LMDB has given it up. After a failed write of its root page LMDB refuses
  * every further transaction (MDB_PANIC), and lmdb-js would then never settle the promise of the next commit. A read
- * shows that state without harm.
+ * shows that state without harm. On a file system that is read-only by then it is opened for reading, and anew once it can
+ * be written: only then does LMDB tell other processes what is being read.
  */
 export function connect(directory: string, mapBytes: number): LmdbConnection {
   let database: LmdbDatabase | undefined = openDatabase(directory, mapBytes);
+  let forReading = false;
   let closing: Promise<void> | undefined;
 
   function current(): LmdbDatabase {
+    if (database !== undefined && forReading && !isReadOnly(directory)) void discard();
     if (closing !== undefined) throw new Error('the database is being reopened');
-    database ??= openDatabase(directory, mapBytes);
+    database ??= reopen();
     return database;
   }
 
-  async function discard(): Promise<void> {
-    const old = database;
+  function reopen(): LmdbDatabase {
+    forReading = isReadOnly(directory);
+    return forReading ? openReadOnly(directory, mapBytes) : openDatabase(directory, mapBytes);
+  }
+
+  function discard(): Promise<void> {
+    closing ??= closeQuietly(database).finally(() => {
+      closing = undefined;
+    });
     database = undefined;
-    closing = closeQuietly(old);
-    await closing;
-    closing = undefined;
+    return closing;
   }
 
   return {

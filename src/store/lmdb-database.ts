@@ -56,6 +56,13 @@ export function openDatabase(directory: string, mapBytes: number): LmdbDatabase 
   }
 }
 
+/** For reading alone, where the file system takes no changes: LMDB then does without its lock file. */
+export function openReadOnly(directory: string, mapBytes: number): LmdbDatabase {
+  const root = open<string, string>({ path: directory, mapSize: mapBytes, readOnly: true, ...OPTIONS });
+  const records: Records = root.openDB('records', { encoding: 'binary', keyEncoding: 'binary' });
+  return { root, records };
+}
+
 /** Whether the database can be read; throws LMDB's error when it cannot. */
 export function readFormat(root: RootDatabase<string, string>): string | undefined {
   return root.get(FORMAT_KEY);

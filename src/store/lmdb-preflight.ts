@@ -13,11 +13,28 @@ const META_PAGE_FLAG = 0x08;
  * environment, lmdb-js 3.5 frees its context twice and the process ends with a segmentation fault instead of a message.
  */
 export function checkBeforeOpening(directory: string): void {
-  const data = join(directory, 'data.mdb');
+  const data = dataFile(directory);
   const lock = join(directory, 'lock.mdb');
   for (const file of [data, lock].filter((file) => existsSync(file))) requireAccess(file);
   if (existsSync(data)) requireDatabase(data);
   if (!existsSync(data) || !existsSync(lock)) requireRoom(directory);
+}
+
+/**
+ * Whether the database lies on a file system that takes no changes now. Asked by opening it: one that the kernel has given
+ * up on may say otherwise to access(2).
+ */
+export function isReadOnly(directory: string): boolean {
+  try {
+    closeSync(openSync(dataFile(directory), 'r+'));
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EROFS';
+  }
+}
+
+function dataFile(directory: string): string {
+  return join(directory, 'data.mdb');
 }
 
 function requireAccess(file: string): void {

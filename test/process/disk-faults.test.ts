@@ -33,7 +33,7 @@ describe.runIf(GCC)('the service on a disk that fails', () => {
     const isAlive = () => running.child.exitCode === null && running.child.signalCode === null;
     await openCounter(running.url);
     const clients = new SteppingClients(running.url);
-    for (const fault of ['write EIO', 'sync EIO', 'root EIO', 'sync HANG', 'write EROFS']) {
+    for (const fault of ['write EIO', 'sync EIO', 'root EIO', 'sync HANG', 'write EROFS', 'root EROFS']) {
       const start = clients.acknowledged;
       await until(() => clients.acknowledged > start + 20, LONG);
       setFault(fault);
@@ -45,6 +45,9 @@ describe.runIf(GCC)('the service on a disk that fails', () => {
         const unready = await send(running.url, '/readyz');
         expect([fault, unready.status, JSON.parse(unready.text).code]).toEqual([fault, 503, 'store-unavailable']);
         expect((await send(running.url, '/healthz')).status).toBe(200);
+        // Also where LMDB has to be opened again: on a disk that is read-only by now, for reading.
+        await until(async () => (await send(running.url, '/v1/sessions/counter')).status === 200, LONG);
+        expect((await readCounter(running.url)).step).toBeGreaterThanOrEqual(before);
       }
       await until(clients.allRefused(), LONG);
       expect(clients.acknowledged).toBe(before);
@@ -63,10 +66,11 @@ describe.runIf(GCC)('the service on a disk that fails', () => {
     await clients.stop();
     const total = { step: clients.acknowledged, sum: clients.acknowledged };
     expect(await readCounter(running.url)).toEqual(total);
-    expect(await running.stop()).toEqual({ code: 0, signal: null });
+    const end = await running.stop();
+    expect(end, running.stderr()).toEqual({ code: 0, signal: null });
     const second = await service({ CELLSTEP_STORE: settings.CELLSTEP_STORE });
     expect(await readCounter(second.url)).toEqual(total);
-  }, 120_000);
+  }, 180_000);
 });
 
 describe.runIf(MKFS)('the service on a file system that the kernel makes read-only', () => {

@@ -61,7 +61,9 @@ export async function openCounter(base: string): Promise<void> {
 }
 
 export async function readCounter(base: string): Promise<{ step: number; sum: number }> {
-  const { step, states } = JSON.parse((await send(base, '/v1/sessions/counter')).text);
+  const { status, text } = await send(base, '/v1/sessions/counter');
+  if (status !== 200) throw new Error(`${status} ${text}`);
+  const { step, states } = JSON.parse(text);
   return { step, sum: states[0][0][0] };
 }
 

@@ -1,12 +1,14 @@
 /*
  * Makes writes to, and syncs of, the files in a data directory fail as a failing disk makes them. For LD_PRELOAD.
  * What fails stands in the file that FAILING_DISK names, and is read before each call: nothing, `write EIO`, `sync EIO`,
- * `root EIO` (only the root pages of LMDB's data.mdb, the first two), `write EROFS`, or `sync HANG`, until that is over.
+ * `root EIO` (only the root pages of LMDB's data.mdb, the first two), `sync HANG`, until that is over, or `write EROFS` and
+ * `root EROFS`, with which no file can be opened to be written either.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,29 +19,39 @@
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 #define ROOT_PAGES 8192
 
-/* The error of such a call on this file, or 0. By bare system calls, so that it can't meet itself. */
+/* What stands in that file, or nothing. By bare system calls, so that it can't meet itself. */
+static void read_fault(char *fault, size_t size) {
+  const char *control = getenv("FAILING_DISK");
+  fault[0] = 0;
+  int file = control == NULL ? -1 : (int)syscall(SYS_openat, AT_FDCWD, control, O_RDONLY, 0);
+  if (file < 0) return;
+  ssize_t length = syscall(SYS_read, file, fault, size - 1);
+  syscall(SYS_close, file);
+  fault[length < 0 ? 0 : length] = 0;
+}
+
+/* The error of such a call on this file, or 0. */
 static int failure(int fd, const char *what) {
   char link[64], path[4096], fault[64];
-  const char *control = getenv("FAILING_DISK");
-  if (control == NULL) return 0;
   snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
   ssize_t length = readlink(link, path, sizeof path - 1);
   if (length < 0) return 0;
   path[length] = 0;
   if (strstr(path, strcmp(what, "root") == 0 ? "/data/data.mdb" : "/data/") == NULL) return 0;
-  int file = syscall(SYS_openat, AT_FDCWD, control, O_RDONLY, 0);
-  if (file < 0) return 0;
-  length = syscall(SYS_read, file, fault, sizeof fault - 1);
-  syscall(SYS_close, file);
-  if (length <= 0) return 0;
-  fault[length] = 0;
   size_t name = strlen(what);
-  if (strncmp(fault, what, name) != 0 || fault[name] != ' ') return 0;
-  if (strstr(fault, "HANG") != NULL) {
+  for (;;) {
+    read_fault(fault, sizeof fault);
+    if (strncmp(fault, what, name) != 0 || fault[name] != ' ') return 0;
+    if (strstr(fault, "HANG") == NULL) return strstr(fault, "EROFS") != NULL ? EROFS : EIO;
     usleep(20000);
-    return failure(fd, what);
   }
-  return strstr(fault, "EROFS") != NULL ? EROFS : EIO;
+}
+
+static int open_failure(const char *path, int flags) {
+  char fault[64];
+  if ((flags & (O_ACCMODE | O_CREAT)) == O_RDONLY || strstr(path, "/data/") == NULL) return 0;
+  read_fault(fault, sizeof fault);
+  return strstr(fault, "EROFS") != NULL ? EROFS : 0;
 }
 
 static int write_failure(int fd, off_t offset) {
@@ -49,6 +61,24 @@ static int write_failure(int fd, off_t offset) {
 
 #define FAIL_WITH(error) \
   do { int code = (error); if (code != 0) { errno = code; return -1; } } while (0)
+
+int open(const char *path, int flags, ...) {
+  va_list more;
+  va_start(more, flags);
+  mode_t mode = va_arg(more, mode_t);
+  va_end(more);
+  FAIL_WITH(open_failure(path, flags));
+  return REAL(open)(path, flags, mode);
+}
+
+int open64(const char *path, int flags, ...) {
+  va_list more;
+  va_start(more, flags);
+  mode_t mode = va_arg(more, mode_t);
+  va_end(more);
+  FAIL_WITH(open_failure(path, flags));
+  return REAL(open64)(path, flags, mode);
+}
 
 ssize_t pwrite(int fd, const void *bytes, size_t size, off_t offset) {
   FAIL_WITH(write_failure(fd, offset));

@@ -1,16 +1,10 @@
 import type { Store, StoredValue } from '../domain/ports.ts';
 import { Problem } from '../domain/problems.ts';
-import { decodeRecord, encodeRecord } from '../domain/record.ts';
 import { expiryOf, isExpired, type SessionRecord } from '../domain/session.ts';
-import type { Tensor } from '../domain/tensor.ts';
+import { decodeSession, type SessionContent } from './session-bytes.ts';
 
-export interface Session {
-  readonly record: SessionRecord;
+export interface Session extends SessionContent {
   readonly revision: string;
-  /** One [batch, units] tensor for each state of the cell. */
-  readonly states: readonly Tensor[];
-  /** The output of the last step, [batch, width], kept from the first masked step on: masked steps repeat it. */
-  readonly output?: Tensor;
 }
 
 export function sessionKey(id: string): string {
@@ -45,17 +39,4 @@ export async function findSession(store: Pick<Store, 'get'>, id: string): Promis
 
 function sessionOf({ revision, bytes }: StoredValue): Session {
   return { ...decodeSession(bytes), revision };
-}
-
-export function decodeSession(bytes: Uint8Array): Omit<Session, 'revision'> {
-  const { fields, tensors } = decodeRecord<SessionRecord>(bytes);
-  const { output, ...states } = tensors;
-  return { record: fields, states: Object.values(states), ...(output ? { output } : {}) };
-}
-
-export function encodeSession(record: SessionRecord, states: readonly Tensor[], output?: Tensor): Uint8Array {
-  const tensors: Record<string, Tensor> = {};
-  for (let i = 0; i < states.length; i++) tensors[`states.${i}`] = states[i];
-  if (output) tensors.output = output;
-  return encodeRecord({ fields: record, tensors });
 }

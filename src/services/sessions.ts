@@ -9,8 +9,9 @@ import type { Decision } from './change.ts';
 import type { Context } from './context.ts';
 import type { KeptStates } from './kept-step.ts';
 import { releasePin } from './pinned-versions.ts';
+import { encodeSession } from './session-bytes.ts';
 import { historyDeletes, historyWrites, readKept, readSessionAt } from './session-history.ts';
-import { encodeSession, readSession, referenceKey, type Session, sessionKey } from './session-record.ts';
+import { readSession, referenceKey, type Session, sessionKey } from './session-record.ts';
 import { readStates } from './states.ts';
 
 /** The session's cell. @throws {Problem} cell-gone where it was deleted, or another one has its id now. */

@@ -3,7 +3,9 @@ import { checkBeforeOpening } from './lmdb-preflight.ts';
 import { otherFormat, StoreOpenError } from './store-open-error.ts';
 import { syncPath } from './sync-path.ts';
 
-export const FORMAT_VERSION = '2';
+const FORMAT_VERSION = '3';
+/** Its sessions are records in JSON, which are read too: it becomes the present one. */
+const FORMAT_BEFORE = '2';
 const FORMAT_KEY = 'cellstep-format';
 
 /** Keys and records as raw bytes, so that their order is that of the bytes. */
@@ -73,15 +75,20 @@ export function rewriteFormat(root: RootDatabase<string, string>): void {
   root.put(FORMAT_KEY, FORMAT_VERSION);
 }
 
+/** Whether a store of this format is read by this version. */
+export function isRead(format: string | undefined): boolean {
+  return format === FORMAT_VERSION || format === FORMAT_BEFORE;
+}
+
 function claimFormat(directory: string, root: RootDatabase<string, string>): boolean {
   const format = readFormat(root);
   if (format === FORMAT_VERSION) return false;
-  if (format !== undefined) {
+  if (format !== undefined && !isRead(format)) {
     throw otherFormat(`store directory ${directory}`, format, FORMAT_VERSION);
   }
-  if (root.getKeysCount() > 0) {
+  if (format === undefined && root.getKeysCount() > 0) {
     throw new StoreOpenError(`store directory ${directory} holds an LMDB database that is not a store of cellstep`);
   }
   root.putSync(FORMAT_KEY, FORMAT_VERSION);
-  return true;
+  return format === undefined;
 }

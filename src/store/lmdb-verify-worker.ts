@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { open, type RootDatabase, type Transaction } from 'lmdb';
-import { FORMAT_VERSION, readFormat } from './lmdb-database.ts';
+import { isRead, readFormat } from './lmdb-database.ts';
 import { checkPages, lastTransaction } from './lmdb-pages.ts';
 import { unsealRecord } from './lmdb-record.ts';
 
@@ -35,7 +35,7 @@ try {
   if (names.length !== expected) refuse(`it has ${names.length} of ${expected} entries`);
   if (names.includes('records') && readFormat(root) === undefined) refuse('it has records, but no format version');
   // Of another format nothing is known here; the opening refuses it.
-  if (readFormat(root) === FORMAT_VERSION && names.includes('records')) {
+  if (isRead(readFormat(root)) && names.includes('records')) {
     const records = root.openDB<Uint8Array, Uint8Array>('records', { encoding: 'binary', keyEncoding: 'binary' });
     const transaction = holdLastCommit(root);
     checkPages(file);

@@ -9,7 +9,7 @@ export interface RedisCommands {
   get(name: string): Promise<string | null>;
   getBuffer(name: string): Promise<Buffer | null>;
   mgetBuffer(names: string[]): Promise<(Buffer | null)[]>;
-  set(name: string, value: string, mode: 'NX'): Promise<'OK' | null>;
+  set(name: string, value: string, mode: 'NX' | 'XX'): Promise<'OK' | null>;
   zrangebylex(
     name: string,
     min: string | Buffer,

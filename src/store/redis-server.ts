@@ -3,7 +3,9 @@ import { FORMAT_NAME } from './redis-keys.ts';
 import { otherFormat, StoreOpenError } from './store-open-error.ts';
 
 /** 1 was without the index of times, so that its sessions would never be cleared away. */
-const FORMAT_VERSION = '2';
+const FORMAT_VERSION = '3';
+/** Its sessions are records in JSON, which are read too: it becomes the present one. */
+const FORMAT_BEFORE = '2';
 
 /** Writes the version of the layout where there is none. Throws StoreOpenError where there is another. */
 export async function claimFormat(commands: RedisCommands, shown: string): Promise<void> {
@@ -11,6 +13,10 @@ export async function claimFormat(commands: RedisCommands, shown: string): Promi
   if (format === null) {
     await commands.set(FORMAT_NAME, FORMAT_VERSION, 'NX');
     format = await commands.get(FORMAT_NAME);
+  }
+  if (format === FORMAT_BEFORE) {
+    await commands.set(FORMAT_NAME, FORMAT_VERSION, 'XX');
+    return;
   }
   if (format !== FORMAT_VERSION) {
     throw otherFormat(`store ${shown}`, String(format), FORMAT_VERSION);

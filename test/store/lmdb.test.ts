@@ -49,6 +49,12 @@ describe('the LMDB store on its directory', () => {
     return store;
   }
 
+  async function setFormat(format: string): Promise<void> {
+    const root = open<string, string>({ path: directory, encoding: 'string', noSubdir: false });
+    await root.put('cellstep-format', format);
+    await root.close();
+  }
+
   /** Starts a process that holds the directory; `lines` are what it prints after it has opened the store. */
   async function startChild(...args: string[]): Promise<{ child: ChildProcess; lines: string[] }> {
     const script = fileURLToPath(new URL('writer-process.ts', import.meta.url));
@@ -163,6 +169,19 @@ describe('the LMDB store on its directory', () => {
     });
   });
 
+  it('takes over a store of the format before, which is then of the present one', async () => {
+    const store = await openHere();
+    await store.commit([{ key: 'session/a', bytes: new Uint8Array([1]) }]);
+    await store.close();
+    await setFormat('2');
+    const again = await openHere();
+    expect((await again.get('session/a'))?.bytes).toEqual(new Uint8Array([1]));
+    await again.close();
+    const root = open<string, string>({ path: directory, encoding: 'string', noSubdir: false });
+    expect(root.get('cellstep-format')).toBe('3');
+    await root.close();
+  });
+
   describe('refuses to open', () => {
     it('a file', async () => {
       mkdirSync(join(base, 'a'));
@@ -201,19 +220,14 @@ describe('the LMDB store on its directory', () => {
 
     it('a store of another format, and leaves it as it is', async () => {
       await (await openHere()).close();
-      const setFormat = async (format: string) => {
-        const root = open<string, string>({ path: directory, encoding: 'string', noSubdir: false });
-        await root.put('cellstep-format', format);
-        await root.close();
-      };
-      for (const format of ['1', '3', 'x']) {
+      for (const format of ['1', '4', 'x']) {
         await setFormat(format);
         await expect(openHere()).rejects.toThrow(
-          `${directory} holds a store of format ${format}; this version of cellstep reads format 2. Use the version`,
+          `${directory} holds a store of format ${format}; this version of cellstep reads format 3. Use the version`,
         );
         await expect(openHere()).rejects.toThrow(StoreOpenError);
       }
-      await setFormat('2');
+      await setFormat('3');
       await expect(openHere()).resolves.toBeDefined();
     });
 

@@ -154,19 +154,27 @@ describe.runIf(REDIS_SERVER)('opening a Redis store', () => {
     const store = await openRedisStore(url);
     await store.commit([{ key: 'session/old', expect: null, bytes: new Uint8Array([1]) }]);
     await store.close();
-    expect(await server.admin.get('cellstep:{00}:format')).toBe('2');
-    for (const format of ['1', '3', 'x']) {
+    expect(await server.admin.get('cellstep:{00}:format')).toBe('3');
+    for (const format of ['1', '4', 'x']) {
       await server.admin.set('cellstep:{00}:format', format);
       const before = await server.admin.keys('*');
       expect(await refusal(url)).toBe(
-        `store redis://***@${host()} holds a store of format ${format}; this version of cellstep reads format 2. ` +
+        `store redis://***@${host()} holds a store of format ${format}; this version of cellstep reads format 3. ` +
           'Use the version that wrote it; docs/backup.md has how to bring its data over',
       );
       expect(await server.admin.keys('*')).toEqual(before);
       expect(await server.admin.get('cellstep:{00}:format')).toBe(format);
     }
-    await server.admin.set('cellstep:{00}:format', '2');
+    await server.admin.set('cellstep:{00}:format', '3');
     await (await openRedisStore(url)).close();
+  });
+
+  it('takes over a store of the format before, which is then of the present one', async () => {
+    const url = `redis://:other-secret@${host()}`;
+    await server.admin.set('cellstep:{00}:format', '2');
+    const store = await openRedisStore(url);
+    await store.close();
+    expect(await server.admin.get('cellstep:{00}:format')).toBe('3');
   });
 
   it('refuses a cluster that is down', async () => {

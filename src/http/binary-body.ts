@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { SAFETENSORS, WEIGHT_FILE_TYPES } from '../domain/media-types.ts';
 import { Problem } from '../domain/problems.ts';
+import { readBytes } from './body-bytes.ts';
 import { jsonParser, textOf } from './json-body.ts';
 import { bodyOfFile, type TensorFiles } from './tensor-file.ts';
 
@@ -24,28 +25,26 @@ export function addBinaryBody(
     const essence = mediaTypeOf(type);
     if (!types.includes(essence)) return done(null, payload);
     if (!typesOf(request).includes(essence)) return done(notTaken(request));
-    if (takesTensors(request)) {
-      if (Number(request.headers['content-length']) > request.routeOptions.bodyLimit) return done(tooLarge(request));
-    } else {
-      request.maxFileBytes = maxBytes;
-    }
+    if (!takesTensors(request)) request.maxFileBytes = maxBytes;
     done(null, payload);
   });
   for (const type of WEIGHT_FILE_TYPES) {
-    app.addContentTypeParser(type, { parseAs: 'buffer', bodyLimit: maxBytes }, (request, body, done) => {
-      const bytes = body as Buffer;
-      request.bodyBytes = bytes;
-      if (!takesTensors(request)) return done(null, bytes);
-      try {
-        if (bytes.length > request.routeOptions.bodyLimit) throw tooLarge(request);
-        const { tensorFields = new Map() } = request.routeOptions.config;
-        done(
-          null,
-          bodyOfFile(files.read(bytes), tensorFields, (text) => parse(request, textOf(Buffer.from(text)))),
-        );
-      } catch (error) {
-        done(error as Error);
-      }
+    app.addContentTypeParser(type, (request, stream, done) => {
+      const { bodyLimit, config } = request.routeOptions;
+      readBytes(request, stream, request.maxFileBytes ?? bodyLimit, (error, bytes) => {
+        if (!bytes) return done(error);
+        request.bodyBytes = bytes;
+        if (!takesTensors(request)) return done(null, bytes);
+        const { tensorFields = new Map() } = config;
+        const parseField = (text: string) => parse(request, textOf(Buffer.from(text)));
+        let body: unknown;
+        try {
+          body = bodyOfFile(files.read(bytes), tensorFields, parseField);
+        } catch (error) {
+          return done(error as Error);
+        }
+        done(null, body);
+      });
     });
   }
 }
@@ -57,10 +56,6 @@ function takesTensors({ routeOptions }: FastifyRequest): boolean {
 /** What a route takes beside JSON. */
 function typesOf(request: FastifyRequest): readonly string[] {
   return takesTensors(request) ? [SAFETENSORS] : (request.routeOptions.config.takesFiles ?? []);
-}
-
-function tooLarge({ routeOptions }: FastifyRequest): Problem {
-  return new Problem('body-too-large', `The body is over the limit of ${routeOptions.bodyLimit} bytes.`);
 }
 
 /** A Content-Type that a route does not take. */

@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import { type TensorFields, tensorFieldsOf } from '../../schemas/tensor-fields.ts';
 import { Problem } from '../domain/problems.ts';
+import { readBytes } from './body-bytes.ts';
 import { liftTensors } from './lift-tensors.ts';
 
 /** Deepest nesting of arrays and objects in a body: enough for a stack of cells, not for a stack overflow. */
@@ -25,28 +26,34 @@ export function addJsonBody(app: FastifyInstance): void {
   });
   const parse = jsonParser(app);
   app.removeContentTypeParser(['application/json', 'text/plain']);
-  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
-    const bytes = body as Buffer;
-    request.bodyBytes = bytes;
-    // DELETE and bare POSTs may carry the header without a body.
-    if (bytes.length === 0) return done(null, undefined);
-    const fields = request.routeOptions.config.tensorFields;
-    const lifted = fields && fields.size > 0 ? liftTensors(bytes, fields, (text) => parse(request, text)) : undefined;
-    if (lifted !== undefined) return done(null, lifted);
-    let text: string;
-    try {
-      text = textOf(bytes);
-    } catch (error) {
-      return done(error as Problem);
-    }
-    let value: unknown;
-    try {
-      value = parse(request, text);
-    } catch (error) {
-      return done(new Problem('invalid-json', syntaxMessage(text, error as Error)));
-    }
-    done(null, value);
+  app.addContentTypeParser('application/json', (request, stream, done) => {
+    const { bodyLimit, config } = request.routeOptions;
+    readBytes(request, stream, bodyLimit, (error, bytes) => {
+      if (!bytes) return done(error);
+      request.bodyBytes = bytes;
+      let body: unknown;
+      try {
+        body = bodyOf(bytes, config.tensorFields, (text) => parse(request, text));
+      } catch (problem) {
+        return done(problem as Problem);
+      }
+      done(null, body);
+    });
   });
+}
+
+/** @throws {Problem} invalid-json */
+function bodyOf(bytes: Buffer, fields: TensorFields | undefined, parse: (text: string) => unknown): unknown {
+  // DELETE and bare POSTs may carry the header without a body.
+  if (bytes.length === 0) return undefined;
+  const lifted = fields && fields.size > 0 ? liftTensors(bytes, fields, parse) : undefined;
+  if (lifted !== undefined) return lifted;
+  const text = textOf(bytes);
+  try {
+    return parse(text);
+  } catch (error) {
+    throw new Problem('invalid-json', syntaxMessage(text, error as Error));
+  }
 }
 
 /** What is wrong with how a body is written; null where nothing is. */

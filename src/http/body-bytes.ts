@@ -1,0 +1,44 @@
+import { errorCodes, type FastifyRequest } from 'fastify';
+
+type Done = (error: Error | null, bytes?: Buffer) => void;
+
+/**
+ * The body of a request, at most `limit` bytes. As Fastify's own reading (parseAs), with the same errors; but the body is
+ * whole when as many bytes are there as were announced, not only when the stream has ended, and one that came in one piece,
+ * as most do, is not copied: Node gives each piece memory of its own.
+ */
+export function readBytes(
+  { headers }: Pick<FastifyRequest, 'headers'>,
+  stream: NodeJS.ReadableStream,
+  limit: number,
+  done: Done,
+) {
+  /** NaN where the body comes in chunks. */
+  const announced = Number(headers['content-length']);
+  if (announced > limit) return done(new errorCodes.FST_ERR_CTP_BODY_TOO_LARGE());
+  const pieces: Buffer[] = [];
+  let length = 0;
+  let over = false;
+  function finish(error: Error | null): void {
+    over = true;
+    stream.off('data', take);
+    if (error) done(error);
+    else done(null, pieces.length === 1 ? pieces[0] : Buffer.concat(pieces, length));
+  }
+  function take(piece: Buffer): void {
+    pieces.push(piece);
+    length += piece.length;
+    if (length > limit) finish(new errorCodes.FST_ERR_CTP_BODY_TOO_LARGE());
+    else if (length === announced) finish(null);
+  }
+  stream.on('data', take);
+  stream.on('end', () => {
+    if (over) return;
+    const whole = Number.isNaN(announced) || length === announced;
+    finish(whole ? null : new errorCodes.FST_ERR_CTP_INVALID_CONTENT_LENGTH());
+  });
+  stream.on('error', (error) => {
+    // A client that went away, or sent what is no body.
+    if (!over) finish(Object.assign(error, { statusCode: 400 }));
+  });
+}

@@ -25,7 +25,7 @@ export function endConnectionsOnClose(app: FastifyInstance): void {
     const connection = connections.get(socket);
     if (!connection) return;
     connection.running++;
-    response.once('close', () => {
+    response.on('close', () => {
       connection.running--;
       connection.seen = socket.bytesRead;
       if (closing) closeIfIdle(socket, connection);

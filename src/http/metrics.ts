@@ -119,12 +119,16 @@ export function createMetrics({ worker, ofProcess }: MetricsOptions): Metrics {
       gauge('cellstep_thread_tasks_waiting', 'Tasks that wait for a thread.', (now) => now.waiting);
     },
     watchRequests(app) {
-      app.addHook('onRequest', (_request, _reply, done) => {
+      const ended = () => {
+        running -= 1;
+      };
+      app.addHook('onRequest', (_request, { raw }, done) => {
         running += 1;
+        // Not onResponse: a client that goes away gets no response.
+        raw.on('close', ended);
         done();
       });
       app.addHook('onResponse', (request, { statusCode, elapsedTime }, done) => {
-        running -= 1;
         const { url } = request.routeOptions;
         requests.of(request.method, patternOf(url), statusCode).observe(elapsedTime / 1000);
         done();

@@ -1,4 +1,5 @@
-import { expect, it } from 'vitest';
+import { connect } from 'node:net';
+import { expect, it, vi } from 'vitest';
 import { createMetrics, metricsText } from '../../src/http/metrics.ts';
 import { startApp } from '../support/app.ts';
 import { call } from '../support/call.ts';
@@ -46,6 +47,18 @@ it('counts and times requests, batches, steps and commits', async () => {
   expect(samples.get('cellstep_step_duration_seconds_count{kind="sequence",place="loop"}')).toBe(1);
   expect(samples.get('cellstep_store_commit_duration_seconds_count{outcome="committed"}')).toBeGreaterThanOrEqual(7);
   expect(samples.get('cellstep_info{version="0.1.0"}')).toBe(1);
+  await app.close();
+});
+
+it('counts no request as running whose client has gone', async () => {
+  const app = await startApp();
+  const { port } = new URL(await app.listen({ host: '127.0.0.1', port: 0 }));
+  const socket = connect(Number(port), '127.0.0.1');
+  socket.write('POST /v1/cells HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{');
+  const running = async () => samplesOf(await pageOf(app)).get('cellstep_requests_running{}');
+  await vi.waitFor(async () => expect(await running()).toBe(2));
+  socket.destroy();
+  await vi.waitFor(async () => expect(await running()).toBe(1));
   await app.close();
 });
 

@@ -1,0 +1,57 @@
+import { PassThrough } from 'node:stream';
+import { expect, it } from 'vitest';
+import { readBytes } from '../../src/http/body-bytes.ts';
+
+/** What a body is read as: its text, or the code of the error. `pieces` are written one after another, then `end` happens. */
+async function read(
+  pieces: readonly string[],
+  { announced, limit = 10, end = (stream) => stream.end() }: Partial<Options> = {},
+): Promise<string> {
+  const stream = new PassThrough();
+  const headers = announced === undefined ? {} : { 'content-length': `${announced}` };
+  const results: string[] = [];
+  readBytes({ headers }, stream, limit, (error, bytes) => {
+    results.push((error as { code?: string } | null)?.code ?? `${bytes}`);
+  });
+  for (const piece of pieces) {
+    stream.write(piece);
+    await new Promise(setImmediate);
+  }
+  end(stream);
+  await new Promise(setImmediate);
+  expect(results).toHaveLength(1);
+  return results[0];
+}
+
+interface Options {
+  readonly announced: number;
+  readonly limit: number;
+  readonly end: (stream: PassThrough) => void;
+}
+
+it('reads a body in one piece, in several, in none', async () => {
+  expect(await read(['{"a":1}'], { announced: 7 })).toBe('{"a":1}');
+  expect(await read(['{"a"', ':1}'], { announced: 7 })).toBe('{"a":1}');
+  expect(await read(['{"a"', ':1', '}'])).toBe('{"a":1}');
+  expect(await read([], { announced: 0 })).toBe('');
+  expect(await read([])).toBe('');
+});
+
+it('has a body as soon as all of it is there', async () => {
+  expect(await read(['{"a":1}'], { announced: 7, end: () => undefined })).toBe('{"a":1}');
+  expect(await read(['{"a":1}'], { announced: 7, end: (stream) => stream.destroy(new Error('gone')) })).toBe('{"a":1}');
+});
+
+it('takes exactly the limit', async () => {
+  expect(await read(['0123456789'], { announced: 10 })).toBe('0123456789');
+  expect(await read(['01234', '56789'])).toBe('0123456789');
+  expect(await read([], { announced: 11 })).toBe('FST_ERR_CTP_BODY_TOO_LARGE');
+  expect(await read(['01234', '567890', '1'])).toBe('FST_ERR_CTP_BODY_TOO_LARGE');
+});
+
+it('refuses a body that is not as long as was announced, and one that breaks off', async () => {
+  expect(await read(['{}'], { announced: 7 })).toBe('FST_ERR_CTP_INVALID_CONTENT_LENGTH');
+  expect(await read(['{"a":1}', '2'], { announced: 9 })).toBe('FST_ERR_CTP_INVALID_CONTENT_LENGTH');
+  const gone = Object.assign(new Error('aborted'), { code: 'ECONNRESET' });
+  expect(await read(['{'], { announced: 7, end: (stream) => stream.destroy(gone) })).toBe('ECONNRESET');
+});

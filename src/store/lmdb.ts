@@ -7,7 +7,7 @@ import { createCommitQueue } from './lmdb-commits.ts';
 import { connect } from './lmdb-connection.ts';
 import { type LmdbDatabase, readFormat } from './lmdb-database.ts';
 import { storeProblem } from './lmdb-errors.ts';
-import { checkBeforeOpening } from './lmdb-preflight.ts';
+import { checkBeforeOpening, isReadOnly } from './lmdb-preflight.ts';
 import { unsealRecord } from './lmdb-record.ts';
 import { hasRoom } from './lmdb-room.ts';
 import { markClosed, verifyUnlessClosed } from './lmdb-verify.ts';
@@ -122,7 +122,10 @@ export async function openLmdbStore({
       closing ??= commits
         .idle()
         .then(() => connection.close())
-        .then(() => markClosed(directory))
+        .then(() => {
+          // A disk that takes no changes keeps the mark of before, which is that of the file as it was then.
+          if (!isReadOnly(directory)) markClosed(directory);
+        })
         .finally(() => lock.release());
       return closing;
     },

@@ -87,6 +87,8 @@ describe.runIf(MKFS)('the service on a file system that the kernel makes read-on
     mount();
     onTestFinished(() => void unmount());
     const settings = { CELLSTEP_STORE: `lmdb:${join(disk, 'data')}` };
+    // So that there is what a store leaves that was closed in order.
+    await (await service(settings)).stop();
     const first = await service(settings);
     onTestFinished(async () => void (await first.stop('SIGKILL')));
     await openCounter(first.url);

@@ -1,7 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFailed, onTestFinished, test } from 'vitest';
 import { spawnService } from '../../scripts/tutorial-service.ts';
 import { findProgram } from '../support/programs.ts';
 import { SteppingClients } from './stepping-client.ts';
@@ -33,9 +33,9 @@ describe.runIf(GCC)('the service on a disk that fails', () => {
     const isAlive = () => running.child.exitCode === null && running.child.signalCode === null;
     await openCounter(running.url);
     const clients = new SteppingClients(running.url);
+    onTestFailed(() => console.error(running.stdout().slice(-4000), running.stderr().slice(-4000)));
     for (const fault of ['write EIO', 'sync EIO', 'root EIO', 'sync HANG', 'write EROFS', 'root EROFS']) {
-      const start = clients.acknowledged;
-      await until(() => clients.acknowledged > start + 20, LONG);
+      await clients.advance(20, LONG);
       setFault(fault);
       // Twice, so that whatever was on its way when the fault came has been answered.
       await until(clients.allRefused(), LONG);
@@ -61,8 +61,7 @@ describe.runIf(GCC)('the service on a disk that fails', () => {
       await until(async () => (await readiness(running.url)) === 200, LONG);
       expect((await readCounter(running.url)).step).toBeGreaterThanOrEqual(before);
     }
-    const last = clients.acknowledged;
-    await until(() => clients.acknowledged > last + 20, LONG);
+    await clients.advance(20, LONG);
     await clients.stop();
     const total = { step: clients.acknowledged, sum: clients.acknowledged };
     expect(await readCounter(running.url)).toEqual(total);

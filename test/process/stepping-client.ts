@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'vitest';
-import { type Answer, send } from './support.ts';
+import { type Answer, send, until } from './support.ts';
 
 /** A call ends within the time limits of the stores; the rest is for a busy machine. */
 const BOUND = 15_000;
@@ -17,6 +17,8 @@ export class SteppingClient {
   private readonly name: string;
   /** What ended it: an answer that was not as it has to be. */
   failure: unknown;
+  /** The last request, for a message: when it was sent, and what came of it. */
+  last = '';
   private stopped = false;
   private readonly ended: Promise<void>;
 
@@ -43,16 +45,19 @@ export class SteppingClient {
 
   private async take(key: string): Promise<boolean> {
     const from = performance.now();
+    this.last = `${key} sent at ${new Date().toISOString()}, not answered yet`;
     let answer: Answer;
     try {
       answer = await send(this.url, '/v1/sessions/counter/steps', { inputs: [[1]] }, { 'idempotency-key': key });
-    } catch {
+    } catch (error) {
       // The service was stopped, or has ended.
+      this.last = `${key}: ${error}`;
       this.refused++;
       return false;
     }
     expect(performance.now() - from).toBeLessThan(BOUND);
     const { status, headers, text } = answer;
+    this.last = `${key}: ${status} ${text} after ${Math.round(performance.now() - from)} ms`;
     if (status === 200) {
       this.acknowledged++;
       return true;
@@ -95,6 +100,14 @@ export class SteppingClients {
       for (const { failure } of this.clients) if (failure !== undefined) throw failure;
       return this.clients.every(({ refused }, n) => refused > before[n]);
     };
+  }
+
+  /** Waits until so many more steps are acknowledged. */
+  async advance(steps: number, milliseconds: number): Promise<void> {
+    const start = this.acknowledged;
+    await until(() => this.acknowledged > start + steps, milliseconds).catch((error: unknown) => {
+      throw new Error(`${steps} steps: ${error}; ${this.clients.map(({ last }) => last).join('; ')}`);
+    });
   }
 
   moveTo(url: string): void {

@@ -7,20 +7,34 @@ import { parseArgs } from 'node:util';
 import { chooseSeed } from './random.ts';
 import { SUITES } from './suites.ts';
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: { seed: { type: 'string' }, bounded: { type: 'boolean' }, scale: { type: 'string', default: '1' } },
-});
-const unknown = positionals.filter((name) => !Object.hasOwn(SUITES, name));
-if (unknown.length > 0) {
-  console.error(`There is no suite ${unknown.join(', ')}. There are: ${Object.keys(SUITES).join(', ')}.`);
+function refuse(message: string): never {
+  console.error(message);
   process.exit(2);
 }
+
+function readArguments() {
+  try {
+    return parseArgs({
+      allowPositionals: true,
+      options: { seed: { type: 'string' }, bounded: { type: 'boolean' }, scale: { type: 'string', default: '1' } },
+    });
+  } catch (error) {
+    return refuse((error as Error).message);
+  }
+}
+
+const { values, positionals } = readArguments();
+const unknown = positionals.filter((name) => !Object.hasOwn(SUITES, name));
+if (unknown.length > 0)
+  refuse(`There is no suite ${unknown.join(', ')}. There are: ${Object.keys(SUITES).join(', ')}.`);
+const scale = Number(values.scale);
+if (!(scale > 0 && Number.isFinite(scale))) refuse(`--scale=${values.scale} is not a number above 0.`);
+if (!/^[0-9]*$/.test(values.seed ?? '')) refuse(`--seed=${values.seed} is not a whole number.`);
 
 let failed = 0;
 for (const name of positionals.length > 0 ? positionals : Object.keys(SUITES)) {
   const suite = SUITES[name];
-  const size = Math.max(1, Math.round((values.bounded ? suite.bounded : suite.whole) * Number(values.scale)));
+  const size = Math.max(1, Math.round((values.bounded ? suite.bounded : suite.whole) * scale));
   console.log(`\n${name}: ${size} ${suite.unit}`);
   const seed = chooseSeed(values.seed);
   const from = performance.now();

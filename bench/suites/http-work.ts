@@ -1,0 +1,72 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { SETTINGS, startCellstep } from '../http/servers.ts';
+import { cellstepLoad, type Kind, limitLoad, prepareCellstep } from '../http/steps.ts';
+import { CONNECTIONS, type Load } from '../http/wrk.ts';
+import { type Contender, interleave, ratio } from '../measure.ts';
+import { duration, type Suite } from '../report.ts';
+
+const KINDS: Readonly<Record<string, Kind>> = {
+  'session, JSON, 64': { carried: false, binary: false, units: 64 },
+  'carried, JSON, 64': { carried: true, binary: false, units: 64 },
+  'session, binary, 64': { carried: false, binary: true, units: 64 },
+  'carried, binary, 64': { carried: true, binary: true, units: 64 },
+};
+
+export const suite: Suite = {
+  about: `The CPU that one request takes without sockets: the requests of the suite http come over streams that stand for
+${CONNECTIONS} connections, so that there is no kernel, no client and no waking in the figures. Medians of the least of 40 ms slices.
+Beside it a bare node:http server, and a Fastify route, that read the same body and answer a constant of the same size.`,
+  async run(tell) {
+    const servers = await Promise.all(['cellstep', 'node:http', 'Fastify'].map(startWorker));
+    // Only asked what its replies are like.
+    const asked = await startCellstep(SETTINGS);
+    try {
+      await prepareCellstep(asked.url);
+      for (const [name, kind] of Object.entries(KINDS)) {
+        const own = cellstepLoad(asked.url, kind);
+        const constant = await limitLoad(asked.url, own, kind.binary);
+        const contenders = servers.map((server, k) => worked(server, k === 0 ? own : constant));
+        // Until the compiler is done.
+        for (const contender of contenders) await contender.measure(3000);
+        const [mine, ...theirs] = await interleave(contenders, { rounds: 7, ms: 400 });
+        for (const [k, peer] of ['node:http', 'Fastify'].entries()) {
+          tell({
+            name: `${name}, against ${peer}`,
+            cellstep: duration(mine.ns),
+            peer: duration(theirs[k].ns),
+            ratio: ratio(mine, theirs[k]),
+          });
+        }
+      }
+      return [];
+    } finally {
+      for (const server of servers) server.disconnect();
+      await asked.stop();
+    }
+  },
+};
+
+async function startWorker(name: string): Promise<ChildProcess> {
+  const server = fork(fileURLToPath(new URL('../http/work-server.ts', import.meta.url)), [name], {
+    serialization: 'advanced',
+  });
+  // One that ends early would be waited for.
+  server.once('exit', (code) => {
+    if (code) process.exit(1);
+  });
+  await once(server, 'message');
+  return server;
+}
+
+function worked(server: ChildProcess, load: Load): Contender {
+  return {
+    name: load.paths[0],
+    async measure(ms) {
+      server.send({ load, ms });
+      const [ns] = await once(server, 'message');
+      return ns;
+    },
+  };
+}

@@ -2,15 +2,16 @@ import { accessSync, constants } from 'node:fs';
 import { checkCommit, isKey, MAX_KEY_LENGTH } from '../domain/keys.ts';
 import type { Store, StoredEntry } from '../domain/ports.ts';
 import { Problem } from '../domain/problems.ts';
-import { lockDirectory } from './directory-lock.ts';
+import { type DirectoryLock, lockDirectory } from './directory-lock.ts';
+import { markClosed, unmarkClosed, wasClosed } from './lmdb-closed.ts';
 import { createCommitQueue } from './lmdb-commits.ts';
 import { connect } from './lmdb-connection.ts';
 import { type LmdbDatabase, readFormat } from './lmdb-database.ts';
-import { storeProblem } from './lmdb-errors.ts';
+import { NoRoomError, storeProblem } from './lmdb-errors.ts';
 import { checkBeforeOpening, isReadOnly } from './lmdb-preflight.ts';
 import { unsealRecord } from './lmdb-record.ts';
 import { hasRoom } from './lmdb-room.ts';
-import { markClosed, verifyUnlessClosed } from './lmdb-verify.ts';
+import { verifyDatabase } from './lmdb-verify.ts';
 import { makeDirectory } from './make-directory.ts';
 import { bytesOf, CopiedValue, revisionOf, STAMP_BYTES } from './record.ts';
 import { StoreOpenError } from './store-open-error.ts';
@@ -36,13 +37,14 @@ export async function openLmdbStore({
   mapBytes = 2 ** 30,
 }: LmdbStoreOptions): Promise<Store> {
   prepareDirectory(directory);
-  const alone = isAlone(directory, shared);
+  // Others that have it open have read it.
+  const doubtful = shared && (whileAlone(directory, () => !wasClosed(directory)) ?? false);
   const lock = lockDirectory(directory, shared);
   let connection: ReturnType<typeof connect>;
   try {
     checkBeforeOpening(directory);
-    // Others that have it open have read it.
-    if (alone) verifyUnlessClosed(directory);
+    if (shared ? doubtful : !wasClosed(directory)) verifyDatabase(directory);
+    unmarkClosed(directory);
     connection = connect(directory, mapBytes);
   } catch (error) {
     lock.release();
@@ -51,9 +53,15 @@ export async function openLmdbStore({
   const commits = createCommitQueue(connection);
   let closing: Promise<void> | undefined;
   let failure: Problem | undefined;
+  let hasFailed = false;
 
   function requireOpen(): void {
     if (closing !== undefined) throw new Error('store is closed');
+  }
+
+  /** What a failed write or sync has left on the disk is not known: then the next opening reads everything. */
+  function leaveMark(): void {
+    if (!hasFailed && !isReadOnly(directory)) markClosed(directory);
   }
 
   function read<T>(work: (database: LmdbDatabase) => T): T {
@@ -88,7 +96,10 @@ export async function openLmdbStore({
         failure = undefined;
         return outcome;
       } catch (error) {
-        if (error instanceof Problem) failure = error;
+        if (error instanceof Problem) {
+          failure = error;
+          hasFailed ||= !(error.cause instanceof NoRoomError);
+        }
         throw error;
       }
     },
@@ -122,11 +133,11 @@ export async function openLmdbStore({
       closing ??= commits
         .idle()
         .then(() => connection.close())
-        .then(() => {
-          // A disk that takes no changes keeps the mark of before, which is that of the file as it was then.
-          if (!isReadOnly(directory)) markClosed(directory);
-        })
-        .finally(() => lock.release());
+        .then(() => shared || leaveMark())
+        .finally(() => lock.release())
+        // Of those that share it, the last one.
+        .then(() => shared && whileAlone(directory, leaveMark))
+        .then(() => {});
       return closing;
     },
   };
@@ -141,14 +152,18 @@ function rangeOf(prefix: string, after: string | undefined): { start: Uint8Array
   return { start: Buffer.compare(next, first) > 0 ? next : first, end };
 }
 
-/** Whether no other process has the directory. */
-function isAlone(directory: string, shared: boolean): boolean {
-  if (!shared) return true;
+/** What the work says, for which no other process may have the directory; undefined where one has it. */
+function whileAlone<T>(directory: string, work: () => T): T | undefined {
+  let lock: DirectoryLock;
   try {
-    lockDirectory(directory, false, 0).release();
-    return true;
+    lock = lockDirectory(directory, false, 0);
   } catch {
-    return false;
+    return undefined;
+  }
+  try {
+    return work();
+  } finally {
+    lock.release();
   }
 }
 

@@ -1,8 +1,9 @@
+import { writeSync } from 'node:fs';
 import type { CommitOutcome, StoreWrite } from '../domain/ports.ts';
 import type { LmdbConnection } from './lmdb-connection.ts';
 import { type LmdbDatabase, rewriteFormat } from './lmdb-database.ts';
 import { probeDisk } from './lmdb-disk.ts';
-import { NoRoomError, storeProblem } from './lmdb-errors.ts';
+import { hasOverwrittenMemory, NoRoomError, storeProblem } from './lmdb-errors.ts';
 import { reasonOf, TimeLimitError, withinLimit } from './lmdb-outcomes.ts';
 import { newSealedRecord, sealRecord, unsealRecord } from './lmdb-record.ts';
 import { hasRoomFor } from './lmdb-room.ts';
@@ -116,6 +117,7 @@ export function createCommitQueue(connection: LmdbConnection): CommitQueue {
         return;
       }
       const error = await reasonOf(thrown);
+      if (hasOverwrittenMemory(error)) endAtOnce(error);
       failing ||= !(error instanceof NoRoomError);
       const sound = await connection.recover();
       if (sound && group.length > 1) {
@@ -153,6 +155,12 @@ export function createCommitQueue(connection: LmdbConnection): CommitQueue {
       while (running !== undefined) await running;
     },
   };
+}
+
+/** Nothing that this process would answer can be trusted. What it has acknowledged is on the disk. */
+function endAtOnce(error: unknown): never {
+  writeSync(process.stderr.fd, `${error}\nThe overflow of a buffer of lmdb-js has damaged this process, which ends.\n`);
+  process.abort();
 }
 
 /** Copies what the caller may change after the call. */

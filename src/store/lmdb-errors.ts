@@ -18,6 +18,15 @@ function isFull(error: unknown, directory: string): boolean {
   return FULL.has(code) || (code === EIO && !hasRoom(directory));
 }
 
+/** What the C library gives for the buffer of 100 bytes that lmdb-js 3.5 prints the place of a failed write into. */
+const TEXT_BYTES = 104;
+
+/** Whether that text was longer than its buffer: then it has overwritten memory of this process that is not its own. */
+export function hasOverwrittenMemory(error: unknown): boolean {
+  const [text = ''] = /Attempting to write page.*/s.exec(error instanceof Error ? error.message : '') ?? [];
+  return text.length + 1 > TEXT_BYTES;
+}
+
 /** What a client is told of an error of the LMDB store in `directory`. */
 export function storeProblem(error: unknown, directory: string): Problem {
   if (isFull(error, directory)) {

@@ -3,6 +3,7 @@ import { dirname, join, resolve } from 'node:path';
 import { open } from 'lmdb';
 import type { Store } from '../domain/ports.ts';
 import { openLmdbStore } from './lmdb.ts';
+import { dataFile } from './lmdb-file.ts';
 import { checkBeforeOpening } from './lmdb-preflight.ts';
 import { makeDirectory } from './make-directory.ts';
 import { StoreOpenError } from './store-open-error.ts';
@@ -25,7 +26,7 @@ const PAGE = 1_000;
  * Throws StoreOpenError when there is no store in `directory`, or `target` cannot be used.
  */
 export async function backupLmdb(directory: string, target: string, abort?: AbortSignal): Promise<BackupResult> {
-  if (!existsSync(join(directory, 'data.mdb'))) throw new StoreOpenError(`there is no store in ${directory}`);
+  if (!existsSync(dataFile(directory))) throw new StoreOpenError(`there is no store in ${directory}`);
   checkBeforeOpening(directory);
   const end = resolve(target);
   requireEmpty(end);
@@ -35,8 +36,8 @@ export async function backupLmdb(directory: string, target: string, abort?: Abor
     await copy(directory, partial);
     const result = await readBack(partial);
     for (const file of readdirSync(partial)) if (file !== 'data.mdb') rmSync(join(partial, file));
-    chmodSync(join(partial, 'data.mdb'), 0o600);
-    for (const path of [join(partial, 'data.mdb'), partial]) syncPath(path);
+    chmodSync(dataFile(partial), 0o600);
+    for (const path of [dataFile(partial), partial]) syncPath(path);
     abort?.throwIfAborted();
     renameSync(partial, end);
     syncPath(dirname(end));

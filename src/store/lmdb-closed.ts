@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { dataFile } from './lmdb-file.ts';
 import { syncPath } from './sync-path.ts';
 
 /**
@@ -41,6 +42,6 @@ function readMark(directory: string): string | undefined {
 }
 
 function fileState(directory: string): string | undefined {
-  const stat = statSync(join(directory, 'data.mdb'), { bigint: true, throwIfNoEntry: false });
+  const stat = statSync(dataFile(directory), { bigint: true, throwIfNoEntry: false });
   return stat && `${stat.size} ${stat.mtimeNs} ${stat.ino}`;
 }

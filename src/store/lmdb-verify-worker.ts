@@ -1,6 +1,6 @@
-import { join } from 'node:path';
 import { open, type RootDatabase, type Transaction } from 'lmdb';
 import { isRead, readFormat } from './lmdb-database.ts';
+import { dataFile } from './lmdb-file.ts';
 import { checkPages, lastTransaction } from './lmdb-pages.ts';
 import { unsealRecord } from './lmdb-record.ts';
 
@@ -10,7 +10,7 @@ import { unsealRecord } from './lmdb-record.ts';
  * it by a signal.
  */
 const [directory = '.'] = process.argv.slice(2);
-const file = join(directory, 'data.mdb');
+const file = dataFile(directory);
 
 function refuse(reason: string): never {
   process.stderr.write(reason);

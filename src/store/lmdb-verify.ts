@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { dataFile } from './lmdb-file.ts';
 import { StoreOpenError } from './store-open-error.ts';
 
 /**
@@ -18,6 +18,6 @@ export function verifyDatabase(directory: string): void {
   const told = stderr?.trim().replace(/\s+/g, ' ');
   const reason = error?.message ?? (status === 2 ? told : `reading it ended with ${signal ?? status}`);
   throw new StoreOpenError(
-    `store file ${join(directory, 'data.mdb')} is damaged: ${reason}; restore a backup, or repair the disk`,
+    `store file ${dataFile(directory)} is damaged: ${reason}; restore a backup, or repair the disk`,
   );
 }

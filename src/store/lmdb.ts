@@ -64,6 +64,18 @@ export async function openLmdbStore({
     if (!hasFailed && !isReadOnly(directory)) markClosed(directory);
   }
 
+  async function closeInOrder(): Promise<void> {
+    try {
+      await commits.idle();
+      await connection.close();
+      if (!shared) leaveMark();
+    } finally {
+      lock.release();
+    }
+    // Of those that share it, the last one.
+    if (shared) whileAlone(directory, leaveMark);
+  }
+
   function read<T>(work: (database: LmdbDatabase) => T): T {
     requireOpen();
     try {
@@ -130,14 +142,7 @@ export async function openLmdbStore({
     },
 
     async close() {
-      closing ??= commits
-        .idle()
-        .then(() => connection.close())
-        .then(() => shared || leaveMark())
-        .finally(() => lock.release())
-        // Of those that share it, the last one.
-        .then(() => shared && whileAlone(directory, leaveMark))
-        .then(() => {});
+      closing ??= closeInOrder();
       return closing;
     },
   };

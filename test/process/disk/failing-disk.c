@@ -62,23 +62,18 @@ static int write_failure(int fd, off_t offset) {
 #define FAIL_WITH(error) \
   do { int code = (error); if (code != 0) { errno = code; return -1; } } while (0)
 
-int open(const char *path, int flags, ...) {
-  va_list more;
-  va_start(more, flags);
-  mode_t mode = va_arg(more, mode_t);
-  va_end(more);
-  FAIL_WITH(open_failure(path, flags));
-  return REAL(open)(path, flags, mode);
-}
+#define OPEN(name) \
+  int name(const char *path, int flags, ...) { \
+    va_list more; \
+    va_start(more, flags); \
+    mode_t mode = va_arg(more, mode_t); \
+    va_end(more); \
+    FAIL_WITH(open_failure(path, flags)); \
+    return REAL(name)(path, flags, mode); \
+  }
 
-int open64(const char *path, int flags, ...) {
-  va_list more;
-  va_start(more, flags);
-  mode_t mode = va_arg(more, mode_t);
-  va_end(more);
-  FAIL_WITH(open_failure(path, flags));
-  return REAL(open64)(path, flags, mode);
-}
+OPEN(open)
+OPEN(open64)
 
 ssize_t pwrite(int fd, const void *bytes, size_t size, off_t offset) {
   FAIL_WITH(write_failure(fd, offset));

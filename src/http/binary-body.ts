@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { SAFETENSORS, WEIGHT_FILE_TYPES } from '../domain/media-types.ts';
 import { Problem } from '../domain/problems.ts';
-import { readBytes } from './body-bytes.ts';
+import { parserOf } from './body-bytes.ts';
 import { jsonParser, textOf } from './json-body.ts';
 import { bodyOfFile, type TensorFiles } from './tensor-file.ts';
 
@@ -28,25 +28,12 @@ export function addBinaryBody(
     if (!takesTensors(request)) request.maxFileBytes = maxBytes;
     done(null, payload);
   });
-  for (const type of WEIGHT_FILE_TYPES) {
-    app.addContentTypeParser(type, (request, stream, done) => {
-      const { bodyLimit, config } = request.routeOptions;
-      readBytes(request, stream, request.maxFileBytes ?? bodyLimit, (error, bytes) => {
-        if (!bytes) return done(error);
-        request.bodyBytes = bytes;
-        if (!takesTensors(request)) return done(null, bytes);
-        const { tensorFields = new Map() } = config;
-        const parseField = (text: string) => parse(request, textOf(Buffer.from(text)));
-        let body: unknown;
-        try {
-          body = bodyOfFile(files.read(bytes), tensorFields, parseField);
-        } catch (error) {
-          return done(error as Error);
-        }
-        done(null, body);
-      });
-    });
-  }
+  const parseFile = parserOf((bytes, request) => {
+    if (!takesTensors(request)) return bytes;
+    const { tensorFields = new Map() } = request.routeOptions.config;
+    return bodyOfFile(files.read(bytes), tensorFields, (text) => parse(request, textOf(Buffer.from(text))));
+  });
+  for (const type of WEIGHT_FILE_TYPES) app.addContentTypeParser(type, parseFile);
 }
 
 function takesTensors({ routeOptions }: FastifyRequest): boolean {

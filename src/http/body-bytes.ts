@@ -1,4 +1,4 @@
-import { errorCodes, type FastifyRequest } from 'fastify';
+import { errorCodes, type FastifyContentTypeParser, type FastifyRequest } from 'fastify';
 
 type Done = (error: Error | null, bytes?: Buffer) => void;
 
@@ -41,4 +41,26 @@ export function readBytes(
     // A client that went away, or sent what is no body.
     if (!over) finish(Object.assign(error, { statusCode: 400 }));
   });
+}
+
+/** Bytes that the body of a request may have. */
+export function bodyLimitOf({ maxFileBytes, routeOptions }: FastifyRequest): number {
+  return maxFileBytes ?? routeOptions.bodyLimit;
+}
+
+/** Reads a body, which `request.bodyBytes` then has, and parses it; what `parse` throws is why it is refused. */
+export function parserOf(parse: (bytes: Buffer, request: FastifyRequest) => unknown): FastifyContentTypeParser {
+  return (request, stream, done) => {
+    readBytes(request, stream, bodyLimitOf(request), (error, bytes) => {
+      if (!bytes) return done(error);
+      request.bodyBytes = bytes;
+      let body: unknown;
+      try {
+        body = parse(bytes, request);
+      } catch (problem) {
+        return done(problem as Error);
+      }
+      done(null, body);
+    });
+  };
 }

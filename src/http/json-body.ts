@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import { type TensorFields, tensorFieldsOf } from '../../schemas/tensor-fields.ts';
 import { Problem } from '../domain/problems.ts';
-import { readBytes } from './body-bytes.ts';
+import { parserOf } from './body-bytes.ts';
 import { liftTensors } from './lift-tensors.ts';
 
 /** Deepest nesting of arrays and objects in a body: enough for a stack of cells, not for a stack overflow. */
@@ -26,20 +26,12 @@ export function addJsonBody(app: FastifyInstance): void {
   });
   const parse = jsonParser(app);
   app.removeContentTypeParser(['application/json', 'text/plain']);
-  app.addContentTypeParser('application/json', (request, stream, done) => {
-    const { bodyLimit, config } = request.routeOptions;
-    readBytes(request, stream, bodyLimit, (error, bytes) => {
-      if (!bytes) return done(error);
-      request.bodyBytes = bytes;
-      let body: unknown;
-      try {
-        body = bodyOf(bytes, config.tensorFields, (text) => parse(request, text));
-      } catch (problem) {
-        return done(problem as Problem);
-      }
-      done(null, body);
-    });
-  });
+  app.addContentTypeParser(
+    'application/json',
+    parserOf((bytes, request) =>
+      bodyOf(bytes, request.routeOptions.config.tensorFields, (text) => parse(request, text)),
+    ),
+  );
 }
 
 /** @throws {Problem} invalid-json */

@@ -2,6 +2,7 @@ import { STATUS_CODES } from 'node:http';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type FieldError, PROBLEMS, Problem, type ProblemCode } from '../domain/problems.ts';
 import { notTaken } from './binary-body.ts';
+import { bodyLimitOf } from './body-bytes.ts';
 import { RequestShapeError } from './validation.ts';
 
 export const PROBLEM_JSON = 'application/problem+json';
@@ -68,8 +69,7 @@ function asProblem(error: FastifyError | Problem, request: FastifyRequest): Prob
     return notTaken(request);
   }
   if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
-    const limit = request.maxFileBytes ?? request.routeOptions.bodyLimit;
-    return new Problem('body-too-large', `The body is over the limit of ${limit} bytes.`);
+    return new Problem('body-too-large', `The body is over the limit of ${bodyLimitOf(request)} bytes.`);
   }
   const code = FASTIFY_ERRORS[error.code];
   if (code) return new Problem(code, error.message);

@@ -1,5 +1,5 @@
 import type { Weights } from '../domain/cell-definition.ts';
-import type { Deferred, PreparedCell, PreparedSequence, StoredValue } from '../domain/ports.ts';
+import type { Deferred, PreparedCell, PreparedSequence } from '../domain/ports.ts';
 import { Problem } from '../domain/problems.ts';
 import { decodeRecord } from '../domain/record.ts';
 import type { Tensor } from '../domain/tensor.ts';
@@ -82,20 +82,16 @@ export class CellReader {
   }
 
   private async load(key: string, pinned?: string): Promise<Cell | undefined> {
-    const stored = await this.context.store.get(key);
-    if (!stored) return undefined;
-    const cached = this.cache.get(key);
-    if (cached?.cell.revision !== stored.revision) return this.loadAnew(key, stored, pinned);
-    this.cache.delete(key);
-    this.cache.set(key, cached);
-    return cached.cell;
-  }
-
-  private async loadAnew(key: string, found: StoredValue, pinned?: string): Promise<Cell | undefined> {
     let seen: string | undefined;
-    for (let stored: StoredValue | undefined = found; stored; stored = await this.context.store.get(key)) {
+    for (;;) {
+      const stored = await this.context.store.get(key);
+      if (!stored) return undefined;
       const cached = this.cache.get(key);
-      if (cached?.cell.revision === stored.revision) return cached.cell;
+      if (cached?.cell.revision === stored.revision) {
+        this.cache.delete(key);
+        this.cache.set(key, cached);
+        return cached.cell;
+      }
       const { fields: record, tensors } = decodeRecord<CellRecord>(stored.bytes);
       const { id } = record;
       const known = cached ?? this.cache.get(cellKey(id));
@@ -110,7 +106,6 @@ export class CellReader {
       const version = { record, revision: stored.revision, definition, weights };
       return this.keep(key, pinned === undefined ? version : { ...version, pinned });
     }
-    return undefined;
   }
 
   private async loadWeights(record: CellRecord, known: Cell | undefined): Promise<Weights | undefined> {

@@ -8,6 +8,7 @@ import type { CellReader } from './cells.ts';
 import type { Decision } from './change.ts';
 import { type Snapshot, type SnapshotCodec, takeSnapshot } from './checkpoint-content.ts';
 import type { Context } from './context.ts';
+import { entriesOf } from './listing.ts';
 import { findSession, type Session } from './session-record.ts';
 import { findVariable, type StoredVariable } from './stand-alone-variables.ts';
 
@@ -176,13 +177,9 @@ async function eachStored<T>(
   find: (id: string) => Promise<T | undefined>,
 ): Promise<T[]> {
   const found: T[] = [];
-  for (let after: string | undefined; ; ) {
-    const page = await store.list(prefix, after, 1000);
-    for (const { key } of page) {
-      const one = await find(key.slice(prefix.length));
-      if (one) found.push(one);
-    }
-    after = page.at(-1)?.key;
-    if (page.length < 1000) return found;
+  for await (const { key } of entriesOf(store, prefix, 1000)) {
+    const one = await find(key.slice(prefix.length));
+    if (one) found.push(one);
   }
+  return found;
 }

@@ -13,7 +13,7 @@ import {
   type SequencePlan,
 } from './run-sequence.ts';
 import { readStates } from './states.ts';
-import { readBuilt, readInputs, readMaskTensor, requireFeatures, requireRank } from './step-inputs.ts';
+import { readBuilt, readInputs, readMaskTensor, requireFeatures } from './step-inputs.ts';
 
 type Needs = Pick<Context, 'store' | 'clock' | 'initialize' | 'limits'>;
 
@@ -48,8 +48,7 @@ export async function readSequence(
   check: (found: Cell, plan: SequencePlan) => Promise<void> = async () => undefined,
 ): Promise<{ cell: Cell; inputs: Tensor; states: Tensor[]; mask: Uint8Array | undefined }> {
   const found = await cells.read(id);
-  const inputs = await readInputs(context, found, call.inputs);
-  requireRank(found, inputs, [3]);
+  const inputs = await readInputs(context, found, call.inputs, [3]);
   const timeMajor = call.time_major ?? found.definition.layout.timeMajor;
   const [batch, time] = timeMajor ? [inputs.shape[1], inputs.shape[0]] : inputs.shape;
   const states = await readStates(context, found, call.initial_state, batch, '/initial_state');

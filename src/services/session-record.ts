@@ -1,4 +1,4 @@
-import type { Store, StoredValue } from '../domain/ports.ts';
+import type { Store } from '../domain/ports.ts';
 import { Problem } from '../domain/problems.ts';
 import { expiryOf, isExpired, type SessionRecord } from '../domain/session.ts';
 import { decodeSession, type SessionContent } from './session-bytes.ts';
@@ -23,9 +23,8 @@ export function referenceKey({ cell, id, uid }: Pick<SessionRecord, 'cell' | 'id
 
 /** @throws {Problem} not-found, session-expired */
 export async function readSession(store: Pick<Store, 'get'>, id: string, now: number): Promise<Session> {
-  const stored = await store.get(sessionKey(id));
-  if (!stored) throw new Problem('not-found', `There is no session '${id}'.`);
-  const session = sessionOf(stored);
+  const session = await findSession(store, id);
+  if (!session) throw new Problem('not-found', `There is no session '${id}'.`);
   if (!isExpired(session.record, now)) return session;
   const expiredAt = new Date(expiryOf(session.record) ?? now).toISOString();
   const detail = `Session '${id}' expired at ${expiredAt}, after ${session.record.ttl_seconds} idle seconds.`;
@@ -34,9 +33,5 @@ export async function readSession(store: Pick<Store, 'get'>, id: string, now: nu
 
 export async function findSession(store: Pick<Store, 'get'>, id: string): Promise<Session | undefined> {
   const stored = await store.get(sessionKey(id));
-  return stored && sessionOf(stored);
-}
-
-function sessionOf({ revision, bytes }: StoredValue): Session {
-  return { ...decodeSession(bytes), revision };
+  return stored && { ...decodeSession(stored.bytes), revision: stored.revision };
 }

@@ -5,7 +5,7 @@ import type { Changer } from './change.ts';
 import type { Context } from './context.ts';
 import { runStep, type Stepped } from './run-steps.ts';
 import { readStates } from './states.ts';
-import { readBuilt, readInputs, requireFeatures, requireRank, trainingFor } from './step-inputs.ts';
+import { readBuilt, readInputs, requireFeatures, trainingFor } from './step-inputs.ts';
 
 export interface StepRequest {
   readonly inputs: TensorInput;
@@ -24,8 +24,7 @@ export async function stepCell(
 ): Promise<Stepped & { readonly cellVersion: number }> {
   const found = await cells.read(id);
   cells.requireSteps(found);
-  const inputs = await readInputs(context, found, request.inputs);
-  requireRank(found, inputs, [2]);
+  const inputs = await readInputs(context, found, request.inputs, [2]);
   const states = await readStates(context, found, request.states, inputs.shape[0], '/states');
   const training = trainingFor(found, request.training);
   const cell = await readBuilt(context, cells, changer, found, inputs, inputs.shape[0], 1);

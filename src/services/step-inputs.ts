@@ -11,8 +11,6 @@ import type { Context } from './context.ts';
 import { requireElements, requireWork } from './limits.ts';
 import { resolveTensor } from './resolve-tensor.ts';
 
-type BuildContext = Pick<Context, 'clock' | 'initialize' | 'limits'>;
-
 /** What a row and what a step cost beside the products with the weights, as so many multiply-adds: measured. */
 const ROW_WORK = 2_000;
 const STEP_WORK = 5_000;
@@ -39,20 +37,8 @@ export function requireRoom(
  * The cell, built: by the inputs of this step, or of these `time` steps, if it was not, as Keras does at the first call.
  * @throws {Problem} limit-exceeded where they would be refused afterwards: then the cell is not built either.
  */
-export function readBuilt(
-  context: BuildContext,
-  cells: CellReader,
-  changer: Changer,
-  cell: Cell,
-  inputs: Tensor,
-  batch: number,
-  time: number,
-): Cell | Promise<Cell> {
-  return cell.record.input_shape ? cell : buildBy(context, cells, changer, cell, inputs, batch, time);
-}
-
-async function buildBy(
-  context: BuildContext,
+export async function readBuilt(
+  context: Pick<Context, 'clock' | 'initialize' | 'limits'>,
   cells: CellReader,
   changer: Changer,
   cell: Cell,
@@ -60,6 +46,7 @@ async function buildBy(
   batch: number,
   time: number,
 ): Promise<Cell> {
+  if (cell.record.input_shape) return cell;
   const { id } = cell.record;
   const features = inputs.shape.at(-1) ?? 0;
   requireRoom(context.limits, cell, batch, time, cell.definition.variables(features));
@@ -72,18 +59,15 @@ async function buildBy(
   return cells.read(id);
 }
 
-/** A step's or a sequence's inputs in the cell's compute dtype. */
-export function readInputs(
+/** A step's or a sequence's inputs in the cell's compute dtype. @throws {Problem} where rank is not one of `ranks`. */
+export async function readInputs(
   context: Pick<Context, 'store' | 'limits'>,
   { definition }: Cell,
   input: TensorInput,
-): Tensor | Promise<Tensor> {
-  return resolveTensor(context, input, definition.computeDtype, '/inputs');
-}
-
-/** @throws {Problem} wrong-shape where the rank is not one of `ranks`. */
-export function requireRank({ definition }: Cell, inputs: Tensor, ranks: readonly number[]): void {
-  if (ranks.includes(inputs.shape.length)) return;
+  ranks: readonly number[],
+): Promise<Tensor> {
+  const inputs = await resolveTensor(context, input, definition.computeDtype, '/inputs');
+  if (ranks.includes(inputs.shape.length)) return inputs;
   const sequence = definition.layout.timeMajor ? '[time, batch, features]' : '[batch, time, features]';
   const forms = ranks.map((rank) => (rank === 2 ? '[batch, features]' : sequence)).join(' or ');
   const detail = `'inputs' has shape ${formatShape(inputs.shape)}. Send ${forms}.`;

@@ -13,7 +13,7 @@ import { readMask } from './run-sequence.ts';
 import type { Stepped } from './run-steps.ts';
 import { readSession, type Session } from './session-record.ts';
 import { cellOf, nextVersion } from './sessions.ts';
-import { readBuilt, readInputs, readMaskTensor, requireFeatures, requireRank, trainingFor } from './step-inputs.ts';
+import { readBuilt, readInputs, readMaskTensor, requireFeatures, trainingFor } from './step-inputs.ts';
 
 export interface SessionStepRequest {
   readonly inputs: TensorInput;
@@ -47,8 +47,7 @@ export async function stepSession(
   const { record } = session;
   requireVersion(`Session '${id}'`, record.version, ifMatch);
   const found = await cellOf(cells, session);
-  const inputs = await readInputs(context, found, request.inputs);
-  requireRank(found, inputs, [2, 3]);
+  const inputs = await readInputs(context, found, request.inputs, [2, 3]);
   const { batch, time } = extentOf(inputs, found);
   if (batch !== record.batch_size) {
     const sent = `'inputs' has shape ${formatShape(inputs.shape)}, so a batch of ${batch}`;

@@ -1,12 +1,13 @@
 import { connect, type Socket } from 'node:net';
 import type { Contender } from './measure.ts';
 
-/** One request as bytes; a body is JSON. */
-export function request(method: 'GET' | 'POST', path: string, body?: unknown): Buffer {
+/** One request as bytes; a body is JSON, `key` an Idempotency-Key. */
+export function request(method: 'GET' | 'POST', path: string, body?: unknown, key?: string): Buffer {
   const text = body === undefined ? '' : JSON.stringify(body);
   const content =
     body === undefined ? '' : `content-type: application/json\r\ncontent-length: ${Buffer.byteLength(text)}\r\n`;
-  return Buffer.from(`${method} ${path} HTTP/1.1\r\nhost: bench\r\n${content}\r\n${text}`);
+  const once = key === undefined ? '' : `idempotency-key: ${key}\r\n`;
+  return Buffer.from(`${method} ${path} HTTP/1.1\r\nhost: bench\r\n${once}${content}\r\n${text}`);
 }
 
 /** What a client sends: the same again and again, or the next one, until there is none. */

@@ -47,6 +47,16 @@ export interface Kind {
   readonly units: Units;
 }
 
+/** The steps that are measured, by their names. */
+export const KINDS: Readonly<Record<string, Kind>> = {
+  'session, JSON, 64': { carried: false, binary: false, units: 64 },
+  'carried, JSON, 64': { carried: true, binary: false, units: 64 },
+  'session, binary, 64': { carried: false, binary: true, units: 64 },
+  'carried, binary, 64': { carried: true, binary: true, units: 64 },
+  'carried, JSON, 512': { carried: true, binary: false, units: 512 },
+  'carried, binary, 512': { carried: true, binary: true, units: 512 },
+};
+
 export function cellstepLoad(url: string, { carried, binary, units }: Kind): Load {
   const paths = carried ? [`/v1/cells/lstm${units}/steps`] : sessionPaths('/v1/sessions/', '/steps');
   const { x, h, c } = valuesOf(units);

@@ -3,26 +3,25 @@ import { once } from 'node:events';
 import type { Profiler } from 'node:inspector';
 import { fileURLToPath } from 'node:url';
 import { answers, SETTINGS } from '../http/servers.ts';
-import { cellstepLoad, type Kind, prepareCellstep } from '../http/steps.ts';
+import { cellstepLoad, KINDS, prepareCellstep } from '../http/steps.ts';
 import { loadedBy, wrkVersion } from '../http/wrk.ts';
 import type { Suite } from '../report.ts';
 import { freePort } from '../service.ts';
 
-const KINDS: Readonly<Record<string, Kind>> = {
-  'session, JSON, 64': { carried: false, binary: false, units: 64 },
-  'carried, JSON, 64': { carried: true, binary: false, units: 64 },
-  'carried, binary, 64': { carried: true, binary: true, units: 64 },
-};
+const PROFILED = ['session, JSON, 64', 'carried, JSON, 64', 'carried, binary, 64'];
 
 /** What a part of the work is known by: a function, or else the innermost file on the stack that says so. */
 const PARTS: readonly (readonly [string, RegExp])[] = [
   ['zod', /schemas\/|http\/validation\.ts|node_modules\/zod\//],
-  ['reading the body', /http\/(json-body|binary-body|lift-tensors|tensor-file|number-codec)\.ts|src\/formats\//],
+  [
+    'reading the body',
+    /http\/(json-body|binary-body|body-bytes|lift-tensors|tensor-file|number-codec)\.ts|src\/formats\//,
+  ],
   ['writing the reply', /http\/(json-text|number-text)\.ts|present\//],
   ['engine', /src\/engine\//],
-  ['store and its records', /src\/store\/|domain\/(record|tensor-bytes)\.ts|services\/session-record\.ts/],
+  ['store and its records', /src\/store\/|domain\/(record|tensor-bytes)\.ts|services\/session-(record|bytes)\.ts/],
   ['use cases', /src\/(services|domain)\/|routes\//],
-  ['metrics', /http\/metrics\.ts|prom-client/],
+  ['metrics', /http\/(metrics|histogram)\.ts|prom-client/],
   ['Fastify, its router, the log, hooks', /src\/http\/|src\/app\.ts|node_modules\//],
   ['node:http, streams, turns of the loop', /^node:/],
 ];
@@ -43,8 +42,8 @@ write of a reply is the system call, in which the kernel carries the reply to it
     try {
       if (!(await answers(url, '/readyz', 30))) throw new Error('cellstep has not started');
       await prepareCellstep(url);
-      for (const [name, kind] of Object.entries(KINDS)) {
-        const load = loadedBy(name, cellstepLoad(url, kind));
+      for (const name of PROFILED) {
+        const load = loadedBy(name, cellstepLoad(url, KINDS[name]));
         await load.measure(2000);
         await ask(server, 'start');
         const nanoseconds = await load.measure(3000);

@@ -2,17 +2,12 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { SETTINGS, startCellstep } from '../http/servers.ts';
-import { cellstepLoad, type Kind, limitLoad, prepareCellstep } from '../http/steps.ts';
+import { cellstepLoad, KINDS, limitLoad, prepareCellstep } from '../http/steps.ts';
 import { CONNECTIONS, type Load } from '../http/wrk.ts';
 import { type Contender, interleave, ratio } from '../measure.ts';
 import { duration, type Suite } from '../report.ts';
 
-const KINDS: Readonly<Record<string, Kind>> = {
-  'session, JSON, 64': { carried: false, binary: false, units: 64 },
-  'carried, JSON, 64': { carried: true, binary: false, units: 64 },
-  'session, binary, 64': { carried: false, binary: true, units: 64 },
-  'carried, binary, 64': { carried: true, binary: true, units: 64 },
-};
+const MEASURED = ['session, JSON, 64', 'carried, JSON, 64', 'session, binary, 64', 'carried, binary, 64'];
 
 export const suite: Suite = {
   about: `The CPU that one request takes without sockets: the requests of the suite http come over streams that stand for
@@ -24,7 +19,8 @@ Beside it a bare node:http server, and a Fastify route, that read the same body 
     const asked = await startCellstep(SETTINGS);
     try {
       await prepareCellstep(asked.url);
-      for (const [name, kind] of Object.entries(KINDS)) {
+      for (const name of MEASURED) {
+        const kind = KINDS[name];
         const own = cellstepLoad(asked.url, kind);
         const constant = await limitLoad(asked.url, own, kind.binary);
         const contenders = servers.map((server, k) => worked(server, k === 0 ? own : constant));

@@ -1,25 +1,21 @@
 import { SETTINGS, type Server, startCellstep, startLimit, startPython } from '../http/servers.ts';
-import { cellstepLoad, fastApiLoad, inferenceLoad, type Kind, limitLoad, prepareCellstep } from '../http/steps.ts';
+import { cellstepLoad, fastApiLoad, inferenceLoad, KINDS, limitLoad, prepareCellstep } from '../http/steps.ts';
 import { CONNECTIONS, type Load, type LoadedContender, loadedBy, wrkVersion } from '../http/wrk.ts';
 import { interleave, type Measured, ratio } from '../measure.ts';
 import { MissingPeer } from '../peers.ts';
 import type { Suite } from '../report.ts';
 
-interface Row {
-  readonly name: string;
-  readonly kind: Kind;
-  /** Least ratios to the limit and to FastAPI; the tuned one has to be behind. */
-  readonly goals: { readonly limit?: number; readonly fastApi?: number };
-}
+/** Least ratios to the limit and to FastAPI; the tuned one has to be behind. */
+type Goals = { readonly limit?: number; readonly fastApi?: number };
 
-const ROWS: readonly Row[] = [
-  { name: 'session, JSON, 64', kind: { carried: false, binary: false, units: 64 }, goals: { limit: 0.75, fastApi: 8 } },
-  { name: 'carried, JSON, 64', kind: { carried: true, binary: false, units: 64 }, goals: { limit: 0.75, fastApi: 6 } },
-  { name: 'session, binary, 64', kind: { carried: false, binary: true, units: 64 }, goals: { limit: 0.75 } },
-  { name: 'carried, binary, 64', kind: { carried: true, binary: true, units: 64 }, goals: { limit: 0.75 } },
-  { name: 'carried, JSON, 512', kind: { carried: true, binary: false, units: 512 }, goals: { fastApi: 5 } },
-  { name: 'carried, binary, 512', kind: { carried: true, binary: true, units: 512 }, goals: { fastApi: 7 } },
-];
+const GOALS: Readonly<Record<string, Goals>> = {
+  'session, JSON, 64': { limit: 0.75, fastApi: 8 },
+  'carried, JSON, 64': { limit: 0.75, fastApi: 6 },
+  'session, binary, 64': { limit: 0.75 },
+  'carried, binary, 64': { limit: 0.75 },
+  'carried, JSON, 512': { fastApi: 5 },
+  'carried, binary, 512': { fastApi: 7 },
+};
 
 export const suite: Suite = {
   about: `Requests a second, with the medians of p50 and p99: one step of an LSTM (16 → 64, 512 → 512) by one process, wrk on
@@ -51,7 +47,8 @@ hand, and for binary rows torch.frombuffer of the body. FastAPI's plain row is J
         { name: 'MLServer', server: await peer('.python-mlserver', 'mlserver_steps.py', '/v2/models/lstm512/ready') },
         { name: 'pytriton', server: await peer('.python-pytriton', 'pytriton_steps.py', '/v2/models/lstm512/ready') },
       ];
-      for (const { name, kind, goals } of ROWS) {
+      for (const [name, goals] of Object.entries(GOALS)) {
+        const kind = KINDS[name];
         const load = cellstepLoad(cellstep.url, kind);
         const own = loadedBy('cellstep', load);
         const contenders: { contender: LoadedContender; goal: number | undefined }[] = [];

@@ -62,9 +62,8 @@ async function versionOf({ admin }: RedisProcess): Promise<string> {
 function clients(keyed: boolean): Requests[] {
   let key = 0;
   return Array.from({ length: SESSIONS }, (_, n) => {
-    const plain = request('POST', `/v1/sessions/s${n}/steps`, { inputs: stepInputs() }).toString();
-    const [line, rest] = [plain.slice(0, plain.indexOf('\n') + 1), plain.slice(plain.indexOf('\n') + 1)];
-    return keyed ? () => Buffer.from(`${line}idempotency-key: k${key++}\r\n${rest}`) : Buffer.from(plain);
+    const step = (own?: string) => request('POST', `/v1/sessions/s${n}/steps`, { inputs: stepInputs() }, own);
+    return keyed ? () => step(`k${key++}`) : step();
   });
 }
 

@@ -33,7 +33,7 @@ export function prepareKernelCell(thread: KernelThread, cell: PackedCell, block:
         loadRows(view, place.x, inputStride(cell), inputs, first, features, rows);
         loadRows(view, place.h, hStride, states[0], first, stateWidth, rows);
         if (lstm) loadRows(view, place.c, width, states[1], first, units, rows);
-        inputProduct(kernels, cell, address, place.x, place.z, rows);
+        inputProduct(kernels, cell, address, place.x, place.z, rows, place.fours);
         recurrentStep(kernels, cell, address, place.z, place, place, rows);
         storeRows(view, place.nextH, hStride, nextH, first, stateWidth, rows, computeDtype);
         if (nextC) storeRows(view, place.nextC, width, nextC, first, units, rows, computeDtype);

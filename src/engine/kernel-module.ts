@@ -13,6 +13,7 @@ export interface KernelSet {
     out: number,
     outStride: number,
     rows: number,
+    fours: number,
   ): void;
   activate(spec: number, from: number, to: number, bytes: number): void;
   simpleRnn(cell: number, z: number, zStride: number, h: number, hStride: number, rows: number): void;

@@ -79,7 +79,7 @@ function runBlock(run: Run, rows: RowBlock): { h: number; c: number } {
   for (let start = 0; start < request.time; start += ahead) {
     const steps = Math.min(ahead, request.time - start);
     loadInputs(run, rows, start, steps);
-    inputProduct(kernels, cell, address, place.x, place.z, steps * rows.count);
+    inputProduct(kernels, cell, address, place.x, place.z, steps * rows.count, place.fours);
     for (let k = 0; k < steps; k++) {
       const nextH = place.nextH + k * rows.count * hStride;
       const z = place.z + k * rows.count * sums;

@@ -10,7 +10,7 @@ export interface StatePlaces {
   readonly nextC: number;
 }
 
-/** z = bias + x·kernel for `rows` rows from the addresses x and z on. */
+/** z = bias + x·kernel for `rows` rows from the addresses x and z on; `fours` as in kernels/product.ts. */
 export function inputProduct(
   kernels: KernelModule,
   cell: PackedCell,
@@ -18,10 +18,12 @@ export function inputProduct(
   x: number,
   z: number,
   rows: number,
+  fours: number,
 ): void {
   const { kernel, sums, bias, arithmetic } = cell;
+  const { inner, panels } = kernel;
   const { product } = kernels[arithmetic];
-  product(block + kernel.offset, kernel.inner, kernel.panels, x, inputStride(cell), block + bias, 0, z, sums, rows);
+  product(block + kernel.offset, inner, panels, x, inputStride(cell), block + bias, 0, z, sums, rows, fours);
 }
 
 /** The rest of a step of `rows` rows: from the inputs' product at z and the old states to the new ones. */
@@ -30,7 +32,7 @@ export function recurrentStep(
   cell: PackedCell,
   block: number,
   z: number,
-  { a, s, full }: Pick<Workplace, 'a' | 's' | 'full'>,
+  { a, s, full, fours }: Pick<Workplace, 'a' | 's' | 'full' | 'fours'>,
   { h, nextH, c, nextC }: StatePlaces,
   rows: number,
 ): void {
@@ -38,10 +40,10 @@ export function recurrentStep(
   const set = kernels[cell.arithmetic];
   const U = block + recurrent.offset;
   if (kind === 'simple_rnn') {
-    set.product(U, recurrent.inner, recurrent.panels, h, hStride, z, sums, z, sums, rows);
+    set.product(U, recurrent.inner, recurrent.panels, h, hStride, z, sums, z, sums, rows, fours);
     set.simpleRnn(block, z, sums, nextH, hStride, rows);
   } else if (kind === 'lstm') {
-    set.product(U, recurrent.inner, recurrent.panels, h, hStride, z, sums, z, sums, rows);
+    set.product(U, recurrent.inner, recurrent.panels, h, hStride, z, sums, z, sums, rows, fours);
     if (!projection) {
       set.lstm(block, z, sums, a, 5 * width, c, nextC, width, nextH, hStride, rows);
       return;
@@ -49,10 +51,10 @@ export function recurrentStep(
     set.lstm(block, z, sums, a, 5 * width, c, nextC, width, full, width, rows);
     const P = block + projection.offset;
     const zeros = block + cell.zeros;
-    set.product(P, projection.inner, projection.panels, full, width, zeros, 0, nextH, hStride, rows);
+    set.product(P, projection.inner, projection.panels, full, width, zeros, 0, nextH, hStride, rows, fours);
   } else {
     const bias = block + cell.recurrentBias;
-    set.product(U, recurrent.inner, recurrent.panels, h, hStride, bias, 0, s, sums, rows);
+    set.product(U, recurrent.inner, recurrent.panels, h, hStride, bias, 0, s, sums, rows, fours);
     if (!candidate) {
       set.gruGates(block, z, s, sums, sums, a, 5 * width, h, hStride, 0, rows);
       set.gruCandidate(block, z, s + 2 * width, sums, sums, a, 5 * width, h, nextH, hStride, 1, rows);
@@ -62,7 +64,7 @@ export function recurrentStep(
     const own = s + rows * sums;
     const hBias = bias + 2 * width;
     const Uh = block + candidate.offset;
-    set.product(Uh, candidate.inner, candidate.panels, full, hStride, hBias, 0, own, gateSums, rows);
+    set.product(Uh, candidate.inner, candidate.panels, full, hStride, hBias, 0, own, gateSums, rows, fours);
     set.gruCandidate(block, z, own, sums, gateSums, a, 5 * width, h, nextH, hStride, 0, rows);
   }
 }

@@ -1,8 +1,11 @@
 import type { PackedCell } from './packed-cell.ts';
 import type { SharedMemory } from './shared-memory.ts';
 
-/** Scratch of one thread, unless a single row needs more. Larger, and it falls out of the cache. */
-const BUDGET = 2 ** 20;
+/** Scratch of one thread, unless a single row needs more: so many rows that weights which no cache holds are seldom read. */
+const BUDGET = 2 ** 22;
+const MEGABYTE = 2 ** 20;
+/** Rows that the kernels take at once. */
+const FOUR = 4;
 
 /** Where one block of rows is worked on: addresses, each for so many rows. */
 export interface Workplace {
@@ -22,6 +25,8 @@ export interface Workplace {
   readonly s: number;
   /** r∘h, or h' before its projection. */
   readonly full: number;
+  /** What a product takes four rows at a time. */
+  readonly fours: number;
 }
 
 /** The room in which a thread computes; what one call leaves there means nothing to the next. */
@@ -39,8 +44,10 @@ export class Scratch {
     const { width, hStride, sums, gateSums } = cell;
     const xStride = inputStride(cell);
     const full = Math.max(width, hStride);
-    const perRow = (xStride + sums) * products + hStride * (products + 1) + 7 * width + sums + gateSums + full;
-    const most = Math.max(1, Math.min(rows, Math.floor(BUDGET / perRow)));
+    const fours = Math.max(xStride * products, full);
+    const perRow = (xStride + sums) * products + hStride * (products + 1) + 7 * width + sums + gateSums + full + fours;
+    const fitting = Math.floor(BUDGET / perRow);
+    const most = Math.max(1, Math.min(rows, fitting > FOUR ? fitting - (fitting % FOUR) : fitting));
     const start = this.require(most * perRow + 1024);
     let end = start;
     const take = (stride: number) => {
@@ -58,6 +65,7 @@ export class Scratch {
       a: take(5 * width),
       s: take(sums + gateSums),
       full: take(full),
+      fours: take(fours),
     };
     return { rows: most, end, ...places };
   }
@@ -66,7 +74,7 @@ export class Scratch {
     if (this.bytes < bytes) {
       if (this.bytes > 0) this.memory.release(this.address, this.bytes);
       this.bytes = 0;
-      const wanted = Math.max(bytes, BUDGET + 4096);
+      const wanted = Math.ceil(bytes / MEGABYTE) * MEGABYTE;
       this.address = this.memory.allocate(wanted);
       this.bytes = wanted;
     }

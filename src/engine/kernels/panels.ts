@@ -22,22 +22,20 @@ function start(sum: usize, offset: usize): v128 {
   return sizeof<Real>() == 4 ? i64x2.splat(0) : v128.load(sum + offset);
 }
 
-/** The sum with a partial sum. */
-// @ts-ignore: decorator
-@inline
-function join(sum: usize, offset: usize, partial: v128): v128 {
-  return sizeof<Real>() == 4 ? f32x4.add(v128.load(sum + offset), partial) : partial;
-}
-
-/** out = sum joined with the partial sums of a line. out may be sum. */
+/** out = sum joined with the partial sums of a line, or where all terms are one sum that. out may be sum. */
 // @ts-ignore: decorator
 @inline
 function joinLine(sum: usize, s0: v128, s1: v128, s2: v128, s3: v128, out: usize): void {
-  const t0 = join(sum, 0, s0), t1 = join(sum, 16, s1), t2 = join(sum, 32, s2), t3 = join(sum, 48, s3);
-  v128.store(out, t0, 0);
-  v128.store(out, t1, 16);
-  v128.store(out, t2, 32);
-  v128.store(out, t3, 48);
+  if (sizeof<Real>() == 4) {
+    s0 = f32x4.add(v128.load(sum, 0), s0);
+    s1 = f32x4.add(v128.load(sum, 16), s1);
+    s2 = f32x4.add(v128.load(sum, 32), s2);
+    s3 = f32x4.add(v128.load(sum, 48), s3);
+  }
+  v128.store(out, s0, 0);
+  v128.store(out, s1, 16);
+  v128.store(out, s2, 32);
+  v128.store(out, s3, 48);
 }
 
 export function twoPanelsOfRow(a: usize, size: usize, x: usize, init: usize, out: usize): void {
@@ -133,11 +131,11 @@ export function panelOfTwoRows(
   }
 }
 
+/** The rows of x interleaved: [inner][4]. */
 export function panelOfFourRows(
   panel: usize,
   size: usize,
-  x: usize,
-  xStride: usize,
+  fours: usize,
   init: usize,
   initStride: usize,
   out: usize,
@@ -145,9 +143,6 @@ export function panelOfFourRows(
 ): void {
   const end = panel + size;
   let chunk = chunkOf(size);
-  let y = x + xStride;
-  let u = y + xStride;
-  let v = u + xStride;
   let a = init;
   let b = a + initStride;
   let c = b + initStride;
@@ -160,31 +155,28 @@ export function panelOfFourRows(
     let d0 = start(d, 0), d1 = start(d, 16), d2 = start(d, 32), d3 = start(d, 48);
     while (panel < stop) {
       const w0 = v128.load(panel, 0), w1 = v128.load(panel, 16), w2 = v128.load(panel, 32), w3 = v128.load(panel, 48);
-      const xk = splatAt(x);
+      const xk = splatAt(fours);
       a0 = madd(w0, xk, a0);
       a1 = madd(w1, xk, a1);
       a2 = madd(w2, xk, a2);
       a3 = madd(w3, xk, a3);
-      const yk = splatAt(y);
+      const yk = splatAt(fours + sizeof<Real>());
       b0 = madd(w0, yk, b0);
       b1 = madd(w1, yk, b1);
       b2 = madd(w2, yk, b2);
       b3 = madd(w3, yk, b3);
-      const uk = splatAt(u);
+      const uk = splatAt(fours + 2 * sizeof<Real>());
       c0 = madd(w0, uk, c0);
       c1 = madd(w1, uk, c1);
       c2 = madd(w2, uk, c2);
       c3 = madd(w3, uk, c3);
-      const vk = splatAt(v);
+      const vk = splatAt(fours + 3 * sizeof<Real>());
       d0 = madd(w0, vk, d0);
       d1 = madd(w1, vk, d1);
       d2 = madd(w2, vk, d2);
       d3 = madd(w3, vk, d3);
       panel += LINE;
-      x += sizeof<Real>();
-      y += sizeof<Real>();
-      u += sizeof<Real>();
-      v += sizeof<Real>();
+      fours += 4 * sizeof<Real>();
     }
     const out1 = out + outStride;
     const out2 = out1 + outStride;

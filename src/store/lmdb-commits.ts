@@ -5,8 +5,9 @@ import { type LmdbDatabase, rewriteFormat } from './lmdb-database.ts';
 import { probeDisk } from './lmdb-disk.ts';
 import { hasOverwrittenMemory, NoRoomError, storeProblem } from './lmdb-errors.ts';
 import { reasonOf, TimeLimitError, withinLimit } from './lmdb-outcomes.ts';
-import { newSealedRecord, sealRecord, unsealRecord } from './lmdb-record.ts';
+import { newSealedRecord, recordOf, sealRecord, unsealRecord } from './lmdb-record.ts';
 import { hasRoomFor } from './lmdb-room.ts';
+import type { RecentValues } from './recent-values.ts';
 import { createStamps, revisionOf, stampRecord } from './record.ts';
 
 /** Commits that share one sync: enough that the sync costs each little, few enough that none waits long. */
@@ -17,6 +18,7 @@ const LIMIT_MILLISECONDS = 5_000;
 const HANGING_MILLISECONDS = 200;
 
 interface PreparedWrite {
+  readonly name: string;
   readonly key: Uint8Array;
   readonly expect: string | null | undefined;
   readonly record: Uint8Array | undefined;
@@ -42,9 +44,9 @@ export interface CommitQueue {
 /**
  * Group commit: while one transaction is being synced, the commits that arrive gather, and the next transaction takes
  * them all; so one sync serves many. Each is compared and written on its own inside the transaction, in the order of
- * the calls, under LMDB's write lock, which holds for other processes too.
+ * the calls, under LMDB's write lock, which holds for other processes too. What is written is kept among the recent values.
  */
-export function createCommitQueue(connection: LmdbConnection): CommitQueue {
+export function createCommitQueue(connection: LmdbConnection, recent: RecentValues): CommitQueue {
   const nextStamp = createStamps();
   const waiting: WaitingCommit[] = [];
   let running: Promise<void> | undefined;
@@ -91,65 +93,97 @@ export function createCommitQueue(connection: LmdbConnection): CommitQueue {
   }
 
   /**
-   * A child transaction, so that an error halfway leaves nothing of the group. When a group fails, nothing of it is
-   * written, and each of its commits is tried once more on its own: one that is too large shall not fail the others.
+   * A child transaction, so that an error halfway leaves nothing of the group, which is taken when LMDB has begun it: until
+   * then more come. When a group fails, nothing of it is written, and each of its commits is tried once more on its own: one
+   * that is too large shall not fail the others.
    */
-  async function commitGroup(group: readonly WaitingCommit[]): Promise<void> {
+  async function commitGroup(take: () => WaitingCommit[]): Promise<void> {
+    let taken: WaitingCommit[] | undefined;
+    const group = () => {
+      taken ??= take();
+      return taken;
+    };
+    let abandoned = false;
     try {
       // Once the disk has not answered, callers are not kept waiting for it again and again.
       if (failing) await withinLimit(probe(), hanging ? HANGING_MILLISECONDS : LIMIT_MILLISECONDS);
       hanging = false;
       const database = connection.current();
-      const bytes = group.reduce((sum, { size }) => sum + size, 0);
-      if (!hasRoomFor(bytes, database, connection.directory)) throw new NoRoomError('no room on the disk');
-      const transaction = database.root.childTransaction(() => group.map(({ work }) => work(database)));
+      const transaction = database.root.childTransaction(() => {
+        if (abandoned) return [];
+        const bytes = group().reduce((sum, { size }) => sum + size, 0);
+        if (!hasRoomFor(bytes, database, connection.directory)) throw new NoRoomError('no room on the disk');
+        return group().map(({ work }) => work(database));
+      });
       const outcomes = await withinLimit(transaction, LIMIT_MILLISECONDS);
       failing = false;
-      group.forEach(({ resolve }, index) => {
+      recent.recover();
+      group().forEach(({ resolve }, index) => {
         resolve(outcomes[index]);
       });
     } catch (thrown) {
+      abandoned = true;
+      recent.fail();
       if (thrown instanceof TimeLimitError) {
         // It may still be made: not tried again, one by one or otherwise.
         failing = true;
         hanging = true;
-        for (const { reject } of group) reject(storeProblem(thrown, connection.directory));
+        for (const { reject } of group()) reject(storeProblem(thrown, connection.directory));
         return;
       }
       const error = await reasonOf(thrown);
       if (hasOverwrittenMemory(error)) endAtOnce(error);
       failing ||= !(error instanceof NoRoomError);
       const sound = await connection.recover();
-      if (sound && group.length > 1) {
-        for (const commit of group) await commitGroup([commit]);
+      if (sound && group().length > 1) {
+        for (const commit of group()) await commitGroup(() => [commit]);
       } else {
-        for (const { reject } of group) reject(storeProblem(error, connection.directory));
+        for (const { reject } of group()) reject(storeProblem(error, connection.directory));
       }
     }
   }
 
   async function run(): Promise<void> {
-    while (waiting.length > 0) await commitGroup(takeGroup());
+    while (waiting.length > 0) await commitGroup(takeGroup);
     running = undefined;
   }
 
-  function enqueue(size: number, work: WaitingCommit['work']): Promise<CommitOutcome> {
-    return new Promise((resolve, reject) => {
-      waiting.push({ work, size, resolve, reject });
-      running ??= Promise.resolve().then(run);
-    });
+  function enqueue(commit: WaitingCommit): void {
+    waiting.push(commit);
+    running ??= Promise.resolve().then(run);
   }
 
   return {
     add: (writes) => {
       const prepared = writes.map(prepare);
-      const size = prepared.reduce((sum, { record }) => sum + (record?.length ?? 0), 0);
-      return enqueue(size, (database) => apply(database, prepared));
+      const changed = prepared.filter(({ record, deletes }) => record !== undefined || deletes);
+      for (const { name } of changed) recent.begun(name);
+      const size = changed.reduce((sum, { record }) => sum + (record?.length ?? 0), 0);
+      return new Promise((resolve, reject) => {
+        enqueue({
+          size,
+          work: (database) => apply(database, prepared),
+          resolve: (outcome) => {
+            for (const { name, record } of changed) {
+              recent.settled(name);
+              if (record && outcome === 'committed') recent.keep(name, recordOf(record));
+            }
+            resolve(outcome);
+          },
+          reject: (error) => {
+            for (const { name } of changed) recent.settled(name);
+            reject(error);
+          },
+        });
+      });
     },
     probe: () =>
-      enqueue(0, ({ root }) => {
-        rewriteFormat(root);
-        return 'committed';
+      new Promise((resolve, reject) => {
+        const work: WaitingCommit['work'] = ({ root }) => {
+          rewriteFormat(root);
+          return 'committed';
+        };
+        enqueue({ size: 0, work, resolve, reject });
       }),
     idle: async () => {
       while (running !== undefined) await running;
@@ -165,5 +199,11 @@ function endAtOnce(error: unknown): never {
 
 /** Copies what the caller may change after the call. */
 function prepare({ key, expect, bytes, delete: deletes }: StoreWrite): PreparedWrite {
-  return { key: Buffer.from(key), expect, record: bytes && newSealedRecord(bytes), deletes: deletes === true };
+  return {
+    name: key,
+    key: Buffer.from(key),
+    expect,
+    record: bytes && newSealedRecord(bytes),
+    deletes: deletes === true,
+  };
 }

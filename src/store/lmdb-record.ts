@@ -26,12 +26,16 @@ export function sealRecord(key: Uint8Array, sealed: Uint8Array): void {
   new DataView(sealed.buffer, sealed.byteOffset).setUint32(end, checksum(key, sealed.subarray(0, end)));
 }
 
-/** The record without its checksum, not copied. Throws DamagedRecordError when the checksum is another. */
+/** The record without its checksum, not copied. */
+export function recordOf(sealed: Uint8Array): Uint8Array {
+  return sealed.subarray(0, sealed.length - CHECKSUM_BYTES);
+}
+
+/** The same. Throws DamagedRecordError when the checksum is another. */
 export function unsealRecord(key: Uint8Array, sealed: Uint8Array): Uint8Array {
-  const end = sealed.length - CHECKSUM_BYTES;
-  if (end < STAMP_BYTES) throw new DamagedRecordError(key);
-  const record = sealed.subarray(0, end);
-  const kept = new DataView(sealed.buffer, sealed.byteOffset, sealed.byteLength).getUint32(end);
+  if (sealed.length < STAMP_BYTES + CHECKSUM_BYTES) throw new DamagedRecordError(key);
+  const record = recordOf(sealed);
+  const kept = new DataView(sealed.buffer, sealed.byteOffset, sealed.byteLength).getUint32(record.length);
   if (kept !== checksum(key, record)) throw new DamagedRecordError(key);
   return record;
 }

@@ -13,7 +13,8 @@ import { unsealRecord } from './lmdb-record.ts';
 import { hasRoom } from './lmdb-room.ts';
 import { verifyDatabase } from './lmdb-verify.ts';
 import { makeDirectory } from './make-directory.ts';
-import { bytesOf, CopiedValue, revisionOf, STAMP_BYTES } from './record.ts';
+import { RecentValues } from './recent-values.ts';
+import { bytesOf, revisionOf } from './record.ts';
 import { StoreOpenError } from './store-open-error.ts';
 
 interface LmdbStoreOptions {
@@ -50,7 +51,8 @@ export async function openLmdbStore({
     lock.release();
     throw error;
   }
-  const commits = createCommitQueue(connection);
+  const recent = new RecentValues(!shared);
+  const commits = createCommitQueue(connection, recent);
   let closing: Promise<void> | undefined;
   let failure: Problem | undefined;
   let hasFailed = false;
@@ -90,13 +92,14 @@ export async function openLmdbStore({
 
   return {
     async get(key) {
+      requireOpen();
+      const known = recent.get(key);
+      if (known) return known;
       return read(({ records }) => {
         if (!isKey(key)) return undefined;
         const name = Buffer.from(key);
         const sealed = records.get(name);
-        if (sealed === undefined) return undefined;
-        const record = unsealRecord(name, sealed);
-        return new CopiedValue(revisionOf(record), record.subarray(STAMP_BYTES));
+        return sealed && recent.keep(key, unsealRecord(name, sealed));
       });
     },
 

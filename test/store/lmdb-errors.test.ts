@@ -32,13 +32,15 @@ describe('the text of a failed write of lmdb-js', () => {
 /** Two commits that LMDB fails to write. */
 const PROCESS = `
 import { createCommitQueue } from '../../src/store/lmdb-commits.ts';
+import { RecentValues } from '../../src/store/recent-values.ts';
 let text = '${textOf('4096 4096 0')}';
 const root = {
   childTransaction: () => Promise.reject(new Error(text)),
   getStats: () => ({ free: {} }),
 };
 const database = { root, records: { getStats: () => ({}) } };
-const queue = createCommitQueue({ directory: '.', current: () => database, recover: async () => true });
+const connection = { directory: '.', current: () => database, recover: async () => true };
+const queue = createCommitQueue(connection, new RecentValues(true));
 const write = (name) =>
   queue.add([{ key: 'cell/a', bytes: Buffer.of(1) }]).then(
     () => console.log(name + ': committed'),

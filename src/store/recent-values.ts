@@ -1,0 +1,77 @@
+import type { StoredValue } from '../domain/ports.ts';
+import { CopiedValue, revisionOf, STAMP_BYTES } from './record.ts';
+
+/** Of all values, with what keeping one takes. */
+const MOST_BYTES = 32 * 2 ** 20;
+const ENTRY_BYTES = 256;
+/** A longer value takes so long to use that reading it is a small part. */
+const LONGEST_BYTES = 2 ** 16;
+
+/**
+ * Values that this process has lately written or read, for a store that no other process writes to. They are what the store
+ * has: none is told while a commit that writes its key is under way, nor after a failure until a commit is made, as what
+ * failed may still come to be.
+ */
+export class RecentValues {
+  /** Those kept longest first. */
+  private readonly kept = new Map<string, { readonly value: StoredValue; readonly size: number }>();
+  private bytes = 0;
+  /** Commits under way by the keys that they write. */
+  private readonly changing = new Map<string, number>();
+  /** What the store has is not known. */
+  private failed = false;
+  private readonly alone: boolean;
+
+  /** `alone`: no other process writes. */
+  constructor(alone: boolean) {
+    this.alone = alone;
+  }
+
+  get(key: string): StoredValue | undefined {
+    return this.kept.get(key)?.value;
+  }
+
+  /** The value of a record (record.ts), which is kept as it is: nobody may write to it. */
+  keep(key: string, record: Uint8Array): StoredValue {
+    const value = new CopiedValue(revisionOf(record), record.subarray(STAMP_BYTES));
+    this.drop(key);
+    if (!this.alone || this.failed || record.length > LONGEST_BYTES || this.changing.has(key)) return value;
+    const size = record.length + 2 * key.length + ENTRY_BYTES;
+    this.kept.set(key, { value, size });
+    this.bytes += size;
+    for (const oldest of this.kept.keys()) {
+      if (this.bytes <= MOST_BYTES) break;
+      this.drop(oldest);
+    }
+    return value;
+  }
+
+  /** A commit that writes the key begins; `settled` ends it. */
+  begun(key: string): void {
+    this.changing.set(key, (this.changing.get(key) ?? 0) + 1);
+    this.drop(key);
+  }
+
+  settled(key: string): void {
+    const others = (this.changing.get(key) ?? 0) - 1;
+    if (others > 0) this.changing.set(key, others);
+    else this.changing.delete(key);
+  }
+
+  /** A commit has failed. */
+  fail(): void {
+    this.failed = true;
+    this.kept.clear();
+    this.bytes = 0;
+  }
+
+  /** A commit was made after all that have failed. */
+  recover(): void {
+    this.failed = false;
+  }
+
+  private drop(key: string): void {
+    this.bytes -= this.kept.get(key)?.size ?? 0;
+    this.kept.delete(key);
+  }
+}

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { newRecord, stampRecord } from '../../src/store/record.ts';
 import { RecentValues } from '../../src/store/recent-values.ts';
+import { newRecord, stampRecord } from '../../src/store/record.ts';
 
 /** A record of so many bytes, all of them `content`, by the commit `count`. */
 function record(count: number, content = count, size = 8): Uint8Array {

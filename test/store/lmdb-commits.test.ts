@@ -1,0 +1,111 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { createCommitQueue } from '../../src/store/lmdb-commits.ts';
+import type { LmdbConnection } from '../../src/store/lmdb-connection.ts';
+import type { LmdbDatabase } from '../../src/store/lmdb-database.ts';
+import { RecentValues } from '../../src/store/recent-values.ts';
+
+/** A database in an empty directory that begins a transaction, and ends it, when the test says so. */
+function heldDatabase(directory: string) {
+  let stored = new Map<string, Uint8Array>();
+  let changed = stored;
+  const asked: { readonly begin: () => void; readonly end: () => void; readonly fail: () => void }[] = [];
+  const records = {
+    get: (key: Uint8Array) => changed.get(Buffer.from(key).toString()),
+    put: (key: Uint8Array, record: Uint8Array) => void changed.set(Buffer.from(key).toString(), record),
+  };
+  const childTransaction = (work: () => unknown) => {
+    const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+    let result: unknown;
+    asked.push({
+      begin: () => {
+        changed = new Map(stored);
+        result = work();
+      },
+      end: () => {
+        stored = changed;
+        resolve(result);
+      },
+      fail: () => {
+        changed = stored;
+        reject(new Error('EIO'));
+      },
+    });
+    return promise;
+  };
+  const database = { root: { childTransaction }, records } as unknown as LmdbDatabase;
+  const connection: LmdbConnection = {
+    directory,
+    current: () => database,
+    recover: async () => true,
+    close: async () => {},
+  };
+  const recent = new RecentValues(true);
+  return { queue: createCommitQueue(connection, recent), recent, keys: () => [...stored.keys()], asked };
+}
+
+const write = (key: string) => [{ key, expect: null, bytes: Uint8Array.of(1) }] as const;
+
+describe('the commits of the LMDB store', () => {
+  let directory: string;
+
+  beforeEach(() => {
+    directory = mkdtempSync(join(tmpdir(), 'cellstep-commits-'));
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+    rmSync(directory, { recursive: true });
+  });
+
+  it('share a transaction when they come before LMDB has begun it, and wait for the next when after', async () => {
+    const { queue, keys, asked } = heldDatabase(directory);
+    const first = queue.add(write('cell/a'));
+    await vi.waitUntil(() => asked.length === 1);
+    const second = queue.add(write('cell/b'));
+    asked[0].begin();
+    const third = queue.add(write('cell/c'));
+    asked[0].end();
+    expect(await Promise.all([first, second])).toEqual(['committed', 'committed']);
+    expect(keys()).toEqual(['cell/a', 'cell/b']);
+    await vi.waitUntil(() => asked.length === 2);
+    asked[1].begin();
+    asked[1].end();
+    expect(await third).toBe('committed');
+    expect(keys()).toEqual(['cell/a', 'cell/b', 'cell/c']);
+  });
+
+  it('are not made by a transaction that begins after their time has passed', async () => {
+    vi.useFakeTimers();
+    const { queue, keys, asked } = heldDatabase(directory);
+    const refused = expect(queue.add(write('cell/a'))).rejects.toMatchObject({ code: 'store-unavailable' });
+    await vi.advanceTimersByTimeAsync(5_000);
+    await refused;
+    asked[0].begin();
+    asked[0].end();
+    expect(keys()).toEqual([]);
+  });
+
+  it('are tried one by one when their transaction fails, and those that are made are kept', async () => {
+    const { queue, recent, keys, asked } = heldDatabase(directory);
+    recent.keep('cell/x', new Uint8Array(17));
+    const first = queue.add(write('cell/a'));
+    const second = expect(queue.add(write('cell/b'))).rejects.toMatchObject({ code: 'store-unavailable' });
+    await vi.waitUntil(() => asked.length === 1);
+    asked[0].begin();
+    asked[0].fail();
+    await vi.waitUntil(() => asked.length === 2);
+    expect(recent.get('cell/x')).toBeUndefined();
+    asked[1].begin();
+    expect(recent.get('cell/a')).toBeUndefined();
+    asked[1].end();
+    expect(await first).toBe('committed');
+    expect(recent.get('cell/a')?.bytes).toEqual(Uint8Array.of(1));
+    await vi.waitUntil(() => asked.length === 3);
+    asked[2].fail();
+    await second;
+    expect(keys()).toEqual(['cell/a']);
+    expect([recent.get('cell/a'), recent.get('cell/b')]).toEqual([undefined, undefined]);
+  });
+});

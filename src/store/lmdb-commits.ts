@@ -165,8 +165,7 @@ export function createCommitQueue(connection: LmdbConnection, recent: RecentValu
           work: (database) => apply(database, prepared),
           resolve: (outcome) => {
             for (const { name, record } of changed) {
-              recent.settled(name);
-              if (record && outcome === 'committed') recent.keep(name, recordOf(record));
+              recent.settled(name, record && outcome === 'committed' ? recordOf(record) : undefined);
             }
             resolve(outcome);
           },

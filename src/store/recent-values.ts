@@ -1,23 +1,29 @@
 import type { StoredValue } from '../domain/ports.ts';
 import { CopiedValue, revisionOf, STAMP_BYTES } from './record.ts';
 
-/** Of all values, with what keeping one takes. */
+/** Of all values, with what keeping one takes: objects, their buffer, the key. */
 const MOST_BYTES = 32 * 2 ** 20;
-const ENTRY_BYTES = 256;
+const ENTRY_BYTES = 512;
 /** A longer value takes so long to use that reading it is a small part. */
 const LONGEST_BYTES = 2 ** 16;
 
+/** What is to become of the value of a key that commits under way write. */
+interface Change {
+  commits: number;
+  /** Whether it was kept before: what nobody has read need not be. */
+  readonly known: boolean;
+}
+
 /**
- * Values that this process has lately written or read, for a store that no other process writes to. They are what the store
- * has: none is told while a commit that writes its key is under way, nor after a failure until a commit is made, as what
- * failed may still come to be.
+ * Values that this process has lately read, and what it has written over them, for a store that no other process writes to.
+ * They are what the store has: none is told while a commit that writes its key is under way, nor after a failure until a
+ * commit is made, as what failed may still come to be.
  */
 export class RecentValues {
   /** Those kept longest first. */
   private readonly kept = new Map<string, { readonly value: StoredValue; readonly size: number }>();
   private bytes = 0;
-  /** Commits under way by the keys that they write. */
-  private readonly changing = new Map<string, number>();
+  private readonly changing = new Map<string, Change>();
   /** What the store has is not known. */
   private failed = false;
   private readonly alone: boolean;
@@ -31,7 +37,7 @@ export class RecentValues {
     return this.kept.get(key)?.value;
   }
 
-  /** The value of a record (record.ts), which is kept as it is: nobody may write to it. */
+  /** The value of a record (record.ts) that was read, which is kept as it is: nobody may write to it. */
   keep(key: string, record: Uint8Array): StoredValue {
     const value = new CopiedValue(revisionOf(record), record.subarray(STAMP_BYTES));
     this.drop(key);
@@ -48,14 +54,20 @@ export class RecentValues {
 
   /** A commit that writes the key begins; `settled` ends it. */
   begun(key: string): void {
-    this.changing.set(key, (this.changing.get(key) ?? 0) + 1);
+    const change = this.changing.get(key);
+    if (change) change.commits += 1;
+    else this.changing.set(key, { commits: 1, known: this.kept.has(key) });
     this.drop(key);
   }
 
-  settled(key: string): void {
-    const others = (this.changing.get(key) ?? 0) - 1;
-    if (others > 0) this.changing.set(key, others);
-    else this.changing.delete(key);
+  /** With the record that it has written. */
+  settled(key: string, record?: Uint8Array): void {
+    const change = this.changing.get(key);
+    if (!change) return;
+    change.commits -= 1;
+    if (change.commits > 0) return;
+    this.changing.delete(key);
+    if (record && change.known) this.keep(key, record);
   }
 
   /** A commit has failed. */

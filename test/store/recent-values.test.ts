@@ -26,13 +26,20 @@ describe('recent values', () => {
     recent.begun('cell/a');
     recent.begun('cell/a');
     expect(recent.get('cell/a')).toBeUndefined();
-    recent.settled('cell/a');
+    recent.settled('cell/a', record(2));
     expect(recent.keep('cell/a', record(2)).bytes).toHaveLength(8);
     expect(recent.get('cell/a')).toBeUndefined();
-    recent.settled('cell/a');
-    expect(recent.get('cell/a')).toBeUndefined();
-    recent.keep('cell/a', record(3));
+    recent.settled('cell/a', record(3));
     expect(recent.get('cell/a')?.revision).toBe('03'.repeat(16));
+  });
+
+  it('are not kept from commits that wrote nothing, or over what nobody has read', () => {
+    const recent = new RecentValues(true);
+    recent.keep('cell/a', record(1));
+    for (const key of ['cell/a', 'cell/b']) recent.begun(key);
+    recent.settled('cell/a');
+    recent.settled('cell/b', record(2));
+    expect([recent.get('cell/a'), recent.get('cell/b')]).toEqual([undefined, undefined]);
   });
 
   it('are forgotten at a failure, and kept again after a commit', () => {
@@ -59,7 +66,7 @@ describe('recent values', () => {
     for (let k = 0; k < count; k++) recent.keep(`cell/${k}`, record(1, 1, size));
     const kept = Array.from({ length: count }, (_, k) => recent.get(`cell/${k}`) !== undefined);
     const first = kept.indexOf(true);
-    expect(first).toBe(count - Math.floor(2 ** 25 / (2 ** 16 + 256 + 2 * 8)));
+    expect(first).toBe(count - Math.floor(2 ** 25 / (2 ** 16 + 512 + 2 * 8)));
     expect(kept.slice(first)).not.toContain(false);
     recent.keep('cell/599', record(2, 2, size + 1));
     expect(recent.get('cell/599')).toBeUndefined();

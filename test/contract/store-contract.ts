@@ -194,6 +194,30 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
         expect(await value('cell/a')).toBe('x');
       });
 
+      it('never goes back while it is written to, whether by getting or by listing', async () => {
+        let writing = true;
+        const count = async (): Promise<number> => Number((await value('cell/a')) ?? 0);
+        const listed = async (): Promise<number> =>
+          Number(read((await store.list('cell/', undefined, 1))[0]?.bytes) ?? 0);
+        async function write(): Promise<void> {
+          for (let k = 1; k <= 300; k++) {
+            await store.commit([{ key: 'cell/a', bytes: text(`${k}`) }]);
+            expect(await count()).toBe(k);
+          }
+          writing = false;
+        }
+        async function watch(): Promise<void> {
+          for (let seen = 0, turn = 0; writing; turn++) {
+            const now = await (turn % 2 === 0 ? listed() : count());
+            expect(now).toBeGreaterThanOrEqual(seen);
+            seen = now;
+            if (turn % 8 === 0) await new Promise((resolve) => setImmediate(resolve));
+          }
+        }
+        await Promise.all([write(), watch()]);
+        expect(await count()).toBe(300);
+      });
+
       it('never shows one key of a commit without the other', async () => {
         let done = false;
         const writing = (async () => {

@@ -40,7 +40,7 @@ export function prepareGradients(program: SequenceProgram): PreparedGradients {
           stateGradients: [],
         };
         const pass = differentiable.forward(rowOf(inputs, n, time, batch), context);
-        inputGradients.push(...pullRow(pass, request, n));
+        for (const gradient of pullRow(pass, request, n)) inputGradients.push(gradient);
         for (const [k, gradients] of stateGradients.entries()) gradients.push(context.stateGradients[k]);
       }
       return {

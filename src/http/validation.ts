@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import type { z } from 'zod';
+import { NestedNumbers } from '../../schemas/nested-numbers.ts';
 import { quote } from '../domain/json.ts';
 import { Problem, type ProblemCode } from '../domain/problems.ts';
 
@@ -56,6 +57,13 @@ function nothingThere(): Problem {
   return new Problem('not-found', 'The path has nothing where an id should be.');
 }
 
+/** Tensors that have been read already as the arrays that they stand for. */
+function asSent(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(asSent);
+  const { shape, values } = Object(value) as Partial<NestedNumbers>;
+  return shape && values instanceof Float64Array ? new NestedNumbers(shape, values) : value;
+}
+
 function readIssue(issue: z.core.$ZodIssue): ShapeIssue[] {
   const { path } = issue;
   if (issue.code === 'unrecognized_keys') {
@@ -69,7 +77,7 @@ function readIssue(issue: z.core.$ZodIssue): ShapeIssue[] {
   }
   const problem = issue.code === 'custom' ? (issue.params?.problem as ProblemCode | undefined) : undefined;
   const missing = issue.input === undefined && issue.code === 'invalid_type';
-  const sent = issue.input === undefined || issue.code === 'custom' ? '' : ` ${quote(issue.input)} was sent.`;
+  const sent = issue.input === undefined || issue.code === 'custom' ? '' : ` ${quote(asSent(issue.input))} was sent.`;
   const message = missing
     ? 'This field is missing.'
     : `${issue.message}${issue.message.endsWith('.') ? '' : '.'}${sent}`;

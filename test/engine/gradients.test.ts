@@ -198,4 +198,28 @@ describe('prepareGradients', () => {
     }
     expect(losses[59]).toBeLessThan(0.1 * losses[0]);
   });
+
+  it('go through as many steps as there are', () => {
+    const time = 200_000;
+    const ones = () => Float32Array.of(1);
+    const program = runOf({
+      kind: 'simple_rnn',
+      features: 1,
+      units: 1,
+      computeDtype: 'float32',
+      kernel: ones(),
+      recurrentKernel: Float32Array.of(0),
+      activation: { name: 'linear', params: {} },
+    });
+    const { inputs } = prepareGradients(program).run({
+      inputs: new Float32Array(time),
+      batch: 1,
+      time,
+      states: [ones()],
+      zeroOutputForMask: false,
+      cotangents: [new Float32Array(time).fill(1)],
+      returnSequences: true,
+    });
+    expect([inputs.length, inputs[0], inputs[time - 1]]).toEqual([time, 1, 1]);
+  });
 });

@@ -142,6 +142,13 @@ onMemory('a step', (served) => {
     expectProblem(reply, 'wrong-shape', /2 states/);
   });
 
+  it('quotes tensors in what it refuses as they were sent', async () => {
+    const { app } = served;
+    await make(app, '/v1/cells', TUTORIAL_CELL);
+    const refused = await call(app, 'POST', '/v1/cells/cell/gradients', { inputs: [[[1]]], cotangents: [[[1, 2]]] });
+    expectProblem(refused, 'invalid-request', /exactly 2 items\. \[\[\[1,2\]\]\] was sent\./);
+  });
+
   it('refuses ragged tensors and values beyond float32, and is not built by them', async () => {
     const { app } = served;
     await make(app, '/v1/cells', TUTORIAL_CELL);

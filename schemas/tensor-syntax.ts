@@ -1,3 +1,4 @@
+import { counted } from '../src/domain/counted.ts';
 import { ID_PATTERN } from '../src/domain/ids.ts';
 import { isJsonObject, quote } from '../src/domain/json.ts';
 import type { ProblemCode } from '../src/domain/problems.ts';
@@ -217,7 +218,7 @@ function parseDtype(value: unknown): Dtype {
 
 function requireSize(shape: readonly number[], count: number, field: string): void {
   if (sizeOf(shape) === count) return;
-  const message = `Shape ${formatShape(shape)} has ${sizeOf(shape)} elements; '${field}' has ${count}.`;
+  const message = `Shape ${formatShape(shape)} has ${counted(sizeOf(shape), 'element')}; '${field}' has ${count}.`;
   throw new TensorSyntaxError(message, [field], 'wrong-shape');
 }
 

@@ -1,5 +1,6 @@
 import { ACTIVATIONS } from '../cells/activations.ts';
 import { applyActivation } from '../cells/apply-activation.ts';
+import { counted } from '../domain/counted.ts';
 import { type Json, type JsonObject, quote } from '../domain/json.ts';
 import { KERAS_ACTIVATIONS } from '../domain/keras/identifiers.ts';
 import { readParameters } from '../domain/keras/parameters.ts';
@@ -57,7 +58,7 @@ export function applyOp(name: string, inputs: readonly Tensor[], params: JsonObj
   const op = OPS.get(name);
   if (!op) throw new Problem('not-found', `There is no op '${name}'. GET /v1/ops lists them.`);
   if (inputs.length !== op.inputs) {
-    const detail = `${name} takes ${op.inputs} tensor${op.inputs === 1 ? '' : 's'}; ${inputs.length} were sent.`;
+    const detail = `${name} takes ${counted(op.inputs, 'tensor')}; ${inputs.length} ${inputs.length === 1 ? 'was' : 'were'} sent.`;
     throw fieldProblem('invalid-value', '/inputs', detail);
   }
   const [unknown] = Object.keys(params).filter((key) => !Object.hasOwn(op.params, key));

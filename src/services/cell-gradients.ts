@@ -1,4 +1,5 @@
 import type { CellDefinition } from '../domain/cell-definition.ts';
+import { counted } from '../domain/counted.ts';
 import { fieldProblem } from '../domain/problems.ts';
 import { type Dtype, type FloatArray, fromFloat64, Tensor, toFloat64, zeros } from '../domain/tensor.ts';
 import { isReference, requireShape, reshapeLiteral, type TensorInput } from '../domain/tensor-literal.ts';
@@ -112,7 +113,7 @@ async function readCotangents(
   given: readonly TensorInput[],
 ): Promise<Tensor[]> {
   if (given.length !== outputs.length) {
-    const detail = `'cotangent' has ${given.length} tensors; this cell has ${outputs.length} outputs. Send one for each.`;
+    const detail = `'cotangent' has ${counted(given.length, 'tensor')}; this cell has ${counted(outputs.length, 'output')}. Send one for each.`;
     throw fieldProblem('wrong-shape', '/cotangent', detail);
   }
   const cotangents: Tensor[] = [];

@@ -1,4 +1,5 @@
 import type { SequenceOption } from '../domain/cell-definition.ts';
+import { counted } from '../domain/counted.ts';
 import type { SequenceRequest, Training } from '../domain/ports.ts';
 import { fieldProblem } from '../domain/problems.ts';
 import { type FloatArray, formatShape, sizeOf, Tensor } from '../domain/tensor.ts';
@@ -135,19 +136,19 @@ export function readMask(
   if (mask) {
     const [b, t, one = 1] = mask.shape;
     if (mask.shape.length < 2 || mask.shape.length > 3 || b !== batch || t !== time || one !== 1) {
-      const detail = `'mask' has shape ${formatShape(mask.shape)}; these inputs have ${batch} rows of ${time} steps. Send [${batch},${time}].`;
+      const detail = `'mask' has shape ${formatShape(mask.shape)}; these inputs have ${counted(batch, 'row')} of ${counted(time, 'step')}. Send [${batch},${time}].`;
       throw fieldProblem('wrong-shape', '/mask', detail);
     }
     return mask.data as Uint8Array;
   }
   if (!lengths) return undefined;
   if (lengths.length !== batch) {
-    const detail = `'sequence_lengths' has ${lengths.length} entries; these inputs have ${batch} rows.`;
+    const detail = `'sequence_lengths' has ${counted(lengths.length, 'value')}; these inputs have ${counted(batch, 'row')}.`;
     throw fieldProblem('wrong-shape', '/sequence_lengths', detail);
   }
   const over = lengths.findIndex((length) => length > time);
   if (over >= 0) {
-    const detail = `Length ${lengths[over]} is longer than the sequence of ${time} steps.`;
+    const detail = `Length ${lengths[over]} is longer than the sequence of ${counted(time, 'step')}.`;
     throw fieldProblem('invalid-value', `/sequence_lengths/${over}`, detail);
   }
   const live = new Uint8Array(batch * time);

@@ -1,3 +1,4 @@
+import { counted } from '../domain/counted.ts';
 import type { Store, StoreWrite } from '../domain/ports.ts';
 import { fieldProblem, Problem } from '../domain/problems.ts';
 import { oldestStep, type SessionRecord } from '../domain/session.ts';
@@ -25,7 +26,7 @@ export function requireHistoryRoom(
   const total = bytes * (steps + 1);
   if (total <= maxHistoryBytes) return;
   const most = Math.max(0, Math.floor(maxHistoryBytes / bytes) - 1);
-  const detail = `A history of ${steps} steps of ${bytes} bytes is over the limit of ${maxHistoryBytes} bytes a session (CELLSTEP_MAX_HISTORY_BYTES). Send at most ${most}.`;
+  const detail = `A history of ${counted(steps, 'step')} of ${bytes} bytes is over the limit of ${maxHistoryBytes} bytes a session (CELLSTEP_MAX_HISTORY_BYTES). Send at most ${most}.`;
   throw fieldProblem('limit-exceeded', '/history', detail);
 }
 

@@ -1,4 +1,5 @@
 import { type CellDefinition, type StateGroup, stateShape } from '../domain/cell-definition.ts';
+import { counted } from '../domain/counted.ts';
 import { fieldProblem } from '../domain/problems.ts';
 import { allocate, type FloatArray, formatShape, type Shape, Tensor, zeros } from '../domain/tensor.ts';
 import {
@@ -28,7 +29,7 @@ export async function readStates(
   const wanted = shapes.map(formatShape).join(', ');
   if ('bare' in given) {
     if (shapes.length !== 1) {
-      const detail = `Cell '${record.id}' has ${shapes.length} states; '${pointer.slice(1)}' has one tensor. Send a list of ${wanted}.`;
+      const detail = `Cell '${record.id}' has ${counted(shapes.length, 'state')}; '${pointer.slice(1)}' has one tensor. Send a list of ${wanted}.`;
       throw fieldProblem('wrong-shape', pointer, detail);
     }
     const state = await resolveTensor(context, given.bare, computeDtype, pointer);
@@ -40,7 +41,7 @@ export async function readStates(
   const missing = definition.framework === 'onnx' ? shapes.length - list.length : 0;
   const entries = missing > 0 ? [...list, ...new Array<null>(missing).fill(null)] : list;
   if (entries.length !== shapes.length) {
-    const detail = `'${pointer.slice(1)}' has ${list.length} tensors; cell '${record.id}' has ${shapes.length} states. Send ${wanted}.`;
+    const detail = `'${pointer.slice(1)}' has ${counted(list.length, 'tensor')}; cell '${record.id}' has ${counted(shapes.length, 'state')}. Send ${wanted}.`;
     throw fieldProblem('wrong-shape', pointer, detail);
   }
   const states: Tensor[] = [];

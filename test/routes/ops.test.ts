@@ -108,7 +108,7 @@ onMemory('ops', (served) => {
   it.each([
     ['nope', { inputs: [1] }, 'not-found', /'nope'.*GET \/v1\/ops/],
     ['tanh', { inputs: [1, 2] }, 'invalid-value', /takes 1 tensor; 2 were sent/],
-    ['add', { inputs: [1] }, 'invalid-value', /takes 2 tensors; 1 were sent/],
+    ['add', { inputs: [1] }, 'invalid-value', /takes 2 tensors; 1 was sent/],
     ['tanh', { inputs: [] }, 'invalid-request', /inputs/],
     ['tanh', { inputs: [1], params: { foo: 1 } }, 'invalid-value', /'foo'/],
     ['softmax', { inputs: [[1]], params: { axis: 5 } }, 'invalid-value', /5/],

@@ -1,11 +1,35 @@
+import { constants } from 'node:buffer';
 import { TensorReply } from '../../schemas/tensor.ts';
+import { Problem } from '../domain/problems.ts';
 import { sameShape } from '../domain/tensor.ts';
 import { encodeElements } from '../domain/tensor-bytes.ts';
 import { flatText, nestedText } from './number-text.ts';
 
-/** JSON text of a reply. Tensors are printed by our own number text, everything else as JSON.stringify does. */
+/** Longest text of a float64, or of an int64 in its quotes, with what follows it. */
+const LONGEST_BYTES = 25;
+
+/**
+ * JSON text of a reply. Tensors are printed by our own number text, everything else as JSON.stringify does.
+ * @throws {Problem} limit-exceeded where it is longer than a string can be
+ */
 export function jsonText(value: unknown): string {
-  return textOf(value, []);
+  try {
+    return textOf(value, []);
+  } catch (error) {
+    if (isTooLong(error)) throw tooLong();
+    throw error;
+  }
+}
+
+function isTooLong(error: unknown): boolean {
+  const { code, message } = error as Partial<NodeJS.ErrnoException>;
+  return code === 'ERR_STRING_TOO_LONG' || (error instanceof RangeError && message === 'Invalid string length');
+}
+
+function tooLong(): Problem {
+  const most = Math.floor(constants.MAX_STRING_LENGTH / 2 ** 20);
+  const detail = `This reply may take more than ${most} MiB as JSON. Send Accept: application/x-safetensors, or ask for less at once.`;
+  return new Problem('limit-exceeded', detail);
 }
 
 /** `printed` are the tensors that came before: a state that is the output too is printed once. */
@@ -44,6 +68,10 @@ function isSame(a: TensorReply, b: TensorReply): boolean {
 }
 
 function tensorText({ tensor, format }: TensorReply): string {
+  const { BYTES_PER_ELEMENT, length } = tensor.data;
+  // These take so long to print that it is not begun where the text might be too long in the end.
+  if (BYTES_PER_ELEMENT === 8 && format !== 'base64' && length * LONGEST_BYTES > constants.MAX_STRING_LENGTH)
+    throw tooLong();
   if (format === 'nested') return nestedText(tensor);
   const head = `{"shape":${JSON.stringify(tensor.shape)},"dtype":"${tensor.dtype}"`;
   if (format === 'flat') return `${head},"data":${flatText(tensor)}}`;

@@ -14,6 +14,8 @@ import { resolveTensor } from './resolve-tensor.ts';
 /** What a row and what a step cost beside the products with the weights, as so many multiply-adds: measured. */
 const ROW_WORK = 2_000;
 const STEP_WORK = 5_000;
+/** What a trace has for each number of the state, at most: of a GRU three gates, before and after. */
+const TRACED = 6;
 
 /**
  * `variables` are those that the cell has, or will have once it is built.
@@ -31,6 +33,19 @@ export function requireRoom(
   // A row of a step costs one multiply-add for each weight.
   const row = variables.reduce((sum, { shape }) => sum + sizeOf(shape), ROW_WORK);
   requireWork(batch * time * row + time * STEP_WORK, limits, '/inputs');
+}
+
+/** @throws {Problem} limit-exceeded where the trace of so many rows and steps would have too many numbers in all. */
+export function requireTraceRoom(
+  { maxElements }: Pick<Context['limits'], 'maxElements'>,
+  { definition }: Pick<Cell, 'definition'>,
+  batch: number,
+  time: number,
+): void {
+  const numbers = batch * time * definition.stateWidths.reduce((sum, width) => sum + width * TRACED, 0);
+  if (numbers <= maxElements) return;
+  const detail = `A trace of this may have ${numbers} numbers, over the limit of ${maxElements} elements (CELLSTEP_MAX_ELEMENTS). Send less at once.`;
+  throw fieldProblem('limit-exceeded', '/trace', detail);
 }
 
 /**

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { startApp } from '../support/app.ts';
 import { call, expectProblem, make, TUTORIAL_CELL } from '../support/call.ts';
 import { onEveryStore, onMemory } from '../support/serve.ts';
 
@@ -161,4 +162,21 @@ onMemory('a step', (served) => {
     expect((await call(app, 'GET', '/v1/cells/cell')).body).toMatchObject({ built: false, version: 1 });
     expectProblem(await call(app, 'POST', '/v1/cells/none/steps', { inputs: [[1]] }), 'not-found');
   });
+});
+
+it('a trace is refused where it would have too many numbers', async () => {
+  const app = await startApp({ limits: { maxElements: 60 } });
+  const gru = { id: 'gru', class_name: 'GRUCell', config: { units: 2 }, input_shape: [null, 1] };
+  await make(app, '/v1/cells', gru);
+  await make(app, '/v1/sessions', { id: 'kept', cell: 'gru', history: 2 });
+  const sequence = (steps: number) => ({ inputs: [Array.from({ length: steps }, () => [1])], trace: true });
+  for (const path of ['/v1/cells/gru/sequences', '/v1/sessions/kept/steps']) {
+    expect((await call(app, 'POST', path, sequence(5))).status).toBe(200);
+    const refused = await call(app, 'POST', path, sequence(6));
+    expect(expectProblem(refused, 'limit-exceeded', /72 numbers.*60 elements/).errors?.[0].pointer).toBe('/trace');
+  }
+  const rows = { inputs: Array.from({ length: 6 }, () => [1]) };
+  expect((await call(app, 'POST', '/v1/cells/gru/steps', rows)).status).toBe(200);
+  expectProblem(await call(app, 'POST', '/v1/cells/gru/steps', { ...rows, trace: true }), 'limit-exceeded', /trace/);
+  await app.close();
 });

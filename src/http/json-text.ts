@@ -1,12 +1,12 @@
 import { constants } from 'node:buffer';
 import { TensorReply } from '../../schemas/tensor.ts';
 import { Problem } from '../domain/problems.ts';
-import { sameShape } from '../domain/tensor.ts';
+import { sameShape, type Tensor } from '../domain/tensor.ts';
 import { encodeElements } from '../domain/tensor-bytes.ts';
-import { flatText, nestedText } from './number-text.ts';
+import { elementText, flatText, nestedText } from './number-text.ts';
 
-/** Longest text of a float64, or of an int64 in its quotes, with what follows it. */
-const LONGEST_BYTES = 25;
+/** Elements by which the length of a tensor's text is told beforehand. */
+const SAMPLE = 1_000;
 
 /**
  * JSON text of a reply. Tensors are printed by our own number text, everything else as JSON.stringify does.
@@ -68,12 +68,20 @@ function isSame(a: TensorReply, b: TensorReply): boolean {
 }
 
 function tensorText({ tensor, format }: TensorReply): string {
-  const { BYTES_PER_ELEMENT, length } = tensor.data;
-  // These take so long to print that it is not begun where the text might be too long in the end.
-  if (BYTES_PER_ELEMENT === 8 && format !== 'base64' && length * LONGEST_BYTES > constants.MAX_STRING_LENGTH)
-    throw tooLong();
+  // It would be found out only after seconds.
+  if (format !== 'base64' && expectedLength(tensor) > constants.MAX_STRING_LENGTH) throw tooLong();
   if (format === 'nested') return nestedText(tensor);
   const head = `{"shape":${JSON.stringify(tensor.shape)},"dtype":"${tensor.dtype}"`;
   if (format === 'flat') return `${head},"data":${flatText(tensor)}}`;
   return `${head},"base64":"${Buffer.from(encodeElements(tensor)).toString('base64')}"}`;
+}
+
+/** About how long the text of a tensor becomes, where it has so many elements that this matters. */
+function expectedLength({ dtype, data }: Tensor): number {
+  if (data.length < SAMPLE ** 2) return 0;
+  const stride = Math.floor(data.length / SAMPLE);
+  const text = elementText(dtype);
+  let length = 0;
+  for (let k = 0; k < SAMPLE; k++) length += text(data[k * stride]).length + 1;
+  return (length / SAMPLE) * data.length;
 }

@@ -51,7 +51,7 @@ function nonFinite(value: number): string {
 }
 
 /** Writes one element of a tensor of the dtype as JSON. */
-function elementText(dtype: Dtype): (value: number | bigint) => string {
+export function elementText(dtype: Dtype): (value: number | bigint) => string {
   if (dtype === 'bool') return (value) => (value ? 'true' : 'false');
   if (dtype === 'float32') return (value) => float32Text(value as number);
   if (dtype === 'float16' || dtype === 'bfloat16') {

@@ -61,7 +61,7 @@ describe('the JSON text of a reply', () => {
     // The same tensor is printed once, and so a reply is long without taking much memory.
     const fields = Array.from({ length: 36 }, (_, k) => [`field${k}`, long]);
     expect(() => jsonText(Object.fromEntries(fields))).toThrow(tooLong);
-    const wide = new Tensor('float64', [22_000_000], new Float64Array(22_000_000));
+    const wide = new Tensor('float64', [30_000_000], new Float64Array(30_000_000).fill(Math.PI));
     for (const format of ['nested', 'flat'] as const) {
       expect(() => jsonText({ output: new TensorReply(wide, format) })).toThrow(tooLong);
     }

@@ -1,12 +1,9 @@
 import { constants } from 'node:buffer';
 import { TensorReply } from '../../schemas/tensor.ts';
 import { Problem } from '../domain/problems.ts';
-import { sameShape, type Tensor } from '../domain/tensor.ts';
+import { sameShape } from '../domain/tensor.ts';
 import { encodeElements } from '../domain/tensor-bytes.ts';
-import { elementText, flatText, nestedText } from './number-text.ts';
-
-/** Elements by which the length of a tensor's text is told beforehand. */
-const SAMPLE = 1_000;
+import { expectedLength, flatText, nestedText } from './number-text.ts';
 
 /**
  * JSON text of a reply. Tensors are printed by our own number text, everything else as JSON.stringify does.
@@ -74,14 +71,4 @@ function tensorText({ tensor, format }: TensorReply): string {
   const head = `{"shape":${JSON.stringify(tensor.shape)},"dtype":"${tensor.dtype}"`;
   if (format === 'flat') return `${head},"data":${flatText(tensor)}}`;
   return `${head},"base64":"${Buffer.from(encodeElements(tensor)).toString('base64')}"}`;
-}
-
-/** About how long the text of a tensor becomes, where it has so many elements that this matters. */
-function expectedLength({ dtype, data }: Tensor): number {
-  if (data.length < SAMPLE ** 2) return 0;
-  const stride = Math.floor(data.length / SAMPLE);
-  const text = elementText(dtype);
-  let length = 0;
-  for (let k = 0; k < SAMPLE; k++) length += text(data[k * stride]).length + 1;
-  return (length / SAMPLE) * data.length;
 }

@@ -20,6 +20,8 @@ function awayFromZero(value: number, nearest: number, digits: number): number {
 
 /** What a number of a reply takes, about. */
 const TEXT_BYTES = 12;
+/** Elements by which the length of a text is told beforehand. */
+const SAMPLE = 1_000;
 
 /** Digits that tell any two values of the dtype apart. */
 const HALF_DIGITS = { float16: 5, bfloat16: 4 };
@@ -51,7 +53,7 @@ function nonFinite(value: number): string {
 }
 
 /** Writes one element of a tensor of the dtype as JSON. */
-export function elementText(dtype: Dtype): (value: number | bigint) => string {
+function elementText(dtype: Dtype): (value: number | bigint) => string {
   if (dtype === 'bool') return (value) => (value ? 'true' : 'false');
   if (dtype === 'float32') return (value) => float32Text(value as number);
   if (dtype === 'float16' || dtype === 'bfloat16') {
@@ -91,4 +93,14 @@ export function flatText({ dtype, data }: Tensor): string {
   if (dtype === 'float32' && data.length > 0)
     return codecFor(data.length * TEXT_BYTES).print(data as Float32Array, [data.length]);
   return `[${Array.from(data as ArrayLike<number | bigint>, elementText(dtype)).join(',')}]`;
+}
+
+/** About how long the text of a tensor becomes, by some of its elements; 0 where it has too few for that to matter. */
+export function expectedLength({ dtype, data }: Tensor): number {
+  if (data.length < SAMPLE ** 2) return 0;
+  const stride = Math.floor(data.length / SAMPLE);
+  const text = elementText(dtype);
+  let length = 0;
+  for (let k = 0; k < SAMPLE; k++) length += text(data[k * stride]).length + 1;
+  return (length / SAMPLE) * data.length;
 }

@@ -5,7 +5,7 @@ import type { KeptStates } from './kept-step.ts';
 import { joinAxis, sliceAxis } from './layout.ts';
 import type { Stepped, Trace } from './run-steps.ts';
 import type { Session } from './session-record.ts';
-import { requireRoom, requireTraceRoom } from './step-inputs.ts';
+import { requireRoom } from './step-inputs.ts';
 
 /**
  * Steps a session that has a history. Every time step is a step of the session, so those that it will keep are taken one
@@ -19,8 +19,7 @@ export async function advanceKeeping(
   mask: Uint8Array | undefined,
 ): Promise<Advanced> {
   const { cell, batch, time } = call;
-  requireRoom(call.context.limits, cell, batch, time);
-  if (call.options.trace) requireTraceRoom(call.context.limits, cell, batch, time);
+  requireRoom(call.context.limits, cell, batch, time, call.options.trace);
   const single = inputs.shape.length === 2;
   const axis = cell.definition.layout.timeMajor ? 0 : 1;
   let now: Pick<Session, 'states' | 'output' | 'record'> = session;

@@ -9,7 +9,7 @@ import type { Context } from './context.ts';
 import { arrangeOutput, swapTime } from './layout.ts';
 import { type Trace, traceOf } from './run-steps.ts';
 import { fromCanonical, toCanonical } from './states.ts';
-import { requireRoom, requireTraceRoom, trainingFor } from './step-inputs.ts';
+import { requireRoom, trainingFor } from './step-inputs.ts';
 
 /** What a request says of a sequence; what it leaves out is as the class and its config say. */
 export interface SequenceOptions {
@@ -60,8 +60,7 @@ export function planSequence(
   const training = trainingFor(cell, options.training);
   const timeMajor = options.time_major ?? definition.layout.timeMajor;
   const [batch, time] = timeMajor ? [inputs.shape[1], inputs.shape[0]] : inputs.shape;
-  requireRoom(limits, cell, batch, time);
-  if (options.trace) requireTraceRoom(limits, cell, batch, time);
+  requireRoom(limits, cell, batch, time, options.trace);
   const returnSequences = options.return_sequences ?? sequenceDefaults.returnSequences;
   const { zeroOutputForMask } = sequenceDefaults;
   return {

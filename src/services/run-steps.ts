@@ -4,7 +4,7 @@ import { type Dtype, type FloatArray, Tensor } from '../domain/tensor.ts';
 import type { Cell } from './cell-record.ts';
 import type { Context } from './context.ts';
 import { fromCanonical, toCanonical } from './states.ts';
-import { requireRoom, requireTraceRoom } from './step-inputs.ts';
+import { requireRoom } from './step-inputs.ts';
 
 /** One gate over a step [batch, units], or over a sequence [batch, time, units]. */
 export interface TracedGate {
@@ -33,8 +33,7 @@ export async function runStep(
   const { definition } = cell;
   const { computeDtype, outputWidth } = definition;
   const [batch] = inputs.shape;
-  requireRoom(limits, cell, batch, 1);
-  if (options.trace) requireTraceRoom(limits, cell, batch, 1);
+  requireRoom(limits, cell, batch, 1, options.trace);
   const canonical = toCanonical(definition, states, batch);
   const result: StepResult = await prepared.step(inputs.data as FloatArray, canonical, batch, options);
   return {

@@ -19,13 +19,15 @@ const TRACED = 6;
 
 /**
  * `variables` are those that the cell has, or will have once it is built.
- * @throws {Problem} limit-exceeded where so many rows and steps would be too large, or too much work.
+ * @throws {Problem} limit-exceeded where so many rows and steps would be too large, with all that a trace of them has, or too
+ * much work.
  */
 export function requireRoom(
   limits: Context['limits'],
   { record, definition }: Pick<Cell, 'record' | 'definition'>,
   batch: number,
   time: number,
+  trace: boolean,
   variables: readonly { readonly shape: Shape }[] = record.variables,
 ): void {
   const { outputWidth, stateWidths } = definition;
@@ -33,18 +35,9 @@ export function requireRoom(
   // A row of a step costs one multiply-add for each weight.
   const row = variables.reduce((sum, { shape }) => sum + sizeOf(shape), ROW_WORK);
   requireWork(batch * time * row + time * STEP_WORK, limits, '/inputs');
-}
-
-/** @throws {Problem} limit-exceeded where the trace of so many rows and steps would have too many numbers in all. */
-export function requireTraceRoom(
-  { maxElements }: Pick<Context['limits'], 'maxElements'>,
-  { definition }: Pick<Cell, 'definition'>,
-  batch: number,
-  time: number,
-): void {
-  const numbers = batch * time * definition.stateWidths.reduce((sum, width) => sum + width * TRACED, 0);
-  if (numbers <= maxElements) return;
-  const detail = `A trace of this may have ${numbers} numbers, over the limit of ${maxElements} elements (CELLSTEP_MAX_ELEMENTS). Send less at once.`;
+  const traced = trace ? batch * time * TRACED * stateWidths.reduce((sum, width) => sum + width, 0) : 0;
+  if (traced <= limits.maxElements) return;
+  const detail = `A trace of this may have ${traced} numbers, over the limit of ${limits.maxElements} elements (CELLSTEP_MAX_ELEMENTS). Send less at once.`;
   throw fieldProblem('limit-exceeded', '/trace', detail);
 }
 
@@ -64,7 +57,7 @@ export async function readBuilt(
   if (cell.record.input_shape) return cell;
   const { id } = cell.record;
   const features = inputs.shape.at(-1) ?? 0;
-  requireRoom(context.limits, cell, batch, time, cell.definition.variables(features));
+  requireRoom(context.limits, cell, batch, time, false, cell.definition.variables(features));
   const shape = [null, features];
   const rendered = { status: 200, headers: {}, body: '' };
   await changer.change(`cell/${id}`, { render: () => rendered }, async () => {

@@ -44,7 +44,7 @@ export interface CommitQueue {
 /**
  * Group commit: while one transaction is being synced, the commits that arrive gather, and the next transaction takes
  * them all; so one sync serves many. Each is compared and written on its own inside the transaction, in the order of
- * the calls, under LMDB's write lock, which holds for other processes too. What is written is kept among the recent values.
+ * the calls, under LMDB's write lock, which holds for other processes too. What is written over recent values is kept among them.
  */
 export function createCommitQueue(connection: LmdbConnection, recent: RecentValues): CommitQueue {
   const nextStamp = createStamps();
@@ -148,9 +148,27 @@ export function createCommitQueue(connection: LmdbConnection, recent: RecentValu
     running = undefined;
   }
 
-  function enqueue(commit: WaitingCommit): void {
-    waiting.push(commit);
-    running ??= Promise.resolve().then(run);
+  /** `settled` hears first whether the commit was made. */
+  function enqueue(
+    size: number,
+    work: WaitingCommit['work'],
+    settled: (made: boolean) => void = () => {},
+  ): Promise<CommitOutcome> {
+    return new Promise((resolve, reject) => {
+      waiting.push({
+        work,
+        size,
+        resolve: (outcome) => {
+          settled(outcome === 'committed');
+          resolve(outcome);
+        },
+        reject: (error) => {
+          settled(false);
+          reject(error);
+        },
+      });
+      running ??= Promise.resolve().then(run);
+    });
   }
 
   return {
@@ -159,30 +177,15 @@ export function createCommitQueue(connection: LmdbConnection, recent: RecentValu
       const changed = prepared.filter(({ record, deletes }) => record !== undefined || deletes);
       for (const { name } of changed) recent.begun(name);
       const size = changed.reduce((sum, { record }) => sum + (record?.length ?? 0), 0);
-      return new Promise((resolve, reject) => {
-        enqueue({
-          size,
-          work: (database) => apply(database, prepared),
-          resolve: (outcome) => {
-            for (const { name, record } of changed) {
-              recent.settled(name, record && outcome === 'committed' ? recordOf(record) : undefined);
-            }
-            resolve(outcome);
-          },
-          reject: (error) => {
-            for (const { name } of changed) recent.settled(name);
-            reject(error);
-          },
-        });
-      });
+      const settled = (made: boolean) => {
+        for (const { name, record } of changed) recent.settled(name, made && record ? recordOf(record) : undefined);
+      };
+      return enqueue(size, (database) => apply(database, prepared), settled);
     },
     probe: () =>
-      new Promise((resolve, reject) => {
-        const work: WaitingCommit['work'] = ({ root }) => {
-          rewriteFormat(root);
-          return 'committed';
-        };
-        enqueue({ size: 0, work, resolve, reject });
+      enqueue(0, ({ root }) => {
+        rewriteFormat(root);
+        return 'committed';
       }),
     idle: async () => {
       while (running !== undefined) await running;

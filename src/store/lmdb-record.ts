@@ -22,8 +22,8 @@ export function newSealedRecord(bytes: Uint8Array): Uint8Array {
  * of a value would be taken for the value.
  */
 export function sealRecord(key: Uint8Array, sealed: Uint8Array): void {
-  const end = sealed.length - CHECKSUM_BYTES;
-  new DataView(sealed.buffer, sealed.byteOffset).setUint32(end, checksum(key, sealed.subarray(0, end)));
+  const record = recordOf(sealed);
+  new DataView(sealed.buffer, sealed.byteOffset).setUint32(record.length, checksum(key, record));
 }
 
 /** The record without its checksum, not copied. */

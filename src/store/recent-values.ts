@@ -54,6 +54,7 @@ export class RecentValues {
 
   /** A commit that writes the key begins; `settled` ends it. */
   begun(key: string): void {
+    if (!this.alone) return;
     const change = this.changing.get(key);
     if (change) change.commits += 1;
     else this.changing.set(key, { commits: 1, known: this.kept.has(key) });

@@ -55,7 +55,7 @@ export async function readSequence(
   const mask = readMask(readMaskTensor(call.mask, false), call.sequence_lengths, batch, time);
   // Whatever is wrong with the request is found before the cell is built by it.
   if (!found.record.input_shape) await check(found, planSequence(context, found, inputs, states, mask, call));
-  const cell = await readBuilt(context, cells, changer, found, inputs, batch, time);
+  const cell = await readBuilt(context, cells, changer, found, inputs, batch, time, call.trace);
   requireFeatures(cell, inputs);
   return { cell, inputs, states, mask };
 }

@@ -27,7 +27,7 @@ export async function stepCell(
   const inputs = await readInputs(context, found, request.inputs, [2]);
   const states = await readStates(context, found, request.states, inputs.shape[0], '/states');
   const training = trainingFor(found, request.training);
-  const cell = await readBuilt(context, cells, changer, found, inputs, inputs.shape[0], 1);
+  const cell = await readBuilt(context, cells, changer, found, inputs, inputs.shape[0], 1, request.trace);
   requireFeatures(cell, inputs);
   const options = { trace: request.trace, training };
   const stepped = await runStep(context, cell, cells.prepare(cell), inputs, states, options);

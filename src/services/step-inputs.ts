@@ -53,11 +53,12 @@ export async function readBuilt(
   inputs: Tensor,
   batch: number,
   time: number,
+  trace: boolean,
 ): Promise<Cell> {
   if (cell.record.input_shape) return cell;
   const { id } = cell.record;
   const features = inputs.shape.at(-1) ?? 0;
-  requireRoom(context.limits, cell, batch, time, false, cell.definition.variables(features));
+  requireRoom(context.limits, cell, batch, time, trace, cell.definition.variables(features));
   const shape = [null, features];
   const rendered = { status: 200, headers: {}, body: '' };
   await changer.change(`cell/${id}`, { render: () => rendered }, async () => {

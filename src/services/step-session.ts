@@ -57,7 +57,7 @@ export async function stepSession(
   // Whatever is wrong with the request is found before the cell is built by it.
   const mask = readMask(readMaskTensor(request.mask, inputs.shape.length === 2), undefined, batch, time);
   const training = trainingFor(found, request.training);
-  const cell = await readBuilt(context, cells, changer, found, inputs, batch, time);
+  const cell = await readBuilt(context, cells, changer, found, inputs, batch, time, request.trace);
   requireFeatures(cell, inputs);
   const call: Advance = { context, cells, cell, batch, time, options: { trace: request.trace, training } };
   const next = await (record.history ? advanceKeeping : advance)(call, session, inputs, mask);

@@ -178,5 +178,12 @@ it('a trace is refused where it would have too many numbers', async () => {
   const rows = { inputs: Array.from({ length: 6 }, () => [1]) };
   expect((await call(app, 'POST', '/v1/cells/gru/steps', rows)).status).toBe(200);
   expectProblem(await call(app, 'POST', '/v1/cells/gru/steps', { ...rows, trace: true }), 'limit-exceeded', /trace/);
+  await make(app, '/v1/cells', { ...gru, id: 'unbuilt', input_shape: undefined });
+  expectProblem(
+    await call(app, 'POST', '/v1/cells/unbuilt/steps', { ...rows, trace: true }),
+    'limit-exceeded',
+    /trace/,
+  );
+  expect((await call(app, 'GET', '/v1/cells/unbuilt')).body).toMatchObject({ built: false });
   await app.close();
 });

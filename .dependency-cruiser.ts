@@ -12,19 +12,25 @@ interface Layer {
  */
 export const LAYERS: Readonly<Record<string, Layer>> = {
   'src/domain': { own: [], npm: [], node: [] },
+  'src/frameworks': { own: ['src/domain'], npm: [], node: [] },
   'src/cells': { own: ['src/domain'], npm: [], node: [] },
+  'src/ops': { own: ['src/domain', 'src/frameworks', 'src/cells'], npm: [], node: [] },
   'src/engine': { own: ['src/domain', 'src/cells'], npm: [], node: ['fs', 'v8', 'worker_threads'] },
   'src/store': {
     own: ['src/domain'],
     npm: ['lmdb', 'ioredis'],
     node: ['child_process', 'crypto', 'fs', 'fs/promises', 'os', 'path', 'sqlite', 'timers/promises', 'url', 'zlib'],
   },
-  'src/formats': {
-    own: ['src/domain'],
+  'src/files': {
+    own: ['src/domain', 'src/frameworks', 'src/services', 'src/http', 'schemas'],
     npm: ['fflate', 'h5wasm', 'protobufjs'],
     node: ['util', 'worker_threads', 'zlib'],
   },
-  'src/services': { own: ['src/domain'], npm: [], node: ['crypto', 'timers/promises'] },
+  'src/services': {
+    own: ['src/domain', 'src/frameworks'],
+    npm: ['pino'],
+    node: ['crypto', 'perf_hooks', 'timers/promises'],
+  },
   schemas: { own: ['src/domain'], npm: ['zod'], node: [] },
   'src/http': {
     // The OpenAPI document has the version of package.json.

@@ -18,7 +18,7 @@ import { createCellBodies, createCellQuery } from '../schemas/weight-file.ts';
 import { WEIGHT_FILE_TYPES } from '../src/domain/media-types.ts';
 import { created, mutationOf, noContent, ok, send, sendRead, writerFor } from '../src/http/replies.ts';
 import { refuseFileQuery, sentFile } from '../src/http/sent-file.ts';
-import type { CellRecord } from '../src/services/cell-record.ts';
+import type { CellRecord } from '../src/services/cells/cell-record.ts';
 import type { Services } from '../src/services/index.ts';
 import { presentCell, presentComputed, presentGradients, presentOutputs, presentVariable } from './present/cell.ts';
 import { type App, describe } from './route.ts';

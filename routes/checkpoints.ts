@@ -12,7 +12,7 @@ import type { Limits } from '../src/domain/limits.ts';
 import { fieldProblem } from '../src/domain/problems.ts';
 import { SAFETENSORS } from '../src/http/binary-body.ts';
 import { created, mutationOf, noContent, ok, send, sendFile, sendRead } from '../src/http/replies.ts';
-import type { CheckpointRecord } from '../src/services/checkpoints.ts';
+import type { CheckpointRecord } from '../src/services/checkpoints/checkpoints.ts';
 import type { Services } from '../src/services/index.ts';
 import { type App, describe } from './route.ts';
 

@@ -17,8 +17,8 @@ import type { TensorFormat } from '../schemas/tensor.ts';
 import { trainingOf } from '../schemas/training.ts';
 import { created, mutationOf, noContent, ok, send, sendRead, writerFor } from '../src/http/replies.ts';
 import type { Services } from '../src/services/index.ts';
-import type { Session } from '../src/services/session-record.ts';
-import type { SteppedSession } from '../src/services/step-session.ts';
+import type { Session } from '../src/services/sessions/session-record.ts';
+import type { SteppedSession } from '../src/services/sessions/step-session.ts';
 import { presentKeptSteps, presentSession, presentSessionStep } from './present/session.ts';
 import { type App, describe } from './route.ts';
 

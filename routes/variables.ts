@@ -5,7 +5,7 @@ import type { TensorFormat } from '../schemas/tensor.ts';
 import { assignBody, createVariableBody, scatterBody, variableReply } from '../schemas/variable.ts';
 import { created, mutationOf, noContent, ok, send, sendRead, writerFor } from '../src/http/replies.ts';
 import type { Services } from '../src/services/index.ts';
-import type { Variable, VariableAddress } from '../src/services/variables.ts';
+import type { Variable, VariableAddress } from '../src/services/variables/variables.ts';
 import { presentVariable } from './present/cell.ts';
 import { type App, describe } from './route.ts';
 

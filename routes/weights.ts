@@ -7,7 +7,7 @@ import { WEIGHT_FILE_TYPES } from '../src/domain/media-types.ts';
 import { requireOffer } from '../src/http/accept.ts';
 import { mutationOf, ok, send, sendFile, sendRead } from '../src/http/replies.ts';
 import { refuseFileQuery, sentFile } from '../src/http/sent-file.ts';
-import type { Cell, CellRecord } from '../src/services/cell-record.ts';
+import type { Cell, CellRecord } from '../src/services/cells/cell-record.ts';
 import type { Services } from '../src/services/index.ts';
 import { presentCell } from './present/cell.ts';
 import { type App, describe } from './route.ts';

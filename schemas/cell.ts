@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { FRAMEWORKS } from '../src/domain/define-cell.ts';
+import { FRAMEWORKS } from '../src/domain/cell-definition.ts';
 import type { JsonObject } from '../src/domain/json.ts';
 import type { TensorLiteral } from '../src/domain/tensor-literal.ts';
 import { idOf, inputShape, newId, shape, timestamp, version } from './common.ts';
@@ -24,7 +24,7 @@ export const precision = z
     'exact: float64 arithmetic, each result rounded once to the dtype of the cell. fast: float32 arithmetic. A reply names the one that the cell gets: a float64 cell, or one with an activation that only float64 arithmetic has here, is exact.',
   );
 
-/** A framework's own config: an object whose keys the framework's adapter checks (src/domain/keras). */
+/** A framework's own config: an object whose keys the framework's adapter checks (src/frameworks). */
 const config = z
   .record(z.string(), z.unknown())
   .transform((value) => value as JsonObject)

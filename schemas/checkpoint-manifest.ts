@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { FRAMEWORKS } from '../src/domain/define-cell.ts';
+import { FRAMEWORKS } from '../src/domain/cell-definition.ts';
 import type { JsonObject } from '../src/domain/json.ts';
 import { MAX_HISTORY } from '../src/domain/session.ts';
 import { idOf, inputShape } from './common.ts';

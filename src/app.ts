@@ -2,16 +2,17 @@ import { randomInt } from 'node:crypto';
 import Fastify, { type FastifyBaseLogger } from 'fastify';
 import { addRoutes } from '../routes/index.ts';
 import type { App } from '../routes/route.ts';
-import { randint } from './cells/randint.ts';
-import { checkpointCodec } from './checkpoint-codec.ts';
+import { randint } from './cells/random/randint.ts';
 import type { Config } from './config.ts';
 import type { Clock, NewId, NewSeed, Store } from './domain/ports.ts';
 import { createDraws } from './engine/draw.ts';
-import { applyOp, OPS } from './engine/ops.ts';
 import { createPool } from './engine/pool.ts';
 import { createSimdEngines } from './engine/simd.ts';
 import { createStepper } from './engine/stepper.ts';
 import { widenSimd } from './engine/wide-simd.ts';
+import { checkpointCodec } from './files/checkpoint-codec.ts';
+import { createTensorFiles } from './files/tensor-files.ts';
+import { createWeightFiles } from './files/weight-files.ts';
 import { addAuth } from './http/auth.ts';
 import { addBinaryBody } from './http/binary-body.ts';
 import { answerClientErrors, refuseExpectations, requireHost } from './http/client-errors.ts';
@@ -25,12 +26,11 @@ import { addProblemReplies, answerFrameworkError } from './http/problem-replies.
 import { sendTogether } from './http/replies.ts';
 import { newUuidId } from './http/uuid-id.ts';
 import { addValidation } from './http/validation.ts';
-import { randomBackoff } from './services/backoff.ts';
+import { applyOp, OPS } from './ops/ops.ts';
+import { randomBackoff } from './services/changes/backoff.ts';
+import { timeCommits } from './services/changes/timed-store.ts';
+import { startSweeping } from './services/expiry/sweep-loop.ts';
 import { createServices } from './services/index.ts';
-import { timeCommits } from './services/timed-store.ts';
-import { startSweeping } from './sweep-loop.ts';
-import { createTensorFiles } from './tensor-files.ts';
-import { createWeightFiles } from './weight-files.ts';
 
 export interface AppOptions {
   readonly store: Store;

@@ -1,7 +1,7 @@
-import { frameworkBias, frameworkMatrix, ONNX_GATES } from '../../src/domain/gate-blocks.ts';
 import { GATES } from '../../src/domain/program.ts';
 import { type FloatArray, Tensor } from '../../src/domain/tensor.ts';
-import { writeOnnx } from '../../src/formats/onnx-writer.ts';
+import { writeOnnx } from '../../src/files/onnx-writer.ts';
+import { frameworkBias, frameworkMatrix, ONNX_GATES } from '../../src/frameworks/gate-blocks.ts';
 import { asyncCalls, type Contender } from '../measure.ts';
 import { nodePeer } from '../peers.ts';
 import { argumentsOf, type BenchCell, type Work } from '../random-cells.ts';

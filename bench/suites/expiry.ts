@@ -6,7 +6,7 @@ import { createApp } from '../../src/app.ts';
 import { readConfig } from '../../src/config.ts';
 import type { Store } from '../../src/domain/ports.ts';
 import { newUuidId } from '../../src/http/uuid-id.ts';
-import { Sweeper } from '../../src/services/sweep.ts';
+import { Sweeper } from '../../src/services/expiry/sweep.ts';
 import { openLmdbStore } from '../../src/store/lmdb.ts';
 import { duration, type Suite } from '../report.ts';
 

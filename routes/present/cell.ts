@@ -4,10 +4,10 @@ import { type TensorFormat, TensorReply } from '../../schemas/tensor.ts';
 import type { VariableReply } from '../../schemas/variable.ts';
 import type { StateGroup } from '../../src/domain/cell-definition.ts';
 import { sizeOf, Tensor } from '../../src/domain/tensor.ts';
-import type { Gradients } from '../../src/services/cell-gradients.ts';
-import type { CellDescription, CellRecord } from '../../src/services/cell-record.ts';
-import type { Trace } from '../../src/services/run-steps.ts';
-import type { Variable } from '../../src/services/variables.ts';
+import type { CellDescription, CellRecord } from '../../src/services/cells/cell-record.ts';
+import type { Gradients } from '../../src/services/compute/cell-gradients.ts';
+import type { Trace } from '../../src/services/compute/run-steps.ts';
+import type { Variable } from '../../src/services/variables/variables.ts';
 
 /** A cell as clients see it. */
 export function presentCell(record: CellRecord, { definition, precision }: CellDescription): z.input<typeof cellReply> {

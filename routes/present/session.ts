@@ -2,9 +2,9 @@ import type { z } from 'zod';
 import type { keptStepsReply, sessionReply, sessionStepReply } from '../../schemas/session.ts';
 import { type TensorFormat, TensorReply } from '../../schemas/tensor.ts';
 import { expiryOf, oldestStep } from '../../src/domain/session.ts';
-import type { KeptPage } from '../../src/services/session-history.ts';
-import type { Session } from '../../src/services/session-record.ts';
-import type { SteppedSession } from '../../src/services/step-session.ts';
+import type { KeptPage } from '../../src/services/sessions/session-history.ts';
+import type { Session } from '../../src/services/sessions/session-record.ts';
+import type { SteppedSession } from '../../src/services/sessions/step-session.ts';
 import { presentTensors, presentTrace } from './cell.ts';
 
 /** A session as clients see it. */

@@ -2,7 +2,7 @@ import { quote } from '../domain/json.ts';
 import { Problem } from '../domain/problems.ts';
 import type { ActivationSpec } from '../domain/program.ts';
 import type { FloatArray } from '../domain/tensor.ts';
-import { makeActivation } from './activations.ts';
+import { makeActivation } from './activations/activations.ts';
 
 /** What one gate or intermediate of a row was, before and after its activation; [units] each. */
 export interface RowTrace {

@@ -1,8 +1,8 @@
 import { quote } from '../domain/json.ts';
 import { Problem } from '../domain/problems.ts';
 import type { ActivationSpec } from '../domain/program.ts';
-import { DERIVATIVES } from './activation-derivatives.ts';
-import { ROW_GRADIENTS } from './row-wise-gradients.ts';
+import { DERIVATIVES } from './activations/activation-derivatives.ts';
+import { ROW_GRADIENTS } from './activations/row-wise-gradients.ts';
 
 /** What a gate was before and after its activation; [units] each. */
 export interface Gate {

@@ -1,8 +1,10 @@
 import type { JsonObject } from './json.ts';
-import type { InitializerTemplate } from './keras/parse-identifiers.ts';
 import type { CellGradients } from './ports.ts';
-import type { CellArithmetic, Dropout, SequenceProgram, StepProgram } from './program.ts';
+import type { CellArithmetic, Dropout, InitializerTemplate, SequenceProgram, StepProgram } from './program.ts';
 import type { Dtype, FloatArray, Shape, Tensor } from './tensor.ts';
+
+export const FRAMEWORKS = ['keras', 'pytorch', 'onnx'] as const;
+export type Framework = (typeof FRAMEWORKS)[number];
 
 /** A variable that a cell has once it is built. */
 export interface VariableSpec {

@@ -1,4 +1,4 @@
-import type { Framework } from './define-cell.ts';
+import type { Framework } from './cell-definition.ts';
 import type { Tensor } from './tensor.ts';
 
 /** The tensors of one cell or layer among those of a file, by its framework's own names for them. */

@@ -16,6 +16,12 @@ export interface InitializerSpec {
   readonly params: Readonly<Record<string, number | string | boolean | null | readonly number[]>>;
 }
 
+/** As InitializerSpec, but the `seed` of a random one may still be null: whoever draws chooses it, and keeps it. */
+export interface InitializerTemplate {
+  readonly className: string;
+  readonly params: InitializerSpec['params'];
+}
+
 export interface Dropout {
   readonly inputs: number;
   readonly recurrent: number;

@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads';
-import { initialize } from '../cells/initializers.ts';
+import { initialize } from '../cells/random/initializers.ts';
 import type { InitializerSpec } from '../domain/program.ts';
 import { type Dtype, type Shape, sizeOf, Tensor, type TensorData } from '../domain/tensor.ts';
 

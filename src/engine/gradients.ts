@@ -1,4 +1,4 @@
-import { dropoutRows } from '../cells/dropout.ts';
+import { dropoutRows } from '../cells/random/dropout.ts';
 import { type GradientSums, zeroSums } from '../cells/step-gradient.ts';
 import type { CellGradients, GradientRequest, GradientResult } from '../domain/ports.ts';
 import { type ChainProgram, type SequenceProgram, sequenceCells, sequenceStateCount } from '../domain/program.ts';

@@ -1,4 +1,4 @@
-import { number } from '../cells/activations.ts';
+import { number } from '../cells/activations/activations.ts';
 import type { ActivationSpec } from '../domain/program.ts';
 
 /** An activation as the kernels know it: a case of kernels/activate.ts and its parameters. */

@@ -1,7 +1,7 @@
 import type { CellRow, RowMasks, RowTrace } from '../cells/cell-row.ts';
-import { dropoutRows } from '../cells/dropout.ts';
 import { gruRow } from '../cells/gru.ts';
 import { lstmRow } from '../cells/lstm.ts';
+import { dropoutRows } from '../cells/random/dropout.ts';
 import { simpleRnnRow } from '../cells/simple-rnn.ts';
 import type { GateTrace, PreparedCell, StepResult } from '../domain/ports.ts';
 import type { CellProgram } from '../domain/program.ts';

@@ -3,8 +3,7 @@ import { decodeRecord } from '../domain/record.ts';
 import { isExpired, type SessionRecord } from '../domain/session.ts';
 import type { StatesGiven, TensorInput, TensorLiteral } from '../domain/tensor-literal.ts';
 import { assign, assignAdd, assignSub, scatterUpdate } from '../domain/updates.ts';
-import { applyOp, type OpRequest } from './apply-op.ts';
-import { buildCell } from './build-cell.ts';
+import { buildCell } from './cells/build-cell.ts';
 import {
   asFileProblem,
   formatsFor,
@@ -13,13 +12,16 @@ import {
   readLayer,
   type SentFile,
   writeCell,
-} from './cell-files.ts';
-import { cellGradients, type GradientCall } from './cell-gradients.ts';
-import { type Cell, type CellDescription, type CellRecord, definitionOf } from './cell-record.ts';
-import { putWeights } from './cell-weights.ts';
-import { CellReader } from './cells.ts';
-import { Changer, type Mutation } from './change.ts';
-import type { SnapshotCodec } from './checkpoint-content.ts';
+} from './cells/cell-files.ts';
+import { type Cell, type CellDescription, type CellRecord, definitionOf } from './cells/cell-record.ts';
+import { putWeights } from './cells/cell-weights.ts';
+import { CellReader } from './cells/cells.ts';
+import { createCell, type NewCell } from './cells/create-cell.ts';
+import { deleteCell } from './cells/delete-cell.ts';
+import type { WeightFileFormat } from './cells/weight-files.ts';
+import { Changer, type Mutation } from './changes/change.ts';
+import { listPage, listShown, type PageRequest } from './changes/listing.ts';
+import type { SnapshotCodec } from './checkpoints/checkpoint-content.ts';
 import {
   type CheckpointRecord,
   deleteCheckpoint,
@@ -28,23 +30,22 @@ import {
   readCheckpoint,
   readCheckpointContent,
   saveCheckpoint,
-} from './checkpoints.ts';
+} from './checkpoints/checkpoints.ts';
+import { type Restored, restoreCheckpoint } from './checkpoints/restore-checkpoint.ts';
+import { applyOp, type OpRequest } from './compute/apply-op.ts';
+import { cellGradients, type GradientCall } from './compute/cell-gradients.ts';
+import { resolveTensor } from './compute/resolve-tensor.ts';
+import { runCellSequence, type SequenceCall } from './compute/run-cell-sequence.ts';
+import { type StepRequest, stepCell } from './compute/step-cell.ts';
 import type { Context } from './context.ts';
-import { createCell, type NewCell } from './create-cell.ts';
-import { deleteCell } from './delete-cell.ts';
-import { listPage, listShown, type PageRequest } from './listing.ts';
-import { forkSession, type NewSession, openSession } from './open-session.ts';
-import { resolveTensor } from './resolve-tensor.ts';
-import { type Restored, restoreCheckpoint } from './restore-checkpoint.ts';
-import { runCellSequence, type SequenceCall } from './run-cell-sequence.ts';
-import { decodeSession } from './session-bytes.ts';
-import { listKeptSteps } from './session-history.ts';
-import { readSession, type Session } from './session-record.ts';
-import { closeSession, dropReference, putStates, resetSession, rewindSession } from './sessions.ts';
-import { decodeVariable } from './stand-alone-variables.ts';
-import { type StepRequest, stepCell } from './step-cell.ts';
-import { type SessionStepRequest, type SteppedSession, stepSession } from './step-session.ts';
-import { Sweeper } from './sweep.ts';
+import { Sweeper } from './expiry/sweep.ts';
+import { forkSession, type NewSession, openSession } from './sessions/open-session.ts';
+import { decodeSession } from './sessions/session-bytes.ts';
+import { listKeptSteps } from './sessions/session-history.ts';
+import { readSession, type Session } from './sessions/session-record.ts';
+import { closeSession, dropReference, putStates, resetSession, rewindSession } from './sessions/sessions.ts';
+import { type SessionStepRequest, type SteppedSession, stepSession } from './sessions/step-session.ts';
+import { decodeVariable } from './variables/stand-alone-variables.ts';
 import {
   changeVariable,
   createVariable,
@@ -53,8 +54,7 @@ import {
   readVariable,
   type Variable,
   type VariableAddress,
-} from './variables.ts';
-import type { WeightFileFormat } from './weight-files.ts';
+} from './variables/variables.ts';
 
 export type ServiceContext = Context & {
   readonly checkpointCodec: SnapshotCodec;

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { initialize } from '../../src/cells/initializers.ts';
+import { initialize } from '../../src/cells/random/initializers.ts';
 import { createDraws } from '../../src/engine/draw.ts';
 
 const orthogonal = { className: 'Orthogonal', params: { gain: 1, seed: 7 } };

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { ACTIVATIONS } from '../../src/cells/activations.ts';
+import { ACTIVATIONS } from '../../src/cells/activations/activations.ts';
 import type { GradientRequest } from '../../src/domain/ports.ts';
 import {
   type ActivationSpec,

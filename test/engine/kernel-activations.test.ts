@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { sigmoid, tanh } from '../../src/cells/exponential.ts';
+import { sigmoid, tanh } from '../../src/cells/activations/exponential.ts';
 import { loadKernels } from '../../src/engine/kernel-module.ts';
 import { newSharedMemory, SharedMemory } from '../../src/engine/shared-memory.ts';
 import { widenSimd } from '../../src/engine/wide-simd.ts';

@@ -1,4 +1,4 @@
-import type { Framework } from '../../src/domain/define-cell.ts';
+import type { Framework } from '../../src/domain/cell-definition.ts';
 import { HDF5, KERAS, NPZ, ONNX, SAFETENSORS } from '../../src/domain/media-types.ts';
 
 /** A cell whose files are exchanged with its framework. */

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readConfig } from '../../src/config.ts';
-import { createWeightFiles } from '../../src/weight-files.ts';
+import { createWeightFiles } from '../../src/files/weight-files.ts';
 import { startApp, type TestApp } from '../support/app.ts';
 import { postFile, putFile } from '../support/files.ts';
 import { CASES, FORMATS, type InteropCase, type InteropFormat } from './cases.ts';

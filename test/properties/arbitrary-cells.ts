@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { KERAS_ACTIVATIONS } from '../../src/domain/keras/identifiers.ts';
+import { KERAS_ACTIVATIONS } from '../../src/frameworks/keras/identifiers.ts';
 import type { Flat } from './flat.ts';
 
 /** A cell as a request makes it, and the widths of its states. */

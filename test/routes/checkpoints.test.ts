@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { newUuidId } from '../../src/http/uuid-id.ts';
-import { Sweeper } from '../../src/services/sweep.ts';
+import { Sweeper } from '../../src/services/expiry/sweep.ts';
 import { startApp } from '../support/app.ts';
 import { call, expectProblem, make, TUTORIAL_CELL } from '../support/call.ts';
 import { onEveryStore, onMemory, type Served } from '../support/serve.ts';

@@ -1,11 +1,11 @@
 import { expect, it } from 'vitest';
 import type { JsonObject } from '../../src/domain/json.ts';
 import { Tensor } from '../../src/domain/tensor.ts';
-import { createHdf5 } from '../../src/formats/hdf5.ts';
-import { writeKerasLegacy } from '../../src/formats/keras.ts';
-import { readNpz, writeNpz } from '../../src/formats/npz.ts';
-import { writeSafetensors } from '../../src/formats/safetensors.ts';
-import { goldenBytes } from '../formats/golden-files.ts';
+import { createHdf5 } from '../../src/files/hdf5.ts';
+import { writeKerasLegacy } from '../../src/files/keras.ts';
+import { readNpz, writeNpz } from '../../src/files/npz.ts';
+import { writeSafetensors } from '../../src/files/safetensors.ts';
+import { goldenBytes } from '../files/golden-files.ts';
 import { startApp, type TestApp } from '../support/app.ts';
 import { call, expectProblem, make, TUTORIAL_CELL } from '../support/call.ts';
 import { download, postFile, putFile } from '../support/files.ts';

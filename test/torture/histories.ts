@@ -1,7 +1,7 @@
 import type { Agent } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
-import { checkpointCodec } from '../../src/checkpoint-codec.ts';
-import { tensorName } from '../../src/services/checkpoint-content.ts';
+import { checkpointCodec } from '../../src/files/checkpoint-codec.ts';
+import { tensorName } from '../../src/services/checkpoints/checkpoint-content.ts';
 import { RetryingClient } from './client.ts';
 import { type Answer, createAgent, exchange, NoAnswer } from './exchange.ts';
 import { createRandom, type Random } from './random.ts';

@@ -1,7 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { RetryingClient } from './client.ts';
-import type { Answer } from './exchange.ts';
-import { createAgent } from './exchange.ts';
+import { type Answer, createAgent } from './exchange.ts';
 import { KeyWindow } from './key-window.ts';
 import { Ledger } from './ledger.ts';
 import { createRandom, type Random } from './random.ts';

@@ -1,5 +1,5 @@
 import { referenceEngine } from '../../src/engine/reference.ts';
-import { featuresOf } from '../../src/services/cell-record.ts';
+import { featuresOf } from '../../src/services/cells/cell-record.ts';
 import { openMemoryStore } from '../../src/store/memory.ts';
 import { createReferenceServices } from './reference-services.ts';
 

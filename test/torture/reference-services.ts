@@ -1,11 +1,11 @@
-import { randint } from '../../src/cells/randint.ts';
-import { checkpointCodec } from '../../src/checkpoint-codec.ts';
+import { randint } from '../../src/cells/random/randint.ts';
 import { readConfig } from '../../src/config.ts';
 import type { Backoff, Clock, NewId, Store } from '../../src/domain/ports.ts';
 import { createDraws } from '../../src/engine/draw.ts';
-import { applyOp, OPS } from '../../src/engine/ops.ts';
 import { referenceEngine } from '../../src/engine/reference.ts';
 import { createStepper } from '../../src/engine/stepper.ts';
+import { checkpointCodec } from '../../src/files/checkpoint-codec.ts';
+import { applyOp, OPS } from '../../src/ops/ops.ts';
 import { createServices, type Services } from '../../src/services/index.ts';
 
 /** What differs between two services that are otherwise the same. */

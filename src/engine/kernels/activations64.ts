@@ -1,7 +1,7 @@
 import { least, most } from './vector';
 
 /**
- * The same arithmetic, operation for operation, as src/cells/exponential.ts: the results have the same bits. Constants lie in
+ * The same arithmetic, operation for operation, as src/cells/activations/exponential.ts: the results have the same bits. Constants lie in
  * memory, as in activations32.ts.
  */
 const TABLE = memory.data<f64>([

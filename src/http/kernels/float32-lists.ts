@@ -3,8 +3,7 @@
  * shuffle that its binade knows. Plain are zero and values from 2^-16 up to 2^24; others are left to float32-text.ts.
  */
 import { BINADES, LAYOUTS, LENGTHS, THRESHOLD } from './binades';
-import { digitsOfTwos, firstOf, foursOf, hundredsOf, restsOf } from './float32-digits';
-import { integers, lowHalves, shortest, tenThousands } from './float32-digits';
+import { digitsOfTwos, firstOf, foursOf, hundredsOf, integers, lowHalves, restsOf, shortest, tenThousands } from './float32-digits';
 import { printFloat32 } from './float32-text';
 
 /** Of four values: the characters that are shuffled, and the last eight digits as bytes 0 to 9. */

@@ -3,11 +3,11 @@ import { openSessionBody, putStatesBody, sessionStepBody } from '../../../schema
 import { etagOf } from '../../../src/domain/conditions.ts';
 import { Problem } from '../../../src/domain/problems.ts';
 import { created, noContent, ok } from '../../../src/http/replies.ts';
-import type { Mutation } from '../../../src/services/change.ts';
+import type { Mutation } from '../../../src/services/changes/change.ts';
+import type { Reply } from '../../../src/services/changes/kept-reply.ts';
 import type { Services } from '../../../src/services/index.ts';
-import type { Reply } from '../../../src/services/kept-reply.ts';
-import type { Session } from '../../../src/services/session-record.ts';
-import type { SteppedSession } from '../../../src/services/step-session.ts';
+import type { Session } from '../../../src/services/sessions/session-record.ts';
+import type { SteppedSession } from '../../../src/services/sessions/step-session.ts';
 import type { Answer } from '../exchange.ts';
 import { requestOf, type SessionCall } from '../session-calls.ts';
 

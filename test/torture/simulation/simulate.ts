@@ -1,6 +1,6 @@
-import { checkpointCodec } from '../../../src/checkpoint-codec.ts';
 import { Tensor } from '../../../src/domain/tensor.ts';
-import { tensorName } from '../../../src/services/checkpoint-content.ts';
+import { checkpointCodec } from '../../../src/files/checkpoint-codec.ts';
+import { tensorName } from '../../../src/services/checkpoints/checkpoint-content.ts';
 import { comesAgain } from '../client.ts';
 import type { Answer } from '../exchange.ts';
 import { createRandom, type Random } from '../random.ts';

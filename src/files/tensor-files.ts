@@ -1,0 +1,24 @@
+import type { Limits } from '../domain/limits.ts';
+import type { TensorFiles } from '../http/tensor-file.ts';
+import { readSafetensors, writeSafetensors } from './safetensors.ts';
+import { DEFAULT_FILE_LIMITS } from './weight-file.ts';
+
+/** A short body shares a buffer with others: one copy of it all serves as well as one of each tensor. */
+function inOwnBuffer(bytes: Uint8Array): Uint8Array {
+  return bytes.byteLength === bytes.buffer.byteLength ? bytes : new Uint8Array(bytes);
+}
+
+/** Bodies and replies as safetensors files, no larger than a body may be. */
+export function createTensorFiles({ maxBodyBytes }: Pick<Limits, 'maxBodyBytes'>): TensorFiles {
+  // What is unpacked takes up to twice as much: float16 is held in float32, and uint32 in int64.
+  const limits = {
+    ...DEFAULT_FILE_LIMITS,
+    maxFileBytes: maxBodyBytes,
+    maxUnpackedBytes: 4 * maxBodyBytes,
+    maxTensors: 1000,
+  };
+  return {
+    read: (bytes) => readSafetensors(inOwnBuffer(bytes), limits, { views: true }),
+    write: ({ tensors, metadata }) => writeSafetensors(tensors, metadata),
+  };
+}

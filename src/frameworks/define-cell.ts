@@ -1,0 +1,29 @@
+import { type CellDefinition, FRAMEWORKS } from '../domain/cell-definition.ts';
+import { type JsonObject, quote } from '../domain/json.ts';
+import { fieldProblem } from '../domain/problems.ts';
+import { kerasCell } from './keras/definitions.ts';
+import { onnxCell } from './onnx/definitions.ts';
+import { pytorchCell } from './pytorch/definitions.ts';
+
+export interface DefineOptions {
+  readonly maxUnits: number;
+  /** The name of a cell whose config has none, from the class name in snake case: `gru_cell`, `gru_cell_1` … */
+  readonly autoName: (base: string) => string;
+}
+
+/** A cell from a framework's class name and config. @throws {Problem} invalid-request, invalid-config, limit-exceeded */
+export function defineCell(
+  framework: string,
+  className: string,
+  config: JsonObject,
+  options: DefineOptions,
+): CellDefinition {
+  if (framework === 'keras') return kerasCell(className, config, options);
+  if (framework === 'pytorch') return pytorchCell(className, config, options);
+  if (framework === 'onnx') return onnxCell(className, config, options);
+  throw fieldProblem(
+    'invalid-config',
+    '/framework',
+    `${quote(framework)} is no framework; send one of ${FRAMEWORKS.join(', ')}.`,
+  );
+}

@@ -1,0 +1,152 @@
+import type { CellDefinition, SequenceDefaults, StateGroup, VariableSpec } from '../../domain/cell-definition.ts';
+import type { JsonObject } from '../../domain/json.ts';
+import { oncePerWeights } from '../../domain/once-per-weights.ts';
+import type { ActivationSpec, RunProgram, StepProgram } from '../../domain/program.ts';
+import type { Shape } from '../../domain/tensor.ts';
+import type { ParsedBidirectional } from './bidirectional-config.ts';
+import { type KerasConfigOptions, type ParsedKeras, parseKerasConfig } from './cell-config.ts';
+import { cellGradients, cellProgram, cellVariables } from './cell-program.ts';
+import type { ParsedLayer, ParsedStack } from './composite-config.ts';
+import type { ParsedCell } from './parse-cell.ts';
+import { type Part, prefixed, stackPart, under, within } from './parts.ts';
+
+type AnyCell = ParsedCell | ParsedStack;
+
+/** A request decides for a cell; nothing is fixed. */
+const CELL_DEFAULTS: SequenceDefaults = {
+  returnSequences: true,
+  goBackwards: false,
+  zeroOutputForMask: false,
+  fixed: [],
+};
+
+/**
+ * The definition of any recurrent class of Keras from its config.
+ * @throws {Problem} as parseKerasConfig
+ */
+export function kerasCell(className: string, config: JsonObject, options: KerasConfigOptions): CellDefinition {
+  const parsed = parseKerasConfig(className, config, options);
+  switch (parsed.kind) {
+    case 'cell':
+    case 'stack':
+      return oneDirection(parsed, parsed, CELL_DEFAULTS);
+    case 'layer':
+      return oneDirection(parsed, parsed.cell, { ...parsed, fixed: [] });
+    case 'bidirectional':
+      return twoDirections(parsed);
+  }
+}
+
+/** What a cell, or a stack of cells, is made of. */
+function partOf(cell: AnyCell): Part {
+  if (cell.kind === 'stack') return stackPart(cell.cells.map(partOf), cell.policy.computeDtype);
+  const { units } = cell;
+  return {
+    stateNames: cell.className === 'LSTMCell' ? ['h', 'c'] : ['h'],
+    stateWidths: cell.className === 'LSTMCell' ? [units, units] : [units],
+    outputState: 0,
+    outputWidth: units,
+    firstKernel: 'kernel',
+    variables: (features) => cellVariables(cell, features),
+    program: (features, weights) => cellProgram(cell, features, weights),
+    cellCount: 1,
+    arithmetics: [{ computeDtype: cell.policy.computeDtype, activations: activationsOf(cell) }],
+    dropouts: [cell.dropout],
+    gradients: ([gradients]) => cellGradients(cell, gradients),
+  };
+}
+
+function activationsOf({ activation, recurrentActivation = activation }: ParsedCell): ActivationSpec[] {
+  return [activation, recurrentActivation];
+}
+
+function base(parsed: ParsedKeras) {
+  const { className, config, policy } = parsed;
+  return {
+    framework: 'keras',
+    className,
+    config,
+    variableDtype: policy.variableDtype,
+    computeDtype: policy.computeDtype,
+    layout: { timeMajor: false },
+  };
+}
+
+function groups(names: readonly string[], widths: readonly number[]): StateGroup[] {
+  return widths.map((width, i) => ({ name: names[i], members: [i], width }));
+}
+
+function oneDirection(parsed: ParsedKeras, cell: AnyCell, sequenceDefaults: SequenceDefaults): CellDefinition {
+  const part = partOf(cell);
+  const step = oncePerWeights(part.program);
+  const { computeDtype } = parsed.policy;
+  return {
+    ...base(parsed),
+    stateWidths: part.stateWidths,
+    stateGroups: groups(part.stateNames, part.stateWidths),
+    outputWidth: part.outputWidth,
+    outputIsState: part.outputState,
+    sequenceDefaults,
+    arithmetics: part.arithmetics,
+    dropouts: part.dropouts,
+    variables: part.variables,
+    featuresOf: (shapes) => featuresOf(shapes, part.firstKernel),
+    step,
+    gradients: part.gradients,
+    sequence: (features, weights, goBackwards): RunProgram => {
+      return { kind: 'run', computeDtype, cell: step(features, weights), goBackwards };
+    },
+  };
+}
+
+const [FORWARD, BACKWARD] = ['forward_layer', 'backward_layer'];
+
+/** Both layers by their names in the config; a single step makes no sense, as one direction starts at the end. */
+function twoDirections(parsed: ParsedBidirectional): CellDefinition {
+  const { forwardLayer, backwardLayer, mergeMode } = parsed;
+  const [forward, backward] = [partOf(forwardLayer.cell), partOf(backwardLayer.cell)];
+  const widths = [...forward.stateWidths, ...backward.stateWidths];
+  const names = [...under(FORWARD, forward.stateNames), ...under(BACKWARD, backward.stateNames)];
+  const { computeDtype } = parsed.policy;
+  const { returnSequences } = forwardLayer;
+  const run = (layer: ParsedLayer, cell: StepProgram): RunProgram => {
+    return { kind: 'run', computeDtype: layer.policy.computeDtype, cell, goBackwards: layer.goBackwards };
+  };
+  const variables = (features: number): VariableSpec[] => [
+    ...forward.variables(features).map((spec) => ({ ...spec, name: `${FORWARD}.${spec.name}` })),
+    ...backward.variables(features).map((spec) => ({ ...spec, name: `${BACKWARD}.${spec.name}` })),
+  ];
+  return {
+    ...base(parsed),
+    stateWidths: widths,
+    stateGroups: groups(names, widths),
+    outputWidth: forward.outputWidth + (mergeMode === 'concat' ? backward.outputWidth : 0),
+    outputIsState: null,
+    // Keras forces zero_output_for_mask to return_sequences, and the two directions are what the class is.
+    sequenceDefaults: {
+      returnSequences,
+      goBackwards: false,
+      fixed: ['go_backwards', 'zero_output_for_mask'],
+    },
+    arithmetics: [...forward.arithmetics, ...backward.arithmetics],
+    dropouts: [...forward.dropouts, ...backward.dropouts],
+    variables,
+    featuresOf: (shapes) => featuresOf(shapes, `${FORWARD}.${forward.firstKernel}`),
+    gradients: (cells) => ({
+      ...prefixed(FORWARD, forward.gradients(cells.slice(0, forward.cellCount))),
+      ...prefixed(BACKWARD, backward.gradients(cells.slice(forward.cellCount))),
+    }),
+    sequence: oncePerWeights((features, weights) => ({
+      kind: 'bidirectional',
+      computeDtype,
+      forward: run(forwardLayer, forward.program(features, within(FORWARD, weights))),
+      backward: run(backwardLayer, backward.program(features, within(BACKWARD, weights))),
+      merge: mergeMode,
+    })),
+  };
+}
+
+function featuresOf(shapes: Readonly<Record<string, Shape>>, name: string): number | undefined {
+  const shape = Object.hasOwn(shapes, name) ? shapes[name] : undefined;
+  return shape?.length === 2 ? shape[0] : undefined;
+}

@@ -1,0 +1,47 @@
+import type { JsonObject } from '../../domain/json.ts';
+import { Problem } from '../../domain/problems.ts';
+import { type Dtype, formatShape, type Shape } from '../../domain/tensor.ts';
+
+/** By the number of gates: rows of R over hidden_size. */
+const BY_GATES: ReadonlyMap<number, string> = new Map([
+  [1, 'RNN'],
+  [3, 'GRU'],
+  [4, 'LSTM'],
+]);
+
+/**
+ * The operator and the attributes that W and R tell.
+ * @throws {Problem} invalid-file
+ */
+export function inferOnnx(
+  shapes: ReadonlyMap<string, Shape>,
+  dtype?: Dtype,
+): { className: string; config: JsonObject } {
+  const [W = [], R = []] = ['W', 'R'].map((name) => shapes.get(name));
+  const [directions, rows, hidden] = R;
+  const className = W.length === 3 && R.length === 3 ? BY_GATES.get(rows / hidden) : undefined;
+  if (className === undefined || (directions !== 1 && directions !== 2)) {
+    const sent = `'W' has shape ${formatShape(W)} and 'R' ${formatShape(R)}`;
+    const expected =
+      '[directions, n·hidden, input] and [directions, n·hidden, hidden], with n 1 (RNN), 3 (GRU), 4 (LSTM)';
+    throw new Problem(
+      'invalid-file',
+      `The file does not tell an operator of ONNX: ${sent}; an operator has ${expected}.`,
+    );
+  }
+  return { className, config: { hidden_size: hidden, ...direction(directions), ...dtypeOf(dtype) } };
+}
+
+function direction(directions: number): JsonObject {
+  return directions === 2 ? { direction: 'bidirectional' } : {};
+}
+
+/** What an ONNX node leaves to its weights: hidden_size is the last extent of R, the dtype is theirs. */
+export function completeAttributes(attributes: JsonObject, R: Shape | undefined, dtype?: Dtype): JsonObject {
+  const hidden: JsonObject = R?.length === 3 && !Object.hasOwn(attributes, 'hidden_size') ? { hidden_size: R[2] } : {};
+  return { ...attributes, ...hidden, ...dtypeOf(dtype) };
+}
+
+function dtypeOf(dtype: Dtype | undefined): JsonObject {
+  return dtype === undefined || dtype === 'float32' ? {} : { dtype };
+}

@@ -1,0 +1,82 @@
+import type { Json, JsonObject } from '../domain/json.ts';
+import { fieldProblem, Problem } from '../domain/problems.ts';
+
+/** How deep and how large a configuration may be; far beyond what Keras prints for the largest stack taken here. */
+const MAX_DEPTH = 64;
+const MAX_VALUES = 100_000;
+
+/** The RFC 6901 pointer of a member of what `pointer` points at. */
+export function child(pointer: string, key: string | number): string {
+  return `${pointer}/${String(key).replaceAll('~', '~0').replaceAll('/', '~1')}`;
+}
+
+/** An own member, never one of Object.prototype: a key may be called `constructor` or `__proto__`. */
+export function own(object: JsonObject, key: string): Json | undefined {
+  return Object.hasOwn(object, key) ? object[key] : undefined;
+}
+
+/** The entry of a table by a name that a client sent. */
+export function entry<Value>(table: Readonly<Record<string, Value>>, key: string): Value | undefined {
+  return Object.hasOwn(table, key) ? table[key] : undefined;
+}
+
+/**
+ * Walks a value without recursion, so that everything after it may recurse and quote freely.
+ * @throws {Problem} limit-exceeded if it is nested too deeply or has too many values.
+ */
+export function checkSize(value: Json, pointer: string): void {
+  let level: Json[] = [value];
+  let count = 1;
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > MAX_DEPTH) {
+      throw fieldProblem('limit-exceeded', pointer, `The configuration is nested more than ${MAX_DEPTH} levels deep.`);
+    }
+    const next: Json[] = [];
+    for (const item of level) {
+      if (typeof item !== 'object' || item === null) continue;
+      for (const member of Object.values(item)) next.push(member);
+    }
+    count += next.length;
+    if (count > MAX_VALUES) {
+      throw fieldProblem('limit-exceeded', pointer, `The configuration has more than ${MAX_VALUES} values.`);
+    }
+    level = next;
+  }
+}
+
+/** A value as Python prints it, cut to 120 characters: Keras' messages quote arguments so. */
+export function python(value: Json): string {
+  const text = repr(value);
+  return text.length <= 120 ? text : `${text.slice(0, 117)}...`;
+}
+
+function repr(value: Json): string {
+  if (value === null) return 'None';
+  if (typeof value === 'boolean') return value ? 'True' : 'False';
+  if (typeof value === 'string') return `'${value.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
+  if (typeof value === 'number') return String(value);
+  if (isArray(value)) return `[${value.map(repr).join(', ')}]`;
+  return `{${Object.entries(value)
+    .map(([key, member]) => `${repr(key)}: ${repr(member)}`)
+    .join(', ')}}`;
+}
+
+/** Array.isArray that narrows a readonly array too. */
+export function isArray(value: Json): value is readonly Json[] {
+  return Array.isArray(value);
+}
+
+/** Refuses members that Keras does not know, each with its own pointer. */
+export function refuseUnknown(
+  object: JsonObject,
+  known: (key: string) => boolean,
+  pointer: string,
+  code: 'invalid-request' | 'invalid-config',
+  detail: (unknown: JsonObject) => string,
+): void {
+  const unknown = Object.entries(object).filter(([key]) => !known(key));
+  if (unknown.length === 0) return;
+  const text = detail(Object.fromEntries(unknown));
+  const errors = unknown.slice(0, 20).map(([key]) => ({ pointer: child(pointer, key), detail: text }));
+  throw new Problem(code, text, { errors });
+}

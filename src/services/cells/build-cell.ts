@@ -1,0 +1,96 @@
+import type { CellDefinition, VariableSpec, Weights } from '../../domain/cell-definition.ts';
+import { type IfMatch, requireVersion } from '../../domain/conditions.ts';
+import { fieldProblem } from '../../domain/problems.ts';
+import type { InitializerSpec } from '../../domain/program.ts';
+import { type Dtype, type FloatArray, formatShape, type Shape, Tensor } from '../../domain/tensor.ts';
+import { withSeed } from '../../frameworks/keras/parse-object.ts';
+import type { Decision } from '../changes/change.ts';
+import type { Context } from '../context.ts';
+import { requireDraw, requireElements } from '../limits.ts';
+import { type CellRecord, cellWrites, featuresOf, freshVariables } from './cell-record.ts';
+import type { CellReader } from './cells.ts';
+import { requireWeights } from './weights.ts';
+
+type Needs = Pick<Context, 'clock' | 'initialize' | 'limits'>;
+
+/**
+ * Decides on building a cell: no change where it is built with as many features already.
+ * @throws {Problem} not-found, version-mismatch, already-built with another feature count.
+ */
+export async function buildCell(
+  context: Needs,
+  cells: CellReader,
+  id: string,
+  inputShape: readonly (number | null)[],
+  ifMatch?: IfMatch,
+): Promise<Decision<CellRecord>> {
+  const cell = await cells.read(id);
+  requireVersion(`Cell '${id}'`, cell.record.version, ifMatch);
+  if (cell.record.input_shape) {
+    if (featuresOf(cell.record) === inputShape.at(-1)) return { writes: [], result: cell.record };
+    const built = formatShape(cell.record.input_shape);
+    const detail = `Cell '${id}' is built with input shape ${built}; it cannot be built again with ${formatShape(inputShape)}.`;
+    throw fieldProblem('already-built', '/input_shape', detail);
+  }
+  const { record, weights } = await buildRecord(context, cell.record, cell.definition, inputShape);
+  return { writes: cellWrites(cell, record, weights), result: record };
+}
+
+/** The record of a cell once built, and its first weights: those given, or drawn by its initializers. */
+export async function buildRecord(
+  context: Needs,
+  unbuilt: CellRecord,
+  definition: CellDefinition,
+  inputShape: readonly (number | null)[],
+  given?: Weights,
+): Promise<{ record: CellRecord; weights: Weights }> {
+  const features = inputShape.at(-1);
+  if (features === null || features === undefined) {
+    const detail = `${formatShape(inputShape)} does not tell the feature count. Send a last entry that is a number, as in [null, 3].`;
+    throw fieldProblem('invalid-value', '/input_shape', detail);
+  }
+  const specs = definition.variables(features, given && Object.keys(given));
+  for (const { shape, initializer } of specs) {
+    requireElements(shape, context.limits, '/input_shape');
+    if (!given) requireDraw(initializer, shape, context.limits, '/input_shape');
+  }
+  if (given) requireWeights(specs, given);
+  const draw = async (spec: VariableSpec) =>
+    [spec.name, await drawVariable(context, spec, unbuilt.initializer_seeds[spec.name])] as const;
+  const weights = given ?? Object.fromEntries(await Promise.all(specs.map(draw)));
+  const record: CellRecord = {
+    ...unbuilt,
+    input_shape: inputShape,
+    variables: freshVariables(specs),
+    version: unbuilt.version + 1,
+    updated_at: context.clock(),
+  };
+  return { record, weights };
+}
+
+async function drawVariable({ initialize }: Needs, spec: VariableSpec, seed: number | undefined): Promise<Tensor> {
+  const { shape, dtype } = spec;
+  const initializer = withSeed(spec.initializer, () => seed ?? 0);
+  return spec.unitForgetBias
+    ? forgetBias(initialize, initializer, shape, dtype)
+    : initialize(initializer, shape, dtype);
+}
+
+/** LSTM's bias [init(U), ones(U), init(2U)]: each part is a draw of its own, from the same seed. Keras LSTMCell.build. */
+async function forgetBias(
+  initialize: Needs['initialize'],
+  initializer: InitializerSpec,
+  shape: Shape,
+  dtype: Dtype,
+): Promise<Tensor> {
+  const units = shape[0] / 4;
+  const [first, last, ones] = await Promise.all([
+    initialize(initializer, [units], dtype),
+    initialize(initializer, [2 * units], dtype),
+    initialize({ className: 'Ones', params: {} }, shape, dtype),
+  ]);
+  const data = ones.data.slice() as FloatArray;
+  data.set(first.data as FloatArray, 0);
+  data.set(last.data as FloatArray, 2 * units);
+  return new Tensor(dtype, shape, data);
+}

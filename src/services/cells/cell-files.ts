@@ -1,0 +1,82 @@
+import type { Framework } from '../../domain/cell-definition.ts';
+import type { IfMatch } from '../../domain/conditions.ts';
+import type { Precision } from '../../domain/ports.ts';
+import { Problem } from '../../domain/problems.ts';
+import { inferCell } from '../../frameworks/infer-cell.ts';
+import type { Decision } from '../changes/change.ts';
+import type { Context } from '../context.ts';
+import type { Cell, CellRecord } from './cell-record.ts';
+import { changeWeights, readBuiltCell, requireBuilt } from './cell-weights.ts';
+import type { CellReader } from './cells.ts';
+import type { NewCell } from './create-cell.ts';
+import { type FileLayer, pickLayer, type WeightFileFormat } from './weight-files.ts';
+
+/** A file as a request sends it. */
+export interface SentFile {
+  readonly mediaType: string;
+  readonly bytes: Uint8Array;
+  /** The layer to take of several. */
+  readonly layer?: string;
+}
+
+export interface ReadLayer {
+  readonly format: WeightFileFormat;
+  readonly layer: FileLayer;
+}
+
+/** @throws {Problem} unsupported-media-type, or as the format's `read` and as pickLayer */
+export async function readLayer(formats: readonly WeightFileFormat[], file: SentFile): Promise<ReadLayer> {
+  const format = formats.find(({ mediaType }) => mediaType === file.mediaType);
+  if (!format) {
+    const taken = [...new Set(formats.map(({ mediaType }) => mediaType))].join(', ');
+    throw new Problem('unsupported-media-type', `'${file.mediaType}' is no type of a weight file. Send ${taken}.`);
+  }
+  return { format, layer: pickLayer(await format.read(file.bytes), file.layer) };
+}
+
+/** What to make of a layer: by its own config, or by what its weights tell. @throws {Problem} invalid-file */
+export function newCellOf({ layer }: ReadLayer, precision: Precision): NewCell {
+  const { framework, className, config } = layer;
+  const known =
+    className !== undefined && config !== undefined ? { className, config, weights: layer.weights } : undefined;
+  const { className: class_name, ...made } = known ?? inferCell(layer);
+  const weights = made.weights.size > 0 ? Object.fromEntries(made.weights) : null;
+  return { framework, class_name, config: made.config, precision, weights };
+}
+
+/** A configuration that came in a file is not malformed as a request: it is one that cannot be. */
+export async function asFileProblem<Result>(work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof Problem) || error.code !== 'invalid-request') throw error;
+    throw new Problem('invalid-config', error.message, { errors: error.errors, cause: error });
+  }
+}
+
+/** Decides on new values of all weights at once, from a file. @throws {Problem} as putWeights */
+export async function putWeightsFile(
+  context: Pick<Context, 'store' | 'clock'>,
+  cells: CellReader,
+  id: string,
+  ifMatch: IfMatch | undefined,
+  { format, layer }: ReadLayer,
+): Promise<Decision<CellRecord>> {
+  const cell = await readBuiltCell(cells, id);
+  const weights = format.arrange?.(layer, cell.record.config) ?? layer.weights;
+  return changeWeights(context, cell, ifMatch, Object.fromEntries(weights));
+}
+
+/** The formats that can hold a cell, by the order in which they are preferred. */
+export function formatsFor(formats: readonly WeightFileFormat[], { framework }: CellRecord): WeightFileFormat[] {
+  return formats.filter(({ frameworks }) => (frameworks as readonly string[]).includes(framework));
+}
+
+/** A cell's weights, and its configuration where the format has room for it. @throws {Problem} not-acceptable */
+export function writeCell(format: WeightFileFormat, cell: Cell): Promise<Uint8Array> {
+  requireBuilt(cell);
+  const { record, weights } = cell;
+  const { id, class_name: className, config } = record;
+  const ordered = new Map(record.variables.map(({ name }) => [name, weights[name]]));
+  return format.write({ id, framework: record.framework as Framework, className, config, weights: ordered });
+}

@@ -1,0 +1,90 @@
+import type { CellDefinition, VariableSpec, Weights } from '../../domain/cell-definition.ts';
+import type { JsonObject } from '../../domain/json.ts';
+import type { Precision, StoreWrite } from '../../domain/ports.ts';
+import { encodeRecord } from '../../domain/record.ts';
+import type { Dtype, Shape } from '../../domain/tensor.ts';
+import { defineCell } from '../../frameworks/define-cell.ts';
+
+/** A variable of a built cell, without its value. */
+export interface CellVariable {
+  readonly name: string;
+  readonly shape: Shape;
+  readonly dtype: Dtype;
+  readonly trainable: boolean;
+  readonly version: number;
+}
+
+/** A cell as the store keeps it under `cell/<id>`; the values stand apart, one key for each version of each variable. */
+export interface CellRecord {
+  readonly format: 1;
+  readonly id: string;
+  /** Tells this cell from an earlier one of the same id. */
+  readonly uid: string;
+  readonly framework: string;
+  readonly class_name: string;
+  readonly config: JsonObject;
+  readonly precision: Precision;
+  /** Seeds drawn for initializers whose seed is null, by variable. */
+  readonly initializer_seeds: Readonly<Record<string, number>>;
+  /** null until the cell is built. */
+  readonly input_shape: readonly (number | null)[] | null;
+  readonly variables: readonly CellVariable[];
+  readonly version: number;
+  readonly created_at: number;
+  readonly updated_at: number;
+}
+
+/** One version of a cell with everything that a step needs. */
+export interface Cell {
+  readonly record: CellRecord;
+  readonly revision: string;
+  /** Set where this is a version that sessions are pinned to, to its name. */
+  readonly pinned?: string;
+  readonly definition: CellDefinition;
+  /** Empty until the cell is built. */
+  readonly weights: Weights;
+}
+
+/** A cell's definition, and the precision that it is computed in, whatever was asked for. */
+export interface CellDescription {
+  readonly definition: CellDefinition;
+  readonly precision: Precision;
+}
+
+export function cellKey(id: string): string {
+  return `cell/${id}`;
+}
+
+export function variableKey(record: CellRecord, { name, version }: Pick<CellVariable, 'name' | 'version'>): string {
+  return `cell-variable/${record.id}/${record.uid}/${name}/${version}`;
+}
+
+export function definitionOf(record: CellRecord, maxUnits: number): CellDefinition {
+  const name = () => String(record.config.name);
+  return defineCell(record.framework, record.class_name, record.config, { maxUnits, autoName: name });
+}
+
+/** Features of a built cell: the last entry of its input shape, all that Keras reads of it. */
+export function featuresOf(record: CellRecord): number {
+  return record.input_shape?.at(-1) ?? 0;
+}
+
+/** The variables that the cell has once it is built, all at version 1. */
+export function freshVariables(specs: readonly VariableSpec[]): CellVariable[] {
+  return specs.map(({ name, shape, dtype, trainable }) => ({ name, shape, dtype, trainable, version: 1 }));
+}
+
+/** Writes that put the record and the named new values, and drop the values that they replace. */
+export function cellWrites(before: Cell | undefined, record: CellRecord, changed: Weights): StoreWrite[] {
+  const writes: StoreWrite[] = [
+    { key: cellKey(record.id), expect: before?.revision ?? null, bytes: encodeRecord({ fields: record, tensors: {} }) },
+  ];
+  for (const variable of record.variables) {
+    const value = changed[variable.name];
+    if (!value) continue;
+    writes.push({ key: variableKey(record, variable), bytes: encodeRecord({ fields: {}, tensors: { value } }) });
+    const old = before?.record.variables.find(({ name }) => name === variable.name);
+    if (old) writes.push({ key: variableKey(record, old), delete: true });
+  }
+  return writes;
+}

@@ -1,0 +1,145 @@
+import type { Weights } from '../../domain/cell-definition.ts';
+import type { Deferred, PreparedCell, PreparedSequence } from '../../domain/ports.ts';
+import { Problem } from '../../domain/problems.ts';
+import { decodeRecord } from '../../domain/record.ts';
+import type { Tensor } from '../../domain/tensor.ts';
+import type { Context } from '../context.ts';
+import { type Cell, type CellRecord, cellKey, definitionOf, featuresOf, variableKey } from './cell-record.ts';
+import { versionKey } from './pinned-keys.ts';
+
+/** Versions of cells kept in memory, by the bytes of their weights. */
+const CACHE_BYTES = 256 * 2 ** 20;
+
+interface CachedCell {
+  readonly cell: Cell;
+  readonly bytes: number;
+  prepared?: Deferred<PreparedCell>;
+  /** By direction: forward, backwards. */
+  readonly sequences: [Deferred<PreparedSequence>?, Deferred<PreparedSequence>?];
+}
+
+/** Reads cells: always the version that the store has now, its weights and program from memory where they are there. */
+export class CellReader {
+  private readonly context: Pick<Context, 'store' | 'stepper' | 'limits'>;
+  private readonly cache = new Map<string, CachedCell>();
+  private bytes = 0;
+
+  constructor(context: Pick<Context, 'store' | 'stepper' | 'limits'>) {
+    this.context = context;
+  }
+
+  /** @throws {Problem} not-found */
+  async read(id: string): Promise<Cell> {
+    const cell = await this.find(id);
+    if (!cell) throw new Problem('not-found', `There is no cell '${id}'.`);
+    return cell;
+  }
+
+  find(id: string): Promise<Cell | undefined> {
+    return this.load(cellKey(id));
+  }
+
+  /** A version that sessions are pinned to. Undefined where it, or the cell, is not there any more. */
+  findPinned(cell: Pick<CellRecord, 'id' | 'uid'>, pinned: string): Promise<Cell | undefined> {
+    return this.load(versionKey(cell, pinned), pinned);
+  }
+
+  /** The built cell, ready to step. @throws {Problem} no-single-step where it has two directions. */
+  prepare(cell: Cell): Deferred<PreparedCell> {
+    const { record, weights } = cell;
+    const step = this.requireSteps(cell);
+    const hit = this.cached(cell);
+    const prepared = hit?.prepared ?? this.context.stepper.prepare(step(featuresOf(record), weights), record.precision);
+    if (hit) hit.prepared = prepared;
+    return prepared;
+  }
+
+  /** @throws {Problem} no-single-step where the cell has two directions. */
+  requireSteps({ definition: { step, className } }: Cell): NonNullable<Cell['definition']['step']> {
+    if (step) return step;
+    const detail = `${className} has no single step: one direction starts at the end. Send a sequence.`;
+    throw new Problem('no-single-step', detail);
+  }
+
+  /** The built cell, ready to run over sequences. */
+  prepareSequence(cell: Cell, goBackwards: boolean): Deferred<PreparedSequence> {
+    const { definition, record, weights } = cell;
+    const direction = goBackwards ? 1 : 0;
+    const hit = this.cached(cell);
+    const prepared =
+      hit?.sequences[direction] ??
+      this.context.stepper.prepareSequence(
+        definition.sequence(featuresOf(record), weights, goBackwards),
+        record.precision,
+      );
+    if (hit) hit.sequences[direction] = prepared;
+    return prepared;
+  }
+
+  private cached(cell: Cell): CachedCell | undefined {
+    const cached = this.cache.get(keyOf(cell));
+    return cached?.cell.revision === cell.revision ? cached : undefined;
+  }
+
+  private async load(key: string, pinned?: string): Promise<Cell | undefined> {
+    let seen: string | undefined;
+    for (;;) {
+      const stored = await this.context.store.get(key);
+      if (!stored) return undefined;
+      const cached = this.cache.get(key);
+      if (cached?.cell.revision === stored.revision) {
+        this.cache.delete(key);
+        this.cache.set(key, cached);
+        return cached.cell;
+      }
+      const { fields: record, tensors } = decodeRecord<CellRecord>(stored.bytes);
+      const { id } = record;
+      const known = cached ?? this.cache.get(cellKey(id));
+      const weights = Object.keys(tensors).length > 0 ? tensors : await this.loadWeights(record, known?.cell);
+      // A value that is gone was replaced since the record was read: read the newer record.
+      if (!weights) {
+        if (seen === stored.revision) throw new Error(`the store has lost a value of cell '${id}'`);
+        seen = stored.revision;
+        continue;
+      }
+      const definition = definitionOf(record, this.context.limits.maxUnits);
+      const version = { record, revision: stored.revision, definition, weights };
+      return this.keep(key, pinned === undefined ? version : { ...version, pinned });
+    }
+  }
+
+  private async loadWeights(record: CellRecord, known: Cell | undefined): Promise<Weights | undefined> {
+    const weights: Record<string, Tensor> = {};
+    for (const variable of record.variables) {
+      const same =
+        known?.record.uid === record.uid && known.record.variables.find(({ name }) => name === variable.name);
+      if (same && same.version === variable.version) {
+        weights[variable.name] = known.weights[variable.name];
+        continue;
+      }
+      const stored = await this.context.store.get(variableKey(record, variable));
+      if (!stored) return undefined;
+      weights[variable.name] = decodeRecord(stored.bytes).tensors.value;
+    }
+    return weights;
+  }
+
+  private keep(key: string, cell: Cell): Cell {
+    const bytes = 4096 + Object.values(cell.weights).reduce((sum, { data }) => sum + data.byteLength * 4, 0);
+    const entry: CachedCell = { cell, bytes, sequences: [] };
+    this.bytes += bytes - (this.cache.get(key)?.bytes ?? 0);
+    this.cache.delete(key);
+    this.cache.set(key, entry);
+    for (const [oldest, { bytes: freed }] of this.cache) {
+      if (this.bytes <= CACHE_BYTES || oldest === key) break;
+      this.cache.delete(oldest);
+      this.bytes -= freed;
+    }
+    return cell;
+  }
+}
+
+/** Where the store has the record of this version. */
+function keyOf({ record, pinned }: Cell): string {
+  return pinned === undefined ? cellKey(record.id) : versionKey(record, pinned);
+}

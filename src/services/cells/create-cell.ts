@@ -1,0 +1,134 @@
+import type { CellDefinition, Weights } from '../../domain/cell-definition.ts';
+import type { JsonObject } from '../../domain/json.ts';
+import type { Precision } from '../../domain/ports.ts';
+import { fieldProblem, Problem } from '../../domain/problems.ts';
+import type { InitializerTemplate } from '../../domain/program.ts';
+import { decodeRecord, encodeRecord } from '../../domain/record.ts';
+import { formatShape, type Tensor } from '../../domain/tensor.ts';
+import type { TensorLiteral } from '../../domain/tensor-literal.ts';
+import { defineCell } from '../../frameworks/define-cell.ts';
+import type { Decision } from '../changes/change.ts';
+import type { Context } from '../context.ts';
+import { buildRecord } from './build-cell.ts';
+import { type CellRecord, cellKey, cellWrites } from './cell-record.ts';
+import { tensorsOf } from './weights.ts';
+
+export interface NewCell {
+  readonly framework: string;
+  readonly class_name: string;
+  readonly config: JsonObject;
+  readonly precision: Precision;
+  readonly input_shape?: readonly (number | null)[] | null;
+  readonly weights?: Readonly<Record<string, TensorLiteral | Tensor>> | null;
+  readonly initializer_seeds?: Readonly<Record<string, number>>;
+}
+
+type Needs = Pick<Context, 'store' | 'clock' | 'newId' | 'newSeed' | 'initialize' | 'limits'>;
+
+/** Decides on a new cell. @throws {Problem} already-exists, or whatever is wrong with the config or the weights. */
+export async function createCell(context: Needs, id: string, input: NewCell): Promise<Decision<CellRecord>> {
+  if (await context.store.get(cellKey(id))) throw new Problem('already-exists', `There is a cell '${id}' already.`);
+  const { definition, unnamed } = define(context, input);
+  const now = context.clock();
+  const unbuilt: CellRecord = {
+    format: 1,
+    id,
+    uid: context.newId('uid'),
+    framework: input.framework,
+    class_name: definition.className,
+    config: definition.config,
+    precision: input.precision,
+    initializer_seeds: drawSeeds(context, definition, input.initializer_seeds ?? {}),
+    input_shape: null,
+    variables: [],
+    version: 1,
+    created_at: now,
+    updated_at: now,
+  };
+  const inputShape = inputShapeOf(definition, input);
+  const given = inputShape && input.weights ? givenWeights(definition, inputShape, input.weights) : undefined;
+  const { record, weights } = inputShape
+    ? await buildRecord(context, unbuilt, definition, inputShape, given)
+    : { record: unbuilt, weights: {} };
+  // Last, because it counts the names up: a request that is refused changes nothing.
+  const config = unnamed.length === 0 ? record.config : await nameConfig(context, input, unnamed);
+  const made = { ...record, config, version: 1 };
+  return { writes: cellWrites(undefined, made, weights), result: made };
+}
+
+/** The definition, and the layers in it that have no name yet, by what Keras would call the first of their class. */
+function define({ limits }: Needs, { framework, class_name, config }: NewCell) {
+  const unnamed: string[] = [];
+  const autoName = (base: string) => {
+    unnamed.push(base);
+    return base;
+  };
+  const definition = defineCell(framework, class_name, config, { maxUnits: limits.maxUnits, autoName });
+  return { definition, unnamed };
+}
+
+/** The config with names: Keras counts the unnamed cells of a class, `gru_cell`, `gru_cell_1` …; so does the store. */
+async function nameConfig({ store, limits }: Needs, input: NewCell, unnamed: readonly string[]): Promise<JsonObject> {
+  const { framework, class_name, config } = input;
+  const names: string[] = [];
+  for (const base of unnamed) names.push(await nextName(store, base));
+  const autoName = () => names.shift() ?? '';
+  return defineCell(framework, class_name, config, { maxUnits: limits.maxUnits, autoName }).config;
+}
+
+async function nextName(store: Context['store'], base: string): Promise<string> {
+  for (;;) {
+    const stored = await store.get(`name/${base}`);
+    const next = stored ? decodeRecord<{ next: number }>(stored.bytes).fields.next : 0;
+    const bytes = encodeRecord({ fields: { next: next + 1 }, tensors: {} });
+    const outcome = await store.commit([{ key: `name/${base}`, expect: stored?.revision ?? null, bytes }]);
+    if (outcome === 'committed') return next === 0 ? base : `${base}_${next}`;
+  }
+}
+
+function drawSeeds(
+  { newSeed }: Needs,
+  definition: CellDefinition,
+  given: Readonly<Record<string, number>>,
+): Record<string, number> {
+  const open = definition.variables(1).filter(({ initializer }) => needsSeed(initializer));
+  const unknown = Object.keys(given).find((name) => !open.some((variable) => variable.name === name));
+  if (unknown !== undefined) {
+    const names = open.map(({ name }) => name).join(', ') || 'none';
+    const detail = `'${unknown}' has no initializer without a seed; those of this cell are: ${names}.`;
+    throw fieldProblem('invalid-value', `/initializer_seeds/${unknown}`, detail);
+  }
+  return Object.fromEntries(open.map(({ name }) => [name, given[name] ?? newSeed()]));
+}
+
+function needsSeed({ params }: InitializerTemplate): boolean {
+  return Object.hasOwn(params, 'seed') && params.seed === null;
+}
+
+/** The shape to build with: given, or what the config or the weights tell; undefined: not to be built yet. */
+function inputShapeOf(definition: CellDefinition, input: NewCell): readonly (number | null)[] | undefined {
+  const { fixedFeatures, className } = definition;
+  if (input.input_shape) {
+    const sent = input.input_shape.at(-1);
+    if (fixedFeatures === undefined || sent === fixedFeatures) return input.input_shape;
+    const detail = `input_shape ${formatShape(input.input_shape)} contradicts the config of ${className}, which takes ${fixedFeatures} features.`;
+    throw fieldProblem('invalid-value', '/input_shape', detail);
+  }
+  if (fixedFeatures !== undefined) return [null, fixedFeatures];
+  if (!input.weights) return undefined;
+  const shapes = Object.fromEntries(Object.entries(input.weights).map(([name, { shape }]) => [name, shape]));
+  const features = definition.featuresOf(shapes);
+  if (features !== undefined) return [null, features];
+  const names = Object.keys(shapes).join(', ') || 'none';
+  const detail = `The weights (${names}) do not tell the input shape of ${className}. Send input_shape too.`;
+  throw fieldProblem('invalid-value', '/weights', detail);
+}
+
+function givenWeights(
+  definition: CellDefinition,
+  inputShape: readonly (number | null)[],
+  weights: NonNullable<NewCell['weights']>,
+): Weights {
+  const specs = definition.variables(inputShape.at(-1) ?? 0, Object.keys(weights));
+  return tensorsOf(specs, definition.variableDtype, weights);
+}

@@ -1,0 +1,70 @@
+import { type IfMatch, requireVersion } from '../../domain/conditions.ts';
+import type { StoreWrite } from '../../domain/ports.ts';
+import { Problem } from '../../domain/problems.ts';
+import { decodeRecord } from '../../domain/record.ts';
+import { isExpired } from '../../domain/session.ts';
+import type { Decision } from '../changes/change.ts';
+import { entriesOf } from '../changes/listing.ts';
+import type { Context } from '../context.ts';
+import { cellUsesKey } from '../sessions/open-session.ts';
+import { findSession, referencesPrefix } from '../sessions/session-record.ts';
+import { type Cell, type CellRecord, cellKey, variableKey } from './cell-record.ts';
+import type { CellReader } from './cells.ts';
+import { pinsKey, pinsPrefix } from './pinned-keys.ts';
+import { pinnedKeys } from './pinned-versions.ts';
+
+const PAGE = 1000;
+/** Longer than a session takes from its reference to its record. */
+const OPENING_MS = 60_000;
+
+/** Decides on deleting a cell. @throws {Problem} not-found, version-mismatch, in-use where sessions are open and not `force` */
+export async function deleteCell(
+  context: Pick<Context, 'store' | 'clock'>,
+  cells: CellReader,
+  id: string,
+  options: { readonly ifMatch?: IfMatch; readonly force: boolean },
+): Promise<Decision<undefined>> {
+  const { store } = context;
+  const cell = await cells.read(id);
+  requireVersion(`Cell '${id}'`, cell.record.version, options.ifMatch);
+  const uses = await store.get(cellUsesKey(id));
+  if (!options.force) await requireUnused(context, cell);
+  const writes: StoreWrite[] = [{ key: cellKey(id), expect: cell.revision, delete: true }];
+  writes.push(
+    uses ? { key: cellUsesKey(id), expect: uses.revision, delete: true } : { key: cellUsesKey(id), expect: null },
+  );
+  const values = cell.record.variables.map((variable) => variableKey(cell.record, variable));
+  for (const key of new Set([...values, ...(await pinnedKeys(store, cell.record))])) writes.push({ key, delete: true });
+  // With many references it would be a huge commit: the rest goes when the time of their sessions is over.
+  for (const prefix of [referencesPrefix(id), pinsPrefix(id)]) {
+    for (const { key } of await store.list(prefix, undefined, PAGE)) writes.push({ key, delete: true });
+  }
+  return { writes: [...writes, { key: pinsKey(id), delete: true }], result: undefined };
+}
+
+/** @throws {Problem} in-use at the first open session. */
+async function requireUnused({ store, clock }: Pick<Context, 'store' | 'clock'>, { record }: Cell): Promise<void> {
+  const prefix = referencesPrefix(record.id);
+  for await (const { key, bytes } of entriesOf(store, prefix, PAGE)) {
+    const [session, uid] = key.slice(prefix.length).split('/');
+    if (!(await isOpen(store, record, session, uid, bytes, clock()))) continue;
+    throw new Problem(
+      'in-use',
+      `Cell '${record.id}' has open sessions, for example '${session}'. End them, or send ?force=true.`,
+    );
+  }
+}
+
+/** A reference is there a moment before its session is: one without a session counts while it is fresh. */
+async function isOpen(
+  store: Context['store'],
+  cell: CellRecord,
+  id: string,
+  uid: string,
+  reference: Uint8Array,
+  now: number,
+): Promise<boolean> {
+  const session = await findSession(store, id);
+  if (session?.record.uid === uid) return session.record.cell_uid === cell.uid && !isExpired(session.record, now);
+  return now - decodeRecord<{ at: number }>(reference).fields.at < OPENING_MS;
+}

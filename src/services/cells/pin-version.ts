@@ -1,0 +1,91 @@
+import { createHash } from 'node:crypto';
+import type { Weights } from '../../domain/cell-definition.ts';
+import type { StoreWrite } from '../../domain/ports.ts';
+import { fieldProblem } from '../../domain/problems.ts';
+import { encodeRecord } from '../../domain/record.ts';
+import type { SessionRecord } from '../../domain/session.ts';
+import type { Context } from '../context.ts';
+import type { Cell, CellRecord } from './cell-record.ts';
+import { type CellId, pinKey, pinsKey, versionKey, versionsOf } from './pinned-keys.ts';
+
+type Needs = Pick<Context, 'store' | 'limits'>;
+
+/** A version of a cell that sessions stay on, by its name among those of the cell. */
+export interface Pin {
+  readonly name: string;
+  /** Revision of the version's record; null where it is not there yet and is to be written. */
+  readonly revision: string | null;
+  /** Of a version that is to be written: the revision of the cell's pins when there was room for one more. */
+  readonly pins?: string | null;
+  readonly record: CellRecord;
+  /** Values of its own, where they are not those of the cell's variables. */
+  readonly weights?: Weights;
+}
+
+/** A pin to the version that the cell has now. @throws {Problem} too-many-pinned-versions */
+export async function pinNow(context: Needs, { record }: Pick<Cell, 'record'>): Promise<Pin> {
+  const name = `${record.version}`;
+  return { name, ...(await placeOf(context, record, name)), record };
+}
+
+/**
+ * A pin to weights that the cell need not have had, named by their digest, so that sessions with the same ones share them.
+ * @throws {Problem} too-many-pinned-versions
+ */
+export async function pinOwn(
+  context: Needs,
+  cell: CellRecord,
+  version: Pick<CellRecord, 'version' | 'input_shape' | 'variables'>,
+  weights: Weights,
+): Promise<Pin> {
+  const name = nameOfWeights(weights);
+  const { input_shape, variables } = version;
+  const record = { ...cell, version: version.version, input_shape, variables };
+  return { name, ...(await placeOf(context, cell, name)), record, weights };
+}
+
+export function nameOfWeights(weights: Weights): string {
+  const hash = createHash('sha256');
+  for (const [name, { shape, data }] of Object.entries(weights)) {
+    hash.update(`${name} ${shape}\n`).update(Buffer.from(data.buffer, data.byteOffset, data.byteLength));
+  }
+  return `w${hash.digest('hex')}`;
+}
+
+async function placeOf(context: Needs, cell: CellId, name: string): Promise<Pick<Pin, 'revision' | 'pins'>> {
+  const stored = await context.store.get(versionKey(cell, name));
+  if (stored) return { revision: stored.revision };
+  const pins = await context.store.get(pinsKey(cell.id));
+  requirePinRoom(context, cell.id, (await countVersions(context, cell)) + 1);
+  return { revision: null, pins: pins?.revision ?? null };
+}
+
+export async function countVersions({ store }: Pick<Context, 'store'>, cell: CellId): Promise<number> {
+  let count = 0;
+  for await (const _ of versionsOf(store, cell)) count++;
+  return count;
+}
+
+/** @throws {Problem} too-many-pinned-versions where a cell would have so many of them. */
+export function requirePinRoom({ limits }: Pick<Context, 'limits'>, cell: string, versions: number): void {
+  const { maxPinnedVersions: most } = limits;
+  if (versions <= most) return;
+  const detail = `Cell '${cell}' would have ${versions} versions that sessions are pinned to, over the limit of ${most} (CELLSTEP_MAX_PINNED_VERSIONS). End all sessions of one of these versions, or leave pin_cell_version out.`;
+  throw fieldProblem('too-many-pinned-versions', '/pin_cell_version', detail);
+}
+
+/**
+ * The writes that pin a session to a version of its cell. Where the version is not there yet, the same commit must expect
+ * that the cell still is what the pin says.
+ */
+export function pinWrites(session: SessionRecord, { name, revision, pins, record, weights = {} }: Pin): StoreWrite[] {
+  const bytes = encodeRecord({ fields: { at: session.created_at }, tensors: {} });
+  const key = versionKey(record, name);
+  return [
+    { key: pinsKey(session.cell), bytes, ...(pins === undefined ? {} : { expect: pins }) },
+    { key: pinKey(session, name), bytes },
+    revision === null
+      ? { key, expect: null, bytes: encodeRecord({ fields: record, tensors: weights }) }
+      : { key, expect: revision },
+  ];
+}

@@ -1,0 +1,73 @@
+import type { Store, StoredEntry } from '../../domain/ports.ts';
+import { Problem } from '../../domain/problems.ts';
+
+export interface PageRequest {
+  readonly limit: number;
+  readonly cursor?: string;
+}
+
+export interface Page<T> {
+  readonly items: readonly T[];
+  readonly next_cursor: string | null;
+}
+
+/** Things that a page may look at for each one that it can show. */
+const LOOKS = 10;
+
+/**
+ * One page of those things of a kind that `shows` lets through. A page may have fewer of them than there are, and still
+ * another one after it: it looks at a bounded number of things.
+ */
+export async function listShown<T>(
+  store: Pick<Store, 'list'>,
+  prefix: string,
+  { limit, cursor }: PageRequest,
+  decode: (bytes: Uint8Array) => T,
+  shows: (thing: T) => boolean,
+): Promise<Page<T>> {
+  const items: T[] = [];
+  let next: string | null | undefined = cursor;
+  for (let looks = 0; looks < LOOKS && next !== null && items.length < limit; looks++) {
+    const page: Page<T> = await listPage(store, prefix, { limit: limit - items.length, cursor: next }, decode);
+    items.push(...page.items.filter(shows));
+    next = page.next_cursor;
+  }
+  return { items, next_cursor: next ?? null };
+}
+
+/** One page of the things of a kind, in id order; the cursor is the last id of the page before, in base64url. */
+export async function listPage<T>(
+  store: Pick<Store, 'list'>,
+  prefix: string,
+  { limit, cursor }: PageRequest,
+  decode: (bytes: Uint8Array) => T,
+): Promise<Page<T>> {
+  const entries = await store.list(prefix, cursor && prefix + readCursor(cursor), limit + 1);
+  const shown = entries.slice(0, limit);
+  const last = entries.length > limit ? shown.at(-1)?.key.slice(prefix.length) : undefined;
+  return {
+    items: shown.map(({ bytes }) => decode(bytes)),
+    next_cursor: last === undefined ? null : Buffer.from(last).toString('base64url'),
+  };
+}
+
+/** All entries, read in pages of so many. */
+export async function* entriesOf(
+  store: Pick<Store, 'list'>,
+  prefix: string,
+  pageSize: number,
+): AsyncGenerator<StoredEntry> {
+  for (let after: string | undefined; ; ) {
+    const page = await store.list(prefix, after, pageSize);
+    yield* page;
+    if (page.length < pageSize) return;
+    after = page.at(-1)?.key;
+  }
+}
+
+function readCursor(cursor: string): string {
+  const id = Buffer.from(cursor, 'base64url').toString('latin1');
+  if (Buffer.from(id, 'latin1').toString('base64url') === cursor && /^[\x21-\x7e]{1,128}$/.test(id)) return id;
+  const detail = `'${cursor}' is no cursor of this service. Send next_cursor of the page before.`;
+  throw new Problem('invalid-request', detail, { errors: [{ pointer: '?cursor', detail }] });
+}

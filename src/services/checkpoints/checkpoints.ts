@@ -1,0 +1,185 @@
+import { type IfMatch, requireVersion } from '../../domain/conditions.ts';
+import type { StoreWrite } from '../../domain/ports.ts';
+import { fieldProblem, Problem } from '../../domain/problems.ts';
+import { decodeRecord, encodeRecord } from '../../domain/record.ts';
+import { isExpired } from '../../domain/session.ts';
+import type { Cell } from '../cells/cell-record.ts';
+import type { CellReader } from '../cells/cells.ts';
+import type { Decision } from '../changes/change.ts';
+import { entriesOf } from '../changes/listing.ts';
+import type { Context } from '../context.ts';
+import { findSession, type Session } from '../sessions/session-record.ts';
+import { findVariable, type StoredVariable } from '../variables/stand-alone-variables.ts';
+import { type Snapshot, type SnapshotCodec, takeSnapshot } from './checkpoint-content.ts';
+
+/** A checkpoint as the store keeps it under `checkpoint/<id>`; its file is under `checkpoint-content/<id>`. */
+export interface CheckpointRecord {
+  readonly format: 1;
+  readonly id: string;
+  readonly cells: readonly string[];
+  readonly variables: readonly string[];
+  readonly sessions: readonly string[];
+  readonly bytes: number;
+  readonly version: 1;
+  readonly created_at: number;
+}
+
+export interface NewCheckpoint {
+  readonly all: boolean;
+  readonly cells: readonly string[];
+  readonly variables: readonly string[];
+  readonly sessions: readonly string[];
+}
+
+type Needs = Pick<Context, 'store' | 'clock' | 'limits'> & { readonly checkpointCodec: SnapshotCodec };
+
+function checkpointKey(id: string): string {
+  return `checkpoint/${id}`;
+}
+
+function contentKey(id: string): string {
+  return `checkpoint-content/${id}`;
+}
+
+/** Decides on a checkpoint of the named things, or of all. @throws {Problem} already-exists, invalid-value, limit-exceeded */
+export async function saveCheckpoint(
+  context: Needs,
+  cells: CellReader,
+  id: string,
+  wanted: NewCheckpoint,
+): Promise<Decision<CheckpointRecord>> {
+  const things = wanted.all ? await readAll(context, cells) : await readNamed(context, cells, wanted);
+  const snapshot = takeSnapshot({ ...things, pinned: await readPinned(cells, things.sessions) });
+  return keepSnapshot(context, id, snapshot, context.checkpointCodec.encode(snapshot));
+}
+
+/** Decides on a checkpoint brought in as a file. @throws {Problem} already-exists, invalid-file */
+export function importCheckpoint(context: Needs, id: string, bytes: Uint8Array): Promise<Decision<CheckpointRecord>> {
+  return keepSnapshot(context, id, context.checkpointCodec.decode(bytes), bytes);
+}
+
+async function keepSnapshot(
+  { store, clock, limits }: Needs,
+  id: string,
+  { manifest }: Snapshot,
+  content: Uint8Array,
+): Promise<Decision<CheckpointRecord>> {
+  if (await store.get(checkpointKey(id))) throw new Problem('already-exists', `There is a checkpoint '${id}' already.`);
+  if (content.length > limits.maxCheckpointBytes) {
+    const detail = `The checkpoint has ${content.length} bytes, over the limit of ${limits.maxCheckpointBytes} (CELLSTEP_MAX_CHECKPOINT_BYTES).`;
+    throw new Problem('limit-exceeded', detail);
+  }
+  const record: CheckpointRecord = {
+    format: 1,
+    id,
+    cells: manifest.cells.map((cell) => cell.id),
+    variables: manifest.variables.map((variable) => variable.id),
+    sessions: manifest.sessions.map((session) => session.id),
+    bytes: content.length,
+    version: 1,
+    created_at: clock(),
+  };
+  const writes: StoreWrite[] = [
+    { key: checkpointKey(id), expect: null, bytes: encodeRecord({ fields: record, tensors: {} }) },
+    { key: contentKey(id), bytes: content },
+  ];
+  return { writes, result: record };
+}
+
+/** @throws {Problem} not-found */
+export async function readCheckpoint({ store }: Pick<Context, 'store'>, id: string): Promise<CheckpointRecord> {
+  const stored = await store.get(checkpointKey(id));
+  if (!stored) throw new Problem('not-found', `There is no checkpoint '${id}'.`);
+  return decodeRecord<CheckpointRecord>(stored.bytes).fields;
+}
+
+/** The checkpoint's file. @throws {Problem} not-found */
+export async function readCheckpointContent({ store }: Pick<Context, 'store'>, id: string): Promise<Uint8Array> {
+  const stored = await store.get(contentKey(id));
+  if (!stored) throw new Problem('not-found', `There is no checkpoint '${id}'.`);
+  return stored.bytes;
+}
+
+/** Decides on deleting a checkpoint. @throws {Problem} not-found, version-mismatch */
+export async function deleteCheckpoint(
+  { store }: Pick<Context, 'store'>,
+  id: string,
+  ifMatch: IfMatch | undefined,
+): Promise<Decision<undefined>> {
+  const stored = await store.get(checkpointKey(id));
+  if (!stored) throw new Problem('not-found', `There is no checkpoint '${id}'.`);
+  const { version } = decodeRecord<CheckpointRecord>(stored.bytes).fields;
+  requireVersion(`Checkpoint '${id}'`, version, ifMatch);
+  const writes: StoreWrite[] = [
+    { key: checkpointKey(id), expect: stored.revision, delete: true },
+    { key: contentKey(id), delete: true },
+  ];
+  return { writes, result: undefined };
+}
+
+interface Things {
+  readonly cells: Cell[];
+  readonly variables: StoredVariable[];
+  readonly sessions: Session[];
+}
+
+/** The versions that sessions are pinned to; none of a session whose cell is gone. */
+async function readPinned(cells: CellReader, sessions: readonly Session[]): Promise<Cell[]> {
+  const versions = new Map<string, Cell>();
+  for (const { record } of sessions) {
+    const { cell: id, cell_uid: uid, pinned } = record;
+    const name = `${id}/${pinned}`;
+    const cell = pinned === undefined || versions.has(name) ? undefined : await cells.findPinned({ id, uid }, pinned);
+    if (cell) versions.set(name, cell);
+  }
+  return [...versions.values()];
+}
+
+async function readNamed({ store, clock }: Needs, cells: CellReader, wanted: NewCheckpoint): Promise<Things> {
+  return {
+    cells: await eachNamed('cells', wanted.cells, (id) => cells.find(id)),
+    variables: await eachNamed('variables', wanted.variables, (id) => findVariable(store, id)),
+    sessions: await eachNamed('sessions', wanted.sessions, async (id) => {
+      const session = await findSession(store, id);
+      return session && !isExpired(session.record, clock()) ? session : undefined;
+    }),
+  };
+}
+
+async function eachNamed<T>(
+  kind: string,
+  ids: readonly string[],
+  find: (id: string) => Promise<T | undefined>,
+): Promise<T[]> {
+  const found: T[] = [];
+  for (const [i, id] of ids.entries()) {
+    const one = await find(id);
+    if (!one) throw fieldProblem('invalid-value', `/${kind}/${i}`, `There is no ${kind.slice(0, -1)} '${id}'.`);
+    found.push(one);
+  }
+  return found;
+}
+
+async function readAll({ store, clock }: Needs, cells: CellReader): Promise<Things> {
+  return {
+    cells: await eachStored(store, 'cell/', (id) => cells.find(id)),
+    variables: await eachStored(store, 'variable/', (id) => findVariable(store, id)),
+    sessions: await eachStored(store, 'session/', async (id) => {
+      const session = await findSession(store, id);
+      return session && !isExpired(session.record, clock()) ? session : undefined;
+    }),
+  };
+}
+
+async function eachStored<T>(
+  store: Needs['store'],
+  prefix: string,
+  find: (id: string) => Promise<T | undefined>,
+): Promise<T[]> {
+  const found: T[] = [];
+  for await (const { key } of entriesOf(store, prefix, 1000)) {
+    const one = await find(key.slice(prefix.length));
+    if (one) found.push(one);
+  }
+  return found;
+}

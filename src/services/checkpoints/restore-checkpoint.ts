@@ -1,0 +1,99 @@
+import { requireVersion } from '../../domain/conditions.ts';
+import { type FieldError, Problem, type ProblemCode } from '../../domain/problems.ts';
+import type { CellReader } from '../cells/cells.ts';
+import type { Changer, Mutation } from '../changes/change.ts';
+import { readCheckpoint, readCheckpointContent } from './checkpoints.ts';
+import { planCell } from './restore-cell.ts';
+import type { Plan, RestoreContext, Restoring } from './restore-plan.ts';
+import { planSession } from './restore-session.ts';
+import { planVariable } from './restore-variable.ts';
+
+type Kind = 'cells' | 'variables' | 'sessions';
+
+export interface Restored {
+  readonly checkpoint: string;
+  readonly restored: Readonly<Record<Kind, readonly string[]>>;
+  readonly created: Readonly<Record<Kind, readonly string[]>>;
+}
+
+/**
+ * Assigns back everything that a checkpoint holds. All of it is checked first, so that a name or a shape that does not fit
+ * restores nothing. Then each thing is changed in a commit of its own (ADR 0006), once for each Idempotency-Key: it can be
+ * sent again after a crash.
+ * @throws {Problem} not-found, version-mismatch, checkpoint-mismatch, conflict where another request came between
+ */
+export async function restoreCheckpoint(
+  context: RestoreContext,
+  cells: CellReader,
+  changer: Changer,
+  id: string,
+  mutation: Pick<Mutation<unknown>, 'ifMatch' | 'idempotencyKey' | 'fingerprint'>,
+  createMissing: boolean,
+): Promise<Restored> {
+  const { version } = await readCheckpoint(context, id);
+  requireVersion(`Checkpoint '${id}'`, version, mutation.ifMatch);
+  const snapshot = context.checkpointCodec.decode(await readCheckpointContent(context, id));
+  const { idempotencyKey, fingerprint } = mutation;
+  // Each thing keeps the key too: what an earlier attempt has put back may have been changed since. No client sends blanks.
+  const once = idempotencyKey === undefined ? {} : { idempotencyKey: `restore ${id} ${idempotencyKey}`, fingerprint };
+  const done: Record<'restored' | 'created', Record<Kind, string[]>> = {
+    restored: { cells: [], variables: [], sessions: [] },
+    created: { cells: [], variables: [], sessions: [] },
+  };
+  for (const { kind, id: thing, creates, decide } of await planAll({
+    context,
+    cells,
+    snapshot,
+    createMissing,
+    newPins: new Map(),
+  })) {
+    const how = creates ? 'created' : 'restored';
+    const render = () => ({ status: 200, headers: {}, body: how });
+    const owner = `${kind.slice(0, -1)}/${thing}`;
+    const { body } = await changer.change(owner, { render, ...once }, () => decide().catch(madeImpossible));
+    done[body === 'created' ? 'created' : 'restored'][kind].push(thing);
+  }
+  return { checkpoint: id, ...done };
+}
+
+/**
+ * All was possible when it was planned, so another request came between.
+ * @throws {Problem} conflict, or the limit that the plan as a whole meets only now
+ */
+function madeImpossible(error: unknown): never {
+  const limits: readonly ProblemCode[] = ['limit-exceeded', 'too-many-pinned-versions'];
+  if (!(error instanceof Problem) || error.status >= 500 || limits.includes(error.code)) throw error;
+  const detail = `Something was changed while the checkpoint was being restored: ${error.message} Restore it again.`;
+  throw new Problem('conflict', detail, { cause: error });
+}
+
+interface NamedPlan extends Plan {
+  readonly kind: Kind;
+  readonly id: string;
+}
+
+/** @throws {Problem} checkpoint-mismatch with everything that does not fit. */
+async function planAll(restoring: Restoring): Promise<NamedPlan[]> {
+  const { cells, variables, sessions } = restoring.snapshot.manifest;
+  const plans: NamedPlan[] = [];
+  const errors: FieldError[] = [];
+  async function add<Saved extends { readonly id: string }>(
+    kind: Kind,
+    things: readonly Saved[],
+    plan: (restoring: Restoring, saved: Saved) => Promise<Plan>,
+  ): Promise<void> {
+    for (const saved of things) {
+      try {
+        plans.push({ kind, id: saved.id, ...(await plan(restoring, saved)) });
+      } catch (error) {
+        if (!(error instanceof Problem) || error.status >= 500) throw error;
+        errors.push({ pointer: `/${kind}/${saved.id}`, detail: error.message });
+      }
+    }
+  }
+  await add('cells', cells, planCell);
+  await add('variables', variables, planVariable);
+  await add('sessions', sessions, planSession);
+  if (errors.length > 0) throw new Problem('checkpoint-mismatch', errors[0].detail, { errors });
+  return plans;
+}

@@ -1,0 +1,29 @@
+import type { VariableSpec } from '../../domain/cell-definition.ts';
+import { Problem } from '../../domain/problems.ts';
+import { formatShape, sameShape, type Tensor, toFloat64 } from '../../domain/tensor.ts';
+import type { TensorLiteral } from '../../domain/tensor-literal.ts';
+
+type VariableFit = Pick<VariableSpec, 'name' | 'shape' | 'dtype'>;
+
+/** @throws {Problem} checkpoint-mismatch where the saved tensors are not those of the thing, by name, dtype and shape. */
+export function requireFit(what: string, specs: readonly VariableFit[], saved: Readonly<Record<string, Tensor>>): void {
+  const [has, names] = [specs.map(({ name }) => name).join(', '), Object.keys(saved)];
+  if (names.length !== specs.length || specs.some(({ name }) => !Object.hasOwn(saved, name))) {
+    throw new Problem(
+      'checkpoint-mismatch',
+      `${what} has ${has || 'nothing'}; the checkpoint has ${names.join(', ') || 'nothing'}.`,
+    );
+  }
+  for (const { name, shape, dtype } of specs) {
+    const tensor = saved[name];
+    if (sameShape(tensor.shape, shape) && tensor.dtype === dtype) continue;
+    const [own, given] = [`${dtype} ${formatShape(shape)}`, `${tensor.dtype} ${formatShape(tensor.shape)}`];
+    throw new Problem('checkpoint-mismatch', `${what}: '${name}' is ${own}; the checkpoint has ${given}.`);
+  }
+}
+
+/** A saved tensor as a request would send it. */
+export function literalOf(tensor: Tensor): TensorLiteral {
+  const integers = tensor.data instanceof BigInt64Array ? { integers: tensor.data } : {};
+  return { shape: tensor.shape, values: toFloat64(tensor), dtype: tensor.dtype, ...integers };
+}

@@ -1,0 +1,38 @@
+import { Problem } from '../../domain/problems.ts';
+import type { Tensor } from '../../domain/tensor.ts';
+import type { CellReader } from '../cells/cells.ts';
+import type { Decision } from '../changes/change.ts';
+import type { Context } from '../context.ts';
+import type { Snapshot, SnapshotCodec } from './checkpoint-content.ts';
+
+export type RestoreContext = Omit<Context, 'stepper' | 'ops'> & { readonly checkpointCodec: SnapshotCodec };
+
+/** A checkpoint that is put back, and what there is now. */
+export interface Restoring {
+  readonly context: RestoreContext;
+  readonly cells: CellReader;
+  readonly snapshot: Snapshot;
+  readonly createMissing: boolean;
+  /** Names of the pinned versions that are to be made, by cell. */
+  readonly newPins: Map<string, Set<string>>;
+}
+
+/** How to put back one thing of the checkpoint, which fits. */
+export interface Plan {
+  readonly creates: boolean;
+  readonly decide: () => Promise<Decision<unknown>>;
+}
+
+/** @throws {Problem} checkpoint-mismatch where a thing is not there and was not asked to be made. */
+export function requireCreating({ createMissing }: Restoring, kind: string, id: string): void {
+  if (createMissing) return;
+  const detail = `There is no ${kind} '${id}' now. Send "create_missing": true to make it.`;
+  throw new Problem('checkpoint-mismatch', detail);
+}
+
+/** @throws {Problem} checkpoint-mismatch where the checkpoint does not have it. */
+export function savedTensor({ snapshot }: Restoring, name: string): Tensor {
+  const tensor = snapshot.tensors.get(name);
+  if (!tensor) throw new Problem('checkpoint-mismatch', `The checkpoint has no tensor '${name}'.`);
+  return tensor;
+}

@@ -1,0 +1,81 @@
+import { type CellDefinition, stateShape } from '../../domain/cell-definition.ts';
+import { Problem } from '../../domain/problems.ts';
+import { isExpired } from '../../domain/session.ts';
+import { BYTES_PER_ELEMENT, type Tensor } from '../../domain/tensor.ts';
+import { defineCell } from '../../frameworks/define-cell.ts';
+import { openSession } from '../sessions/open-session.ts';
+import { requireHistoryRoom } from '../sessions/session-history.ts';
+import { findSession, type Session } from '../sessions/session-record.ts';
+import { changeSession, startOver } from '../sessions/sessions.ts';
+import { type SavedSession, tensorName } from './checkpoint-content.ts';
+import { literalOf, requireFit } from './restore-fit.ts';
+import { planPin } from './restore-pin.ts';
+import { type Plan, type Restoring, requireCreating, savedTensor } from './restore-plan.ts';
+
+/** @throws {Problem} checkpoint-mismatch */
+export async function planSession(restoring: Restoring, saved: SavedSession): Promise<Plan> {
+  const { context } = restoring;
+  const states = Array.from({ length: saved.states }, (_, i) =>
+    savedTensor(restoring, tensorName.session(saved.id, i)),
+  );
+  const output = saved.output && savedTensor(restoring, tensorName.sessionOutput(saved.id));
+  const found = await findSession(context.store, saved.id);
+  // As good as gone: whether it was cleared away already makes no difference.
+  if (!found || isExpired(found.record, context.clock())) return planNew(restoring, saved, states, output);
+  requireStatesFit(saved, found.states, states);
+  if (output) requireOutputFit(saved, await definitionOf(restoring, saved), output);
+  const next = async ({ record }: Session) => startOver(record, saved.step, states, output);
+  return { creates: false, decide: () => changeSession(context, saved.id, undefined, next) };
+}
+
+async function planNew(
+  restoring: Restoring,
+  saved: SavedSession,
+  states: readonly Tensor[],
+  output: Tensor | undefined,
+): Promise<Plan> {
+  const { context, cells } = restoring;
+  requireCreating(restoring, 'session', saved.id);
+  const definition = await definitionOf(restoring, saved);
+  const { stateGroups, computeDtype: dtype, outputWidth } = definition;
+  const shapes = stateGroups.map((group) => ({ dtype, shape: stateShape(group, saved.batch_size) }));
+  requireStatesFit(saved, shapes, states);
+  if (output) requireOutputFit(saved, definition, output);
+  const initial_state = { list: states.map(literalOf) };
+  const { cell, batch_size, step, ttl_seconds, history = 0 } = saved;
+  requireHistoryRoom(history, states, batch_size * outputWidth * BYTES_PER_ELEMENT[dtype], context.limits);
+  const options = {
+    batch_size,
+    ttl_seconds: ttl_seconds ?? undefined,
+    history,
+    pin: await planPin(restoring, saved, definition),
+  };
+  const input = { cell, initial_state, step, output, replacesExpired: true, ...options };
+  return { creates: true, decide: () => openSession(context, cells, saved.id, input) };
+}
+
+function requireStatesFit(
+  { id }: SavedSession,
+  states: readonly Pick<Tensor, 'shape' | 'dtype'>[],
+  saved: readonly Tensor[],
+): void {
+  const specs = states.map(({ shape, dtype }, i) => ({ name: `states.${i}`, shape, dtype }));
+  requireFit(`Session '${id}'`, specs, Object.fromEntries(saved.map((state, i) => [`states.${i}`, state])));
+}
+
+function requireOutputFit(
+  { id, batch_size }: SavedSession,
+  { outputWidth, computeDtype: dtype }: CellDefinition,
+  output: Tensor,
+): void {
+  requireFit(`Session '${id}'`, [{ name: 'output', shape: [batch_size, outputWidth], dtype }], { output });
+}
+
+/** Of the session's cell: the one that is there, or the one that the checkpoint makes. */
+async function definitionOf({ context, cells, snapshot }: Restoring, saved: SavedSession): Promise<CellDefinition> {
+  const found = await cells.find(saved.cell);
+  if (found) return found.definition;
+  const cell = snapshot.manifest.cells.find(({ id }) => id === saved.cell);
+  if (!cell) throw new Problem('checkpoint-mismatch', `There is no cell '${saved.cell}' for session '${saved.id}'.`);
+  return defineCell(cell.framework, cell.class_name, cell.config, { ...context.limits, autoName: (base) => base });
+}

@@ -1,0 +1,74 @@
+import type { JsonObject } from '../../domain/json.ts';
+import type { Limits } from '../../domain/limits.ts';
+import { cast, type Dtype, isFloat, type Tensor } from '../../domain/tensor.ts';
+import { isReference, literalToTensor, type TensorInput } from '../../domain/tensor-literal.ts';
+import type { Context } from '../context.ts';
+import { requireElements, requireWork } from '../limits.ts';
+import { resolveReference } from './resolve-tensor.ts';
+
+export interface OpRequest {
+  readonly inputs: readonly TensorInput[];
+  readonly params: JsonObject;
+}
+
+/**
+ * One operation on tensors. A literal without a dtype takes that of the inputs that have one, as a Python number does;
+ * among those the widest wins; without any it is float32.
+ * @throws {Problem} not-found for an unknown op; wrong-shape, invalid-value
+ */
+export async function applyOp(
+  context: Pick<Context, 'store' | 'limits' | 'ops'>,
+  op: string,
+  { inputs, params }: OpRequest,
+): Promise<Tensor> {
+  const given: (Tensor | undefined)[] = [];
+  for (const [i, input] of inputs.entries()) {
+    const pointer = `/inputs/${i}`;
+    if (isReference(input)) {
+      given.push(await resolveReference(context, input.variable, pointer));
+    } else {
+      requireElements(input.shape, context.limits, pointer);
+      const own = input.dtype ?? (input.integers ? 'int64' : undefined);
+      given.push(own && literalToTensor(input, own, pointer));
+    }
+  }
+  const dtype = commonDtype(
+    given.flatMap((tensor) => tensor?.dtype ?? []),
+    inputs,
+  );
+  const tensors = inputs.map((input, i) => {
+    const tensor = given[i];
+    return tensor ? cast(tensor, dtype) : literalToTensor(input as never, dtype, `/inputs/${i}`);
+  });
+  requireOpWork(op, tensors, context.limits);
+  return context.ops.apply(op, tensors, params);
+}
+
+const BY_WIDTH: readonly Dtype[] = ['bool', 'int32', 'int64', 'bfloat16', 'float16', 'float32', 'float64'];
+
+function commonDtype(dtypes: readonly Dtype[], inputs: readonly TensorInput[]): Dtype {
+  if (dtypes.length === 0) return 'float32';
+  const widest = dtypes.reduce((a, b) => (BY_WIDTH.indexOf(b) > BY_WIDTH.indexOf(a) ? b : a));
+  const mixedHalves = dtypes.includes('float16') && dtypes.includes('bfloat16') && widest === 'float16';
+  if (isFloat(widest)) return mixedHalves ? 'float32' : widest;
+  const untyped = inputs.filter((input) => !isReference(input) && !input.dtype);
+  const whole = untyped.every((input) => !isReference(input) && input.values.every(Number.isInteger));
+  if (!whole) return 'float32';
+  return widest === 'bool' && untyped.length > 0 ? 'int32' : widest;
+}
+
+/** Two inputs may make a result far larger than they are: at most every element of one with every one of the other. */
+function requireOpWork(op: string, inputs: readonly Tensor[], limits: Limits): void {
+  if (inputs.length !== 2) return;
+  const [a, b] = inputs.map(({ shape }) => shape);
+  const rank = Math.max(a.length, b.length);
+  const extent = (shape: readonly number[], back: number) => Math.max(shape.at(-back) ?? 1, 1);
+  const size = (from: number) => {
+    let product = 1;
+    for (let back = from; back <= rank; back++) product *= Math.max(extent(a, back), extent(b, back));
+    return product;
+  };
+  const result = op === 'matmul' ? size(3) * extent(a, 2) * extent(b, 1) : size(1);
+  requireElements([result], limits, '/inputs');
+  if (op === 'matmul') requireWork(result * extent(a, 1), limits, '/inputs');
+}

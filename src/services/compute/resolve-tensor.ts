@@ -1,0 +1,34 @@
+import { fieldProblem } from '../../domain/problems.ts';
+import { cast, type Dtype, type Tensor } from '../../domain/tensor.ts';
+import { isReference, literalToTensor, type TensorInput } from '../../domain/tensor-literal.ts';
+import type { Context } from '../context.ts';
+import { requireElements } from '../limits.ts';
+import { findVariable } from '../variables/stand-alone-variables.ts';
+
+/**
+ * What a request's tensor stands for, as a tensor of `dtype`: its values, at once, or the present value of a variable.
+ * @throws {Problem} invalid-value where the variable is missing, value-out-of-range where a value does not fit.
+ */
+export function resolveTensor(
+  { store, limits }: Pick<Context, 'store' | 'limits'>,
+  input: TensorInput,
+  dtype: Dtype,
+  pointer: string,
+): Tensor | Promise<Tensor> {
+  if (isReference(input)) {
+    return resolveReference({ store }, input.variable, pointer).then((value) => cast(value, dtype));
+  }
+  requireElements(input.shape, limits, pointer);
+  return literalToTensor(input, dtype, pointer);
+}
+
+/** @throws {Problem} invalid-value where there is no such stand-alone variable. */
+export async function resolveReference(
+  { store }: Pick<Context, 'store'>,
+  id: string,
+  pointer: string,
+): Promise<Tensor> {
+  const found = await findVariable(store, id);
+  if (!found) throw fieldProblem('invalid-value', `${pointer}/variable`, `There is no variable '${id}'.`);
+  return found.value;
+}

@@ -1,0 +1,110 @@
+import { type CellDefinition, type StateGroup, stateShape } from '../../domain/cell-definition.ts';
+import { counted } from '../../domain/counted.ts';
+import { fieldProblem } from '../../domain/problems.ts';
+import { allocate, type FloatArray, formatShape, type Shape, Tensor, zeros } from '../../domain/tensor.ts';
+import {
+  isReference,
+  requireShape,
+  type StateGiven,
+  type StatesGiven,
+  type TensorInput,
+} from '../../domain/tensor-literal.ts';
+import type { Cell } from '../cells/cell-record.ts';
+import type { Context } from '../context.ts';
+import { requireElements } from '../limits.ts';
+import { resolveTensor } from './resolve-tensor.ts';
+
+/** The states to start from, zeros where none are given; in the framework's shapes. @throws {Problem} wrong-shape */
+export async function readStates(
+  context: Pick<Context, 'store' | 'limits'>,
+  { record, definition }: Cell,
+  given: StatesGiven | undefined,
+  batch: number,
+  pointer: string,
+): Promise<Tensor[]> {
+  const { stateGroups, computeDtype } = definition;
+  const shapes = stateGroups.map((group) => stateShape(group, batch));
+  for (const shape of shapes) requireElements(shape, context.limits, pointer);
+  if (!given) return shapes.map((shape) => zeros(computeDtype, shape));
+  const wanted = shapes.map(formatShape).join(', ');
+  if ('bare' in given) {
+    if (shapes.length !== 1) {
+      const detail = `Cell '${record.id}' has ${counted(shapes.length, 'state')}; '${pointer.slice(1)}' has one tensor. Send a list of ${wanted}.`;
+      throw fieldProblem('wrong-shape', pointer, detail);
+    }
+    const state = await resolveTensor(context, given.bare, computeDtype, pointer);
+    requireShape(state.shape, shapes[0], pointer, `this cell's state has shape ${wanted}`);
+    return [state];
+  }
+  const list = listOf(given, shapes);
+  // ONNX' initial_h and initial_c are inputs of their own.
+  const missing = definition.framework === 'onnx' ? shapes.length - list.length : 0;
+  const entries = missing > 0 ? [...list, ...new Array<null>(missing).fill(null)] : list;
+  if (entries.length !== shapes.length) {
+    const detail = `'${pointer.slice(1)}' has ${counted(list.length, 'tensor')}; cell '${record.id}' has ${counted(shapes.length, 'state')}. Send ${wanted}.`;
+    throw fieldProblem('wrong-shape', pointer, detail);
+  }
+  const states: Tensor[] = [];
+  for (const [i, input] of entries.entries()) {
+    const at = `${pointer}/${i}`;
+    const state = input ? await resolveTensor(context, input, computeDtype, at) : zeros(computeDtype, shapes[i]);
+    requireShape(state.shape, shapes[i], at, `send ${formatShape(shapes[i])}`);
+    states.push(state);
+  }
+  return states;
+}
+
+/** The reading of a list that has as many tensors as the cell has states, of as many axes. */
+function listOf(given: Exclude<StatesGiven, { bare: TensorInput }>, shapes: readonly Shape[]): readonly StateGiven[] {
+  const { list, nested } = given;
+  const fits = (states: readonly StateGiven[]) =>
+    states.length === shapes.length &&
+    states.every((state, i) => !state || isReference(state) || state.shape.length === shapes[i].length);
+  return (list && (fits(list) || !nested || !fits(nested)) ? list : nested) ?? [];
+}
+
+/** The canonical [batch, width] states inside the framework's tensors. */
+export function toCanonical(definition: CellDefinition, states: readonly Tensor[], batch: number): FloatArray[] {
+  const canonical: FloatArray[] = [];
+  const { stateGroups } = definition;
+  for (let i = 0; i < stateGroups.length; i++) {
+    const group = stateGroups[i];
+    const data = states[i].data as FloatArray;
+    for (let k = 0; k < group.members.length; k++) {
+      canonical[group.members[k]] = group.stackAxis === undefined ? data : unstack(data, group, k, batch);
+    }
+  }
+  return canonical;
+}
+
+/** The framework's state tensors from the canonical ones. */
+export function fromCanonical(definition: CellDefinition, canonical: readonly FloatArray[], batch: number): Tensor[] {
+  const { computeDtype } = definition;
+  return definition.stateGroups.map((group) => {
+    const { members, width, stackAxis } = group;
+    const shape = stateShape(group, batch);
+    if (stackAxis === undefined) return new Tensor(computeDtype, shape, canonical[members[0]]);
+    const data = allocate(computeDtype, members.length * batch * width) as FloatArray;
+    members.forEach((member, k) => {
+      for (let row = 0; row < batch; row++) {
+        const values = canonical[member].subarray(row * width, (row + 1) * width);
+        data.set(values, rowStart(group, k, row, batch));
+      }
+    });
+    return new Tensor(computeDtype, shape, data);
+  });
+}
+
+function unstack(data: FloatArray, group: StateGroup, k: number, batch: number): FloatArray {
+  const state = data.slice(0, batch * group.width);
+  for (let row = 0; row < batch; row++) {
+    const start = rowStart(group, k, row, batch);
+    state.set(data.subarray(start, start + group.width), row * group.width);
+  }
+  return state;
+}
+
+/** Where row `row` of member `k` starts in the stacked tensor. */
+function rowStart({ members, width, stackAxis }: StateGroup, k: number, row: number, batch: number): number {
+  return (stackAxis === 0 ? k * batch + row : row * members.length + k) * width;
+}

@@ -1,0 +1,24 @@
+import type { Store } from '../../domain/ports.ts';
+import { decodeRecord, encodeRecord } from '../../domain/record.ts';
+
+const KEY = 'sweep/lease';
+const LEASE_MS = 60_000;
+
+interface Lease {
+  readonly holder: string;
+  readonly until: number;
+}
+
+/**
+ * Whether `holder` has the lease now, or takes it: nobody else has had it for a minute. It saves work and is not needed for
+ * safety, so clocks that differ do no harm.
+ */
+export async function takeLease(store: Pick<Store, 'get' | 'commit'>, now: number, holder: string): Promise<boolean> {
+  const stored = await store.get(KEY);
+  const lease = stored && decodeRecord<Lease>(stored.bytes).fields;
+  const mine = lease?.holder === holder;
+  if (lease && !mine && lease.until > now && lease.until <= now + LEASE_MS) return false;
+  if (lease && mine && lease.until > now + LEASE_MS / 2) return true;
+  const bytes = encodeRecord({ fields: { holder, until: now + LEASE_MS }, tensors: {} });
+  return (await store.commit([{ key: KEY, expect: stored?.revision ?? null, bytes }])) === 'committed';
+}

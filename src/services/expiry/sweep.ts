@@ -1,0 +1,135 @@
+import { ownerOf } from '../../domain/keys.ts';
+import type { CommitOutcome, Store, StoreWrite } from '../../domain/ports.ts';
+import { Problem } from '../../domain/problems.ts';
+import { decodeRecord } from '../../domain/record.ts';
+import { releasePin } from '../cells/pinned-versions.ts';
+import { CLAIM } from '../changes/change.ts';
+import { KEPT_MS, letGoOfKeys } from '../changes/kept-keys.ts';
+import type { Context } from '../context.ts';
+import { historyDeletes } from '../sessions/session-history.ts';
+import { findSession, referenceKey, sessionKey } from '../sessions/session-record.ts';
+import { isOver, nextLook } from '../sessions/session-times.ts';
+import { DAY, type Due, type DueEntry, dueWrite, HOUR, listDue } from './due.ts';
+import { takeLease } from './sweep-lease.ts';
+
+/** Entries of the index that are worked on at once: so many reads and commits are under way together. */
+const SLICE = 64;
+
+type SessionDue = Due & { readonly kind: 'session' };
+
+/** When to look again; undefined where nothing is left to look at. */
+type Next = number | undefined;
+
+/**
+ * Lets go of what nobody needs any more: sessions a day after they expired, with all that they keep; Idempotency-Keys and
+ * their replies after a day; what a session that is gone has left with its cell. It looks only at what the index of times
+ * says, one slice at a call. Every deletion expects what was read, so several may do this at once; a lease keeps them from
+ * doing it in vain.
+ */
+export class Sweeper {
+  private readonly context: Pick<Context, 'store' | 'clock'>;
+  private readonly holder: string;
+
+  constructor(context: Pick<Context, 'store' | 'clock' | 'newId'>) {
+    this.context = context;
+    this.holder = context.newId('sweeper');
+  }
+
+  /** Works on one slice. Whether there may be more to do now. @throws {Problem} store-unavailable */
+  async sweep(): Promise<boolean> {
+    const { store, clock } = this.context;
+    const now = clock();
+    const entries = await listDue(store, now, SLICE);
+    if (entries.length === 0 || !(await takeLease(store, now, this.holder))) return false;
+    const gone: SessionDue[] = [];
+    const looked = await Promise.all(entries.map((entry) => this.lookSafely(entry, now, gone)));
+    await dropReferences(store, gone);
+    const later = entries.flatMap(({ due }, i) => {
+      const next = looked[i];
+      return next === undefined ? [] : [dueWrite(Math.max(next, now + 1), due)];
+    });
+    await commitByOwner(store, later);
+    const kept = new Set(later.map(({ key }) => key));
+    const done = entries.filter(({ key }) => !kept.has(key));
+    await commitByOwner(
+      store,
+      done.map(({ key }) => ({ key, delete: true })),
+    );
+    return entries.length === SLICE;
+  }
+
+  /** What cannot be looked at, such as a damaged record, is put off: it must not keep all others waiting. */
+  private async lookSafely({ due }: DueEntry, now: number, gone: SessionDue[]): Promise<Next> {
+    try {
+      return await this.look(due, now, gone);
+    } catch (error) {
+      if (error instanceof Problem) throw error;
+      return now + HOUR;
+    }
+  }
+
+  private look(due: Due, now: number, gone: SessionDue[]): Promise<Next> {
+    switch (due.kind) {
+      case 'session':
+        return this.lookAtSession(due, now, gone);
+      case 'claim':
+        return this.lookAtClaim(due.id, now);
+      case 'keys':
+        return this.lookAtKeys(due.owner, now);
+    }
+  }
+
+  private async lookAtSession(due: SessionDue, now: number, gone: SessionDue[]): Promise<Next> {
+    const { store } = this.context;
+    const owner = `session/${due.id}`;
+    const session = await findSession(store, due.id);
+    if (session?.record.uid !== due.uid) {
+      gone.push(due);
+      // The keys of a session that was opened under the same id since are not looked at for this one.
+      return session ? undefined : this.lookAtKeys(owner, now);
+    }
+    const { record, revision } = session;
+    if (!isOver(record, now)) {
+      await letGoOfKeys(store, owner, now);
+      return nextLook(record, now);
+    }
+    const writes = [{ key: sessionKey(due.id), expect: revision, delete: true as const }, ...historyDeletes(record)];
+    const { done, left } = await letGoOfKeys(store, owner, now, writes);
+    if (!done) return now + HOUR;
+    gone.push(due);
+    return left ? now + DAY : undefined;
+  }
+
+  private async lookAtClaim(id: string, now: number): Promise<Next> {
+    const { store } = this.context;
+    const key = `${CLAIM}${id}`;
+    const stored = await store.get(key);
+    if (!stored) return undefined;
+    const { at } = decodeRecord<{ at: number }>(stored.bytes).fields;
+    if (at > now - KEPT_MS) return at + KEPT_MS;
+    await store.commit([{ key, expect: stored.revision, delete: true }]);
+    return undefined;
+  }
+
+  private async lookAtKeys(owner: string, now: number): Promise<Next> {
+    const { done, left } = await letGoOfKeys(this.context.store, owner, now);
+    return done && !left ? undefined : now + DAY;
+  }
+}
+
+/** What cells know of sessions that are gone. */
+async function dropReferences(store: Store, gone: readonly SessionDue[]): Promise<void> {
+  const sessions = gone.map(({ id, uid, session }) => ({ id, uid, ...session }));
+  await commitByOwner(
+    store,
+    sessions.map((session) => ({ key: referenceKey(session), delete: true })),
+  );
+  for (const session of sessions) await releasePin(store, session);
+}
+
+/** Commits writes that expect nothing, in one commit for each owner. */
+async function commitByOwner(store: Store, writes: readonly StoreWrite[]): Promise<CommitOutcome[]> {
+  const distinct = new Map(writes.map((write) => [write.key, write]));
+  const owners = Map.groupBy(distinct.values(), ({ key }) => ownerOf(key));
+  return Promise.all([...owners.values()].map((own) => store.commit(own)));
+}

@@ -1,0 +1,65 @@
+import { decodeRecord, encodeRecord } from '../../domain/record.ts';
+import { sameShape, type Tensor } from '../../domain/tensor.ts';
+
+/** What a session was after one of its steps. */
+export interface KeptStates {
+  readonly step: number;
+  readonly cell_version: number;
+  /** One [batch, units] tensor for each state of the cell. */
+  readonly states: readonly Tensor[];
+  /** What the step put out, [batch, width]; undefined where the session began here. */
+  readonly output?: Tensor;
+  /** The output that masked steps after it repeat, from the first masked step on. */
+  readonly repeated?: Tensor;
+}
+
+export interface KeptStep extends KeptStates {
+  /** Of the session, with its version that wrote this. */
+  readonly uid: string;
+  readonly version: number;
+  readonly at: number;
+}
+
+type KeptFields = Pick<KeptStep, 'uid' | 'step' | 'cell_version' | 'version' | 'at'> & {
+  readonly format: 1;
+  /** Which state the output is, so that it is not kept twice. */
+  readonly output_is_state?: number;
+};
+
+/** Beyond its tensors, a kept step has about so many bytes. */
+export const FIELD_BYTES = 400;
+
+/** Where the steps of a session are, under its owner. */
+export function keptPrefix(id: string): string {
+  return `session-step/${id}/`;
+}
+
+/** Step numbers sort as texts. */
+export function keptKey(id: string, step: number): string {
+  return `${keptPrefix(id)}${String(step).padStart(16, '0')}`;
+}
+
+export function encodeKept({ states, output, repeated, ...fields }: KeptStep): Uint8Array {
+  const state = output ? states.findIndex((one) => sameValues(one, output)) : -1;
+  const record: KeptFields = { format: 1, ...fields, ...(state >= 0 ? { output_is_state: state } : {}) };
+  const tensors = Object.fromEntries(states.map((state, i) => [`states.${i}`, state]));
+  return encodeRecord({
+    fields: record,
+    tensors: { ...tensors, ...(output && state < 0 ? { output } : {}), ...(repeated ? { repeated } : {}) },
+  });
+}
+
+export function decodeKept(bytes: Uint8Array): KeptStep {
+  const { fields, tensors } = decodeRecord<KeptFields>(bytes);
+  const { output: own, repeated, ...named } = tensors;
+  const { format: _, output_is_state: at, ...rest } = fields;
+  const states = Object.values(named);
+  const output = own ?? (at === undefined ? undefined : states[at]);
+  return { ...rest, states, ...(output ? { output } : {}), ...(repeated ? { repeated } : {}) };
+}
+
+/** The same bits of the same shape. */
+function sameValues(a: Tensor, b: Tensor): boolean {
+  const bytes = ({ data }: Tensor) => Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+  return a.dtype === b.dtype && sameShape(a.shape, b.shape) && bytes(a).equals(bytes(b));
+}

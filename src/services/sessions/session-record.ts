@@ -1,0 +1,37 @@
+import type { Store } from '../../domain/ports.ts';
+import { Problem } from '../../domain/problems.ts';
+import { expiryOf, isExpired, type SessionRecord } from '../../domain/session.ts';
+import { decodeSession, type SessionContent } from './session-bytes.ts';
+
+export interface Session extends SessionContent {
+  readonly revision: string;
+}
+
+export function sessionKey(id: string): string {
+  return `session/${id}`;
+}
+
+/** Where the references to the sessions of a cell are, under the cell's owner. */
+export function referencesPrefix(cell: string): string {
+  return `cell-session/${cell}/`;
+}
+
+/** That this session is open on its cell. */
+export function referenceKey({ cell, id, uid }: Pick<SessionRecord, 'cell' | 'id' | 'uid'>): string {
+  return `${referencesPrefix(cell)}${id}/${uid}`;
+}
+
+/** @throws {Problem} not-found, session-expired */
+export async function readSession(store: Pick<Store, 'get'>, id: string, now: number): Promise<Session> {
+  const session = await findSession(store, id);
+  if (!session) throw new Problem('not-found', `There is no session '${id}'.`);
+  if (!isExpired(session.record, now)) return session;
+  const expiredAt = new Date(expiryOf(session.record) ?? now).toISOString();
+  const detail = `Session '${id}' expired at ${expiredAt}, after ${session.record.ttl_seconds} idle seconds.`;
+  throw new Problem('session-expired', detail, { extra: { expired_at: expiredAt } });
+}
+
+export async function findSession(store: Pick<Store, 'get'>, id: string): Promise<Session | undefined> {
+  const stored = await store.get(sessionKey(id));
+  return stored && { ...decodeSession(stored.bytes), revision: stored.revision };
+}

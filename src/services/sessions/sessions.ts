@@ -1,0 +1,129 @@
+import { type IfMatch, requireVersion } from '../../domain/conditions.ts';
+import { Problem } from '../../domain/problems.ts';
+import { oldestStep, type SessionRecord } from '../../domain/session.ts';
+import { type Tensor, zeros } from '../../domain/tensor.ts';
+import type { StatesGiven } from '../../domain/tensor-literal.ts';
+import type { Cell } from '../cells/cell-record.ts';
+import type { CellReader } from '../cells/cells.ts';
+import { releasePin } from '../cells/pinned-versions.ts';
+import type { Decision } from '../changes/change.ts';
+import { readStates } from '../compute/states.ts';
+import type { Context } from '../context.ts';
+import type { KeptStates } from './kept-step.ts';
+import { encodeSession } from './session-bytes.ts';
+import { historyDeletes, historyWrites, readKept, readSessionAt } from './session-history.ts';
+import { readSession, referenceKey, type Session, sessionKey } from './session-record.ts';
+
+/** The session's cell. @throws {Problem} cell-gone where it was deleted, or another one has its id now. */
+export async function cellOf(cells: CellReader, { record }: Session): Promise<Cell> {
+  const { cell: id, cell_uid: uid, pinned } = record;
+  const cell = await (pinned === undefined ? cells.find(id) : cells.findPinned({ id, uid }, pinned));
+  if (cell?.record.uid === uid) return cell;
+  throw new Problem('cell-gone', `Cell '${record.cell}' of session '${record.id}' was deleted.`);
+}
+
+export interface NextState {
+  readonly states: readonly Tensor[];
+  readonly fields?: Partial<SessionRecord>;
+  /** The output of the last step, where the session uses masks. */
+  readonly output?: Tensor;
+  /** What the session keeps of this change, where it has a history. */
+  readonly kept?: readonly KeptStates[];
+  /** The oldest step that is kept from now on, where that is not a matter of how many there are. */
+  readonly oldest?: number;
+}
+
+/** Decides on the next version of a session, on the states that `next` gives. */
+export async function changeSession(
+  { store, clock }: Pick<Context, 'store' | 'clock'>,
+  id: string,
+  ifMatch: IfMatch | undefined,
+  next: (session: Session) => Promise<NextState>,
+): Promise<Decision<Session>> {
+  const session = await readSession(store, id, clock());
+  requireVersion(`Session '${id}'`, session.record.version, ifMatch);
+  return nextVersion(session, await next(session), clock());
+}
+
+export function nextVersion(session: Session, next: NextState, now: number): Decision<Session> {
+  const { states, fields, output, kept = [], oldest } = next;
+  const { id, version, history } = session.record;
+  const changed = { ...session.record, ...fields, version: version + 1, updated_at: now };
+  const from = history && (oldest ?? Math.max(history.oldest, changed.step - history.limit));
+  const record = history && from !== undefined ? { ...changed, history: { ...history, oldest: from } } : changed;
+  const write = { key: sessionKey(id), expect: session.revision, bytes: encodeSession(record, states, output) };
+  const writes = history ? [write, ...historyWrites(session.record, record, kept)] : [write];
+  return { writes, result: { ...session, record, states, output } };
+}
+
+/** Decides on putting states into a session, which are then those after its last step; its step count stays. */
+export function putStates(
+  context: Pick<Context, 'store' | 'clock' | 'limits'>,
+  cells: CellReader,
+  id: string,
+  ifMatch: IfMatch | undefined,
+  given: StatesGiven,
+): Promise<Decision<Session>> {
+  return changeSession(context, id, ifMatch, async (session) => {
+    const { record } = session;
+    const { step, cell_version } = record;
+    const cell = await cellOf(cells, session);
+    const states = await readStates(context, cell, given, record.batch_size, '/states');
+    const before = record.history && (await readKept(context.store, session, step));
+    return { states, kept: [{ step, cell_version, states, output: before?.output }] };
+  });
+}
+
+/** Decides on zero states and step 0, where a new history begins. */
+export function resetSession(
+  context: Pick<Context, 'store' | 'clock'>,
+  id: string,
+  ifMatch: IfMatch | undefined,
+): Promise<Decision<Session>> {
+  return changeSession(context, id, ifMatch, async ({ record, states: before }) => {
+    const states = before.map(({ dtype, shape }) => zeros(dtype, shape));
+    return startOver(record, 0, states);
+  });
+}
+
+/** The session with other states, at a step where its history begins anew. */
+export function startOver(
+  { cell_version }: SessionRecord,
+  step: number,
+  states: readonly Tensor[],
+  output?: Tensor,
+): NextState {
+  return { states, output, fields: { step }, oldest: step, kept: [{ step, cell_version, states, repeated: output }] };
+}
+
+/** Decides on going back to what the session was after a step that it keeps. @throws {Problem} step-not-kept */
+export async function rewindSession(
+  { store, clock }: Pick<Context, 'store' | 'clock'>,
+  id: string,
+  ifMatch: IfMatch | undefined,
+  step: number,
+): Promise<Decision<Session>> {
+  const check = ({ record }: Session) => requireVersion(`Session '${id}'`, record.version, ifMatch);
+  const { session, kept } = await readSessionAt(store, id, clock(), { step, field: '/to_step', check });
+  const { states, repeated, cell_version } = kept;
+  const next = { states, output: repeated, fields: { step, cell_version }, oldest: oldestStep(session.record) };
+  return nextVersion(session, next, clock());
+}
+
+/** Decides on ending a session. What its cell knows of it is dropped afterwards, by `dropReference`. */
+export async function closeSession(
+  { store, clock }: Pick<Context, 'store' | 'clock'>,
+  id: string,
+  ifMatch: IfMatch | undefined,
+): Promise<Decision<Session>> {
+  const session = await readSession(store, id, clock());
+  requireVersion(`Session '${id}'`, session.record.version, ifMatch);
+  const write = { key: sessionKey(id), expect: session.revision, delete: true } as const;
+  return { writes: [write, ...historyDeletes(session.record)], result: session };
+}
+
+/** Lets a cell, and the version that the session was pinned to, know nothing more of a session that has ended. */
+export async function dropReference(store: Context['store'], session: SessionRecord): Promise<void> {
+  await store.commit([{ key: referenceKey(session), delete: true }]);
+  await releasePin(store, session);
+}

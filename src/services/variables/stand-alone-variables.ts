@@ -1,0 +1,37 @@
+import type { Store } from '../../domain/ports.ts';
+import { decodeRecord, encodeRecord } from '../../domain/record.ts';
+import type { Tensor } from '../../domain/tensor.ts';
+
+/** A stand-alone variable as the store keeps it under `variable/<id>`, beside its value. */
+export interface VariableRecord {
+  readonly format: 1;
+  readonly id: string;
+  readonly trainable: boolean;
+  readonly version: number;
+  readonly created_at: number;
+  readonly updated_at: number;
+}
+
+export interface StoredVariable {
+  readonly record: VariableRecord;
+  readonly revision: string;
+  readonly value: Tensor;
+}
+
+export function variableKeyOf(id: string): string {
+  return `variable/${id}`;
+}
+
+export async function findVariable(store: Pick<Store, 'get'>, id: string): Promise<StoredVariable | undefined> {
+  const stored = await store.get(variableKeyOf(id));
+  return stored && { ...decodeVariable(stored.bytes), revision: stored.revision };
+}
+
+export function decodeVariable(bytes: Uint8Array): Omit<StoredVariable, 'revision'> {
+  const { fields, tensors } = decodeRecord<VariableRecord>(bytes);
+  return { record: fields, value: tensors.value };
+}
+
+export function encodeVariable(record: VariableRecord, value: Tensor): Uint8Array {
+  return encodeRecord({ fields: record, tensors: { value } });
+}

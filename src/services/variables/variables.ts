@@ -1,0 +1,158 @@
+import { type IfMatch, requireVersion } from '../../domain/conditions.ts';
+import type { Json } from '../../domain/json.ts';
+import { fieldProblem, Problem } from '../../domain/problems.ts';
+import { cast, type Dtype, type Shape, type Tensor } from '../../domain/tensor.ts';
+import { isReference, type TensorInput } from '../../domain/tensor-literal.ts';
+import { checkInitializerFits, parseInitializer, withSeed } from '../../frameworks/keras/parse-object.ts';
+import type { CellReader } from '../cells/cells.ts';
+import { changeCellWrites } from '../cells/pinned-versions.ts';
+import type { Decision } from '../changes/change.ts';
+import { resolveReference, resolveTensor } from '../compute/resolve-tensor.ts';
+import type { Context } from '../context.ts';
+import { requireDraw, requireElements } from '../limits.ts';
+import { encodeVariable, findVariable, type VariableRecord, variableKeyOf } from './stand-alone-variables.ts';
+
+/** A stand-alone variable, or one of a cell. */
+export type VariableAddress = { readonly variable: string } | { readonly cell: string; readonly name: string };
+
+export interface Variable {
+  /** Id of a stand-alone variable. */
+  readonly id?: string;
+  /** Name of a cell's variable. */
+  readonly name?: string;
+  readonly trainable: boolean;
+  readonly version: number;
+  readonly value: Tensor;
+}
+
+export interface NewVariable {
+  readonly value?: TensorInput;
+  readonly initializer?: Json;
+  readonly shape?: Shape;
+  readonly randint?: { readonly low: number; readonly high: number; readonly size: Shape; readonly seed?: number };
+  readonly dtype?: Dtype;
+  readonly trainable: boolean;
+}
+
+type Needs = Pick<Context, 'store' | 'clock' | 'newSeed' | 'initialize' | 'randint' | 'limits'>;
+
+/** Decides on a new stand-alone variable. @throws {Problem} already-exists, or whatever is wrong with its value. */
+export async function createVariable(context: Needs, id: string, input: NewVariable): Promise<Decision<Variable>> {
+  if (await context.store.get(variableKeyOf(id)))
+    throw new Problem('already-exists', `There is a variable '${id}' already.`);
+  const value = await firstValue(context, input);
+  const now = context.clock();
+  const record: VariableRecord = {
+    format: 1,
+    id,
+    trainable: input.trainable,
+    version: 1,
+    created_at: now,
+    updated_at: now,
+  };
+  return {
+    writes: [{ key: variableKeyOf(id), expect: null, bytes: encodeVariable(record, value) }],
+    result: { ...record, value },
+  };
+}
+
+async function firstValue(context: Needs, input: NewVariable): Promise<Tensor> {
+  const { value, initializer, shape = [], randint, dtype } = input;
+  if (value && isReference(value)) {
+    const found = await resolveReference(context, value.variable, '/value');
+    return cast(found, dtype ?? found.dtype);
+  }
+  if (value) {
+    // Only integers that a JSON number cannot hold say by themselves that they are int64.
+    const integers = value.integers?.some((whole) => !Number.isSafeInteger(Number(whole))) ? 'int64' : undefined;
+    return resolveTensor(context, value, dtype ?? value.dtype ?? integers ?? 'float32', '/value');
+  }
+  if (randint) {
+    const { low, high, size } = randint;
+    if (low >= high) {
+      const detail = `'low' is ${low} and 'high' is ${high}. Send low < high; high itself is never drawn.`;
+      throw fieldProblem('invalid-value', '/randint/high', detail);
+    }
+    requireElements(size, context.limits, '/randint/size');
+    const drawn = context.randint(low, high, size, randint.seed ?? context.newSeed());
+    return dtype ? cast(drawn, dtype) : drawn;
+  }
+  requireElements(shape, context.limits, '/shape');
+  const { spec } = parseInitializer(initializer ?? null, '/initializer');
+  checkInitializerFits(spec, shape.length, '/initializer');
+  requireDraw(spec, shape, context.limits, '/shape');
+  return context.initialize(withSeed(spec, context.newSeed), shape, dtype ?? 'float32');
+}
+
+/** @throws {Problem} not-found */
+export async function readVariable(
+  { store }: Pick<Context, 'store'>,
+  cells: CellReader,
+  at: VariableAddress,
+): Promise<Variable> {
+  if ('cell' in at) {
+    const cell = await cells.read(at.cell);
+    return cellVariable(cell, at.name);
+  }
+  const found = await findVariable(store, at.variable);
+  if (!found) throw new Problem('not-found', `There is no variable '${at.variable}'.`);
+  return { ...found.record, value: found.value };
+}
+
+/** Decides on a new value of a variable; a cell's variable makes a new version of its cell too. */
+export async function changeVariable(
+  context: Pick<Context, 'store' | 'clock'>,
+  cells: CellReader,
+  at: VariableAddress,
+  ifMatch: IfMatch | undefined,
+  update: (current: Tensor) => Promise<Tensor>,
+): Promise<Decision<Variable>> {
+  if ('cell' in at) return changeCellVariable(context, cells, at, ifMatch, update);
+  const found = await findVariable(context.store, at.variable);
+  if (!found) throw new Problem('not-found', `There is no variable '${at.variable}'.`);
+  requireVersion(`Variable '${at.variable}'`, found.record.version, ifMatch);
+  const value = await update(found.value);
+  const record = { ...found.record, version: found.record.version + 1, updated_at: context.clock() };
+  const writes = [{ key: variableKeyOf(at.variable), expect: found.revision, bytes: encodeVariable(record, value) }];
+  return { writes, result: { ...record, value } };
+}
+
+async function changeCellVariable(
+  { store, clock }: Pick<Context, 'store' | 'clock'>,
+  cells: CellReader,
+  at: { readonly cell: string; readonly name: string },
+  ifMatch: IfMatch | undefined,
+  update: (current: Tensor) => Promise<Tensor>,
+): Promise<Decision<Variable>> {
+  const cell = await cells.read(at.cell);
+  const current = cellVariable(cell, at.name);
+  requireVersion(`Variable '${at.name}' of cell '${at.cell}'`, current.version, ifMatch);
+  const value = await update(current.value);
+  const version = current.version + 1;
+  const variables = cell.record.variables.map((one) => (one.name === at.name ? { ...one, version } : one));
+  const record = { ...cell.record, variables, version: cell.record.version + 1, updated_at: clock() };
+  const writes = await changeCellWrites(store, cell, record, { [at.name]: value });
+  return { writes, result: { ...current, version, value } };
+}
+
+function cellVariable({ record, weights }: Awaited<ReturnType<CellReader['read']>>, name: string): Variable {
+  if (!record.input_shape) {
+    throw new Problem('not-built', `Cell '${record.id}' has no variables until it is built.`);
+  }
+  const variable = record.variables.find((one) => one.name === name);
+  if (variable) return { name, trainable: variable.trainable, version: variable.version, value: weights[name] };
+  const names = record.variables.map((one) => one.name).join(', ');
+  throw new Problem('not-found', `Cell '${record.id}' has no variable '${name}'; it has ${names}.`);
+}
+
+/** Decides on deleting a stand-alone variable. @throws {Problem} not-found, version-mismatch */
+export async function deleteVariable(
+  { store }: Pick<Context, 'store'>,
+  id: string,
+  ifMatch: IfMatch | undefined,
+): Promise<Decision<undefined>> {
+  const found = await findVariable(store, id);
+  if (!found) throw new Problem('not-found', `There is no variable '${id}'.`);
+  requireVersion(`Variable '${id}'`, found.record.version, ifMatch);
+  return { writes: [{ key: variableKeyOf(id), expect: found.revision, delete: true }], result: undefined };
+}

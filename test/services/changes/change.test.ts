@@ -1,0 +1,137 @@
+import { describe, expect, it } from 'vitest';
+import type { CommitOutcome, Store } from '../../../src/domain/ports.ts';
+import { Problem } from '../../../src/domain/problems.ts';
+import { Changer } from '../../../src/services/changes/change.ts';
+import type { Reply } from '../../../src/services/changes/kept-reply.ts';
+import { Queue } from '../../../src/services/changes/queue.ts';
+import { openMemoryStore } from '../../../src/store/memory.ts';
+
+const render = (result: number): Reply => ({ status: 200, headers: {}, body: `${result}` });
+const bytes = Uint8Array.of(1);
+
+/** A memory store that answers so many commits with a conflict, as if another writer had come first. */
+function contended(conflicts: number): { store: Store; commits: () => number } {
+  const inner = openMemoryStore();
+  let commits = 0;
+  const commit = async (writes: Parameters<Store['commit']>[0]): Promise<CommitOutcome> =>
+    commits++ < conflicts ? 'conflict' : inner.commit(writes);
+  const { get, list, check, close } = inner;
+  return { store: { get, list, check, close, commit }, commits: () => commits };
+}
+
+const immediately = async () => {};
+const changerOn = (store: Store) =>
+  new Changer({ store, clock: () => 0, newId: (prefix) => `${prefix}_1`, backoff: immediately });
+
+describe('a change', () => {
+  it('is decided again from what is there now, when another writer came first', async () => {
+    const { store } = contended(3);
+    let decided = 0;
+    const reply = await changerOn(store).change('thing/a', { render }, async () => {
+      decided++;
+      return { writes: [{ key: 'thing/a', bytes }], result: decided };
+    });
+    expect(reply.body).toBe('4');
+  });
+
+  it('gives up after a hundred conflicts, having changed nothing', async () => {
+    const { store, commits } = contended(Number.POSITIVE_INFINITY);
+    const change = changerOn(store).change('thing/a', { render }, async () => {
+      return { writes: [{ key: 'thing/a', bytes }], result: 0 };
+    });
+    await expect(change).rejects.toMatchObject({ code: 'conflict', status: 409 });
+    expect(commits()).toBe(100);
+    expect(await store.get('thing/a')).toBeUndefined();
+  });
+
+  it('is rendered before it is committed, so that its reply cannot fail afterwards', async () => {
+    const store = openMemoryStore();
+    const broken = () => {
+      throw new Problem('internal-error', 'the reply cannot be written');
+    };
+    const change = changerOn(store).change('thing/a', { render: broken }, async () => {
+      return { writes: [{ key: 'thing/a', bytes }], result: 0 };
+    });
+    await expect(change).rejects.toThrow(/cannot be written/);
+    expect(await store.get('thing/a')).toBeUndefined();
+  });
+
+  it('without writes commits nothing', async () => {
+    const { store, commits } = contended(0);
+    await changerOn(store).change('thing/a', { render }, async () => ({ writes: [], result: 1 }));
+    expect(commits()).toBe(0);
+  });
+
+  it('is answered as the same request was, by which another process has just made it impossible', async () => {
+    const store = openMemoryStore();
+    const [here, there] = [changerOn(store), changerOn(store)];
+    const mutation = { idempotencyKey: 'k', fingerprint: 'f', render };
+    const make = async () => {
+      if (await store.get('thing/a')) throw new Problem('already-exists', 'There is one already.');
+      return { writes: [{ key: 'thing/a', expect: null, bytes }], result: 1 };
+    };
+    let first = true;
+    const reply = await here.change('thing/a', mutation, async () => {
+      if (first) await there.change('thing/a', mutation, make);
+      first = false;
+      return make();
+    });
+    expect(reply).toMatchObject({ body: '1', headers: { 'idempotency-replayed': 'true' } });
+    const other = here.change('thing/a', { ...mutation, idempotencyKey: 'other' }, make);
+    await expect(other).rejects.toMatchObject({ code: 'already-exists' });
+  });
+
+  it('lets its key be used again after a failure of the store, for the same thing', async () => {
+    const inner = openMemoryStore();
+    let broken = true;
+    const { get, list, check, close } = inner;
+    const commit: Store['commit'] = async (writes) => {
+      const isClaim = writes.some(({ key }) => key.startsWith('claim/'));
+      if (broken && !isClaim) throw new Problem('store-unavailable', 'gone');
+      return inner.commit(writes);
+    };
+    let ids = 0;
+    const store: Store = { get, list, check, close, commit };
+    const changer = new Changer({
+      store,
+      clock: () => 0,
+      newId: (prefix) => `${prefix}_${++ids}`,
+      backoff: immediately,
+    });
+    const mutation = { idempotencyKey: 'k', fingerprint: 'f', render: (id: string) => ({ ...render(0), body: id }) };
+    const create = () =>
+      changer.create('thing', undefined, mutation, async (id) => {
+        return { writes: [{ key: `thing/${id}`, expect: null, bytes }], result: id };
+      });
+    await expect(create()).rejects.toMatchObject({ code: 'store-unavailable' });
+    broken = false;
+    // The outcome of the first try was not known, so the retry must be for the same id.
+    expect((await create()).body).toBe('thing_1');
+    expect((await create()).headers).toEqual({ 'idempotency-replayed': 'true' });
+  });
+});
+
+describe('a queue', () => {
+  it('runs tasks of one name in order, also after a failure, and others beside them', async () => {
+    const queue = new Queue();
+    const log: string[] = [];
+    const task =
+      (name: string, milliseconds: number, fails = false) =>
+      async () => {
+        log.push(`${name} begins`);
+        await new Promise((resolve) => setTimeout(resolve, milliseconds));
+        log.push(`${name} ends`);
+        if (fails) throw new Error(name);
+        return name;
+      };
+    const done = Promise.allSettled([
+      queue.run('a', task('a1', 30, true)),
+      queue.run('a', task('a2', 1)),
+      queue.run('b', task('b1', 1)),
+    ]);
+    expect((await done).map((one) => one.status)).toEqual(['rejected', 'fulfilled', 'fulfilled']);
+    const ofA = log.filter((line) => line.startsWith('a'));
+    expect(ofA).toEqual(['a1 begins', 'a1 ends', 'a2 begins', 'a2 ends']);
+    expect(log.indexOf('b1 ends')).toBeLessThan(log.indexOf('a1 ends'));
+  });
+});

@@ -78,6 +78,7 @@ function runBlock(run: Run, rows: RowBlock): { h: number; c: number } {
   let { h, c, nextC } = place;
   for (let start = 0; start < request.time; start += ahead) {
     const steps = Math.min(ahead, request.time - start);
+    if (request.mask) h = keepApart(run, h, rows);
     loadInputs(run, rows, start, steps);
     inputProduct(kernels, cell, address, place.x, place.z, steps * rows.count, place.fours);
     for (let k = 0; k < steps; k++) {
@@ -95,6 +96,13 @@ function runBlock(run: Run, rows: RowBlock): { h: number; c: number } {
     storeOutputs(run, rows, start, steps);
   }
   return { h, c };
+}
+
+/** Copies the old h to place.h: masked rows take it back after the step, which may write to where it was. */
+function keepApart({ cell, place, view }: Run, h: number, { count }: RowBlock): number {
+  const size = view.BYTES_PER_ELEMENT;
+  view.copyWithin(place.h / size, h / size, (h + count * cell.hStride) / size);
+  return place.h;
 }
 
 /** The time step that is processed k-th. */

@@ -16,7 +16,8 @@ import { TensorReply } from '../schemas/tensor.ts';
 import { trainingOf } from '../schemas/training.ts';
 import { createCellBodies, createCellQuery } from '../schemas/weight-file.ts';
 import { WEIGHT_FILE_TYPES } from '../src/domain/media-types.ts';
-import { created, mutationOf, noContent, ok, send, sendRead, writerFor } from '../src/http/replies.ts';
+import { changeOf } from '../src/http/changes.ts';
+import { created, noContent, ok, send, sendRead, writerFor } from '../src/http/replies.ts';
 import { refuseFileQuery, sentFile } from '../src/http/sent-file.ts';
 import type { CellRecord } from '../src/services/cells/cell-record.ts';
 import type { Services } from '../src/services/index.ts';
@@ -46,15 +47,15 @@ export function cellRoutes(app: App, { cells }: Pick<Services, 'cells'>): void {
     },
     async (request, reply) => {
       const { body, query } = request;
-      const mutation = mutationOf(request, shownNew);
+      const change = changeOf(request, shownNew);
       if (body instanceof Uint8Array) {
         const { id, precision = 'fast', layer } = query;
-        return send(reply, await cells.createFromFile(sentFile(request, body, layer), precision, id, mutation));
+        return send(reply, await cells.createFromFile(sentFile(request, body, layer), precision, id, change));
       }
       refuseFileQuery(query);
       const { id, build_config, input_shape, ...cell } = body;
       const input = { ...cell, input_shape: input_shape ?? build_config };
-      return send(reply, await cells.create(input, id, mutation));
+      return send(reply, await cells.create(input, id, change));
     },
   );
 
@@ -86,7 +87,7 @@ export function cellRoutes(app: App, { cells }: Pick<Services, 'cells'>): void {
     async (request, reply) =>
       send(
         reply,
-        await cells.delete(request.params.cell, request.query.force === 'true', mutationOf(request, noContent)),
+        await cells.delete(request.params.cell, request.query.force === 'true', changeOf(request, noContent)),
       ),
   );
 
@@ -102,7 +103,7 @@ export function cellRoutes(app: App, { cells }: Pick<Services, 'cells'>): void {
       }),
     },
     async (request, reply) =>
-      send(reply, await cells.build(request.params.cell, request.body.input_shape, mutationOf(request, shown))),
+      send(reply, await cells.build(request.params.cell, request.body.input_shape, changeOf(request, shown))),
   );
 
   app.get(

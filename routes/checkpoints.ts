@@ -11,7 +11,8 @@ import { changeHeaders, createHeaders, idOf, listQuery, noQuery, page, readHeade
 import type { Limits } from '../src/domain/limits.ts';
 import { fieldProblem } from '../src/domain/problems.ts';
 import { SAFETENSORS } from '../src/http/binary-body.ts';
-import { created, mutationOf, noContent, ok, send, sendFile, sendRead } from '../src/http/replies.ts';
+import { changeOf } from '../src/http/changes.ts';
+import { created, noContent, ok, send, sendFile, sendRead } from '../src/http/replies.ts';
 import type { CheckpointRecord } from '../src/services/checkpoints/checkpoints.ts';
 import type { Services } from '../src/services/index.ts';
 import { type App, describe } from './route.ts';
@@ -42,13 +43,13 @@ export function checkpointRoutes(app: App, { checkpoints }: Pick<Services, 'chec
     async (request, reply) => {
       const { body } = request;
       if (body instanceof Uint8Array)
-        return send(reply, await checkpoints.import(body, request.query.id, mutationOf(request, shownNew)));
+        return send(reply, await checkpoints.import(body, request.query.id, changeOf(request, shownNew)));
       if (request.query.id !== undefined) {
         const detail = '?id names a checkpoint that is brought in as a file. Send "id" in the JSON body.';
         throw fieldProblem('invalid-request', '?id', detail);
       }
       const { id, ...wanted } = body;
-      return send(reply, await checkpoints.save(wanted, id, mutationOf(request, shownNew)));
+      return send(reply, await checkpoints.save(wanted, id, changeOf(request, shownNew)));
     },
   );
 
@@ -112,7 +113,7 @@ export function checkpointRoutes(app: App, { checkpoints }: Pick<Services, 'chec
         await checkpoints.restore(
           request.params.checkpoint,
           request.body?.create_missing ?? false,
-          mutationOf(request, ok),
+          changeOf(request, ok),
         ),
       ),
   );
@@ -128,6 +129,6 @@ export function checkpointRoutes(app: App, { checkpoints }: Pick<Services, 'chec
       }),
     },
     async (request, reply) =>
-      send(reply, await checkpoints.delete(request.params.checkpoint, mutationOf(request, noContent))),
+      send(reply, await checkpoints.delete(request.params.checkpoint, changeOf(request, noContent))),
   );
 }

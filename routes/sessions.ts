@@ -15,7 +15,8 @@ import {
 } from '../schemas/session.ts';
 import type { TensorFormat } from '../schemas/tensor.ts';
 import { trainingOf } from '../schemas/training.ts';
-import { created, mutationOf, noContent, ok, send, sendRead, writerFor } from '../src/http/replies.ts';
+import { changeOf } from '../src/http/changes.ts';
+import { created, noContent, ok, send, sendRead, writerFor } from '../src/http/replies.ts';
 import type { Services } from '../src/services/index.ts';
 import type { Session } from '../src/services/sessions/session-record.ts';
 import type { SteppedSession } from '../src/services/sessions/step-session.ts';
@@ -48,7 +49,7 @@ export function sessionRoutes(app: App, { sessions }: Pick<Services, 'sessions'>
     },
     async (request, reply) => {
       const { id, tensor_format, ...input } = request.body;
-      return send(reply, await sessions.open(input, id, mutationOf(request, shownNew(request, tensor_format))));
+      return send(reply, await sessions.open(input, id, changeOf(request, shownNew(request, tensor_format))));
     },
   );
 
@@ -101,7 +102,7 @@ export function sessionRoutes(app: App, { sessions }: Pick<Services, 'sessions'>
         await sessions.step(
           request.params.session,
           { ...step, training: trainingOf({ training, seed }) },
-          mutationOf(request, render),
+          changeOf(request, render),
         ),
       );
     },
@@ -123,7 +124,7 @@ export function sessionRoutes(app: App, { sessions }: Pick<Services, 'sessions'>
       const { states, tensor_format } = request.body;
       return send(
         reply,
-        await sessions.putStates(request.params.session, states, mutationOf(request, shown(request, tensor_format))),
+        await sessions.putStates(request.params.session, states, changeOf(request, shown(request, tensor_format))),
       );
     },
   );
@@ -144,7 +145,7 @@ export function sessionRoutes(app: App, { sessions }: Pick<Services, 'sessions'>
       const { tensor_format = 'nested' } = request.body ?? {};
       return send(
         reply,
-        await sessions.reset(request.params.session, mutationOf(request, shown(request, tensor_format))),
+        await sessions.reset(request.params.session, changeOf(request, shown(request, tensor_format))),
       );
     },
   );
@@ -174,7 +175,7 @@ export function sessionRoutes(app: App, { sessions }: Pick<Services, 'sessions'>
       const { to_step, tensor_format } = request.body;
       return send(
         reply,
-        await sessions.rewind(request.params.session, to_step, mutationOf(request, shown(request, tensor_format))),
+        await sessions.rewind(request.params.session, to_step, changeOf(request, shown(request, tensor_format))),
       );
     },
   );
@@ -195,7 +196,7 @@ export function sessionRoutes(app: App, { sessions }: Pick<Services, 'sessions'>
       const { id, at_step, tensor_format = 'nested' } = request.body ?? {};
       return send(
         reply,
-        await sessions.fork(request.params.session, at_step, id, mutationOf(request, shownNew(request, tensor_format))),
+        await sessions.fork(request.params.session, at_step, id, changeOf(request, shownNew(request, tensor_format))),
       );
     },
   );
@@ -205,6 +206,6 @@ export function sessionRoutes(app: App, { sessions }: Pick<Services, 'sessions'>
     {
       schema: describe('deleteSession', { params, headers: changeHeaders, querystring: noQuery, reply: { 204: null } }),
     },
-    async (request, reply) => send(reply, await sessions.close(request.params.session, mutationOf(request, noContent))),
+    async (request, reply) => send(reply, await sessions.close(request.params.session, changeOf(request, noContent))),
   );
 }

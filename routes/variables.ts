@@ -3,7 +3,8 @@ import { z } from 'zod';
 import { changeHeaders, createHeaders, idOf, listQuery, noQuery, page, readHeaders } from '../schemas/common.ts';
 import type { TensorFormat } from '../schemas/tensor.ts';
 import { assignBody, createVariableBody, scatterBody, variableReply } from '../schemas/variable.ts';
-import { created, mutationOf, noContent, ok, send, sendRead, writerFor } from '../src/http/replies.ts';
+import { changeOf } from '../src/http/changes.ts';
+import { created, noContent, ok, send, sendRead, writerFor } from '../src/http/replies.ts';
 import type { Services } from '../src/services/index.ts';
 import type { Variable, VariableAddress } from '../src/services/variables/variables.ts';
 import { presentVariable } from './present/cell.ts';
@@ -59,7 +60,7 @@ export function variableRoutes(app: App, services: Pick<Services, 'variables'>):
       const writer = writerFor(request);
       const render = (made: Variable) =>
         created(`/v1/variables/${made.id}`, presentVariable(made, tensor_format), made.version, writer);
-      return send(reply, await variables.create(input, id, mutationOf(request, render)));
+      return send(reply, await variables.create(input, id, changeOf(request, render)));
     },
   );
 
@@ -83,7 +84,7 @@ export function variableRoutes(app: App, services: Pick<Services, 'variables'>):
       }),
     },
     async (request, reply) =>
-      send(reply, await variables.delete(request.params.variable, mutationOf(request, noContent))),
+      send(reply, await variables.delete(request.params.variable, changeOf(request, noContent))),
   );
 
   valueRoutes(app, services, standAlone);
@@ -121,7 +122,7 @@ function valueRoutes(
       await variables.update(
         request.params,
         { kind: 'assign', value },
-        mutationOf(request, shown(request, tensor_format)),
+        changeOf(request, shown(request, tensor_format)),
       ),
     );
   });
@@ -134,7 +135,7 @@ function valueRoutes(
         const { value, tensor_format } = request.body;
         return send(
           reply,
-          await variables.update(request.params, { kind, value }, mutationOf(request, shown(request, tensor_format))),
+          await variables.update(request.params, { kind, value }, changeOf(request, shown(request, tensor_format))),
         );
       },
     );
@@ -148,7 +149,7 @@ function valueRoutes(
       const update = { kind: 'scatter_update', indices, updates } as const;
       return send(
         reply,
-        await variables.update(request.params, update, mutationOf(request, shown(request, tensor_format))),
+        await variables.update(request.params, update, changeOf(request, shown(request, tensor_format))),
       );
     },
   );

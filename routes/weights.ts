@@ -5,7 +5,8 @@ import { TensorReply } from '../schemas/tensor.ts';
 import { putWeightsQuery, weightsBodies, weightsReplies } from '../schemas/weight-file.ts';
 import { WEIGHT_FILE_TYPES } from '../src/domain/media-types.ts';
 import { requireOffer } from '../src/http/accept.ts';
-import { mutationOf, ok, send, sendFile, sendRead } from '../src/http/replies.ts';
+import { changeOf } from '../src/http/changes.ts';
+import { ok, send, sendFile, sendRead } from '../src/http/replies.ts';
 import { refuseFileQuery, sentFile } from '../src/http/sent-file.ts';
 import type { Cell, CellRecord } from '../src/services/cells/cell-record.ts';
 import type { Services } from '../src/services/index.ts';
@@ -59,12 +60,12 @@ export function weightRoutes(app: App, { cells }: Pick<Services, 'cells'>): void
     },
     async (request, reply) => {
       const { body, params, query } = request;
-      const mutation = mutationOf(request, shown);
+      const change = changeOf(request, shown);
       if (body instanceof Uint8Array) {
-        return send(reply, await cells.putWeightsFile(params.cell, sentFile(request, body, query.layer), mutation));
+        return send(reply, await cells.putWeightsFile(params.cell, sentFile(request, body, query.layer), change));
       }
       refuseFileQuery(query);
-      return send(reply, await cells.putWeights(params.cell, body.weights, mutation));
+      return send(reply, await cells.putWeights(params.cell, body.weights, change));
     },
   );
 }

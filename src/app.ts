@@ -27,7 +27,7 @@ import { sendTogether } from './http/replies.ts';
 import { newUuidId } from './http/uuid-id.ts';
 import { addValidation } from './http/validation.ts';
 import { applyOp, OPS } from './ops/ops.ts';
-import { randomBackoff } from './services/changes/backoff.ts';
+import { randomBackoff } from './services/changes/change.ts';
 import { timeCommits } from './services/changes/timed-store.ts';
 import { startSweeping } from './services/expiry/sweep-loop.ts';
 import { createServices } from './services/index.ts';

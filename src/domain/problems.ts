@@ -219,7 +219,10 @@ interface ProblemOptions {
   readonly errors?: readonly FieldError[];
   /** Extension members of the problem document, e.g. `{ expired_at }`. */
   readonly extra?: Readonly<Record<string, unknown>>;
-  readonly headers?: Readonly<Record<string, string>>;
+  /** After so many seconds the same request may succeed. */
+  readonly retryAfterSeconds?: number;
+  /** The version that the thing has now. */
+  readonly version?: number;
   readonly cause?: unknown;
 }
 
@@ -228,7 +231,8 @@ export class Problem extends Error {
   readonly code: ProblemCode;
   readonly errors: readonly FieldError[];
   readonly extra: Readonly<Record<string, unknown>>;
-  readonly headers: Readonly<Record<string, string>>;
+  readonly retryAfterSeconds?: number;
+  readonly version?: number;
 
   constructor(code: ProblemCode, detail: string, options: ProblemOptions = {}) {
     super(detail, { cause: options.cause });
@@ -236,11 +240,17 @@ export class Problem extends Error {
     this.code = code;
     this.errors = options.errors ?? [];
     this.extra = options.extra ?? {};
-    this.headers = options.headers ?? {};
+    this.retryAfterSeconds = options.retryAfterSeconds;
+    this.version = options.version;
   }
 
   get status(): number {
     return PROBLEMS[this.code].status;
+  }
+
+  /** The request was refused for what it is, and nothing was done. Otherwise the service failed: the outcome is unknown. */
+  get isRefusal(): boolean {
+    return this.status < 500;
   }
 }
 

@@ -143,7 +143,7 @@ export function createPool({ threads, engines, script = SCRIPT }: PoolOptions): 
       const wait = expectedSeconds / threads;
       if (wait > WAITING_SECONDS) {
         const detail = `Work of about ${Math.ceil(wait)} s is waiting already for ${threads} threads (CELLSTEP_THREADS).`;
-        throw new Problem('overloaded', detail, { headers: { 'retry-after': `${Math.ceil(wait - WAITING_SECONDS)}` } });
+        throw new Problem('overloaded', detail, { retryAfterSeconds: Math.ceil(wait - WAITING_SECONDS) });
       }
       expectedSeconds += nanoseconds / 1e9;
       try {

@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
-import { Problem } from '../domain/problems.ts';
+import { HttpProblem } from './http-problem.ts';
 
 /** Paths that answer without a key: probes, documentation, pages. */
 const OPEN = /^\/((healthz|readyz|openapi\.(json|yaml)|docs|problems|playground)([/?]|$)|\?|$)/;
@@ -19,7 +19,7 @@ export function addAuth(app: FastifyInstance, apiKeys: readonly string[]): void 
     const detail = sent
       ? 'The key is not one of this service.'
       : 'The request has no Authorization: Bearer <key> header.';
-    throw new Problem('unauthorized', detail, { headers: { 'www-authenticate': 'Bearer' } });
+    throw new HttpProblem('unauthorized', detail, { 'www-authenticate': 'Bearer' });
   });
 }
 

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import type { FastifyInstance, FastifyServerOptions } from 'fastify';
 import { quote } from '../domain/json.ts';
 import { Problem, type ProblemCode } from '../domain/problems.ts';
+import { HttpProblem } from './http-problem.ts';
 import { PROBLEM_JSON, problemDocument } from './problem-replies.ts';
 
 /** How long a client that is being refused may still send: closing at once would reset it before it reads the answer. */
@@ -52,7 +53,7 @@ export function answerClientErrors(newRequestId: () => string): FastifyServerOpt
 export function requireHost(app: FastifyInstance): void {
   app.addHook('onRequest', ({ raw }, _reply, done) => {
     if (raw.headers.host !== undefined || raw.httpVersion !== '1.1') return done();
-    done(new Problem('bad-request', 'The request has no Host header.', { headers: { connection: 'close' } }));
+    done(new HttpProblem('bad-request', 'The request has no Host header.', { connection: 'close' }));
   });
 }
 

@@ -4,6 +4,7 @@ import type { z } from 'zod';
 import { type TensorFields, tensorFieldsOf } from '../../schemas/tensor-fields.ts';
 import { Problem } from '../domain/problems.ts';
 import { parserOf } from './body-bytes.ts';
+import { HttpProblem } from './http-problem.ts';
 import { liftTensors } from './lift-tensors.ts';
 
 /** Deepest nesting of arrays and objects in a body: enough for a stack of cells, not for a stack overflow. */
@@ -52,7 +53,7 @@ function bodyOf(bytes: Buffer, fields: TensorFields | undefined, parse: (text: s
 function refusalOf(encoding: string | undefined, type = ''): Problem | null {
   if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
     const detail = `Content-Encoding '${encoding.slice(0, 80)}' is not taken here. Send the body as it is.`;
-    return new Problem('unsupported-media-type', detail, { headers: { 'accept-encoding': 'identity' } });
+    return new HttpProblem('unsupported-media-type', detail, { 'accept-encoding': 'identity' });
   }
   const [, charset = 'utf-8'] = /^application\/json\s*;.*\bcharset="?([^";\s]*)/i.exec(type) ?? [];
   if (/^(utf-?8|us-ascii)$/i.test(charset)) return null;

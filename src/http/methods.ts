@@ -1,5 +1,6 @@
 import type { FastifyInstance, HTTPMethods, RouteOptions } from 'fastify';
 import { Problem } from '../domain/problems.ts';
+import { HttpProblem } from './http-problem.ts';
 
 const METHODS: readonly HTTPMethods[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'QUERY'];
 
@@ -27,7 +28,7 @@ export function watchMethods(app: FastifyInstance): { close: () => void } {
           onRequest: async (request) => {
             const path = request.url.split('?')[0].slice(0, 200);
             const detail = `${path} does not take ${request.method}; it takes ${allow}.`;
-            throw new Problem('method-not-allowed', detail, { headers: { allow } });
+            throw new HttpProblem('method-not-allowed', detail, { allow });
           },
           handler: () => undefined,
         });

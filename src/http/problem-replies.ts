@@ -3,6 +3,7 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import { type FieldError, PROBLEMS, Problem, type ProblemCode } from '../domain/problems.ts';
 import { notTaken } from './binary-body.ts';
 import { bodyLimitOf } from './body-bytes.ts';
+import { headersOf } from './http-problem.ts';
 import { RequestShapeError } from './validation.ts';
 
 export const PROBLEM_JSON = 'application/problem+json';
@@ -40,7 +41,7 @@ function sendProblem(request: FastifyRequest, reply: FastifyReply, problem: Prob
   if (status >= 500) request.log.error({ err: problem.cause ?? problem, code: problem.code }, problem.message);
   reply
     .code(status)
-    .headers(status === 503 ? { 'retry-after': '1', ...problem.headers } : problem.headers)
+    .headers(headersOf(problem))
     .header('content-type', PROBLEM_JSON)
     .serializer((text: string) => text)
     .send(JSON.stringify(problemDocument(problem, request.url, request.id)));

@@ -1,14 +1,17 @@
-import { createHash } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { etagOf, type IfMatch } from '../domain/conditions.ts';
-import { Problem } from '../domain/problems.ts';
-import type { Mutation } from '../services/changes/change.ts';
-import type { Reply } from '../services/changes/kept-reply.ts';
 import { requireOffer } from './accept.ts';
 import { SAFETENSORS } from './binary-body.ts';
-import { readEntityTags } from './entity-tags.ts';
+import { etagOf, readEntityTags } from './entity-tags.ts';
 import { jsonText } from './json-text.ts';
 import { fileOfReply } from './tensor-file.ts';
+
+/** A reply as it goes out. */
+export interface Reply {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Text, or bytes where it is a file. */
+  readonly body: string | Uint8Array;
+}
 
 const JSON_TYPE = 'application/json; charset=utf-8';
 
@@ -108,40 +111,4 @@ function isKnown(request: FastifyRequest, etag: string): boolean {
 
 function sendUnchanged(reply: FastifyReply, etag: string): undefined {
   reply.code(304).header('etag', etag);
-}
-
-/** How this request asks for a change. @throws {Problem} invalid-header */
-export function mutationOf<T>(request: FastifyRequest, render: (result: T) => Reply): Mutation<T> {
-  const idempotencyKey = readIdempotencyKey(request.headers['idempotency-key']);
-  const ifMatch = readIfMatch(request.headers['if-match']);
-  return {
-    idempotencyKey,
-    ifMatch,
-    render,
-    ...(idempotencyKey === undefined ? {} : { fingerprint: fingerprintOf(request) }),
-  };
-}
-
-function readIdempotencyKey(header: string | string[] | undefined): string | undefined {
-  if (header === undefined) return undefined;
-  if (typeof header === 'string' && /^[\x21-\x7e]{1,255}$/.test(header)) return header;
-  throw new Problem('invalid-header', 'Idempotency-Key is not 1 to 255 visible ASCII characters.', {
-    errors: [{ pointer: 'Idempotency-Key', detail: 'Send 1 to 255 visible ASCII characters, for example a UUID.' }],
-  });
-}
-
-function readIfMatch(header: string | undefined): IfMatch | undefined {
-  if (header === undefined || header.trim() === '*') return undefined;
-  const tags = readEntityTags(header);
-  if (tags) return tags;
-  const detail = `If-Match '${header.slice(0, 80)}' is no list of ETags. Send "<version>" in double quotes, several with commas between them, or *.`;
-  throw new Problem('invalid-header', detail, { errors: [{ pointer: 'If-Match', detail }] });
-}
-
-/** A key belongs to one method, path and body. */
-function fingerprintOf(request: FastifyRequest): string {
-  const hash = createHash('sha256').update(
-    `${request.method} ${request.url}\n${request.headers['content-type'] ?? ''}\n`,
-  );
-  return hash.update(request.bodyBytes ?? '').digest('hex');
 }

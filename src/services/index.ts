@@ -1,6 +1,6 @@
 import type { Precision } from '../domain/ports.ts';
 import { decodeRecord } from '../domain/record.ts';
-import { isExpired, type SessionRecord } from '../domain/session.ts';
+import { isExpired } from '../domain/session.ts';
 import type { StatesGiven, TensorInput, TensorLiteral } from '../domain/tensor-literal.ts';
 import { assign, assignAdd, assignSub, scatterUpdate } from '../domain/updates.ts';
 import { buildCell } from './cells/build-cell.ts';
@@ -19,7 +19,7 @@ import { CellReader } from './cells/cells.ts';
 import { createCell, type NewCell } from './cells/create-cell.ts';
 import { deleteCell } from './cells/delete-cell.ts';
 import type { WeightFileFormat } from './cells/weight-files.ts';
-import { Changer, type Mutation } from './changes/change.ts';
+import { type Change, Changer } from './changes/change.ts';
 import { listPage, listShown, type PageRequest } from './changes/listing.ts';
 import type { SnapshotCodec } from './checkpoints/checkpoint-content.ts';
 import {
@@ -43,7 +43,7 @@ import { forkSession, type NewSession, openSession } from './sessions/open-sessi
 import { decodeSession } from './sessions/session-bytes.ts';
 import { listKeptSteps } from './sessions/session-history.ts';
 import { readSession, type Session } from './sessions/session-record.ts';
-import { closeSession, dropReference, putStates, resetSession, rewindSession } from './sessions/sessions.ts';
+import { closeSession, putStates, resetSession, rewindSession } from './sessions/sessions.ts';
 import { type SessionStepRequest, type SteppedSession, stepSession } from './sessions/step-session.ts';
 import { decodeVariable } from './variables/stand-alone-variables.ts';
 import {
@@ -86,34 +86,32 @@ export function createServices(context: ServiceContext) {
         const precision = context.stepper.precisionUsed(definition.arithmetics, record.precision);
         return { definition, precision };
       },
-      create: (input: NewCell, id: string | undefined, mutation: Mutation<CellRecord>) =>
-        changer.create('cell', id, mutation, (chosen) => createCell(context, chosen, input)),
-      createFromFile: async (
+      create: <R>(input: NewCell, id: string | undefined, change: Change<CellRecord, R>) =>
+        changer.create('cell', id, change, (chosen) => createCell(context, chosen, input)),
+      createFromFile: async <R>(
         file: SentFile,
         precision: Precision,
         id: string | undefined,
-        mutation: Mutation<CellRecord>,
+        change: Change<CellRecord, R>,
       ) => {
         const input = newCellOf(await readLayer(weightFiles, file), precision);
-        return changer.create('cell', id, mutation, (chosen) =>
-          asFileProblem(() => createCell(context, chosen, input)),
-        );
+        return changer.create('cell', id, change, (chosen) => asFileProblem(() => createCell(context, chosen, input)));
       },
       list: (page: PageRequest) => listPage(store, 'cell/', page, (bytes) => decodeRecord<CellRecord>(bytes).fields),
       read: async (id: string) => (await cells.read(id)).record,
-      build: (id: string, inputShape: readonly (number | null)[], mutation: Mutation<CellRecord>) =>
-        changer.change(`cell/${id}`, mutation, () => buildCell(context, cells, id, inputShape, mutation.ifMatch)),
-      delete: (id: string, force: boolean, mutation: Mutation<undefined>) =>
-        changer.change(`cell/${id}`, mutation, () =>
-          deleteCell(context, cells, id, { ifMatch: mutation.ifMatch, force }),
+      build: <R>(id: string, inputShape: readonly (number | null)[], change: Change<CellRecord, R>) =>
+        changer.change(`cell/${id}`, change, () => buildCell(context, cells, id, inputShape, change.expected)),
+      delete: <R>(id: string, force: boolean, change: Change<undefined, R>) =>
+        changer.change(`cell/${id}`, change, () =>
+          deleteCell(context, cells, id, { expected: change.expected, force }),
         ),
       /** The cell with all its weights, of one version; none before it is built. */
       readWeights: (id: string) => cells.read(id),
-      putWeights: (id: string, weights: Readonly<Record<string, TensorLiteral>>, mutation: Mutation<CellRecord>) =>
-        changer.change(`cell/${id}`, mutation, () => putWeights(context, cells, id, mutation.ifMatch, weights)),
-      putWeightsFile: async (id: string, file: SentFile, mutation: Mutation<CellRecord>) => {
+      putWeights: <R>(id: string, weights: Readonly<Record<string, TensorLiteral>>, change: Change<CellRecord, R>) =>
+        changer.change(`cell/${id}`, change, () => putWeights(context, cells, id, change.expected, weights)),
+      putWeightsFile: async <R>(id: string, file: SentFile, change: Change<CellRecord, R>) => {
         const read = await readLayer(weightFiles, file);
-        return changer.change(`cell/${id}`, mutation, () => putWeightsFile(context, cells, id, mutation.ifMatch, read));
+        return changer.change(`cell/${id}`, change, () => putWeightsFile(context, cells, id, change.expected, read));
       },
       fileFormats: (record: CellRecord) => formatsFor(weightFiles, record),
       writeFile: (format: WeightFileFormat, cell: Cell) => writeCell(format, cell),
@@ -122,17 +120,17 @@ export function createServices(context: ServiceContext) {
       gradients: (id: string, call: GradientCall) => cellGradients(context, cells, changer, id, call),
     },
     variables: {
-      create: (input: NewVariable, id: string | undefined, mutation: Mutation<Variable>) =>
-        changer.create('variable', id, mutation, (chosen) => createVariable(context, chosen, input)),
+      create: <R>(input: NewVariable, id: string | undefined, change: Change<Variable, R>) =>
+        changer.create('variable', id, change, (chosen) => createVariable(context, chosen, input)),
       list: (page: PageRequest) =>
         listPage(store, 'variable/', page, (bytes) => {
           const { record, value } = decodeVariable(bytes);
           return { ...record, value };
         }),
       read: (at: VariableAddress) => readVariable(context, cells, at),
-      update: (at: VariableAddress, update: VariableUpdate, mutation: Mutation<Variable>) =>
-        changer.change(ownerOfVariable(at), mutation, () =>
-          changeVariable(context, cells, at, mutation.ifMatch, async (current) => {
+      update: <R>(at: VariableAddress, update: VariableUpdate, change: Change<Variable, R>) =>
+        changer.change(ownerOfVariable(at), change, () =>
+          changeVariable(context, cells, at, change.expected, async (current) => {
             const read = (input: TensorInput, pointer: string) => resolveTensor(context, input, current.dtype, pointer);
             if (update.kind === 'scatter_update') {
               return scatterUpdate(current, update.indices, await read(update.updates, '/updates'));
@@ -140,64 +138,55 @@ export function createServices(context: ServiceContext) {
             return UPDATES[update.kind](current, await read(update.value, '/value'));
           }),
         ),
-      delete: (id: string, mutation: Mutation<undefined>) =>
-        changer.change(`variable/${id}`, mutation, () => deleteVariable(context, id, mutation.ifMatch)),
+      delete: <R>(id: string, change: Change<undefined, R>) =>
+        changer.change(`variable/${id}`, change, () => deleteVariable(context, id, change.expected)),
     },
     sessions: {
-      open: (input: NewSession, id: string | undefined, mutation: Mutation<Session>) =>
-        changer.create('session', id, mutation, (chosen) => openSession(context, cells, chosen, input)),
+      open: <R>(input: NewSession, id: string | undefined, change: Change<Session, R>) =>
+        changer.create('session', id, change, (chosen) => openSession(context, cells, chosen, input)),
       list: (page: PageRequest) =>
         listShown(store, 'session/', page, decodeSession, ({ record }) => !isExpired(record, clock())),
       read: (id: string) => readSession(store, id, clock()),
-      step: (id: string, request: SessionStepRequest, mutation: Mutation<SteppedSession>) =>
-        changer.change(`session/${id}`, mutation, () =>
-          stepSession(context, cells, changer, id, mutation.ifMatch, request),
+      step: <R>(id: string, request: SessionStepRequest, change: Change<SteppedSession, R>) =>
+        changer.change(`session/${id}`, change, () =>
+          stepSession(context, cells, changer, id, change.expected, request),
         ),
-      putStates: (id: string, states: StatesGiven, mutation: Mutation<Session>) =>
-        changer.change(`session/${id}`, mutation, () => putStates(context, cells, id, mutation.ifMatch, states)),
-      reset: (id: string, mutation: Mutation<Session>) =>
-        changer.change(`session/${id}`, mutation, () => resetSession(context, id, mutation.ifMatch)),
+      putStates: <R>(id: string, states: StatesGiven, change: Change<Session, R>) =>
+        changer.change(`session/${id}`, change, () => putStates(context, cells, id, change.expected, states)),
+      reset: <R>(id: string, change: Change<Session, R>) =>
+        changer.change(`session/${id}`, change, () => resetSession(context, id, change.expected)),
       listSteps: (id: string, page: { readonly after?: number; readonly limit: number }) =>
         listKeptSteps(store, id, page, clock()),
-      rewind: (id: string, step: number, mutation: Mutation<Session>) =>
-        changer.change(`session/${id}`, mutation, () => rewindSession(context, id, mutation.ifMatch, step)),
-      /** A fork's If-Match is about the session that it copies. */
-      fork: (from: string, step: number | undefined, id: string | undefined, mutation: Mutation<Session>) => {
-        const { ifMatch, ...rest } = mutation;
+      rewind: <R>(id: string, step: number, change: Change<Session, R>) =>
+        changer.change(`session/${id}`, change, () => rewindSession(context, id, change.expected, step)),
+      /** The version that a fork expects is that of the session which it copies. */
+      fork: <R>(from: string, step: number | undefined, id: string | undefined, change: Change<Session, R>) => {
+        const { expected, ...rest } = change;
         return changer.create('session', id, rest, (chosen) =>
-          forkSession(context, cells, chosen, { session: from, step, ifMatch }),
+          forkSession(context, cells, chosen, { session: from, step, expected }),
         );
       },
-      close: async (id: string, mutation: Mutation<Session>) => {
-        let closed: SessionRecord | undefined;
-        const reply = await changer.change(`session/${id}`, mutation, async () => {
-          const decision = await closeSession(context, id, mutation.ifMatch);
-          closed = decision.result.record;
-          return decision;
-        });
-        // What outlives its session does no harm and is found again in time, so this may fail.
-        if (closed) await dropReference(store, closed).catch(() => undefined);
-        return reply;
-      },
+      close: <R>(id: string, change: Change<Session, R>) =>
+        changer.change(`session/${id}`, change, () => closeSession(context, id, change.expected)),
     },
     checkpoints: {
-      save: (input: NewCheckpoint, id: string | undefined, mutation: Mutation<CheckpointRecord>) =>
-        changer.create('checkpoint', id, mutation, (chosen) => saveCheckpoint(context, cells, chosen, input)),
-      import: (bytes: Uint8Array, id: string | undefined, mutation: Mutation<CheckpointRecord>) =>
-        changer.create('checkpoint', id, mutation, (chosen) => importCheckpoint(context, chosen, bytes)),
+      save: <R>(input: NewCheckpoint, id: string | undefined, change: Change<CheckpointRecord, R>) =>
+        changer.create('checkpoint', id, change, (chosen) => saveCheckpoint(context, cells, chosen, input)),
+      import: <R>(bytes: Uint8Array, id: string | undefined, change: Change<CheckpointRecord, R>) =>
+        changer.create('checkpoint', id, change, (chosen) => importCheckpoint(context, chosen, bytes)),
       list: (page: PageRequest) =>
         listPage(store, 'checkpoint/', page, (bytes) => decodeRecord<CheckpointRecord>(bytes).fields),
       read: (id: string) => readCheckpoint(context, id),
       readContent: (id: string) => readCheckpointContent(context, id),
-      restore: (id: string, createMissing: boolean, mutation: Mutation<Restored>) =>
-        changer.change(`checkpoint/${id}`, mutation, async () => {
+      restore: <R>(id: string, createMissing: boolean, change: Change<Restored, R>) =>
+        changer.change(`checkpoint/${id}`, change, async () => {
           return {
             writes: [],
-            result: await restoreCheckpoint(context, cells, changer, id, mutation, createMissing),
+            result: await restoreCheckpoint(context, cells, changer, id, change, createMissing),
           };
         }),
-      delete: (id: string, mutation: Mutation<undefined>) =>
-        changer.change(`checkpoint/${id}`, mutation, () => deleteCheckpoint(context, id, mutation.ifMatch)),
+      delete: <R>(id: string, change: Change<undefined, R>) =>
+        changer.change(`checkpoint/${id}`, change, () => deleteCheckpoint(context, id, change.expected)),
     },
     ops: {
       list: () => context.ops.list,

@@ -36,6 +36,6 @@ export function storeProblem(error: unknown, directory: string): Problem {
   const reason = message.replace(/: Attempting to write page.*/s, '');
   return new Problem('store-unavailable', `The store failed: ${reason}.`, {
     cause: error,
-    headers: { 'retry-after': '1' },
+    retryAfterSeconds: 1,
   });
 }

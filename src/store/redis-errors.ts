@@ -38,7 +38,7 @@ export function storeProblem(error: unknown): Problem {
   const code = CODE.exec(message)?.[1];
   return new Problem('store-unavailable', `The store failed: ${reasonOf(error, code)}.`, {
     cause,
-    headers: { 'retry-after': '1' },
+    retryAfterSeconds: 1,
   });
 }
 

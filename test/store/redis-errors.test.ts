@@ -27,7 +27,7 @@ describe('an error of Redis', () => {
     const problem = storeProblem(replyError(message));
     expect(problem.code).toBe(code);
     expect(problem.message).toContain(reason);
-    expect(problem.headers['retry-after']).toBe('1');
+    expect(problem.retryAfterSeconds).toBe(1);
   });
 
   it('is told without the arguments of its command, which may be secrets', () => {

@@ -33,9 +33,10 @@ export async function referenceStep(): Promise<ReferenceStep> {
     newId: (prefix) => `${prefix}_1`,
     backoff: async () => {},
   });
-  const render = () => ({ status: 201, headers: {}, body: '' });
   const { class_name, config, precision, input_shape } = CELL;
-  await services.cells.create({ framework: 'keras', class_name, config, precision, input_shape }, 'cell', { render });
+  await services.cells.create({ framework: 'keras', class_name, config, precision, input_shape }, 'cell', {
+    answer: String,
+  });
   const { definition, record, weights } = await services.cells.readWeights('cell');
   if (!definition.step) throw new Error('the cell has no single step');
   const prepared = referenceEngine.prepare(definition.step(featuresOf(record), weights));

@@ -1,10 +1,10 @@
 import type { CellDefinition, VariableSpec, Weights } from '../../domain/cell-definition.ts';
-import { type IfMatch, requireVersion } from '../../domain/conditions.ts';
+import { type ExpectedVersion, requireVersion } from '../../domain/conditions.ts';
 import { fieldProblem } from '../../domain/problems.ts';
 import type { InitializerSpec } from '../../domain/program.ts';
 import { type Dtype, type FloatArray, formatShape, type Shape, Tensor } from '../../domain/tensor.ts';
 import { withSeed } from '../../frameworks/keras/parse-object.ts';
-import type { Decision } from '../changes/change.ts';
+import type { Decision } from '../changes/decision.ts';
 import type { Context } from '../context.ts';
 import { requireDraw, requireElements } from '../limits.ts';
 import { type CellRecord, cellWrites, featuresOf, freshVariables } from './cell-record.ts';
@@ -22,10 +22,10 @@ export async function buildCell(
   cells: CellReader,
   id: string,
   inputShape: readonly (number | null)[],
-  ifMatch?: IfMatch,
+  expected?: ExpectedVersion,
 ): Promise<Decision<CellRecord>> {
   const cell = await cells.read(id);
-  requireVersion(`Cell '${id}'`, cell.record.version, ifMatch);
+  requireVersion(`Cell '${id}'`, cell.record.version, expected);
   if (cell.record.input_shape) {
     if (featuresOf(cell.record) === inputShape.at(-1)) return { writes: [], result: cell.record };
     const built = formatShape(cell.record.input_shape);

@@ -1,9 +1,9 @@
 import type { Framework } from '../../domain/cell-definition.ts';
-import type { IfMatch } from '../../domain/conditions.ts';
+import type { ExpectedVersion } from '../../domain/conditions.ts';
 import type { Precision } from '../../domain/ports.ts';
 import { Problem } from '../../domain/problems.ts';
 import { inferCell } from '../../frameworks/infer-cell.ts';
-import type { Decision } from '../changes/change.ts';
+import type { Decision } from '../changes/decision.ts';
 import type { Context } from '../context.ts';
 import type { Cell, CellRecord } from './cell-record.ts';
 import { changeWeights, readBuiltCell, requireBuilt } from './cell-weights.ts';
@@ -59,12 +59,12 @@ export async function putWeightsFile(
   context: Pick<Context, 'store' | 'clock'>,
   cells: CellReader,
   id: string,
-  ifMatch: IfMatch | undefined,
+  expected: ExpectedVersion | undefined,
   { format, layer }: ReadLayer,
 ): Promise<Decision<CellRecord>> {
   const cell = await readBuiltCell(cells, id);
   const weights = format.arrange?.(layer, cell.record.config) ?? layer.weights;
-  return changeWeights(context, cell, ifMatch, Object.fromEntries(weights));
+  return changeWeights(context, cell, expected, Object.fromEntries(weights));
 }
 
 /** The formats that can hold a cell, by the order in which they are preferred. */

@@ -1,8 +1,8 @@
-import { type IfMatch, requireVersion } from '../../domain/conditions.ts';
+import { type ExpectedVersion, requireVersion } from '../../domain/conditions.ts';
 import { Problem } from '../../domain/problems.ts';
 import type { Tensor } from '../../domain/tensor.ts';
 import type { TensorLiteral } from '../../domain/tensor-literal.ts';
-import type { Decision } from '../changes/change.ts';
+import type { Decision } from '../changes/decision.ts';
 import type { Context } from '../context.ts';
 import type { Cell, CellRecord } from './cell-record.ts';
 import type { CellReader } from './cells.ts';
@@ -26,21 +26,21 @@ export async function putWeights(
   context: Pick<Context, 'store' | 'clock'>,
   cells: CellReader,
   id: string,
-  ifMatch: IfMatch | undefined,
+  expected: ExpectedVersion | undefined,
   given: Readonly<Record<string, TensorLiteral>>,
 ): Promise<Decision<CellRecord>> {
-  return changeWeights(context, await readBuiltCell(cells, id), ifMatch, given);
+  return changeWeights(context, await readBuiltCell(cells, id), expected, given);
 }
 
 /** The same for a cell that was read. @throws {Problem} version-mismatch, wrong-shape */
 export async function changeWeights(
   { store, clock }: Pick<Context, 'store' | 'clock'>,
   cell: Cell,
-  ifMatch: IfMatch | undefined,
+  expected: ExpectedVersion | undefined,
   given: Readonly<Record<string, TensorLiteral | Tensor>>,
 ): Promise<Decision<CellRecord>> {
   const { record, definition } = cell;
-  requireVersion(`Cell '${record.id}'`, record.version, ifMatch);
+  requireVersion(`Cell '${record.id}'`, record.version, expected);
   const weights = tensorsOf(record.variables, definition.variableDtype, given);
   requireWeights(record.variables, weights);
   const variables = record.variables.map((variable) => ({ ...variable, version: variable.version + 1 }));

@@ -7,7 +7,7 @@ import { decodeRecord, encodeRecord } from '../../domain/record.ts';
 import { formatShape, type Tensor } from '../../domain/tensor.ts';
 import type { TensorLiteral } from '../../domain/tensor-literal.ts';
 import { defineCell } from '../../frameworks/define-cell.ts';
-import type { Decision } from '../changes/change.ts';
+import type { Decision } from '../changes/decision.ts';
 import type { Context } from '../context.ts';
 import { buildRecord } from './build-cell.ts';
 import { type CellRecord, cellKey, cellWrites } from './cell-record.ts';

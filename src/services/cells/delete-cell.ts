@@ -1,9 +1,9 @@
-import { type IfMatch, requireVersion } from '../../domain/conditions.ts';
+import { type ExpectedVersion, requireVersion } from '../../domain/conditions.ts';
 import type { StoreWrite } from '../../domain/ports.ts';
 import { Problem } from '../../domain/problems.ts';
 import { decodeRecord } from '../../domain/record.ts';
 import { isExpired } from '../../domain/session.ts';
-import type { Decision } from '../changes/change.ts';
+import type { Decision } from '../changes/decision.ts';
 import { entriesOf } from '../changes/listing.ts';
 import type { Context } from '../context.ts';
 import { cellUsesKey } from '../sessions/open-session.ts';
@@ -22,11 +22,11 @@ export async function deleteCell(
   context: Pick<Context, 'store' | 'clock'>,
   cells: CellReader,
   id: string,
-  options: { readonly ifMatch?: IfMatch; readonly force: boolean },
+  options: { readonly expected?: ExpectedVersion; readonly force: boolean },
 ): Promise<Decision<undefined>> {
   const { store } = context;
   const cell = await cells.read(id);
-  requireVersion(`Cell '${id}'`, cell.record.version, options.ifMatch);
+  requireVersion(`Cell '${id}'`, cell.record.version, options.expected);
   const uses = await store.get(cellUsesKey(id));
   if (!options.force) await requireUnused(context, cell);
   const writes: StoreWrite[] = [{ key: cellKey(id), expect: cell.revision, delete: true }];

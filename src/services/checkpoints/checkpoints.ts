@@ -1,11 +1,11 @@
-import { type IfMatch, requireVersion } from '../../domain/conditions.ts';
+import { type ExpectedVersion, requireVersion } from '../../domain/conditions.ts';
 import type { StoreWrite } from '../../domain/ports.ts';
 import { fieldProblem, Problem } from '../../domain/problems.ts';
 import { decodeRecord, encodeRecord } from '../../domain/record.ts';
 import { isExpired } from '../../domain/session.ts';
 import type { Cell } from '../cells/cell-record.ts';
 import type { CellReader } from '../cells/cells.ts';
-import type { Decision } from '../changes/change.ts';
+import type { Decision } from '../changes/decision.ts';
 import { entriesOf } from '../changes/listing.ts';
 import type { Context } from '../context.ts';
 import { findSession, type Session } from '../sessions/session-record.ts';
@@ -104,12 +104,12 @@ export async function readCheckpointContent({ store }: Pick<Context, 'store'>, i
 export async function deleteCheckpoint(
   { store }: Pick<Context, 'store'>,
   id: string,
-  ifMatch: IfMatch | undefined,
+  expected: ExpectedVersion | undefined,
 ): Promise<Decision<undefined>> {
   const stored = await store.get(checkpointKey(id));
   if (!stored) throw new Problem('not-found', `There is no checkpoint '${id}'.`);
   const { version } = decodeRecord<CheckpointRecord>(stored.bytes).fields;
-  requireVersion(`Checkpoint '${id}'`, version, ifMatch);
+  requireVersion(`Checkpoint '${id}'`, version, expected);
   const writes: StoreWrite[] = [
     { key: checkpointKey(id), expect: stored.revision, delete: true },
     { key: contentKey(id), delete: true },

@@ -1,7 +1,9 @@
 import { requireVersion } from '../../domain/conditions.ts';
 import { type FieldError, Problem, type ProblemCode } from '../../domain/problems.ts';
+import { decodeRecord, encodeRecord } from '../../domain/record.ts';
 import type { CellReader } from '../cells/cells.ts';
-import type { Changer, Mutation } from '../changes/change.ts';
+import type { Change, Changer } from '../changes/change.ts';
+import type { OutcomeCodec } from '../changes/once.ts';
 import { readCheckpoint, readCheckpointContent } from './checkpoints.ts';
 import { planCell } from './restore-cell.ts';
 import type { Plan, RestoreContext, Restoring } from './restore-plan.ts';
@@ -16,9 +18,17 @@ export interface Restored {
   readonly created: Readonly<Record<Kind, readonly string[]>>;
 }
 
+/** What became of one thing. */
+type How = 'created' | 'restored';
+
+const HOW: OutcomeCodec<How> = {
+  encode: (body) => encodeRecord({ fields: { body }, tensors: {} }),
+  replay: (bytes) => decodeRecord<{ body: How }>(bytes).fields.body,
+};
+
 /**
  * Assigns back everything that a checkpoint holds. All of it is checked first, so that a name or a shape that does not fit
- * restores nothing. Then each thing is changed in a commit of its own (ADR 0006), once for each Idempotency-Key: it can be
+ * restores nothing. Then each thing is changed in a commit of its own (ADR 0006), once for each idempotency key: it can be
  * sent again after a crash.
  * @throws {Problem} not-found, version-mismatch, checkpoint-mismatch, conflict where another request came between
  */
@@ -27,16 +37,15 @@ export async function restoreCheckpoint(
   cells: CellReader,
   changer: Changer,
   id: string,
-  mutation: Pick<Mutation<unknown>, 'ifMatch' | 'idempotencyKey' | 'fingerprint'>,
+  { expected, once }: Pick<Change<Restored, unknown>, 'expected' | 'once'>,
   createMissing: boolean,
 ): Promise<Restored> {
   const { version } = await readCheckpoint(context, id);
-  requireVersion(`Checkpoint '${id}'`, version, mutation.ifMatch);
+  requireVersion(`Checkpoint '${id}'`, version, expected);
   const snapshot = context.checkpointCodec.decode(await readCheckpointContent(context, id));
-  const { idempotencyKey, fingerprint } = mutation;
   // Each thing keeps the key too: what an earlier attempt has put back may have been changed since. No client sends blanks.
-  const once = idempotencyKey === undefined ? {} : { idempotencyKey: `restore ${id} ${idempotencyKey}`, fingerprint };
-  const done: Record<'restored' | 'created', Record<Kind, string[]>> = {
+  const onceEach = once && { ...once, idempotencyKey: `restore ${id} ${once.idempotencyKey}`, codec: HOW };
+  const done: Record<How, Record<Kind, string[]>> = {
     restored: { cells: [], variables: [], sessions: [] },
     created: { cells: [], variables: [], sessions: [] },
   };
@@ -47,11 +56,10 @@ export async function restoreCheckpoint(
     createMissing,
     newPins: new Map(),
   })) {
-    const how = creates ? 'created' : 'restored';
-    const render = () => ({ status: 200, headers: {}, body: how });
+    const answer = (): How => (creates ? 'created' : 'restored');
     const owner = `${kind.slice(0, -1)}/${thing}`;
-    const { body } = await changer.change(owner, { render, ...once }, () => decide().catch(madeImpossible));
-    done[body === 'created' ? 'created' : 'restored'][kind].push(thing);
+    const how = await changer.change(owner, { answer, once: onceEach }, () => decide().catch(madeImpossible));
+    done[how][kind].push(thing);
   }
   return { checkpoint: id, ...done };
 }
@@ -62,7 +70,7 @@ export async function restoreCheckpoint(
  */
 function madeImpossible(error: unknown): never {
   const limits: readonly ProblemCode[] = ['limit-exceeded', 'too-many-pinned-versions'];
-  if (!(error instanceof Problem) || error.status >= 500 || limits.includes(error.code)) throw error;
+  if (!(error instanceof Problem) || !error.isRefusal || limits.includes(error.code)) throw error;
   const detail = `Something was changed while the checkpoint was being restored: ${error.message} Restore it again.`;
   throw new Problem('conflict', detail, { cause: error });
 }
@@ -86,7 +94,7 @@ async function planAll(restoring: Restoring): Promise<NamedPlan[]> {
       try {
         plans.push({ kind, id: saved.id, ...(await plan(restoring, saved)) });
       } catch (error) {
-        if (!(error instanceof Problem) || error.status >= 500) throw error;
+        if (!(error instanceof Problem) || !error.isRefusal) throw error;
         errors.push({ pointer: `/${kind}/${saved.id}`, detail: error.message });
       }
     }

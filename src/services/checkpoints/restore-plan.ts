@@ -1,7 +1,7 @@
 import { Problem } from '../../domain/problems.ts';
 import type { Tensor } from '../../domain/tensor.ts';
 import type { CellReader } from '../cells/cells.ts';
-import type { Decision } from '../changes/change.ts';
+import type { Decide } from '../changes/decision.ts';
 import type { Context } from '../context.ts';
 import type { Snapshot, SnapshotCodec } from './checkpoint-content.ts';
 
@@ -20,7 +20,7 @@ export interface Restoring {
 /** How to put back one thing of the checkpoint, which fits. */
 export interface Plan {
   readonly creates: boolean;
-  readonly decide: () => Promise<Decision<unknown>>;
+  readonly decide: Decide<unknown>;
 }
 
 /** @throws {Problem} checkpoint-mismatch where a thing is not there and was not asked to be made. */

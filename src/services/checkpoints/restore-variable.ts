@@ -1,4 +1,4 @@
-import type { Decision } from '../changes/change.ts';
+import type { Decision } from '../changes/decision.ts';
 import { encodeVariable, findVariable, variableKeyOf } from '../variables/stand-alone-variables.ts';
 import { type SavedVariable, tensorName } from './checkpoint-content.ts';
 import { requireFit } from './restore-fit.ts';

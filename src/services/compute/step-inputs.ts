@@ -60,8 +60,7 @@ export async function readBuilt(
   const features = inputs.shape.at(-1) ?? 0;
   requireRoom(context.limits, cell, batch, time, trace, cell.definition.variables(features));
   const shape = [null, features];
-  const rendered = { status: 200, headers: {}, body: '' };
-  await changer.change(`cell/${id}`, { render: () => rendered }, async () => {
+  await changer.commit(`cell/${id}`, async () => {
     const now = await cells.read(id);
     return now.record.input_shape ? { writes: [], result: now.record } : buildCell(context, cells, id, shape);
   });

@@ -3,8 +3,8 @@ import type { CommitOutcome, Store, StoreWrite } from '../../domain/ports.ts';
 import { Problem } from '../../domain/problems.ts';
 import { decodeRecord } from '../../domain/record.ts';
 import { releasePin } from '../cells/pinned-versions.ts';
-import { CLAIM } from '../changes/change.ts';
-import { KEPT_MS, letGoOfKeys } from '../changes/kept-keys.ts';
+import { CLAIM } from '../changes/claims.ts';
+import { KEPT_MS, letGoOfKept } from '../changes/kept-outcomes.ts';
 import type { Context } from '../context.ts';
 import { historyDeletes } from '../sessions/session-history.ts';
 import { findSession, referenceKey, sessionKey } from '../sessions/session-record.ts';
@@ -21,8 +21,8 @@ type SessionDue = Due & { readonly kind: 'session' };
 type Next = number | undefined;
 
 /**
- * Lets go of what nobody needs any more: sessions a day after they expired, with all that they keep; Idempotency-Keys and
- * their replies after a day; what a session that is gone has left with its cell. It looks only at what the index of times
+ * Lets go of what nobody needs any more: sessions a day after they expired, with all that they keep; idempotency keys and
+ * their outcomes after a day; what a session that is gone has left with its cell. It looks only at what the index of times
  * says, one slice at a call. Every deletion expects what was read, so several may do this at once; a lease keeps them from
  * doing it in vain.
  */
@@ -90,11 +90,11 @@ export class Sweeper {
     }
     const { record, revision } = session;
     if (!isOver(record, now)) {
-      await letGoOfKeys(store, owner, now);
+      await letGoOfKept(store, owner, now);
       return nextLook(record, now);
     }
     const writes = [{ key: sessionKey(due.id), expect: revision, delete: true as const }, ...historyDeletes(record)];
-    const { done, left } = await letGoOfKeys(store, owner, now, writes);
+    const { done, left } = await letGoOfKept(store, owner, now, writes);
     if (!done) return now + HOUR;
     gone.push(due);
     return left ? now + DAY : undefined;
@@ -112,7 +112,7 @@ export class Sweeper {
   }
 
   private async lookAtKeys(owner: string, now: number): Promise<Next> {
-    const { done, left } = await letGoOfKeys(this.context.store, owner, now);
+    const { done, left } = await letGoOfKept(this.context.store, owner, now);
     return done && !left ? undefined : now + DAY;
   }
 }

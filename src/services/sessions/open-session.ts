@@ -1,5 +1,5 @@
 import type { Weights } from '../../domain/cell-definition.ts';
-import { type IfMatch, requireVersion } from '../../domain/conditions.ts';
+import { type ExpectedVersion, requireVersion } from '../../domain/conditions.ts';
 import { fieldProblem, Problem } from '../../domain/problems.ts';
 import { encodeRecord } from '../../domain/record.ts';
 import { isExpired, type SessionRecord } from '../../domain/session.ts';
@@ -8,7 +8,7 @@ import type { StatesGiven } from '../../domain/tensor-literal.ts';
 import { type Cell, type CellRecord, cellKey } from '../cells/cell-record.ts';
 import type { CellReader } from '../cells/cells.ts';
 import { type Pin, pinNow, pinOwn, pinWrites } from '../cells/pin-version.ts';
-import type { Decision } from '../changes/change.ts';
+import type { Decision } from '../changes/decision.ts';
 import { readStates } from '../compute/states.ts';
 import type { Context } from '../context.ts';
 import { encodeSession } from './session-bytes.ts';
@@ -42,7 +42,7 @@ export async function openSession(
   cells: CellReader,
   id: string,
   input: NewSession,
-): Promise<Decision<Session>> {
+): Promise<Decision<Session> | undefined> {
   const { store, clock } = context;
   const before = await findSession(store, id);
   if (before && !(input.replacesExpired && isExpired(before.record, clock()))) throw idTaken(before, clock());
@@ -77,10 +77,7 @@ export async function openSession(
   const own = input.pin && (await pinOwn(context, cell.record, input.pin, input.pin.weights));
   const pin = own ?? (input.pin_cell_version ? await pinNow(context, cell) : undefined);
   const pinned = pin ? { ...record, pinned: pin.name, cell_version: pin.record.version } : record;
-  return (
-    (await beginSession(context, cells, cell, pinned, states, { pin, output, before })) ??
-    openSession(context, cells, id, input)
-  );
+  return beginSession(context, cells, cell, pinned, states, { pin, output, before });
 }
 
 /** One that has expired is in no list, so that it is told why its id is taken. */
@@ -153,18 +150,18 @@ export function cellUsesKey(cell: string): string {
 
 /**
  * Decides on a new session like another one, at its present step or one that it keeps. It has a history of its own, as
- * long as the other's, which begins there. If-Match is about the session that is copied.
+ * long as the other's, which begins there. The expected version is that of the session that is copied.
  * @throws {Problem} not-found, session-expired, version-mismatch, step-not-kept, cell-gone, already-exists
  */
 export async function forkSession(
   context: Pick<Context, 'store' | 'clock' | 'newId' | 'limits'>,
   cells: CellReader,
   id: string,
-  from: { readonly session: string; readonly step?: number; readonly ifMatch?: IfMatch },
-): Promise<Decision<Session>> {
+  from: { readonly session: string; readonly step?: number; readonly expected?: ExpectedVersion },
+): Promise<Decision<Session> | undefined> {
   const { store, clock } = context;
   const now = clock();
-  const check = ({ record }: Session) => requireVersion(`Session '${from.session}'`, record.version, from.ifMatch);
+  const check = ({ record }: Session) => requireVersion(`Session '${from.session}'`, record.version, from.expected);
   const wanted = { step: from.step, field: '/at_step', check };
   const { session, kept } = await readSessionAt(store, from.session, now, wanted);
   const taken = await findSession(store, id);
@@ -185,8 +182,5 @@ export async function forkSession(
   };
   const pin =
     cell.pinned === undefined ? undefined : { name: cell.pinned, revision: cell.revision, record: cell.record };
-  return (
-    (await beginSession(context, cells, cell, record, states, { pin, output: repeated })) ??
-    forkSession(context, cells, id, from)
-  );
+  return beginSession(context, cells, cell, record, states, { pin, output: repeated });
 }

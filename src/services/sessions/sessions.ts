@@ -1,4 +1,4 @@
-import { type IfMatch, requireVersion } from '../../domain/conditions.ts';
+import { type ExpectedVersion, requireVersion } from '../../domain/conditions.ts';
 import { Problem } from '../../domain/problems.ts';
 import { oldestStep, type SessionRecord } from '../../domain/session.ts';
 import { type Tensor, zeros } from '../../domain/tensor.ts';
@@ -6,7 +6,7 @@ import type { StatesGiven } from '../../domain/tensor-literal.ts';
 import type { Cell } from '../cells/cell-record.ts';
 import type { CellReader } from '../cells/cells.ts';
 import { releasePin } from '../cells/pinned-versions.ts';
-import type { Decision } from '../changes/change.ts';
+import type { Decision } from '../changes/decision.ts';
 import { readStates } from '../compute/states.ts';
 import type { Context } from '../context.ts';
 import type { KeptStates } from './kept-step.ts';
@@ -37,11 +37,11 @@ export interface NextState {
 export async function changeSession(
   { store, clock }: Pick<Context, 'store' | 'clock'>,
   id: string,
-  ifMatch: IfMatch | undefined,
+  expected: ExpectedVersion | undefined,
   next: (session: Session) => Promise<NextState>,
 ): Promise<Decision<Session>> {
   const session = await readSession(store, id, clock());
-  requireVersion(`Session '${id}'`, session.record.version, ifMatch);
+  requireVersion(`Session '${id}'`, session.record.version, expected);
   return nextVersion(session, await next(session), clock());
 }
 
@@ -61,10 +61,10 @@ export function putStates(
   context: Pick<Context, 'store' | 'clock' | 'limits'>,
   cells: CellReader,
   id: string,
-  ifMatch: IfMatch | undefined,
+  expected: ExpectedVersion | undefined,
   given: StatesGiven,
 ): Promise<Decision<Session>> {
-  return changeSession(context, id, ifMatch, async (session) => {
+  return changeSession(context, id, expected, async (session) => {
     const { record } = session;
     const { step, cell_version } = record;
     const cell = await cellOf(cells, session);
@@ -78,9 +78,9 @@ export function putStates(
 export function resetSession(
   context: Pick<Context, 'store' | 'clock'>,
   id: string,
-  ifMatch: IfMatch | undefined,
+  expected: ExpectedVersion | undefined,
 ): Promise<Decision<Session>> {
-  return changeSession(context, id, ifMatch, async ({ record, states: before }) => {
+  return changeSession(context, id, expected, async ({ record, states: before }) => {
     const states = before.map(({ dtype, shape }) => zeros(dtype, shape));
     return startOver(record, 0, states);
   });
@@ -100,30 +100,35 @@ export function startOver(
 export async function rewindSession(
   { store, clock }: Pick<Context, 'store' | 'clock'>,
   id: string,
-  ifMatch: IfMatch | undefined,
+  expected: ExpectedVersion | undefined,
   step: number,
 ): Promise<Decision<Session>> {
-  const check = ({ record }: Session) => requireVersion(`Session '${id}'`, record.version, ifMatch);
+  const check = ({ record }: Session) => requireVersion(`Session '${id}'`, record.version, expected);
   const { session, kept } = await readSessionAt(store, id, clock(), { step, field: '/to_step', check });
   const { states, repeated, cell_version } = kept;
   const next = { states, output: repeated, fields: { step, cell_version }, oldest: oldestStep(session.record) };
   return nextVersion(session, next, clock());
 }
 
-/** Decides on ending a session. What its cell knows of it is dropped afterwards, by `dropReference`. */
+/** Decides on ending a session. What its cell knows of it goes afterwards, or when its time is over (due.ts). */
 export async function closeSession(
   { store, clock }: Pick<Context, 'store' | 'clock'>,
   id: string,
-  ifMatch: IfMatch | undefined,
+  expected: ExpectedVersion | undefined,
 ): Promise<Decision<Session>> {
   const session = await readSession(store, id, clock());
-  requireVersion(`Session '${id}'`, session.record.version, ifMatch);
+  requireVersion(`Session '${id}'`, session.record.version, expected);
   const write = { key: sessionKey(id), expect: session.revision, delete: true } as const;
-  return { writes: [write, ...historyDeletes(session.record)], result: session };
+  const { record } = session;
+  return {
+    writes: [write, ...historyDeletes(record)],
+    result: session,
+    afterwards: () => dropReference(store, record),
+  };
 }
 
 /** Lets a cell, and the version that the session was pinned to, know nothing more of a session that has ended. */
-export async function dropReference(store: Context['store'], session: SessionRecord): Promise<void> {
+async function dropReference(store: Context['store'], session: SessionRecord): Promise<void> {
   await store.commit([{ key: referenceKey(session), delete: true }]);
   await releasePin(store, session);
 }

@@ -1,11 +1,12 @@
-import { type IfMatch, requireVersion } from '../../domain/conditions.ts';
+import { type ExpectedVersion, requireVersion } from '../../domain/conditions.ts';
 import type { Training } from '../../domain/ports.ts';
 import { fieldProblem } from '../../domain/problems.ts';
 import { formatShape, type Tensor } from '../../domain/tensor.ts';
 import type { TensorInput, TensorLiteral } from '../../domain/tensor-literal.ts';
 import type { Cell } from '../cells/cell-record.ts';
 import type { CellReader } from '../cells/cells.ts';
-import type { Changer, Decision } from '../changes/change.ts';
+import type { Changer } from '../changes/change.ts';
+import type { Decision } from '../changes/decision.ts';
 import { readMask } from '../compute/run-sequence.ts';
 import type { Stepped } from '../compute/run-steps.ts';
 import { readBuilt, readInputs, readMaskTensor, requireFeatures, trainingFor } from '../compute/step-inputs.ts';
@@ -40,12 +41,12 @@ export async function stepSession(
   cells: CellReader,
   changer: Changer,
   id: string,
-  ifMatch: IfMatch | undefined,
+  expected: ExpectedVersion | undefined,
   request: SessionStepRequest,
 ): Promise<Decision<SteppedSession>> {
   const session = await readSession(context.store, id, context.clock());
   const { record } = session;
-  requireVersion(`Session '${id}'`, record.version, ifMatch);
+  requireVersion(`Session '${id}'`, record.version, expected);
   const found = await cellOf(cells, session);
   const inputs = await readInputs(context, found, request.inputs, [2, 3]);
   const { batch, time } = extentOf(inputs, found);

@@ -1,4 +1,4 @@
-import { type IfMatch, requireVersion } from '../../domain/conditions.ts';
+import { type ExpectedVersion, requireVersion } from '../../domain/conditions.ts';
 import type { Json } from '../../domain/json.ts';
 import { fieldProblem, Problem } from '../../domain/problems.ts';
 import { cast, type Dtype, type Shape, type Tensor } from '../../domain/tensor.ts';
@@ -6,7 +6,7 @@ import { isReference, type TensorInput } from '../../domain/tensor-literal.ts';
 import { checkInitializerFits, parseInitializer, withSeed } from '../../frameworks/keras/parse-object.ts';
 import type { CellReader } from '../cells/cells.ts';
 import { changeCellWrites } from '../cells/pinned-versions.ts';
-import type { Decision } from '../changes/change.ts';
+import type { Decision } from '../changes/decision.ts';
 import { resolveReference, resolveTensor } from '../compute/resolve-tensor.ts';
 import type { Context } from '../context.ts';
 import { requireDraw, requireElements } from '../limits.ts';
@@ -104,13 +104,13 @@ export async function changeVariable(
   context: Pick<Context, 'store' | 'clock'>,
   cells: CellReader,
   at: VariableAddress,
-  ifMatch: IfMatch | undefined,
+  expected: ExpectedVersion | undefined,
   update: (current: Tensor) => Promise<Tensor>,
 ): Promise<Decision<Variable>> {
-  if ('cell' in at) return changeCellVariable(context, cells, at, ifMatch, update);
+  if ('cell' in at) return changeCellVariable(context, cells, at, expected, update);
   const found = await findVariable(context.store, at.variable);
   if (!found) throw new Problem('not-found', `There is no variable '${at.variable}'.`);
-  requireVersion(`Variable '${at.variable}'`, found.record.version, ifMatch);
+  requireVersion(`Variable '${at.variable}'`, found.record.version, expected);
   const value = await update(found.value);
   const record = { ...found.record, version: found.record.version + 1, updated_at: context.clock() };
   const writes = [{ key: variableKeyOf(at.variable), expect: found.revision, bytes: encodeVariable(record, value) }];
@@ -121,12 +121,12 @@ async function changeCellVariable(
   { store, clock }: Pick<Context, 'store' | 'clock'>,
   cells: CellReader,
   at: { readonly cell: string; readonly name: string },
-  ifMatch: IfMatch | undefined,
+  expected: ExpectedVersion | undefined,
   update: (current: Tensor) => Promise<Tensor>,
 ): Promise<Decision<Variable>> {
   const cell = await cells.read(at.cell);
   const current = cellVariable(cell, at.name);
-  requireVersion(`Variable '${at.name}' of cell '${at.cell}'`, current.version, ifMatch);
+  requireVersion(`Variable '${at.name}' of cell '${at.cell}'`, current.version, expected);
   const value = await update(current.value);
   const version = current.version + 1;
   const variables = cell.record.variables.map((one) => (one.name === at.name ? { ...one, version } : one));
@@ -149,10 +149,10 @@ function cellVariable({ record, weights }: Awaited<ReturnType<CellReader['read']
 export async function deleteVariable(
   { store }: Pick<Context, 'store'>,
   id: string,
-  ifMatch: IfMatch | undefined,
+  expected: ExpectedVersion | undefined,
 ): Promise<Decision<undefined>> {
   const found = await findVariable(store, id);
   if (!found) throw new Problem('not-found', `There is no variable '${id}'.`);
-  requireVersion(`Variable '${id}'`, found.record.version, ifMatch);
+  requireVersion(`Variable '${id}'`, found.record.version, expected);
   return { writes: [{ key: variableKeyOf(id), expect: found.revision, delete: true }], result: undefined };
 }

@@ -2,12 +2,18 @@ import { describe, expect, it } from 'vitest';
 import type { CommitOutcome, Store } from '../../../src/domain/ports.ts';
 import { Problem } from '../../../src/domain/problems.ts';
 import { Changer } from '../../../src/services/changes/change.ts';
-import type { Reply } from '../../../src/services/changes/kept-reply.ts';
+import type { OutcomeCodec } from '../../../src/services/changes/once.ts';
 import { Queue } from '../../../src/services/changes/queue.ts';
 import { openMemoryStore } from '../../../src/store/memory.ts';
 
-const render = (result: number): Reply => ({ status: 200, headers: {}, body: `${result}` });
 const bytes = Uint8Array.of(1);
+
+/** A door that answers by a text, and says which answers are repetitions. */
+const TEXTS: OutcomeCodec<string> = {
+  encode: (text) => Buffer.from(text),
+  replay: (kept) => `${Buffer.from(kept)} again`,
+};
+const answer = (result: number | string) => `${result}`;
 
 /** A memory store that answers so many commits with a conflict, as if another writer had come first. */
 function contended(conflicts: number): { store: Store; commits: () => number } {
@@ -27,16 +33,16 @@ describe('a change', () => {
   it('is decided again from what is there now, when another writer came first', async () => {
     const { store } = contended(3);
     let decided = 0;
-    const reply = await changerOn(store).change('thing/a', { render }, async () => {
+    const result = await changerOn(store).commit('thing/a', async () => {
       decided++;
       return { writes: [{ key: 'thing/a', bytes }], result: decided };
     });
-    expect(reply.body).toBe('4');
+    expect(result).toBe(4);
   });
 
   it('gives up after a hundred conflicts, having changed nothing', async () => {
     const { store, commits } = contended(Number.POSITIVE_INFINITY);
-    const change = changerOn(store).change('thing/a', { render }, async () => {
+    const change = changerOn(store).commit('thing/a', async () => {
       return { writes: [{ key: 'thing/a', bytes }], result: 0 };
     });
     await expect(change).rejects.toMatchObject({ code: 'conflict', status: 409 });
@@ -44,40 +50,53 @@ describe('a change', () => {
     expect(await store.get('thing/a')).toBeUndefined();
   });
 
-  it('is rendered before it is committed, so that its reply cannot fail afterwards', async () => {
+  it('is answered before it is committed, so that its answer cannot fail afterwards', async () => {
     const store = openMemoryStore();
     const broken = () => {
-      throw new Problem('internal-error', 'the reply cannot be written');
+      throw new Problem('internal-error', 'the answer cannot be written');
     };
-    const change = changerOn(store).change('thing/a', { render: broken }, async () => {
+    const change = changerOn(store).change('thing/a', { answer: broken }, async () => {
       return { writes: [{ key: 'thing/a', bytes }], result: 0 };
     });
     await expect(change).rejects.toThrow(/cannot be written/);
     expect(await store.get('thing/a')).toBeUndefined();
   });
 
+  it('does afterwards what may fail, and is done all the same', async () => {
+    const store = openMemoryStore();
+    const decide = async () => ({
+      writes: [{ key: 'thing/a', bytes }],
+      result: 1,
+      afterwards: async () => {
+        expect(await store.get('thing/a')).toBeDefined();
+        throw new Error('the disk is gone');
+      },
+    });
+    expect(await changerOn(store).commit('thing/a', decide)).toBe(1);
+  });
+
   it('without writes commits nothing', async () => {
     const { store, commits } = contended(0);
-    await changerOn(store).change('thing/a', { render }, async () => ({ writes: [], result: 1 }));
+    await changerOn(store).commit('thing/a', async () => ({ writes: [], result: 1 }));
     expect(commits()).toBe(0);
   });
 
   it('is answered as the same request was, by which another process has just made it impossible', async () => {
     const store = openMemoryStore();
     const [here, there] = [changerOn(store), changerOn(store)];
-    const mutation = { idempotencyKey: 'k', fingerprint: 'f', render };
+    const once = { idempotencyKey: 'k', fingerprint: 'f', codec: TEXTS };
     const make = async () => {
       if (await store.get('thing/a')) throw new Problem('already-exists', 'There is one already.');
       return { writes: [{ key: 'thing/a', expect: null, bytes }], result: 1 };
     };
     let first = true;
-    const reply = await here.change('thing/a', mutation, async () => {
-      if (first) await there.change('thing/a', mutation, make);
+    const answered = await here.change('thing/a', { answer, once }, async () => {
+      if (first) await there.change('thing/a', { answer, once }, make);
       first = false;
       return make();
     });
-    expect(reply).toMatchObject({ body: '1', headers: { 'idempotency-replayed': 'true' } });
-    const other = here.change('thing/a', { ...mutation, idempotencyKey: 'other' }, make);
+    expect(answered).toBe('1 again');
+    const other = here.change('thing/a', { answer, once: { ...once, idempotencyKey: 'other' } }, make);
     await expect(other).rejects.toMatchObject({ code: 'already-exists' });
   });
 
@@ -98,16 +117,38 @@ describe('a change', () => {
       newId: (prefix) => `${prefix}_${++ids}`,
       backoff: immediately,
     });
-    const mutation = { idempotencyKey: 'k', fingerprint: 'f', render: (id: string) => ({ ...render(0), body: id }) };
+    const once = { idempotencyKey: 'k', fingerprint: 'f', codec: TEXTS };
     const create = () =>
-      changer.create('thing', undefined, mutation, async (id) => {
+      changer.create('thing', undefined, { answer, once }, async (id) => {
         return { writes: [{ key: `thing/${id}`, expect: null, bytes }], result: id };
       });
     await expect(create()).rejects.toMatchObject({ code: 'store-unavailable' });
     broken = false;
     // The outcome of the first try was not known, so the retry must be for the same id.
-    expect((await create()).body).toBe('thing_1');
-    expect((await create()).headers).toEqual({ 'idempotency-replayed': 'true' });
+    expect(await create()).toBe('thing_1');
+    expect(await create()).toBe('thing_1 again');
+  });
+});
+
+describe('a key', () => {
+  const decide = async () => ({ writes: [{ key: 'thing/a', bytes }], result: 'done' });
+  const once = { idempotencyKey: 'k', fingerprint: 'text f', codec: TEXTS };
+
+  it('is answered by what was kept, at every door that has the same codec and fingerprint', async () => {
+    const changer = changerOn(openMemoryStore());
+    expect(await changer.change('thing/a', { answer, once }, decide)).toBe('done');
+    expect(await changer.change('thing/a', { answer, once }, decide)).toBe('done again');
+  });
+
+  it('is refused at a door that keeps other answers: it can neither replay the first one nor carry it out again', async () => {
+    const store = openMemoryStore();
+    const changer = changerOn(store);
+    await changer.change('thing/a', { answer, once }, decide);
+    const before = await store.get('thing/a');
+    const codec: OutcomeCodec<number> = { encode: (length) => Uint8Array.of(length), replay: ([length]) => length };
+    const other = { answer: (text: string) => text.length, once: { ...once, fingerprint: 'length f', codec } };
+    await expect(changer.change('thing/a', other, decide)).rejects.toMatchObject({ code: 'idempotency-key-reused' });
+    expect(await store.get('thing/a')).toEqual(before);
   });
 });
 

@@ -1,10 +1,10 @@
 import { presentSession, presentSessionStep } from '../../../routes/present/session.ts';
 import { openSessionBody, putStatesBody, sessionStepBody } from '../../../schemas/session.ts';
-import { etagOf } from '../../../src/domain/conditions.ts';
 import { Problem } from '../../../src/domain/problems.ts';
-import { created, noContent, ok } from '../../../src/http/replies.ts';
-import type { Mutation } from '../../../src/services/changes/change.ts';
-import type { Reply } from '../../../src/services/changes/kept-reply.ts';
+import { KEPT_REPLY } from '../../../src/http/changes.ts';
+import { etagOf, readIfMatch } from '../../../src/http/entity-tags.ts';
+import { created, noContent, ok, type Reply } from '../../../src/http/replies.ts';
+import type { Change } from '../../../src/services/changes/change.ts';
 import type { Services } from '../../../src/services/index.ts';
 import type { Session } from '../../../src/services/sessions/session-record.ts';
 import type { SteppedSession } from '../../../src/services/sessions/step-session.ts';
@@ -28,41 +28,42 @@ export async function serveCall(services: Services, call: SessionCall, key: stri
 async function reply({ sessions, checkpoints }: Services, call: SessionCall, key: string | undefined): Promise<Reply> {
   const { session: id } = call;
   const { path, body, ifMatch } = requestOf(call);
-  const mutation = <T>(render: (result: T) => Reply): Mutation<T> => {
+  const change = <T>(answer: (result: T) => Reply): Change<T, Reply> => {
     const fingerprint = `${path} ${JSON.stringify(body)}`;
-    const tags = ifMatch === undefined ? undefined : [etagOf(ifMatch)];
-    return { render, ...(key === undefined ? {} : { idempotencyKey: key, fingerprint }), ifMatch: tags };
+    const expected = readIfMatch(ifMatch === undefined ? undefined : etagOf(ifMatch));
+    const once = key === undefined ? undefined : { idempotencyKey: key, fingerprint, codec: KEPT_REPLY };
+    return { answer, once, expected };
   };
   switch (call.kind) {
     case 'open':
-      return sessions.open(openSessionBody.parse(body), id, mutation(made));
+      return sessions.open(openSessionBody.parse(body), id, change(made));
     case 'step': {
       const step = sessionStepBody.parse(body);
-      const render = (stepped: SteppedSession) => ok(presentSessionStep(stepped, step), stepped.session.record.version);
-      return sessions.step(id, { inputs: step.inputs, trace: false }, mutation(render));
+      const answer = (stepped: SteppedSession) => ok(presentSessionStep(stepped, step), stepped.session.record.version);
+      return sessions.step(id, { inputs: step.inputs, trace: false }, change(answer));
     }
     case 'put':
-      return sessions.putStates(id, putStatesBody.parse(body).states, mutation(shown));
+      return sessions.putStates(id, putStatesBody.parse(body).states, change(shown));
     case 'reset':
-      return sessions.reset(id, mutation(shown));
+      return sessions.reset(id, change(shown));
     case 'rewind':
-      return sessions.rewind(id, call.to, mutation(shown));
+      return sessions.rewind(id, call.to, change(shown));
     case 'fork':
-      return sessions.fork(id, call.at, call.target, mutation(made));
+      return sessions.fork(id, call.at, call.target, change(made));
     case 'save':
       return checkpoints.save(
         { cells: [], variables: [], sessions: [id], all: false },
         undefined,
-        mutation(({ id: checkpoint }) => ok({ id: checkpoint })),
+        change(({ id: checkpoint }) => ok({ id: checkpoint })),
       );
     case 'restore':
       return checkpoints.restore(
         call.checkpoint,
         call.createMissing,
-        mutation((restored) => ok(restored)),
+        change((restored) => ok(restored)),
       );
     case 'delete':
-      return sessions.close(id, mutation(noContent));
+      return sessions.close(id, change(noContent));
     case 'read':
       return shown(await sessions.read(id));
     case 'list': {

@@ -1,0 +1,67 @@
+import type { Store } from '../../domain/ports.ts';
+import { decodeRecord, encodeRecord } from '../../domain/record.ts';
+import type { Context } from '../context.ts';
+import { dueWrite } from '../expiry/due.ts';
+import { digest, KEPT_MS, readKept } from './kept-outcomes.ts';
+import { keyReused, type Repeatable } from './once.ts';
+
+/** Where the ids are that creating requests with a key have been given. */
+export const CLAIM = 'claim/';
+
+type Request = Pick<Repeatable<unknown>, 'idempotencyKey' | 'fingerprint'>;
+
+/** The id that a creating request with a key is for. */
+export interface Claim {
+  readonly key: string;
+  readonly id: string;
+  /** Whether this request made the claim. */
+  readonly fresh: boolean;
+  /** When the claim is looked at. */
+  readonly dueKey: string;
+}
+
+export function claimKey(kind: string, { idempotencyKey }: Request): string {
+  return `${CLAIM}${kind}-${digest(idempotencyKey)}`;
+}
+
+/** The id that is claimed under `key`: `id`, or the one of an earlier request. @throws {Problem} idempotency-key-reused */
+export async function claimId(
+  context: Pick<Context, 'store' | 'clock'>,
+  key: string,
+  id: string,
+  request: Request,
+): Promise<Claim> {
+  const { store, clock } = context;
+  const { fingerprint, idempotencyKey } = request;
+  for (;;) {
+    const now = clock();
+    const bytes = encodeRecord({ fields: { id, fingerprint, at: now }, tensors: {} });
+    const due = dueWrite(now + KEPT_MS, { kind: 'claim', id: key.slice(CLAIM.length) });
+    const [outcome] = await Promise.all([store.commit([{ key, expect: null, bytes }]), store.commit([due])]);
+    if (outcome === 'committed') return { key, id, fresh: true, dueKey: due.key };
+    const stored = await store.get(key);
+    if (!stored) continue;
+    const { fields } = decodeRecord<{ id: string; fingerprint: string }>(stored.bytes);
+    if (fields.fingerprint !== fingerprint) throw keyReused(idempotencyKey);
+    return { key, id: fields.id, fresh: false, dueKey: due.key };
+  }
+}
+
+/**
+ * Lets go of a claim, unless the same request was carried out in the meantime. The owner may keep the key for another
+ * request: then nothing can have been made under a claim that is fresh.
+ */
+export async function releaseClaim(
+  store: Pick<Store, 'get' | 'commit'>,
+  { key, dueKey, fresh }: Claim,
+  owner: string,
+  { idempotencyKey, fingerprint }: Request,
+): Promise<void> {
+  const { entries } = await readKept(store, owner);
+  const carriedOut = entries.some(
+    (kept) => kept.key === idempotencyKey && !(fresh && kept.fingerprint !== fingerprint),
+  );
+  if (carriedOut) return;
+  await store.commit([{ key, delete: true }]);
+  await store.commit([{ key: dueKey, delete: true }]);
+}

@@ -14,6 +14,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
   'src/domain': { own: [], npm: [], node: [] },
   'src/frameworks': { own: ['src/domain'], npm: [], node: [] },
   'src/cells': { own: ['src/domain'], npm: [], node: [] },
+  'src/training': { own: ['src/domain'], npm: [], node: [] },
   'src/ops': { own: ['src/domain', 'src/frameworks', 'src/cells'], npm: [], node: [] },
   'src/engine': { own: ['src/domain', 'src/cells'], npm: [], node: ['fs', 'v8', 'worker_threads'] },
   'src/store': {

@@ -1,4 +1,5 @@
 import type { JsonObject } from './json.ts';
+import type { NamedSpec } from './learning.ts';
 import type { CellGradients } from './ports.ts';
 import type { CellArithmetic, Dropout, InitializerTemplate, SequenceProgram, StepProgram } from './program.ts';
 import type { Dtype, FloatArray, Shape, Tensor } from './tensor.ts';
@@ -16,6 +17,9 @@ export interface VariableSpec {
   readonly initializer: InitializerTemplate;
   /** Drawn as [init(U), ones(U), init(2U)]: Keras LSTM's bias. */
   readonly unitForgetBias?: boolean;
+  /** What its value costs in training, and what it is held to after each update. */
+  readonly regularizer?: NamedSpec;
+  readonly constraint?: NamedSpec;
 }
 
 /**

@@ -5,6 +5,7 @@ import type { FloatArray } from '../../domain/tensor.ts';
 import { weightArray } from '../../domain/weight-array.ts';
 import type { CellClass } from './cell-classes.ts';
 import type { ParsedCell } from './parse-cell.ts';
+import { variableRules } from './variable-rules.ts';
 
 const KINDS = { SimpleRNNCell: 'simple_rnn', GRUCell: 'gru', LSTMCell: 'lstm' } as const satisfies Record<
   CellClass,
@@ -19,13 +20,21 @@ export function cellVariables(cell: ParsedCell, features: number): VariableSpec[
   const { units, trainable } = cell;
   const width = GATES[KINDS[cell.className]].length * units;
   const common = { dtype: cell.policy.variableDtype, trainable };
+  const held = (variable: string) => variableRules(cell.config, variable);
+  const { kernelInitializer, recurrentInitializer, biasInitializer } = cell;
   const variables: VariableSpec[] = [
-    { name: 'kernel', shape: [features, width], ...common, initializer: cell.kernelInitializer },
-    { name: 'recurrent_kernel', shape: [units, width], ...common, initializer: cell.recurrentInitializer },
+    { name: 'kernel', shape: [features, width], ...common, initializer: kernelInitializer, ...held('kernel') },
+    {
+      name: 'recurrent_kernel',
+      shape: [units, width],
+      ...common,
+      initializer: recurrentInitializer,
+      ...held('recurrent'),
+    },
   ];
   if (!cell.useBias) return variables;
   const shape = cell.resetAfter ? [2, width] : [width];
-  const bias: VariableSpec = { name: 'bias', shape, ...common, initializer: cell.biasInitializer };
+  const bias: VariableSpec = { name: 'bias', shape, ...common, initializer: biasInitializer, ...held('bias') };
   return [...variables, cell.unitForgetBias ? { ...bias, unitForgetBias: true } : bias];
 }
 

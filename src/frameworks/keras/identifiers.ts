@@ -5,7 +5,8 @@
 
 /**
  * What a parameter may be; the check of each kind is in parameters.ts. A `penalty` is non-negative, and null stands for
- * its default; a `row axis` is the last axis of [batch, units], which is all that a cell can activate along.
+ * its default; a `row axis` is the last axis of [batch, units], which is all that a cell can activate along. A `fraction` is
+ * from 0 up to 1, a `share` may be 1 too; a `learning rate` is a positive number.
  */
 export type ParameterKind =
   | 'number'
@@ -22,7 +23,14 @@ export type ParameterKind =
   | 'fan mode'
   | 'distribution'
   | 'orthogonal mode'
-  | 'string';
+  | 'string'
+  | 'fraction'
+  | 'share'
+  | 'last axis'
+  | 'integer or null'
+  | 'rising numbers'
+  | 'positive numbers'
+  | 'learning rate';
 
 export type ParameterValue = number | string | boolean | null;
 

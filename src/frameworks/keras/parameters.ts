@@ -58,6 +58,18 @@ const CHECKS: Readonly<Record<ParameterKind, Check>> = {
   },
   'orthogonal mode': (value) => (isOneOf(value, ORTHOGONAL_MODES) ? same(value) : ORTHOGONAL_MODES.join(' | ')),
   string: (value) => (typeof value === 'string' ? same(value) : 'a string'),
+  fraction: (value) =>
+    isFiniteNumber(value) && value >= 0 && value < 1 ? same(value) : 'a number from 0 up to, but not, 1',
+  share: (value) => (isFiniteNumber(value) && value >= 0 && value <= 1 ? same(value) : 'a number from 0 to 1'),
+  'last axis': (value) => (value === -1 ? same(value) : '-1: a loss is taken along the last axis'),
+  'integer or null': (value) => (value === null || isInteger(value) ? same(value) : 'an integer or null'),
+  'rising numbers': (value) =>
+    isNumbers(value) && value.every((number, k) => k === 0 || number > value[k - 1])
+      ? { value, json: value }
+      : 'a list of numbers, each greater than the one before',
+  'positive numbers': (value) =>
+    isNumbers(value) && value.every((number) => number > 0) ? { value, json: value } : 'a list of positive numbers',
+  'learning rate': (value) => (isFiniteNumber(value) && value > 0 ? same(value) : 'a positive number, or a schedule'),
 };
 
 export interface CheckedParameters {
@@ -135,6 +147,10 @@ export function isInteger(value: Json): value is number {
 
 function isIntegers(value: Json): value is readonly number[] {
   return isArray(value) && value.every(isInteger);
+}
+
+function isNumbers(value: Json): value is readonly number[] {
+  return isArray(value) && value.every(isFiniteNumber);
 }
 
 function isOneOf(value: Json, names: readonly string[]): value is string {

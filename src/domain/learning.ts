@@ -1,0 +1,28 @@
+/** Something that Keras knows by a class name, all its parameters filled in: a loss, an optimizer, a regularizer … */
+export interface NamedSpec {
+  readonly className: string;
+  readonly params: Readonly<Record<string, number | string | boolean | null | readonly number[]>>;
+}
+
+/** What the losses of entries become: Keras' `reduction`. */
+export const REDUCTIONS = ['sum_over_batch_size', 'sum', 'mean', 'mean_with_sample_weight', 'none'] as const;
+export type Reduction = (typeof REDUCTIONS)[number];
+
+export interface LossSpec extends NamedSpec {
+  readonly reduction: Reduction;
+}
+
+/** At most one of the three is set. */
+export interface Clipping {
+  /** Of each variable's gradient by itself. */
+  readonly clipnorm: number | null;
+  /** Of all gradients together. */
+  readonly global_clipnorm: number | null;
+  readonly clipvalue: number | null;
+}
+
+export interface OptimizerSpec extends NamedSpec, Clipping {
+  /** A number, or a schedule over the iterations. */
+  readonly learningRate: number | NamedSpec;
+  readonly weightDecay: number | null;
+}

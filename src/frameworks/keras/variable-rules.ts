@@ -1,0 +1,18 @@
+import type { VariableSpec } from '../../domain/cell-definition.ts';
+import { isJsonObject, type Json, type JsonObject } from '../../domain/json.ts';
+import type { NamedSpec } from '../../domain/learning.ts';
+
+/**
+ * The regularizer and the constraint of a variable from its layer's config, as get_config() prints it: those under
+ * `<variable>_regularizer` and `<variable>_constraint`.
+ */
+export function variableRules(config: JsonObject, variable: string): Pick<VariableSpec, 'regularizer' | 'constraint'> {
+  const regularizer = namedSpec(config[`${variable}_regularizer`]);
+  const constraint = namedSpec(config[`${variable}_constraint`]);
+  return { ...(regularizer && { regularizer }), ...(constraint && { constraint }) };
+}
+
+function namedSpec(serialized: Json | undefined): NamedSpec | undefined {
+  if (serialized === undefined || !isJsonObject(serialized)) return undefined;
+  return { className: String(serialized.class_name), params: serialized.config as NamedSpec['params'] };
+}

@@ -1,0 +1,53 @@
+import type { LossSpec } from '../domain/learning.ts';
+import type { FloatArray } from '../domain/tensor.ts';
+import { entryWeights } from './loss-weights.ts';
+import { LOSSES } from './losses/losses.ts';
+
+/** Targets of a batch: what stays the same over all steps of a request. Arrays are row-major. */
+export interface Targets {
+  /** [entries, width], or [entries] where classes are numbered. */
+  readonly values: FloatArray;
+  readonly entries: number;
+  /** Of one prediction. */
+  readonly width: number;
+  /** One for each entry, or for each row of the batch. */
+  readonly sampleWeight?: FloatArray;
+}
+
+export interface LossValue {
+  readonly loss: number;
+  /** d loss / d predictions, [entries, width], in the predictions' dtype. */
+  readonly gradient: FloatArray;
+}
+
+/**
+ * The loss of predictions [entries, width]. `mask` [entries] is 0 where a prediction is masked.
+ * Without a reduction it is the mean of what the entries have, and its gradient that of their sum: Keras' train_on_batch.
+ */
+export function lossOf(spec: LossSpec, targets: Targets, predictions: FloatArray, mask?: Uint8Array): LossValue {
+  const { values, entries, width, sampleWeight } = targets;
+  const entryLoss = LOSSES[spec.className](spec.params);
+  const kept = keptEntries(spec, values, mask);
+  const { factors, divisor } = entryWeights(spec.reduction, { entries, sampleWeight, mask: kept });
+  const gradient = predictions.slice().fill(0);
+  const own = new Float64Array(width);
+  const targetWidth = values.length / Math.max(entries, 1);
+  const scale = divisor === 0 ? 0 : 1 / divisor;
+  let sum = 0;
+  for (let n = 0; n < entries; n++) {
+    const factor = (factors?.[n] ?? 1) * scale;
+    // A masked entry counts for nothing, whatever it has: also not as 0 · NaN.
+    if (factor === 0) continue;
+    const prediction = predictions.subarray(n * width, (n + 1) * width);
+    sum += factor * entryLoss(values.subarray(n * targetWidth, (n + 1) * targetWidth), prediction, own);
+    for (let u = 0; u < width; u++) gradient[n * width + u] = factor * own[u];
+  }
+  return { loss: spec.reduction === 'none' && entries > 0 ? sum / entries : sum, gradient };
+}
+
+/** The mask without the entries whose class is to be ignored. */
+function keptEntries({ params }: LossSpec, classes: FloatArray, mask: Uint8Array | undefined): Uint8Array | undefined {
+  const ignored = params.ignore_class;
+  if (ignored === undefined || ignored === null) return mask;
+  return Uint8Array.from(classes, (value, n) => (value === ignored || mask?.[n] === 0 ? 0 : 1));
+}

@@ -1,0 +1,30 @@
+import type { NamedSpec } from '../../domain/learning.ts';
+import type { Dtype, FloatArray } from '../../domain/tensor.ts';
+
+/** What a rule keeps for each variable, of its shape. */
+export interface Slot {
+  readonly name: string;
+  readonly initial: number;
+}
+
+/** What an update needs beside the arrays. */
+export interface Moment {
+  /** Updates so far, this one included. */
+  readonly t: number;
+  readonly learningRate: number;
+  /** Of the variable: Keras casts its hyper-parameters to it. */
+  readonly dtype: Dtype;
+}
+
+/** How an optimizer changes one variable. All its arrays have one length; an update may be made part by part. */
+export interface Rule {
+  readonly slots: readonly Slot[];
+  /** Changes `variable` and `slots` in place. */
+  update(variable: FloatArray, gradient: FloatArray, slots: readonly FloatArray[], moment: Moment): void;
+}
+
+export type RuleParameters = NamedSpec['params'];
+
+export function zeroSlot(name: string): Slot {
+  return { name, initial: 0 };
+}

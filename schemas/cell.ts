@@ -117,7 +117,12 @@ export const cellReply = z
     input_shape: inputShape.nullable(),
     state_shapes: z.array(inputShape).describe('Shape of each state, null for any batch.'),
     output_shape: inputShape,
-    output_is_state: z.int().nullable().describe('Index of the state that the output is; null where it is none.'),
+    output_is_state: z
+      .int()
+      .nullable()
+      .describe(
+        "Index of the state that the output is, rounded to the output's dtype where that is another one; null where it is none.",
+      ),
     variables: z.array(variableSummary),
     parameter_count: z.int(),
     version,
@@ -153,7 +158,10 @@ const maskDescription =
 export const maskField = optional(tensorLiteral).describe(`[batch, time]. ${maskDescription}`);
 
 const sequenceFields = {
-  inputs: tensorInput.describe('[batch, time, features]; [time, batch, features] where time comes first.'),
+  inputs: tensorInput.describe(
+    '[batch, time, features]; [time, batch, features] where time comes first: with time_major, in layers of PyTorch without ' +
+      'batch_first, in ONNX with layout 0.',
+  ),
   initial_state: optional(statesInput).describe('[batch, units] each; zeros where left out.'),
   mask: maskField,
   sequence_lengths: optional(lengthsInput).describe('Instead of a mask: steps that count, for each row.'),

@@ -59,7 +59,10 @@ export const sessionReply = z
 
 export const sessionStepBody = z
   .strictObject({
-    inputs: tensorInput.describe('[batch_size, features], or [batch_size, time, features] for many steps at once.'),
+    inputs: tensorInput.describe(
+      '[batch_size, features], or for many steps at once [batch_size, time, features]; [time, batch_size, features] where ' +
+        'the cell puts time first: layers of PyTorch without batch_first, ONNX with layout 0.',
+    ),
     mask: maskField.describe('[batch_size, time], of a single step [batch_size]: the steps that count.'),
     trace: z.boolean().default(false).describe('Answer with every gate, before and after its activation.'),
     return_states: z.boolean().default(false).describe('Answer with the new states.'),

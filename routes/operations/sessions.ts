@@ -86,7 +86,7 @@ export const SESSION_OPERATIONS = {
     tags,
     summary: 'Take the next step of a session',
     description:
-      'One step for `inputs` [batch_size, features], or one after another for [batch_size, time, features]: all of them or none. The reply is sent once the new state is durable. Steps that come at the same time are carried out one after another; `If-Match` refuses one that is out of turn, and with an `Idempotency-Key` a step that is sent again is not taken again.',
+      'One step for `inputs` [batch_size, features], or one after another for [batch_size, time, features] ([time, batch_size, features] where the cell puts time first): all of them or none. The reply is sent once the new state is durable. Steps that come at the same time are carried out one after another; `If-Match` refuses one that is out of turn, and with an `Idempotency-Key` a step that is sent again is not taken again.',
     examples: {
       step: {
         summary: 'x = 2, from h = 0: 2·1 + 0·1 + 3 = 5',

@@ -30,6 +30,7 @@ export interface StateGroup {
   readonly name: string;
   readonly members: readonly number[];
   readonly width: number;
+  readonly dtype: Dtype;
   readonly stackAxis?: 0 | 1;
 }
 
@@ -61,7 +62,7 @@ export interface CellDefinition {
   /** All defaults filled in, equal to the framework's own get_config(), key for key, in order. */
   readonly config: JsonObject;
   readonly variableDtype: Dtype;
-  /** The dtype of inputs, states and outputs. */
+  /** The dtype that inputs are rounded to. States have that of their cell, which may be another one. */
   readonly computeDtype: Dtype;
   /** Width of each canonical state, in order. */
   readonly stateWidths: readonly number[];
@@ -69,7 +70,10 @@ export interface CellDefinition {
   readonly stateGroups: readonly StateGroup[];
   /** Last extent of the output. */
   readonly outputWidth: number;
-  /** Index of the state group that a step's output equals; null where it is none. */
+  /** Of each output of a sequence, all directions together, where that is not outputWidth alone. */
+  readonly outputWidths?: readonly number[];
+  readonly outputDtype: Dtype;
+  /** Index of the state group that a step's output equals, once it is rounded to outputDtype; null where it is none. */
   readonly outputIsState: number | null;
   /** The feature count that the config fixes (PyTorch's input_size); such a cell is built when it is made. */
   readonly fixedFeatures?: number;

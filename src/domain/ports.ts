@@ -1,5 +1,5 @@
 import type { CellArithmetic, SequenceProgram, StepProgram } from './program.ts';
-import type { FloatArray } from './tensor.ts';
+import type { Dtype, FloatArray } from './tensor.ts';
 
 /** A stored value and the opaque, never reused stamp of the commit that wrote it. */
 export interface StoredValue {
@@ -48,12 +48,14 @@ export interface Store {
 /** What one gate or intermediate was, before and after its activation; [batch, width] or [batch, time, width]. */
 export interface GateTrace {
   readonly name: string;
+  /** That of its cell. */
+  readonly dtype: Dtype;
   readonly width: number;
   readonly before: FloatArray;
   readonly after: FloatArray;
 }
 
-/** `output` [batch, output width]; `states` one [batch, width] array each. All rounded to the compute dtype. */
+/** `output` [batch, output width]; `states` one [batch, width] array each. All rounded to the dtype of their cell. */
 export interface StepResult {
   readonly output: FloatArray;
   readonly states: readonly FloatArray[];
@@ -75,7 +77,7 @@ export interface StepOptions {
 
 /** One version of a cell, ready to step. */
 export interface PreparedCell {
-  /** One step. inputs [batch, features], states one [batch, width] each, both already of the compute dtype. */
+  /** One step. inputs [batch, features] of the program's dtype, states one [batch, width] each of their cells'. */
   step(inputs: FloatArray, states: readonly FloatArray[], batch: number, options?: StepOptions): StepResult;
 }
 

@@ -88,6 +88,7 @@ export type CellProgram = SimpleRnnProgram | GruProgram | LstmProgram;
 /** Cells one above another: the output of each is the input of the next. Its states are those of its cells, in order. */
 export interface StackProgram {
   readonly kind: 'stack';
+  /** The dtype that inputs and states are rounded to before each cell rounds them to its own. */
   readonly computeDtype: Dtype;
   /** Names for traces, for example `cells.0`. */
   readonly names: readonly string[];
@@ -97,10 +98,13 @@ export interface StackProgram {
 /** What can take one step. */
 export type StepProgram = CellProgram | StackProgram;
 
-/** A cell run over time in one direction. */
+/** A cell run over time in one direction. Between its steps the states keep the dtype of their cell. */
 export interface RunProgram {
   readonly kind: 'run';
+  /** The dtype that inputs are rounded to before the cell rounds them to its own, and that outputs are rounded to. */
   readonly computeDtype: Dtype;
+  /** That of the outputs where it is another one: a stack without a layer around it gives those of its last cell. */
+  readonly outputDtype?: Dtype;
   readonly cell: StepProgram;
   /** From the last time step to the first; outputs stay in the order of processing, unless `timeOrder`. */
   readonly goBackwards: boolean;
@@ -137,6 +141,11 @@ export function stepWidth(program: StepProgram): number {
   return program.kind === 'lstm' && program.projection ? program.projection.length / program.units : program.units;
 }
 
+/** The dtype of the output of a step: that of its last cell. */
+export function stepDtype(program: StepProgram): Dtype {
+  return program.kind === 'stack' ? stepDtype(program.cells[program.cells.length - 1]) : program.computeDtype;
+}
+
 /** Width of each state of a step program, in order: h, or h and c, for each cell. */
 export function stateWidths(program: StepProgram): number[] {
   if (program.kind === 'stack') return program.cells.flatMap(stateWidths);
@@ -148,6 +157,11 @@ export function sequenceStateCount(program: SequenceProgram): number {
   if (program.kind === 'run') return stateWidths(program.cell).length;
   if (program.kind === 'chain') return program.layers.reduce((sum, layer) => sum + sequenceStateCount(layer), 0);
   return stateWidths(program.forward.cell).length + stateWidths(program.backward.cell).length;
+}
+
+/** The dtype of each state of a sequence program: that of its cell. */
+export function stateDtypes(program: SequenceProgram): Dtype[] {
+  return sequenceCells(program).flatMap((cell) => stateWidths(cell).map(() => cell.computeDtype));
 }
 
 /** The cells of a step program, bottom first; those of stacks within it, too. */

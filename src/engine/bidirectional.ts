@@ -12,7 +12,8 @@ import { convert } from './convert.ts';
 
 /**
  * A forward and a backward run over the same inputs. The backward one's outputs are put back in time order before they are
- * merged; its last output is that after time 0. States: forward's, then backward's. Keras Bidirectional.call.
+ * rounded to the layer's dtype and merged; its last output is that after time 0. States: forward's, then backward's, each of
+ * the dtype of its cell. Keras Bidirectional.call.
  */
 export function prepareBidirectional(
   program: BidirectionalProgram,
@@ -37,14 +38,16 @@ export function prepareBidirectional(
         states: request.states.slice(count),
         training: trainingAfter(training, cells),
       });
-      const join = (a: FloatArray, b: FloatArray, rows: number) =>
-        merge === null ? [a, b].map((one) => convert(one, computeDtype)) : [mergePair(merge, a, b, rows, computeDtype)];
+      const join = (a: FloatArray, b: FloatArray, rows: number) => {
+        const [first, second] = [convert(a, computeDtype), convert(b, computeDtype)];
+        return merge === null ? [first, second] : [mergePair(merge, first, second, rows, computeDtype)];
+      };
       const named = (side: string, { trace = [] }: SequenceResult) =>
         trace.map((gate) => ({ ...gate, name: `${side}_layer.${gate.name}` }));
       return {
         sequences: join(ahead.sequences[0], back.sequences[0], request.batch * request.time),
         last: join(ahead.last[0], back.last[0], request.batch),
-        states: [...ahead.states, ...back.states].map((state) => convert(state, computeDtype)),
+        states: [...ahead.states, ...back.states],
         ...(request.trace ? { trace: [...named('forward', ahead), ...named('backward', back)] } : {}),
       };
     },
@@ -61,10 +64,9 @@ function mergePair(mode: MergeMode, a: FloatArray, b: FloatArray, rows: number, 
   if (mode === 'concat') {
     const [left, right] = [a.length / Math.max(rows, 1), b.length / Math.max(rows, 1)];
     const both = allocate(dtype, a.length + b.length) as FloatArray;
-    const [first, second] = [convert(a, dtype), convert(b, dtype)];
     for (let row = 0; row < rows; row++) {
-      both.set(first.subarray(row * left, (row + 1) * left), row * (left + right));
-      both.set(second.subarray(row * right, (row + 1) * right), row * (left + right) + left);
+      both.set(a.subarray(row * left, (row + 1) * left), row * (left + right));
+      both.set(b.subarray(row * right, (row + 1) * right), row * (left + right) + left);
     }
     return both;
   }

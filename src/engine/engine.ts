@@ -1,6 +1,7 @@
 import type { PreparedCell, PreparedGradients, PreparedSequence } from '../domain/ports.ts';
 import type { CellProgram, RunProgram, SequenceProgram, StepProgram } from '../domain/program.ts';
 import { prepareGradients } from './gradients.ts';
+import { prepareLayerRun } from './layer-run.ts';
 import { prepareStepwiseRun } from './run.ts';
 import { prepareSequence } from './sequence.ts';
 import { prepareStack } from './stack.ts';
@@ -27,6 +28,7 @@ export function createEngine(
 ): Engine {
   const prepare = (program: StepProgram): PreparedCell =>
     program.kind === 'stack' ? prepareStack(program, prepare) : prepareCell(program);
-  const run = (program: RunProgram) => prepareRun(program) ?? prepareStepwiseRun(program, prepare);
+  const runCell = (program: RunProgram) => prepareRun(program) ?? prepareStepwiseRun(program, prepare);
+  const run = (program: RunProgram) => prepareLayerRun(program, runCell);
   return { prepare, prepareSequence: (program) => prepareSequence(program, run), prepareGradients };
 }

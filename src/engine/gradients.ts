@@ -1,7 +1,13 @@
 import { dropoutRows } from '../cells/random/dropout.ts';
 import { type GradientSums, zeroSums } from '../cells/step-gradient.ts';
 import type { CellGradients, GradientRequest, GradientResult } from '../domain/ports.ts';
-import { type ChainProgram, type SequenceProgram, sequenceCells, sequenceStateCount } from '../domain/program.ts';
+import {
+  type ChainProgram,
+  type SequenceProgram,
+  sequenceCells,
+  sequenceStateCount,
+  stateDtypes,
+} from '../domain/program.ts';
 import { allocate, type Dtype, type FloatArray, rounder } from '../domain/tensor.ts';
 import { trainingAfter } from '../domain/training.ts';
 import { differentiableBidirectional } from './gradients-bidirectional.ts';
@@ -16,13 +22,14 @@ export interface PreparedGradients {
 /**
  * Gradients of a loss with respect to inputs, initial states and weights, by reverse accumulation through time. Each row
  * of the batch goes forwards and back on its own in float64, its states unrounded; results are rounded once to the
- * compute dtype. The weights' gradients are the sums over the rows, in the order of the batch.
+ * dtype of what they are for. The weights' gradients are the sums over the rows, in the order of the batch.
  * @throws {Problem} invalid-config for an activation that a cell can't have.
  */
 export function prepareGradients(program: SequenceProgram): PreparedGradients {
   const differentiable = differentiableProgram(program, { cell: 0, state: 0 });
   const cells = sequenceCells(program);
   const masksOf = cells.map(dropoutRows);
+  const dtypes = stateDtypes(program);
   return {
     run(request) {
       const { batch, time, inputs, states, mask, training, zeroOutputForMask } = request;
@@ -45,7 +52,7 @@ export function prepareGradients(program: SequenceProgram): PreparedGradients {
       }
       return {
         inputs: gather(inputGradients, program.computeDtype),
-        states: stateGradients.map((rows) => gather(rows, program.computeDtype)),
+        states: stateGradients.map((rows, k) => gather(rows, dtypes[k])),
         cells: sums.map((sum, k) => roundSums(sum, cells[k].computeDtype)),
       };
     },

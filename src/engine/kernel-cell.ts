@@ -27,7 +27,7 @@ export function prepareKernelCell(thread: KernelThread, cell: PackedCell, block:
       const view = numbersOf(cell, memory, place.end);
       const nextH = floats(batch * stateWidth);
       const nextC = lstm ? floats(batch * units) : undefined;
-      const gates = trace ? emptyTraces(cell, batch, floats) : undefined;
+      const gates = trace ? emptyTraces(cell, batch) : undefined;
       for (let first = 0; first < batch; first += place.rows) {
         const rows = Math.min(place.rows, batch - first);
         loadRows(view, place.x, inputStride(cell), inputs, first, features, rows);
@@ -47,9 +47,9 @@ export function prepareKernelCell(thread: KernelThread, cell: PackedCell, block:
 /** As the cells of src/cells name them, in the order of the kernels' blocks. */
 const TRACES = { simple_rnn: ['h'], gru: ['z', 'r', 'hh'], lstm: ['i', 'f', 'c', 'o', 'new_c'] } as const;
 
-function emptyTraces({ kind, units }: PackedCell, batch: number, floats: (size: number) => FloatArray): GateTrace[] {
-  const size = batch * units;
-  return TRACES[kind].map((name) => ({ name, width: units, before: floats(size), after: floats(size) }));
+function emptyTraces({ kind, units, computeDtype: dtype }: PackedCell, batch: number): GateTrace[] {
+  const floats = () => allocate(dtype, batch * units) as FloatArray;
+  return TRACES[kind].map((name) => ({ name, dtype, width: units, before: floats(), after: floats() }));
 }
 
 function storeTraces(

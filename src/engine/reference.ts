@@ -1,11 +1,11 @@
-import type { CellRow, RowMasks, RowTrace } from '../cells/cell-row.ts';
+import type { CellRow, RowTrace } from '../cells/cell-row.ts';
 import { gruRow } from '../cells/gru.ts';
 import { lstmRow } from '../cells/lstm.ts';
 import { dropoutRows } from '../cells/random/dropout.ts';
 import { simpleRnnRow } from '../cells/simple-rnn.ts';
 import type { GateTrace, PreparedCell, StepResult } from '../domain/ports.ts';
 import type { CellProgram } from '../domain/program.ts';
-import { allocate, type FloatArray, rounder } from '../domain/tensor.ts';
+import { allocate, type Dtype, type FloatArray, rounder } from '../domain/tensor.ts';
 import { createEngine, type Engine } from './engine.ts';
 
 /**
@@ -15,11 +15,25 @@ import { createEngine, type Engine } from './engine.ts';
 export const referenceEngine: Engine = createEngine((program: CellProgram): PreparedCell => {
   const row = cellRow(program);
   const masksOf = dropoutRows(program);
-  const round = rounder(program.computeDtype);
-  const floats = (size: number) => allocate(program.computeDtype, size) as FloatArray;
+  const dtype = program.computeDtype;
+  const round = rounder(dtype);
   return {
-    step: (inputs, states, batch, { trace = false, training } = {}) =>
-      stepBatch(row, round, floats, inputs, states, batch, trace, training && masksOf(batch, training)),
+    step(inputs, states, batch, { trace: traced = false, training } = {}): StepResult {
+      const masks = training && masksOf(batch, training);
+      const next = row.nextStates.map((state) => allocate(dtype, batch * state.length) as FloatArray);
+      const trace = traced ? row.trace.map((gate) => emptyTrace(gate, batch, dtype)) : undefined;
+      for (let n = 0; n < batch; n++) {
+        load(row.inputs, inputs, n);
+        for (let k = 0; k < next.length; k++) load(row.states[k], states[k], n);
+        row.step(masks?.[n]);
+        for (let k = 0; k < next.length; k++) store(next[k], row.nextStates[k], n, round);
+        for (let k = 0; trace && k < trace.length; k++) {
+          store(trace[k].before, row.trace[k].before, n, round);
+          store(trace[k].after, row.trace[k].after, n, round);
+        }
+      }
+      return { output: next[0], states: next, trace };
+    },
   };
 });
 
@@ -35,34 +49,10 @@ function cellRow(program: CellProgram): CellRow {
   }
 }
 
-function stepBatch(
-  row: CellRow,
-  round: (value: number) => number,
-  floats: (size: number) => FloatArray,
-  inputs: FloatArray,
-  states: readonly FloatArray[],
-  batch: number,
-  traced: boolean,
-  masks: readonly RowMasks[] | undefined,
-): StepResult {
-  const next = row.nextStates.map((state) => floats(batch * state.length));
-  const trace = traced ? row.trace.map((gate) => emptyTrace(gate, batch, floats)) : undefined;
-  for (let n = 0; n < batch; n++) {
-    load(row.inputs, inputs, n);
-    for (let k = 0; k < next.length; k++) load(row.states[k], states[k], n);
-    row.step(masks?.[n]);
-    for (let k = 0; k < next.length; k++) store(next[k], row.nextStates[k], n, round);
-    for (let k = 0; trace && k < trace.length; k++) {
-      store(trace[k].before, row.trace[k].before, n, round);
-      store(trace[k].after, row.trace[k].after, n, round);
-    }
-  }
-  return { output: next[0], states: next, trace };
-}
-
-function emptyTrace(gate: RowTrace, batch: number, floats: (size: number) => FloatArray): GateTrace {
-  const size = batch * gate.before.length;
-  return { name: gate.name, width: gate.before.length, before: floats(size), after: floats(size) };
+function emptyTrace({ name, before }: RowTrace, batch: number, dtype: Dtype): GateTrace {
+  const width = before.length;
+  const floats = () => allocate(dtype, batch * width) as FloatArray;
+  return { name, dtype, width, before: floats(), after: floats() };
 }
 
 function load(row: Float64Array, batch: FloatArray, n: number): void {

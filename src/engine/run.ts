@@ -1,17 +1,18 @@
 import type { GateTrace, PreparedCell, PreparedSequence, SequenceRequest, SequenceResult } from '../domain/ports.ts';
-import { type RunProgram, type StepProgram, stateWidths, stepWidth } from '../domain/program.ts';
-import { allocate, type Dtype, type FloatArray } from '../domain/tensor.ts';
-import { convert } from './convert.ts';
+import { type RunProgram, type StepProgram, stateWidths, stepDtype, stepWidth } from '../domain/program.ts';
+import { allocate, type FloatArray } from '../domain/tensor.ts';
 
 /**
  * A cell over time in one direction. Where the mask is false the states stay and the output is that of the step before
- * (zeros at first), or zeros with `zeroOutputForMask`. Keras backend/tensorflow/rnn.py.
+ * (zeros at first), or zeros with `zeroOutputForMask`. All in the cell's own dtypes: see layer-run.ts. Keras
+ * backend/tensorflow/rnn.py.
  */
 export function prepareStepwiseRun(
   program: RunProgram,
   prepareStep: (cell: StepProgram) => PreparedCell,
 ): PreparedSequence {
-  const { cell, computeDtype, goBackwards, timeOrder = false } = program;
+  const { cell, goBackwards, timeOrder = false } = program;
+  const dtype = stepDtype(cell);
   const prepared = prepareStep(cell);
   const width = stepWidth(cell);
   const widths = stateWidths(cell);
@@ -28,27 +29,26 @@ export function prepareStepwiseRun(
       training,
     }: SequenceRequest): SequenceResult {
       const features = batch * time > 0 ? inputs.length / (batch * time) : 0;
-      const sequence = allocate(computeDtype, batch * time * width) as FloatArray;
+      const sequence = allocate(dtype, batch * time * width) as FloatArray;
       const gates = new Map<string, GateTrace>();
-      let carried = states.map((state) => convert(state, cell.computeDtype));
-      let last = previous ?? (allocate(computeDtype, batch * width) as FloatArray);
+      let carried = states;
+      let last = previous ?? (allocate(dtype, batch * width) as FloatArray);
       for (let k = 0; k < time; k++) {
         const t = goBackwards ? time - 1 - k : k;
         const at = timeOrder ? time - 1 - k : k;
-        const x = convert(takeTime(inputs, batch, time, t, features), cell.computeDtype);
+        const x = takeTime(inputs, batch, time, t, features);
         const result = prepared.step(x, carried, batch, { trace, training });
-        const output = convert(result.output, computeDtype);
         const live = (row: number) => mask?.[row * time + t] !== 0;
-        const held = zeroOutputForMask ? (allocate(computeDtype, batch * width) as FloatArray) : last;
-        last = choose(live, output, held, batch, width);
+        const held = zeroOutputForMask ? (allocate(dtype, batch * width) as FloatArray) : last;
+        last = choose(live, result.output, held, batch, width);
         carried = result.states.map((state, i) => choose(live, state, carried[i], batch, widths[i]));
         putTime(sequence, last, batch, time, at, width);
-        for (const gate of result.trace ?? []) keepGate(gates, gate, batch, time, at, cell.computeDtype);
+        for (const gate of result.trace ?? []) keepGate(gates, gate, batch, time, at);
       }
       return {
         sequences: [sequence],
         last: [last],
-        states: carried.map((state) => convert(state, computeDtype)),
+        states: carried,
         ...(trace ? { trace: [...gates.values()] } : {}),
       };
     },
@@ -74,14 +74,13 @@ function choose(
 
 function keepGate(
   gates: Map<string, GateTrace>,
-  { name, width, before, after }: GateTrace,
+  { name, dtype, width, before, after }: GateTrace,
   batch: number,
   time: number,
   t: number,
-  dtype: Dtype,
 ): void {
   const room = () => allocate(dtype, batch * time * width) as FloatArray;
-  const gate = gates.get(name) ?? { name, width, before: room(), after: room() };
+  const gate = gates.get(name) ?? { name, dtype, width, before: room(), after: room() };
   gates.set(name, gate);
   putTime(gate.before, before, batch, time, t, width);
   putTime(gate.after, after, batch, time, t, width);

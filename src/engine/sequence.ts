@@ -47,7 +47,7 @@ function prepareChain({ layers, computeDtype }: ChainProgram, prepareRun: Prepar
       return {
         sequences: round(sequences),
         last: round(last),
-        states: round(states),
+        states,
         ...(request.trace ? { trace } : {}),
       };
     },

@@ -121,7 +121,6 @@ export function createSimdEngines(options: SimdOptions = {}): SimdEngines {
     (precision: Precision) =>
     (program: RunProgram): PreparedSequence | undefined => {
       const { cell, computeDtype } = program;
-      if (cell.computeDtype !== computeDtype) return undefined;
       if (computeDtype !== 'float32' && computeDtype !== 'float64') return undefined;
       const stepwise = prepareStepwiseRun(program, engines[precision].prepare);
       if (cell.kind === 'stack') {

@@ -29,9 +29,9 @@ export function sequenceRows(request: SequenceRequest, from: number, to: number)
 export function joinSequences(parts: readonly SequenceResult[]): SequenceResult {
   const join = (name: 'sequences' | 'last' | 'states') =>
     parts[0][name].map((_, k) => joinRows(parts.map((part) => part[name][k])));
-  const trace = parts[0].trace?.map(({ name, width }, k): GateTrace => {
+  const trace = parts[0].trace?.map((gate, k): GateTrace => {
     const all = (side: 'before' | 'after') => joinRows(parts.map((part) => part.trace![k][side]));
-    return { name, width, before: all('before'), after: all('after') };
+    return { ...gate, before: all('before'), after: all('after') };
   });
   return { sequences: join('sequences'), last: join('last'), states: join('states'), ...(trace && { trace }) };
 }

@@ -3,6 +3,7 @@ import { sequenceCells, stepCells } from '../domain/program.ts';
 import { hasDropout } from '../domain/training.ts';
 import { type ComputeRows, createBatcher } from './batcher.ts';
 import type { ComputeCalls, ComputeKind } from './compute-task.ts';
+import { convert } from './convert.ts';
 import type { Engine } from './engine.ts';
 import { precisionUsed } from './kernel-arithmetic.ts';
 import type { ComputePool } from './pool.ts';
@@ -72,7 +73,9 @@ export function createStepper({
       const maxRows = Math.min(batchRows, Math.max(1, Math.floor(BATCH_NANOSECONDS / nanoseconds)));
       const batched = createBatcher(compute, { maxRows, maxRunning: pool?.threads ?? 1 }, observer);
       return {
-        step: (inputs, states, rows, options = {}) => {
+        step: (given, states, rows, options = {}) => {
+          // Those of a layer may have another dtype than its cell.
+          const inputs = convert(given, program.computeDtype);
           // Dropout masks are drawn for a request as a whole, and traces are not taken apart.
           const alone = options.trace || options.training || maxRows === 1;
           return alone ? compute({ inputs, states, rows, options }) : batched({ inputs, states, rows });

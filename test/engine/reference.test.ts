@@ -245,7 +245,7 @@ describe('the reference engine', () => {
       .prepare({ kind: 'simple_rnn', ...base, kernel: one, recurrentKernel: one })
       .step(one, [one], 1, { trace: true });
     expect(rnn.trace).toEqual([
-      { name: 'h', width: 1, before: Float64Array.of(2), after: Float64Array.of(Math.tanh(2)) },
+      { name: 'h', dtype: 'float64', width: 1, before: Float64Array.of(2), after: Float64Array.of(Math.tanh(2)) },
     ]);
     const sigmoid = kerasActivation('sigmoid');
     const ones = (size: number) => new Float64Array(size).fill(1);

@@ -9,14 +9,14 @@ export type RowFunction = (
   outOffset: number,
 ) => void;
 
-/** e^x/Σe^x. A NaN or +Infinity gives NaN there and 0 elsewhere, and a row of -Infinity gives NaN, as Keras on TF. */
+/**
+ * e^x/Σe^x. A NaN, +Infinity or nothing but -Infinity makes the whole row NaN, as the formula says and Keras computes it; only
+ * TensorFlow's float32 with oneDNN gives 0 beside the NaN.
+ */
 export const softmax: RowFunction = (values, offset, length, out, outOffset) => {
   const most = largest(values, offset, length);
   if (!Number.isFinite(most)) {
-    for (let i = 0; i < length; i++) {
-      const value = values[offset + i];
-      out[outOffset + i] = most === Number.NEGATIVE_INFINITY || !(value < Number.POSITIVE_INFINITY) ? Number.NaN : 0;
-    }
+    out.fill(Number.NaN, outOffset, outOffset + length);
     return;
   }
   let sum = 0;

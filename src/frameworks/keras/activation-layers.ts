@@ -7,8 +7,8 @@ export type ActivationLayer =
       readonly activation: string;
       /** In the order of get_config(). */
       readonly parameters: Parameters;
-      /** ELU has no get_config() of its own; Keras' automatic one puts the parameters after the name. */
-      readonly parametersFirst?: true;
+      /** Has no get_config() of its own: Keras' automatic one prints what the layer was made with, in that order. */
+      readonly automaticConfig?: true;
       /** Older names of parameters that Keras still takes. */
       readonly legacy?: Readonly<Record<string, string>>;
     }
@@ -20,9 +20,9 @@ export const ACTIVATION_LAYERS: Readonly<Record<string, ActivationLayer>> = {
     wraps: false,
     activation: 'elu',
     parameters: { alpha: { kind: 'number', default: 1 } },
-    parametersFirst: true,
+    automaticConfig: true,
   },
-  Identity: { wraps: false, activation: 'linear', parameters: {} },
+  Identity: { wraps: false, activation: 'linear', parameters: {}, automaticConfig: true },
   LeakyReLU: {
     wraps: false,
     activation: 'leaky_relu',

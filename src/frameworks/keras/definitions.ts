@@ -40,17 +40,21 @@ export function kerasCell(className: string, config: JsonObject, options: KerasC
 /** What a cell, or a stack of cells, is made of. */
 function partOf(cell: AnyCell): Part {
   if (cell.kind === 'stack') return stackPart(cell.cells.map(partOf), cell.policy.computeDtype);
-  const { units } = cell;
+  const { units, policy } = cell;
+  const { computeDtype } = policy;
+  const stateNames = cell.className === 'LSTMCell' ? ['h', 'c'] : ['h'];
   return {
-    stateNames: cell.className === 'LSTMCell' ? ['h', 'c'] : ['h'],
-    stateWidths: cell.className === 'LSTMCell' ? [units, units] : [units],
+    stateNames,
+    stateWidths: stateNames.map(() => units),
+    stateDtypes: stateNames.map(() => computeDtype),
     outputState: 0,
     outputWidth: units,
+    outputDtype: computeDtype,
     firstKernel: 'kernel',
     variables: (features) => cellVariables(cell, features),
     program: (features, weights) => cellProgram(cell, features, weights),
     cellCount: 1,
-    arithmetics: [{ computeDtype: cell.policy.computeDtype, activations: activationsOf(cell) }],
+    arithmetics: [{ computeDtype, activations: activationsOf(cell) }],
     dropouts: [cell.dropout],
     gradients: ([gradients]) => cellGradients(cell, gradients),
   };
@@ -72,19 +76,24 @@ function base(parsed: ParsedKeras) {
   };
 }
 
-function groups(names: readonly string[], widths: readonly number[]): StateGroup[] {
-  return widths.map((width, i) => ({ name: names[i], members: [i], width }));
+function groups(names: readonly string[], parts: readonly Part[]): StateGroup[] {
+  const dtypes = parts.flatMap(({ stateDtypes }) => stateDtypes);
+  const widths = parts.flatMap(({ stateWidths }) => stateWidths);
+  return widths.map((width, i) => ({ name: names[i], members: [i], width, dtype: dtypes[i] }));
 }
 
 function oneDirection(parsed: ParsedKeras, cell: AnyCell, sequenceDefaults: SequenceDefaults): CellDefinition {
   const part = partOf(cell);
   const step = oncePerWeights(part.program);
   const { computeDtype } = parsed.policy;
+  // A layer rounds its outputs to its own dtype, a stack does not.
+  const outputDtype = parsed.kind === 'layer' ? computeDtype : part.outputDtype;
   return {
     ...base(parsed),
     stateWidths: part.stateWidths,
-    stateGroups: groups(part.stateNames, part.stateWidths),
+    stateGroups: groups(part.stateNames, [part]),
     outputWidth: part.outputWidth,
+    outputDtype,
     outputIsState: part.outputState,
     sequenceDefaults,
     arithmetics: part.arithmetics,
@@ -94,7 +103,7 @@ function oneDirection(parsed: ParsedKeras, cell: AnyCell, sequenceDefaults: Sequ
     step,
     gradients: part.gradients,
     sequence: (features, weights, goBackwards): RunProgram => {
-      return { kind: 'run', computeDtype, cell: step(features, weights), goBackwards };
+      return { kind: 'run', computeDtype, outputDtype, cell: step(features, weights), goBackwards };
     },
   };
 }
@@ -119,8 +128,10 @@ function twoDirections(parsed: ParsedBidirectional): CellDefinition {
   return {
     ...base(parsed),
     stateWidths: widths,
-    stateGroups: groups(names, widths),
+    stateGroups: groups(names, [forward, backward]),
+    ...(mergeMode === null ? { outputWidths: [forward.outputWidth, backward.outputWidth] } : {}),
     outputWidth: forward.outputWidth + (mergeMode === 'concat' ? backward.outputWidth : 0),
+    outputDtype: computeDtype,
     outputIsState: null,
     // Keras forces zero_output_for_mask to return_sequences, and the two directions are what the class is.
     sequenceDefaults: {

@@ -4,7 +4,7 @@ import type { ActivationSpec } from '../../domain/program.ts';
 import { checkSize, child, entry, own, python, refuseUnknown } from '../place.ts';
 import { ACTIVATION_LAYERS, type ActivationLayer } from './activation-layers.ts';
 import { KERAS_ACTIVATIONS } from './identifiers.ts';
-import { type AutoName, parseHead, serializeHead } from './layer-head.ts';
+import { type AutoName, type LayerHead, parseHead, serializeHead } from './layer-head.ts';
 import { type CheckedParameters, readParameters } from './parameters.ts';
 import { WRAPPER_KEYS } from './parse-object.ts';
 import { suggest } from './suggestions.ts';
@@ -123,10 +123,18 @@ function parseLayer(
     ...scalars(readParameters(layer.activation, KERAS_ACTIVATIONS[layer.activation].parameters, {}, pointer)),
     ...scalars(checked),
   };
-  const printed = layer.parametersFirst
-    ? { name: '', ...checked.json, ...serializeHead(head()) }
+  const printed = layer.automaticConfig
+    ? automaticConfig(config, head(), checked.json)
     : { ...serializeHead(head()), ...checked.json };
   return wrap(printed, { name: layer.activation, params });
+}
+
+/** The name, the parameters, what else was sent in the order in which it was, and the rest. Keras Operation.get_config. */
+function automaticConfig(sent: JsonObject, head: LayerHead, parameters: JsonObject): JsonObject {
+  const printed: JsonObject = { ...serializeHead(head), activity_regularizer: head.activityRegularizer };
+  const keys = Object.keys(sent).filter((key) => Object.hasOwn(printed, key) || key === 'autocast');
+  const others = Object.fromEntries(keys.map((key) => [key, key === 'autocast' ? sent[key] : printed[key]]));
+  return { name: '', ...parameters, ...others, ...serializeHead(head) };
 }
 
 /** The config with older parameter names replaced; the older one wins, as in Keras. */

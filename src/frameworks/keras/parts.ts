@@ -7,9 +7,12 @@ import type { Dtype, FloatArray } from '../../domain/tensor.ts';
 export interface Part {
   readonly stateNames: readonly string[];
   readonly stateWidths: readonly number[];
+  /** Of each state: that of its cell. */
+  readonly stateDtypes: readonly Dtype[];
   /** Index of the state that the output equals. */
   readonly outputState: number;
   readonly outputWidth: number;
+  readonly outputDtype: Dtype;
   /** The variable whose first axis is the features. */
   readonly firstKernel: string;
   variables(features: number): readonly VariableSpec[];
@@ -33,8 +36,10 @@ export function stackPart(cells: readonly Part[], computeDtype: Dtype): Part {
   return {
     stateNames: cells.flatMap(({ stateNames }, k) => under(names[k], stateNames)),
     stateWidths: widths,
+    stateDtypes: cells.flatMap(({ stateDtypes }) => stateDtypes),
     outputState: widths.length - top.stateWidths.length + top.outputState,
     outputWidth: top.outputWidth,
+    outputDtype: top.outputDtype,
     firstKernel: `${names[0]}.${cells[0].firstKernel}`,
     variables: (features) =>
       inputs(features).flatMap((width, k) =>

@@ -39,10 +39,13 @@ export function onnxCell(className: string, config: JsonObject, { maxUnits }: On
         name,
         members: Array.from({ length: directions }, (_, d) => d * names.length + k),
         width: hidden,
+        dtype,
         stackAxis: values.layout === 1 ? 1 : 0,
       }),
     ),
     outputWidth: hidden,
+    outputWidths: [directions * hidden],
+    outputDtype: dtype,
     outputIsState: null,
     layout: { timeMajor: values.layout === 0, directions },
     sequenceDefaults: {

@@ -44,8 +44,9 @@ export function pytorchCell(className: string, config: JsonObject, { maxUnits }:
     // Those of torch.nn's cells: tanh, sigmoid or relu, whatever the kind.
     arithmetics: cells.map(() => ({ computeDtype: dtype, activations: [TANH, SIGMOID, RELU] })),
     stateWidths: cells.flatMap(() => state),
-    stateGroups: stateGroups(state, cells.length, layered),
+    stateGroups: stateGroups(module, state, cells.length),
     outputWidth: hiddenWidth(module) * module.directions,
+    outputDtype: dtype,
     outputIsState: layered ? null : 0,
     fixedFeatures: values.input_size,
     layout: { timeMajor: layered && !values.batch_first },
@@ -79,10 +80,10 @@ function cellsOf(module: ParsedModule): ModuleCell[][] {
 }
 
 /** h of every cell together, then c of every cell together; a single step's cell shows them as they are. */
-function stateGroups(widths: readonly number[], cells: number, layered: boolean): StateGroup[] {
+function stateGroups({ dtype, layered }: ParsedModule, widths: readonly number[], cells: number): StateGroup[] {
   return widths.map((width, k) => {
     const members = Array.from({ length: cells }, (_, cell) => cell * widths.length + k);
-    const group = { name: ['h', 'c'][k], members, width };
+    const group = { name: ['h', 'c'][k], members, width, dtype };
     return layered ? { ...group, stackAxis: 0 } : group;
   });
 }

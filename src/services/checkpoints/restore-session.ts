@@ -37,13 +37,13 @@ async function planNew(
   const { context, cells } = restoring;
   requireCreating(restoring, 'session', saved.id);
   const definition = await definitionOf(restoring, saved);
-  const { stateGroups, computeDtype: dtype, outputWidth } = definition;
-  const shapes = stateGroups.map((group) => ({ dtype, shape: stateShape(group, saved.batch_size) }));
+  const { stateGroups, outputDtype, outputWidth } = definition;
+  const shapes = stateGroups.map((group) => ({ dtype: group.dtype, shape: stateShape(group, saved.batch_size) }));
   requireStatesFit(saved, shapes, states);
   if (output) requireOutputFit(saved, definition, output);
   const initial_state = { list: states.map(literalOf) };
   const { cell, batch_size, step, ttl_seconds, history = 0 } = saved;
-  requireHistoryRoom(history, states, batch_size * outputWidth * BYTES_PER_ELEMENT[dtype], context.limits);
+  requireHistoryRoom(history, states, batch_size * outputWidth * BYTES_PER_ELEMENT[outputDtype], context.limits);
   const options = {
     batch_size,
     ttl_seconds: ttl_seconds ?? undefined,
@@ -65,7 +65,7 @@ function requireStatesFit(
 
 function requireOutputFit(
   { id, batch_size }: SavedSession,
-  { outputWidth, computeDtype: dtype }: CellDefinition,
+  { outputWidth, outputDtype: dtype }: CellDefinition,
   output: Tensor,
 ): void {
   requireFit(`Session '${id}'`, [{ name: 'output', shape: [batch_size, outputWidth], dtype }], { output });

@@ -98,11 +98,10 @@ async function checkCotangents(
   { batch, time, timeMajor, returnSequences }: SequencePlan,
   given: readonly TensorInput[],
 ): Promise<void> {
-  const { computeDtype, outputWidth, layout } = cell.definition;
-  const width = outputWidth * (layout.directions ?? 1);
+  const { outputDtype, outputWidth, outputWidths: [width] = [outputWidth], layout } = cell.definition;
   const output = returnSequences
-    ? arrangeOutput(zeros(computeDtype, [batch, time, width]), timeMajor, layout)
-    : zeros(computeDtype, [batch, width]);
+    ? arrangeOutput(zeros(outputDtype, [batch, time, width]), timeMajor, layout)
+    : zeros(outputDtype, [batch, width]);
   if (given.length === 1) await readCotangents(context, cell, [output], given);
 }
 
@@ -119,7 +118,7 @@ async function readCotangents(
   const cotangents: Tensor[] = [];
   for (const [i, input] of given.entries()) {
     const pointer = given.length === 1 ? '/cotangent' : `/cotangent/${i}`;
-    const cotangent = await resolveTensor(context, input, definition.computeDtype, pointer);
+    const cotangent = await resolveTensor(context, input, definition.outputDtype, pointer);
     const { shape } = outputs[i];
     requireShape(cotangent.shape, shape, pointer, `the output has shape [${shape.join(',')}]. Send that`);
     cotangents.push(cotangent);

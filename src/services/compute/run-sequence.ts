@@ -2,7 +2,7 @@ import type { SequenceOption } from '../../domain/cell-definition.ts';
 import { counted } from '../../domain/counted.ts';
 import type { SequenceRequest, Training } from '../../domain/ports.ts';
 import { fieldProblem } from '../../domain/problems.ts';
-import { type FloatArray, formatShape, sizeOf, Tensor } from '../../domain/tensor.ts';
+import { type FloatArray, formatShape, Tensor } from '../../domain/tensor.ts';
 import type { Cell } from '../cells/cell-record.ts';
 import type { CellReader } from '../cells/cells.ts';
 import type { Context } from '../context.ts';
@@ -98,24 +98,22 @@ export async function runSequence(
   const plan = planSequence(context, cell, inputs, states, mask, options);
   const { batch, time, timeMajor } = plan;
   const result = await cells.prepareSequence(cell, plan.goBackwards).run(plan.request);
-  const last = result.last.map((data) => outputTensor(cell, [batch], data));
-  const whole = (data: FloatArray) => arrangeOutput(outputTensor(cell, [batch, time], data), timeMajor, layout);
+  const { outputDtype, outputWidth, outputWidths = [outputWidth] } = definition;
+  const output = (lead: readonly number[]) => (data: FloatArray, i: number) =>
+    new Tensor(outputDtype, [...lead, outputWidths[i]], data);
+  const last = result.last.map(output([batch]));
   const trace = result.trace && traceOf(definition, result.trace, [batch, time]);
   const arranged = Object.entries(trace ?? {}).map(([name, { before, after }]) => {
     return [name, { before: swapTime(before, timeMajor), after: swapTime(after, timeMajor) }] as const;
   });
   return {
-    outputs: plan.returnSequences ? result.sequences.map(whole) : last,
+    outputs: plan.returnSequences
+      ? result.sequences.map(output([batch, time])).map((whole) => arrangeOutput(whole, timeMajor, layout))
+      : last,
     last,
     states: fromCanonical(definition, result.states, batch),
     ...(trace ? { trace: Object.fromEntries(arranged) } : {}),
   };
-}
-
-/** [...lead, width]; two outputs that are not merged may have widths of their own. */
-function outputTensor({ definition }: Cell, lead: readonly number[], data: FloatArray): Tensor {
-  const rows = sizeOf(lead);
-  return new Tensor(definition.computeDtype, [...lead, rows === 0 ? definition.outputWidth : data.length / rows], data);
 }
 
 function refuseFixed({ definition, record }: Cell, options: SequenceOptions): void {

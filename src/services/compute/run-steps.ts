@@ -1,6 +1,6 @@
 import type { CellDefinition } from '../../domain/cell-definition.ts';
 import type { Deferred, GateTrace, PreparedCell, StepResult, Training } from '../../domain/ports.ts';
-import { type Dtype, type FloatArray, Tensor } from '../../domain/tensor.ts';
+import { cast, type FloatArray, Tensor } from '../../domain/tensor.ts';
 import type { Cell } from '../cells/cell-record.ts';
 import type { Context } from '../context.ts';
 import { fromCanonical, toCanonical } from './states.ts';
@@ -31,13 +31,15 @@ export async function runStep(
   options: { readonly trace: boolean; readonly training?: Training },
 ): Promise<Stepped> {
   const { definition } = cell;
-  const { computeDtype, outputWidth } = definition;
+  const { outputDtype, outputWidth, outputIsState, stateGroups } = definition;
   const [batch] = inputs.shape;
   requireRoom(limits, cell, batch, 1, options.trace);
   const canonical = toCanonical(definition, states, batch);
   const result: StepResult = await prepared.step(inputs.data as FloatArray, canonical, batch, options);
+  // A layer may have another dtype than its cell.
+  const dtype = outputIsState === null ? outputDtype : stateGroups[outputIsState].dtype;
   return {
-    output: new Tensor(computeDtype, [batch, outputWidth], result.output),
+    output: cast(new Tensor(dtype, [batch, outputWidth], result.output), outputDtype),
     states: fromCanonical(definition, result.states, batch),
     ...(result.trace ? { trace: traceOf(definition, result.trace, [batch]) } : {}),
   };
@@ -45,19 +47,13 @@ export async function runStep(
 
 /** Gates by name; `lead` are the axes before the units. */
 export function traceOf(
-  { computeDtype, traceName = (name) => name }: CellDefinition,
+  { traceName = (name) => name }: Pick<CellDefinition, 'traceName'>,
   gates: readonly GateTrace[],
   lead: readonly number[],
 ): Trace {
-  const named = gates.map(({ name, width, before, after }) => {
-    const tensor = (values: FloatArray) =>
-      new Tensor(computeDtype, [...lead, width], convertible(values, computeDtype));
+  const named = gates.map(({ name, dtype, width, before, after }) => {
+    const tensor = (values: FloatArray) => new Tensor(dtype, [...lead, width], values);
     return [traceName(name), { before: tensor(before), after: tensor(after) }] as const;
   });
   return Object.fromEntries(named);
-}
-
-/** A gate inside a composite may be wider than the composite's own dtype. */
-function convertible(values: FloatArray, dtype: Dtype): FloatArray {
-  return dtype === 'float64' ? Float64Array.from(values) : Float32Array.from(values);
 }

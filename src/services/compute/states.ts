@@ -22,17 +22,18 @@ export async function readStates(
   batch: number,
   pointer: string,
 ): Promise<Tensor[]> {
-  const { stateGroups, computeDtype } = definition;
+  const { stateGroups } = definition;
+  const dtypes = stateGroups.map(({ dtype }) => dtype);
   const shapes = stateGroups.map((group) => stateShape(group, batch));
   for (const shape of shapes) requireElements(shape, context.limits, pointer);
-  if (!given) return shapes.map((shape) => zeros(computeDtype, shape));
+  if (!given) return shapes.map((shape, i) => zeros(dtypes[i], shape));
   const wanted = shapes.map(formatShape).join(', ');
   if ('bare' in given) {
     if (shapes.length !== 1) {
       const detail = `Cell '${record.id}' has ${counted(shapes.length, 'state')}; '${pointer.slice(1)}' has one tensor. Send a list of ${wanted}.`;
       throw fieldProblem('wrong-shape', pointer, detail);
     }
-    const state = await resolveTensor(context, given.bare, computeDtype, pointer);
+    const state = await resolveTensor(context, given.bare, dtypes[0], pointer);
     requireShape(state.shape, shapes[0], pointer, `this cell's state has shape ${wanted}`);
     return [state];
   }
@@ -47,7 +48,7 @@ export async function readStates(
   const states: Tensor[] = [];
   for (const [i, input] of entries.entries()) {
     const at = `${pointer}/${i}`;
-    const state = input ? await resolveTensor(context, input, computeDtype, at) : zeros(computeDtype, shapes[i]);
+    const state = input ? await resolveTensor(context, input, dtypes[i], at) : zeros(dtypes[i], shapes[i]);
     requireShape(state.shape, shapes[i], at, `send ${formatShape(shapes[i])}`);
     states.push(state);
   }
@@ -79,19 +80,18 @@ export function toCanonical(definition: CellDefinition, states: readonly Tensor[
 
 /** The framework's state tensors from the canonical ones. */
 export function fromCanonical(definition: CellDefinition, canonical: readonly FloatArray[], batch: number): Tensor[] {
-  const { computeDtype } = definition;
   return definition.stateGroups.map((group) => {
-    const { members, width, stackAxis } = group;
+    const { members, width, dtype, stackAxis } = group;
     const shape = stateShape(group, batch);
-    if (stackAxis === undefined) return new Tensor(computeDtype, shape, canonical[members[0]]);
-    const data = allocate(computeDtype, members.length * batch * width) as FloatArray;
+    if (stackAxis === undefined) return new Tensor(dtype, shape, canonical[members[0]]);
+    const data = allocate(dtype, members.length * batch * width) as FloatArray;
     members.forEach((member, k) => {
       for (let row = 0; row < batch; row++) {
         const values = canonical[member].subarray(row * width, (row + 1) * width);
         data.set(values, rowStart(group, k, row, batch));
       }
     });
-    return new Tensor(computeDtype, shape, data);
+    return new Tensor(dtype, shape, data);
   });
 }
 

@@ -1,5 +1,5 @@
 import type { Training } from '../../domain/ports.ts';
-import { Tensor, zeros } from '../../domain/tensor.ts';
+import { cast, Tensor, zeros } from '../../domain/tensor.ts';
 import type { Cell } from '../cells/cell-record.ts';
 import type { CellReader } from '../cells/cells.ts';
 import { runSequence, type SequenceOptions } from '../compute/run-sequence.ts';
@@ -75,7 +75,7 @@ function asSequence({ dtype, shape: [batch, features], data }: Tensor, timeMajor
 
 /** The output of a session's last step, as far as no mask has come yet: one of its states, or zeros before the first. */
 function lastOutput({ definition }: Cell, { states, record }: Pick<Session, 'states' | 'record'>): Tensor {
-  const { outputIsState, computeDtype, outputWidth } = definition;
-  if (outputIsState !== null && record.step > 0) return states[outputIsState];
-  return zeros(computeDtype, [record.batch_size, outputWidth]);
+  const { outputIsState, outputDtype, outputWidth } = definition;
+  if (outputIsState !== null && record.step > 0) return cast(states[outputIsState], outputDtype);
+  return zeros(outputDtype, [record.batch_size, outputWidth]);
 }

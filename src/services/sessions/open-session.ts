@@ -51,8 +51,8 @@ export async function openSession(
   cells.requireSteps(cell);
   const states = await readStates(context, cell, input.initial_state, input.batch_size, '/initial_state');
   const { history = 0, step = 0, output } = input;
-  const { outputWidth, computeDtype } = cell.definition;
-  const outputBytes = input.batch_size * outputWidth * BYTES_PER_ELEMENT[computeDtype];
+  const { outputWidth, outputDtype } = cell.definition;
+  const outputBytes = input.batch_size * outputWidth * BYTES_PER_ELEMENT[outputDtype];
   requireHistoryRoom(history, states, outputBytes, context.limits);
   const now = clock();
   const record: SessionRecord = {

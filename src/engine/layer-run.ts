@@ -1,0 +1,28 @@
+import type { PreparedSequence, SequenceRequest, SequenceResult } from '../domain/ports.ts';
+import { type RunProgram, stepDtype } from '../domain/program.ts';
+import type { FloatArray } from '../domain/tensor.ts';
+import { convert } from './convert.ts';
+
+/**
+ * A run whose dtype is not that of its cell: inputs are rounded to the cell's dtype, and outputs from it. The states keep the
+ * cell's dtype, before the first step and after the last as in between, so that a sequence may be cut anywhere. Keras
+ * RNN.call, which rounds the final states to the layer's dtype too.
+ */
+export function prepareLayerRun(
+  program: RunProgram,
+  prepareRun: (program: RunProgram) => PreparedSequence,
+): PreparedSequence {
+  const { cell, computeDtype, outputDtype = computeDtype } = program;
+  const own = stepDtype(cell);
+  if (cell.computeDtype === computeDtype && own === outputDtype) return prepareRun(program);
+  const prepared = prepareRun({ ...program, computeDtype: cell.computeDtype, outputDtype: own });
+  const round = (outputs: readonly FloatArray[]) => outputs.map((output) => convert(output, outputDtype));
+  return {
+    run(request: SequenceRequest): SequenceResult {
+      const inputs = convert(convert(request.inputs, computeDtype), cell.computeDtype);
+      const previous = request.previous && convert(request.previous, own);
+      const result = prepared.run({ ...request, inputs, previous });
+      return { ...result, sequences: round(result.sequences), last: round(result.last) };
+    },
+  };
+}

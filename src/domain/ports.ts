@@ -28,7 +28,7 @@ export type CommitOutcome = 'committed' | 'conflict';
 
 /**
  * A versioned key-value store, small on purpose. Keys are ASCII, `kind/id` or `kind/id/rest`, at most 1,000 characters.
- * All keys of one commit have one owner (see `ownerOf` in keys.ts), so that a sharded store can keep them together.
+ * All keys of one commit have one owner (see `ownerOf` in store-keys.ts), so that a sharded store can keep them together.
  * Bytes are copied where they cross the port: a caller may reuse its buffer, a reader may change what it got.
  */
 export interface Store {

@@ -39,6 +39,7 @@ import { runCellSequence, type SequenceCall } from './compute/run-cell-sequence.
 import { type StepRequest, stepCell } from './compute/step-cell.ts';
 import type { Context } from './context.ts';
 import { Sweeper } from './expiry/sweep.ts';
+import { cellKey, checkpointKey, sessionKey, thingsPrefix, variableKey } from './keys.ts';
 import { forkSession, type NewSession, openSession } from './sessions/open-session.ts';
 import { decodeSession } from './sessions/session-bytes.ts';
 import { listKeptSteps } from './sessions/session-history.ts';
@@ -97,21 +98,20 @@ export function createServices(context: ServiceContext) {
         const input = newCellOf(await readLayer(weightFiles, file), precision);
         return changer.create('cell', id, change, (chosen) => asFileProblem(() => createCell(context, chosen, input)));
       },
-      list: (page: PageRequest) => listPage(store, 'cell/', page, (bytes) => decodeRecord<CellRecord>(bytes).fields),
+      list: (page: PageRequest) =>
+        listPage(store, thingsPrefix('cell'), page, (bytes) => decodeRecord<CellRecord>(bytes).fields),
       read: async (id: string) => (await cells.read(id)).record,
       build: <R>(id: string, inputShape: readonly (number | null)[], change: Change<CellRecord, R>) =>
-        changer.change(`cell/${id}`, change, () => buildCell(context, cells, id, inputShape, change.expected)),
+        changer.change(cellKey(id), change, () => buildCell(context, cells, id, inputShape, change.expected)),
       delete: <R>(id: string, force: boolean, change: Change<undefined, R>) =>
-        changer.change(`cell/${id}`, change, () =>
-          deleteCell(context, cells, id, { expected: change.expected, force }),
-        ),
+        changer.change(cellKey(id), change, () => deleteCell(context, cells, id, { expected: change.expected, force })),
       /** The cell with all its weights, of one version; none before it is built. */
       readWeights: (id: string) => cells.read(id),
       putWeights: <R>(id: string, weights: Readonly<Record<string, TensorLiteral>>, change: Change<CellRecord, R>) =>
-        changer.change(`cell/${id}`, change, () => putWeights(context, cells, id, change.expected, weights)),
+        changer.change(cellKey(id), change, () => putWeights(context, cells, id, change.expected, weights)),
       putWeightsFile: async <R>(id: string, file: SentFile, change: Change<CellRecord, R>) => {
         const read = await readLayer(weightFiles, file);
-        return changer.change(`cell/${id}`, change, () => putWeightsFile(context, cells, id, change.expected, read));
+        return changer.change(cellKey(id), change, () => putWeightsFile(context, cells, id, change.expected, read));
       },
       fileFormats: (record: CellRecord) => formatsFor(weightFiles, record),
       writeFile: (format: WeightFileFormat, cell: Cell) => writeCell(format, cell),
@@ -123,7 +123,7 @@ export function createServices(context: ServiceContext) {
       create: <R>(input: NewVariable, id: string | undefined, change: Change<Variable, R>) =>
         changer.create('variable', id, change, (chosen) => createVariable(context, chosen, input)),
       list: (page: PageRequest) =>
-        listPage(store, 'variable/', page, (bytes) => {
+        listPage(store, thingsPrefix('variable'), page, (bytes) => {
           const { record, value } = decodeVariable(bytes);
           return { ...record, value };
         }),
@@ -139,26 +139,26 @@ export function createServices(context: ServiceContext) {
           }),
         ),
       delete: <R>(id: string, change: Change<undefined, R>) =>
-        changer.change(`variable/${id}`, change, () => deleteVariable(context, id, change.expected)),
+        changer.change(variableKey(id), change, () => deleteVariable(context, id, change.expected)),
     },
     sessions: {
       open: <R>(input: NewSession, id: string | undefined, change: Change<Session, R>) =>
         changer.create('session', id, change, (chosen) => openSession(context, cells, chosen, input)),
       list: (page: PageRequest) =>
-        listShown(store, 'session/', page, decodeSession, ({ record }) => !isExpired(record, clock())),
+        listShown(store, thingsPrefix('session'), page, decodeSession, ({ record }) => !isExpired(record, clock())),
       read: (id: string) => readSession(store, id, clock()),
       step: <R>(id: string, request: SessionStepRequest, change: Change<SteppedSession, R>) =>
-        changer.change(`session/${id}`, change, () =>
+        changer.change(sessionKey(id), change, () =>
           stepSession(context, cells, changer, id, change.expected, request),
         ),
       putStates: <R>(id: string, states: StatesGiven, change: Change<Session, R>) =>
-        changer.change(`session/${id}`, change, () => putStates(context, cells, id, change.expected, states)),
+        changer.change(sessionKey(id), change, () => putStates(context, cells, id, change.expected, states)),
       reset: <R>(id: string, change: Change<Session, R>) =>
-        changer.change(`session/${id}`, change, () => resetSession(context, id, change.expected)),
+        changer.change(sessionKey(id), change, () => resetSession(context, id, change.expected)),
       listSteps: (id: string, page: { readonly after?: number; readonly limit: number }) =>
         listKeptSteps(store, id, page, clock()),
       rewind: <R>(id: string, step: number, change: Change<Session, R>) =>
-        changer.change(`session/${id}`, change, () => rewindSession(context, id, change.expected, step)),
+        changer.change(sessionKey(id), change, () => rewindSession(context, id, change.expected, step)),
       /** The version that a fork expects is that of the session which it copies. */
       fork: <R>(from: string, step: number | undefined, id: string | undefined, change: Change<Session, R>) => {
         const { expected, ...rest } = change;
@@ -167,7 +167,7 @@ export function createServices(context: ServiceContext) {
         );
       },
       close: <R>(id: string, change: Change<Session, R>) =>
-        changer.change(`session/${id}`, change, () => closeSession(context, id, change.expected)),
+        changer.change(sessionKey(id), change, () => closeSession(context, id, change.expected)),
     },
     checkpoints: {
       save: <R>(input: NewCheckpoint, id: string | undefined, change: Change<CheckpointRecord, R>) =>
@@ -175,18 +175,18 @@ export function createServices(context: ServiceContext) {
       import: <R>(bytes: Uint8Array, id: string | undefined, change: Change<CheckpointRecord, R>) =>
         changer.create('checkpoint', id, change, (chosen) => importCheckpoint(context, chosen, bytes)),
       list: (page: PageRequest) =>
-        listPage(store, 'checkpoint/', page, (bytes) => decodeRecord<CheckpointRecord>(bytes).fields),
+        listPage(store, thingsPrefix('checkpoint'), page, (bytes) => decodeRecord<CheckpointRecord>(bytes).fields),
       read: (id: string) => readCheckpoint(context, id),
       readContent: (id: string) => readCheckpointContent(context, id),
       restore: <R>(id: string, createMissing: boolean, change: Change<Restored, R>) =>
-        changer.change(`checkpoint/${id}`, change, async () => {
+        changer.change(checkpointKey(id), change, async () => {
           return {
             writes: [],
             result: await restoreCheckpoint(context, cells, changer, id, change, createMissing),
           };
         }),
       delete: <R>(id: string, change: Change<undefined, R>) =>
-        changer.change(`checkpoint/${id}`, change, () => deleteCheckpoint(context, id, change.expected)),
+        changer.change(checkpointKey(id), change, () => deleteCheckpoint(context, id, change.expected)),
     },
     ops: {
       list: () => context.ops.list,
@@ -204,5 +204,5 @@ export type Services = ReturnType<typeof createServices>;
 const UPDATES = { assign, assign_add: assignAdd, assign_sub: assignSub };
 
 function ownerOfVariable(at: VariableAddress): string {
-  return 'cell' in at ? `cell/${at.cell}` : `variable/${at.variable}`;
+  return 'cell' in at ? cellKey(at.cell) : variableKey(at.variable);
 }

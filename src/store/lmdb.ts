@@ -1,7 +1,7 @@
 import { accessSync, constants } from 'node:fs';
-import { checkCommit, isKey, MAX_KEY_LENGTH } from '../domain/keys.ts';
 import type { Store, StoredEntry } from '../domain/ports.ts';
 import { Problem } from '../domain/problems.ts';
+import { checkCommit, isKey, MAX_KEY_LENGTH } from '../domain/store-keys.ts';
 import { type DirectoryLock, lockDirectory } from './directory-lock.ts';
 import { markClosed, unmarkClosed, wasClosed } from './lmdb-closed.ts';
 import { createCommitQueue } from './lmdb-commits.ts';

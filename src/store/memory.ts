@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { checkCommit } from '../domain/keys.ts';
 import type { CommitOutcome, Store, StoredEntry, StoredValue, StoreWrite } from '../domain/ports.ts';
+import { checkCommit } from '../domain/store-keys.ts';
 import { CopiedValue } from './record.ts';
 import { SortedKeys } from './sorted-keys.ts';
 

@@ -1,4 +1,4 @@
-import { isKey, ownerOf } from '../domain/keys.ts';
+import { isKey, ownerOf } from '../domain/store-keys.ts';
 
 /** Part of the format: another number would look for every key in another place. */
 const BUCKETS = 64;

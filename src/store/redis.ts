@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { checkCommit, isKey } from '../domain/keys.ts';
 import type { Store } from '../domain/ports.ts';
+import { checkCommit, isKey } from '../domain/store-keys.ts';
 import { bytesOf, revisionOf } from './record.ts';
 import { createClient, type RedisClient } from './redis-client.ts';
 import { createCommitter, type ReplicaWait } from './redis-commits.ts';

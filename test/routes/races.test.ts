@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Store } from '../../src/domain/ports.ts';
 import { encodeRecord } from '../../src/domain/record.ts';
-import { referenceKey } from '../../src/services/sessions/session-record.ts';
+import { referenceKey } from '../../src/services/keys.ts';
 import { openMemoryStore } from '../../src/store/memory.ts';
 import { startApp, type TestApp, TestClock } from '../support/app.ts';
 import { call, expectProblem, make, TUTORIAL_CELL } from '../support/call.ts';

@@ -4,6 +4,7 @@ import type { Precision, StoreWrite } from '../../domain/ports.ts';
 import { encodeRecord } from '../../domain/record.ts';
 import type { Dtype, Shape } from '../../domain/tensor.ts';
 import { defineCell } from '../../frameworks/define-cell.ts';
+import { cellKey, valueKey } from '../keys.ts';
 
 /** A variable of a built cell, without its value. */
 export interface CellVariable {
@@ -14,7 +15,7 @@ export interface CellVariable {
   readonly version: number;
 }
 
-/** A cell as the store keeps it under `cell/<id>`; the values stand apart, one key for each version of each variable. */
+/** A cell as the store keeps it. The values stand apart: each version of each variable has a key of its own. */
 export interface CellRecord {
   readonly format: 1;
   readonly id: string;
@@ -51,14 +52,6 @@ export interface CellDescription {
   readonly precision: Precision;
 }
 
-export function cellKey(id: string): string {
-  return `cell/${id}`;
-}
-
-export function variableKey(record: CellRecord, { name, version }: Pick<CellVariable, 'name' | 'version'>): string {
-  return `cell-variable/${record.id}/${record.uid}/${name}/${version}`;
-}
-
 export function definitionOf(record: CellRecord, maxUnits: number): CellDefinition {
   const name = () => String(record.config.name);
   return defineCell(record.framework, record.class_name, record.config, { maxUnits, autoName: name });
@@ -82,9 +75,9 @@ export function cellWrites(before: Cell | undefined, record: CellRecord, changed
   for (const variable of record.variables) {
     const value = changed[variable.name];
     if (!value) continue;
-    writes.push({ key: variableKey(record, variable), bytes: encodeRecord({ fields: {}, tensors: { value } }) });
+    writes.push({ key: valueKey(record, variable), bytes: encodeRecord({ fields: {}, tensors: { value } }) });
     const old = before?.record.variables.find(({ name }) => name === variable.name);
-    if (old) writes.push({ key: variableKey(record, old), delete: true });
+    if (old) writes.push({ key: valueKey(record, old), delete: true });
   }
   return writes;
 }

@@ -4,8 +4,8 @@ import { Problem } from '../../domain/problems.ts';
 import { decodeRecord } from '../../domain/record.ts';
 import type { Tensor } from '../../domain/tensor.ts';
 import type { Context } from '../context.ts';
-import { type Cell, type CellRecord, cellKey, definitionOf, featuresOf, variableKey } from './cell-record.ts';
-import { versionKey } from './pinned-keys.ts';
+import { cellKey, valueKey, versionKey } from '../keys.ts';
+import { type Cell, type CellRecord, definitionOf, featuresOf } from './cell-record.ts';
 
 /** Versions of cells kept in memory, by the bytes of their weights. */
 const CACHE_BYTES = 256 * 2 ** 20;
@@ -117,7 +117,7 @@ export class CellReader {
         weights[variable.name] = known.weights[variable.name];
         continue;
       }
-      const stored = await this.context.store.get(variableKey(record, variable));
+      const stored = await this.context.store.get(valueKey(record, variable));
       if (!stored) return undefined;
       weights[variable.name] = decodeRecord(stored.bytes).tensors.value;
     }

@@ -9,8 +9,9 @@ import type { TensorLiteral } from '../../domain/tensor-literal.ts';
 import { defineCell } from '../../frameworks/define-cell.ts';
 import type { Decision } from '../changes/decision.ts';
 import type { Context } from '../context.ts';
+import { cellKey, nameKey } from '../keys.ts';
 import { buildRecord } from './build-cell.ts';
-import { type CellRecord, cellKey, cellWrites } from './cell-record.ts';
+import { type CellRecord, cellWrites } from './cell-record.ts';
 import { tensorsOf } from './weights.ts';
 
 export interface NewCell {
@@ -77,11 +78,12 @@ async function nameConfig({ store, limits }: Needs, input: NewCell, unnamed: rea
 }
 
 async function nextName(store: Context['store'], base: string): Promise<string> {
+  const key = nameKey(base);
   for (;;) {
-    const stored = await store.get(`name/${base}`);
+    const stored = await store.get(key);
     const next = stored ? decodeRecord<{ next: number }>(stored.bytes).fields.next : 0;
     const bytes = encodeRecord({ fields: { next: next + 1 }, tensors: {} });
-    const outcome = await store.commit([{ key: `name/${base}`, expect: stored?.revision ?? null, bytes }]);
+    const outcome = await store.commit([{ key, expect: stored?.revision ?? null, bytes }]);
     if (outcome === 'committed') return next === 0 ? base : `${base}_${next}`;
   }
 }

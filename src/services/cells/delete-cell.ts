@@ -6,11 +6,10 @@ import { isExpired } from '../../domain/session.ts';
 import type { Decision } from '../changes/decision.ts';
 import { entriesOf } from '../changes/listing.ts';
 import type { Context } from '../context.ts';
-import { cellUsesKey } from '../sessions/open-session.ts';
-import { findSession, referencesPrefix } from '../sessions/session-record.ts';
-import { type Cell, type CellRecord, cellKey, variableKey } from './cell-record.ts';
+import { cellKey, cellUsesKey, pinsKey, pinsPrefix, referencesPrefix, valueKey } from '../keys.ts';
+import { findSession } from '../sessions/session-record.ts';
+import type { Cell, CellRecord } from './cell-record.ts';
 import type { CellReader } from './cells.ts';
-import { pinsKey, pinsPrefix } from './pinned-keys.ts';
 import { pinnedKeys } from './pinned-versions.ts';
 
 const PAGE = 1000;
@@ -33,7 +32,7 @@ export async function deleteCell(
   writes.push(
     uses ? { key: cellUsesKey(id), expect: uses.revision, delete: true } : { key: cellUsesKey(id), expect: null },
   );
-  const values = cell.record.variables.map((variable) => variableKey(cell.record, variable));
+  const values = cell.record.variables.map((variable) => valueKey(cell.record, variable));
   for (const key of new Set([...values, ...(await pinnedKeys(store, cell.record))])) writes.push({ key, delete: true });
   // With many references it would be a huge commit: the rest goes when the time of their sessions is over.
   for (const prefix of [referencesPrefix(id), pinsPrefix(id)]) {

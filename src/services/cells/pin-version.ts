@@ -5,8 +5,9 @@ import { fieldProblem } from '../../domain/problems.ts';
 import { encodeRecord } from '../../domain/record.ts';
 import type { SessionRecord } from '../../domain/session.ts';
 import type { Context } from '../context.ts';
+import { type CellId, pinKey, pinsKey, versionKey } from '../keys.ts';
 import type { Cell, CellRecord } from './cell-record.ts';
-import { type CellId, pinKey, pinsKey, versionKey, versionsOf } from './pinned-keys.ts';
+import { versionsOf } from './pinned-versions.ts';
 
 type Needs = Pick<Context, 'store' | 'limits'>;
 

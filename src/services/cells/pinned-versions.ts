@@ -1,8 +1,20 @@
 import type { Weights } from '../../domain/cell-definition.ts';
-import type { Store, StoreWrite } from '../../domain/ports.ts';
+import type { Store, StoredEntry, StoreWrite } from '../../domain/ports.ts';
 import { decodeRecord, encodeRecord } from '../../domain/record.ts';
-import { type Cell, type CellRecord, cellKey, cellWrites, variableKey } from './cell-record.ts';
-import { type CellId, type PinnedSession, pinKey, pinPrefix, pinsKey, versionKey, versionsOf } from './pinned-keys.ts';
+import type { SessionRecord } from '../../domain/session.ts';
+import { entriesOf } from '../changes/listing.ts';
+import {
+  type CellId,
+  cellKey,
+  pinKey,
+  pinPrefix,
+  pinsKey,
+  type SessionOfCell,
+  valueKey,
+  versionKey,
+  versionsPrefix,
+} from '../keys.ts';
+import { type Cell, type CellRecord, cellWrites } from './cell-record.ts';
 
 /**
  * The writes that put new values of a cell. Those that they replace are deleted, but for those that a pinned version has.
@@ -27,7 +39,10 @@ export async function changeCellWrites(
 const RELEASES = 5;
 
 /** Lets go of a session's pin, and of its version with all values that nothing else has, if it was the last one. */
-export async function releasePin(store: Pick<Store, 'get' | 'list' | 'commit'>, session: PinnedSession): Promise<void> {
+export async function releasePin(
+  store: Pick<Store, 'get' | 'list' | 'commit'>,
+  session: SessionOfCell & Pick<SessionRecord, 'pinned'>,
+): Promise<void> {
   const { pinned } = session;
   if (pinned === undefined) return;
   const cell = { id: session.cell, uid: session.cell_uid };
@@ -62,6 +77,14 @@ async function releaseWrites(
   ];
 }
 
+/** Few at a time: a version may have all its weights in its record. */
+const PAGE = 16;
+
+/** The records of a cell's pinned versions. */
+export function versionsOf(store: Pick<Store, 'list'>, cell: CellId): AsyncGenerator<StoredEntry> {
+  return entriesOf(store, versionsPrefix(cell), PAGE);
+}
+
 /** Keys of everything that a cell's pinned versions have. */
 export async function pinnedKeys(store: Pick<Store, 'list'>, cell: CellId): Promise<string[]> {
   const versions = await keptVersions(store, cell);
@@ -85,5 +108,5 @@ async function keptVersions(store: Pick<Store, 'list'>, cell: CellId): Promise<K
 /** Keys of the values that the record of a version names; none where it has values of its own. */
 function valuesOf(bytes: Uint8Array): string[] {
   const { fields, tensors } = decodeRecord<CellRecord>(bytes);
-  return Object.keys(tensors).length > 0 ? [] : fields.variables.map((variable) => variableKey(fields, variable));
+  return Object.keys(tensors).length > 0 ? [] : fields.variables.map((variable) => valueKey(fields, variable));
 }

@@ -3,7 +3,8 @@ import type { ExpectedVersion } from '../../domain/conditions.ts';
 import type { Backoff } from '../../domain/ports.ts';
 import { Problem } from '../../domain/problems.ts';
 import type { Context } from '../context.ts';
-import { claimId, claimKey, releaseClaim } from './claims.ts';
+import { type Kind, thingKey } from '../keys.ts';
+import { claimId, claimName, releaseClaim } from './claims.ts';
 import { type Decide, type Decision, decideAnd } from './decision.ts';
 import { decideOnce, type Repeatable } from './once.ts';
 import { Queue } from './queue.ts';
@@ -20,14 +21,14 @@ export interface Change<T, R> {
 type Needs = Pick<Context, 'store' | 'clock' | 'newId' | 'backoff'>;
 
 const MAX_ATTEMPTS = 100;
-const ID_PREFIX: Readonly<Record<string, string>> = {
+const ID_PREFIX: Readonly<Record<Kind, string>> = {
   cell: 'cell',
   session: 'ses',
   variable: 'var',
   checkpoint: 'ckp',
 };
 
-/** Makes changes: one at a time for each owner (`kind/id`), whole or not at all, once for each idempotency key. */
+/** Makes changes: one at a time for each owner (the key of a thing), whole or not at all, once for each idempotency key. */
 export class Changer {
   private readonly context: Needs;
   private readonly queue = new Queue();
@@ -64,7 +65,7 @@ export class Changer {
    * its own, so that a repetition that does not know the id finds the same one.
    */
   async create<T, R>(
-    kind: string,
+    kind: Kind,
     id: string | undefined,
     change: Change<T, R>,
     decide: (id: string) => ReturnType<Decide<T>>,
@@ -73,13 +74,13 @@ export class Changer {
     if (expected) {
       throw new Problem('version-mismatch', `What is made by this request has no version yet; ${expected.asked}.`);
     }
-    const chosen = id ?? this.context.newId(ID_PREFIX[kind] ?? kind);
-    if (!once) return this.change(`${kind}/${chosen}`, change, () => decide(chosen));
-    const key = claimKey(kind, once);
-    return this.exclusively(key, once.idempotencyKey, async () => {
+    const chosen = id ?? this.context.newId(ID_PREFIX[kind]);
+    if (!once) return this.change(thingKey(kind, chosen), change, () => decide(chosen));
+    const name = claimName(kind, once);
+    return this.exclusively(name, once.idempotencyKey, async () => {
       const { store } = this.context;
-      const claim = await claimId(this.context, key, chosen, once);
-      const owner = `${kind}/${claim.id}`;
+      const claim = await claimId(this.context, name, chosen, once);
+      const owner = thingKey(kind, claim.id);
       const answered = decideAnd(() => decide(claim.id), answer);
       try {
         return await this.commit(owner, decideOnce(this.context, owner, once, answered));

@@ -2,11 +2,9 @@ import type { Store } from '../../domain/ports.ts';
 import { decodeRecord, encodeRecord } from '../../domain/record.ts';
 import type { Context } from '../context.ts';
 import { dueWrite } from '../expiry/due.ts';
+import { claimKey } from '../keys.ts';
 import { digest, KEPT_MS, readKept } from './kept-outcomes.ts';
 import { keyReused, type Repeatable } from './once.ts';
-
-/** Where the ids are that creating requests with a key have been given. */
-export const CLAIM = 'claim/';
 
 type Request = Pick<Repeatable<unknown>, 'idempotencyKey' | 'fingerprint'>;
 
@@ -20,23 +18,25 @@ export interface Claim {
   readonly dueKey: string;
 }
 
-export function claimKey(kind: string, { idempotencyKey }: Request): string {
-  return `${CLAIM}${kind}-${digest(idempotencyKey)}`;
+/** Claims of one kind of thing with the same idempotency key have one name. */
+export function claimName(kind: string, { idempotencyKey }: Request): string {
+  return `${kind}-${digest(idempotencyKey)}`;
 }
 
-/** The id that is claimed under `key`: `id`, or the one of an earlier request. @throws {Problem} idempotency-key-reused */
+/** The id that is claimed under `name`: `id`, or the one of an earlier request. @throws {Problem} idempotency-key-reused */
 export async function claimId(
   context: Pick<Context, 'store' | 'clock'>,
-  key: string,
+  name: string,
   id: string,
   request: Request,
 ): Promise<Claim> {
   const { store, clock } = context;
   const { fingerprint, idempotencyKey } = request;
+  const key = claimKey(name);
   for (;;) {
     const now = clock();
     const bytes = encodeRecord({ fields: { id, fingerprint, at: now }, tensors: {} });
-    const due = dueWrite(now + KEPT_MS, { kind: 'claim', id: key.slice(CLAIM.length) });
+    const due = dueWrite(now + KEPT_MS, { kind: 'claim', id: name });
     const [outcome] = await Promise.all([store.commit([{ key, expect: null, bytes }]), store.commit([due])]);
     if (outcome === 'committed') return { key, id, fresh: true, dueKey: due.key };
     const stored = await store.get(key);

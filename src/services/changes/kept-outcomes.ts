@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Store, StoreWrite } from '../../domain/ports.ts';
 import { decodeRecord, encodeRecord } from '../../domain/record.ts';
 import { DAY } from '../expiry/due.ts';
+import { keptListKey, outcomeKey } from '../keys.ts';
 
 /** The idempotency key of one request on an owner; its outcome is in an entry of its own. */
 export interface KeptEntry {
@@ -21,15 +22,6 @@ const MOST_KEPT = 16;
 /** What is older may go. */
 export const KEPT_MS = DAY;
 
-/** `owner` is `kind/id`. */
-export function keptListKey(owner: string): string {
-  return owner.replace('/', '-keys/');
-}
-
-function outcomeKey(owner: string, idempotencyKey: string): string {
-  return `${owner.replace('/', '-reply/')}/${digest(idempotencyKey)}`;
-}
-
 export function digest(text: string): string {
   return createHash('sha256').update(text).digest('hex');
 }
@@ -45,7 +37,7 @@ export async function readOutcome(
   owner: string,
   idempotencyKey: string,
 ): Promise<Uint8Array | undefined> {
-  return (await store.get(outcomeKey(owner, idempotencyKey)))?.bytes;
+  return (await store.get(outcomeKey(owner, digest(idempotencyKey))))?.bytes;
 }
 
 /** The writes that keep one outcome more, and let go of what is over the number or the time. */
@@ -53,7 +45,7 @@ export function keepWrites(owner: string, kept: Kept, entry: KeptEntry, outcome:
   const young = kept.entries.filter(({ at }) => at > entry.at - KEPT_MS);
   return [
     ...listWrites(owner, kept, [...young, entry].slice(-MOST_KEPT)),
-    { key: outcomeKey(owner, entry.key), bytes: outcome },
+    { key: outcomeKey(owner, digest(entry.key)), bytes: outcome },
   ];
 }
 
@@ -83,6 +75,6 @@ function listWrites(owner: string, kept: Kept, entries: readonly KeptEntry[]): S
     entries.length > 0
       ? { ...list, bytes: encodeRecord({ fields: { keys: entries }, tensors: {} }) }
       : { ...list, delete: true },
-    ...gone.map(({ key }) => ({ key: outcomeKey(owner, key), delete: true as const })),
+    ...gone.map(({ key }) => ({ key: outcomeKey(owner, digest(key)), delete: true as const })),
   ];
 }

@@ -2,8 +2,9 @@ import type { Store } from '../../domain/ports.ts';
 import { Problem } from '../../domain/problems.ts';
 import type { Context } from '../context.ts';
 import { noteDue } from '../expiry/due.ts';
+import { keptListKey, thingsPrefix } from '../keys.ts';
 import type { Decide, Decision } from './decision.ts';
-import { KEPT_MS, type Kept, keepWrites, keptListKey, readKept, readOutcome } from './kept-outcomes.ts';
+import { KEPT_MS, type Kept, keepWrites, readKept, readOutcome } from './kept-outcomes.ts';
 
 /** Turns what a door answered into bytes, and those into the answer to a repetition. What they hold is the door's own. */
 export interface OutcomeCodec<R> {
@@ -44,7 +45,7 @@ export function decideOnce<R>(
     const entry = { key: idempotencyKey, fingerprint, at: clock() };
     const writes = keepWrites(owner, kept, entry, codec.encode(decision.result));
     // A session is looked at in any case; anything else only where it has outcomes.
-    if (kept.revision === null && !owner.startsWith('session/')) {
+    if (kept.revision === null && !owner.startsWith(thingsPrefix('session'))) {
       await noteDue(store, clock() + KEPT_MS, { kind: 'keys', owner });
     }
     return { ...decision, writes: [...decision.writes, ...writes] };

@@ -8,11 +8,12 @@ import type { CellReader } from '../cells/cells.ts';
 import type { Decision } from '../changes/decision.ts';
 import { entriesOf } from '../changes/listing.ts';
 import type { Context } from '../context.ts';
+import { checkpointKey, contentKey, type Kind, thingsPrefix } from '../keys.ts';
 import { findSession, type Session } from '../sessions/session-record.ts';
 import { findVariable, type StoredVariable } from '../variables/stand-alone-variables.ts';
 import { type Snapshot, type SnapshotCodec, takeSnapshot } from './checkpoint-content.ts';
 
-/** A checkpoint as the store keeps it under `checkpoint/<id>`; its file is under `checkpoint-content/<id>`. */
+/** A checkpoint as the store keeps it, beside its file. */
 export interface CheckpointRecord {
   readonly format: 1;
   readonly id: string;
@@ -32,14 +33,6 @@ export interface NewCheckpoint {
 }
 
 type Needs = Pick<Context, 'store' | 'clock' | 'limits'> & { readonly checkpointCodec: SnapshotCodec };
-
-function checkpointKey(id: string): string {
-  return `checkpoint/${id}`;
-}
-
-function contentKey(id: string): string {
-  return `checkpoint-content/${id}`;
-}
 
 /** Decides on a checkpoint of the named things, or of all. @throws {Problem} already-exists, invalid-value, limit-exceeded */
 export async function saveCheckpoint(
@@ -162,9 +155,9 @@ async function eachNamed<T>(
 
 async function readAll({ store, clock }: Needs, cells: CellReader): Promise<Things> {
   return {
-    cells: await eachStored(store, 'cell/', (id) => cells.find(id)),
-    variables: await eachStored(store, 'variable/', (id) => findVariable(store, id)),
-    sessions: await eachStored(store, 'session/', async (id) => {
+    cells: await eachStored(store, 'cell', (id) => cells.find(id)),
+    variables: await eachStored(store, 'variable', (id) => findVariable(store, id)),
+    sessions: await eachStored(store, 'session', async (id) => {
       const session = await findSession(store, id);
       return session && !isExpired(session.record, clock()) ? session : undefined;
     }),
@@ -173,10 +166,11 @@ async function readAll({ store, clock }: Needs, cells: CellReader): Promise<Thin
 
 async function eachStored<T>(
   store: Needs['store'],
-  prefix: string,
+  kind: Kind,
   find: (id: string) => Promise<T | undefined>,
 ): Promise<T[]> {
   const found: T[] = [];
+  const prefix = thingsPrefix(kind);
   for await (const { key } of entriesOf(store, prefix, 1000)) {
     const one = await find(key.slice(prefix.length));
     if (one) found.push(one);

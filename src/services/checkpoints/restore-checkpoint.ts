@@ -4,18 +4,20 @@ import { decodeRecord, encodeRecord } from '../../domain/record.ts';
 import type { CellReader } from '../cells/cells.ts';
 import type { Change, Changer } from '../changes/change.ts';
 import type { OutcomeCodec } from '../changes/once.ts';
+import { type Kind, thingKey } from '../keys.ts';
 import { readCheckpoint, readCheckpointContent } from './checkpoints.ts';
 import { planCell } from './restore-cell.ts';
 import type { Plan, RestoreContext, Restoring } from './restore-plan.ts';
 import { planSession } from './restore-session.ts';
 import { planVariable } from './restore-variable.ts';
 
-type Kind = 'cells' | 'variables' | 'sessions';
+type Kinds = 'cells' | 'variables' | 'sessions';
+const KIND = { cells: 'cell', variables: 'variable', sessions: 'session' } as const satisfies Record<Kinds, Kind>;
 
 export interface Restored {
   readonly checkpoint: string;
-  readonly restored: Readonly<Record<Kind, readonly string[]>>;
-  readonly created: Readonly<Record<Kind, readonly string[]>>;
+  readonly restored: Readonly<Record<Kinds, readonly string[]>>;
+  readonly created: Readonly<Record<Kinds, readonly string[]>>;
 }
 
 /** What became of one thing. */
@@ -45,7 +47,7 @@ export async function restoreCheckpoint(
   const snapshot = context.checkpointCodec.decode(await readCheckpointContent(context, id));
   // Each thing keeps the key too: what an earlier attempt has put back may have been changed since. No client sends blanks.
   const onceEach = once && { ...once, idempotencyKey: `restore ${id} ${once.idempotencyKey}`, codec: HOW };
-  const done: Record<How, Record<Kind, string[]>> = {
+  const done: Record<How, Record<Kinds, string[]>> = {
     restored: { cells: [], variables: [], sessions: [] },
     created: { cells: [], variables: [], sessions: [] },
   };
@@ -57,8 +59,9 @@ export async function restoreCheckpoint(
     newPins: new Map(),
   })) {
     const answer = (): How => (creates ? 'created' : 'restored');
-    const owner = `${kind.slice(0, -1)}/${thing}`;
-    const how = await changer.change(owner, { answer, once: onceEach }, () => decide().catch(madeImpossible));
+    const how = await changer.change(thingKey(KIND[kind], thing), { answer, once: onceEach }, () =>
+      decide().catch(madeImpossible),
+    );
     done[how][kind].push(thing);
   }
   return { checkpoint: id, ...done };
@@ -76,7 +79,7 @@ function madeImpossible(error: unknown): never {
 }
 
 interface NamedPlan extends Plan {
-  readonly kind: Kind;
+  readonly kind: Kinds;
   readonly id: string;
 }
 
@@ -86,7 +89,7 @@ async function planAll(restoring: Restoring): Promise<NamedPlan[]> {
   const plans: NamedPlan[] = [];
   const errors: FieldError[] = [];
   async function add<Saved extends { readonly id: string }>(
-    kind: Kind,
+    kind: Kinds,
     things: readonly Saved[],
     plan: (restoring: Restoring, saved: Saved) => Promise<Plan>,
   ): Promise<void> {

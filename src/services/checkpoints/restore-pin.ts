@@ -2,7 +2,7 @@ import type { CellDefinition, Weights } from '../../domain/cell-definition.ts';
 import { Problem } from '../../domain/problems.ts';
 import { freshVariables } from '../cells/cell-record.ts';
 import { countVersions, nameOfWeights, requirePinRoom } from '../cells/pin-version.ts';
-import { versionKey } from '../cells/pinned-keys.ts';
+import { versionKey } from '../keys.ts';
 import type { NewSession } from '../sessions/open-session.ts';
 import { type SavedSession, tensorName } from './checkpoint-content.ts';
 import { requireFit } from './restore-fit.ts';

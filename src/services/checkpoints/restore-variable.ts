@@ -1,5 +1,6 @@
 import type { Decision } from '../changes/decision.ts';
-import { encodeVariable, findVariable, variableKeyOf } from '../variables/stand-alone-variables.ts';
+import { variableKey } from '../keys.ts';
+import { encodeVariable, findVariable } from '../variables/stand-alone-variables.ts';
 import { type SavedVariable, tensorName } from './checkpoint-content.ts';
 import { requireFit } from './restore-fit.ts';
 import { type Plan, type Restoring, requireCreating, savedTensor } from './restore-plan.ts';
@@ -18,7 +19,7 @@ export async function planVariable(restoring: Restoring, saved: SavedVariable): 
     const before = found?.record ?? first;
     const record = { ...before, version: before.version + 1, updated_at: now };
     const write = {
-      key: variableKeyOf(saved.id),
+      key: variableKey(saved.id),
       expect: found?.revision ?? null,
       bytes: encodeVariable(record, value),
     };

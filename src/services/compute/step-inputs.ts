@@ -8,6 +8,7 @@ import { type Cell, featuresOf } from '../cells/cell-record.ts';
 import type { CellReader } from '../cells/cells.ts';
 import type { Changer } from '../changes/change.ts';
 import type { Context } from '../context.ts';
+import { cellKey } from '../keys.ts';
 import { requireElements, requireWork } from '../limits.ts';
 import { resolveTensor } from './resolve-tensor.ts';
 
@@ -60,7 +61,7 @@ export async function readBuilt(
   const features = inputs.shape.at(-1) ?? 0;
   requireRoom(context.limits, cell, batch, time, trace, cell.definition.variables(features));
   const shape = [null, features];
-  await changer.commit(`cell/${id}`, async () => {
+  await changer.commit(cellKey(id), async () => {
     const now = await cells.read(id);
     return now.record.input_shape ? { writes: [], result: now.record } : buildCell(context, cells, id, shape);
   });

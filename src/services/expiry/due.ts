@@ -1,5 +1,6 @@
 import type { Store, StoreWrite } from '../../domain/ports.ts';
 import { decodeRecord, encodeRecord } from '../../domain/record.ts';
+import { DUE_PREFIX, dueKey } from '../keys.ts';
 
 export const HOUR = 3_600_000;
 export const DAY = 24 * HOUR;
@@ -23,7 +24,6 @@ export interface DueEntry {
   readonly due: Due;
 }
 
-const PREFIX = 'due/';
 /** Owners that share an hour, so that no shard of the store has a whole hour to itself. */
 const SHARDS = 16;
 
@@ -33,15 +33,15 @@ const SHARDS = 16;
  * is about, so that nothing is ever forgotten.
  */
 export function dueWrite(at: number, due: Due): StoreWrite & { readonly bytes: Uint8Array } {
-  return { key: dueKey(at, due), bytes: encodeRecord({ fields: due, tensors: {} }) };
+  return { key: keyOf(at, due), bytes: encodeRecord({ fields: due, tensors: {} }) };
 }
 
-function dueKey(at: number, due: Due): string {
+function keyOf(at: number, due: Due): string {
   const name = nameOf(due);
   let hash = 0;
   for (let i = 0; i < name.length; i++) hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193);
   const shard = ((hash ^ (hash >>> 16)) >>> 0) % SHARDS;
-  return `${PREFIX}${hourOf(at + HOUR - 1)}.${shard.toString(16)}/${name}`;
+  return dueKey(hourOf(at + HOUR - 1), shard.toString(16), name);
 }
 
 /** Has a thing looked at. */
@@ -51,10 +51,10 @@ export async function noteDue(store: Pick<Store, 'commit'>, at: number, due: Due
 
 /** The entries whose hour has come, the oldest first, at most `limit`. */
 export async function listDue(store: Pick<Store, 'list'>, now: number, limit: number): Promise<DueEntry[]> {
-  const entries = await store.list(PREFIX, undefined, limit);
+  const entries = await store.list(DUE_PREFIX, undefined, limit);
   const hour = hourOf(now);
   return entries
-    .filter(({ key }) => key.slice(PREFIX.length, PREFIX.length + hour.length) <= hour)
+    .filter(({ key }) => key.slice(DUE_PREFIX.length, DUE_PREFIX.length + hour.length) <= hour)
     .map(({ key, bytes }) => ({ key, due: decodeRecord<Due>(bytes).fields }));
 }
 

@@ -1,7 +1,7 @@
 import type { Store } from '../../domain/ports.ts';
 import { decodeRecord, encodeRecord } from '../../domain/record.ts';
+import { LEASE_KEY } from '../keys.ts';
 
-const KEY = 'sweep/lease';
 const LEASE_MS = 60_000;
 
 interface Lease {
@@ -14,11 +14,11 @@ interface Lease {
  * safety, so clocks that differ do no harm.
  */
 export async function takeLease(store: Pick<Store, 'get' | 'commit'>, now: number, holder: string): Promise<boolean> {
-  const stored = await store.get(KEY);
+  const stored = await store.get(LEASE_KEY);
   const lease = stored && decodeRecord<Lease>(stored.bytes).fields;
   const mine = lease?.holder === holder;
   if (lease && !mine && lease.until > now && lease.until <= now + LEASE_MS) return false;
   if (lease && mine && lease.until > now + LEASE_MS / 2) return true;
   const bytes = encodeRecord({ fields: { holder, until: now + LEASE_MS }, tensors: {} });
-  return (await store.commit([{ key: KEY, expect: stored?.revision ?? null, bytes }])) === 'committed';
+  return (await store.commit([{ key: LEASE_KEY, expect: stored?.revision ?? null, bytes }])) === 'committed';
 }

@@ -1,13 +1,13 @@
-import { ownerOf } from '../../domain/keys.ts';
 import type { CommitOutcome, Store, StoreWrite } from '../../domain/ports.ts';
 import { Problem } from '../../domain/problems.ts';
 import { decodeRecord } from '../../domain/record.ts';
+import { ownerOf } from '../../domain/store-keys.ts';
 import { releasePin } from '../cells/pinned-versions.ts';
-import { CLAIM } from '../changes/claims.ts';
 import { KEPT_MS, letGoOfKept } from '../changes/kept-outcomes.ts';
 import type { Context } from '../context.ts';
+import { claimKey, referenceKey, sessionKey } from '../keys.ts';
 import { historyDeletes } from '../sessions/session-history.ts';
-import { findSession, referenceKey, sessionKey } from '../sessions/session-record.ts';
+import { findSession } from '../sessions/session-record.ts';
 import { isOver, nextLook } from '../sessions/session-times.ts';
 import { DAY, type Due, type DueEntry, dueWrite, HOUR, listDue } from './due.ts';
 import { takeLease } from './sweep-lease.ts';
@@ -81,7 +81,7 @@ export class Sweeper {
 
   private async lookAtSession(due: SessionDue, now: number, gone: SessionDue[]): Promise<Next> {
     const { store } = this.context;
-    const owner = `session/${due.id}`;
+    const owner = sessionKey(due.id);
     const session = await findSession(store, due.id);
     if (session?.record.uid !== due.uid) {
       gone.push(due);
@@ -93,7 +93,7 @@ export class Sweeper {
       await letGoOfKept(store, owner, now);
       return nextLook(record, now);
     }
-    const writes = [{ key: sessionKey(due.id), expect: revision, delete: true as const }, ...historyDeletes(record)];
+    const writes = [{ key: owner, expect: revision, delete: true as const }, ...historyDeletes(record)];
     const { done, left } = await letGoOfKept(store, owner, now, writes);
     if (!done) return now + HOUR;
     gone.push(due);
@@ -102,7 +102,7 @@ export class Sweeper {
 
   private async lookAtClaim(id: string, now: number): Promise<Next> {
     const { store } = this.context;
-    const key = `${CLAIM}${id}`;
+    const key = claimKey(id);
     const stored = await store.get(key);
     if (!stored) return undefined;
     const { at } = decodeRecord<{ at: number }>(stored.bytes).fields;

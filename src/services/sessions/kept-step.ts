@@ -29,16 +29,6 @@ type KeptFields = Pick<KeptStep, 'uid' | 'step' | 'cell_version' | 'version' | '
 /** Beyond its tensors, a kept step has about so many bytes. */
 export const FIELD_BYTES = 400;
 
-/** Where the steps of a session are, under its owner. */
-export function keptPrefix(id: string): string {
-  return `session-step/${id}/`;
-}
-
-/** Step numbers sort as texts. */
-export function keptKey(id: string, step: number): string {
-  return `${keptPrefix(id)}${String(step).padStart(16, '0')}`;
-}
-
 export function encodeKept({ states, output, repeated, ...fields }: KeptStep): Uint8Array {
   const state = output ? states.findIndex((one) => sameValues(one, output)) : -1;
   const record: KeptFields = { format: 1, ...fields, ...(state >= 0 ? { output_is_state: state } : {}) };

@@ -5,15 +5,16 @@ import { encodeRecord } from '../../domain/record.ts';
 import { isExpired, type SessionRecord } from '../../domain/session.ts';
 import { BYTES_PER_ELEMENT, type Tensor } from '../../domain/tensor.ts';
 import type { StatesGiven } from '../../domain/tensor-literal.ts';
-import { type Cell, type CellRecord, cellKey } from '../cells/cell-record.ts';
+import type { Cell, CellRecord } from '../cells/cell-record.ts';
 import type { CellReader } from '../cells/cells.ts';
 import { type Pin, pinNow, pinOwn, pinWrites } from '../cells/pin-version.ts';
 import type { Decision } from '../changes/decision.ts';
 import { readStates } from '../compute/states.ts';
 import type { Context } from '../context.ts';
+import { cellKey, cellUsesKey, referenceKey, sessionKey } from '../keys.ts';
 import { encodeSession } from './session-bytes.ts';
 import { historyWrites, readSessionAt, requireHistoryRoom } from './session-history.ts';
-import { findSession, referenceKey, type Session, sessionKey } from './session-record.ts';
+import { findSession, type Session } from './session-record.ts';
 import { noteSession } from './session-times.ts';
 import { cellOf } from './sessions.ts';
 
@@ -141,11 +142,6 @@ async function refer(
     if (now?.record.uid !== cell.record.uid) throw fieldProblem('invalid-value', '/cell', `There is no cell '${id}'.`);
     revision = now.revision;
   }
-}
-
-/** Changes when a session is opened on the cell. */
-export function cellUsesKey(cell: string): string {
-  return `cell-uses/${cell}`;
 }
 
 /**

@@ -3,15 +3,8 @@ import type { Store, StoreWrite } from '../../domain/ports.ts';
 import { fieldProblem, Problem } from '../../domain/problems.ts';
 import { oldestStep, type SessionRecord } from '../../domain/session.ts';
 import type { Tensor } from '../../domain/tensor.ts';
-import {
-  decodeKept,
-  encodeKept,
-  FIELD_BYTES,
-  type KeptStates,
-  type KeptStep,
-  keptKey,
-  keptPrefix,
-} from './kept-step.ts';
+import { stepKey, stepsPrefix } from '../keys.ts';
+import { decodeKept, encodeKept, FIELD_BYTES, type KeptStates, type KeptStep } from './kept-step.ts';
 import { readSession, type Session } from './session-record.ts';
 
 /** @throws {Problem} limit-exceeded where so many steps of a session with these states would be too many bytes. */
@@ -41,7 +34,7 @@ export function historyWrites(
     const { uid, version, updated_at: at } = after;
     for (const states of kept) {
       const bytes = encodeKept({ ...states, uid, version, at });
-      if (states.step >= after.history.oldest) writes.push({ key: keptKey(after.id, states.step), bytes });
+      if (states.step >= after.history.oldest) writes.push({ key: stepKey(after.id, states.step), bytes });
     }
   }
   return before ? [...writes, ...historyDeletes(before, after)] : writes;
@@ -53,7 +46,7 @@ export function historyDeletes(before: SessionRecord, after?: SessionRecord): St
   if (!before.history) return writes;
   for (let step = before.history.oldest; step <= before.step; step++) {
     if (after && step >= oldestStep(after) && step <= after.step) continue;
-    writes.push({ key: keptKey(before.id, step), delete: true });
+    writes.push({ key: stepKey(before.id, step), delete: true });
   }
   return writes;
 }
@@ -96,7 +89,7 @@ export async function readKept(
   { record }: Session,
   step: number,
 ): Promise<KeptStep | undefined> {
-  const stored = await store.get(keptKey(record.id, step));
+  const stored = await store.get(stepKey(record.id, step));
   const kept = stored && decodeKept(stored.bytes);
   return kept && isOf(record, kept) ? kept : undefined;
 }
@@ -143,7 +136,7 @@ export async function listKeptSteps(
     const from = Math.max(after, oldestStep(record));
     if (from >= record.step) return { items: [], next_after: null };
     const count = Math.min(limit, record.step - from);
-    const entries = await store.list(keptPrefix(id), keptKey(id, from), count);
+    const entries = await store.list(stepsPrefix(id), stepKey(id, from), count);
     // What was let go of since is missing, and what was added since is not of that moment.
     const items = entries.map(({ bytes }) => decodeKept(bytes)).filter(({ step }) => step <= record.step);
     const steady = items.length === count && items.every((kept) => isOf(record, kept));

@@ -1,24 +1,11 @@
 import type { Store } from '../../domain/ports.ts';
 import { Problem } from '../../domain/problems.ts';
-import { expiryOf, isExpired, type SessionRecord } from '../../domain/session.ts';
+import { expiryOf, isExpired } from '../../domain/session.ts';
+import { sessionKey } from '../keys.ts';
 import { decodeSession, type SessionContent } from './session-bytes.ts';
 
 export interface Session extends SessionContent {
   readonly revision: string;
-}
-
-export function sessionKey(id: string): string {
-  return `session/${id}`;
-}
-
-/** Where the references to the sessions of a cell are, under the cell's owner. */
-export function referencesPrefix(cell: string): string {
-  return `cell-session/${cell}/`;
-}
-
-/** That this session is open on its cell. */
-export function referenceKey({ cell, id, uid }: Pick<SessionRecord, 'cell' | 'id' | 'uid'>): string {
-  return `${referencesPrefix(cell)}${id}/${uid}`;
 }
 
 /** @throws {Problem} not-found, session-expired */

@@ -9,10 +9,11 @@ import { releasePin } from '../cells/pinned-versions.ts';
 import type { Decision } from '../changes/decision.ts';
 import { readStates } from '../compute/states.ts';
 import type { Context } from '../context.ts';
+import { referenceKey, sessionKey } from '../keys.ts';
 import type { KeptStates } from './kept-step.ts';
 import { encodeSession } from './session-bytes.ts';
 import { historyDeletes, historyWrites, readKept, readSessionAt } from './session-history.ts';
-import { readSession, referenceKey, type Session, sessionKey } from './session-record.ts';
+import { readSession, type Session } from './session-record.ts';
 
 /** The session's cell. @throws {Problem} cell-gone where it was deleted, or another one has its id now. */
 export async function cellOf(cells: CellReader, { record }: Session): Promise<Cell> {

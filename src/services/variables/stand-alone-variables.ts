@@ -1,8 +1,9 @@
 import type { Store } from '../../domain/ports.ts';
 import { decodeRecord, encodeRecord } from '../../domain/record.ts';
 import type { Tensor } from '../../domain/tensor.ts';
+import { variableKey } from '../keys.ts';
 
-/** A stand-alone variable as the store keeps it under `variable/<id>`, beside its value. */
+/** A stand-alone variable as the store keeps it, beside its value. */
 export interface VariableRecord {
   readonly format: 1;
   readonly id: string;
@@ -18,12 +19,8 @@ export interface StoredVariable {
   readonly value: Tensor;
 }
 
-export function variableKeyOf(id: string): string {
-  return `variable/${id}`;
-}
-
 export async function findVariable(store: Pick<Store, 'get'>, id: string): Promise<StoredVariable | undefined> {
-  const stored = await store.get(variableKeyOf(id));
+  const stored = await store.get(variableKey(id));
   return stored && { ...decodeVariable(stored.bytes), revision: stored.revision };
 }
 

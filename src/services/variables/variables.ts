@@ -9,8 +9,9 @@ import { changeCellWrites } from '../cells/pinned-versions.ts';
 import type { Decision } from '../changes/decision.ts';
 import { resolveReference, resolveTensor } from '../compute/resolve-tensor.ts';
 import type { Context } from '../context.ts';
+import { variableKey } from '../keys.ts';
 import { requireDraw, requireElements } from '../limits.ts';
-import { encodeVariable, findVariable, type VariableRecord, variableKeyOf } from './stand-alone-variables.ts';
+import { encodeVariable, findVariable, type VariableRecord } from './stand-alone-variables.ts';
 
 /** A stand-alone variable, or one of a cell. */
 export type VariableAddress = { readonly variable: string } | { readonly cell: string; readonly name: string };
@@ -38,7 +39,7 @@ type Needs = Pick<Context, 'store' | 'clock' | 'newSeed' | 'initialize' | 'randi
 
 /** Decides on a new stand-alone variable. @throws {Problem} already-exists, or whatever is wrong with its value. */
 export async function createVariable(context: Needs, id: string, input: NewVariable): Promise<Decision<Variable>> {
-  if (await context.store.get(variableKeyOf(id)))
+  if (await context.store.get(variableKey(id)))
     throw new Problem('already-exists', `There is a variable '${id}' already.`);
   const value = await firstValue(context, input);
   const now = context.clock();
@@ -51,7 +52,7 @@ export async function createVariable(context: Needs, id: string, input: NewVaria
     updated_at: now,
   };
   return {
-    writes: [{ key: variableKeyOf(id), expect: null, bytes: encodeVariable(record, value) }],
+    writes: [{ key: variableKey(id), expect: null, bytes: encodeVariable(record, value) }],
     result: { ...record, value },
   };
 }
@@ -113,7 +114,7 @@ export async function changeVariable(
   requireVersion(`Variable '${at.variable}'`, found.record.version, expected);
   const value = await update(found.value);
   const record = { ...found.record, version: found.record.version + 1, updated_at: context.clock() };
-  const writes = [{ key: variableKeyOf(at.variable), expect: found.revision, bytes: encodeVariable(record, value) }];
+  const writes = [{ key: variableKey(at.variable), expect: found.revision, bytes: encodeVariable(record, value) }];
   return { writes, result: { ...record, value } };
 }
 
@@ -154,5 +155,5 @@ export async function deleteVariable(
   const found = await findVariable(store, id);
   if (!found) throw new Problem('not-found', `There is no variable '${id}'.`);
   requireVersion(`Variable '${id}'`, found.record.version, expected);
-  return { writes: [{ key: variableKeyOf(id), expect: found.revision, delete: true }], result: undefined };
+  return { writes: [{ key: variableKey(id), expect: found.revision, delete: true }], result: undefined };
 }

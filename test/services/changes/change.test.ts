@@ -119,14 +119,14 @@ describe('a change', () => {
     });
     const once = { idempotencyKey: 'k', fingerprint: 'f', codec: TEXTS };
     const create = () =>
-      changer.create('thing', undefined, { answer, once }, async (id) => {
-        return { writes: [{ key: `thing/${id}`, expect: null, bytes }], result: id };
+      changer.create('variable', undefined, { answer, once }, async (id) => {
+        return { writes: [{ key: `variable/${id}`, expect: null, bytes }], result: id };
       });
     await expect(create()).rejects.toMatchObject({ code: 'store-unavailable' });
     broken = false;
     // The outcome of the first try was not known, so the retry must be for the same id.
-    expect(await create()).toBe('thing_1');
-    expect(await create()).toBe('thing_1 again');
+    expect(await create()).toBe('var_1');
+    expect(await create()).toBe('var_1 again');
   });
 });
 

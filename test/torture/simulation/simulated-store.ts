@@ -1,6 +1,6 @@
-import { checkCommit } from '../../../src/domain/keys.ts';
 import type { CommitOutcome, Store, StoredValue, StoreWrite } from '../../../src/domain/ports.ts';
 import { Problem } from '../../../src/domain/problems.ts';
+import { checkCommit } from '../../../src/domain/store-keys.ts';
 import type { Random } from '../random.ts';
 import type { Scheduler } from './scheduler.ts';
 

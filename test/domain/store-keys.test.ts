@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { checkCommit, isKey, ownerOf } from '../../src/domain/keys.ts';
+import { checkCommit, isKey, ownerOf } from '../../src/domain/store-keys.ts';
 
 describe('ownerOf', () => {
   it.each([

@@ -1,0 +1,169 @@
+import type { SessionRecord } from '../domain/session.ts';
+
+/** A family of keys of the store. */
+export interface KeyFamily {
+  /** With the names of its parts in braces. */
+  readonly key: string;
+  readonly holds: string;
+  readonly written: string;
+  readonly goes: string;
+}
+
+const PIN = 'the opening, forking or restoring of a session that is pinned';
+const KEYED = 'a change with an idempotency key';
+
+/**
+ * The map of the store. Up to the first `-` of its kind, and with its id, a key names its owner (domain/store-keys.ts): one
+ * commit has one owner. A `uid` tells a thing from an earlier one with the same id. Keys are made by the functions below
+ * and nowhere else.
+ */
+export const KEY_FAMILIES: readonly KeyFamily[] = [
+  { key: 'cell/{cell}', holds: 'its record', written: 'each change of the cell', goes: 'with the cell' },
+  {
+    key: 'cell-variable/{cell}/{uid}/{name}/{version}',
+    holds: 'the value of one version of a variable',
+    written: 'a change of the value',
+    goes: 'with the next version, unless a pinned version of the cell has it',
+  },
+  {
+    key: 'cell-uses/{cell}',
+    holds: 'when a session was last opened on it: a deletion of the cell expects that it stays',
+    written: 'the opening of a session',
+    goes: 'with the cell',
+  },
+  {
+    key: 'cell-session/{cell}/{session}/{uid}',
+    holds: 'that the session is open on the cell',
+    written: 'the opening of a session, before the session is there',
+    goes: 'after the session, or with the cell',
+  },
+  {
+    key: 'cell-pins/{cell}',
+    holds: 'nothing: its revision changes with the pinned versions',
+    written: PIN,
+    goes: 'with the last pinned version',
+  },
+  {
+    key: 'cell-pin/{cell}/{uid}/{pin}/{session}/{uid}',
+    holds: 'that the session is pinned to the version',
+    written: PIN,
+    goes: 'after the session, or with the cell',
+  },
+  {
+    key: 'cell-version/{cell}/{uid}/{pin}',
+    holds: 'the record of a pinned version, and its values where it was restored with values of its own',
+    written: PIN,
+    goes: 'after the last session that is pinned to it, or with the cell',
+  },
+  { key: 'variable/{variable}', holds: 'its record and value', written: 'each change', goes: 'with the variable' },
+  { key: 'session/{session}', holds: 'its record and states', written: 'each change', goes: 'a day after it expired' },
+  {
+    key: 'session-step/{session}/{step}',
+    holds: 'what the session was after a step',
+    written: 'a step of a session with a history',
+    goes: 'when the history is full, or with the session',
+  },
+  { key: 'checkpoint/{checkpoint}', holds: 'its record', written: 'saving it', goes: 'with the checkpoint' },
+  { key: 'checkpoint-content/{checkpoint}', holds: 'its file', written: 'saving it', goes: 'with the checkpoint' },
+  {
+    key: '{kind}-keys/{id}',
+    holds: 'which idempotency keys the thing keeps the outcomes of',
+    written: KEYED,
+    goes: 'when it keeps none any more, also after the thing',
+  },
+  {
+    key: '{kind}-reply/{id}/{digest}',
+    holds: 'the outcome of one request, as its door encoded it',
+    written: KEYED,
+    goes: 'after a day, also after the thing',
+  },
+  {
+    key: 'claim/{kind}-{digest}',
+    holds: 'the id that a creation with an idempotency key is for',
+    written: 'such a creation, first of all',
+    goes: 'after a day, or when the creation is refused',
+  },
+  {
+    key: 'due/{hour}.{shard}/{thing}',
+    holds: 'that it is time to look at a session, a claim or kept outcomes',
+    written: 'whatever has a time, before it is there',
+    goes: 'when it was looked at',
+  },
+  { key: 'sweep/lease', holds: 'which process sweeps', written: 'sweeping', goes: 'never' },
+  {
+    key: 'name/{class}',
+    holds: 'how many cells of the class were named by the service',
+    written: 'the creation of a cell without a name',
+    goes: 'never',
+  },
+];
+
+/** Things that clients make. */
+export type Kind = 'cell' | 'variable' | 'session' | 'checkpoint';
+
+/** One of the cells that had an id. */
+export interface CellId {
+  readonly id: string;
+  readonly uid: string;
+}
+
+/** What has to be known of a session to find what its cell knows of it. */
+export type SessionOfCell = Pick<SessionRecord, 'id' | 'uid' | 'cell' | 'cell_uid'>;
+
+/** The record of a thing. It is also the owner of everything that is written together with it. */
+export const thingKey = (kind: Kind, id: string): string => `${kind}/${id}`;
+/** The records of all things of a kind, in the order of their ids. */
+export const thingsPrefix = (kind: Kind): string => `${kind}/`;
+
+export const cellKey = (id: string): string => thingKey('cell', id);
+export const variableKey = (id: string): string => thingKey('variable', id);
+export const sessionKey = (id: string): string => thingKey('session', id);
+export const checkpointKey = (id: string): string => thingKey('checkpoint', id);
+
+/** One version of one value of a cell. */
+export function valueKey({ id, uid }: CellId, value: { readonly name: string; readonly version: number }): string {
+  return `cell-variable/${id}/${uid}/${value.name}/${value.version}`;
+}
+
+export const cellUsesKey = (cell: string): string => `cell-uses/${cell}`;
+
+export const referencesPrefix = (cell: string): string => `cell-session/${cell}/`;
+
+export function referenceKey({ cell, id, uid }: Pick<SessionOfCell, 'cell' | 'id' | 'uid'>): string {
+  return `${referencesPrefix(cell)}${id}/${uid}`;
+}
+
+export const pinsKey = (cell: string): string => `cell-pins/${cell}`;
+export const pinsPrefix = (cell: string): string => `cell-pin/${cell}/`;
+
+/** The pins of a cell's sessions to one version, which has the name `pin`. */
+export const pinPrefix = ({ id, uid }: CellId, pin: string): string => `${pinsPrefix(id)}${uid}/${pin}/`;
+
+export function pinKey({ cell, cell_uid, id, uid }: SessionOfCell, pin: string): string {
+  return `${pinPrefix({ id: cell, uid: cell_uid }, pin)}${id}/${uid}`;
+}
+
+export const versionsPrefix = ({ id, uid }: CellId): string => `cell-version/${id}/${uid}/`;
+export const versionKey = (cell: CellId, pin: string): string => `${versionsPrefix(cell)}${pin}`;
+
+export const stepsPrefix = (session: string): string => `session-step/${session}/`;
+
+/** Step numbers sort as texts. */
+export const stepKey = (session: string, step: number): string =>
+  `${stepsPrefix(session)}${String(step).padStart(16, '0')}`;
+
+export const contentKey = (checkpoint: string): string => `checkpoint-content/${checkpoint}`;
+
+/** `owner` is the key of a thing. */
+export const keptListKey = (owner: string): string => owner.replace('/', '-keys/');
+export const outcomeKey = (owner: string, digest: string): string => `${owner.replace('/', '-reply/')}/${digest}`;
+
+const CLAIM = 'claim/';
+/** `claim` is what `due` says of it: `<kind>-<digest>`. */
+export const claimKey = (claim: string): string => `${CLAIM}${claim}`;
+
+export const DUE_PREFIX = 'due/';
+export const dueKey = (hour: string, shard: string, thing: string): string => `${DUE_PREFIX}${hour}.${shard}/${thing}`;
+
+export const LEASE_KEY = 'sweep/lease';
+export const nameKey = (className: string): string => `name/${className}`;

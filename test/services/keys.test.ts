@@ -1,0 +1,49 @@
+import { expect, it } from 'vitest';
+import { Sweeper } from '../../src/services/expiry/sweep.ts';
+import { KEY_FAMILIES } from '../../src/services/keys.ts';
+import { openMemoryStore } from '../../src/store/memory.ts';
+import { startApp, TestClock } from '../support/app.ts';
+import { call, make, TUTORIAL_CELL } from '../support/call.ts';
+import { dump } from '../support/stores.ts';
+
+/** What may stand for a part in braces: the last part of a key may have slashes of its own. */
+const PART: Readonly<Record<string, string>> = {
+  kind: '(?:cell|variable|session|checkpoint)',
+  digest: '[0-9a-f]{64}',
+  hour: '[0-9]{10}',
+  shard: '[0-9a-f]',
+  thing: '.+',
+};
+
+function patternOf(key: string): RegExp {
+  const pattern = key.replaceAll('.', '[.]').replaceAll(/\{(\w+)\}/g, (_, part) => PART[part] ?? '[^/]+');
+  return new RegExp(`^${pattern}$`);
+}
+
+it('names one family for every key that the service writes, and writes keys of every family that is named', async () => {
+  const store = openMemoryStore();
+  const clock = new TestClock();
+  const app = await startApp({ store, clock });
+  const key = { 'idempotency-key': 'k' };
+  await make(app, '/v1/cells', { ...TUTORIAL_CELL, input_shape: [null, 1] });
+  await call(app, 'POST', '/v1/variables', { value: 1 }, key);
+  await make(app, '/v1/sessions', { id: 's', cell: 'cell', history: 2, pin_cell_version: true });
+  await call(app, 'POST', '/v1/sessions/s/steps', { inputs: [[1]] }, key);
+  await make(app, '/v1/checkpoints', { id: 'saved', all: true });
+  const before = Object.keys(await dump(store));
+  await new Sweeper({ store, clock: () => clock.now + 24 * 3_600_000, newId: String }).sweep();
+  const keys = [...new Set([...before, ...Object.keys(await dump(store))])];
+  const families = KEY_FAMILIES.map((family) => ({ ...family, pattern: patternOf(family.key) }));
+  for (const one of keys) {
+    expect(
+      families.filter(({ pattern }) => pattern.test(one)).map((family) => family.key),
+      one,
+    ).toHaveLength(1);
+  }
+  for (const { key: family, pattern } of families)
+    expect(
+      keys.some((one) => pattern.test(one)),
+      family,
+    ).toBe(true);
+  await app.close();
+});

@@ -36,7 +36,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
   'src/http': {
     // The OpenAPI document has the version of package.json.
     own: ['src/domain', 'schemas', 'src/services', 'package.json'],
-    npm: ['fastify', 'fastify-type-provider-zod', '@fastify/[^/]+', 'zod', 'prom-client', 'pino', 'jose'],
+    npm: ['fastify', 'fastify-type-provider-zod', '@fastify/[^/]+', 'helmet', 'zod', 'prom-client', 'pino', 'jose'],
     node: ['buffer', 'crypto', 'fs', 'http', 'net'],
   },
   'src/processes': {
@@ -47,7 +47,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
   routes: {
     own: ['src/domain', 'schemas', 'src/http', 'src/services'],
     npm: ['fastify', 'fastify-type-provider-zod', '@fastify/[^/]+', 'zod'],
-    node: [],
+    node: ['crypto'],
   },
 };
 

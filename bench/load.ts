@@ -7,7 +7,7 @@ export function request(method: 'GET' | 'POST', path: string, body?: unknown, ke
   const content =
     body === undefined ? '' : `content-type: application/json\r\ncontent-length: ${Buffer.byteLength(text)}\r\n`;
   const once = key === undefined ? '' : `idempotency-key: ${key}\r\n`;
-  return Buffer.from(`${method} ${path} HTTP/1.1\r\nhost: bench\r\n${once}${content}\r\n${text}`);
+  return Buffer.from(`${method} ${path} HTTP/1.1\r\nhost: localhost\r\n${once}${content}\r\n${text}`);
 }
 
 /** What a client sends: the same again and again, or the next one, until there is none. */

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { z } from 'zod';
 import { noQuery } from '../schemas/common.ts';
 import { healthReply, metricsPage, problemPage } from '../schemas/service.ts';
@@ -12,6 +13,10 @@ const params = z.strictObject({
     .max(100)
     .meta({ description: 'Code of a problem.', examples: ['session-expired'] }),
 });
+
+const STYLE = 'body{font:16px/1.5 system-ui;max-width:40em;margin:3em auto;padding:0 1em}';
+/** Of the pages on problems: their style, by its text, and the empty icon. */
+const PAGE_POLICY = `default-src 'none'; style-src '${hashOf(STYLE)}'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`;
 
 export function serviceRoutes(app: App, { check }: Pick<Services, 'check'>, metrics: () => Promise<string>): void {
   let closing = false;
@@ -54,10 +59,12 @@ export function serviceRoutes(app: App, { check }: Pick<Services, 'check'>, metr
       const { code } = request.params;
       if (!Object.hasOwn(PROBLEMS, code)) throw new Problem('not-found', `There is no problem '${code}'.`);
       const { status, title, help } = PROBLEMS[code as ProblemCode];
-      return reply.header('content-type', 'text/html; charset=utf-8').send(`<!doctype html>
+      return reply
+        .headers({ 'content-type': 'text/html; charset=utf-8', 'content-security-policy': PAGE_POLICY })
+        .send(`<!doctype html>
 <html lang="en">
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><link rel="icon" href="data:,"><title>${title}</title>
-<style>body{font:16px/1.5 system-ui;max-width:40em;margin:3em auto;padding:0 1em}</style></head>
+<style>${STYLE}</style></head>
 <body><h1>${title}</h1><p><code>${code}</code>, status ${status}</p><p>${escapeHtml(help)}</p></body>
 </html>
 `);
@@ -67,4 +74,9 @@ export function serviceRoutes(app: App, { check }: Pick<Services, 'check'>, metr
 
 function escapeHtml(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
+}
+
+/** As a Content-Security-Policy names what may stand in a page. */
+function hashOf(text: string): string {
+  return `sha256-${hash('sha256', text, 'base64')}`;
 }

@@ -15,15 +15,18 @@ import { createTensorFiles } from './files/tensor-files.ts';
 import { createWeightFiles } from './files/weight-files.ts';
 import { addAuth } from './http/auth.ts';
 import { addBinaryBody } from './http/binary-body.ts';
-import { answerClientErrors, refuseExpectations, requireHost } from './http/client-errors.ts';
+import { answerClientErrors, answerExpectations, refuseOddFraming } from './http/client-errors.ts';
 import { endConnectionsOnClose } from './http/closing.ts';
+import { addCors } from './http/cors.ts';
 import { addDocs, watchRoutes } from './http/docs.ts';
+import { type BrowserRules, refuseForeignPages } from './http/foreign-pages.ts';
 import { addJsonBody } from './http/json-body.ts';
 import { watchMethods } from './http/methods.ts';
 import { createMetrics, type Metrics, type MetricsSnapshot, metricsText } from './http/metrics.ts';
 import { addPlayground } from './http/playground.ts';
 import { addProblemReplies, answerFrameworkError } from './http/problem-replies.ts';
 import { sendTogether } from './http/replies.ts';
+import { addSecurityHeaders } from './http/security-headers.ts';
 import { newUuidId } from './http/uuid-id.ts';
 import { addValidation } from './http/validation.ts';
 import { applyOp, OPS } from './ops/ops.ts';
@@ -35,7 +38,12 @@ import { createServices } from './services/index.ts';
 export interface AppOptions {
   readonly store: Store;
   readonly config: Pick<Config, 'limits' | 'apiKeys'> &
-    Partial<Pick<Config, 'requestSeconds' | 'threads' | 'batchRows' | 'relaxedSimd' | 'wideSimd' | 'maxPackedBytes'>>;
+    Partial<
+      Pick<
+        Config,
+        'requestSeconds' | 'threads' | 'batchRows' | 'relaxedSimd' | 'wideSimd' | 'maxPackedBytes' | 'browsers'
+      >
+    >;
   readonly logger?: FastifyBaseLogger;
   readonly clock?: Clock;
   readonly newId?: NewId;
@@ -46,6 +54,9 @@ export interface AppOptions {
   readonly metrics?: Metrics;
   readonly allMetrics?: () => Promise<readonly MetricsSnapshot[]>;
 }
+
+/** As on this machine, without keys. */
+const LOOPBACK_ONLY: BrowserRules = { hosts: 'loopback', corsOrigins: [] };
 
 /** Puts the service together: the only place that sees routes, services, engine and store at once. */
 export async function createApp(options: AppOptions): Promise<App> {
@@ -59,6 +70,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     relaxedSimd,
     wideSimd = true,
     maxPackedBytes,
+    browsers = LOOPBACK_ONLY,
   } = config;
   const ops = { list: [...OPS.values()].map(({ apply: _, ...op }) => op), apply: applyOp };
   const metrics = options.metrics ?? createMetrics({ worker: 1, ofProcess: false });
@@ -104,15 +116,18 @@ export async function createApp(options: AppOptions): Promise<App> {
   const sweeping = options.sweeps ? startSweeping(services.sweep, options.logger) : undefined;
   app.addHook('onClose', () => sweeping?.stop());
   addProblemReplies(app);
-  requireHost(app);
-  refuseExpectations(app);
+  addSecurityHeaders(app);
+  refuseOddFraming(app);
   endConnectionsOnClose(app);
   sendTogether(app);
   metrics.watchRequests(app);
+  refuseForeignPages(app, browsers);
+  addCors(app, browsers.corsOrigins);
   const methods = watchMethods(app);
   const documented = watchRoutes(app);
   addAuth(app, apiKeys);
   addJsonBody(app);
+  answerExpectations(app);
   addBinaryBody(app, { maxBytes: limits.maxCheckpointBytes, files: createTensorFiles(limits) });
   addValidation(app);
   addRoutes(app, services, limits, async () => metricsText(await allMetrics()));

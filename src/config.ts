@@ -1,83 +1,8 @@
-import { isIP } from 'node:net';
 import { availableParallelism } from 'node:os';
-import { z } from 'zod';
+import type { z } from 'zod';
 import type { Limits } from './domain/limits.ts';
-
-const MIB = 2 ** 20;
-
-/** A whole number from the environment, in a range. */
-function whole(low: number, high: number, standard: number) {
-  return z
-    .string()
-    .default(`${standard}`)
-    .refine((text) => /^[0-9]{1,15}$/.test(text) && Number(text) >= low && Number(text) <= high, {
-      error: `is not a whole number from ${low} to ${high}`,
-    })
-    .transform(Number);
-}
-
-/** Threads where nothing is said: as many as there are cores, shared among the workers. */
-const THREADS = z
-  .string()
-  .default('auto')
-  .refine((text) => text === 'auto' || (/^[0-9]{1,3}$/.test(text) && Number(text) <= 256), {
-    error: 'is not auto or a whole number from 0 to 256',
-  })
-  .transform((text) => (text === 'auto' ? undefined : Number(text)));
-
-const environment = z.object({
-  CELLSTEP_HOST: z
-    .string()
-    .default('127.0.0.1')
-    .refine((host) => host === 'localhost' || isIP(host) !== 0, { error: 'is not an IP address or localhost' }),
-  CELLSTEP_PORT: whole(0, 65535, 8080),
-  CELLSTEP_STORE: z
-    .string()
-    .default('lmdb:./data')
-    .refine((url) => url === 'memory:' || /^(?:lmdb:.|rediss?(?:\+cluster)?:\/\/.)/.test(url), {
-      error: 'is not memory:, lmdb:<directory>, redis://host or redis+cluster://host,host',
-    }),
-  CELLSTEP_REDIS_WAIT: whole(0, 16, 0),
-  CELLSTEP_LOG_LEVEL: z
-    .string()
-    .default('info')
-    .refine((level) => ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'].includes(level), {
-      error: 'is not one of trace, debug, info, warn, error, fatal, silent',
-    }),
-  CELLSTEP_API_KEYS: z
-    .string()
-    .default('')
-    .transform((text) => text.split(',').filter((key) => key !== ''))
-    .refine((keys) => keys.every((key) => /^[\x21-\x7e]{16,256}$/.test(key)), {
-      error: 'has a key that is not 16 to 256 visible ASCII characters (separate keys by commas)',
-    }),
-  CELLSTEP_AUTH: z
-    .string()
-    .default('')
-    .refine((text) => text === '' || text === 'none', { error: 'is not none' }),
-  CELLSTEP_MAX_BODY_BYTES: whole(1024, 2 ** 30, 16 * MIB),
-  CELLSTEP_MAX_CHECKPOINT_BYTES: whole(1024, 2 ** 30, 256 * MIB),
-  CELLSTEP_MAX_UNITS: whole(1, 2 ** 16, 8192),
-  CELLSTEP_MAX_ELEMENTS: whole(1, 2 ** 28, 2 ** 25),
-  CELLSTEP_MAX_HISTORY_BYTES: whole(0, 2 ** 28, 16 * MIB),
-  CELLSTEP_MAX_PINNED_VERSIONS: whole(0, 10_000, 100),
-  CELLSTEP_MAX_WORK: whole(1, 1e15, 4e9),
-  CELLSTEP_MAX_DRAW_WORK: whole(1, 1e15, 8e10),
-  CELLSTEP_WORKERS: whole(1, 64, 1),
-  CELLSTEP_THREADS: THREADS,
-  CELLSTEP_BATCH_ROWS: whole(1, 4096, 256),
-  CELLSTEP_MAX_PACKED_BYTES: whole(2 ** 20, 3 * 2 ** 30, 256 * MIB),
-  CELLSTEP_WIDE_SIMD: z
-    .string()
-    .default('auto')
-    .refine((text) => text === 'auto' || text === '0', { error: 'is not auto or 0' }),
-  CELLSTEP_RELAXED_SIMD: z
-    .string()
-    .default('0')
-    .refine((text) => text === '0' || text === '1', { error: 'is not 0 or 1' }),
-  CELLSTEP_REQUEST_SECONDS: whole(1, 3600, 120),
-  CELLSTEP_SHUTDOWN_SECONDS: whole(0, 3600, 10),
-});
+import { environment } from './environment.ts';
+import type { BrowserRules } from './http/foreign-pages.ts';
 
 /** The names of all variables, for the documentation's test. */
 export const VARIABLES: readonly string[] = Object.keys(environment.shape);
@@ -91,6 +16,7 @@ export interface Config {
   readonly redisWait: number;
   readonly logLevel: string;
   readonly apiKeys: readonly string[];
+  readonly browsers: BrowserRules;
   readonly limits: Limits;
   /** Processes that serve the port. */
   readonly workers: number;
@@ -112,35 +38,30 @@ export interface Config {
   readonly unknown: readonly string[];
 }
 
-/** One line for a person: which variable is wrong, what it has, what it takes. */
-export class ConfigError extends Error {}
+/** Lines for a person, one for each variable that is wrong: its name, what it has, what it takes. */
+export class ConfigError extends Error {
+  readonly lines: readonly string[];
 
-/** @throws {ConfigError} naming the variable */
+  constructor(lines: readonly string[]) {
+    super(lines.join('\n'));
+    this.lines = lines;
+  }
+}
+
+/** @throws {ConfigError} naming every variable that is wrong */
 export function readConfig(env: Readonly<Record<string, string | undefined>>): Config {
   const parsed = environment.safeParse(Object.fromEntries(VARIABLES.map((name) => [name, env[name]])));
   if (!parsed.success) {
-    const [{ path, message }] = parsed.error.issues;
-    const name = String(path[0]);
-    // Keys and passwords are secrets: the message says what is wrong with them, not what they are.
-    const secret = name === 'CELLSTEP_API_KEYS' || (name === 'CELLSTEP_STORE' && env[name]?.includes('@'));
-    const value = secret ? '' : ` '${env[name]}'`;
-    throw new ConfigError(`${name}${value} ${message}.`);
-  }
-  const values = parsed.data;
-  const local = values.CELLSTEP_HOST === 'localhost' || /^(127\.|::1$)/.test(values.CELLSTEP_HOST);
-  if (!local && values.CELLSTEP_API_KEYS.length === 0 && values.CELLSTEP_AUTH !== 'none') {
-    const how = 'Set CELLSTEP_API_KEYS, or CELLSTEP_AUTH=none to let in everybody who can reach it';
-    throw new ConfigError(`CELLSTEP_HOST '${values.CELLSTEP_HOST}' is reachable from other machines. ${how}.`);
-  }
-  if (values.CELLSTEP_AUTH === 'none' && values.CELLSTEP_API_KEYS.length > 0) {
-    throw new ConfigError('CELLSTEP_AUTH none contradicts CELLSTEP_API_KEYS. Set one of them.');
-  }
-  if (values.CELLSTEP_WORKERS > 1 && values.CELLSTEP_STORE === 'memory:') {
-    const how = 'Set lmdb:<directory> or redis://host, or one worker';
+    const firsts = new Map(
+      parsed.error.issues.map(({ path, message }) => [String(path[0]), message] as const).reverse(),
+    );
     throw new ConfigError(
-      `CELLSTEP_WORKERS '${values.CELLSTEP_WORKERS}' cannot share CELLSTEP_STORE 'memory:', which each would have for itself. ${how}.`,
+      VARIABLES.flatMap((name) => (firsts.has(name) ? [wrong(name, env[name], firsts.get(name))] : [])),
     );
   }
+  const values = parsed.data;
+  const contradictions = contradictionsOf(values);
+  if (contradictions.length > 0) throw new ConfigError(contradictions);
   return Object.freeze({
     host: values.CELLSTEP_HOST,
     port: values.CELLSTEP_PORT,
@@ -148,6 +69,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     redisWait: values.CELLSTEP_REDIS_WAIT,
     logLevel: values.CELLSTEP_LOG_LEVEL,
     apiKeys: values.CELLSTEP_API_KEYS,
+    browsers: Object.freeze({ hosts: hostsOf(values), corsOrigins: values.CELLSTEP_CORS_ORIGINS }),
     limits: Object.freeze({
       maxBodyBytes: values.CELLSTEP_MAX_BODY_BYTES,
       maxCheckpointBytes: values.CELLSTEP_MAX_CHECKPOINT_BYTES,
@@ -168,4 +90,48 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     shutdownSeconds: values.CELLSTEP_SHUTDOWN_SECONDS,
     unknown: Object.keys(env).filter((name) => name.startsWith('CELLSTEP_') && !VARIABLES.includes(name)),
   });
+}
+
+type Values = z.output<typeof environment>;
+
+/** Keys and passwords are secrets: the line says what is wrong with them, not what they are. */
+function wrong(name: string, value: string | undefined, message = ''): string {
+  const secret = name === 'CELLSTEP_API_KEYS' || (name === 'CELLSTEP_STORE' && value?.includes('@'));
+  return `${name}${secret ? '' : ` '${value}'`} ${message}.`;
+}
+
+/** Who can reach the service, and whether it asks who they are. */
+function accessOf(values: Values): { readonly local: boolean; readonly authenticated: boolean } {
+  const { CELLSTEP_HOST: host } = values;
+  return {
+    local: host === 'localhost' || /^(127\.|::1$)/.test(host),
+    authenticated: values.CELLSTEP_API_KEYS.length > 0,
+  };
+}
+
+/** A service that only its address protects answers to the names of that address. */
+function hostsOf(values: Values): BrowserRules['hosts'] {
+  if (values.CELLSTEP_ALLOWED_HOSTS.length > 0) return values.CELLSTEP_ALLOWED_HOSTS;
+  const { local, authenticated } = accessOf(values);
+  return local && !authenticated ? 'loopback' : 'any';
+}
+
+/** Values that are right, but not together. */
+function contradictionsOf(values: Values): string[] {
+  const { local, authenticated } = accessOf(values);
+  const lines: string[] = [];
+  if (!local && !authenticated && values.CELLSTEP_AUTH !== 'none') {
+    const how = 'Set CELLSTEP_API_KEYS, or CELLSTEP_AUTH=none to let in everybody who can reach it';
+    lines.push(`CELLSTEP_HOST '${values.CELLSTEP_HOST}' is reachable from other machines. ${how}.`);
+  }
+  if (values.CELLSTEP_AUTH === 'none' && authenticated) {
+    lines.push('CELLSTEP_AUTH none contradicts CELLSTEP_API_KEYS. Set one of them.');
+  }
+  if (values.CELLSTEP_WORKERS > 1 && values.CELLSTEP_STORE === 'memory:') {
+    const how = 'Set lmdb:<directory> or redis://host, or one worker';
+    lines.push(
+      `CELLSTEP_WORKERS '${values.CELLSTEP_WORKERS}' cannot share CELLSTEP_STORE 'memory:', which each would have for itself. ${how}.`,
+    );
+  }
+  return lines;
 }

@@ -13,9 +13,9 @@ import { StoreOpenError } from './store/store-open-error.ts';
 /** For the last commits, after the last request. */
 const STORE_SECONDS = 5;
 
-/** What an operator can mend: one line on stderr, exit code 2. */
-function refuse(message: string): never {
-  process.stderr.write(`cellstep: ${message}\n`);
+/** What an operator can mend: a line on stderr for each, exit code 2. */
+function refuse(...lines: readonly string[]): never {
+  process.stderr.write(lines.map((line) => `cellstep: ${line}\n`).join(''));
   process.exit(2);
 }
 
@@ -99,7 +99,7 @@ async function serve(config: Config, logger: Logger, worker?: number): Promise<v
 }
 
 main().catch((error: unknown) => {
-  if (error instanceof ConfigError) refuse(error.message);
+  if (error instanceof ConfigError) refuse(...error.lines);
   if (error instanceof StoreOpenError) refuse(`CELLSTEP_STORE: ${error.message}`);
   process.stderr.write(`cellstep: ${error instanceof Error ? error.stack : error}\n`);
   process.exit(1);

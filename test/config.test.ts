@@ -52,9 +52,29 @@ describe('the configuration', () => {
     ['CELLSTEP_THREADS', 'all'],
     ['CELLSTEP_THREADS', '257'],
     ['CELLSTEP_BATCH_ROWS', '0'],
+    ['CELLSTEP_ALLOWED_HOSTS', 'cells.example:80'],
+    ['CELLSTEP_CORS_ORIGINS', 'https://app.example/'],
+    ['CELLSTEP_CORS_ORIGINS', '*'],
   ])('refuses %s %j, naming both', (name, value) => {
     expect(() => readConfig({ [name]: value })).toThrow(ConfigError);
     expect(() => readConfig({ [name]: value })).toThrow(`${name} '${value}' `);
+  });
+
+  it('tells of all that is wrong at once, one line each', () => {
+    const read = () => readConfig({ CELLSTEP_PORT: 'x', CELLSTEP_LOG_LEVEL: 'loud', CELLSTEP_API_KEYS: 'short' });
+    expect(read).toThrow(
+      /^CELLSTEP_PORT 'x' [^\n]+\.\nCELLSTEP_LOG_LEVEL 'loud' [^\n]+\.\nCELLSTEP_API_KEYS has a key [^\n]+\.$/,
+    );
+    const together = () => readConfig({ CELLSTEP_HOST: '::', CELLSTEP_WORKERS: '2', CELLSTEP_STORE: 'memory:' });
+    expect(together).toThrow(/^CELLSTEP_HOST '::' [^\n]+\nCELLSTEP_WORKERS '2' [^\n]+$/);
+  });
+
+  it('answers to the names of this machine alone where only its address protects it', () => {
+    expect(readConfig({}).browsers).toEqual({ hosts: 'loopback', corsOrigins: [] });
+    expect(readConfig({ CELLSTEP_API_KEYS: KEY }).browsers.hosts).toBe('any');
+    expect(readConfig({ CELLSTEP_HOST: '0.0.0.0', CELLSTEP_AUTH: 'none' }).browsers.hosts).toBe('any');
+    const named = readConfig({ CELLSTEP_ALLOWED_HOSTS: 'a.example,[::1]', CELLSTEP_CORS_ORIGINS: 'https://b.example' });
+    expect(named.browsers).toEqual({ hosts: ['a.example', '[::1]'], corsOrigins: ['https://b.example'] });
   });
 
   it('shares the cores among the workers, with a thread at least for each', () => {

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { SECURITY_HEADERS } from '../src/http/security-headers.ts';
 
 const README = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
 
@@ -33,13 +34,14 @@ export function rowsOf(text: string): string[][] {
   );
 }
 
-/** An answer as it came, in the form in which the README shows it: JSON without any white space outside of strings. */
+/** An answer as the README shows it: JSON without white space outside of strings, and no headers that every reply has. */
 export function comparable(answer: string, language: string): string {
   const text = answer.replaceAll('\r\n', '\n').trim();
   if (language === 'json') return withoutSpace(text);
   if (language !== 'http') return text;
-  const [headers, body] = text.split('\n\n');
-  return `${headers}\n\n${withoutSpace(body)}`;
+  const [head, body] = text.split('\n\n');
+  const headers = head.split('\n').filter((line) => !Object.hasOwn(SECURITY_HEADERS, line.split(':')[0]));
+  return `${headers.join('\n')}\n\n${withoutSpace(body)}`;
 }
 
 function withoutSpace(json: string): string {

@@ -70,7 +70,7 @@ class Connection extends Duplex {
 }
 
 function requestsOf({ paths, headers, body }: Load): Buffer[] {
-  const fields = Object.entries({ Host: 'bench', ...headers, 'Content-Length': `${body.length}` });
+  const fields = Object.entries({ Host: 'localhost', ...headers, 'Content-Length': `${body.length}` });
   const head = fields.map(([name, value]) => `${name}: ${value}\r\n`).join('');
   return paths.map((path) => Buffer.concat([Buffer.from(`POST ${path} HTTP/1.1\r\n${head}\r\n`), body]));
 }

@@ -25,6 +25,16 @@ export const PROBLEMS = {
     title: 'Authentication is needed',
     help: 'Send `Authorization: Bearer <key>` with one of the keys this service was started with.',
   },
+  'foreign-host': {
+    status: 403,
+    title: 'The Host header names another service',
+    help: 'A service without keys on this machine answers to localhost and 127.0.0.1 alone, so that no web page reaches it by a name of its own. Send the request to one of these, or let the operator add the name to CELLSTEP_ALLOWED_HOSTS.',
+  },
+  'foreign-page': {
+    status: 403,
+    title: 'A page of another site sent this request',
+    help: 'Pages of other sites may not call this service. The operator lets in those of an origin with CELLSTEP_CORS_ORIGINS.',
+  },
   'not-found': {
     status: 404,
     title: 'There is no such thing',

@@ -5,9 +5,8 @@ import { quote } from '../domain/json.ts';
 import { Problem, type ProblemCode } from '../domain/problems.ts';
 import { HttpProblem } from './http-problem.ts';
 import { PROBLEM_JSON, problemDocument } from './problem-replies.ts';
-
-/** How long a client that is being refused may still send: closing at once would reset it before it reads the answer. */
-const LINGER_MILLISECONDS = 1_000;
+import { SECURITY_HEADERS } from './security-headers.ts';
+import { LINGER_MILLISECONDS } from './unread-body.ts';
 
 interface ClientError extends Error {
   readonly code?: string;
@@ -43,30 +42,61 @@ export function answerClientErrors(newRequestId: () => string): FastifyServerOpt
       `content-type: ${PROBLEM_JSON}`,
       `content-length: ${Buffer.byteLength(body)}`,
       'connection: close',
+      ...Object.entries(SECURITY_HEADERS).map(([name, value]) => `${name}: ${value}`),
     ];
     socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
     setTimeout(() => socket.destroy(), LINGER_MILLISECONDS).unref();
   };
 }
 
-/** HTTP/1.1 asks for a Host header (RFC 9112, 3.2); Node would refuse without a body. */
-export function requireHost(app: FastifyInstance): void {
+/** Refuses what another server on the way may understand differently, before it is let near a route. */
+export function refuseOddFraming(app: FastifyInstance): void {
   app.addHook('onRequest', ({ raw }, _reply, done) => {
-    if (raw.headers.host !== undefined || raw.httpVersion !== '1.1') return done();
-    done(new HttpProblem('bad-request', 'The request has no Host header.', { connection: 'close' }));
+    const oddity = oddityOf(raw);
+    if (oddity === undefined) return done();
+    done(new HttpProblem('bad-request', oddity, { connection: 'close' }));
   });
 }
 
-/** Refuses what Node says is expected beyond 100-continue, which it would do itself without a body. */
-export function refuseExpectations(app: FastifyInstance): void {
+/** RFC 9112, 2.3 (versions), 3.2 (Host) and 6.1 (Transfer-Encoding), where Node's parser is milder. */
+function oddityOf({ httpVersion, headers, rawHeaders }: IncomingMessage): string | undefined {
+  if (httpVersion !== '1.1' && httpVersion !== '1.0') return `HTTP/${httpVersion} is not served here. Send HTTP/1.1.`;
+  const { host, 'transfer-encoding': coding } = headers;
+  if (host === undefined && httpVersion === '1.1') return 'The request has no Host header.';
+  let hosts = 0;
+  for (let k = 0; k < rawHeaders.length; k += 2) {
+    if (rawHeaders[k].length === 4 && rawHeaders[k].toLowerCase() === 'host') hosts++;
+  }
+  if (hosts > 1) return `The request has ${hosts} Host headers. Send one.`;
+  if (coding === undefined) return undefined;
+  if (httpVersion === '1.0') return 'Transfer-Encoding is not part of HTTP/1.0. Send Content-Length.';
+  return coding.toLowerCase() === 'chunked'
+    ? undefined
+    : `Transfer-Encoding ${quote(coding)} is not read here. Send chunked, or Content-Length.`;
+}
+
+/**
+ * A client that waits with its body is told to send it once nothing speaks against the request: Node would tell it at once.
+ * Refuses what else is expected, which Node would do itself without a body.
+ */
+export function answerExpectations(app: FastifyInstance): void {
+  const waiting = new WeakSet<IncomingMessage>();
   const refused = new WeakSet<IncomingMessage>();
+  app.server.on('checkContinue', (request, response) => {
+    waiting.add(request);
+    app.routing(request, response);
+  });
   app.server.on('checkExpectation', (request, response) => {
     refused.add(request);
     app.routing(request, response);
   });
   app.addHook('onRequest', ({ raw }, _reply, done) => {
-    if (!refused.has(raw)) return done();
+    if (raw.headers.expect === undefined || !refused.has(raw)) return done();
     const detail = `Expect ${quote(raw.headers.expect)} is not done here. Leave it out, or send 100-continue.`;
     done(new Problem('expectation-failed', detail));
+  });
+  app.addHook('preParsing', ({ raw }, reply, payload, done) => {
+    if (raw.headers.expect !== undefined && waiting.has(raw)) reply.raw.writeContinue();
+    done(null, payload);
   });
 }

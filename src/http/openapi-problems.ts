@@ -9,6 +9,10 @@ const DETAILS: Readonly<Record<ProblemCode, string>> = {
     'If-Match \'3\' is no list of ETags. Send "<version>" in double quotes, several with commas between them, or *.',
   'bad-request': "'/v1/cells/%E0' is not a valid url component",
   unauthorized: 'The request has no Authorization: Bearer <key> header.',
+  'foreign-host':
+    'Host "example.com" is not a name of this service. Send the request to localhost or 127.0.0.1, or add the name to CELLSTEP_ALLOWED_HOSTS.',
+  'foreign-page':
+    'Origin "https://example.com" is of another site. Add its origin to CELLSTEP_CORS_ORIGINS if its pages may call this service.',
   'not-found': "There is no cell 'cell2'.",
   'method-not-allowed': '/v1/cells does not take PUT; it takes GET, HEAD, POST.',
   'not-acceptable':

@@ -33,6 +33,8 @@ function headerRefs(names: readonly (keyof typeof HEADERS)[]): JsonObject {
 
 /** What no operation is to blame for; of a body, where it takes none. */
 const REST: readonly ProblemCode[] = [
+  'foreign-host',
+  'foreign-page',
   'method-not-allowed',
   'request-timeout',
   'body-too-large',

@@ -4,6 +4,8 @@ import { type FieldError, PROBLEMS, Problem, type ProblemCode } from '../domain/
 import { notTaken } from './binary-body.ts';
 import { bodyLimitOf } from './body-bytes.ts';
 import { headersOf } from './http-problem.ts';
+import { SECURITY_HEADERS } from './security-headers.ts';
+import { hangUpUnread } from './unread-body.ts';
 import { RequestShapeError } from './validation.ts';
 
 export const PROBLEM_JSON = 'application/problem+json';
@@ -33,12 +35,13 @@ export function addProblemReplies(app: FastifyInstance): void {
 
 /** Errors that Fastify meets before a route is found, such as a malformed path. */
 export function answerFrameworkError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
-  sendProblem(request, reply, asProblem(error, request));
+  sendProblem(request, reply.headers(SECURITY_HEADERS), asProblem(error, request));
 }
 
 function sendProblem(request: FastifyRequest, reply: FastifyReply, problem: Problem): void {
   const { status } = problem;
   if (status >= 500) request.log.error({ err: problem.cause ?? problem, code: problem.code }, problem.message);
+  if (status === 401 || status === 403) hangUpUnread(request, reply);
   reply
     .code(status)
     .headers(headersOf(problem))

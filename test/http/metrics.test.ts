@@ -54,7 +54,9 @@ it('counts no request as running whose client has gone', async () => {
   const app = await startApp();
   const { port } = new URL(await app.listen({ host: '127.0.0.1', port: 0 }));
   const socket = connect(Number(port), '127.0.0.1');
-  socket.write('POST /v1/cells HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{');
+  socket.write(
+    'POST /v1/cells HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{',
+  );
   const running = async () => samplesOf(await pageOf(app)).get('cellstep_requests_running{}');
   await vi.waitFor(async () => expect(await running()).toBe(2));
   socket.destroy();

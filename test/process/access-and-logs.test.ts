@@ -39,7 +39,9 @@ test('the log is one JSON object a line, with the request ids that clients are t
   await problem('/v1/ops/tanh', { inputs: [secret] }, { authorization });
   await problem('/v1/cells', {}, { authorization: `Bearer ${secret}` });
   await problem('/v1/variables', { value: 1 }, { authorization, 'idempotency-key': `${secret} and more` });
-  const broken = new RawConnection(started.url).write(`POST /v1/cells HTTP/1.1\r\nhost: x\r\n${secret}\r\n\r\n`);
+  const broken = new RawConnection(started.url).write(
+    `POST /v1/cells HTTP/1.1\r\nhost: localhost\r\n${secret}\r\n\r\n`,
+  );
   ids.push(JSON.parse((await broken.ended).split('\r\n\r\n')[1]).request_id);
   await send(started.url, '/v1/variables', { id: 'v', dtype: 'int32', value: 31415926 }, { authorization });
   const { code } = await started.stop();

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type ServiceProcess, startService } from '../../scripts/tutorial-service.ts';
 import { parseAnswer, RawConnection, send, service } from './support.ts';
 
-const LINE = 'POST /v1/cells HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n';
+const LINE = 'POST /v1/cells HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n';
 
 async function exchange(url: string, bytes: string | Uint8Array, finish = false) {
   const connection = new RawConnection(url).write(bytes);
@@ -26,18 +26,18 @@ describe('a client that does not speak HTTP/1.1 well', () => {
     'sends bytes that are no text': [Uint8Array.from({ length: 256 }, (_, i) => 255 - i), 400, 'bad-request'],
     'speaks TLS': [Uint8Array.of(0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3), 400, 'bad-request'],
     'speaks HTTP/2 at once': ['PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 400, 'bad-request'],
-    'names a method that does not exist': ['BREW / HTTP/1.1\r\nhost: x\r\n\r\n', 400, 'bad-request'],
-    'names a version that does not exist': ['GET / HTTP/9.9\r\nhost: x\r\n\r\n', 400, 'bad-request'],
+    'names a method that does not exist': ['BREW / HTTP/1.1\r\nhost: localhost\r\n\r\n', 400, 'bad-request'],
+    'names a version that does not exist': ['GET / HTTP/9.9\r\nhost: localhost\r\n\r\n', 400, 'bad-request'],
     'names no host': ['GET /healthz HTTP/1.1\r\n\r\n', 400, 'bad-request'],
-    'sends a header without a colon': ['GET / HTTP/1.1\r\nhost: x\r\nnonsense\r\n\r\n', 400, 'bad-request'],
-    'sends a header with a zero byte': ['GET / HTTP/1.1\r\nhost: x\r\na: \0\r\n\r\n', 400, 'bad-request'],
+    'sends a header without a colon': ['GET / HTTP/1.1\r\nhost: localhost\r\nnonsense\r\n\r\n', 400, 'bad-request'],
+    'sends a header with a zero byte': ['GET / HTTP/1.1\r\nhost: localhost\r\na: \0\r\n\r\n', 400, 'bad-request'],
     'sends headers that are too large': [
-      `GET /healthz HTTP/1.1\r\nhost: x\r\nx: ${'x'.repeat(100_000)}\r\n\r\n`,
+      `GET /healthz HTTP/1.1\r\nhost: localhost\r\nx: ${'x'.repeat(100_000)}\r\n\r\n`,
       431,
       'headers-too-large',
     ],
     'sends a path that is too large': [
-      `GET /${'x'.repeat(100_000)} HTTP/1.1\r\nhost: x\r\n\r\n`,
+      `GET /${'x'.repeat(100_000)} HTTP/1.1\r\nhost: localhost\r\n\r\n`,
       431,
       'headers-too-large',
     ],
@@ -62,24 +62,32 @@ describe('a client that does not speak HTTP/1.1 well', () => {
       'body-too-large',
     ],
     'sends a path that is no UTF-8': [
-      'GET /v1/cells/%ff%fe HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n',
+      'GET /v1/cells/%ff%fe HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n',
       400,
       'bad-request',
     ],
     'sends a path with a broken escape': [
-      'GET /v1/cells/%zz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n',
+      'GET /v1/cells/%zz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n',
       400,
       'bad-request',
     ],
     'expects what is not done': [
-      'GET /healthz HTTP/1.1\r\nhost: x\r\nexpect: a miracle\r\nconnection: close\r\n\r\n',
+      'GET /healthz HTTP/1.1\r\nhost: localhost\r\nexpect: a miracle\r\nconnection: close\r\n\r\n',
       417,
       'expectation-failed',
     ],
-    'asks for a trace': ['TRACE /v1/cells HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n', 405, 'method-not-allowed'],
-    'asks with QUERY': ['QUERY /v1/cells HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n', 405, 'method-not-allowed'],
+    'asks for a trace': [
+      'TRACE /v1/cells HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n',
+      405,
+      'method-not-allowed',
+    ],
+    'asks with QUERY': [
+      'QUERY /v1/cells HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n',
+      405,
+      'method-not-allowed',
+    ],
     'sends an id beyond all ids': [
-      `GET /v1/cells/${'x'.repeat(300)} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n`,
+      `GET /v1/cells/${'x'.repeat(300)} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n`,
       400,
       'bad-request',
     ],
@@ -113,18 +121,19 @@ describe('a client that does not speak HTTP/1.1 well', () => {
 
   test('asks for a tunnel, which ends at once', async () => {
     const { url } = running;
-    expect((await exchange(url, 'CONNECT example.com:443 HTTP/1.1\r\nhost: example.com\r\n\r\n')).body).toBe('');
+    expect((await exchange(url, 'CONNECT example.com:443 HTTP/1.1\r\nhost: localhost\r\n\r\n')).body).toBe('');
   });
 
   test('asks for another protocol, and gets HTTP/1.1', async () => {
     const { url } = running;
-    const upgrade = 'GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: upgrade, close\r\nupgrade: websocket\r\n\r\n';
+    const upgrade =
+      'GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade, close\r\nupgrade: websocket\r\n\r\n';
     expect(await exchange(url, upgrade)).toMatchObject({ status: 200, body: '{"status":"ok"}' });
   });
 
   test('expects what nobody does, and is told so', async () => {
     const { url } = running;
-    const expecting = 'GET /healthz HTTP/1.1\r\nhost: x\r\nexpect: tea\r\nconnection: close\r\n\r\n';
+    const expecting = 'GET /healthz HTTP/1.1\r\nhost: localhost\r\nexpect: tea\r\nconnection: close\r\n\r\n';
     expect((await exchange(url, expecting)).status).toBe(417);
   });
 
@@ -138,7 +147,7 @@ describe('a client that does not speak HTTP/1.1 well', () => {
 
   test('sends several requests at once, and gets the answers in order, up to the one that is garbage', async () => {
     const { url } = running;
-    const get = (path: string) => `GET ${path} HTTP/1.1\r\nhost: x\r\n\r\n`;
+    const get = (path: string) => `GET ${path} HTTP/1.1\r\nhost: localhost\r\n\r\n`;
     const connection = new RawConnection(url).write(`${get('/healthz')}${get('/v1/nothing')}`);
     await new Promise((resolve) => setTimeout(resolve, 200));
     const text = await connection.write('GARBAGE\r\n\r\n').ended;
@@ -174,7 +183,7 @@ describe('a client that is slow', () => {
 
   test('keeps its connection while it is idle between requests', async () => {
     const { url } = await service({ CELLSTEP_REQUEST_SECONDS: '1' });
-    const get = 'GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n';
+    const get = 'GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n';
     const connection = new RawConnection(url).write(get);
     await new Promise((resolve) => setTimeout(resolve, 3_000));
     await connection.write(get.replace('\r\n\r\n', '\r\nconnection: close\r\n\r\n')).ended;

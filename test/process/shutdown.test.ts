@@ -16,7 +16,7 @@ const STEP = '/v1/sessions/counter/steps';
 
 /** A step as bytes, with a body that is only announced. */
 function stepHead(body: string): string {
-  return `POST ${STEP} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n`;
+  return `POST ${STEP} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n`;
 }
 
 async function refusesConnections(base: string): Promise<boolean> {
@@ -71,8 +71,8 @@ test('a request that was on its way when the signal came is answered, while no o
   await openCounter(url);
   const body = '{"inputs":[[7]],"return_states":true}';
   const step = new RawConnection(url).write(stepHead(body) + body.slice(0, 10));
-  const probe = new RawConnection(url).write('GET /readyz HTTP/1.1\r\nhost: x\r\n');
-  const idle = new RawConnection(url).write('GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n');
+  const probe = new RawConnection(url).write('GET /readyz HTTP/1.1\r\nhost: localhost\r\n');
+  const idle = new RawConnection(url).write('GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n');
   await until(() => idle.received().includes('{"status":"ok"}'));
   child.kill('SIGTERM');
   await until(() => refusesConnections(url));
@@ -96,7 +96,7 @@ test('a large reply that its client still reads is sent to its end', async () =>
   const elements = 2 ** 23;
   const large = { id: 'large', initializer: 'ones', shape: [elements] };
   expect((await send(url, '/v1/variables', large)).status).toBe(201);
-  const reader = new RawConnection(url).write('GET /v1/variables/large HTTP/1.1\r\nhost: x\r\n\r\n');
+  const reader = new RawConnection(url).write('GET /v1/variables/large HTTP/1.1\r\nhost: localhost\r\n\r\n');
   await until(() => reader.received().length > 0);
   // More than the buffers of both sides hold is still with the service.
   reader.socket.pause();

@@ -2,6 +2,7 @@ import { createApp } from '../../src/app.ts';
 import { readConfig } from '../../src/config.ts';
 import type { Limits } from '../../src/domain/limits.ts';
 import type { Store } from '../../src/domain/ports.ts';
+import type { BrowserRules } from '../../src/http/foreign-pages.ts';
 import { openMemoryStore } from '../../src/store/memory.ts';
 
 export type TestApp = Awaited<ReturnType<typeof createApp>>;
@@ -9,6 +10,7 @@ export type TestApp = Awaited<ReturnType<typeof createApp>>;
 interface StartOptions {
   readonly store?: Store;
   readonly apiKeys?: readonly string[];
+  readonly browsers?: BrowserRules;
   readonly limits?: Partial<Limits>;
   readonly clock?: TestClock;
   /** Begins the ids that the service makes, so that two runs over one store do not make the same. */
@@ -24,12 +26,19 @@ const LIMITS: Limits = readConfig({}).limits;
 
 /** The whole service over a store, with its clock, ids and seeds as data. */
 export async function startApp(options: StartOptions = {}): Promise<TestApp> {
-  const { store = openMemoryStore(), apiKeys = [], limits = {}, clock = new TestClock(), run = 'a' } = options;
+  const {
+    store = openMemoryStore(),
+    apiKeys = [],
+    limits = {},
+    clock = new TestClock(),
+    run = 'a',
+    browsers,
+  } = options;
   let ids = 0;
   let seeds = 0;
   return createApp({
     store,
-    config: { apiKeys, limits: { ...LIMITS, ...limits } },
+    config: { apiKeys, limits: { ...LIMITS, ...limits }, ...(browsers ? { browsers } : {}) },
     clock: () => clock.now,
     newId: (prefix) => `${prefix}_${run}${String(++ids).padStart(8, '0')}`,
     newSeed: () => ++seeds,

@@ -28,7 +28,7 @@ it('serves others while clients leave sessions, bodies and connections half done
 
     const body = JSON.stringify({ inputs: [new Array(FEATURES).fill(1)] });
     const head = (path: string, length: number) =>
-      `POST ${path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: ${length}\r\n\r\n`;
+      `POST ${path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: ${length}\r\n\r\n`;
     const { port } = new URL(service.url);
     const leave = (text: string) => {
       const socket = connect(Number(port), '127.0.0.1', () => socket.write(text));

@@ -1,0 +1,93 @@
+import { isIP } from 'node:net';
+import { z } from 'zod';
+
+const MIB = 2 ** 20;
+
+/** A whole number from the environment, in a range. */
+function whole(low: number, high: number, standard: number) {
+  return z
+    .string()
+    .default(`${standard}`)
+    .refine((text) => /^[0-9]{1,15}$/.test(text) && Number(text) >= low && Number(text) <= high, {
+      error: `is not a whole number from ${low} to ${high}`,
+    })
+    .transform(Number);
+}
+
+/** Threads where nothing is said: as many as there are cores, shared among the workers. */
+const THREADS = z
+  .string()
+  .default('auto')
+  .refine((text) => text === 'auto' || (/^[0-9]{1,3}$/.test(text) && Number(text) <= 256), {
+    error: 'is not auto or a whole number from 0 to 256',
+  })
+  .transform((text) => (text === 'auto' ? undefined : Number(text)));
+
+/** Texts separated by commas, each of a form. */
+function listOf(form: RegExp, what: string) {
+  return z
+    .string()
+    .default('')
+    .transform((text) => text.split(',').filter((part) => part !== ''))
+    .refine((parts) => parts.every((part) => form.test(part)), {
+      error: `is not a list of ${what}, separated by commas`,
+    });
+}
+
+/** Every variable: its range, its default and what is wrong with another value. */
+export const environment = z.object({
+  CELLSTEP_HOST: z
+    .string()
+    .default('127.0.0.1')
+    .refine((host) => host === 'localhost' || isIP(host) !== 0, { error: 'is not an IP address or localhost' }),
+  CELLSTEP_PORT: whole(0, 65535, 8080),
+  CELLSTEP_STORE: z
+    .string()
+    .default('lmdb:./data')
+    .refine((url) => url === 'memory:' || /^(?:lmdb:.|rediss?(?:\+cluster)?:\/\/.)/.test(url), {
+      error: 'is not memory:, lmdb:<directory>, redis://host or redis+cluster://host,host',
+    }),
+  CELLSTEP_REDIS_WAIT: whole(0, 16, 0),
+  CELLSTEP_LOG_LEVEL: z
+    .string()
+    .default('info')
+    .refine((level) => ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'].includes(level), {
+      error: 'is not one of trace, debug, info, warn, error, fatal, silent',
+    }),
+  CELLSTEP_API_KEYS: z
+    .string()
+    .default('')
+    .transform((text) => text.split(',').filter((key) => key !== ''))
+    .refine((keys) => keys.every((key) => /^[\x21-\x7e]{16,256}$/.test(key)), {
+      error: 'has a key that is not 16 to 256 visible ASCII characters (separate keys by commas)',
+    }),
+  CELLSTEP_AUTH: z
+    .string()
+    .default('')
+    .refine((text) => text === '' || text === 'none', { error: 'is not none' }),
+  /** Names without a port, as a Host header has them. */
+  CELLSTEP_ALLOWED_HOSTS: listOf(/^([a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])$/i, 'names of hosts without a port'),
+  CELLSTEP_CORS_ORIGINS: listOf(/^https?:\/\/[^\s/?#@]+$/, 'origins such as https://app.example, without a path'),
+  CELLSTEP_MAX_BODY_BYTES: whole(1024, 2 ** 30, 16 * MIB),
+  CELLSTEP_MAX_CHECKPOINT_BYTES: whole(1024, 2 ** 30, 256 * MIB),
+  CELLSTEP_MAX_UNITS: whole(1, 2 ** 16, 8192),
+  CELLSTEP_MAX_ELEMENTS: whole(1, 2 ** 28, 2 ** 25),
+  CELLSTEP_MAX_HISTORY_BYTES: whole(0, 2 ** 28, 16 * MIB),
+  CELLSTEP_MAX_PINNED_VERSIONS: whole(0, 10_000, 100),
+  CELLSTEP_MAX_WORK: whole(1, 1e15, 4e9),
+  CELLSTEP_MAX_DRAW_WORK: whole(1, 1e15, 8e10),
+  CELLSTEP_WORKERS: whole(1, 64, 1),
+  CELLSTEP_THREADS: THREADS,
+  CELLSTEP_BATCH_ROWS: whole(1, 4096, 256),
+  CELLSTEP_MAX_PACKED_BYTES: whole(2 ** 20, 3 * 2 ** 30, 256 * MIB),
+  CELLSTEP_WIDE_SIMD: z
+    .string()
+    .default('auto')
+    .refine((text) => text === 'auto' || text === '0', { error: 'is not auto or 0' }),
+  CELLSTEP_RELAXED_SIMD: z
+    .string()
+    .default('0')
+    .refine((text) => text === '0' || text === '1', { error: 'is not 0 or 1' }),
+  CELLSTEP_REQUEST_SECONDS: whole(1, 3600, 120),
+  CELLSTEP_SHUTDOWN_SECONDS: whole(0, 3600, 10),
+});

@@ -1,0 +1,38 @@
+import type { FastifyInstance } from 'fastify';
+
+const METHODS = 'GET, HEAD, POST, PUT, DELETE';
+/** What a page may send beyond what every page may. */
+const SENT = 'Accept, Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, X-Request-Id, traceparent';
+/** What a page may read of a reply. */
+const READ =
+  'Allow, Content-Disposition, ETag, Idempotency-Replayed, Location, RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate, X-Request-Id';
+const PREFLIGHT_SECONDS = 600;
+
+/**
+ * Lets pages of exactly these origins call the service and read its replies; off where there are none. Credentials are keys
+ * in a header, never cookies, so Access-Control-Allow-Credentials is not sent.
+ */
+export function addCors(app: FastifyInstance, origins: readonly string[]): void {
+  if (origins.length === 0) return;
+  const allowed = new Set(origins);
+  app.addHook('onRequest', ({ raw: { method, headers } }, reply, done) => {
+    const { origin } = headers;
+    if (origin === undefined || !allowed.has(origin)) return done();
+    reply.headers({ 'access-control-allow-origin': origin, 'access-control-expose-headers': READ });
+    if (method !== 'OPTIONS' || headers['access-control-request-method'] === undefined) return done();
+    reply
+      .code(204)
+      .headers({
+        'access-control-allow-methods': METHODS,
+        'access-control-allow-headers': SENT,
+        'access-control-max-age': PREFLIGHT_SECONDS,
+      })
+      .send();
+  });
+  // Late, since handlers say Vary: Accept.
+  app.addHook('onSend', (_request, reply, _payload, done) => {
+    const vary = reply.getHeader('vary');
+    reply.header('vary', vary === undefined ? 'Origin' : `${vary}, Origin`);
+    done();
+  });
+}

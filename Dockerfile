@@ -49,4 +49,4 @@ HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
   CMD ["node", "-e", "const { CELLSTEP_HOST: host, CELLSTEP_PORT: port } = process.env; fetch(`http://${host.includes(':') ? `[${host}]` : host}:${port}/healthz`, { signal: AbortSignal.timeout(4000) }).then((reply) => process.exit(reply.ok ? 0 : 1), () => process.exit(1))"]
 # The base image's entry point is a shell script; without it node is process 1 and gets the signals.
 ENTRYPOINT []
-CMD ["node", "src/main.ts"]
+CMD ["node", "bin/cellstep.cjs"]

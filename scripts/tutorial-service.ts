@@ -29,9 +29,9 @@ export function cleanEnvironment(): Record<string, string | undefined> {
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('CELLSTEP_')));
 }
 
-/** Starts `node src/main.ts` and does not wait for anything but its end. */
+/** Starts what `npm start` starts, and does not wait for anything but its end. */
 export function spawnService(settings: Readonly<Record<string, string>>): Omit<ServiceProcess, 'url'> {
-  const child = spawn(process.execPath, ['src/main.ts'], {
+  const child = spawn(process.execPath, ['bin/cellstep.cjs'], {
     cwd: ROOT,
     env: { ...cleanEnvironment(), ...settings },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -26,6 +26,7 @@ import { createMetrics, type Metrics, type MetricsSnapshot, metricsText } from '
 import { addPlayground } from './http/playground.ts';
 import { addProblemReplies, answerFrameworkError } from './http/problem-replies.ts';
 import { sendTogether } from './http/replies.ts';
+import { logRequests, requestIdOf } from './http/request-log.ts';
 import { addSecurityHeaders } from './http/security-headers.ts';
 import { newUuidId } from './http/uuid-id.ts';
 import { addValidation } from './http/validation.ts';
@@ -107,7 +108,8 @@ export async function createApp(options: AppOptions): Promise<App> {
     },
     clientErrorHandler: answerClientErrors(() => newId('req')),
     frameworkErrors: answerFrameworkError,
-    genReqId: () => newId('req'),
+    genReqId: ({ headers }) => requestIdOf(headers['x-request-id'], () => newId('req')),
+    logController: new Fastify.LogController({ disableRequestLogging: true }),
     requestIdHeader: false,
     return503OnClosing: false,
     routerOptions: { maxParamLength: 200 },
@@ -116,6 +118,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   const sweeping = options.sweeps ? startSweeping(services.sweep, options.logger) : undefined;
   app.addHook('onClose', () => sweeping?.stop());
   addProblemReplies(app);
+  logRequests(app);
   addSecurityHeaders(app);
   refuseOddFraming(app);
   endConnectionsOnClose(app);

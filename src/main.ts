@@ -1,6 +1,8 @@
+import type { AddressInfo } from 'node:net';
 import { hostname } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Logger, pino } from 'pino';
+import type { App } from '../routes/route.ts';
 import { createApp } from './app.ts';
 import { type Config, ConfigError, readConfig } from './config.ts';
 import { createMetrics } from './http/metrics.ts';
@@ -95,7 +97,15 @@ async function serve(config: Config, logger: Logger, worker?: number): Promise<v
     await store.close();
     refuseAddress(error, config);
   }
+  if (process.stdout.isTTY) greet(app);
   line?.listening();
+}
+
+/** Where a person at a terminal goes next. */
+function greet({ server }: Pick<App, 'server'>): void {
+  const { address, port, family } = server.address() as AddressInfo;
+  const url = `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
+  process.stdout.write(`\n  cellstep serves ${url}/ (the page) and ${url}/docs (the API). Ctrl-C ends it.\n\n`);
 }
 
 main().catch((error: unknown) => {

@@ -10,6 +10,7 @@ import {
 import packageJson from '../../package.json' with { type: 'json' };
 import type { CommitOutcome, ComputeObserver } from '../domain/ports.ts';
 import { CountingHistogram } from './histogram.ts';
+import { routePattern } from './request-log.ts';
 
 /** The metrics of one process, as prom-client writes them down; it can be sent to another process. */
 export type MetricsSnapshot = readonly MetricObjectWithValues<MetricValue<string>>[];
@@ -129,25 +130,12 @@ export function createMetrics({ worker, ofProcess }: MetricsOptions): Metrics {
         done();
       });
       app.addHook('onResponse', (request, { statusCode, elapsedTime }, done) => {
-        const { url } = request.routeOptions;
-        requests.of(request.method, patternOf(url), statusCode).observe(elapsedTime / 1000);
+        requests.of(request.method, routePattern(request), statusCode).observe(elapsedTime / 1000);
         done();
       });
     },
     snapshot: () => registry.getMetricsAsJSON(),
   };
-}
-
-/** Patterns by the URLs of the routes. */
-const patterns = new Map<string | undefined, string>([[undefined, 'none']]);
-
-/** The pattern of a route, as the API writes it; one name for all that is no route. */
-function patternOf(url: string | undefined): string {
-  const known = patterns.get(url);
-  if (known !== undefined) return known;
-  const pattern = `${url}`.replaceAll(/:([a-z_]+)/gi, '{$1}');
-  patterns.set(url, pattern);
-  return pattern;
 }
 
 /** The metrics of several processes in the text format of Prometheus. Their labels tell them apart, so nothing is added up. */

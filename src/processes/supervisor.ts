@@ -124,7 +124,8 @@ export async function supervise({ workers: count, script, env, shutdownSeconds, 
     }
     const codes = await ends;
     logger.info('all workers ended');
-    finish(codes.every((code) => code === 0) ? 0 : 1);
+    // One that the signal met before it could listen to signals had nothing to finish.
+    finish(codes.every((code) => code === 0 || code === 'SIGTERM') ? 0 : 1);
   }
 
   /** One that cannot start at all has said why; the others would say the same. One that was killed meanwhile would not. */
@@ -151,7 +152,7 @@ export async function supervise({ workers: count, script, env, shutdownSeconds, 
 
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, close);
   // The first one alone: what is wrong with the settings is then said once.
-  if (await startFirst(1)) {
+  if ((await startFirst(1)) && !closing) {
     const others = Array.from({ length: count - 1 }, (_, k) => startFirst(k + 2));
     if ((await Promise.all(others)).every(Boolean)) logger.info({ workers: count }, `all ${count} workers listen`);
   }

@@ -36,7 +36,7 @@ describe.skipIf(reason !== undefined)('the container image', () => {
   it('says in its configuration how it is run', async () => {
     const config = await readImageConfig();
     expect(config.User).toBe('10001:10001');
-    expect(config.Cmd).toEqual(['node', 'src/main.ts']);
+    expect(config.Cmd).toEqual(['node', 'bin/cellstep.cjs']);
     expect(config.Entrypoint ?? []).toEqual([]);
     expect(Object.keys(config.ExposedPorts)).toEqual(['8080/tcp']);
     expect(Object.keys(config.Volumes)).toEqual(['/data']);

@@ -24,7 +24,7 @@ async function workers(count: number, settings: Readonly<Record<string, string>>
   };
   const served = () =>
     lines()
-      .filter(({ msg }) => msg === 'request completed')
+      .filter(({ route }) => route !== undefined)
       .map(({ worker }) => worker as number);
   return { ...started, settings: { CELLSTEP_STORE }, pids, served, lines };
 }

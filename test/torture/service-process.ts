@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { cleanEnvironment } from '../../scripts/tutorial-service.ts';
@@ -38,12 +37,10 @@ export class ServiceProcess {
   /** Resolves when it answers that it is ready. */
   async start(): Promise<void> {
     if (this.port === 0) this.port = await freePort();
-    const running = spawn(process.execPath, ['src/main.ts'], {
+    const running = spawn(process.execPath, ['bin/cellstep.cjs'], {
       cwd: ROOT,
       env: {
         ...cleanEnvironment(),
-        // Starting is most of the work of a cycle.
-        NODE_COMPILE_CACHE: join(tmpdir(), 'cellstep-compile-cache'),
         CELLSTEP_PORT: `${this.port}`,
         CELLSTEP_LOG_LEVEL: 'fatal',
         ...this.settings,

@@ -1,0 +1,55 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The route's path as the API writes it: `/v1/cells/{cell}`. */
+    pattern?: string;
+  }
+}
+
+/** What orchestrators and monitoring ask every few seconds: logged at debug level only. */
+const PROBES = new Set(['/healthz', '/readyz', '/metrics']);
+
+/** Request ids that clients may choose: 1 to 128 visible ASCII characters. */
+const REQUEST_ID = /^[\x21-\x7e]{1,128}$/;
+
+/** The client's X-Request-Id where it is one, else a new id. */
+export function requestIdOf(header: string | string[] | undefined, newId: () => string): string {
+  return typeof header === 'string' && REQUEST_ID.test(header) ? header : newId();
+}
+
+/**
+ * Logs one line a request when its reply is sent, with the route's pattern in place of its path, so that no id or query of
+ * a client is logged; and sends the request's id back as X-Request-Id.
+ */
+export function logRequests(app: FastifyInstance): void {
+  app.addHook('onRoute', (route) => {
+    route.config = { ...route.config, pattern: route.url.replaceAll(/:([a-z_]+)/gi, '{$1}') };
+  });
+  app.addHook('onRequest', (request, reply, done) => {
+    reply.header('x-request-id', request.id);
+    done();
+  });
+  app.addHook('onResponse', (request, reply, done) => {
+    const route = routePattern(request);
+    const level = PROBES.has(route) ? 'debug' : 'info';
+    const line = {
+      method: request.method,
+      route,
+      status: reply.statusCode,
+      ms: Math.round(reply.elapsedTime * 100) / 100,
+      bytes: bytesOf(reply.getHeader('content-length')),
+    };
+    request.log[level](line, `${request.method} ${route} ${reply.statusCode}`);
+    done();
+  });
+}
+
+/** The pattern of a request's route, such as `/v1/cells/{cell}`; `none` where no route matched. */
+export function routePattern({ routeOptions }: FastifyRequest): string {
+  return routeOptions.config?.pattern ?? 'none';
+}
+
+function bytesOf(contentLength: number | string | string[] | undefined): number | undefined {
+  return contentLength === undefined ? undefined : Number(contentLength);
+}

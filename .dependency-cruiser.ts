@@ -23,7 +23,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     node: ['child_process', 'crypto', 'fs', 'fs/promises', 'os', 'path', 'sqlite', 'timers/promises', 'url', 'zlib'],
   },
   'src/files': {
-    own: ['src/domain', 'src/frameworks', 'src/services', 'src/http', 'schemas'],
+    own: ['src/domain'],
     npm: ['fflate', 'h5wasm', 'protobufjs'],
     node: ['util', 'worker_threads', 'zlib'],
   },

@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import { FRAMEWORKS } from '../src/domain/cell-definition.ts';
 import type { JsonObject } from '../src/domain/json.ts';
+import { Problem } from '../src/domain/problems.ts';
 import { MAX_HISTORY } from '../src/domain/session.ts';
+import type { Manifest } from '../src/domain/snapshot.ts';
 import { idOf, inputShape } from './common.ts';
 
 const config = z.record(z.string(), z.unknown()).transform((value) => value as JsonObject);
@@ -9,7 +11,7 @@ const config = z.record(z.string(), z.unknown()).transform((value) => value as J
 const pinName = z.string().regex(/^[A-Za-z0-9]{1,80}$/);
 
 /** What a checkpoint file says of its tensors. A file may come from anywhere, so this is as strict as a request. */
-export const manifestSchema = z.strictObject({
+const manifestSchema = z.strictObject({
   format: z.literal(1),
   cells: z.array(
     z.strictObject({
@@ -52,3 +54,11 @@ export const manifestSchema = z.strictObject({
     )
     .optional(),
 });
+
+/** The manifest that JSON from a checkpoint file is. @throws {Problem} invalid-file */
+export function parseManifest(json: unknown): Manifest {
+  const parsed = manifestSchema.safeParse(json);
+  if (parsed.success) return parsed.data;
+  const [{ path, message }] = parsed.error.issues;
+  throw new Problem('invalid-file', `The checkpoint's manifest is wrong at /${path.join('/')}: ${message}`);
+}

@@ -1,10 +1,10 @@
-import { counted } from '../src/domain/counted.ts';
 import { ID_PATTERN } from '../src/domain/ids.ts';
 import { isJsonObject, quote } from '../src/domain/json.ts';
 import type { ProblemCode } from '../src/domain/problems.ts';
 import { BYTES_PER_ELEMENT, DTYPES, type Dtype, formatShape, sizeOf, toFloat64 } from '../src/domain/tensor.ts';
 import { decodeElements } from '../src/domain/tensor-bytes.ts';
 import { SentTensor, type TensorInput, type TensorLiteral } from '../src/domain/tensor-literal.ts';
+import { counted } from '../src/domain/words.ts';
 import { NestedNumbers } from './nested-numbers.ts';
 
 /** Deepest nesting of a tensor on the wire. */

@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto';
 import Fastify, { type FastifyBaseLogger } from 'fastify';
 import { addRoutes } from '../routes/index.ts';
 import type { App } from '../routes/route.ts';
+import { parseManifest } from '../schemas/checkpoint-manifest.ts';
 import { randint } from './cells/random/randint.ts';
 import type { Config } from './config.ts';
 import type { Clock, NewId, NewSeed, Store } from './domain/ports.ts';
@@ -10,7 +11,7 @@ import { createPool } from './engine/pool.ts';
 import { createSimdEngines } from './engine/simd.ts';
 import { createStepper } from './engine/stepper.ts';
 import { widenSimd } from './engine/wide-simd.ts';
-import { checkpointCodec } from './files/checkpoint-codec.ts';
+import { createCheckpointCodec } from './files/checkpoint-codec.ts';
 import { createTensorFiles } from './files/tensor-files.ts';
 import { createWeightFiles } from './files/weight-files.ts';
 import { addAuth } from './http/auth.ts';
@@ -91,7 +92,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     newSeed,
     backoff: randomBackoff,
     limits,
-    checkpointCodec,
+    checkpointCodec: createCheckpointCodec(parseManifest),
     weightFiles: createWeightFiles(limits, clock),
   });
 

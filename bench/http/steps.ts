@@ -1,5 +1,5 @@
 import { Tensor } from '../../src/domain/tensor.ts';
-import { writeSafetensors } from '../../src/files/safetensors.ts';
+import { writeSafetensors } from '../../src/files/safetensors/safetensors.ts';
 import { codecFor } from '../../src/http/number-codec.ts';
 import { CONNECTIONS, type Load } from './wrk.ts';
 

@@ -1,6 +1,6 @@
 import { GATES } from '../../src/domain/program.ts';
 import { type FloatArray, Tensor } from '../../src/domain/tensor.ts';
-import { writeOnnx } from '../../src/files/onnx-writer.ts';
+import { writeOnnx } from '../../src/files/onnx/writer.ts';
 import { frameworkBias, frameworkMatrix, ONNX_GATES } from '../../src/frameworks/gate-blocks.ts';
 import { asyncCalls, type Contender } from '../measure.ts';
 import { nodePeer } from '../peers.ts';
@@ -49,6 +49,7 @@ function model(cell: BenchCell): Uint8Array {
   for (const [k, half] of halves.entries()) bias.set(frameworkBias(half, kind, ONNX_GATES), k * columns);
   return writeOnnx({
     name: 'cell',
+    framework: 'onnx',
     className: kind === 'lstm' ? 'LSTM' : 'GRU',
     config: { hidden_size: units, ...(cell.kind === 'gru' ? { linear_before_reset: Number(cell.resetAfter) } : {}) },
     weights: new Map([

@@ -8,6 +8,11 @@ export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** Array.isArray that narrows a readonly array too. */
+export function isArray(value: unknown): value is readonly Json[] {
+  return Array.isArray(value);
+}
+
 /** What was sent, short enough to quote in a message. */
 export function quote(value: unknown): string {
   // JSON.stringify would write the number 1e400, which is read as Infinity, as null.

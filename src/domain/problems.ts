@@ -268,3 +268,8 @@ export class Problem extends Error {
 export function fieldProblem(code: ProblemCode, pointer: string, detail: string): Problem {
   return new Problem(code, detail, { errors: [{ pointer, detail }] });
 }
+
+/** The RFC 6901 pointer of a member of what `pointer` points at. */
+export function child(pointer: string, key: string | number): string {
+  return `${pointer}/${String(key).replaceAll('~', '~0').replaceAll('/', '~1')}`;
+}

@@ -1,44 +1,42 @@
-import { manifestSchema } from '../../schemas/checkpoint-manifest.ts';
+import type { SnapshotCodec } from '../domain/files.ts';
 import { Problem } from '../domain/problems.ts';
-import { type Manifest, type SnapshotCodec, tensorNames } from '../services/checkpoints/checkpoint-content.ts';
-import { readSafetensors, writeSafetensors } from './safetensors.ts';
+import { type Manifest, tensorNames } from '../domain/snapshot.ts';
+import { readSafetensors, writeSafetensors } from './safetensors/safetensors.ts';
 
 const METADATA_KEY = 'cellstep';
 
-/** Checkpoints as safetensors files: the values as tensors, everything else as JSON under `cellstep` in the metadata. */
-export const checkpointCodec: SnapshotCodec = {
-  encode({ manifest, tensors }) {
-    return writeSafetensors(tensors, { [METADATA_KEY]: JSON.stringify(manifest) });
-  },
-  decode(bytes) {
-    const { tensors, metadata } = readSafetensors(bytes);
-    const manifest = readManifest(metadata[METADATA_KEY]);
-    const names = tensorNames(manifest);
-    const missing = names.find((name) => !tensors.has(name));
-    if (missing !== undefined) throw new Problem('invalid-file', `The checkpoint has no tensor '${missing}'.`);
-    if (tensors.size !== new Set(names).size || names.length !== tensors.size) {
-      throw new Problem('invalid-file', 'The tensors of the checkpoint are not those that its manifest names.');
-    }
-    return { manifest, tensors };
-  },
-};
+/**
+ * Checkpoints as safetensors files: the values as tensors, all else as JSON under `cellstep` in the metadata.
+ * `parseManifest` checks that JSON, which may come from anywhere, as strictly as a request.
+ */
+export function createCheckpointCodec(parseManifest: (json: unknown) => Manifest): SnapshotCodec {
+  return {
+    encode({ manifest, tensors }) {
+      return writeSafetensors(tensors, { [METADATA_KEY]: JSON.stringify(manifest) });
+    },
+    decode(bytes) {
+      const { tensors, metadata } = readSafetensors(bytes);
+      const manifest = parseManifest(readJson(metadata[METADATA_KEY]));
+      const names = tensorNames(manifest);
+      const missing = names.find((name) => !tensors.has(name));
+      if (missing !== undefined) throw new Problem('invalid-file', `The checkpoint has no tensor '${missing}'.`);
+      if (tensors.size !== new Set(names).size || names.length !== tensors.size) {
+        const detail = 'The checkpoint has tensors that its manifest does not name, or names one twice.';
+        throw new Problem('invalid-file', detail);
+      }
+      return { manifest, tensors };
+    },
+  };
+}
 
-/** The manifest of a file from anywhere: checked as strictly as a request. */
-function readManifest(text: string | undefined): Manifest {
+function readJson(text: string | undefined): unknown {
   if (text === undefined) {
-    throw new Problem(
-      'invalid-file',
-      `The file has no '${METADATA_KEY}' metadata, so it is no checkpoint of cellstep.`,
-    );
+    const detail = `The file holds no checkpoint: its metadata has no '${METADATA_KEY}'. Send one that cellstep wrote.`;
+    throw new Problem('invalid-file', detail);
   }
-  let json: unknown;
   try {
-    json = JSON.parse(text);
-  } catch {
-    throw new Problem('invalid-file', "The checkpoint's manifest is not JSON.");
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new Problem('invalid-file', "The checkpoint's manifest is not JSON.", { cause });
   }
-  const parsed = manifestSchema.safeParse(json);
-  if (parsed.success) return parsed.data;
-  const [{ path, message }] = parsed.error.issues;
-  throw new Problem('invalid-file', `The checkpoint's manifest is wrong at /${path.join('/')}: ${message}`);
 }

@@ -1,5 +1,5 @@
 import { isJsonObject, type JsonObject } from '../domain/json.ts';
-import { invalidFile } from './weight-file.ts';
+import { invalidFile } from './bounds.ts';
 
 /** No configuration nests deeper; what does would overflow the stack of whoever walks it. */
 const MAX_DEPTH = 64;

@@ -1,7 +1,7 @@
+import type { TensorFiles } from '../domain/files.ts';
 import type { Limits } from '../domain/limits.ts';
-import type { TensorFiles } from '../http/tensor-file.ts';
-import { readSafetensors, writeSafetensors } from './safetensors.ts';
-import { DEFAULT_FILE_LIMITS } from './weight-file.ts';
+import { DEFAULT_FILE_LIMITS } from './bounds.ts';
+import { readSafetensors, writeSafetensors } from './safetensors/safetensors.ts';
 
 /** A short body shares a buffer with others: one copy of it all serves as well as one of each tensor. */
 function inOwnBuffer(bytes: Uint8Array): Uint8Array {

@@ -1,25 +1,25 @@
 import { FRAMEWORKS } from '../domain/cell-definition.ts';
+import type { WeightFileFormat } from '../domain/files.ts';
 import type { Limits } from '../domain/limits.ts';
 import { HDF5, KERAS, NPZ, ONNX, SAFETENSORS } from '../domain/media-types.ts';
 import type { Clock } from '../domain/ports.ts';
-import type { WeightFileFormat } from '../services/cells/weight-files.ts';
-import { createHdf5 } from './hdf5.ts';
-import { readKeras, readKerasH5, writeKeras, writeKerasLegacy, writeKerasWeights } from './keras.ts';
-import { arrangeCells, kerasLayer, layerOf, legacyLayerOf } from './layers/keras.ts';
-import { layersOfNpz, layersOfSafetensors, metadataOf } from './layers/named-tensors.ts';
-import { nodeOf, onnxLayer } from './layers/onnx.ts';
-import { readNpz, writeNpz } from './npz.ts';
-import { readOnnx } from './onnx.ts';
-import { writeOnnx } from './onnx-writer.ts';
-import { readSafetensors, writeSafetensors } from './safetensors.ts';
-import { DEFAULT_FILE_LIMITS, type FileLimits } from './weight-file.ts';
+import { DEFAULT_FILE_LIMITS, type FileLimits } from './bounds.ts';
+import { createHdf5 } from './hdf5/hdf5.ts';
+import { readKeras, readKerasH5, writeKeras, writeKerasLegacy, writeKerasWeights } from './keras/files.ts';
+import { arrangeCells, layerOf, legacyLayerOf } from './keras/layers.ts';
+import { layersOfNpz, layersOfSafetensors, metadataOf } from './named-layers.ts';
+import { readNpz, writeNpz } from './numpy/npz.ts';
+import { nodeOf, onnxLayer } from './onnx/layers.ts';
+import { readOnnx } from './onnx/reader.ts';
+import { writeOnnx } from './onnx/writer.ts';
+import { readSafetensors, writeSafetensors } from './safetensors/safetensors.ts';
 
 /** Every format of weight files, the preferred ones first. `clock` dates what is written. */
 export function createWeightFiles(limits: Limits, clock: Clock): readonly WeightFileFormat[] {
   const bounds = fileLimitsOf(limits);
   const hdf5 = createHdf5();
   const ofKeras = { frameworks: ['keras'], arrange: arrangeCells } as const;
-  const readH5 = async (bytes: Uint8Array) => (await readKerasH5(hdf5, bytes, bounds)).map(kerasLayer);
+  const readH5 = (bytes: Uint8Array) => readKerasH5(hdf5, bytes, bounds);
   return [
     {
       mediaType: SAFETENSORS,
@@ -40,7 +40,7 @@ export function createWeightFiles(limits: Limits, clock: Clock): readonly Weight
       extension: '.weights.h5',
       ...ofKeras,
       read: readH5,
-      write: async (cell) => writeKerasWeights(hdf5, cell.id, [layerOf(cell)]),
+      write: async (cell) => writeKerasWeights(hdf5, cell.name, [layerOf(cell)]),
     },
     {
       mediaType: HDF5,
@@ -48,14 +48,14 @@ export function createWeightFiles(limits: Limits, clock: Clock): readonly Weight
       extension: '.h5',
       ...ofKeras,
       read: readH5,
-      write: async (cell) => writeKerasLegacy(hdf5, cell.id, [legacyLayerOf(cell)]),
+      write: async (cell) => writeKerasLegacy(hdf5, cell.name, [legacyLayerOf(cell)]),
     },
     {
       mediaType: KERAS,
       extension: '.keras',
       ...ofKeras,
-      read: async (bytes) => (await readKeras(hdf5, bytes, bounds)).map(kerasLayer),
-      write: async (cell) => writeKeras(hdf5, cell.id, [layerOf(cell)], new Date(clock())),
+      read: (bytes) => readKeras(hdf5, bytes, bounds),
+      write: async (cell) => writeKeras(hdf5, cell.name, [layerOf(cell)], new Date(clock())),
     },
     {
       mediaType: ONNX,

@@ -1,7 +1,7 @@
 import { promisify } from 'node:util';
 import { crc32, inflateRaw } from 'node:zlib';
 import { zipSync } from 'fflate';
-import { type FileLimits, invalidFile, requireWithin } from './weight-file.ts';
+import { type FileLimits, invalidFile, requireWithin } from './bounds.ts';
 
 const END_SIGNATURE = 0x06054b50;
 const END_BYTES = 22;

@@ -1,6 +1,6 @@
 import { type Json, type JsonObject, quote } from '../domain/json.ts';
-import { fieldProblem, type Problem } from '../domain/problems.ts';
-import { checkSize, child, own, refuseUnknown } from './place.ts';
+import { child, fieldProblem, type Problem } from '../domain/problems.ts';
+import { checkSize, own, refuseUnknown } from './place.ts';
 
 /** One argument of a class: its type, what of that type it can be, and its default. */
 export interface Argument<Value extends Json> {

@@ -1,24 +1,29 @@
-import type { Framework } from '../domain/cell-definition.ts';
+import type { FileLayer, NamedTensors } from '../domain/files.ts';
 import type { JsonObject } from '../domain/json.ts';
-import { type Dtype, isFloat, type Tensor } from '../domain/tensor.ts';
+import { type Dtype, isFloat } from '../domain/tensor.ts';
 import { inferKeras } from './keras/infer-config.ts';
+import { withoutKeras2 } from './keras/keras2-config.ts';
 import { orderStacks } from './keras/order-stacks.ts';
-import { inferOnnx } from './onnx/infer-config.ts';
+import { completeAttributes, inferOnnx } from './onnx/infer-config.ts';
 import { inferPytorch } from './pytorch/infer-config.ts';
 
 export interface InferredCell {
   readonly className: string;
   readonly config: JsonObject;
   /** Under the names that a cell of this config has. */
-  readonly weights: ReadonlyMap<string, Tensor>;
+  readonly weights: NamedTensors;
 }
 
-interface Uninterpreted {
-  readonly framework: Framework;
-  readonly name: string;
-  /** Where something tells it. */
-  readonly className?: string;
-  readonly weights: ReadonlyMap<string, Tensor>;
+/**
+ * The cell that a layer of a file is: by its own config, or by what its weights tell.
+ * @throws {Problem} invalid-file where it has no config and no class has such weights
+ */
+export function cellOfLayer(layer: FileLayer): InferredCell {
+  const { framework, className, config, weights } = layer;
+  if (className === undefined || config === undefined) return inferCell(layer);
+  if (framework === 'keras') return { className, config: withoutKeras2(config), weights };
+  if (framework === 'onnx') return { className, config: completeAttributes(config, weights), weights };
+  return { className, config, weights };
 }
 
 /**
@@ -27,7 +32,7 @@ interface Uninterpreted {
  * default.
  * @throws {Problem} invalid-file where no class has such weights
  */
-export function inferCell({ framework, name, className, weights: sent }: Uninterpreted): InferredCell {
+export function inferCell({ framework, name, className, weights: sent }: FileLayer): InferredCell {
   const weights = framework === 'keras' ? orderStacks(sent) : sent;
   const shapes = new Map([...weights].map(([key, { shape }]) => [key, shape]));
   const dtype = commonDtype(weights);
@@ -36,7 +41,7 @@ export function inferCell({ framework, name, className, weights: sent }: Uninter
   return { ...inferOnnx(shapes, dtype), weights };
 }
 
-function commonDtype(weights: ReadonlyMap<string, Tensor>): Dtype | undefined {
+function commonDtype(weights: NamedTensors): Dtype | undefined {
   const dtypes = new Set([...weights.values()].map(({ dtype }) => dtype));
   const [dtype] = dtypes;
   return dtypes.size === 1 && isFloat(dtype) ? dtype : undefined;

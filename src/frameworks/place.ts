@@ -1,14 +1,9 @@
-import type { Json, JsonObject } from '../domain/json.ts';
-import { fieldProblem, Problem } from '../domain/problems.ts';
+import { isArray, type Json, type JsonObject } from '../domain/json.ts';
+import { child, fieldProblem, Problem } from '../domain/problems.ts';
 
 /** How deep and how large a configuration may be; far beyond what Keras prints for the largest stack taken here. */
 const MAX_DEPTH = 64;
 const MAX_VALUES = 100_000;
-
-/** The RFC 6901 pointer of a member of what `pointer` points at. */
-export function child(pointer: string, key: string | number): string {
-  return `${pointer}/${String(key).replaceAll('~', '~0').replaceAll('/', '~1')}`;
-}
 
 /** An own member, never one of Object.prototype: a key may be called `constructor` or `__proto__`. */
 export function own(object: JsonObject, key: string): Json | undefined {
@@ -59,11 +54,6 @@ function repr(value: Json): string {
   return `{${Object.entries(value)
     .map(([key, member]) => `${repr(key)}: ${repr(member)}`)
     .join(', ')}}`;
-}
-
-/** Array.isArray that narrows a readonly array too. */
-export function isArray(value: Json): value is readonly Json[] {
-  return Array.isArray(value);
 }
 
 /** Refuses members that Keras does not know, each with its own pointer. */

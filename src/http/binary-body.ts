@@ -1,9 +1,10 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { TensorFiles } from '../domain/files.ts';
 import { SAFETENSORS, WEIGHT_FILE_TYPES } from '../domain/media-types.ts';
 import { Problem } from '../domain/problems.ts';
 import { parserOf } from './body-bytes.ts';
 import { jsonParser, textOf } from './json-body.ts';
-import { bodyOfFile, type TensorFiles } from './tensor-file.ts';
+import { bodyOfFile } from './tensor-file.ts';
 
 export { SAFETENSORS };
 

@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { type FieldError, PROBLEMS, Problem, type ProblemCode } from '../domain/problems.ts';
+import { child, type FieldError, PROBLEMS, Problem, type ProblemCode } from '../domain/problems.ts';
 import { notTaken } from './binary-body.ts';
 import { bodyLimitOf } from './body-bytes.ts';
 import { headersOf } from './http-problem.ts';
@@ -100,5 +100,5 @@ function pointerOf(context: string, path: readonly PropertyKey[]): string {
   if (context === 'querystring') return `?${path.map(String).join('.')}`;
   if (context === 'params') return `{${path.map(String).join('.')}}`;
   if (context === 'headers') return path.map(String).join('.');
-  return path.map((part) => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
+  return path.map(String).reduce(child, '');
 }

@@ -1,21 +1,9 @@
 import { TensorReply } from '../../schemas/tensor.ts';
 import type { TensorFields } from '../../schemas/tensor-fields.ts';
-import { fieldProblem, Problem } from '../domain/problems.ts';
+import type { TensorFile } from '../domain/files.ts';
+import { child, fieldProblem, Problem } from '../domain/problems.ts';
 import type { Tensor } from '../domain/tensor.ts';
 import { SentTensor } from '../domain/tensor-literal.ts';
-
-/** Named tensors, and text beside them: what a safetensors file holds. */
-export interface TensorFile {
-  readonly tensors: ReadonlyMap<string, Tensor>;
-  readonly metadata: Readonly<Record<string, string>>;
-}
-
-/** Reads and writes such files. */
-export interface TensorFiles {
-  /** The tensors may be views on the bytes. @throws {Problem} invalid-file, limit-exceeded */
-  read(bytes: Uint8Array): TensorFile;
-  write(file: TensorFile): Uint8Array;
-}
 
 /** What frameworks write into the metadata of any file, which says nothing here. */
 const NO_FIELD = 'format';
@@ -96,7 +84,7 @@ function readField(field: string, text: string, parseJson: (text: string) => unk
 }
 
 function pointerOf(name: string): string {
-  return `/${name.slice(0, 80).replaceAll('~', '~0').replaceAll('/', '~1')}`;
+  return child('', name.slice(0, 80));
 }
 
 /**

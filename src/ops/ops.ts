@@ -1,10 +1,10 @@
 import { ACTIVATIONS } from '../cells/activations/activations.ts';
 import { applyActivation } from '../cells/activations/apply-activation.ts';
-import { counted } from '../domain/counted.ts';
 import { type Json, type JsonObject, quote } from '../domain/json.ts';
 import { fieldProblem, Problem } from '../domain/problems.ts';
 import type { ActivationSpec } from '../domain/program.ts';
 import type { Tensor } from '../domain/tensor.ts';
+import { counted } from '../domain/words.ts';
 import { KERAS_ACTIVATIONS } from '../frameworks/keras/identifiers.ts';
 import { readParameters } from '../frameworks/keras/parameters.ts';
 import { BINARY_OPS, broadcastBinary, matmul } from './arithmetic.ts';

@@ -1,3 +1,4 @@
+import type { SnapshotCodec, WeightFileFormat } from '../domain/files.ts';
 import type { Precision } from '../domain/ports.ts';
 import { decodeRecord } from '../domain/record.ts';
 import { isExpired } from '../domain/session.ts';
@@ -18,10 +19,8 @@ import { putWeights } from './cells/cell-weights.ts';
 import { CellReader } from './cells/cells.ts';
 import { createCell, type NewCell } from './cells/create-cell.ts';
 import { deleteCell } from './cells/delete-cell.ts';
-import type { WeightFileFormat } from './cells/weight-files.ts';
 import { type Change, Changer } from './changes/change.ts';
 import { listPage, listShown, type PageRequest } from './changes/listing.ts';
-import type { SnapshotCodec } from './checkpoints/checkpoint-content.ts';
 import {
   type CheckpointRecord,
   deleteCheckpoint,

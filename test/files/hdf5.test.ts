@@ -3,10 +3,10 @@ import { deflateSync } from 'node:zlib';
 import fc from 'fast-check';
 import { File, type Group, ready } from 'h5wasm';
 import { describe, expect, it } from 'vitest';
+import { DEFAULT_FILE_LIMITS } from '../../src/files/bounds.ts';
 import { decodeElements, ELEMENT_TYPES } from '../../src/files/elements.ts';
-import { createHdf5 } from '../../src/files/hdf5.ts';
-import type { HdfTree } from '../../src/files/hdf5-tree.ts';
-import { DEFAULT_FILE_LIMITS } from '../../src/files/weight-file.ts';
+import { createHdf5 } from '../../src/files/hdf5/hdf5.ts';
+import type { HdfTree } from '../../src/files/hdf5/tree.ts';
 import { goldenBytes } from './golden-files.ts';
 import { fuzz, outcomeOf, randomFrom, refusal } from './hostile.ts';
 

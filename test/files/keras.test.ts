@@ -1,10 +1,17 @@
 import { describe, expect, it } from 'vitest';
+import type { FileLayer, NamedTensors, WholeLayer } from '../../src/domain/files.ts';
 import type { JsonObject } from '../../src/domain/json.ts';
 import { Tensor } from '../../src/domain/tensor.ts';
-import { createHdf5 } from '../../src/files/hdf5.ts';
-import { readKeras, readKerasH5, writeKeras, writeKerasLegacy, writeKerasWeights } from '../../src/files/keras.ts';
-import { inKerasOrder, orderCells } from '../../src/files/keras-model.ts';
-import { DEFAULT_FILE_LIMITS, type NamedTensors, type WeightLayer } from '../../src/files/weight-file.ts';
+import { DEFAULT_FILE_LIMITS } from '../../src/files/bounds.ts';
+import { createHdf5 } from '../../src/files/hdf5/hdf5.ts';
+import {
+  readKeras,
+  readKerasH5,
+  writeKeras,
+  writeKerasLegacy,
+  writeKerasWeights,
+} from '../../src/files/keras/files.ts';
+import { inKerasOrder, orderCells } from '../../src/files/keras/model.ts';
 import { readZip, writeZip } from '../../src/files/zip.ts';
 import { bitsOf } from './arbitrary-tensors.ts';
 import { EXPECTED, type ExpectedFile, expectTensor, goldenBytes } from './golden-files.ts';
@@ -21,8 +28,17 @@ function layerConfigs({
   return Array.isArray(layers) ? layers.filter(({ class_name }) => class_name !== 'InputLayer') : [];
 }
 
-function read(file: string, bytes: Uint8Array): Promise<WeightLayer[]> {
+function read(file: string, bytes: Uint8Array): Promise<FileLayer[]> {
   return file.endsWith('.keras') ? readKeras(hdf5, bytes) : readKerasH5(hdf5, bytes);
+}
+
+/** Layers that have their configuration. */
+function whole(layers: readonly FileLayer[]): WholeLayer[] {
+  return layers.map((layer) => {
+    const { className, config } = layer;
+    if (className === undefined || config === undefined) throw new Error(`'${layer.name}' has no configuration`);
+    return { ...layer, className, config };
+  });
 }
 
 function zerosOf(shape: number[], value = 0): Tensor {
@@ -279,7 +295,7 @@ describe('writing', { timeout: 60_000 }, () => {
   it.each(GOLDENS.filter(({ format }) => format === 'keras'))(
     'gives back what $file holds, in each format',
     async ({ file }) => {
-      const layers = await readKeras(hdf5, goldenBytes(file));
+      const layers = whole(await readKeras(hdf5, goldenBytes(file)));
       const name = file.replace('.keras', '');
       const archive = await writeKeras(hdf5, name, layers, SAVED_AT);
       const legacy = await writeKerasLegacy(hdf5, name, layers);
@@ -293,13 +309,13 @@ describe('writing', { timeout: 60_000 }, () => {
         expect(again.map(({ config }) => config)).toEqual(layers.map(({ config }) => config));
       }
       const bare = await readKerasH5(hdf5, weights);
-      expect(bare.map(({ weights }, i) => bitsOf(orderCells(weights, layers[i].config ?? {})))).toEqual(bits);
+      expect(bare.map(({ weights }, i) => bitsOf(orderCells(weights, layers[i].config)))).toEqual(bits);
     },
   );
 
   it('puts everything where Keras puts it', async () => {
     for (const file of ['gru_lstm', 'bidirectional', 'stacked']) {
-      const layers = await readKeras(hdf5, goldenBytes(`${file}.keras`));
+      const layers = whole(await readKeras(hdf5, goldenBytes(`${file}.keras`)));
       const keras = await hdf5.read(goldenBytes(`${file}.weights.h5`));
       const own = await hdf5.read(await writeKerasWeights(hdf5, file, layers));
       expect(own).toEqual(keras);
@@ -312,8 +328,9 @@ describe('writing', { timeout: 60_000 }, () => {
   });
 
   it('puts a cell into an RNN layer, as a model is made of layers', async () => {
-    const cell: WeightLayer = {
+    const cell: WholeLayer = {
       name: 'mine',
+      framework: 'keras',
       className: 'GRUCell',
       config: { name: 'gru_cell', units: 3 },
       weights: gru(2, 3),
@@ -342,7 +359,8 @@ describe('writing', { timeout: 60_000 }, () => {
           ]),
         ),
       );
-      const stack: WeightLayer = { name: 's', className: 'StackedRNNCells', config: { name: 'stack', cells }, weights };
+      const config = { name: 'stack', cells };
+      const stack: WholeLayer = { name: 's', framework: 'keras', className: 'StackedRNNCells', config, weights };
       const files = [
         await readKeras(hdf5, await writeKeras(hdf5, 'm', [stack], SAVED_AT)),
         await readKerasH5(hdf5, await writeKerasLegacy(hdf5, 'm', [stack])),
@@ -357,14 +375,14 @@ describe('writing', { timeout: 60_000 }, () => {
       [...gru(1, 1)].map(([name, { shape, data }]): [string, Tensor] => [name, new Tensor('float16', shape, data)]),
     );
     weights.set('bias', new Tensor('float64', [2, 3], Float64Array.of(0.1, 2, 3, 4, 5, -0)));
-    const layer: WeightLayer = { name: 'g', className: 'GRU', config: { name: 'g' }, weights };
+    const layer: WholeLayer = { name: 'g', framework: 'keras', className: 'GRU', config: { name: 'g' }, weights };
     const [read] = await readKerasH5(hdf5, await writeKerasWeights(hdf5, 'm', [layer]));
     expect([...read.weights.values()].map(({ dtype }) => dtype)).toEqual(['float32', 'float32', 'float64']);
     expect(read.weights.get('bias')?.data).toEqual(weights.get('bias')?.data);
   });
 
   it('lets every layer but the last return sequences', async () => {
-    const layers = await readKeras(hdf5, goldenBytes('bidirectional.keras'));
+    const layers = whole(await readKeras(hdf5, goldenBytes('bidirectional.keras')));
     const members = await readZip('test', await writeKeras(hdf5, 'm', layers, SAVED_AT), DEFAULT_FILE_LIMITS);
     const [, bi, last] = JSON.parse(new TextDecoder().decode(members.get('config.json'))).config.layers;
     expect(bi.config.return_sequences).toBeUndefined();

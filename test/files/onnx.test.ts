@@ -1,11 +1,12 @@
 import fc from 'fast-check';
 import protobuf from 'protobufjs/minimal.js';
 import { describe, expect, it } from 'vitest';
+import type { WholeLayer } from '../../src/domain/files.ts';
 import type { JsonObject } from '../../src/domain/json.ts';
 import { type Dtype, Tensor } from '../../src/domain/tensor.ts';
-import { readOnnx } from '../../src/files/onnx.ts';
-import { writeOnnx } from '../../src/files/onnx-writer.ts';
-import { DEFAULT_FILE_LIMITS, type WeightLayer } from '../../src/files/weight-file.ts';
+import { DEFAULT_FILE_LIMITS } from '../../src/files/bounds.ts';
+import { readOnnx } from '../../src/files/onnx/reader.ts';
+import { writeOnnx } from '../../src/files/onnx/writer.ts';
 import { bitsOf, tensorOf } from './arbitrary-tensors.ts';
 import { EXPECTED, expectTensor, goldenBytes } from './golden-files.ts';
 import { fuzz, outcomeOf, refusal, truncations } from './hostile.ts';
@@ -242,7 +243,7 @@ describe('readOnnx', () => {
 describe('writeOnnx', () => {
   const gates: Record<string, number> = { RNN: 1, GRU: 3, LSTM: 4 };
 
-  const layers: fc.Arbitrary<WeightLayer> = fc
+  const layers: fc.Arbitrary<WholeLayer> = fc
     .record({
       className: fc.constantFrom('RNN', 'GRU', 'LSTM'),
       directions: fc.constantFrom(1, 2),
@@ -273,8 +274,9 @@ describe('writeOnnx', () => {
       if (optional) shapes.push(['B', [directions, 2 * width]]);
       if (optional && className === 'LSTM') shapes.push(['P', [directions, 3 * hidden]]);
       return fc.tuple(...shapes.map(([, shape]) => tensorOf([dtype], fc.constant(shape)))).map(
-        (tensors): WeightLayer => ({
+        (tensors): WholeLayer => ({
           name,
+          framework: 'onnx',
           className,
           config,
           weights: new Map(tensors.map((tensor, i) => [shapes[i][0], tensor])),
@@ -302,7 +304,7 @@ describe('writeOnnx', () => {
 
   it('refuses what is no such node', () => {
     const [layer] = readOnnx(goldenBytes('gru.onnx'));
-    const write = (change: Partial<WeightLayer>) => () => writeOnnx({ ...layer, ...change });
+    const write = (change: Partial<WholeLayer>) => () => writeOnnx({ ...layer, ...change });
     const withConfig = (config: JsonObject) => write({ config });
     expect(write({ className: 'MatMul' })).toThrow(RangeError);
     expect(write({ weights: new Map() })).toThrow(RangeError);

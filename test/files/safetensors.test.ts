@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { DTYPES, Tensor } from '../../src/domain/tensor.ts';
-import { readSafetensors, writeSafetensors } from '../../src/files/safetensors.ts';
-import { DEFAULT_FILE_LIMITS } from '../../src/files/weight-file.ts';
+import { DEFAULT_FILE_LIMITS } from '../../src/files/bounds.ts';
+import { readSafetensors, writeSafetensors } from '../../src/files/safetensors/safetensors.ts';
 import { bitsOf, tensorsOf } from './arbitrary-tensors.ts';
 import { EXPECTED, expectTensor, goldenBytes } from './golden-files.ts';
 import { fuzz, outcomeOf, refusal, truncations } from './hostile.ts';

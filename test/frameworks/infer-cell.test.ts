@@ -2,9 +2,9 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Framework } from '../../src/domain/cell-definition.ts';
 import type { JsonObject } from '../../src/domain/json.ts';
-import { groupByLayer } from '../../src/domain/layer-weights.ts';
 import { Problem } from '../../src/domain/problems.ts';
 import { type Shape, type Tensor, zeros } from '../../src/domain/tensor.ts';
+import { groupByLayer } from '../../src/files/layer-names.ts';
 import { defineCell } from '../../src/frameworks/define-cell.ts';
 import { inferCell } from '../../src/frameworks/infer-cell.ts';
 

@@ -12,7 +12,7 @@ interface Answer {
   readonly outputs: GoldenTensor;
 }
 
-const DIRECTORY = new URL('../formats/fixtures/', import.meta.url);
+const DIRECTORY = new URL('../files/fixtures/', import.meta.url);
 const answers: Answer[] = JSON.parse(readFileSync(new URL('models.json', DIRECTORY), 'utf8'));
 
 /** float16 by either library: what is between two rounded results. */

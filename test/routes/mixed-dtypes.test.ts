@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { BYTES_PER_ELEMENT, type Dtype } from '../../src/domain/tensor.ts';
-import { readSafetensors } from '../../src/files/safetensors.ts';
+import { readSafetensors } from '../../src/files/safetensors/safetensors.ts';
 import type { TestApp } from '../support/app.ts';
 import { call, make } from '../support/call.ts';
 import { onMemory } from '../support/serve.ts';

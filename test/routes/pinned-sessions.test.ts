@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Store } from '../../src/domain/ports.ts';
 import { Tensor } from '../../src/domain/tensor.ts';
-import { readSafetensors, writeSafetensors } from '../../src/files/safetensors.ts';
+import { readSafetensors, writeSafetensors } from '../../src/files/safetensors/safetensors.ts';
 import { openMemoryStore } from '../../src/store/memory.ts';
 import { startApp, type TestApp } from '../support/app.ts';
 import { call, expectProblem, make, TUTORIAL_CELL } from '../support/call.ts';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Tensor, type TensorData } from '../../src/domain/tensor.ts';
-import { readSafetensors, writeSafetensors } from '../../src/files/safetensors.ts';
+import { readSafetensors, writeSafetensors } from '../../src/files/safetensors/safetensors.ts';
 import { startApp, type TestApp } from '../support/app.ts';
 import { expectProblem, make } from '../support/call.ts';
 

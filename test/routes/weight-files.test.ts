@@ -1,10 +1,10 @@
 import { expect, it } from 'vitest';
 import type { JsonObject } from '../../src/domain/json.ts';
 import { Tensor } from '../../src/domain/tensor.ts';
-import { createHdf5 } from '../../src/files/hdf5.ts';
-import { writeKerasLegacy } from '../../src/files/keras.ts';
-import { readNpz, writeNpz } from '../../src/files/npz.ts';
-import { writeSafetensors } from '../../src/files/safetensors.ts';
+import { createHdf5 } from '../../src/files/hdf5/hdf5.ts';
+import { writeKerasLegacy } from '../../src/files/keras/files.ts';
+import { readNpz, writeNpz } from '../../src/files/numpy/npz.ts';
+import { writeSafetensors } from '../../src/files/safetensors/safetensors.ts';
 import { goldenBytes } from '../files/golden-files.ts';
 import { startApp, type TestApp } from '../support/app.ts';
 import { call, expectProblem, make, TUTORIAL_CELL } from '../support/call.ts';
@@ -493,7 +493,9 @@ onMemory('a file that Keras 2 wrote', (served) => {
   const legacy = (more: JsonObject) => {
     const config = { name: 'old', units: 3, dtype: 'float32', implementation: 2, reset_after: true, ...more };
     const weights = new Map(Object.entries(GRU_WEIGHTS));
-    return writeKerasLegacy(createHdf5(), 'model', [{ name: 'old', className: 'GRU', config, weights }]);
+    return writeKerasLegacy(createHdf5(), 'model', [
+      { name: 'old', framework: 'keras', className: 'GRU', config, weights },
+    ]);
   };
 
   it('may have the options that Keras 3 has no more, where they change nothing', async () => {

@@ -1,10 +1,11 @@
+import { parseManifest } from '../../schemas/checkpoint-manifest.ts';
 import { randint } from '../../src/cells/random/randint.ts';
 import { readConfig } from '../../src/config.ts';
 import type { Backoff, Clock, NewId, Store } from '../../src/domain/ports.ts';
 import { createDraws } from '../../src/engine/draw.ts';
 import { referenceEngine } from '../../src/engine/reference.ts';
 import { createStepper } from '../../src/engine/stepper.ts';
-import { checkpointCodec } from '../../src/files/checkpoint-codec.ts';
+import { createCheckpointCodec } from '../../src/files/checkpoint-codec.ts';
 import { applyOp, OPS } from '../../src/ops/ops.ts';
 import { createServices, type Services } from '../../src/services/index.ts';
 
@@ -29,7 +30,7 @@ export function createReferenceServices({ store, clock, newId, backoff }: World)
     newSeed: () => 1,
     backoff,
     limits: readConfig({}).limits,
-    checkpointCodec,
+    checkpointCodec: createCheckpointCodec(parseManifest),
     weightFiles: [],
   });
 }

@@ -1,7 +1,7 @@
 import type { Json, JsonObject } from '../../domain/json.ts';
-import { fieldProblem } from '../../domain/problems.ts';
-import { child, own, python } from '../place.ts';
-import { MERGE_MODES, type MergeMode } from './cell-classes.ts';
+import { child, fieldProblem } from '../../domain/problems.ts';
+import { MERGE_MODES, type MergeMode } from '../../domain/program.ts';
+import { own, python } from '../place.ts';
 import { type CellBudget, type ParsedLayer, type ParsedStack, parseLayerObject, wrap } from './composite-config.ts';
 import { type FieldOptions, missing, refuseUnknownKeys } from './fields.ts';
 import { parseHead, serializeHead } from './layer-head.ts';

@@ -149,6 +149,3 @@ export const LAYER_FIELDS: Readonly<Record<LayerClass, Fields>> = {
     ...USE_CUDNN,
   },
 };
-
-export const MERGE_MODES = ['concat', 'sum', 'ave', 'mul'] as const;
-export type MergeMode = (typeof MERGE_MODES)[number];

@@ -1,6 +1,6 @@
-import { isJsonObject, type Json, type JsonObject, quote } from '../../domain/json.ts';
-import { fieldProblem, Problem } from '../../domain/problems.ts';
-import { child, isArray, own, python } from '../place.ts';
+import { isArray, isJsonObject, type Json, type JsonObject, quote } from '../../domain/json.ts';
+import { child, fieldProblem, Problem } from '../../domain/problems.ts';
+import { own, python } from '../place.ts';
 import { CELL_CLASSES, LAYER_CLASSES, SEQUENCE_FIELDS } from './cell-classes.ts';
 import { type FieldOptions, missing, readFields, refuseUnknownKeys } from './fields.ts';
 import { parseHead, serializeHead } from './layer-head.ts';

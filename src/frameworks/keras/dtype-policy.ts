@@ -1,7 +1,7 @@
 import { isJsonObject, type Json, type JsonObject, quote } from '../../domain/json.ts';
-import { fieldProblem } from '../../domain/problems.ts';
+import { child, fieldProblem } from '../../domain/problems.ts';
 import type { Dtype } from '../../domain/tensor.ts';
-import { child, entry, own } from '../place.ts';
+import { entry, own } from '../place.ts';
 
 /** The dtypes of a cell's variables and of its arithmetic and results. Keras DTypePolicy. */
 export interface DtypePolicy {

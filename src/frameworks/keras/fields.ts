@@ -1,7 +1,7 @@
 import { type Json, type JsonObject, quote } from '../../domain/json.ts';
-import { fieldProblem } from '../../domain/problems.ts';
+import { child, fieldProblem } from '../../domain/problems.ts';
 import type { ActivationSpec, InitializerTemplate } from '../../domain/program.ts';
-import { child, own, python, refuseUnknown } from '../place.ts';
+import { own, python, refuseUnknown } from '../place.ts';
 import type { Field, FieldKind, Fields } from './cell-classes.ts';
 import { type AutoName, HEAD_KEYS, wrongType } from './layer-head.ts';
 import { isInteger } from './parameters.ts';

@@ -1,6 +1,7 @@
 import { type Json, type JsonObject, quote } from '../../domain/json.ts';
-import { fieldProblem, type Problem } from '../../domain/problems.ts';
-import { child, own, python } from '../place.ts';
+import { child, fieldProblem, type Problem } from '../../domain/problems.ts';
+import { snakeCase } from '../../domain/words.ts';
+import { own, python } from '../place.ts';
 import { type DtypePolicy, parseDtypePolicy, serializeDtypePolicy } from './dtype-policy.ts';
 import { parseRegularizer } from './parse-object.ts';
 
@@ -71,14 +72,6 @@ export function parseHead(className: string, config: JsonObject, pointer: string
 export function serializeHead({ name, trainable, policy, activityRegularizer }: LayerHead): JsonObject {
   const head = { name, trainable, dtype: serializeDtypePolicy(policy) };
   return activityRegularizer === null ? head : { ...head, activity_regularizer: activityRegularizer };
-}
-
-/** `SimpleRNNCell` → `simple_rnn_cell`. Keras to_snake_case. */
-export function snakeCase(className: string): string {
-  return className
-    .replace(/(.)([A-Z][a-z]+)/g, '$1_$2')
-    .replace(/([a-z])([A-Z])/g, '$1_$2')
-    .toLowerCase();
 }
 
 export function wrongType(key: string, value: Json, expected: string, pointer: string): Problem {

@@ -1,6 +1,6 @@
-import { isJsonObject, type Json, type JsonObject, quote } from '../../domain/json.ts';
-import { fieldProblem, type Problem } from '../../domain/problems.ts';
-import { child, isArray, own, refuseUnknown } from '../place.ts';
+import { isArray, isJsonObject, type Json, type JsonObject, quote } from '../../domain/json.ts';
+import { child, fieldProblem, type Problem } from '../../domain/problems.ts';
+import { own, refuseUnknown } from '../place.ts';
 import type { Parameter, ParameterKind, Parameters } from './identifiers.ts';
 
 /** What a parameter is once checked: what the formula takes, and what get_config() prints. */

@@ -1,7 +1,7 @@
 import { isJsonObject, type Json, type JsonObject, quote } from '../../domain/json.ts';
-import { fieldProblem, type Problem } from '../../domain/problems.ts';
+import { child, fieldProblem, type Problem } from '../../domain/problems.ts';
 import type { ActivationSpec } from '../../domain/program.ts';
-import { checkSize, child, entry, own, python, refuseUnknown } from '../place.ts';
+import { checkSize, entry, own, python, refuseUnknown } from '../place.ts';
 import { ACTIVATION_LAYERS, type ActivationLayer } from './activation-layers.ts';
 import { KERAS_ACTIVATIONS } from './identifiers.ts';
 import { type AutoName, type LayerHead, parseHead, serializeHead } from './layer-head.ts';

@@ -1,7 +1,6 @@
 import type { JsonObject } from '../../domain/json.ts';
-import { fieldProblem } from '../../domain/problems.ts';
+import { child, fieldProblem } from '../../domain/problems.ts';
 import type { ActivationSpec, Dropout, InitializerTemplate } from '../../domain/program.ts';
-import { child } from '../place.ts';
 import { CELL_FIELDS, type CellClass } from './cell-classes.ts';
 import { type FieldOptions, type FieldSet, readFields } from './fields.ts';
 import { type LayerHead, parseHead, serializeHead } from './layer-head.ts';

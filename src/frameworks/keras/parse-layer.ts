@@ -1,7 +1,8 @@
 import type { JsonObject } from '../../domain/json.ts';
+import { snakeCase } from '../../domain/words.ts';
 import { CELL_OF_LAYER, LAYER_FIELDS, type LayerClass } from './cell-classes.ts';
 import { type FieldOptions, type FieldSet, readFields } from './fields.ts';
-import { type LayerHead, parseHead, serializeHead, snakeCase } from './layer-head.ts';
+import { type LayerHead, parseHead, serializeHead } from './layer-head.ts';
 import { cellOf, checkInitializers, type ParsedBase, type ParsedCell } from './parse-cell.ts';
 
 /** How a layer runs its cell over a sequence. */

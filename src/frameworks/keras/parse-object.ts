@@ -1,7 +1,7 @@
 import { isJsonObject, type Json, type JsonObject, quote } from '../../domain/json.ts';
-import { fieldProblem, type Problem } from '../../domain/problems.ts';
+import { child, fieldProblem, type Problem } from '../../domain/problems.ts';
 import type { InitializerSpec, InitializerTemplate } from '../../domain/program.ts';
-import { checkSize, child, entry, own, python, refuseUnknown } from '../place.ts';
+import { checkSize, entry, own, python, refuseUnknown } from '../place.ts';
 import { KERAS_CONSTRAINTS, KERAS_INITIALIZERS, KERAS_REGULARIZERS, type KnownObject } from './identifiers.ts';
 import { type CheckedParameters, readParameters } from './parameters.ts';
 import { suggest } from './suggestions.ts';

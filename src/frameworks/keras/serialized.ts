@@ -1,6 +1,6 @@
-import { isJsonObject, type Json, type JsonObject, quote } from '../../domain/json.ts';
-import { fieldProblem } from '../../domain/problems.ts';
-import { checkSize, child, isArray, own, refuseUnknown } from '../place.ts';
+import { isArray, isJsonObject, type Json, type JsonObject, quote } from '../../domain/json.ts';
+import { child, fieldProblem } from '../../domain/problems.ts';
+import { checkSize, own, refuseUnknown } from '../place.ts';
 import { KERAS_CLASSES, type KerasClass } from './cell-classes.ts';
 import { WRAPPER_KEYS } from './parse-object.ts';
 import { suggest } from './suggestions.ts';

@@ -1,9 +1,9 @@
 import { type Json, quote } from '../../domain/json.ts';
-import { fieldProblem } from '../../domain/problems.ts';
+import { child, fieldProblem } from '../../domain/problems.ts';
 import type { ActivationSpec } from '../../domain/program.ts';
 import { RELU, SIGMOID, TANH } from '../../domain/standard-activations.ts';
 import { suggest } from '../keras/suggestions.ts';
-import { child, entry } from '../place.ts';
+import { entry } from '../place.ts';
 
 interface OnnxFunction {
   /** Defaults of the ONNX operators of the same name; absent where the function takes none. */

@@ -1,4 +1,4 @@
-import { type JsonObject, quote } from '../../domain/json.ts';
+import { isArray, type JsonObject, quote } from '../../domain/json.ts';
 import { fieldProblem } from '../../domain/problems.ts';
 import type { ActivationSpec, CellKind } from '../../domain/program.ts';
 import type { Dtype } from '../../domain/tensor.ts';
@@ -13,7 +13,7 @@ import {
   requireUnits,
 } from '../arguments.ts';
 import { suggest } from '../keras/suggestions.ts';
-import { entry, isArray } from '../place.ts';
+import { entry } from '../place.ts';
 import { parseActivations } from './activations.ts';
 
 /** The operators' T, by the names of this service and of ONNX' tensor(…). */

@@ -1,3 +1,4 @@
+import type { NamedTensors } from '../../domain/files.ts';
 import type { JsonObject } from '../../domain/json.ts';
 import { Problem } from '../../domain/problems.ts';
 import { type Dtype, formatShape, type Shape } from '../../domain/tensor.ts';
@@ -37,9 +38,11 @@ function direction(directions: number): JsonObject {
 }
 
 /** What an ONNX node leaves to its weights: hidden_size is the last extent of R, the dtype is theirs. */
-export function completeAttributes(attributes: JsonObject, R: Shape | undefined, dtype?: Dtype): JsonObject {
-  const hidden: JsonObject = R?.length === 3 && !Object.hasOwn(attributes, 'hidden_size') ? { hidden_size: R[2] } : {};
-  return { ...attributes, ...hidden, ...dtypeOf(dtype) };
+export function completeAttributes(attributes: JsonObject, weights: NamedTensors): JsonObject {
+  const shape = weights.get('R')?.shape ?? [];
+  const hidden: JsonObject =
+    shape.length === 3 && !Object.hasOwn(attributes, 'hidden_size') ? { hidden_size: shape[2] } : {};
+  return { ...attributes, ...hidden, ...dtypeOf(weights.get('W')?.dtype) };
 }
 
 function dtypeOf(dtype: Dtype | undefined): JsonObject {

@@ -1,5 +1,5 @@
 import { type JsonObject, quote } from '../../domain/json.ts';
-import { fieldProblem } from '../../domain/problems.ts';
+import { child, fieldProblem } from '../../domain/problems.ts';
 import type { CellKind } from '../../domain/program.ts';
 import type { Dtype } from '../../domain/tensor.ts';
 import {
@@ -14,7 +14,7 @@ import {
   requireUnits,
 } from '../arguments.ts';
 import { suggest } from '../keras/suggestions.ts';
-import { child, entry } from '../place.ts';
+import { entry } from '../place.ts';
 
 const DEFAULT_DTYPE = 'torch.float32';
 

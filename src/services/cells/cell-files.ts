@@ -1,15 +1,16 @@
 import type { Framework } from '../../domain/cell-definition.ts';
 import type { ExpectedVersion } from '../../domain/conditions.ts';
+import type { FileLayer, WeightFileFormat } from '../../domain/files.ts';
 import type { Precision } from '../../domain/ports.ts';
 import { Problem } from '../../domain/problems.ts';
-import { inferCell } from '../../frameworks/infer-cell.ts';
+import { cellOfLayer } from '../../frameworks/infer-cell.ts';
 import type { Decision } from '../changes/decision.ts';
 import type { Context } from '../context.ts';
 import type { Cell, CellRecord } from './cell-record.ts';
 import { changeWeights, readBuiltCell, requireBuilt } from './cell-weights.ts';
 import type { CellReader } from './cells.ts';
 import type { NewCell } from './create-cell.ts';
-import { type FileLayer, pickLayer, type WeightFileFormat } from './weight-files.ts';
+import { pickLayer } from './pick-layer.ts';
 
 /** A file as a request sends it. */
 export interface SentFile {
@@ -36,12 +37,9 @@ export async function readLayer(formats: readonly WeightFileFormat[], file: Sent
 
 /** What to make of a layer: by its own config, or by what its weights tell. @throws {Problem} invalid-file */
 export function newCellOf({ layer }: ReadLayer, precision: Precision): NewCell {
-  const { framework, className, config } = layer;
-  const known =
-    className !== undefined && config !== undefined ? { className, config, weights: layer.weights } : undefined;
-  const { className: class_name, ...made } = known ?? inferCell(layer);
-  const weights = made.weights.size > 0 ? Object.fromEntries(made.weights) : null;
-  return { framework, class_name, config: made.config, precision, weights };
+  const { className: class_name, config, weights } = cellOfLayer(layer);
+  const given = weights.size > 0 ? Object.fromEntries(weights) : null;
+  return { framework: layer.framework, class_name, config, precision, weights: given };
 }
 
 /** A configuration that came in a file is not malformed as a request: it is one that cannot be. */
@@ -76,7 +74,7 @@ export function formatsFor(formats: readonly WeightFileFormat[], { framework }: 
 export function writeCell(format: WeightFileFormat, cell: Cell): Promise<Uint8Array> {
   requireBuilt(cell);
   const { record, weights } = cell;
-  const { id, class_name: className, config } = record;
+  const { id: name, class_name: className, config } = record;
   const ordered = new Map(record.variables.map(({ name }) => [name, weights[name]]));
-  return format.write({ id, framework: record.framework as Framework, className, config, weights: ordered });
+  return format.write({ name, framework: record.framework as Framework, className, config, weights: ordered });
 }

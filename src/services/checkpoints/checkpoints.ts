@@ -1,8 +1,10 @@
 import { type ExpectedVersion, requireVersion } from '../../domain/conditions.ts';
+import type { SnapshotCodec } from '../../domain/files.ts';
 import type { StoreWrite } from '../../domain/ports.ts';
 import { fieldProblem, Problem } from '../../domain/problems.ts';
 import { decodeRecord, encodeRecord } from '../../domain/record.ts';
 import { isExpired } from '../../domain/session.ts';
+import type { Snapshot } from '../../domain/snapshot.ts';
 import type { Cell } from '../cells/cell-record.ts';
 import type { CellReader } from '../cells/cells.ts';
 import type { Decision } from '../changes/decision.ts';
@@ -11,7 +13,7 @@ import type { Context } from '../context.ts';
 import { checkpointKey, contentKey, type Kind, thingsPrefix } from '../keys.ts';
 import { findSession, type Session } from '../sessions/session-record.ts';
 import { findVariable, type StoredVariable } from '../variables/stand-alone-variables.ts';
-import { type Snapshot, type SnapshotCodec, takeSnapshot } from './checkpoint-content.ts';
+import { takeSnapshot } from './take-snapshot.ts';
 
 /** A checkpoint as the store keeps it, beside its file. */
 export interface CheckpointRecord {

@@ -1,10 +1,10 @@
 import type { VariableSpec, Weights } from '../../domain/cell-definition.ts';
+import { type SavedCell, tensorName } from '../../domain/snapshot.ts';
 import type { Tensor } from '../../domain/tensor.ts';
 import { type Cell, freshVariables } from '../cells/cell-record.ts';
 import { createCell } from '../cells/create-cell.ts';
 import { changeCellWrites } from '../cells/pinned-versions.ts';
 import type { Decision } from '../changes/decision.ts';
-import { type SavedCell, tensorName } from './checkpoint-content.ts';
 import { literalOf, requireFit } from './restore-fit.ts';
 import { type Plan, type Restoring, requireCreating, savedTensor } from './restore-plan.ts';
 

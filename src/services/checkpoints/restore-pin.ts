@@ -1,10 +1,10 @@
 import type { CellDefinition, Weights } from '../../domain/cell-definition.ts';
 import { Problem } from '../../domain/problems.ts';
+import { type SavedSession, tensorName } from '../../domain/snapshot.ts';
 import { freshVariables } from '../cells/cell-record.ts';
 import { countVersions, nameOfWeights, requirePinRoom } from '../cells/pin-version.ts';
 import { versionKey } from '../keys.ts';
 import type { NewSession } from '../sessions/open-session.ts';
-import { type SavedSession, tensorName } from './checkpoint-content.ts';
 import { requireFit } from './restore-fit.ts';
 import { type Restoring, savedTensor } from './restore-plan.ts';
 

@@ -1,9 +1,10 @@
+import type { SnapshotCodec } from '../../domain/files.ts';
 import { Problem } from '../../domain/problems.ts';
+import type { Snapshot } from '../../domain/snapshot.ts';
 import type { Tensor } from '../../domain/tensor.ts';
 import type { CellReader } from '../cells/cells.ts';
 import type { Decide } from '../changes/decision.ts';
 import type { Context } from '../context.ts';
-import type { Snapshot, SnapshotCodec } from './checkpoint-content.ts';
 
 export type RestoreContext = Omit<Context, 'stepper' | 'ops'> & { readonly checkpointCodec: SnapshotCodec };
 

@@ -1,13 +1,13 @@
 import { type CellDefinition, stateShape } from '../../domain/cell-definition.ts';
 import { Problem } from '../../domain/problems.ts';
 import { isExpired } from '../../domain/session.ts';
+import { type SavedSession, tensorName } from '../../domain/snapshot.ts';
 import { BYTES_PER_ELEMENT, type Tensor } from '../../domain/tensor.ts';
 import { defineCell } from '../../frameworks/define-cell.ts';
 import { openSession } from '../sessions/open-session.ts';
 import { requireHistoryRoom } from '../sessions/session-history.ts';
 import { findSession, type Session } from '../sessions/session-record.ts';
 import { changeSession, startOver } from '../sessions/sessions.ts';
-import { type SavedSession, tensorName } from './checkpoint-content.ts';
 import { literalOf, requireFit } from './restore-fit.ts';
 import { planPin } from './restore-pin.ts';
 import { type Plan, type Restoring, requireCreating, savedTensor } from './restore-plan.ts';

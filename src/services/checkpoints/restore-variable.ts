@@ -1,7 +1,7 @@
+import { type SavedVariable, tensorName } from '../../domain/snapshot.ts';
 import type { Decision } from '../changes/decision.ts';
 import { variableKey } from '../keys.ts';
 import { encodeVariable, findVariable } from '../variables/stand-alone-variables.ts';
-import { type SavedVariable, tensorName } from './checkpoint-content.ts';
 import { requireFit } from './restore-fit.ts';
 import { type Plan, type Restoring, requireCreating, savedTensor } from './restore-plan.ts';
 

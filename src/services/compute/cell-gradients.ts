@@ -1,8 +1,8 @@
 import type { CellDefinition } from '../../domain/cell-definition.ts';
-import { counted } from '../../domain/counted.ts';
 import { fieldProblem } from '../../domain/problems.ts';
 import { type Dtype, type FloatArray, fromFloat64, Tensor, toFloat64, zeros } from '../../domain/tensor.ts';
 import { isReference, requireShape, reshapeLiteral, type TensorInput } from '../../domain/tensor-literal.ts';
+import { counted } from '../../domain/words.ts';
 import { type Cell, featuresOf } from '../cells/cell-record.ts';
 import type { CellReader } from '../cells/cells.ts';
 import type { Changer } from '../changes/change.ts';

@@ -1,8 +1,8 @@
 import type { SequenceOption } from '../../domain/cell-definition.ts';
-import { counted } from '../../domain/counted.ts';
 import type { SequenceRequest, Training } from '../../domain/ports.ts';
 import { fieldProblem } from '../../domain/problems.ts';
 import { type FloatArray, formatShape, Tensor } from '../../domain/tensor.ts';
+import { counted } from '../../domain/words.ts';
 import type { Cell } from '../cells/cell-record.ts';
 import type { CellReader } from '../cells/cells.ts';
 import type { Context } from '../context.ts';

@@ -1,5 +1,4 @@
 import { type CellDefinition, type StateGroup, stateShape } from '../../domain/cell-definition.ts';
-import { counted } from '../../domain/counted.ts';
 import { fieldProblem } from '../../domain/problems.ts';
 import { allocate, type FloatArray, formatShape, type Shape, Tensor, zeros } from '../../domain/tensor.ts';
 import {
@@ -9,6 +8,7 @@ import {
   type StatesGiven,
   type TensorInput,
 } from '../../domain/tensor-literal.ts';
+import { counted } from '../../domain/words.ts';
 import type { Cell } from '../cells/cell-record.ts';
 import type { Context } from '../context.ts';
 import { requireElements } from '../limits.ts';

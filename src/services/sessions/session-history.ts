@@ -1,8 +1,8 @@
-import { counted } from '../../domain/counted.ts';
 import type { Store, StoreWrite } from '../../domain/ports.ts';
 import { fieldProblem, Problem } from '../../domain/problems.ts';
 import { oldestStep, type SessionRecord } from '../../domain/session.ts';
 import type { Tensor } from '../../domain/tensor.ts';
+import { counted } from '../../domain/words.ts';
 import { stepKey, stepsPrefix } from '../keys.ts';
 import { decodeKept, encodeKept, FIELD_BYTES, type KeptStates, type KeptStep } from './kept-step.ts';
 import { readSession, type Session } from './session-record.ts';

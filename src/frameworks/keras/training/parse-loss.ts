@@ -1,7 +1,7 @@
 import { type Json, quote } from '../../../domain/json.ts';
 import { type LossSpec, REDUCTIONS, type Reduction } from '../../../domain/learning.ts';
-import { fieldProblem } from '../../../domain/problems.ts';
-import { child, own } from '../../place.ts';
+import { child, fieldProblem } from '../../../domain/problems.ts';
+import { own } from '../../place.ts';
 import { readParameters } from '../parameters.ts';
 import { KERAS_LOSSES } from './known.ts';
 import { unknownName, unwrapObject } from './unwrap-object.ts';

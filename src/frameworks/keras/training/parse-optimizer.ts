@@ -1,7 +1,7 @@
 import { isJsonObject, type Json, type JsonObject, quote } from '../../../domain/json.ts';
 import type { OptimizerSpec } from '../../../domain/learning.ts';
-import { fieldProblem } from '../../../domain/problems.ts';
-import { child, own } from '../../place.ts';
+import { child, fieldProblem } from '../../../domain/problems.ts';
+import { own } from '../../place.ts';
 import { readParameters } from '../parameters.ts';
 import { KERAS_OPTIMIZERS, UNSUPPORTED_OPTIONS } from './known.ts';
 import { parseSchedule } from './parse-schedule.ts';

@@ -1,6 +1,6 @@
 import { isJsonObject, type Json, type JsonObject, quote } from '../../../domain/json.ts';
-import { fieldProblem, type Problem } from '../../../domain/problems.ts';
-import { checkSize, child, own, refuseUnknown } from '../../place.ts';
+import { child, fieldProblem, type Problem } from '../../../domain/problems.ts';
+import { checkSize, own, refuseUnknown } from '../../place.ts';
 import { WRAPPER_KEYS } from '../parse-object.ts';
 import { suggest } from '../suggestions.ts';
 

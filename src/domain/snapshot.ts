@@ -1,0 +1,76 @@
+import type { JsonObject } from './json.ts';
+import type { Precision } from './ports.ts';
+import type { SessionRecord } from './session.ts';
+import type { Tensor } from './tensor.ts';
+
+/** What a checkpoint holds: the values as tensors, by the names that `tensorName` gives, and all else as a manifest. */
+export interface Snapshot {
+  readonly manifest: Manifest;
+  readonly tensors: ReadonlyMap<string, Tensor>;
+}
+
+/** What a checkpoint holds, without the values. */
+export interface Manifest {
+  readonly format: 1;
+  readonly cells: readonly SavedCell[];
+  readonly variables: readonly SavedVariable[];
+  readonly sessions: readonly SavedSession[];
+  readonly pinned?: readonly SavedPin[];
+}
+
+export interface SavedCell {
+  readonly id: string;
+  readonly framework: string;
+  readonly class_name: string;
+  readonly config: JsonObject;
+  readonly precision: Precision;
+  readonly initializer_seeds: Readonly<Record<string, number>>;
+  readonly input_shape: readonly (number | null)[] | null;
+  readonly variables: readonly { readonly name: string; readonly trainable: boolean }[];
+}
+
+export interface SavedVariable {
+  readonly id: string;
+  readonly trainable: boolean;
+}
+
+export type SavedSession = Pick<SessionRecord, 'id' | 'cell' | 'batch_size' | 'step' | 'ttl_seconds'> & {
+  readonly states: number;
+  /** Steps that it keeps; its history itself is not saved. */
+  readonly history?: number;
+  /** The version of its cell that it stays on, by its name among `pinned` of the manifest. */
+  readonly pinned?: string;
+  /** Set where the session keeps the output of its last step. */
+  readonly output?: true;
+};
+
+/** A version of a cell that sessions are pinned to, with weights that need not be those of the cell. */
+export interface SavedPin {
+  readonly cell: string;
+  readonly name: string;
+  readonly version: number;
+  readonly input_shape: readonly (number | null)[];
+  readonly variables: readonly string[];
+}
+
+/** Names of the tensors of a checkpoint file. */
+export const tensorName = {
+  cell: (id: string, variable: string) => `cells/${id}/${variable}`,
+  pinned: (cell: string, name: string, variable: string) => `pinned/${cell}/${name}/${variable}`,
+  variable: (id: string) => `variables/${id}`,
+  session: (id: string, state: number) => `sessions/${id}/states.${state}`,
+  sessionOutput: (id: string) => `sessions/${id}/output`,
+};
+
+/** The names of all tensors that a checkpoint with this manifest has. */
+export function tensorNames({ cells, variables, sessions, pinned = [] }: Manifest): string[] {
+  return [
+    ...cells.flatMap(({ id, variables: own }) => own.map(({ name }) => tensorName.cell(id, name))),
+    ...variables.map(({ id }) => tensorName.variable(id)),
+    ...pinned.flatMap(({ cell, name, variables: own }) => own.map((one) => tensorName.pinned(cell, name, one))),
+    ...sessions.flatMap(({ id, states, output }) => [
+      ...Array.from({ length: states }, (_, i) => tensorName.session(id, i)),
+      ...(output ? [tensorName.sessionOutput(id)] : []),
+    ]),
+  ];
+}

@@ -1,0 +1,13 @@
+/** `1 row`, `2 rows`: for messages. */
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
+
+/** `SimpleRNNCell` → `simple_rnn_cell`: what Keras calls an object of a class. keras.src.utils.naming.to_snake_case. */
+export function snakeCase(className: string): string {
+  return className
+    .replace(/\W+/g, '')
+    .replace(/(.)([A-Z][a-z]+)/g, '$1_$2')
+    .replace(/([a-z])([A-Z])/g, '$1_$2')
+    .toLowerCase();
+}

@@ -1,0 +1,55 @@
+import type { FileLayer, NamedTensors, WholeLayer } from '../../domain/files.ts';
+import { isArray, isJsonObject, type Json, type JsonObject } from '../../domain/json.ts';
+import { Problem } from '../../domain/problems.ts';
+import { orderCells } from './model.ts';
+
+/** A file of weights only names the cells of a stack by class; the config of the cell that they are for tells the order. */
+export function arrangeCells(layer: FileLayer, config: JsonObject): NamedTensors {
+  return layer.config === undefined ? orderCells(layer.weights, config) : layer.weights;
+}
+
+/**
+ * The cell as a layer of a model; one that is no layer is put into an RNN by the writers.
+ * @throws {Problem} not-acceptable where it has a stack inside a stack, for which the writers have no place
+ */
+export function layerOf(cell: WholeLayer): WholeLayer {
+  const { name: id, config, weights } = cell;
+  const nested = [...weights.keys()].find((name) => /(?:^|\.)cells\.\d+\.cells\./.test(name));
+  if (nested !== undefined) {
+    const detail = `Cell '${id}' has stacks inside stacks ('${nested}'), which no file of Keras is written with here. Take application/x-safetensors.`;
+    throw new Problem('not-acceptable', detail);
+  }
+  return { ...cell, name: pathName(config.name) ?? id };
+}
+
+/**
+ * The same for a file in which names are paths.
+ * @throws {Problem} not-acceptable where a name is no path, or two cells of a stack have the same
+ */
+export function legacyLayerOf(cell: WholeLayer): WholeLayer {
+  for (const names of namesByPlace(cell.config)) {
+    const bad = names.find((name, i) => pathName(name) === undefined || names.indexOf(name) < i);
+    if (bad === undefined) continue;
+    const reason = `its weights go by the names of its cells, and ${JSON.stringify(bad)} is no name of one of them alone`;
+    const detail = `Cell '${cell.name}' cannot be written as a legacy HDF5 file: ${reason}. Take application/x-keras.`;
+    throw new Problem('not-acceptable', detail);
+  }
+  return layerOf(cell);
+}
+
+function pathName(name: Json | undefined): string | undefined {
+  return typeof name === 'string' && /^(?!\.{1,2}$)[^/\0]+$/.test(name) && name.isWellFormed() ? name : undefined;
+}
+
+/** Names of the objects inside a config: those that stand beside one another in each list. */
+function namesByPlace(config: JsonObject): Json[][] {
+  const configs = (objects: readonly (Json | undefined)[]) => objects.map(configOf).filter((own) => own !== undefined);
+  const inner = configs(['cell', 'layer', 'backward_layer'].map((key) => config[key]));
+  const cells = configs(isArray(config.cells) ? config.cells : []);
+  const own = [...inner.map(({ name }) => [name]), cells.map(({ name }) => name)];
+  return [...own, ...[...inner, ...cells].flatMap(namesByPlace)];
+}
+
+function configOf(object: Json | undefined): JsonObject | undefined {
+  return isJsonObject(object) && isJsonObject(object.config) ? object.config : undefined;
+}

@@ -1,0 +1,132 @@
+import type { FileLayer, NamedTensors } from '../../domain/files.ts';
+import { Tensor } from '../../domain/tensor.ts';
+import { invalidFile } from '../bounds.ts';
+import { decodeElements, ELEMENT_TYPES } from '../elements.ts';
+import { type HdfTree, parentOf } from '../hdf5/tree.ts';
+import { classOfGroup, DIRECTIONS, VARIABLES } from './model.ts';
+
+const FORMAT = 'Keras weights';
+
+/** Groups by the path of the group that they stand in. */
+type ChildGroups = ReadonlyMap<string, readonly string[]>;
+
+export interface StoredLayer extends FileLayer {
+  /** The group that its weights stand in, `layers/gru_1`. */
+  readonly path: string;
+}
+
+/**
+ * The recurrent layers of a Keras 3 weights file (`.weights.h5`), which holds no configuration: the class is told by
+ * the group's name, or by the shapes where that is no recurrent layer's. Stacked cells of several classes keep the
+ * names of their groups (`cells.lstm_cell.kernel`), see `orderCells`.
+ * @throws {Problem} invalid-file if it holds none, or one whose arrays are not read.
+ */
+export function layersOfWeights(tree: HdfTree): StoredLayer[] {
+  const paths = new Set<string>();
+  for (const group of tree.groups.keys()) {
+    const [, owner] = /^(?:(.+)\/)?cell$/.exec(group) ?? [];
+    if (group !== 'cell' && owner === undefined) continue;
+    const last = owner?.split('/').at(-1) ?? '';
+    paths.add(DIRECTIONS.includes(last) ? parentOf(owner ?? '') : (owner ?? ''));
+  }
+  const children = Map.groupBy(tree.groups.keys(), parentOf);
+  const layers = [...paths].filter((path) => isRecurrent(tree, path)).map((path) => storedLayer(tree, children, path));
+  if (layers.length === 0) layers.push(...loneCell(tree));
+  if (layers.length === 0) throw invalidFile(FORMAT, 'it holds no recurrent layer or cell.');
+  return withUniqueNames(layers);
+}
+
+/** Others have a cell too: that of a ConvLSTM has kernels of more dimensions. */
+function isRecurrent(tree: HdfTree, path: string): boolean {
+  const known = classOfGroup(path.split('/').at(-1) ?? '') !== undefined;
+  return known || tree.datasets.get(join(path, 'cell/vars/1'))?.shape.length === 2;
+}
+
+function storedLayer(tree: HdfTree, children: ChildGroups, path: string): StoredLayer {
+  const directions = DIRECTIONS.filter((direction) => tree.groups.has(join(path, `${direction}/cell`)));
+  const weights = new Map(
+    directions.length > 0
+      ? directions.flatMap((direction) => layerWeights(tree, children, join(path, direction), `${direction}.`))
+      : layerWeights(tree, children, path, ''),
+  );
+  const group = path.split('/').at(-1) ?? '';
+  const className =
+    directions.length > 0 ? 'Bidirectional' : (classOfGroup(group) ?? classOfShapes(weights, '') ?? 'RNN');
+  return { path, name: ownName(tree, path) ?? (group || 'layer'), framework: 'keras', className, weights };
+}
+
+function layerWeights(tree: HdfTree, children: ChildGroups, path: string, prefix: string): [string, Tensor][] {
+  const cells = join(path, 'cell/cells');
+  const groups = (children.get(cells) ?? []).map((group) => group.slice(cells.length + 1));
+  if (groups.length === 0) return cellWeights(tree, join(path, 'cell'), prefix);
+  const oneClass = new Set(groups.map((group) => group.replace(/_\d+$/, ''))).size === 1;
+  const place = (group: string) => Number(/_(\d+)$/.exec(group)?.[1] ?? 0);
+  const ordered = oneClass ? groups.toSorted((a, b) => place(a) - place(b)) : groups;
+  return ordered.flatMap((group, i) =>
+    cellWeights(tree, `${cells}/${group}`, `${prefix}cells.${oneClass ? i : group}.`),
+  );
+}
+
+function cellWeights(tree: HdfTree, path: string, prefix: string): [string, Tensor][] {
+  return VARIABLES.flatMap((variable, i): [string, Tensor][] => {
+    const tensor = tensorAt(tree, `${path}/vars/${i}`);
+    if (!tensor && i < 2) throw invalidFile(FORMAT, `'${path}/vars' has no '${i}', the ${variable}.`);
+    return tensor ? [[`${prefix}${variable}`, tensor]] : [];
+  });
+}
+
+/** A cell's own `save_own_variables` puts "0", "1", "2" at the top, a saved cell "vars/0" …. */
+function loneCell(tree: HdfTree): StoredLayer[] {
+  return ['', 'vars'].flatMap((path): StoredLayer[] => {
+    if (!tree.datasets.has(join(path, '1'))) return [];
+    const weights = new Map<string, Tensor>();
+    VARIABLES.forEach((variable, i) => {
+      const tensor = tensorAt(tree, join(path, `${i}`));
+      if (tensor) weights.set(variable, tensor);
+    });
+    const className = classOfShapes(weights, 'Cell');
+    return className ? [{ path, name: ownName(tree, '') ?? 'cell', framework: 'keras', className, weights }] : [];
+  });
+}
+
+/** By the number of gates: columns over rows of the recurrent kernel. */
+export function classOfShapes(weights: NamedTensors, suffix: '' | 'Cell'): string | undefined {
+  const shape = weights.get('recurrent_kernel')?.shape ?? [];
+  if (shape.length !== 2) return undefined;
+  const [units, columns] = shape;
+  const className = new Map([
+    [1, 'SimpleRNN'],
+    [3, 'GRU'],
+    [4, 'LSTM'],
+  ]).get(columns / units);
+  return className && `${className}${suffix}`;
+}
+
+/** @throws {Problem} invalid-file if it is there but of a type that is not read. */
+export function tensorAt(tree: HdfTree, path: string): Tensor | undefined {
+  const reason = tree.unread.get(path);
+  if (reason !== undefined) throw invalidFile(FORMAT, `'${path}' is not read: ${reason}.`);
+  const dataset = tree.datasets.get(path);
+  if (!dataset) return undefined;
+  try {
+    return new Tensor(ELEMENT_TYPES[dataset.type].dtype, dataset.shape, decodeElements(dataset.type, dataset.bytes));
+  } catch (error) {
+    throw invalidFile(FORMAT, `in '${path}' ${error instanceof Error ? error.message : error}.`, error);
+  }
+}
+
+/** Layers of one name (nested models may have them) are told apart by their paths. */
+export function withUniqueNames<Layer extends StoredLayer>(layers: readonly Layer[]): Layer[] {
+  const named = Map.groupBy(layers, ({ name }) => name);
+  return layers.map((layer) => (named.get(layer.name)?.length === 1 ? layer : { ...layer, name: layer.path }));
+}
+
+function join(path: string, rest: string): string {
+  return path === '' ? rest : `${path}/${rest}`;
+}
+
+function ownName(tree: HdfTree, path: string): string | undefined {
+  const name = tree.groups.get(join(path, 'vars'))?.name;
+  // h5py gives a string attribute as one string, older writers as a list of one.
+  return typeof name === 'string' ? name : name?.[0];
+}

@@ -1,0 +1,65 @@
+import type { Framework } from '../domain/cell-definition.ts';
+import { type FileLayer, type NamedTensors, TOP } from '../domain/files.ts';
+import type { Tensor } from '../domain/tensor.ts';
+
+/** Longer names are of no weight that is known here, and would take long to match. */
+const MAX_NAME_LENGTH = 200;
+
+interface Naming {
+  /** What stands before, and the framework's own name. */
+  readonly pattern: RegExp;
+  /** Every layer has some tensor of each of these names, which are without numbers and paths. */
+  readonly needed: readonly string[];
+  readonly stem: (name: string) => string;
+}
+
+const NAMINGS: Readonly<Record<Framework, Naming>> = {
+  keras: {
+    pattern:
+      /^(?:(.*?)[./])??((?:(?:forward|backward)_layer\.)?(?:cells\.\d+\.)*(?:kernel|recurrent_kernel|bias))(?::0)?$/s,
+    needed: ['kernel', 'recurrent_kernel'],
+    stem: (name) => name.slice(name.lastIndexOf('.') + 1),
+  },
+  pytorch: {
+    pattern: /^(?:(.*?)[./])??((?:weight_(?:ih|hh|hr)|bias_(?:ih|hh))(?:_l\d+(?:_reverse)?)?)$/s,
+    needed: ['weight_ih', 'weight_hh'],
+    stem: (name) => name.replace(/_l\d+(?:_reverse)?$/, ''),
+  },
+  onnx: {
+    pattern: /^(?:(.*?)[./])??([WRBP])$/s,
+    needed: ['W', 'R'],
+    stem: (name) => name,
+  },
+};
+
+/**
+ * The layers that named tensors belong to, told by their names: Keras' `kernel` and `cells.0.kernel`, PyTorch's
+ * `weight_ih_l0`, ONNX' `W`, each after an optional path that names the layer. Other tensors are passed over.
+ */
+export function groupByLayer(tensors: NamedTensors): FileLayer[] {
+  const groups = new Map<string, { name: string; framework: Framework; weights: Map<string, Tensor> }>();
+  for (const [full, tensor] of tensors) {
+    const found = full.length <= MAX_NAME_LENGTH ? parseName(full) : undefined;
+    if (!found) continue;
+    const { framework, path, own } = found;
+    const group = groups.get(`${framework} ${path}`) ?? { name: path, framework, weights: new Map() };
+    group.weights.set(own, tensor);
+    groups.set(`${framework} ${path}`, group);
+  }
+  return [...groups.values()].flatMap((group): FileLayer[] => {
+    const { needed, stem } = NAMINGS[group.framework];
+    const stems = new Set([...group.weights.keys()].map(stem));
+    const missing = needed.filter((name) => !stems.has(name));
+    // Any layer may have a bias.
+    if (missing.length === needed.length) return [];
+    return [missing.length === 0 ? group : { ...group, missing: missing[0] }];
+  });
+}
+
+function parseName(full: string): { framework: Framework; path: string; own: string } | undefined {
+  for (const framework of Object.keys(NAMINGS) as Framework[]) {
+    const [, path = TOP, own] = NAMINGS[framework].pattern.exec(full) ?? [];
+    if (own !== undefined) return { framework, path, own };
+  }
+  return undefined;
+}

@@ -1,0 +1,65 @@
+import { FRAMEWORKS } from '../domain/cell-definition.ts';
+import { type FileLayer, type NamedTensors, type TensorFile, TOP, type WholeLayer } from '../domain/files.ts';
+import { isJsonObject, type JsonObject } from '../domain/json.ts';
+import { Problem } from '../domain/problems.ts';
+import { groupByLayer } from './layer-names.ts';
+
+/** In the metadata of a safetensors file that is one cell: its framework, class_name and config as JSON. */
+const METADATA_KEY = 'cellstep_cell';
+const MAX_CLASS_NAME = 100;
+/** Names that a message quotes. */
+const MAX_NAMES = 10;
+
+/** @throws {Problem} invalid-file where no tensor is named as a weight of a recurrent cell */
+export function layersOfNpz(tensors: NamedTensors): FileLayer[] {
+  return namedLayers('npz', tensors);
+}
+
+/** All tensors are the cell's where the metadata describes one. @throws {Problem} invalid-file */
+export function layersOfSafetensors({ tensors, metadata }: TensorFile): FileLayer[] {
+  if (!Object.hasOwn(metadata, METADATA_KEY)) return namedLayers('safetensors', tensors);
+  return [{ name: TOP, ...readDescription(metadata[METADATA_KEY]), weights: tensors }];
+}
+
+/** With it, POST of the file makes the same cell. `format` is what Hugging Face's loaders ask of PyTorch's files. */
+export function metadataOf({ framework, className, config }: WholeLayer): Record<string, string> {
+  const description = JSON.stringify({ framework, class_name: className, config });
+  return { ...(framework === 'pytorch' ? { format: 'pt' } : {}), [METADATA_KEY]: description };
+}
+
+function namedLayers(format: string, tensors: NamedTensors): FileLayer[] {
+  const layers = groupByLayer(tensors);
+  if (layers.length > 0) return layers;
+  const names = [...tensors.keys()].slice(0, MAX_NAMES).map((name) => `'${name.slice(0, 80)}'`);
+  const holds = `The ${format} file holds no weights of a recurrent cell, but ${names.join(', ') || 'nothing'}.`;
+  const send = "Send Keras' kernel, recurrent_kernel and bias, PyTorch's weight_ih_l0 …, or ONNX' W, R, B and P.";
+  throw new Problem('invalid-file', `${holds} ${send}`);
+}
+
+function readDescription(text: string): Omit<WholeLayer, 'name' | 'weights'> {
+  const { framework, class_name: className, config, ...others } = parse(text);
+  const known = FRAMEWORKS.find((name) => name === framework);
+  if (known === undefined) throw wrong(`\`framework\` has to be one of ${FRAMEWORKS.join(', ')}`);
+  if (typeof className !== 'string' || className === '' || className.length > MAX_CLASS_NAME) {
+    throw wrong(`\`class_name\` has to be a name of at most ${MAX_CLASS_NAME} characters`);
+  }
+  if (!isJsonObject(config)) throw wrong('`config` has to be an object');
+  const [other] = Object.keys(others);
+  if (other !== undefined) throw wrong(`it has an unknown field '${other.slice(0, 80)}'`);
+  return { framework: known, className, config };
+}
+
+function parse(text: string): JsonObject {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    throw new Problem('invalid-file', `'${METADATA_KEY}' in the metadata is not JSON.`, { cause });
+  }
+  if (!isJsonObject(json)) throw wrong('it has to be an object');
+  return json;
+}
+
+function wrong(reason: string): Problem {
+  return new Problem('invalid-file', `'${METADATA_KEY}' in the metadata does not describe a cell: ${reason}.`);
+}

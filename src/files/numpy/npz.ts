@@ -1,0 +1,34 @@
+import type { NamedTensors } from '../../domain/files.ts';
+import type { Tensor } from '../../domain/tensor.ts';
+import { DEFAULT_FILE_LIMITS, type FileLimits, invalidFile, requireWithin } from '../bounds.ts';
+import { readZip, writeZip } from '../zip.ts';
+import { readNpy, writeNpy } from './npy.ts';
+
+const FORMAT = 'npz';
+const SUFFIX = '.npy';
+
+/**
+ * Reads what numpy.savez or savez_compressed wrote: a zip of .npy arrays, named without that suffix here.
+ * @throws {Problem} invalid-file for any fault, limit-exceeded for a file over `limits`.
+ */
+export async function readNpz(
+  bytes: Uint8Array,
+  limits: FileLimits = DEFAULT_FILE_LIMITS,
+): Promise<Map<string, Tensor>> {
+  const tensors = new Map<string, Tensor>();
+  let unpacked = 0;
+  for (const [member, data] of await readZip(FORMAT, bytes, limits)) {
+    if (!member.endsWith(SUFFIX)) throw invalidFile(FORMAT, `its member '${member}' is no ${SUFFIX} array.`);
+    const name = member.slice(0, -SUFFIX.length);
+    const tensor = readNpy(name, data, limits);
+    unpacked += tensor.data.byteLength;
+    requireWithin(FORMAT, 'unpacked bytes', unpacked, limits.maxUnpackedBytes);
+    tensors.set(name, tensor);
+  }
+  return tensors;
+}
+
+/** What numpy.load reads, stored as by numpy.savez. bfloat16 becomes float32. Same input, same bytes. */
+export function writeNpz(tensors: NamedTensors): Uint8Array {
+  return writeZip(new Map([...tensors].map(([name, tensor]) => [`${name}${SUFFIX}`, writeNpy(tensor)])));
+}

@@ -1,0 +1,75 @@
+import type { NamedTensors, TensorFile } from '../../domain/files.ts';
+import { Tensor } from '../../domain/tensor.ts';
+import { checkedSize, DEFAULT_FILE_LIMITS, type FileLimits, invalidFile, requireWithin } from '../bounds.ts';
+import { decodedBytes, decodeElements, ELEMENT_TYPES, elementBytes, viewElements } from '../elements.ts';
+import { type Entry, LENGTH_BYTES, METADATA, NAMES, readHeader, TYPES } from './header.ts';
+
+const FORMAT = 'safetensors';
+const ALIGNMENT = 8;
+
+/**
+ * Reads a safetensors file: a little-endian u64 header length, a JSON header, then the tensors' bytes without holes.
+ * I8, I16, U8 and U16 come as int32, U32 as int64. Source: the format section of github.com/huggingface/safetensors.
+ * With `views` the tensors may be views on `bytes`, which then must not be changed.
+ * @throws {Problem} invalid-file for any fault, limit-exceeded for a file over `limits`.
+ */
+export function readSafetensors(
+  bytes: Uint8Array,
+  limits: FileLimits = DEFAULT_FILE_LIMITS,
+  { views = false }: { readonly views?: boolean } = {},
+): TensorFile {
+  requireWithin(FORMAT, 'bytes', bytes.length, limits.maxFileBytes);
+  const { entries, metadata, dataStart } = readHeader(bytes, limits);
+  const data = bytes.subarray(dataStart);
+  const total = entries.reduce(
+    (sum, entry) => sum + decodedBytes(entry.type, checkedSize(FORMAT, entry.name, entry.shape)),
+    0,
+  );
+  requireWithin(FORMAT, 'unpacked bytes', total, limits.maxUnpackedBytes);
+  // Only where the bytes have their memory for themselves: else a view would keep, and show, what is not its own.
+  const decode = views && bytes.byteLength === bytes.buffer.byteLength ? viewElements : decodeElements;
+  return { tensors: new Map(entries.map((entry) => [entry.name, readTensor(entry, data, decode)])), metadata };
+}
+
+/**
+ * Writes a safetensors file. The header lists metadata, then the tensors in the given order; the bytes stand in order
+ * of falling element size, so that every tensor is aligned for readers that map the file. Same input, same bytes.
+ * @throws {RangeError} if a tensor is named `__metadata__`, which the format keeps for itself.
+ */
+export function writeSafetensors(
+  tensors: NamedTensors,
+  metadata: Readonly<Record<string, string>> = {},
+): Uint8Array<ArrayBuffer> {
+  if (tensors.has(METADATA)) throw new RangeError(`a safetensors file cannot have a tensor named ${METADATA}`);
+  const parts = [...tensors].map(([name, tensor]) => ({ name, tensor, bytes: elementBytes(tensor), begin: 0 }));
+  let length = 0;
+  for (const part of parts.toSorted((a, b) => widthOf(b.tensor) - widthOf(a.tensor))) {
+    part.begin = length;
+    length += part.bytes.length;
+  }
+  const fields = parts.map(({ name, tensor: { dtype, shape }, begin, bytes }) => {
+    const offsets = `"data_offsets":[${begin},${begin + bytes.length}]`;
+    return `${JSON.stringify(name)}:{"dtype":"${NAMES[dtype]}","shape":[${shape.join(',')}],${offsets}}`;
+  });
+  if (Object.keys(metadata).length > 0) fields.unshift(`"${METADATA}":${JSON.stringify(metadata)}`);
+  const header = `{${fields.join(',')}}`;
+  const padded = Math.ceil(Buffer.byteLength(header) / ALIGNMENT) * ALIGNMENT;
+  const file = Buffer.allocUnsafe(LENGTH_BYTES + padded + length);
+  file.writeBigUInt64LE(BigInt(padded), 0);
+  file.fill(0x20, LENGTH_BYTES + file.write(header, LENGTH_BYTES), LENGTH_BYTES + padded);
+  for (const { begin, bytes } of parts) file.set(bytes, LENGTH_BYTES + padded + begin);
+  return file;
+}
+
+function widthOf({ dtype }: Tensor): number {
+  return ELEMENT_TYPES[TYPES[NAMES[dtype]]].bytes;
+}
+
+function readTensor(entry: Entry, data: Uint8Array, decode: typeof decodeElements): Tensor {
+  try {
+    const elements = decode(entry.type, data.subarray(entry.begin, entry.end));
+    return new Tensor(ELEMENT_TYPES[entry.type].dtype, entry.shape, elements);
+  } catch (error) {
+    throw invalidFile(FORMAT, `in '${entry.name}' ${error instanceof Error ? error.message : error}.`, error);
+  }
+}

@@ -1,0 +1,60 @@
+import {
+  type Manifest,
+  type SavedCell,
+  type SavedPin,
+  type SavedSession,
+  type SavedVariable,
+  type Snapshot,
+  tensorName,
+} from '../../domain/snapshot.ts';
+import type { Tensor } from '../../domain/tensor.ts';
+import type { Cell } from '../cells/cell-record.ts';
+import type { Session } from '../sessions/session-record.ts';
+import type { StoredVariable } from '../variables/stand-alone-variables.ts';
+
+export interface SavedThings {
+  readonly cells: readonly Cell[];
+  readonly variables: readonly StoredVariable[];
+  readonly sessions: readonly Pick<Session, 'record' | 'states' | 'output'>[];
+  /** The versions that sessions are pinned to, once each. */
+  readonly pinned: readonly Cell[];
+}
+
+export function takeSnapshot({ cells, variables, sessions, pinned }: SavedThings): Snapshot {
+  const tensors = new Map<string, Tensor>();
+  const saveCell = ({ record, weights }: Cell): SavedCell => {
+    for (const { name } of record.variables) tensors.set(tensorName.cell(record.id, name), weights[name]);
+    const { id, framework, class_name, config, precision, initializer_seeds, input_shape } = record;
+    const names = record.variables.map(({ name, trainable }) => ({ name, trainable }));
+    return { id, framework, class_name, config, precision, initializer_seeds, input_shape, variables: names };
+  };
+  const saveVariable = ({ record: { id, trainable }, value }: StoredVariable): SavedVariable => {
+    tensors.set(tensorName.variable(id), value);
+    return { id, trainable };
+  };
+  const saveSession = ({ record, states, output }: SavedThings['sessions'][number]): SavedSession => {
+    const { id, cell, batch_size, step, ttl_seconds, history, pinned: pin } = record;
+    states.forEach((state, i) => {
+      tensors.set(tensorName.session(id, i), state);
+    });
+    const options = { ...(history ? { history: history.limit } : {}), ...(pin === undefined ? {} : { pinned: pin }) };
+    const saved = { id, cell, batch_size, step, ttl_seconds, states: states.length, ...options };
+    if (!output) return saved;
+    tensors.set(tensorName.sessionOutput(id), output);
+    return { ...saved, output: true };
+  };
+  const savePinned = ({ record, weights, pinned: name = '' }: Cell): SavedPin => {
+    const names = record.variables.map((variable) => variable.name);
+    for (const variable of names) tensors.set(tensorName.pinned(record.id, name, variable), weights[variable]);
+    const { version, input_shape } = record;
+    return { cell: record.id, name, version, input_shape: input_shape ?? [], variables: names };
+  };
+  const manifest: Manifest = {
+    format: 1,
+    cells: cells.map(saveCell),
+    variables: variables.map(saveVariable),
+    sessions: sessions.map(saveSession),
+    ...(pinned.length > 0 ? { pinned: pinned.map(savePinned) } : {}),
+  };
+  return { manifest, tensors };
+}

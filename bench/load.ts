@@ -26,7 +26,7 @@ export class Load {
     this.opened = Promise.all(this.clients.map(({ opened }) => opened));
   }
 
-  /** Answers in about `ms` milliseconds, and the milliseconds that each took. Throws where one is no success. */
+  /** Answers in about `ms` milliseconds, and the milliseconds that each took. Throws where one is not a success. */
   async run(ms: number): Promise<{ perSecond: number; latencies: number[] }> {
     await this.opened;
     const started = performance.now();

@@ -192,7 +192,7 @@ function parseBase64(value: Record<string, unknown>): TensorLiteral {
   const bytes = Buffer.from(text, 'base64');
   const width = BYTES_PER_ELEMENT[dtype];
   if (bytes.length % width !== 0) {
-    throw new TensorSyntaxError(`${bytes.length} bytes are no whole number of ${dtype} (${width} bytes each).`, [
+    throw new TensorSyntaxError(`${bytes.length} bytes are not a whole number of ${dtype} (${width} bytes each).`, [
       'base64',
     ]);
   }
@@ -212,7 +212,8 @@ function parseShape(value: unknown): number[] {
 
 function parseDtype(value: unknown): Dtype {
   const dtype = DTYPES.find((name) => name === value);
-  if (!dtype) throw new TensorSyntaxError(`${quote(value)} is no dtype; send one of ${DTYPES.join(', ')}.`, ['dtype']);
+  if (!dtype)
+    throw new TensorSyntaxError(`${quote(value)} is not a dtype. Send one of ${DTYPES.join(', ')}.`, ['dtype']);
   return dtype;
 }
 
@@ -225,6 +226,6 @@ function requireSize(shape: readonly number[], count: number, field: string): vo
 function refuseUnknown(value: Record<string, unknown>, known: readonly string[]): void {
   const unknown = Object.keys(value).find((key) => !known.includes(key));
   if (unknown !== undefined) {
-    throw new TensorSyntaxError(`${quote(unknown)} is no field of a tensor; ${FORMS}.`, [unknown]);
+    throw new TensorSyntaxError(`Unknown field ${quote(unknown)} of a tensor; ${FORMS}.`, [unknown]);
   }
 }

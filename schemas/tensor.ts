@@ -233,13 +233,13 @@ export const lengthsInput = tensorLiteral.transform((literal, context) => {
   const { shape, values, dtype: own, integers } = literal;
   const odd = values.findIndex((length) => !Number.isSafeInteger(length) || length < 0);
   if (shape.length !== 1) {
-    const message = `A tensor of ${shape.length} axes is no list of lengths; send [batch].`;
+    const message = `A tensor of ${shape.length} axes is not a list of lengths. Send [batch].`;
     context.addIssue({ code: 'custom', message, params: { problem: 'wrong-shape' } });
   } else if (own === 'bool' || integers || odd >= 0) {
     const sent = own === 'bool' ? 'A boolean' : integers ? 'A string' : values[odd];
     context.addIssue({
       code: 'custom',
-      message: `${sent} is no length; send whole numbers.`,
+      message: `${sent} is not a length. Send whole numbers.`,
       path: [Math.max(odd, 0)],
     });
   }

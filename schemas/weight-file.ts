@@ -19,7 +19,7 @@ function file(contentMediaType: WeightFileType) {
 
 const files = [file(SAFETENSORS), file(NPZ), file(HDF5), file(KERAS), file(ONNX)] as const;
 
-/** JSON first: what is no file is told what is wrong with it as JSON. */
+/** JSON comes first, so that a body that is not a file gets the errors of the JSON form. */
 export const createCellBodies = z.union([createCellBody, ...files]);
 export const weightsBodies = z.union([weightsBody, ...files]);
 export const weightsReplies = z.union([weightsReply, ...files]);

@@ -70,7 +70,7 @@ export function tensorString({ shape, dtype, data }: FlatTensor): string {
 
 /** `<tf.Variable 'Variable:0' shape=() dtype=float32, numpy=1.0>`: a scalar of TensorFlow. */
 export function tfVariableString(name: string, { shape, dtype, value }: PrintedVariable): string {
-  if (typeof value !== 'number') throw new Error('no form for a tf.Variable that is no scalar');
+  if (typeof value !== 'number') throw new Error('no form for a tf.Variable that is not a scalar');
   return `<tf.Variable ${pythonString(name)} shape=${pythonTuple(shape)} dtype=${dtype}, numpy=${numpyString(value)}>`;
 }
 

@@ -26,7 +26,7 @@ function refuseAddress(error: unknown, { host, port }: Pick<Config, 'host' | 'po
   const { code } = error as NodeJS.ErrnoException;
   if (code === 'EADDRINUSE') refuse(`CELLSTEP_PORT ${port} on ${host} is in use by another process.`);
   if (code === 'EACCES') refuse(`CELLSTEP_PORT ${port} may not be used by this user.`);
-  if (code === 'EADDRNOTAVAIL') refuse(`CELLSTEP_HOST ${host} is no address of this machine.`);
+  if (code === 'EADDRNOTAVAIL') refuse(`CELLSTEP_HOST ${host} is not an address of this machine.`);
   if (code === 'ENOTSUP') refuse('CELLSTEP_WORKERS needs a system that lets processes share a port, such as Linux.');
   throw error;
 }

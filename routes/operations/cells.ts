@@ -151,7 +151,7 @@ export const CELL_OPERATIONS = {
     tags,
     summary: "Read a cell's weights",
     description:
-      'All weights by name, of one version of the cell: as JSON, or as the file that `Accept` names, which may be sent back to make the same cell. Safetensors and npz are there for every cell; `.keras` and HDF5 for those of Keras, in which a cell that is no layer is put into an `RNN` layer; ONNX for those of ONNX. `Accept: application/x-hdf5` gives a `.weights.h5`, `application/x-hdf5; profile=legacy` a legacy `.h5`. npz and `.weights.h5` hold no configuration.',
+      'All weights by name, of one version of the cell: as JSON, or as the file that `Accept` names, which may be sent back to make the same cell. Safetensors and npz are there for every cell; `.keras` and HDF5 for those of Keras, in which a cell that is not a layer is put into an `RNN` layer; ONNX for those of ONNX. `Accept: application/x-hdf5` gives a `.weights.h5`, `application/x-hdf5; profile=legacy` a legacy `.h5`. npz and `.weights.h5` hold no configuration.',
     examples: {
       weights: {
         summary: 'SimpleRNNCell of one unit',

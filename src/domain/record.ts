@@ -60,7 +60,7 @@ function aligned(offset: number): number {
 
 /**
  * Its tensors are views of `bytes` where they are aligned there.
- * @throws {Error} if the bytes are no record: a damaged store must never be misread.
+ * @throws {Error} if the bytes are not a record: a damaged store must never be misread.
  */
 export function decodeRecord<F>(bytes: Uint8Array): StoredRecord<F> {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);

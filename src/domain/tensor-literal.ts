@@ -85,7 +85,7 @@ const INTEGER_RANGE: Partial<Record<Dtype, readonly [bigint, bigint]>> = {
 
 /**
  * The literal as a tensor of `dtype`; floats are rounded once from float64. `pointer` is its place in the body (RFC 6901).
- * @throws {Problem} value-out-of-range where a finite value would become infinite, or is no value of an integer dtype;
+ * @throws {Problem} value-out-of-range where a finite value would become infinite, or is not a value of an integer dtype;
  * invalid-request where integers are written as strings for another dtype than int64.
  */
 export function literalToTensor(literal: TensorLiteral, dtype: Dtype, pointer: string): Tensor {

@@ -14,5 +14,5 @@ export function weightArray(weights: Weights, name: string, shape: Shape, dtype:
   }
   const { data } = cast(tensor, dtype);
   if (data instanceof Float32Array || data instanceof Float64Array) return data;
-  throw new TypeError(`${dtype} is no float dtype`);
+  throw new TypeError(`${dtype} is not a float dtype`);
 }

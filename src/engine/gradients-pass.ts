@@ -23,7 +23,7 @@ export interface RowContext {
 export interface RowPass {
   readonly sequences: readonly Vectors[];
   readonly last: readonly Float64Array[];
-  /** Back from d/d sequences, or d/d last, to d/d inputs. Final states are no part of the loss. */
+  /** Back from d/d sequences, or d/d last, to d/d inputs. Final states are not part of the loss. */
   pullSequences(gradients: readonly Vectors[]): Vectors;
   pullLast(gradients: readonly Float64Array[]): Vectors;
 }

@@ -24,6 +24,6 @@ export function defineCell(
   throw fieldProblem(
     'invalid-config',
     '/framework',
-    `${quote(framework)} is no framework; send one of ${FRAMEWORKS.join(', ')}.`,
+    `Unknown framework ${quote(framework)}. Send one of ${FRAMEWORKS.join(', ')}.`,
   );
 }

@@ -38,7 +38,7 @@ export function readBytes(
     finish(whole ? null : new errorCodes.FST_ERR_CTP_INVALID_CONTENT_LENGTH());
   });
   stream.on('error', (error) => {
-    // A client that went away, or sent what is no body.
+    // A client that went away, or sent what is not a body.
     if (!over) finish(Object.assign(error, { statusCode: 400 }));
   });
 }

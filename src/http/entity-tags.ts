@@ -36,7 +36,7 @@ export function readIfMatch(header: string | undefined): ExpectedVersion | undef
   if (header === undefined || header.trim() === '*') return undefined;
   const tags = readEntityTags(header);
   if (tags) return { versions: tags.flatMap(versionOf), asked: askedFor(tags) };
-  const detail = `If-Match '${header.slice(0, SHOWN)}' is no list of ETags. Send "<version>" in double quotes, several with commas between them, or *.`;
+  const detail = `If-Match '${header.slice(0, SHOWN)}' is not a list of ETags. Send "<version>" in double quotes, several with commas between them, or *.`;
   throw new Problem('invalid-header', detail, { errors: [{ pointer: 'If-Match', detail }] });
 }
 

@@ -73,7 +73,7 @@ export function jsonParser(app: FastifyInstance): (request: FastifyRequest, text
   };
 }
 
-/** @throws {Problem} invalid-json where it is no UTF-8, or nested too deep */
+/** @throws {Problem} invalid-json where it is not UTF-8, or nested too deep */
 export function textOf(bytes: Buffer): string {
   requireDepth(bytes);
   if (!isUtf8(bytes)) throw new Problem('invalid-json', 'The body is not UTF-8 text.');

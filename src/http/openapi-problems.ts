@@ -4,9 +4,9 @@ import { PROBLEMS, type ProblemCode } from '../domain/problems.ts';
 /** What `detail` may say, for each problem. */
 const DETAILS: Readonly<Record<ProblemCode, string>> = {
   'invalid-json': "The body is not valid JSON: Expected ',' or ']' after array element in JSON at position 14.",
-  'invalid-request': '\'/input\': "input" is no field here.',
+  'invalid-request': '\'/input\': Unknown field "input". Send inputs, states, trace.',
   'invalid-header':
-    'If-Match \'3\' is no list of ETags. Send "<version>" in double quotes, several with commas between them, or *.',
+    'If-Match \'3\' is not a list of ETags. Send "<version>" in double quotes, several with commas between them, or *.',
   'bad-request': "'/v1/cells/%E0' is not a valid url component",
   unauthorized: 'The request has no Authorization: Bearer <key> header.',
   'foreign-host':
@@ -39,7 +39,7 @@ const DETAILS: Readonly<Record<ProblemCode, string>> = {
   'value-out-of-range': '1e+39 is beyond the range of float32; send "Infinity" if you mean that.',
   'invalid-config': "There is no activation 'Tanh'. Did you mean 'tanh'?",
   'invalid-value': "There is no variable 'xt'.",
-  'invalid-file': 'The file is no safetensors file: its header is truncated.',
+  'invalid-file': 'The file is not a safetensors file: its header is truncated.',
   'several-layers': "The file holds several layers: 'gru_a', 'lstm_a'. Send ?layer= with one of these names.",
   'idempotency-key-reused': "Idempotency-Key '6f1c' was first used with another method, path or body.",
   'limit-exceeded': 'Shape [8192,8192] is over the limit of 33554432 elements a tensor (CELLSTEP_MAX_ELEMENTS).',

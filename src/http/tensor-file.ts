@@ -11,7 +11,7 @@ const NO_FIELD = 'format';
 /**
  * The body that a file of tensors stands for: `inputs` is a field, `states.0` an entry of the list `states`, and every entry of
  * the metadata a field as JSON text. What does not fit the schema is told by the schema.
- * @throws {Problem} invalid-request where a name is none, a list has a gap or metadata is no JSON
+ * @throws {Problem} invalid-request where a name is none, a list has a gap or metadata is not JSON
  */
 export function bodyOfFile(
   { tensors, metadata }: TensorFile,
@@ -59,7 +59,7 @@ function noTensor(name: string, fields: TensorFields): Problem {
     if (kind === 'list') return [`${field}.0 …`];
     return kind === 'states' ? [field, `${field}.0 …`] : kind === 'tensor' ? [field] : [];
   });
-  const detail = `'${name.slice(0, 80)}' is no tensor here. Send ${known.join(', ')}; other fields as JSON in __metadata__.`;
+  const detail = `Unknown tensor '${name.slice(0, 80)}'. Send ${known.join(', ')}; other fields as JSON in __metadata__.`;
   return fieldProblem('invalid-request', pointerOf(name), detail);
 }
 

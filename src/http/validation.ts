@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import type { z } from 'zod';
+import { z } from 'zod';
 import { NestedNumbers } from '../../schemas/nested-numbers.ts';
 import { quote } from '../domain/json.ts';
 import { Problem, type ProblemCode } from '../domain/problems.ts';
@@ -38,7 +38,9 @@ export function addValidation(app: FastifyInstance): void {
       const result = (schema as z.ZodType).safeParse(value, { reportInput: true });
       if (result.success) return { value: result.data };
       if (httpPart === 'body' && value === null) return { error: new RequestShapeError('body', [NO_BODY]) };
-      return { error: new RequestShapeError(httpPart ?? 'body', result.error.issues.flatMap(readIssue)) };
+      const fields = schema instanceof z.ZodObject ? Object.keys(schema.shape) : [];
+      const issues = result.error.issues.flatMap((issue) => readIssue(issue, fields));
+      return { error: new RequestShapeError(httpPart ?? 'body', issues) };
     };
   });
   app.setSerializerCompiler(() => (text) => text as string);
@@ -64,16 +66,18 @@ function asSent(value: unknown): unknown {
   return shape && values instanceof Float64Array ? new NestedNumbers(shape, values) : value;
 }
 
-function readIssue(issue: z.core.$ZodIssue): ShapeIssue[] {
+/** `fields` are those that the whole part may have, to be named where an unknown one stands beside them. */
+function readIssue(issue: z.core.$ZodIssue, fields: readonly string[]): ShapeIssue[] {
   const { path } = issue;
   if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map((key) => ({ path: [...path, key], message: `${quote(key)} is no field here.` }));
+    const known = path.length === 0 && fields.length > 0 ? ` Send ${fields.join(', ')}.` : '';
+    return issue.keys.map((key) => ({ path: [...path, key], message: `Unknown field ${quote(key)}.${known}` }));
   }
   if (issue.code === 'invalid_union' && issue.errors.length > 0) {
     // The branch that got furthest is the one that was meant.
     const depth = (issues: readonly z.core.$ZodIssue[]) => Math.max(0, ...issues.map((one) => one.path.length));
     const best = issue.errors.reduce((a, b) => (depth(b) > depth(a) ? b : a));
-    return best.flatMap((inner) => readIssue({ ...inner, path: [...path, ...inner.path] }));
+    return best.flatMap((inner) => readIssue({ ...inner, path: [...path, ...inner.path] }, fields));
   }
   const problem = issue.code === 'custom' ? (issue.params?.problem as ProblemCode | undefined) : undefined;
   const missing = issue.input === undefined && issue.code === 'invalid_type';

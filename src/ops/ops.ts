@@ -47,7 +47,7 @@ function activationOps(canonical: string): Op[] {
     if (axis === undefined) return applyActivation(spec, input);
     const along = Object.hasOwn(sent, 'axis') ? sent.axis : axis.default;
     if (typeof along !== 'number')
-      throw fieldProblem('invalid-value', '/params/axis', `${quote(along)} is no axis; send an integer.`);
+      throw fieldProblem('invalid-value', '/params/axis', `${quote(along)} is not an axis. Send an integer.`);
     return applyActivation(spec, input, along);
   };
   return identifiers.map((name) => ({ name, formula: ACTIVATIONS[canonical].formula, inputs: 1, params, apply }));

@@ -53,7 +53,7 @@ function requireEmpty(target: string): void {
   try {
     names = readdirSync(target);
   } catch (error) {
-    throw new StoreOpenError(`${target} is no directory; name one that is missing or empty`, error);
+    throw new StoreOpenError(`${target} is not a directory; name one that is missing or empty`, error);
   }
   if (names.length > 0) {
     throw new StoreOpenError(`${target} is not empty (${names[0]}); name a directory that is missing or empty`);

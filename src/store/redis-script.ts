@@ -82,7 +82,7 @@ function recordOf(bytes: Uint8Array, stamp: Uint8Array): Buffer {
   return Buffer.from(record.buffer);
 }
 
-/** The stamp as the script compares it; what is no revision of this store is one byte, which no stamp equals. */
+/** The stamp as the script compares it; what is not a revision of this store is one byte, which no stamp equals. */
 function expectation(expect: string | null | undefined): string | Buffer {
   if (expect === undefined) return '*';
   if (expect === null) return '';

@@ -80,7 +80,7 @@ describe.runIf(hasChromium('Swagger UI'))('Swagger UI at /docs', () => {
     expect(await page.locator('section.models .json-schema-2020-12').count()).toBeGreaterThan(20);
   });
 
-  it('shows what is no JSON without an error', async () => {
+  it('shows what is not JSON without an error', async () => {
     for (const operationId of ['readOpenApiYaml', 'readMetrics', 'readProblem', 'readWeights']) {
       const block = page.locator(`.opblock[id$="-${operationId}"]`);
       const head = block.locator('.opblock-summary-control').first();

@@ -22,7 +22,7 @@ describe('a cell of each framework', () => {
     expect(refusal(() => defineCell('jax', 'GRU', {}, options))).toEqual({
       code: 'invalid-config',
       pointer: '/framework',
-      detail: '"jax" is no framework; send one of keras, pytorch, onnx.',
+      detail: 'Unknown framework "jax". Send one of keras, pytorch, onnx.',
     });
   });
 

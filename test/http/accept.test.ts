@@ -29,7 +29,7 @@ describe('negotiate', () => {
     ['application/x-hdf5 ; Profile="legacy" ; q=1.000', legacy],
     ['application/x-hdf5;q=0.5, application/x-hdf5;profile=legacy', legacy],
     ['application/x-hdf5, application/x-hdf5;profile=legacy;q=0.5', h5],
-    // What is no media range says nothing.
+    // What is not a media range says nothing.
     ['json, application/x-npz', npz],
     ['application/json;q=2, application/x-npz', npz],
     ['*/json, application/x-npz', npz],

@@ -34,6 +34,11 @@ function inBits(_key: string, value: unknown): unknown {
   return value;
 }
 
+/** The fields that a body may have are named where the schema shows them, which `wrap` may hide. */
+function withoutHints(problem: string): string {
+  return problem.replaceAll(/ Send [a-z_, ]+\.(?=")/g, '');
+}
+
 /** Answers with what a body was read as. `wrap` may hide from the reader where the tensors are. */
 async function echo(wrap: (body: z.ZodType) => z.ZodType): Promise<FastifyInstance> {
   const app = Fastify({ genReqId: () => 'req' });
@@ -176,9 +181,9 @@ describe('reading tensors straight from the bytes of a body', () => {
       headers: { 'content-type': 'application/json' },
     } as const;
     const [own, old] = await Promise.all([lifting.inject(sent), plain.inject(sent)]);
-    expect({ status: own.statusCode, body: own.payload }, String(body)).toEqual({
+    expect({ status: own.statusCode, body: withoutHints(own.payload) }, String(body)).toEqual({
       status: old.statusCode,
-      body: old.payload,
+      body: withoutHints(old.payload),
     });
     return own.statusCode;
   }
@@ -203,7 +208,7 @@ describe('reading tensors straight from the bytes of a body', () => {
     );
   });
 
-  it('gives the same problems for bytes that are no UTF-8', async () => {
+  it('gives the same problems for bytes that are not UTF-8', async () => {
     for (const bad of [[0xff], [0xc3], [0xed, 0xa0, 0x80]]) {
       const [before, after] = ['{"inputs":[[1,2]],"', '":1}'].map((text) => Buffer.from(text));
       expect(await expectAlike('step', Buffer.concat([before, Buffer.from(bad), after]))).toBe(400);

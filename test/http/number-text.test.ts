@@ -71,7 +71,7 @@ function fewestDigits(bits: number): number {
 /** Digits and power of ten of a JSON number, as its text says. */
 function readDecimal(text: string): { digits: bigint; power: number } {
   const match = /^(\d+)(?:\.(\d+))?(?:e([+-]\d+))?$/.exec(text);
-  if (!match) throw new Error(`${text} is no JSON number`);
+  if (!match) throw new Error(`${text} is not a JSON number`);
   const [, whole, fraction = '', exponent = '0'] = match;
   return { digits: BigInt(whole + fraction), power: Number(exponent) - fraction.length };
 }

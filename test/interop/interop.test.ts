@@ -113,7 +113,7 @@ describe.skipIf(reason !== undefined)('weights over files', () => {
     expect(ours.map(({ shape }) => shape)).toEqual(theirs.map(({ shape }) => shape));
     const distances = ours.flatMap(({ data }, i) => data.map((value, k) => Math.abs(value - theirs[i].data[k])));
     expect(Math.max(...distances)).toBeLessThanOrEqual(TOLERANCE);
-    // Numbers that would agree of themselves are no proof.
+    // Numbers that would agree of themselves are not proof.
     expect(Math.max(...theirs.flatMap(({ data }) => data.map(Math.abs)))).toBeGreaterThan(0.05);
   }
 });

@@ -27,7 +27,7 @@ function evaluate(expression: string, { parameters, reply }: Visit): string {
   const [, name] = /^\$request\.path\.(\w+)$/.exec(expression) ?? [];
   const [, pointer] = /^\$response\.body#\/(.+)$/.exec(expression) ?? [];
   if (name) return parameters[name];
-  if (!pointer) throw new Error(`'${expression}' is no runtime expression`);
+  if (!pointer) throw new Error(`'${expression}' is not a runtime expression`);
   return pointer.split('/').reduce((at, part) => at[part], reply.body);
 }
 

@@ -101,7 +101,7 @@ describe('npm run backup', () => {
       [store, [], 'usage: npm run backup DIR'],
       [store, ['a', 'b'], 'usage: npm run backup DIR'],
       [store, [full], 'is not empty (x); name a directory that is missing or empty'],
-      [store, [join(base, 'file')], 'is no directory'],
+      [store, [join(base, 'file')], 'is not a directory'],
       [store, ['/proc/none/x'], 'cannot be made'],
       [`lmdb:${join(base, 'none')}`, [join(base, 'out')], `there is no store in ${join(base, 'none')}`],
       ['memory:', [join(base, 'out')], 'keeps nothing that could be backed up'],

@@ -81,7 +81,7 @@ describe('a place that cannot be had', () => {
   test('is told where the address is not of this machine', async () => {
     const { code, stderr } = await refused({ CELLSTEP_HOST: '192.0.2.1', CELLSTEP_AUTH: 'none' });
     expect(code).toBe(2);
-    expect(stderr).toBe('cellstep: CELLSTEP_HOST 192.0.2.1 is no address of this machine.\n');
+    expect(stderr).toBe('cellstep: CELLSTEP_HOST 192.0.2.1 is not an address of this machine.\n');
   });
 
   test('is told where another service has the data, which goes on unharmed', async () => {

@@ -23,7 +23,7 @@ describe('a client that does not speak HTTP/1.1 well', () => {
 
   const cases: Record<string, [bytes: string | Uint8Array, status: number, code: string]> = {
     'sends garbage': ['GARBAGE\r\n\r\n', 400, 'bad-request'],
-    'sends bytes that are no text': [Uint8Array.from({ length: 256 }, (_, i) => 255 - i), 400, 'bad-request'],
+    'sends bytes that are not text': [Uint8Array.from({ length: 256 }, (_, i) => 255 - i), 400, 'bad-request'],
     'speaks TLS': [Uint8Array.of(0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3), 400, 'bad-request'],
     'speaks HTTP/2 at once': ['PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 400, 'bad-request'],
     'names a method that does not exist': ['BREW / HTTP/1.1\r\nhost: localhost\r\n\r\n', 400, 'bad-request'],
@@ -41,7 +41,7 @@ describe('a client that does not speak HTTP/1.1 well', () => {
       431,
       'headers-too-large',
     ],
-    'sends a length that is no number': [`${LINE}content-length: ten\r\n\r\n{}`, 400, 'bad-request'],
+    'sends a length that is not a number': [`${LINE}content-length: ten\r\n\r\n{}`, 400, 'bad-request'],
     'sends a negative length': [`${LINE}content-length: -1\r\n\r\n{}`, 400, 'bad-request'],
     'sends a length beyond all numbers': [`${LINE}content-length: ${'9'.repeat(30)}\r\n\r\n{}`, 400, 'bad-request'],
     'sends two lengths': [`${LINE}content-length: 2\r\ncontent-length: 3\r\n\r\n{}`, 400, 'bad-request'],
@@ -61,7 +61,7 @@ describe('a client that does not speak HTTP/1.1 well', () => {
       413,
       'body-too-large',
     ],
-    'sends a path that is no UTF-8': [
+    'sends a path that is not UTF-8': [
       'GET /v1/cells/%ff%fe HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n',
       400,
       'bad-request',

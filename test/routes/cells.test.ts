@@ -267,7 +267,7 @@ onMemory('cells', (served) => {
   });
 
   it.each(['1', 'W/1', 'w/"1"', '"1', '1"', '"1" "2"', '"1", 2', '"1";"2"', '*, "1"', '"1", *', '**', ',', ''])(
-    'refuses If-Match %s, which is no list of ETags',
+    'refuses If-Match %s, which is not a list of ETags',
     async (header) => {
       const { app } = served;
       await make(app, '/v1/cells', TUTORIAL_CELL);
@@ -275,7 +275,7 @@ onMemory('cells', (served) => {
         await call(app, 'DELETE', '/v1/cells/cell', undefined, { 'if-match': header }),
         'invalid-header',
       );
-      expect(odd.detail).toContain(`If-Match '${header}' is no list`);
+      expect(odd.detail).toContain(`If-Match '${header}' is not a list`);
       expect(odd.errors?.[0].pointer).toBe('If-Match');
     },
   );

@@ -125,7 +125,7 @@ function keepsToItsVersion(served: Served): void {
     expect(await served.store.list('cell', undefined, 10)).toEqual([]);
     await build(served);
     expectProblem(await call(app, 'POST', '/v1/sessions/p/steps', { inputs: [[0]] }), 'cell-gone');
-    // It is no session of the new cell, and none of its weights.
+    // It is not a session of the new cell, and none of its weights.
     expect((await call(app, 'DELETE', '/v1/sessions/p')).status).toBe(204);
     expect((await call(app, 'DELETE', '/v1/cells/cell')).status).toBe(204);
     expect(await served.store.list('cell', undefined, 10)).toEqual([]);

@@ -228,7 +228,7 @@ onMemory('a cell that goes out as a file', (served) => {
     expectProblem(await get('unbuilt', KERAS), 'not-built');
   });
 
-  it('is no file of Keras where it has stacks inside stacks', async () => {
+  it('is not a file of Keras where it has stacks inside stacks', async () => {
     const { app } = served;
     const inner = { class_name: 'StackedRNNCells', config: { cells: stack } };
     const config = { cells: [inner, { class_name: 'LSTMCell', config: { units: 1 } }] };
@@ -242,7 +242,7 @@ onMemory('a cell that goes out as a file', (served) => {
     expect((await download(app, again.body.id, NPZ)).bytes.equals(bytes)).toBe(true);
   });
 
-  it('is no legacy HDF5 file where its names cannot be told apart there', async () => {
+  it('is not a legacy HDF5 file where its names cannot be told apart there', async () => {
     const { app } = served;
     const twins = [1, 2].map((units) => ({ class_name: 'GRUCell', config: { units, name: 'twin' } }));
     await make(app, '/v1/cells', {
@@ -365,7 +365,7 @@ onMemory('a file with several layers', (served) => {
     expectProblem(await postFile(app, SAFETENSORS, two, '?layer=head'), 'invalid-value', /'encoder.gru', '.'/);
   });
 
-  it('passes over tensors that are no whole layer, unless there is nothing else', async () => {
+  it('passes over tensors that are not a whole layer, unless there is nothing else', async () => {
     const { app } = served;
     const part = { 'old.kernel': floats([2, 9]), step: new Tensor('int64', [], BigInt64Array.of(7n)) };
     const file = writeNpz(named({ ...GRU_WEIGHTS, ...part }));

@@ -206,7 +206,7 @@ describe('the LMDB store on its directory', () => {
       ['text', Buffer.alloc(100_000, 'x')],
       ['zeros', Buffer.alloc(100_000)],
       ['one byte', Buffer.of(1)],
-    ])('a file that is no database: %s', async (_, content) => {
+    ])('a file that is not a database: %s', async (_, content) => {
       mkdirSync(directory, { recursive: true });
       writeFileSync(join(directory, 'data.mdb'), content);
       await expect(openHere()).rejects.toThrow(/data\.mdb is damaged or not an LMDB database/);

@@ -15,7 +15,7 @@ export interface UnwrappedObject {
   readonly inputShape?: readonly (number | null)[];
 }
 
-/** @throws {Problem} invalid-config if it is no class that this service knows */
+/** @throws {Problem} invalid-config if it is not a class that this service knows */
 export function requireKerasClass(className: string, pointer: string): KerasClass {
   const known = KERAS_CLASSES.find((name) => name === className);
   if (known !== undefined) return known;

@@ -109,14 +109,14 @@ export interface ParsedOperator {
  * The attributes of the operator RNN, GRU or LSTM. `config` has every attribute of the operator in alphabetical order,
  * as the operator's text lists them, with everything filled in: one function name for each place, one alpha and beta
  * for each function that takes it, null for no clip. `hidden_size` must be given, though the operator's text makes it
- * optional. `dtype`, which is no attribute, is there where it is not float32.
+ * optional. `dtype`, which is not an attribute, is there where it is not float32.
  * @throws {Problem} invalid-config where the operator is unknown or a value impossible, invalid-request where an
  * attribute is unknown, missing or of the wrong type, limit-exceeded
  */
 export function parseOperator(className: string, sent: JsonObject, maxUnits: number): ParsedOperator {
   const operator = entry(OPERATORS, className);
   if (operator === undefined) {
-    const text = `${quote(className)} is no recurrent operator of ONNX. ${suggest(className, Object.keys(OPERATORS))}`;
+    const text = `${quote(className)} is not a recurrent operator of ONNX. ${suggest(className, Object.keys(OPERATORS))}`;
     throw fieldProblem('invalid-config', '/class_name', text);
   }
   const { values, config } = readArguments(className, ATTRIBUTES, operator.takes, sent);

@@ -30,7 +30,7 @@ export async function readLayer(formats: readonly WeightFileFormat[], file: Sent
   const format = formats.find(({ mediaType }) => mediaType === file.mediaType);
   if (!format) {
     const taken = [...new Set(formats.map(({ mediaType }) => mediaType))].join(', ');
-    throw new Problem('unsupported-media-type', `'${file.mediaType}' is no type of a weight file. Send ${taken}.`);
+    throw new Problem('unsupported-media-type', `'${file.mediaType}' is not a type of a weight file. Send ${taken}.`);
   }
   return { format, layer: pickLayer(await format.read(file.bytes), file.layer) };
 }

@@ -68,6 +68,6 @@ export async function* entriesOf(
 function readCursor(cursor: string): string {
   const id = Buffer.from(cursor, 'base64url').toString('latin1');
   if (Buffer.from(id, 'latin1').toString('base64url') === cursor && /^[\x21-\x7e]{1,128}$/.test(id)) return id;
-  const detail = `'${cursor}' is no cursor of this service. Send next_cursor of the page before.`;
+  const detail = `'${cursor}' is not a cursor of this service. Send the next_cursor of the page before.`;
   throw new Problem('invalid-request', detail, { errors: [{ pointer: '?cursor', detail }] });
 }

@@ -90,7 +90,7 @@ function writeText(bytes: Buffer, text: string, at: number): number {
 
 /**
  * Its tensors are views of `bytes`. What format 2 of a store has for a session, a record in JSON, is read too.
- * @throws {Error} if the bytes are no session: a damaged store must never be misread.
+ * @throws {Error} if the bytes are not a session: a damaged store must never be misread.
  */
 export function decodeSession(bytes: Uint8Array): SessionContent {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);

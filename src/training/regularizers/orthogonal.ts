@@ -8,7 +8,7 @@ const EPSILON = 1e-7;
 /**
  * factor · the mean of |n_i·n_j| over all pairs of rows (or columns), n being the row over its norm.
  * Keras OrthogonalRegularizer (keras/src/regularizers/regularizers.py). One row alone costs nothing.
- * @throws {Problem} invalid-config for a variable that is no matrix.
+ * @throws {Problem} invalid-config for a variable that is not a matrix.
  */
 export function orthogonal(params: RegularizerParameters): Regularizer {
   const factor = Number(params.factor);

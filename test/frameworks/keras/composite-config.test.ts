@@ -129,7 +129,7 @@ describe('RNN and StackedRNNCells', () => {
       '/config/cells/0/units',
       'Arguments stand in its `config`',
     ],
-  ])('refuse what is no cell: %s %j', (className, config, pointer, detail) => {
+  ])('refuse what is not a cell: %s %j', (className, config, pointer, detail) => {
     const refused = refusal(() => parse(className, config));
     expect(refused.pointer).toBe(pointer);
     expect(refused.detail).toContain(detail);

@@ -95,7 +95,7 @@ describe('the config of an ONNX operator', () => {
     expect(define('RNN', { activations: ['Tanh', 'Tanh'] }).config.activations).toEqual(['Tanh']);
   });
 
-  it.each(['float64', 'double'])('names the dtype %s, which is no attribute', (dtype) => {
+  it.each(['float64', 'double'])('names the dtype %s, which is not an attribute', (dtype) => {
     const definition = define('GRU', { dtype });
     expect(definition).toMatchObject({ variableDtype: 'float64', computeDtype: 'float64' });
     expect(definition.config.dtype).toBe('float64');

@@ -59,7 +59,7 @@ onEveryStore('what has expired', (served) => {
     expect(left.filter((one) => !before.includes(one))).toEqual(['cell-uses/cell', 'sweep/lease']);
   });
 
-  it('is no session that is used, however short its time to live', async () => {
+  it('is not a session that is used, however short its time to live', async () => {
     const { app, clock } = served;
     await build(served);
     await make(app, '/v1/sessions', { id: 's', cell: 'cell', ttl_seconds: 3600 });

@@ -15,7 +15,7 @@ const shown = (session: Omit<Session, 'revision'>) => ok(presentSession(session,
 const made = (session: Session) =>
   created(`/v1/sessions/${session.record.id}`, presentSession(session, 'nested'), session.record.version);
 
-/** What the routes do with a call, and the answer that goes out. @throws what is no Problem: a 500 */
+/** What the routes do with a call, and the answer that goes out. @throws what is not a Problem: a 500 */
 export async function serveCall(services: Services, call: SessionCall, key: string | undefined): Promise<Answer> {
   try {
     return answerOf(await reply(services, call, key));

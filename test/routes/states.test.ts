@@ -109,7 +109,7 @@ describe('the lengths of sequences', () => {
     expect(await run({ sequence_lengths: lengths })).toEqual(await run({ sequence_lengths: [2, 1] }));
     expect(await run({ sequence_lengths: null, mask: null, initial_state: null })).toEqual(await run({}));
     const reply = await call(app, 'POST', '/v1/cells/gru/sequences', { inputs: [[[1]]], sequence_lengths: [[1]] });
-    expectProblem(reply, 'wrong-shape', /no list of lengths/);
+    expectProblem(reply, 'wrong-shape', /not a list of lengths/);
     await app.close();
   });
 });

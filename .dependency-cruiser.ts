@@ -16,7 +16,11 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
   'src/cells': { own: ['src/domain'], npm: [], node: [] },
   'src/training': { own: ['src/domain'], npm: [], node: [] },
   'src/ops': { own: ['src/domain', 'src/frameworks', 'src/cells'], npm: [], node: [] },
-  'src/engine': { own: ['src/domain', 'src/cells'], npm: [], node: ['fs', 'v8', 'worker_threads'] },
+  'src/engine': {
+    own: ['src/domain', 'src/cells', 'src/training'],
+    npm: [],
+    node: ['fs', 'timers/promises', 'v8', 'worker_threads'],
+  },
   'src/store': {
     own: ['src/domain'],
     npm: ['lmdb', 'ioredis'],

@@ -1,3 +1,5 @@
+import type { FloatArray } from './tensor.ts';
+
 /** Something that Keras knows by a class name, all its parameters filled in: a loss, an optimizer, a regularizer … */
 export interface NamedSpec {
   readonly className: string;
@@ -10,6 +12,17 @@ export type Reduction = (typeof REDUCTIONS)[number];
 
 export interface LossSpec extends NamedSpec {
   readonly reduction: Reduction;
+}
+
+/** Targets of a batch: what stays the same over all steps of a request. Arrays are row-major. */
+export interface Targets {
+  /** [entries, width], or [entries] where classes are numbered. */
+  readonly values: FloatArray;
+  readonly entries: number;
+  /** Of one prediction. */
+  readonly width: number;
+  /** One for each entry, or for each row of the batch. */
+  readonly sampleWeight?: FloatArray;
 }
 
 /** At most one of the three is set. */

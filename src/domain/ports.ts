@@ -1,3 +1,4 @@
+import type { LossSpec, Targets } from './learning.ts';
 import type { CellArithmetic, SequenceProgram, StepProgram } from './program.ts';
 import type { Dtype, FloatArray } from './tensor.ts';
 
@@ -142,6 +143,24 @@ export interface PreparedGradients {
   run(request: GradientRequest): GradientResult;
 }
 
+/** One batch of training: the loss of its outputs by the targets, and what of it comes to each weight. */
+export interface TrainingRequest extends SequenceRequest {
+  readonly loss: LossSpec;
+  readonly targets: Targets;
+  readonly returnSequences: boolean;
+}
+
+export interface TrainingResult {
+  readonly loss: number;
+  /** As of gradients; none where the loss is not finite. */
+  readonly cells: readonly CellGradients[];
+}
+
+/** One version of a cell, ready for training. */
+export interface PreparedTraining {
+  run(request: TrainingRequest): TrainingResult;
+}
+
 /** Which arithmetic computes a cell: float32 in the SIMD engine, or float64 rounded once. */
 export type Precision = 'fast' | 'exact';
 
@@ -156,12 +175,13 @@ export interface Stepper {
   prepare(program: StepProgram, precision: Precision): Deferred<PreparedCell>;
   prepareSequence(program: SequenceProgram, precision: Precision): Deferred<PreparedSequence>;
   prepareGradients(program: SequenceProgram): Deferred<PreparedGradients>;
+  prepareTraining(program: SequenceProgram, precision: Precision): Deferred<PreparedTraining>;
 }
 
 /** What computing tells of itself, for metrics. Seconds are measured, not estimated. */
 export interface ComputeObserver {
   /** Work was done at once, or on a thread, its wait for one included. */
-  computed(kind: 'step' | 'sequence' | 'gradients', place: 'loop' | 'thread', seconds: number): void;
+  computed(kind: 'step' | 'sequence' | 'gradients' | 'training', place: 'loop' | 'thread', seconds: number): void;
   /** A batch of steps begins: its rows, and how long each of its requests has waited for it. */
   batched(rows: number, queueSeconds: readonly number[]): void;
 }

@@ -6,6 +6,8 @@ import type {
   SequenceResult,
   StepOptions,
   StepResult,
+  TrainingRequest,
+  TrainingResult,
 } from '../domain/ports.ts';
 import type { FieldError, ProblemCode } from '../domain/problems.ts';
 import type { SequenceProgram, StepProgram } from '../domain/program.ts';
@@ -35,6 +37,11 @@ export interface ComputeCalls {
     readonly program: SequenceProgram;
     readonly request: GradientRequest;
     readonly result: GradientResult;
+  };
+  readonly training: {
+    readonly program: SequenceProgram;
+    readonly request: TrainingRequest;
+    readonly result: TrainingResult;
   };
 }
 

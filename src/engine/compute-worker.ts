@@ -3,6 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { Problem } from '../domain/problems.ts';
 import type { SequenceProgram, StepProgram } from '../domain/program.ts';
 import type { ComputeAnswer, ComputeTask } from './compute-task.ts';
+import { atOnce } from './in-turns.ts';
 import { arrayBytes } from './shared-weights.ts';
 import { createSimdEngines, type ThreadOptions } from './simd.ts';
 
@@ -31,6 +32,8 @@ function answerTo(task: ComputeTask): ComputeAnswer {
 }
 
 function preparedFor(task: ComputeTask): Run {
+  // Each step of training makes other weights.
+  if (task.kind === 'training') return prepare(task);
   const name = `${task.kind} ${task.id}`;
   const known = kept.get(name);
   kept.delete(name);
@@ -61,6 +64,10 @@ function prepare({ kind, program, precision }: ComputeTask): Run {
     case 'gradients': {
       const prepared = engines[precision].prepareGradients(program as SequenceProgram);
       return (request) => prepared.run(request as ComputeTask<'gradients'>['request']);
+    }
+    case 'training': {
+      const prepared = engines[precision].prepareTraining(program as SequenceProgram);
+      return (request) => atOnce(prepared.run(request as ComputeTask<'training'>['request']));
     }
   }
 }

@@ -15,6 +15,17 @@ export interface KernelSet {
     rows: number,
     fours: number,
   ): void;
+  outer(
+    x: number,
+    xStride: number,
+    inner: number,
+    d: number,
+    dStride: number,
+    lines: number,
+    out: number,
+    outStride: number,
+    rows: number,
+  ): void;
   activate(spec: number, from: number, to: number, bytes: number): void;
   simpleRnn(cell: number, z: number, zStride: number, h: number, hStride: number, rows: number): void;
   lstm(

@@ -142,7 +142,7 @@ export function createSimdEngines(options: SimdOptions = {}): SimdEngines {
     };
 
   const engines = {
-    fast: { ...createEngine(prepareCell('fast'), prepareRun('fast')), ready: ready('fast') },
+    fast: { ...createEngine(prepareCell('fast'), prepareRun('fast'), thread), ready: ready('fast') },
     exact: { ...createEngine(prepareCell('exact'), prepareRun('exact')), ready: ready('exact') },
   };
   return {

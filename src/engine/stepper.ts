@@ -5,10 +5,11 @@ import { type ComputeRows, createBatcher } from './batcher.ts';
 import type { ComputeCalls, ComputeKind } from './compute-task.ts';
 import { convert } from './convert.ts';
 import type { Engine } from './engine.ts';
+import { inTurns } from './in-turns.ts';
 import { precisionUsed } from './kernel-arithmetic.ts';
 import type { ComputePool } from './pool.ts';
 import { joinSequences, sequenceRows, shares } from './split-rows.ts';
-import { gradientNanoseconds, sequenceNanoseconds, stepNanoseconds } from './work.ts';
+import { gradientNanoseconds, sequenceNanoseconds, stepNanoseconds, trainingNanoseconds } from './work.ts';
 
 /** What other requests may have to wait for. */
 const LOOP_NANOSECONDS = 5e6;
@@ -27,10 +28,13 @@ export interface StepperOptions {
   readonly observer?: ComputeObserver;
 }
 
+/** What goes back through a program needs its weights as they are. */
+const NEED_WEIGHTS: readonly ComputeKind[] = ['gradients', 'training'];
+
 /** Ways to compute the same. */
 interface Places<R> {
   readonly ready?: () => Promise<void> | undefined;
-  readonly here: () => R;
+  readonly here: () => R | Promise<R>;
   readonly there: () => Promise<R>;
 }
 
@@ -48,7 +52,8 @@ export function createStepper({
     const large = pool !== undefined && cost > loopNanoseconds;
     const readying = ready?.();
     if (readying) await readying;
-    const result = large ? await there() : here();
+    const made = large ? there() : here();
+    const result = made instanceof Promise ? await made : made;
     observer?.computed(kind, large ? 'thread' : 'loop', (performance.now() - started) / 1000);
     return result;
   }
@@ -122,6 +127,21 @@ export function createStepper({
         },
       };
     },
+
+    prepareTraining(program, precision) {
+      const prepared = lazily(() => engines[precision].prepareTraining(program));
+      const onThread = pool && threadOf(pool, 'training', program, precision);
+      const nanoseconds = trainingNanoseconds(program, precision);
+      return {
+        run: async (request) => {
+          const cost = nanoseconds * request.batch * request.time;
+          return place('training', cost, {
+            here: () => inTurns(prepared().run(request)),
+            there: () => onThread!(request, cost),
+          });
+        },
+      };
+    },
   };
 }
 
@@ -132,7 +152,7 @@ function threadOf<K extends ComputeKind>(
   program: ComputeCalls[K]['program'],
   precision: Precision,
 ): (request: ComputeCalls[K]['request'], nanoseconds: number) => Promise<ComputeCalls[K]['result']> {
-  const shared = lazily(() => pool.share(program, kind === 'gradients' ? undefined : precision));
+  const shared = lazily(() => pool.share(program, NEED_WEIGHTS.includes(kind) ? undefined : precision));
   return (request, nanoseconds) => pool.run({ kind, precision, ...shared(), request }, nanoseconds, program);
 }
 

@@ -13,6 +13,9 @@ export const STEP_NANOSECONDS: Readonly<Record<Arithmetic, number>> = { float32:
 /** Of one multiply-add of the step whose gradients are taken, forwards and back. */
 export const GRADIENT_NANOSECONDS = 8;
 
+/** The same in training, by kernels; what they can't is done by gradients. */
+const TRAINING_NANOSECONDS = 0.6;
+
 /** Multiply-adds that a row costs beside its products: activations, copies. */
 const ROW_WORK = 2_000;
 
@@ -29,6 +32,13 @@ export function sequenceNanoseconds(program: SequenceProgram, precision: Precisi
 /** Of one row of one time step of a sequence, and of going back through it. */
 export function gradientNanoseconds(program: SequenceProgram): number {
   return nanoseconds(sequenceCells(program), () => GRADIENT_NANOSECONDS);
+}
+
+/** Of one row of one time step of a batch in training. */
+export function trainingNanoseconds(program: SequenceProgram, precision: Precision): number {
+  const each = (cell: CellProgram) =>
+    arithmeticOf(cellArithmetic(cell), precision) === 'float32' ? TRAINING_NANOSECONDS : GRADIENT_NANOSECONDS;
+  return nanoseconds(sequenceCells(program), each);
 }
 
 /** Multiply-adds of one row of a step of a cell. */

@@ -1,18 +1,7 @@
-import type { LossSpec } from '../domain/learning.ts';
+import type { LossSpec, Targets } from '../domain/learning.ts';
 import type { FloatArray } from '../domain/tensor.ts';
 import { entryWeights } from './loss-weights.ts';
 import { LOSSES } from './losses/losses.ts';
-
-/** Targets of a batch: what stays the same over all steps of a request. Arrays are row-major. */
-export interface Targets {
-  /** [entries, width], or [entries] where classes are numbered. */
-  readonly values: FloatArray;
-  readonly entries: number;
-  /** Of one prediction. */
-  readonly width: number;
-  /** One for each entry, or for each row of the batch. */
-  readonly sampleWeight?: FloatArray;
-}
 
 export interface LossValue {
   readonly loss: number;

@@ -1,0 +1,23 @@
+import { setImmediate as turn } from 'node:timers/promises';
+
+/** How long other work waits for one turn. */
+const TURN_MILLISECONDS = 3;
+
+/** Does the work in turns on the thread that calls, the event loop having its own between them. */
+export async function inTurns<R>(work: Generator<void, R>): Promise<R> {
+  for (let end = performance.now() + TURN_MILLISECONDS; ; ) {
+    const { done, value } = work.next();
+    if (done) return value;
+    if (performance.now() < end) continue;
+    await turn();
+    end = performance.now() + TURN_MILLISECONDS;
+  }
+}
+
+/** Does all of it at once. */
+export function atOnce<R>(work: Generator<void, R>): R {
+  for (;;) {
+    const { done, value } = work.next();
+    if (done) return value;
+  }
+}

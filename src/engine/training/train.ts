@@ -1,0 +1,29 @@
+import type { TrainingRequest, TrainingResult } from '../../domain/ports.ts';
+import { lossOf } from '../../training/loss.ts';
+import type { SharedMemory } from '../shared-memory.ts';
+import { Arena } from './arena.ts';
+import type { TrainedPart } from './part.ts';
+
+/** One version of a cell, ready for training: the loss of a batch and its gradients. Yields now and then. */
+export interface PreparedTraining {
+  run(request: TrainingRequest): Generator<void, TrainingResult>;
+}
+
+export function prepareTraining(memory: SharedMemory | undefined, part: TrainedPart): PreparedTraining {
+  return {
+    *run({ loss: spec, targets, ...request }) {
+      const arena = new Arena(memory);
+      try {
+        const pass = yield* part({ ...request, arena });
+        const { loss, gradient } = lossOf(spec, targets, pass.outputs[0], pass.mask);
+        yield;
+        // What is not finite has no gradients that anyone could use.
+        if (!Number.isFinite(loss)) return { loss, cells: [] };
+        const { cells } = yield* pass.pull([gradient]);
+        return { loss, cells };
+      } finally {
+        arena.end();
+      }
+    },
+  };
+}

@@ -6,7 +6,7 @@ import type { StateGroup } from '../../src/domain/cell-definition.ts';
 import { sizeOf, Tensor } from '../../src/domain/tensor.ts';
 import type { CellDescription, CellRecord } from '../../src/services/cells/cell-record.ts';
 import type { Gradients } from '../../src/services/compute/cell-gradients.ts';
-import type { Trace } from '../../src/services/compute/run-steps.ts';
+import type { Trace } from '../../src/services/compute/trace.ts';
 import type { Variable } from '../../src/services/variables/variables.ts';
 
 /** A cell as clients see it. */

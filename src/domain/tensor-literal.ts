@@ -44,12 +44,6 @@ export class SentTensor implements TensorLiteral {
   }
 }
 
-/** The same values in another shape. */
-export function reshapeLiteral(literal: TensorLiteral, shape: Shape): TensorLiteral {
-  if (!(literal instanceof SentTensor)) return { ...literal, shape };
-  return new SentTensor(new Tensor(literal.dtype, shape, literal.tensor.data));
-}
-
 /** `{ "variable": "xt" }`: the present value of a stand-alone variable. */
 export interface VariableReference {
   readonly variable: string;

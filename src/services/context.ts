@@ -1,40 +1,9 @@
-import type { JsonObject } from '../domain/json.ts';
-import type { Limits } from '../domain/limits.ts';
-import type { Backoff, Clock, NewId, NewSeed, Stepper, Store } from '../domain/ports.ts';
-import type { InitializerSpec } from '../domain/program.ts';
-import type { Dtype, Shape, Tensor } from '../domain/tensor.ts';
-
-/** Draws the first value of a variable by an initializer whose seed is set. */
-export type Initialize = (spec: InitializerSpec, shape: Shape, dtype: Dtype) => Promise<Tensor>;
-
-/** Whole numbers from [low, high), as NumPy's randint draws them. */
-export type Randint = (low: number, high: number, size: Shape, seed: number) => Tensor;
-
-/** The operations on tensors, by name. */
-export interface Ops {
-  readonly list: readonly OpSummary[];
-  /** @throws {Problem} not-found, invalid-value, wrong-shape */
-  apply(op: string, inputs: readonly Tensor[], params: JsonObject): Tensor;
-}
-
-export interface OpSummary {
-  readonly name: string;
-  readonly formula: string;
-  readonly inputs: number;
-  /** Parameters with their defaults; null where there is none. */
-  readonly params: JsonObject;
-}
+import type { CellReader } from './cells/cells.ts';
+import type { Changer } from './changes/change.ts';
+import type { Ports } from './ports.ts';
 
 /** What the use cases work with; each takes a Pick of it. */
-export interface Context {
-  readonly store: Store;
-  readonly stepper: Stepper;
-  readonly initialize: Initialize;
-  readonly randint: Randint;
-  readonly ops: Ops;
-  readonly clock: Clock;
-  readonly newId: NewId;
-  readonly newSeed: NewSeed;
-  readonly backoff: Backoff;
-  readonly limits: Limits;
+export interface Context extends Ports {
+  readonly cells: CellReader;
+  readonly changer: Changer;
 }

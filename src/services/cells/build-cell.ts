@@ -8,7 +8,6 @@ import type { Decision } from '../changes/decision.ts';
 import type { Context } from '../context.ts';
 import { requireDraw, requireElements } from '../limits.ts';
 import { type CellRecord, cellWrites, featuresOf, freshVariables } from './cell-record.ts';
-import type { CellReader } from './cells.ts';
 import { requireWeights } from './weights.ts';
 
 type Needs = Pick<Context, 'clock' | 'initialize' | 'limits'>;
@@ -18,13 +17,12 @@ type Needs = Pick<Context, 'clock' | 'initialize' | 'limits'>;
  * @throws {Problem} not-found, version-mismatch, already-built with another feature count.
  */
 export async function buildCell(
-  context: Needs,
-  cells: CellReader,
+  context: Needs & Pick<Context, 'cells'>,
   id: string,
   inputShape: readonly (number | null)[],
   expected?: ExpectedVersion,
 ): Promise<Decision<CellRecord>> {
-  const cell = await cells.read(id);
+  const cell = await context.cells.read(id);
   requireVersion(`Cell '${id}'`, cell.record.version, expected);
   if (cell.record.input_shape) {
     if (featuresOf(cell.record) === inputShape.at(-1)) return { writes: [], result: cell.record };

@@ -8,7 +8,6 @@ import type { Decision } from '../changes/decision.ts';
 import type { Context } from '../context.ts';
 import type { Cell, CellRecord } from './cell-record.ts';
 import { changeWeights, readBuiltCell, requireBuilt } from './cell-weights.ts';
-import type { CellReader } from './cells.ts';
 import type { NewCell } from './create-cell.ts';
 import { pickLayer } from './pick-layer.ts';
 
@@ -54,13 +53,12 @@ export async function asFileProblem<Result>(work: () => Promise<Result>): Promis
 
 /** Decides on new values of all weights at once, from a file. @throws {Problem} as putWeights */
 export async function putWeightsFile(
-  context: Pick<Context, 'store' | 'clock'>,
-  cells: CellReader,
+  context: Pick<Context, 'store' | 'clock' | 'cells'>,
   id: string,
   expected: ExpectedVersion | undefined,
   { format, layer }: ReadLayer,
 ): Promise<Decision<CellRecord>> {
-  const cell = await readBuiltCell(cells, id);
+  const cell = await readBuiltCell(context.cells, id);
   const weights = format.arrange?.(layer, cell.record.config) ?? layer.weights;
   return changeWeights(context, cell, expected, Object.fromEntries(weights));
 }

@@ -5,12 +5,11 @@ import type { TensorLiteral } from '../../domain/tensor-literal.ts';
 import type { Decision } from '../changes/decision.ts';
 import type { Context } from '../context.ts';
 import type { Cell, CellRecord } from './cell-record.ts';
-import type { CellReader } from './cells.ts';
 import { changeCellWrites } from './pinned-versions.ts';
 import { requireWeights, tensorsOf } from './weights.ts';
 
 /** The cell with all its weights, of one version. @throws {Problem} not-found, not-built */
-export async function readBuiltCell(cells: CellReader, id: string): Promise<Cell> {
+export async function readBuiltCell(cells: Context['cells'], id: string): Promise<Cell> {
   const cell = await cells.read(id);
   requireBuilt(cell);
   return cell;
@@ -23,13 +22,12 @@ export function requireBuilt({ record }: Cell): void {
 
 /** Decides on new values of all weights at once. @throws {Problem} not-found, not-built, version-mismatch, wrong-shape */
 export async function putWeights(
-  context: Pick<Context, 'store' | 'clock'>,
-  cells: CellReader,
+  context: Pick<Context, 'store' | 'clock' | 'cells'>,
   id: string,
   expected: ExpectedVersion | undefined,
   given: Readonly<Record<string, TensorLiteral>>,
 ): Promise<Decision<CellRecord>> {
-  return changeWeights(context, await readBuiltCell(cells, id), expected, given);
+  return changeWeights(context, await readBuiltCell(context.cells, id), expected, given);
 }
 
 /** The same for a cell that was read. @throws {Problem} version-mismatch, wrong-shape */

@@ -3,8 +3,8 @@ import type { Deferred, PreparedCell, PreparedSequence } from '../../domain/port
 import { Problem } from '../../domain/problems.ts';
 import { decodeRecord } from '../../domain/record.ts';
 import type { Tensor } from '../../domain/tensor.ts';
-import type { Context } from '../context.ts';
 import { cellKey, valueKey, versionKey } from '../keys.ts';
+import type { Ports } from '../ports.ts';
 import { type Cell, type CellRecord, definitionOf, featuresOf } from './cell-record.ts';
 
 /** Versions of cells kept in memory, by the bytes of their weights. */
@@ -20,11 +20,11 @@ interface CachedCell {
 
 /** Reads cells: always the version that the store has now, its weights and program from memory where they are there. */
 export class CellReader {
-  private readonly context: Pick<Context, 'store' | 'stepper' | 'limits'>;
+  private readonly context: Pick<Ports, 'store' | 'stepper' | 'limits'>;
   private readonly cache = new Map<string, CachedCell>();
   private bytes = 0;
 
-  constructor(context: Pick<Context, 'store' | 'stepper' | 'limits'>) {
+  constructor(context: Pick<Ports, 'store' | 'stepper' | 'limits'>) {
     this.context = context;
   }
 

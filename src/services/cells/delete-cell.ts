@@ -9,7 +9,6 @@ import type { Context } from '../context.ts';
 import { cellKey, cellUsesKey, pinsKey, pinsPrefix, referencesPrefix, valueKey } from '../keys.ts';
 import { findSession } from '../sessions/session-record.ts';
 import type { Cell, CellRecord } from './cell-record.ts';
-import type { CellReader } from './cells.ts';
 import { pinnedKeys } from './pinned-versions.ts';
 
 const PAGE = 1000;
@@ -18,13 +17,12 @@ const OPENING_MS = 60_000;
 
 /** Decides on deleting a cell. @throws {Problem} not-found, version-mismatch, in-use where sessions are open and not `force` */
 export async function deleteCell(
-  context: Pick<Context, 'store' | 'clock'>,
-  cells: CellReader,
+  context: Pick<Context, 'store' | 'clock' | 'cells'>,
   id: string,
   options: { readonly expected?: ExpectedVersion; readonly force: boolean },
 ): Promise<Decision<undefined>> {
   const { store } = context;
-  const cell = await cells.read(id);
+  const cell = await context.cells.read(id);
   requireVersion(`Cell '${id}'`, cell.record.version, options.expected);
   const uses = await store.get(cellUsesKey(id));
   if (!options.force) await requireUnused(context, cell);

@@ -2,8 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { ExpectedVersion } from '../../domain/conditions.ts';
 import type { Backoff } from '../../domain/ports.ts';
 import { Problem } from '../../domain/problems.ts';
-import type { Context } from '../context.ts';
 import { type Kind, thingKey } from '../keys.ts';
+import type { Ports } from '../ports.ts';
 import { claimId, claimName, releaseClaim } from './claims.ts';
 import { type Decide, type Decision, decideAnd } from './decision.ts';
 import { decideOnce, type Repeatable } from './once.ts';
@@ -18,7 +18,7 @@ export interface Change<T, R> {
   readonly once?: Repeatable<R>;
 }
 
-type Needs = Pick<Context, 'store' | 'clock' | 'newId' | 'backoff'>;
+type Needs = Pick<Ports, 'store' | 'clock' | 'newId' | 'backoff'>;
 
 const MAX_ATTEMPTS = 100;
 const ID_PREFIX: Readonly<Record<Kind, string>> = {

@@ -1,8 +1,8 @@
 import type { Store } from '../../domain/ports.ts';
 import { decodeRecord, encodeRecord } from '../../domain/record.ts';
-import type { Context } from '../context.ts';
 import { dueWrite } from '../expiry/due.ts';
 import { claimKey } from '../keys.ts';
+import type { Ports } from '../ports.ts';
 import { digest, KEPT_MS, readKept } from './kept-outcomes.ts';
 import { keyReused, type Repeatable } from './once.ts';
 
@@ -25,7 +25,7 @@ export function claimName(kind: string, { idempotencyKey }: Request): string {
 
 /** The id that is claimed under `name`: `id`, or the one of an earlier request. @throws {Problem} idempotency-key-reused */
 export async function claimId(
-  context: Pick<Context, 'store' | 'clock'>,
+  context: Pick<Ports, 'store' | 'clock'>,
   name: string,
   id: string,
   request: Request,

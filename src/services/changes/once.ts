@@ -1,8 +1,8 @@
 import type { Store } from '../../domain/ports.ts';
 import { Problem } from '../../domain/problems.ts';
-import type { Context } from '../context.ts';
 import { noteDue } from '../expiry/due.ts';
 import { keptListKey, thingsPrefix } from '../keys.ts';
+import type { Ports } from '../ports.ts';
 import type { Decide, Decision } from './decision.ts';
 import { KEPT_MS, type Kept, keepWrites, readKept, readOutcome } from './kept-outcomes.ts';
 
@@ -29,7 +29,7 @@ export interface Repeatable<R> {
  * @throws {Problem} idempotency-key-reused
  */
 export function decideOnce<R>(
-  context: Pick<Context, 'store' | 'clock'>,
+  context: Pick<Ports, 'store' | 'clock'>,
   owner: string,
   request: Repeatable<R>,
   decide: Decide<R>,

@@ -6,7 +6,6 @@ import { decodeRecord, encodeRecord } from '../../domain/record.ts';
 import { isExpired } from '../../domain/session.ts';
 import type { Snapshot } from '../../domain/snapshot.ts';
 import type { Cell } from '../cells/cell-record.ts';
-import type { CellReader } from '../cells/cells.ts';
 import type { Decision } from '../changes/decision.ts';
 import { entriesOf } from '../changes/listing.ts';
 import type { Context } from '../context.ts';
@@ -34,17 +33,16 @@ export interface NewCheckpoint {
   readonly sessions: readonly string[];
 }
 
-type Needs = Pick<Context, 'store' | 'clock' | 'limits'> & { readonly checkpointCodec: SnapshotCodec };
+type Needs = Pick<Context, 'store' | 'clock' | 'limits' | 'cells'> & { readonly checkpointCodec: SnapshotCodec };
 
 /** Decides on a checkpoint of the named things, or of all. @throws {Problem} already-exists, invalid-value, limit-exceeded */
 export async function saveCheckpoint(
   context: Needs,
-  cells: CellReader,
   id: string,
   wanted: NewCheckpoint,
 ): Promise<Decision<CheckpointRecord>> {
-  const things = wanted.all ? await readAll(context, cells) : await readNamed(context, cells, wanted);
-  const snapshot = takeSnapshot({ ...things, pinned: await readPinned(cells, things.sessions) });
+  const things = wanted.all ? await readAll(context) : await readNamed(context, wanted);
+  const snapshot = takeSnapshot({ ...things, pinned: await readPinned(context, things.sessions) });
   return keepSnapshot(context, id, snapshot, context.checkpointCodec.encode(snapshot));
 }
 
@@ -119,7 +117,7 @@ interface Things {
 }
 
 /** The versions that sessions are pinned to; none of a session whose cell is gone. */
-async function readPinned(cells: CellReader, sessions: readonly Session[]): Promise<Cell[]> {
+async function readPinned({ cells }: Needs, sessions: readonly Session[]): Promise<Cell[]> {
   const versions = new Map<string, Cell>();
   for (const { record } of sessions) {
     const { cell: id, cell_uid: uid, pinned } = record;
@@ -130,7 +128,7 @@ async function readPinned(cells: CellReader, sessions: readonly Session[]): Prom
   return [...versions.values()];
 }
 
-async function readNamed({ store, clock }: Needs, cells: CellReader, wanted: NewCheckpoint): Promise<Things> {
+async function readNamed({ store, clock, cells }: Needs, wanted: NewCheckpoint): Promise<Things> {
   return {
     cells: await eachNamed('cells', wanted.cells, (id) => cells.find(id)),
     variables: await eachNamed('variables', wanted.variables, (id) => findVariable(store, id)),
@@ -155,7 +153,7 @@ async function eachNamed<T>(
   return found;
 }
 
-async function readAll({ store, clock }: Needs, cells: CellReader): Promise<Things> {
+async function readAll({ store, clock, cells }: Needs): Promise<Things> {
   return {
     cells: await eachStored(store, 'cell', (id) => cells.find(id)),
     variables: await eachStored(store, 'variable', (id) => findVariable(store, id)),

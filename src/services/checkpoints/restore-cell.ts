@@ -12,7 +12,7 @@ import { type Plan, type Restoring, requireCreating, savedTensor } from './resto
 export async function planCell(restoring: Restoring, saved: SavedCell): Promise<Plan> {
   const weights: Record<string, Tensor> = {};
   for (const { name } of saved.variables) weights[name] = savedTensor(restoring, tensorName.cell(saved.id, name));
-  const current = await restoring.cells.find(saved.id);
+  const current = await restoring.context.cells.find(saved.id);
   if (current) {
     if (saved.input_shape) requireFit(`Cell '${saved.id}'`, variablesOf(current, saved.input_shape, weights), weights);
     return { creates: false, decide: () => assignCell(restoring, saved, weights) };
@@ -26,12 +26,8 @@ export async function planCell(restoring: Restoring, saved: SavedCell): Promise<
   return { creates: true, decide: create };
 }
 
-async function assignCell(
-  { context, cells }: Restoring,
-  saved: SavedCell,
-  weights: Weights,
-): Promise<Decision<unknown>> {
-  const cell = await cells.read(saved.id);
+async function assignCell({ context }: Restoring, saved: SavedCell, weights: Weights): Promise<Decision<unknown>> {
+  const cell = await context.cells.read(saved.id);
   const { record } = cell;
   if (!saved.input_shape) return { writes: [], result: record };
   const specs = variablesOf(cell, saved.input_shape, weights);

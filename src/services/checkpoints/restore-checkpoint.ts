@@ -1,8 +1,7 @@
 import { requireVersion } from '../../domain/conditions.ts';
 import { type FieldError, Problem, type ProblemCode } from '../../domain/problems.ts';
 import { decodeRecord, encodeRecord } from '../../domain/record.ts';
-import type { CellReader } from '../cells/cells.ts';
-import type { Change, Changer } from '../changes/change.ts';
+import type { Change } from '../changes/change.ts';
 import type { OutcomeCodec } from '../changes/once.ts';
 import { type Kind, thingKey } from '../keys.ts';
 import { readCheckpoint, readCheckpointContent } from './checkpoints.ts';
@@ -36,8 +35,6 @@ const HOW: OutcomeCodec<How> = {
  */
 export async function restoreCheckpoint(
   context: RestoreContext,
-  cells: CellReader,
-  changer: Changer,
   id: string,
   { expected, once }: Pick<Change<Restored, unknown>, 'expected' | 'once'>,
   createMissing: boolean,
@@ -53,13 +50,12 @@ export async function restoreCheckpoint(
   };
   for (const { kind, id: thing, creates, decide } of await planAll({
     context,
-    cells,
     snapshot,
     createMissing,
     newPins: new Map(),
   })) {
     const answer = (): How => (creates ? 'created' : 'restored');
-    const how = await changer.change(thingKey(KIND[kind], thing), { answer, once: onceEach }, () =>
+    const how = await context.changer.change(thingKey(KIND[kind], thing), { answer, once: onceEach }, () =>
       decide().catch(madeImpossible),
     );
     done[how][kind].push(thing);

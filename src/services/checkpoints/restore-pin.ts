@@ -33,10 +33,10 @@ export async function planPin(
 }
 
 /** Counts all versions that the restore makes, so that it is refused as a whole. */
-async function requireRoomFor({ context, cells, newPins }: Restoring, cell: string, weights: Weights): Promise<void> {
+async function requireRoomFor({ context, newPins }: Restoring, cell: string, weights: Weights): Promise<void> {
   const made = newPins.get(cell) ?? new Set();
   const name = nameOfWeights(weights);
-  const found = await cells.find(cell);
+  const found = await context.cells.find(cell);
   if (made.has(name) || (found && (await context.store.get(versionKey(found.record, name))))) return;
   newPins.set(cell, made.add(name));
   requirePinRoom(context, cell, (found ? await countVersions(context, found.record) : 0) + made.size);

@@ -2,7 +2,6 @@ import type { SnapshotCodec } from '../../domain/files.ts';
 import { Problem } from '../../domain/problems.ts';
 import type { Snapshot } from '../../domain/snapshot.ts';
 import type { Tensor } from '../../domain/tensor.ts';
-import type { CellReader } from '../cells/cells.ts';
 import type { Decide } from '../changes/decision.ts';
 import type { Context } from '../context.ts';
 
@@ -11,7 +10,6 @@ export type RestoreContext = Omit<Context, 'stepper' | 'ops'> & { readonly check
 /** A checkpoint that is put back, and what there is now. */
 export interface Restoring {
   readonly context: RestoreContext;
-  readonly cells: CellReader;
   readonly snapshot: Snapshot;
   readonly createMissing: boolean;
   /** Names of the pinned versions that are to be made, by cell. */

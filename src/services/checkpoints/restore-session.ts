@@ -34,7 +34,7 @@ async function planNew(
   states: readonly Tensor[],
   output: Tensor | undefined,
 ): Promise<Plan> {
-  const { context, cells } = restoring;
+  const { context } = restoring;
   requireCreating(restoring, 'session', saved.id);
   const definition = await definitionOf(restoring, saved);
   const { stateGroups, outputDtype, outputWidth } = definition;
@@ -51,7 +51,7 @@ async function planNew(
     pin: await planPin(restoring, saved, definition),
   };
   const input = { cell, initial_state, step, output, replacesExpired: true, ...options };
-  return { creates: true, decide: () => openSession(context, cells, saved.id, input) };
+  return { creates: true, decide: () => openSession(context, saved.id, input) };
 }
 
 function requireStatesFit(
@@ -72,8 +72,8 @@ function requireOutputFit(
 }
 
 /** Of the session's cell: the one that is there, or the one that the checkpoint makes. */
-async function definitionOf({ context, cells, snapshot }: Restoring, saved: SavedSession): Promise<CellDefinition> {
-  const found = await cells.find(saved.cell);
+async function definitionOf({ context, snapshot }: Restoring, saved: SavedSession): Promise<CellDefinition> {
+  const found = await context.cells.find(saved.cell);
   if (found) return found.definition;
   const cell = snapshot.manifest.cells.find(({ id }) => id === saved.cell);
   if (!cell) throw new Problem('checkpoint-mismatch', `There is no cell '${saved.cell}' for session '${saved.id}'.`);

@@ -1,17 +1,22 @@
-import type { CellDefinition } from '../../domain/cell-definition.ts';
 import { fieldProblem } from '../../domain/problems.ts';
-import { type Dtype, type FloatArray, fromFloat64, Tensor, toFloat64, zeros } from '../../domain/tensor.ts';
-import { isReference, requireShape, reshapeLiteral, type TensorInput } from '../../domain/tensor-literal.ts';
+import { type FloatArray, fromFloat64, sizeOf, Tensor, toFloat64 } from '../../domain/tensor.ts';
+import { requireShape, type TensorInput } from '../../domain/tensor-literal.ts';
 import { counted } from '../../domain/words.ts';
-import { type Cell, featuresOf } from '../cells/cell-record.ts';
-import type { CellReader } from '../cells/cells.ts';
-import type { Changer } from '../changes/change.ts';
+import { featuresOf } from '../cells/cell-record.ts';
 import type { Context } from '../context.ts';
 import { requireWork } from '../limits.ts';
-import { arrangeOutput, canonicalOutput, swapTime } from './layout.ts';
+import { arrangedShape, canonicalOutput, swapTime } from './layout.ts';
+import type { Call, CallContext } from './prepare-call.ts';
 import { resolveTensor } from './resolve-tensor.ts';
-import { readSequence, type SequenceCall } from './run-cell-sequence.ts';
-import { planSequence, runSequence, type SequencePlan } from './run-sequence.ts';
+import {
+  asSequence,
+  planSequence,
+  prepareSequence,
+  runPlan,
+  type SequenceCall,
+  type SequenceOptions,
+  type SequencePlan,
+} from './run-sequence.ts';
 import { fromCanonical } from './states.ts';
 
 export interface GradientCall extends SequenceCall {
@@ -35,111 +40,85 @@ export interface Gradients {
  * @throws {Problem} as for a sequence; wrong-shape for a cotangent that is not of the output's shape
  */
 export async function cellGradients(
-  context: Pick<Context, 'store' | 'clock' | 'initialize' | 'limits' | 'stepper'>,
-  cells: CellReader,
-  changer: Changer,
+  context: CallContext & Pick<Context, 'stepper'>,
   id: string,
-  given: GradientCall,
+  request: GradientCall,
 ): Promise<Gradients> {
-  const call = await asSequenceCall(cells, id, given);
-  const early = (found: Cell, plan: SequencePlan) => checkCotangents(context, found, plan, given.cotangents);
-  const { cell, inputs, states, mask } = await readSequence(context, cells, changer, id, call, early);
+  const found = await context.cells.read(id);
+  const called = await prepareSequence(context, found, request, {
+    ranks: [2, 3],
+    // Found before the cell is built by the request.
+    check: async (call) => {
+      if (!found.record.input_shape) await readCotangents(context, call, request);
+    },
+  });
+  const cotangents = await readCotangents(context, called, request);
+  const call = asSequence(called);
+  const { cell, batch, time, timeMajor } = call;
   const { definition, record, weights } = cell;
-  const options = { ...call, trace: false };
-  const plan = planSequence(context, cell, inputs, states, mask, options);
-  requireWork(
-    3 * plan.batch * plan.time * record.variables.reduce((sum, { shape }) => sum + size(shape), 1),
-    context.limits,
-    '/inputs',
-  );
-  const { outputs, states: final } = await runSequence(context, cells, cell, inputs, states, mask, options);
-  const cotangents = await readCotangents(context, cell, outputs, call.cotangents);
+  const size = record.variables.reduce((sum, { shape }) => sum + sizeOf(shape), 1);
+  requireWork(3 * batch * time * size, context.limits, '/inputs');
+  const plan = planSequence(call, optionsOf(called, request));
+  const { outputs, states } = await runPlan(context, call, plan);
   const program = definition.sequence(featuresOf(record), weights, plan.goBackwards);
   const result = await context.stepper.prepareGradients(program).run({
     ...plan.request,
-    cotangents: cotangents.map((cotangent) => canonicalCotangent(definition, plan, cotangent)),
+    cotangents: cotangents.map((cotangent) => canonicalCotangent(call, plan, cotangent)),
     returnSequences: plan.returnSequences,
   });
-  const { batch, time, timeMajor } = plan;
-  const inputGradients = new Tensor(definition.computeDtype, [batch, time, featuresOf(record)], result.inputs);
   const named = definition.gradients(result.cells);
+  const inputs = new Tensor(definition.computeDtype, [batch, time, featuresOf(record)], result.inputs);
   return {
     outputs,
-    states: final,
+    states,
     loss: outputs.reduce((sum, output, i) => sum + dot(output, cotangents[i]), 0),
     // A single step has no time axis, in its gradients as in its inputs.
-    inputs:
-      call === given
-        ? swapTime(inputGradients, timeMajor)
-        : new Tensor(definition.computeDtype, [batch, featuresOf(record)], inputGradients.data),
+    inputs: call === called ? swapTime(inputs, timeMajor) : new Tensor(inputs.dtype, called.inputs.shape, inputs.data),
     initialState: fromCanonical(definition, result.states, batch),
     variables: Object.fromEntries(
-      record.variables.map(({ name, shape, dtype }) => [name, asTensor(dtype, shape, named[name])]),
+      record.variables.map(({ name, shape, dtype }) => [name, fromFloat64(dtype, shape, named[name])]),
     ),
     cellVersion: record.version,
   };
 }
 
-/** A single step [batch, features] as a sequence of one, whose last output [batch, width] is the one that counts. */
-async function asSequenceCall(cells: CellReader, id: string, call: GradientCall): Promise<GradientCall> {
-  const { inputs } = call;
-  if (isReference(inputs) || inputs.shape.length !== 2) return call;
-  const { layout, sequenceDefaults } = (await cells.read(id)).definition;
-  const [batch, features] = inputs.shape;
-  const shape = layout.timeMajor ? [1, batch, features] : [batch, 1, features];
-  const fixed = sequenceDefaults.fixed.includes('return_sequences');
-  return { ...call, inputs: reshapeLiteral(inputs, shape), ...(fixed ? {} : { return_sequences: false }) };
-}
-
-/** What is wrong with the cotangent is found before the cell is built by the request; that of one output, at least. */
-async function checkCotangents(
-  context: Pick<Context, 'store' | 'limits'>,
-  cell: Cell,
-  { batch, time, timeMajor, returnSequences }: SequencePlan,
-  given: readonly TensorInput[],
-): Promise<void> {
-  const { outputDtype, outputWidth, outputWidths: [width] = [outputWidth], layout } = cell.definition;
-  const output = returnSequences
-    ? arrangeOutput(zeros(outputDtype, [batch, time, width]), timeMajor, layout)
-    : zeros(outputDtype, [batch, width]);
-  if (given.length === 1) await readCotangents(context, cell, [output], given);
+/** Of a single step, the output [batch, width] is the one that counts, where the class lets it. */
+function optionsOf({ inputs, cell }: Call, request: GradientCall): SequenceOptions {
+  const free = !cell.definition.sequenceDefaults.fixed.includes('return_sequences');
+  return inputs.shape.length === 2 && free ? { ...request, return_sequences: false } : request;
 }
 
 async function readCotangents(
   context: Pick<Context, 'store' | 'limits'>,
-  { definition }: Cell,
-  outputs: readonly Tensor[],
-  given: readonly TensorInput[],
+  call: Call,
+  request: GradientCall,
 ): Promise<Tensor[]> {
-  if (given.length !== outputs.length) {
-    const detail = `'cotangent' has ${counted(given.length, 'tensor')}; this cell has ${counted(outputs.length, 'output')}. Send one for each.`;
+  const { cotangents: given } = request;
+  const { batch, time, timeMajor, cell } = call;
+  const { outputDtype, outputWidth, outputWidths = [outputWidth], layout, sequenceDefaults } = cell.definition;
+  if (given.length !== outputWidths.length) {
+    const detail = `'cotangent' has ${counted(given.length, 'tensor')}; this cell has ${counted(outputWidths.length, 'output')}. Send one for each.`;
     throw fieldProblem('wrong-shape', '/cotangent', detail);
   }
+  const whole = optionsOf(call, request).return_sequences ?? sequenceDefaults.returnSequences;
   const cotangents: Tensor[] = [];
   for (const [i, input] of given.entries()) {
+    const width = outputWidths[i];
+    const shape = whole ? arrangedShape([batch, time, width], timeMajor, layout) : [batch, width];
     const pointer = given.length === 1 ? '/cotangent' : `/cotangent/${i}`;
-    const cotangent = await resolveTensor(context, input, definition.outputDtype, pointer);
-    const { shape } = outputs[i];
+    const cotangent = await resolveTensor(context, input, outputDtype, pointer);
     requireShape(cotangent.shape, shape, pointer, `the output has shape [${shape.join(',')}]. Send that`);
     cotangents.push(cotangent);
   }
   return cotangents;
 }
 
-function canonicalCotangent({ layout }: CellDefinition, plan: SequencePlan, cotangent: Tensor): FloatArray {
-  const canonical = plan.returnSequences ? canonicalOutput(cotangent, plan.timeMajor, layout) : cotangent;
+function canonicalCotangent({ cell, timeMajor }: Call, { returnSequences }: SequencePlan, given: Tensor): FloatArray {
+  const canonical = returnSequences ? canonicalOutput(given, timeMajor, cell.definition.layout) : given;
   return canonical.data as FloatArray;
 }
 
 function dot(a: Tensor, b: Tensor): number {
   const [x, y] = [toFloat64(a), toFloat64(b)];
   return x.reduce((sum, value, i) => sum + value * y[i], 0);
-}
-
-function asTensor(dtype: Dtype, shape: readonly number[], values: FloatArray): Tensor {
-  return fromFloat64(dtype, shape, values);
-}
-
-function size(shape: readonly number[]): number {
-  return shape.reduce((product, extent) => product * extent, 1);
 }

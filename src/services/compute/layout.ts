@@ -1,5 +1,5 @@
 import type { SequenceLayout } from '../../domain/cell-definition.ts';
-import { allocate, type FloatArray, sizeOf, Tensor } from '../../domain/tensor.ts';
+import { allocate, type FloatArray, type Shape, sizeOf, Tensor } from '../../domain/tensor.ts';
 
 /** A sequence in the framework's layout as the canonical [batch, time, …], or the other way: both swap the first axes. */
 export function swapTime(tensor: Tensor, timeMajor: boolean): Tensor {
@@ -13,6 +13,18 @@ export function arrangeOutput(output: Tensor, timeMajor: boolean, { directions }
   const split = new Tensor(output.dtype, [batch, time, directions, width / directions], output.data);
   // ONNX: [time, directions, batch, width], or with layout 1 [batch, time, directions, width].
   return timeMajor ? permute(split, [1, 2, 0]) : split;
+}
+
+/** The shape of what `arrangeOutput` makes of a canonical output of so many rows, steps and elements a row. */
+export function arrangedShape(
+  [batch, time, width]: readonly number[],
+  timeMajor: boolean,
+  { directions }: SequenceLayout,
+): Shape {
+  const lead = timeMajor ? [time, batch] : [batch, time];
+  if (directions === undefined) return [...lead, width];
+  const own = width / directions;
+  return timeMajor ? [time, directions, batch, own] : [batch, time, directions, own];
 }
 
 /** The framework's output as the canonical one: what `arrangeOutput` undoes. */

@@ -1,35 +1,48 @@
-import type { Training } from '../../domain/ports.ts';
-import type { StatesGiven, TensorInput } from '../../domain/tensor-literal.ts';
-import type { CellReader } from '../cells/cells.ts';
-import type { Changer } from '../changes/change.ts';
+import type { StepResult } from '../../domain/ports.ts';
+import { cast, type FloatArray, Tensor } from '../../domain/tensor.ts';
+import type { StatesGiven } from '../../domain/tensor-literal.ts';
 import type { Context } from '../context.ts';
-import { runStep, type Stepped } from './run-steps.ts';
-import { readStates } from './states.ts';
-import { readBuilt, readInputs, requireFeatures, trainingFor } from './step-inputs.ts';
+import { type Call, type CallContext, type CallRequest, prepareCall } from './prepare-call.ts';
+import { fromCanonical, readStates, toCanonical } from './states.ts';
+import { type Trace, traceOf } from './trace.ts';
 
-export interface StepRequest {
-  readonly inputs: TensorInput;
-  readonly states?: StatesGiven;
-  readonly trace: boolean;
-  readonly training?: Training;
+export type StepRequest = Pick<CallRequest, 'inputs' | 'trace' | 'training'> & { readonly states?: StatesGiven };
+
+export interface Stepped {
+  readonly output: Tensor;
+  /** In the framework's shapes. */
+  readonly states: readonly Tensor[];
+  readonly trace?: Trace;
 }
 
 /** One step from the states that the client carries; nothing is stored, but that an unbuilt cell is built by it. */
 export async function stepCell(
-  context: Pick<Context, 'store' | 'clock' | 'initialize' | 'limits'>,
-  cells: CellReader,
-  changer: Changer,
+  context: CallContext,
   id: string,
   request: StepRequest,
 ): Promise<Stepped & { readonly cellVersion: number }> {
-  const found = await cells.read(id);
-  cells.requireSteps(found);
-  const inputs = await readInputs(context, found, request.inputs, [2]);
-  const states = await readStates(context, found, request.states, inputs.shape[0], '/states');
-  const training = trainingFor(found, request.training);
-  const cell = await readBuilt(context, cells, changer, found, inputs, inputs.shape[0], 1, request.trace);
-  requireFeatures(cell, inputs);
-  const options = { trace: request.trace, training };
-  const stepped = await runStep(context, cell, cells.prepare(cell), inputs, states, options);
-  return { ...stepped, cellVersion: cell.record.version };
+  const found = await context.cells.read(id);
+  context.cells.requireSteps(found);
+  const call = await prepareCall(context, found, request, {
+    ranks: [2],
+    states: (batch) => readStates(context, found, request.states, batch, '/states'),
+  });
+  return { ...(await stepOnce(context, call)), cellVersion: call.cell.record.version };
+}
+
+/** One step of inputs [batch, features] → output [batch, width]. */
+export async function stepOnce({ cells }: Pick<Context, 'cells'>, call: Call): Promise<Stepped> {
+  const { cell, inputs, states, batch, trace, training } = call;
+  const { definition } = cell;
+  const { outputDtype, outputWidth, outputIsState, stateGroups } = definition;
+  const canonical = toCanonical(definition, states, batch);
+  const options = { trace, training };
+  const result: StepResult = await cells.prepare(cell).step(inputs.data as FloatArray, canonical, batch, options);
+  // A layer may have another dtype than its cell.
+  const dtype = outputIsState === null ? outputDtype : stateGroups[outputIsState].dtype;
+  return {
+    output: cast(new Tensor(dtype, [batch, outputWidth], result.output), outputDtype),
+    states: fromCanonical(definition, result.states, batch),
+    ...(result.trace ? { trace: traceOf(definition, result.trace, [batch]) } : {}),
+  };
 }

@@ -4,8 +4,8 @@ import { decodeRecord } from '../../domain/record.ts';
 import { ownerOf } from '../../domain/store-keys.ts';
 import { releasePin } from '../cells/pinned-versions.ts';
 import { KEPT_MS, letGoOfKept } from '../changes/kept-outcomes.ts';
-import type { Context } from '../context.ts';
 import { claimKey, referenceKey, sessionKey } from '../keys.ts';
+import type { Ports } from '../ports.ts';
 import { historyDeletes } from '../sessions/session-history.ts';
 import { findSession } from '../sessions/session-record.ts';
 import { isOver, nextLook } from '../sessions/session-times.ts';
@@ -27,10 +27,10 @@ type Next = number | undefined;
  * doing it in vain.
  */
 export class Sweeper {
-  private readonly context: Pick<Context, 'store' | 'clock'>;
+  private readonly context: Pick<Ports, 'store' | 'clock'>;
   private readonly holder: string;
 
-  constructor(context: Pick<Context, 'store' | 'clock' | 'newId'>) {
+  constructor(context: Pick<Ports, 'store' | 'clock' | 'newId'>) {
     this.context = context;
     this.holder = context.newId('sweeper');
   }

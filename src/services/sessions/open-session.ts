@@ -6,7 +6,6 @@ import { isExpired, type SessionRecord } from '../../domain/session.ts';
 import { BYTES_PER_ELEMENT, type Tensor } from '../../domain/tensor.ts';
 import type { StatesGiven } from '../../domain/tensor-literal.ts';
 import type { Cell, CellRecord } from '../cells/cell-record.ts';
-import type { CellReader } from '../cells/cells.ts';
 import { type Pin, pinNow, pinOwn, pinWrites } from '../cells/pin-version.ts';
 import type { Decision } from '../changes/decision.ts';
 import { readStates } from '../compute/states.ts';
@@ -39,12 +38,11 @@ export interface NewSession {
 
 /** Decides on a new session. @throws {Problem} already-exists, invalid-value where there is no such cell, wrong-shape, too-many-pinned-versions */
 export async function openSession(
-  context: Pick<Context, 'store' | 'clock' | 'newId' | 'limits'>,
-  cells: CellReader,
+  context: Pick<Context, 'store' | 'clock' | 'newId' | 'limits' | 'cells'>,
   id: string,
   input: NewSession,
 ): Promise<Decision<Session> | undefined> {
-  const { store, clock } = context;
+  const { store, clock, cells } = context;
   const before = await findSession(store, id);
   if (before && !(input.replacesExpired && isExpired(before.record, clock()))) throw idTaken(before, clock());
   const cell = await cells.find(input.cell);
@@ -78,7 +76,7 @@ export async function openSession(
   const own = input.pin && (await pinOwn(context, cell.record, input.pin, input.pin.weights));
   const pin = own ?? (input.pin_cell_version ? await pinNow(context, cell) : undefined);
   const pinned = pin ? { ...record, pinned: pin.name, cell_version: pin.record.version } : record;
-  return beginSession(context, cells, cell, pinned, states, { pin, output, before });
+  return beginSession(context, cell, pinned, states, { pin, output, before });
 }
 
 /** One that has expired is in no list, so that it is told why its id is taken. */
@@ -94,14 +92,13 @@ function idTaken({ record }: Session, now: number): Problem {
  * when its time is over (due.ts).
  */
 async function beginSession(
-  context: Pick<Context, 'store' | 'clock'>,
-  cells: CellReader,
+  context: Pick<Context, 'store' | 'clock' | 'cells'>,
   cell: Cell,
   record: SessionRecord,
   states: readonly Tensor[],
   { pin, output, before }: { readonly pin?: Pin; readonly output?: Tensor; readonly before?: Session },
 ): Promise<Decision<Session> | undefined> {
-  const [referred] = await Promise.all([refer(context, cells, cell, record, pin), noteSession(context, record)]);
+  const [referred] = await Promise.all([refer(context, cell, record, pin), noteSession(context, record)]);
   if (!referred) return undefined;
   const { id, step, cell_version } = record;
   const write = {
@@ -120,8 +117,7 @@ async function beginSession(
  * that has counted the sessions already start over. False where a pin has to be made anew.
  */
 async function refer(
-  { store }: Pick<Context, 'store'>,
-  cells: CellReader,
+  { store, cells }: Pick<Context, 'store' | 'cells'>,
   cell: Cell,
   session: SessionRecord,
   pin: Pin | undefined,
@@ -150,12 +146,11 @@ async function refer(
  * @throws {Problem} not-found, session-expired, version-mismatch, step-not-kept, cell-gone, already-exists
  */
 export async function forkSession(
-  context: Pick<Context, 'store' | 'clock' | 'newId' | 'limits'>,
-  cells: CellReader,
+  context: Pick<Context, 'store' | 'clock' | 'newId' | 'limits' | 'cells'>,
   id: string,
   from: { readonly session: string; readonly step?: number; readonly expected?: ExpectedVersion },
 ): Promise<Decision<Session> | undefined> {
-  const { store, clock } = context;
+  const { store, clock, cells } = context;
   const now = clock();
   const check = ({ record }: Session) => requireVersion(`Session '${from.session}'`, record.version, from.expected);
   const wanted = { step: from.step, field: '/at_step', check };
@@ -178,5 +173,5 @@ export async function forkSession(
   };
   const pin =
     cell.pinned === undefined ? undefined : { name: cell.pinned, revision: cell.revision, record: cell.record };
-  return beginSession(context, cells, cell, record, states, { pin, output: repeated });
+  return beginSession(context, cell, record, states, { pin, output: repeated });
 }

@@ -4,7 +4,6 @@ import { oldestStep, type SessionRecord } from '../../domain/session.ts';
 import { type Tensor, zeros } from '../../domain/tensor.ts';
 import type { StatesGiven } from '../../domain/tensor-literal.ts';
 import type { Cell } from '../cells/cell-record.ts';
-import type { CellReader } from '../cells/cells.ts';
 import { releasePin } from '../cells/pinned-versions.ts';
 import type { Decision } from '../changes/decision.ts';
 import { readStates } from '../compute/states.ts';
@@ -16,7 +15,7 @@ import { historyDeletes, historyWrites, readKept, readSessionAt } from './sessio
 import { readSession, type Session } from './session-record.ts';
 
 /** The session's cell. @throws {Problem} cell-gone where it was deleted, or another one has its id now. */
-export async function cellOf(cells: CellReader, { record }: Session): Promise<Cell> {
+export async function cellOf(cells: Context['cells'], { record }: Session): Promise<Cell> {
   const { cell: id, cell_uid: uid, pinned } = record;
   const cell = await (pinned === undefined ? cells.find(id) : cells.findPinned({ id, uid }, pinned));
   if (cell?.record.uid === uid) return cell;
@@ -59,8 +58,7 @@ export function nextVersion(session: Session, next: NextState, now: number): Dec
 
 /** Decides on putting states into a session, which are then those after its last step; its step count stays. */
 export function putStates(
-  context: Pick<Context, 'store' | 'clock' | 'limits'>,
-  cells: CellReader,
+  context: Pick<Context, 'store' | 'clock' | 'limits' | 'cells'>,
   id: string,
   expected: ExpectedVersion | undefined,
   given: StatesGiven,
@@ -68,7 +66,7 @@ export function putStates(
   return changeSession(context, id, expected, async (session) => {
     const { record } = session;
     const { step, cell_version } = record;
-    const cell = await cellOf(cells, session);
+    const cell = await cellOf(context.cells, session);
     const states = await readStates(context, cell, given, record.batch_size, '/states');
     const before = record.history && (await readKept(context.store, session, step));
     return { states, kept: [{ step, cell_version, states, output: before?.output }] };

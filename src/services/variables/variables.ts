@@ -4,7 +4,7 @@ import { fieldProblem, Problem } from '../../domain/problems.ts';
 import { cast, type Dtype, type Shape, type Tensor } from '../../domain/tensor.ts';
 import { isReference, type TensorInput } from '../../domain/tensor-literal.ts';
 import { checkInitializerFits, parseInitializer, withSeed } from '../../frameworks/keras/parse-object.ts';
-import type { CellReader } from '../cells/cells.ts';
+import type { Cell } from '../cells/cell-record.ts';
 import { changeCellWrites } from '../cells/pinned-versions.ts';
 import type { Decision } from '../changes/decision.ts';
 import { resolveReference, resolveTensor } from '../compute/resolve-tensor.ts';
@@ -87,8 +87,7 @@ async function firstValue(context: Needs, input: NewVariable): Promise<Tensor> {
 
 /** @throws {Problem} not-found */
 export async function readVariable(
-  { store }: Pick<Context, 'store'>,
-  cells: CellReader,
+  { store, cells }: Pick<Context, 'store' | 'cells'>,
   at: VariableAddress,
 ): Promise<Variable> {
   if ('cell' in at) {
@@ -102,13 +101,12 @@ export async function readVariable(
 
 /** Decides on a new value of a variable; a cell's variable makes a new version of its cell too. */
 export async function changeVariable(
-  context: Pick<Context, 'store' | 'clock'>,
-  cells: CellReader,
+  context: Pick<Context, 'store' | 'clock' | 'cells'>,
   at: VariableAddress,
   expected: ExpectedVersion | undefined,
   update: (current: Tensor) => Promise<Tensor>,
 ): Promise<Decision<Variable>> {
-  if ('cell' in at) return changeCellVariable(context, cells, at, expected, update);
+  if ('cell' in at) return changeCellVariable(context, at, expected, update);
   const found = await findVariable(context.store, at.variable);
   if (!found) throw new Problem('not-found', `There is no variable '${at.variable}'.`);
   requireVersion(`Variable '${at.variable}'`, found.record.version, expected);
@@ -119,8 +117,7 @@ export async function changeVariable(
 }
 
 async function changeCellVariable(
-  { store, clock }: Pick<Context, 'store' | 'clock'>,
-  cells: CellReader,
+  { store, clock, cells }: Pick<Context, 'store' | 'clock' | 'cells'>,
   at: { readonly cell: string; readonly name: string },
   expected: ExpectedVersion | undefined,
   update: (current: Tensor) => Promise<Tensor>,
@@ -136,7 +133,7 @@ async function changeCellVariable(
   return { writes, result: { ...current, version, value } };
 }
 
-function cellVariable({ record, weights }: Awaited<ReturnType<CellReader['read']>>, name: string): Variable {
+function cellVariable({ record, weights }: Cell, name: string): Variable {
   if (!record.input_shape) {
     throw new Problem('not-built', `Cell '${record.id}' has no variables until it is built.`);
   }

@@ -1,37 +1,36 @@
 import type { SessionRecord } from '../../domain/session.ts';
 import { Tensor } from '../../domain/tensor.ts';
 import { joinAxis, sliceAxis } from '../compute/layout.ts';
-import type { Stepped, Trace } from '../compute/run-steps.ts';
-import { requireRoom } from '../compute/step-inputs.ts';
-import { type Advance, type Advanced, advance } from './advance-session.ts';
+import type { Call } from '../compute/prepare-call.ts';
+import type { Stepped } from '../compute/step-cell.ts';
+import type { Trace } from '../compute/trace.ts';
+import type { Context } from '../context.ts';
 import type { KeptStates } from './kept-step.ts';
 import type { Session } from './session-record.ts';
+import { type SteppedStates, stepAtOnce } from './step-at-once.ts';
 
 /**
  * Steps a session that has a history. Every time step is a step of the session, so those that it will keep are taken one
  * by one, for their states; what comes before them, at once. A sequence has the same bits as its steps.
- * @throws {Problem} limit-exceeded
  */
-export async function advanceKeeping(
-  call: Advance,
-  session: Session,
-  inputs: Tensor,
-  mask: Uint8Array | undefined,
-): Promise<Advanced> {
-  const { cell, batch, time } = call;
-  requireRoom(call.context.limits, cell, batch, time, call.options.trace);
-  const single = inputs.shape.length === 2;
-  const axis = cell.definition.layout.timeMajor ? 0 : 1;
-  let now: Pick<Session, 'states' | 'output' | 'record'> = session;
-  let done: Advanced | undefined;
+export async function stepOneByOne(
+  context: Pick<Context, 'cells'>,
+  call: Call,
+  session: Pick<Session, 'output' | 'record'>,
+): Promise<SteppedStates> {
+  const { cell, time } = call;
+  const axis = call.timeMajor ? 0 : 1;
+  let { states } = call;
+  let now = session;
+  let done: SteppedStates | undefined;
   const parts: Stepped[] = [];
   const kept: KeptStates[] = [];
   for (const [from, to] of cuts(time, session.record.history?.limit ?? 0)) {
-    const part = single ? inputs : sliceAxis(inputs, axis, from, to);
-    done = await advance(call, now, part, mask && sliceMask(mask, batch, time, from, to));
-    const { states, output, stepped, last } = done;
+    done = await stepAtOnce(context, { ...partOf(call, from, to), states }, now);
+    const { output, stepped, last } = done;
     const record: SessionRecord = { ...now.record, step: now.record.step + to - from };
-    now = { states, record, ...(output ? { output } : {}) };
+    states = done.states;
+    now = { record, ...(output ? { output } : {}) };
     parts.push(stepped);
     const { dtype, shape } = last;
     // Of one step, the output has as many elements in the framework's layout.
@@ -39,8 +38,20 @@ export async function advanceKeeping(
     kept.push({ step: record.step, cell_version: cell.record.version, states, output: shown, repeated: output });
   }
   // An empty sequence changes nothing.
-  if (!done) return { ...(await advance(call, session, inputs, mask)), kept: [] };
+  if (!done) return { ...(await stepAtOnce(context, call, session)), kept: [] };
   return { ...done, kept, stepped: joined(parts, axis) };
+}
+
+/** The call for the steps `from` to `to`, without `to`. */
+function partOf(call: Call, from: number, to: number): Call {
+  const { inputs, mask, batch, time, timeMajor } = call;
+  if (inputs.shape.length === 2) return call;
+  return {
+    ...call,
+    inputs: sliceAxis(inputs, timeMajor ? 0 : 1, from, to),
+    mask: mask && (sliceAxis(new Tensor('bool', [batch, time], mask), 1, from, to).data as Uint8Array),
+    time: to - from,
+  };
 }
 
 /** Parts of a sequence: the last `keep` steps and the one before them on their own, what is before that together. */
@@ -48,11 +59,6 @@ function cuts(time: number, keep: number): [number, number][] {
   const first = Math.max(0, time - keep - 1);
   const whole: [number, number][] = first > 0 ? [[0, first]] : [];
   return [...whole, ...Array.from({ length: time - first }, (_, i): [number, number] => [first + i, first + i + 1])];
-}
-
-/** Of a mask [batch, time], the columns of a part. */
-function sliceMask(mask: Uint8Array, batch: number, time: number, from: number, to: number): Uint8Array {
-  return sliceAxis(new Tensor('bool', [batch, time], mask), 1, from, to).data as Uint8Array;
 }
 
 function joined(parts: readonly Stepped[], axis: number): Stepped {

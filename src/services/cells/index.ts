@@ -1,0 +1,72 @@
+import type { WeightFileFormat } from '../../domain/files.ts';
+import type { Precision } from '../../domain/ports.ts';
+import { decodeRecord } from '../../domain/record.ts';
+import type { TensorLiteral } from '../../domain/tensor-literal.ts';
+import type { Change } from '../changes/change.ts';
+import { listPage, type PageRequest } from '../changes/listing.ts';
+import { cellGradients, type GradientCall } from '../compute/cell-gradients.ts';
+import { runCellSequence, type SequenceCall } from '../compute/run-sequence.ts';
+import { type StepRequest, stepCell } from '../compute/step-cell.ts';
+import type { Context } from '../context.ts';
+import { cellKey, thingsPrefix } from '../keys.ts';
+import { buildCell } from './build-cell.ts';
+import {
+  asFileProblem,
+  formatsFor,
+  newCellOf,
+  putWeightsFile,
+  readLayer,
+  type SentFile,
+  writeCell,
+} from './cell-files.ts';
+import { type Cell, type CellDescription, type CellRecord, definitionOf } from './cell-record.ts';
+import { putWeights } from './cell-weights.ts';
+import { createCell, type NewCell } from './create-cell.ts';
+import { deleteCell } from './delete-cell.ts';
+
+/** Those of one media type by preference: the first is what is written, and the one that reads. */
+export type WeightFiles = readonly WeightFileFormat[];
+
+/** What can be done with cells. */
+export function cellServices(context: Context, weightFiles: WeightFiles) {
+  const { store, cells, changer } = context;
+  return {
+    /** What a record's config means, and the precision that its cell gets. */
+    describe: (record: CellRecord): CellDescription => {
+      const definition = definitionOf(record, context.limits.maxUnits);
+      const precision = context.stepper.precisionUsed(definition.arithmetics, record.precision);
+      return { definition, precision };
+    },
+    create: <R>(input: NewCell, id: string | undefined, change: Change<CellRecord, R>) =>
+      changer.create('cell', id, change, (chosen) => createCell(context, chosen, input)),
+    createFromFile: async <R>(
+      file: SentFile,
+      precision: Precision,
+      id: string | undefined,
+      change: Change<CellRecord, R>,
+    ) => {
+      const input = newCellOf(await readLayer(weightFiles, file), precision);
+      return changer.create('cell', id, change, (chosen) => asFileProblem(() => createCell(context, chosen, input)));
+    },
+    list: (page: PageRequest) =>
+      listPage(store, thingsPrefix('cell'), page, (bytes) => decodeRecord<CellRecord>(bytes).fields),
+    read: async (id: string) => (await cells.read(id)).record,
+    build: <R>(id: string, inputShape: readonly (number | null)[], change: Change<CellRecord, R>) =>
+      changer.change(cellKey(id), change, () => buildCell(context, id, inputShape, change.expected)),
+    delete: <R>(id: string, force: boolean, change: Change<undefined, R>) =>
+      changer.change(cellKey(id), change, () => deleteCell(context, id, { expected: change.expected, force })),
+    /** The cell with all its weights, of one version; none before it is built. */
+    readWeights: (id: string) => cells.read(id),
+    putWeights: <R>(id: string, weights: Readonly<Record<string, TensorLiteral>>, change: Change<CellRecord, R>) =>
+      changer.change(cellKey(id), change, () => putWeights(context, id, change.expected, weights)),
+    putWeightsFile: async <R>(id: string, file: SentFile, change: Change<CellRecord, R>) => {
+      const read = await readLayer(weightFiles, file);
+      return changer.change(cellKey(id), change, () => putWeightsFile(context, id, change.expected, read));
+    },
+    fileFormats: (record: CellRecord) => formatsFor(weightFiles, record),
+    writeFile: (format: WeightFileFormat, cell: Cell) => writeCell(format, cell),
+    step: (id: string, request: StepRequest) => stepCell(context, id, request),
+    sequence: (id: string, request: SequenceCall) => runCellSequence(context, id, request),
+    gradients: (id: string, request: GradientCall) => cellGradients(context, id, request),
+  };
+}

@@ -1,0 +1,36 @@
+import { decodeRecord } from '../../domain/record.ts';
+import type { Change } from '../changes/change.ts';
+import { listPage, type PageRequest } from '../changes/listing.ts';
+import { checkpointKey, thingsPrefix } from '../keys.ts';
+import {
+  type CheckpointRecord,
+  deleteCheckpoint,
+  importCheckpoint,
+  type NewCheckpoint,
+  readCheckpoint,
+  readCheckpointContent,
+  saveCheckpoint,
+} from './checkpoints.ts';
+import { type Restored, restoreCheckpoint } from './restore-checkpoint.ts';
+import type { RestoreContext } from './restore-plan.ts';
+
+/** What can be done with checkpoints. */
+export function checkpointServices(context: RestoreContext) {
+  const { store, changer } = context;
+  return {
+    save: <R>(input: NewCheckpoint, id: string | undefined, change: Change<CheckpointRecord, R>) =>
+      changer.create('checkpoint', id, change, (chosen) => saveCheckpoint(context, chosen, input)),
+    import: <R>(bytes: Uint8Array, id: string | undefined, change: Change<CheckpointRecord, R>) =>
+      changer.create('checkpoint', id, change, (chosen) => importCheckpoint(context, chosen, bytes)),
+    list: (page: PageRequest) =>
+      listPage(store, thingsPrefix('checkpoint'), page, (bytes) => decodeRecord<CheckpointRecord>(bytes).fields),
+    read: (id: string) => readCheckpoint(context, id),
+    readContent: (id: string) => readCheckpointContent(context, id),
+    restore: <R>(id: string, createMissing: boolean, change: Change<Restored, R>) =>
+      changer.change(checkpointKey(id), change, async () => {
+        return { writes: [], result: await restoreCheckpoint(context, id, change, createMissing) };
+      }),
+    delete: <R>(id: string, change: Change<undefined, R>) =>
+      changer.change(checkpointKey(id), change, () => deleteCheckpoint(context, id, change.expected)),
+  };
+}

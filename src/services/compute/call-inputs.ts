@@ -1,0 +1,88 @@
+import type { Training } from '../../domain/ports.ts';
+import { fieldProblem } from '../../domain/problems.ts';
+import { formatShape, type Tensor } from '../../domain/tensor.ts';
+import { literalToTensor, type TensorInput, type TensorLiteral } from '../../domain/tensor-literal.ts';
+import { hasDropout } from '../../domain/training.ts';
+import { counted } from '../../domain/words.ts';
+import type { Cell } from '../cells/cell-record.ts';
+import type { Ports } from '../ports.ts';
+import { resolveTensor } from './resolve-tensor.ts';
+
+/** A step's or a sequence's inputs in the cell's compute dtype. @throws {Problem} where rank is not one of `ranks`. */
+export async function readInputs(
+  context: Pick<Ports, 'store' | 'limits'>,
+  { definition }: Cell,
+  input: TensorInput,
+  ranks: readonly number[],
+): Promise<Tensor> {
+  const inputs = await resolveTensor(context, input, definition.computeDtype, '/inputs');
+  if (ranks.includes(inputs.shape.length)) return inputs;
+  const sequence = definition.layout.timeMajor ? '[time, batch, features]' : '[batch, time, features]';
+  const forms = ranks.map((rank) => (rank === 2 ? '[batch, features]' : sequence)).join(' or ');
+  const detail = `'inputs' has shape ${formatShape(inputs.shape)}. Send ${forms}.`;
+  throw fieldProblem('wrong-shape', '/inputs', detail);
+}
+
+interface Masking {
+  readonly mask?: TensorLiteral;
+  readonly sequence_lengths?: readonly number[];
+}
+
+/**
+ * The mask of a request as 0 and 1, [batch, time]: as it was sent, or 0 past the lengths that were.
+ * @throws {Problem} wrong-shape, value-out-of-range, invalid-value
+ */
+export function readMask(
+  { mask, sequence_lengths: lengths }: Masking,
+  single: boolean,
+  batch: number,
+  time: number,
+): Uint8Array | undefined {
+  if (mask) return sentMask(literalToTensor(mask, 'bool', '/mask'), single, batch, time);
+  if (!lengths) return undefined;
+  if (lengths.length !== batch) {
+    const detail = `'sequence_lengths' has ${counted(lengths.length, 'value')}; these inputs have ${counted(batch, 'row')}.`;
+    throw fieldProblem('wrong-shape', '/sequence_lengths', detail);
+  }
+  const over = lengths.findIndex((length) => length > time);
+  if (over >= 0) {
+    const detail = `Length ${lengths[over]} is longer than the sequence of ${counted(time, 'step')}.`;
+    throw fieldProblem('invalid-value', `/sequence_lengths/${over}`, detail);
+  }
+  const live = new Uint8Array(batch * time);
+  lengths.forEach((length, row) => {
+    live.fill(1, row * time, row * time + length);
+  });
+  return live;
+}
+
+/** [batch, time] or [batch, time, 1]; that of a single step may be [batch]. */
+function sentMask({ shape: sent, data }: Tensor, single: boolean, batch: number, time: number): Uint8Array {
+  const shape = single && sent.length === 1 ? [...sent, 1] : sent;
+  const [b, t, one = 1] = shape;
+  if (shape.length < 2 || shape.length > 3 || b !== batch || t !== time || one !== 1) {
+    const detail = `'mask' has shape ${formatShape(shape)}; these inputs have ${counted(batch, 'row')} of ${counted(time, 'step')}. Send [${batch},${time}].`;
+    throw fieldProblem('wrong-shape', '/mask', detail);
+  }
+  return data as Uint8Array;
+}
+
+/**
+ * Training as asked for, once it is certain that every cell with dropout has a seed: the request's, or its config's.
+ * @throws {Problem} invalid-request where one has neither, invalid-value where training would need dropout that is not
+ * computed.
+ */
+export function trainingFor({ definition }: Cell, given: Training | undefined): Training | undefined {
+  if (!given) return undefined;
+  const { framework, className, config, dropouts = [] } = definition;
+  // Between layers: with a single one there is nothing to drop out.
+  if (framework === 'pytorch' && Number(config.dropout ?? 0) > 0 && Number(config.num_layers ?? 1) > 1) {
+    const detail = `${className}'s dropout between layers is not computed in training; evaluate it, or set its dropout to 0.`;
+    throw fieldProblem('invalid-value', '/training', detail);
+  }
+  if (given.seed !== undefined || dropouts.every((dropout) => dropout.seed !== undefined || !hasDropout(dropout))) {
+    return given;
+  }
+  const detail = `training: true needs a seed for its dropout masks, and the config of ${className} has none. Send seed.`;
+  throw fieldProblem('invalid-request', '/seed', detail);
+}

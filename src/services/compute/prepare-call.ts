@@ -1,0 +1,129 @@
+import type { Training } from '../../domain/ports.ts';
+import { fieldProblem } from '../../domain/problems.ts';
+import { formatShape, type Shape, sizeOf, type Tensor } from '../../domain/tensor.ts';
+import type { TensorInput, TensorLiteral } from '../../domain/tensor-literal.ts';
+import { buildCell } from '../cells/build-cell.ts';
+import { type Cell, featuresOf } from '../cells/cell-record.ts';
+import type { Context } from '../context.ts';
+import { cellKey } from '../keys.ts';
+import { requireElements, requireWork } from '../limits.ts';
+import { readInputs, readMask, trainingFor } from './call-inputs.ts';
+
+export type CallContext = Pick<Context, 'store' | 'clock' | 'initialize' | 'limits' | 'cells' | 'changer'>;
+
+/** What a request asks a cell to compute. */
+export interface CallRequest {
+  readonly inputs: TensorInput;
+  /** [batch, time]; of a single step [batch]. */
+  readonly mask?: TensorLiteral;
+  /** What is past them is masked. */
+  readonly sequence_lengths?: readonly number[];
+  readonly time_major?: boolean;
+  readonly trace: boolean;
+  readonly training?: Training;
+}
+
+/** A call of a built cell: checked, and ready to compute. */
+export interface Call {
+  readonly cell: Cell;
+  /** [batch, features], or a sequence in the framework's layout, in the cell's compute dtype. */
+  readonly inputs: Tensor;
+  /** To start from, in the framework's shapes. */
+  readonly states: readonly Tensor[];
+  /** [batch, time], 0 where a step is left out. */
+  readonly mask?: Uint8Array;
+  readonly batch: number;
+  readonly time: number;
+  /** Whether a sequence is [time, batch, features]. */
+  readonly timeMajor: boolean;
+  readonly trace: boolean;
+  readonly training?: Training;
+}
+
+/** What kinds of calls differ in. */
+export interface CallKind {
+  /** Of the inputs: 2 for a single step, 3 for a sequence. */
+  readonly ranks: readonly (2 | 3)[];
+  /** The states to start from, for inputs of so many rows. */
+  states(batch: number): readonly Tensor[] | Promise<readonly Tensor[]>;
+  /** Checks what else the request has; the cell of the call may not be built yet. */
+  check?(call: Call): Promise<void> | void;
+}
+
+/**
+ * The one way from a request to what is to be computed. A cell that is not built is built by the inputs, as Keras does at
+ * the first call; whatever is wrong with the request is found before.
+ * @throws {Problem} wrong-shape, invalid-value, invalid-request, limit-exceeded
+ */
+export async function prepareCall(
+  context: CallContext,
+  found: Cell,
+  request: CallRequest,
+  kind: CallKind,
+): Promise<Call> {
+  const { definition, record } = found;
+  const inputs = await readInputs(context, found, request.inputs, kind.ranks);
+  const single = inputs.shape.length === 2;
+  const timeMajor = request.time_major ?? definition.layout.timeMajor;
+  const [first, second] = inputs.shape;
+  const batch = single || !timeMajor ? first : second;
+  const time = single ? 1 : timeMajor ? first : second;
+  const states = await kind.states(batch);
+  const mask = readMask(request, single, batch, time);
+  if (record.input_shape) requireFeatures(found, inputs);
+  const training = trainingFor(found, request.training);
+  const call: Call = { cell: found, inputs, states, mask, batch, time, timeMajor, trace: request.trace, training };
+  requireRoom(context, call);
+  await kind.check?.(call);
+  return record.input_shape ? call : { ...call, cell: await buildFor(context, call) };
+}
+
+/** What a row and what a step cost beside the products with the weights, as so many multiply-adds: measured. */
+const ROW_WORK = 2_000;
+const STEP_WORK = 5_000;
+/** What a trace has for each number of the state, at most: of a GRU three gates, before and after. */
+const TRACED = 6;
+
+/**
+ * @throws {Problem} limit-exceeded where so many rows and steps would be too large, with all that a trace of them has, or too
+ * much work.
+ */
+function requireRoom({ limits }: Pick<Context, 'limits'>, { cell, inputs, batch, time, trace }: Call): void {
+  const { definition, record } = cell;
+  const { outputWidth, stateWidths } = definition;
+  const variables: readonly { readonly shape: Shape }[] = record.input_shape
+    ? record.variables
+    : definition.variables(inputs.shape.at(-1) ?? 0);
+  requireElements([batch, time, Math.max(outputWidth, ...stateWidths)], limits, '/inputs');
+  // A row of a step costs one multiply-add for each weight.
+  const row = variables.reduce((sum, { shape }) => sum + sizeOf(shape), ROW_WORK);
+  requireWork(batch * time * row + time * STEP_WORK, limits, '/inputs');
+  const traced = trace ? batch * time * TRACED * stateWidths.reduce((sum, width) => sum + width, 0) : 0;
+  if (traced <= limits.maxElements) return;
+  const detail = `A trace of this may have ${traced} numbers, over the limit of ${limits.maxElements} elements (CELLSTEP_MAX_ELEMENTS). Send less at once.`;
+  throw fieldProblem('limit-exceeded', '/trace', detail);
+}
+
+/** The cell, built for the inputs of a call, unless another request has built it in the meantime. */
+async function buildFor(context: CallContext, { cell, inputs }: Call): Promise<Cell> {
+  const { cells, changer } = context;
+  const { id } = cell.record;
+  await changer.commit(cellKey(id), async () => {
+    const { record } = await cells.read(id);
+    if (record.input_shape) return { writes: [], result: record };
+    return buildCell(context, id, [null, inputs.shape.at(-1) ?? 0]);
+  });
+  const built = await cells.read(id);
+  requireFeatures(built, inputs);
+  return built;
+}
+
+/** @throws {Problem} wrong-shape where the feature count is not the cell's. */
+function requireFeatures({ record }: Cell, inputs: Tensor): void {
+  const features = featuresOf(record);
+  if (inputs.shape.at(-1) === features) return;
+  const detail =
+    `'inputs' has shape ${formatShape(inputs.shape)}, so ${inputs.shape.at(-1)} features; ` +
+    `cell '${record.id}' is built for ${features}. Send ${features} features.`;
+  throw fieldProblem('wrong-shape', '/inputs', detail);
+}

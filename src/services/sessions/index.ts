@@ -1,0 +1,43 @@
+import { isExpired } from '../../domain/session.ts';
+import type { StatesGiven } from '../../domain/tensor-literal.ts';
+import type { Change } from '../changes/change.ts';
+import { listShown, type PageRequest } from '../changes/listing.ts';
+import type { Context } from '../context.ts';
+import { sessionKey, thingsPrefix } from '../keys.ts';
+import { forkSession, type NewSession, openSession } from './open-session.ts';
+import { decodeSession } from './session-bytes.ts';
+import { listKeptSteps } from './session-history.ts';
+import { readSession, type Session } from './session-record.ts';
+import { closeSession, putStates, resetSession, rewindSession } from './sessions.ts';
+import { type SessionStepRequest, type SteppedSession, stepSession } from './step-session.ts';
+
+/** What can be done with sessions. */
+export function sessionServices(context: Context) {
+  const { store, clock, changer } = context;
+  return {
+    open: <R>(input: NewSession, id: string | undefined, change: Change<Session, R>) =>
+      changer.create('session', id, change, (chosen) => openSession(context, chosen, input)),
+    list: (page: PageRequest) =>
+      listShown(store, thingsPrefix('session'), page, decodeSession, ({ record }) => !isExpired(record, clock())),
+    read: (id: string) => readSession(store, id, clock()),
+    step: <R>(id: string, request: SessionStepRequest, change: Change<SteppedSession, R>) =>
+      changer.change(sessionKey(id), change, () => stepSession(context, id, change.expected, request)),
+    putStates: <R>(id: string, states: StatesGiven, change: Change<Session, R>) =>
+      changer.change(sessionKey(id), change, () => putStates(context, id, change.expected, states)),
+    reset: <R>(id: string, change: Change<Session, R>) =>
+      changer.change(sessionKey(id), change, () => resetSession(context, id, change.expected)),
+    listSteps: (id: string, page: { readonly after?: number; readonly limit: number }) =>
+      listKeptSteps(store, id, page, clock()),
+    rewind: <R>(id: string, step: number, change: Change<Session, R>) =>
+      changer.change(sessionKey(id), change, () => rewindSession(context, id, change.expected, step)),
+    /** The version that a fork expects is that of the session which it copies. */
+    fork: <R>(from: string, step: number | undefined, id: string | undefined, change: Change<Session, R>) => {
+      const { expected, ...rest } = change;
+      return changer.create('session', id, rest, (chosen) =>
+        forkSession(context, chosen, { session: from, step, expected }),
+      );
+    },
+    close: <R>(id: string, change: Change<Session, R>) =>
+      changer.change(sessionKey(id), change, () => closeSession(context, id, change.expected)),
+  };
+}

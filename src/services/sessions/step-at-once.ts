@@ -1,0 +1,52 @@
+import { cast, type Tensor, zeros } from '../../domain/tensor.ts';
+import type { Call } from '../compute/prepare-call.ts';
+import { asSequence, runSequence } from '../compute/run-sequence.ts';
+import { type Stepped, stepOnce } from '../compute/step-cell.ts';
+import type { Context } from '../context.ts';
+import type { Session } from './session-record.ts';
+import type { NextState } from './sessions.ts';
+
+export type SteppedStates = NextState & {
+  readonly stepped: Stepped;
+  /** The output of the last step, [batch, width]. */
+  readonly last: Tensor;
+};
+
+/** Steps a session on from the states of the call, over all its inputs at once. */
+export async function stepAtOnce(
+  context: Pick<Context, 'cells'>,
+  call: Call,
+  session: Pick<Session, 'output' | 'record'>,
+): Promise<SteppedStates> {
+  if (call.inputs.shape.length > 2 || call.mask || session.output) return stepAsSequence(context, call, session);
+  const stepped = await stepOnce(context, call);
+  return { states: stepped.states, stepped, last: stepped.output };
+}
+
+/** The same where there is a time axis, or an output that masked steps repeat. */
+async function stepAsSequence(
+  context: Pick<Context, 'cells'>,
+  call: Call,
+  session: Pick<Session, 'output' | 'record'>,
+): Promise<SteppedStates> {
+  const { fixed } = call.cell.definition.sequenceDefaults;
+  const chosen = { go_backwards: false, return_sequences: true } as const;
+  const free = Object.entries(chosen).filter(([option]) => !fixed.some((one) => one === option));
+  const options = { ...Object.fromEntries(free), previous: session.output ?? lastOutput(call, session) };
+  const { outputs, last, states, trace } = await runSequence(context, asSequence(call), options);
+  const output = call.inputs.shape.length === 2 ? last[0] : outputs[0];
+  const keepsOutput = call.mask !== undefined || session.output !== undefined;
+  return {
+    states,
+    stepped: { output, states, ...(trace ? { trace } : {}) },
+    last: last[0],
+    ...(keepsOutput ? { output: last[0] } : {}),
+  };
+}
+
+/** The output of a session's last step, as far as no mask has come yet: one of its states, or zeros before the first. */
+function lastOutput({ cell, states, batch }: Call, { record }: Pick<Session, 'record'>): Tensor {
+  const { outputIsState, outputDtype, outputWidth } = cell.definition;
+  if (outputIsState !== null && record.step > 0) return cast(states[outputIsState], outputDtype);
+  return zeros(outputDtype, [batch, outputWidth]);
+}

@@ -1,0 +1,66 @@
+import type { Tensor } from '../../domain/tensor.ts';
+import type { TensorInput } from '../../domain/tensor-literal.ts';
+import { assign, assignAdd, assignSub, scatterUpdate } from '../../domain/updates.ts';
+import type { Change } from '../changes/change.ts';
+import { listPage, type PageRequest } from '../changes/listing.ts';
+import { resolveTensor } from '../compute/resolve-tensor.ts';
+import type { Context } from '../context.ts';
+import { cellKey, thingsPrefix, variableKey } from '../keys.ts';
+import { decodeVariable } from './stand-alone-variables.ts';
+import {
+  changeVariable,
+  createVariable,
+  deleteVariable,
+  type NewVariable,
+  readVariable,
+  type Variable,
+  type VariableAddress,
+} from './variables.ts';
+
+/** How a variable changes. */
+export type VariableUpdate =
+  | { readonly kind: 'assign' | 'assign_add' | 'assign_sub'; readonly value: TensorInput }
+  | {
+      readonly kind: 'scatter_update';
+      readonly indices: readonly (readonly number[])[];
+      readonly updates: TensorInput;
+    };
+
+const UPDATES = { assign, assign_add: assignAdd, assign_sub: assignSub };
+
+/** What can be done with stand-alone variables and those of cells. */
+export function variableServices(context: Context) {
+  const { store, changer } = context;
+  return {
+    create: <R>(input: NewVariable, id: string | undefined, change: Change<Variable, R>) =>
+      changer.create('variable', id, change, (chosen) => createVariable(context, chosen, input)),
+    list: (page: PageRequest) =>
+      listPage(store, thingsPrefix('variable'), page, (bytes) => {
+        const { record, value } = decodeVariable(bytes);
+        return { ...record, value };
+      }),
+    read: (at: VariableAddress) => readVariable(context, at),
+    update: <R>(at: VariableAddress, update: VariableUpdate, change: Change<Variable, R>) =>
+      changer.change(ownerOf(at), change, () =>
+        changeVariable(context, at, change.expected, (current) => updated(context, current, update)),
+      ),
+    delete: <R>(id: string, change: Change<undefined, R>) =>
+      changer.change(variableKey(id), change, () => deleteVariable(context, id, change.expected)),
+  };
+}
+
+function ownerOf(at: VariableAddress): string {
+  return 'cell' in at ? cellKey(at.cell) : variableKey(at.variable);
+}
+
+async function updated(
+  context: Pick<Context, 'store' | 'limits'>,
+  current: Tensor,
+  update: VariableUpdate,
+): Promise<Tensor> {
+  const read = (input: TensorInput, pointer: string) => resolveTensor(context, input, current.dtype, pointer);
+  if (update.kind === 'scatter_update') {
+    return scatterUpdate(current, update.indices, await read(update.updates, '/updates'));
+  }
+  return UPDATES[update.kind](current, await read(update.value, '/value'));
+}

@@ -37,10 +37,16 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     node: ['crypto', 'perf_hooks', 'timers/promises'],
   },
   schemas: { own: ['src/domain'], npm: ['zod'], node: [] },
+  'src/access': {
+    own: ['src/domain'],
+    npm: ['jose', 'zod'],
+    node: ['crypto', 'fs'],
+  },
+  'src/cli': { own: ['src/domain', 'src/access'], npm: [], node: ['util'] },
   'src/http': {
     // The OpenAPI document has the version of package.json.
-    own: ['src/domain', 'schemas', 'src/services', 'package.json'],
-    npm: ['fastify', 'fastify-type-provider-zod', '@fastify/[^/]+', 'helmet', 'zod', 'prom-client', 'pino', 'jose'],
+    own: ['src/domain', 'src/access', 'schemas', 'src/services', 'package.json'],
+    npm: ['fastify', 'fastify-type-provider-zod', '@fastify/[^/]+', 'helmet', 'zod', 'prom-client', 'pino'],
     node: ['buffer', 'crypto', 'fs', 'http', 'net'],
   },
   'src/processes': {

@@ -3,6 +3,7 @@ import Fastify, { type FastifyBaseLogger } from 'fastify';
 import { addRoutes } from '../routes/index.ts';
 import type { App } from '../routes/route.ts';
 import { parseManifest } from '../schemas/checkpoint-manifest.ts';
+import { openGate } from './access/gate.ts';
 import { randint } from './cells/random/randint.ts';
 import type { Config } from './config.ts';
 import type { Clock, NewId, NewSeed, Store } from './domain/ports.ts';
@@ -14,7 +15,8 @@ import { widenSimd } from './engine/wide-simd.ts';
 import { createCheckpointCodec } from './files/checkpoint-codec.ts';
 import { createTensorFiles } from './files/tensor-files.ts';
 import { createWeightFiles } from './files/weight-files.ts';
-import { addAuth } from './http/auth.ts';
+import { auditChanges } from './http/audit.ts';
+import { addAuth, addIdentities } from './http/auth.ts';
 import { addBinaryBody } from './http/binary-body.ts';
 import { answerClientErrors, answerExpectations, refuseOddFraming } from './http/client-errors.ts';
 import { endConnectionsOnClose } from './http/closing.ts';
@@ -39,11 +41,20 @@ import { createServices } from './services/index.ts';
 
 export interface AppOptions {
   readonly store: Store;
-  readonly config: Pick<Config, 'limits' | 'apiKeys'> &
+  readonly config: Pick<Config, 'limits'> &
     Partial<
       Pick<
         Config,
-        'requestSeconds' | 'threads' | 'batchRows' | 'relaxedSimd' | 'wideSimd' | 'maxPackedBytes' | 'browsers'
+        | 'apiKeys'
+        | 'keysFile'
+        | 'tokens'
+        | 'requestSeconds'
+        | 'threads'
+        | 'batchRows'
+        | 'relaxedSimd'
+        | 'wideSimd'
+        | 'maxPackedBytes'
+        | 'browsers'
       >
     >;
   readonly logger?: FastifyBaseLogger;
@@ -65,7 +76,6 @@ export async function createApp(options: AppOptions): Promise<App> {
   const { store, config, clock = Date.now, newId = newUuidId, newSeed = () => randomInt(1, 1e9 + 1) } = options;
   const {
     limits,
-    apiKeys,
     requestSeconds = 120,
     threads = 0,
     batchRows = 256,
@@ -96,6 +106,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     weightFiles: createWeightFiles(limits, clock),
   });
 
+  const gate = openGate(config, clock, options.logger);
   const app: App = Fastify({
     ...(options.logger ? { loggerInstance: options.logger } : {}),
     bodyLimit: limits.maxBodyBytes,
@@ -120,6 +131,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   app.addHook('onClose', () => sweeping?.stop());
   addProblemReplies(app);
   logRequests(app);
+  addIdentities(app, gate);
   addSecurityHeaders(app);
   refuseOddFraming(app);
   endConnectionsOnClose(app);
@@ -129,7 +141,8 @@ export async function createApp(options: AppOptions): Promise<App> {
   addCors(app, browsers.corsOrigins);
   const methods = watchMethods(app);
   const documented = watchRoutes(app);
-  addAuth(app, apiKeys);
+  auditChanges(app);
+  addAuth(app, gate);
   addJsonBody(app);
   answerExpectations(app);
   addBinaryBody(app, { maxBytes: limits.maxCheckpointBytes, files: createTensorFiles(limits) });

@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import type { z } from 'zod';
+import { asksWho, type GateRules } from './access/gate.ts';
 import type { Limits } from './domain/limits.ts';
 import { environment } from './environment.ts';
 import type { BrowserRules } from './http/foreign-pages.ts';
@@ -8,14 +9,13 @@ import type { BrowserRules } from './http/foreign-pages.ts';
 export const VARIABLES: readonly string[] = Object.keys(environment.shape);
 
 /** Everything that the environment sets, read once at the start. */
-export interface Config {
+export interface Config extends GateRules {
   readonly host: string;
   readonly port: number;
   readonly store: string;
   /** Replicas that must have a commit before it is acknowledged, where the store is Redis. */
   readonly redisWait: number;
   readonly logLevel: string;
-  readonly apiKeys: readonly string[];
   readonly browsers: BrowserRules;
   readonly limits: Limits;
   /** Processes that serve the port. */
@@ -68,7 +68,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     store: values.CELLSTEP_STORE,
     redisWait: values.CELLSTEP_REDIS_WAIT,
     logLevel: values.CELLSTEP_LOG_LEVEL,
-    apiKeys: values.CELLSTEP_API_KEYS,
+    ...gateOf(values),
     browsers: Object.freeze({ hosts: hostsOf(values), corsOrigins: values.CELLSTEP_CORS_ORIGINS }),
     limits: Object.freeze({
       maxBodyBytes: values.CELLSTEP_MAX_BODY_BYTES,
@@ -105,8 +105,22 @@ function accessOf(values: Values): { readonly local: boolean; readonly authentic
   const { CELLSTEP_HOST: host } = values;
   return {
     local: host === 'localhost' || /^(127\.|::1$)/.test(host),
-    authenticated: values.CELLSTEP_API_KEYS.length > 0,
+    authenticated: asksWho(gateOf(values)),
   };
+}
+
+/** The ways in which callers may say who they are. */
+function gateOf(values: Values): GateRules {
+  const { CELLSTEP_API_KEYS: apiKeys, CELLSTEP_KEYS_FILE: keysFile, CELLSTEP_OIDC_ISSUER: issuer } = values;
+  const tokens = issuer && {
+    issuer,
+    audience: values.CELLSTEP_OIDC_AUDIENCE,
+    algorithms: values.CELLSTEP_OIDC_ALGORITHMS,
+    skewSeconds: values.CELLSTEP_OIDC_SKEW_SECONDS,
+    tenantClaim: values.CELLSTEP_OIDC_TENANT_CLAIM,
+    jwksUrl: values.CELLSTEP_OIDC_JWKS_URL,
+  };
+  return { apiKeys, ...(keysFile ? { keysFile } : {}), ...(tokens ? { tokens } : {}) };
 }
 
 /** A service that only its address protects answers to the names of that address. */
@@ -121,11 +135,20 @@ function contradictionsOf(values: Values): string[] {
   const { local, authenticated } = accessOf(values);
   const lines: string[] = [];
   if (!local && !authenticated && values.CELLSTEP_AUTH !== 'none') {
-    const how = 'Set CELLSTEP_API_KEYS, or CELLSTEP_AUTH=none to let in everybody who can reach it';
+    const how =
+      'Set CELLSTEP_API_KEYS, CELLSTEP_KEYS_FILE or CELLSTEP_OIDC_ISSUER, or CELLSTEP_AUTH=none to let in everybody who can reach it';
     lines.push(`CELLSTEP_HOST '${values.CELLSTEP_HOST}' is reachable from other machines. ${how}.`);
   }
   if (values.CELLSTEP_AUTH === 'none' && authenticated) {
-    lines.push('CELLSTEP_AUTH none contradicts CELLSTEP_API_KEYS. Set one of them.');
+    const set = (['CELLSTEP_API_KEYS', 'CELLSTEP_KEYS_FILE', 'CELLSTEP_OIDC_ISSUER'] as const).filter(
+      (name) => values[name]?.length,
+    );
+    lines.push(`CELLSTEP_AUTH none contradicts ${set.join(' and ')}. Set one of them.`);
+  }
+  if (values.CELLSTEP_OIDC_ISSUER && values.CELLSTEP_OIDC_AUDIENCE.length === 0) {
+    lines.push(
+      'CELLSTEP_OIDC_ISSUER needs CELLSTEP_OIDC_AUDIENCE: a token for another service must not open this one.',
+    );
   }
   if (values.CELLSTEP_WORKERS > 1 && values.CELLSTEP_STORE === 'memory:') {
     const how = 'Set lmdb:<directory> or redis://host, or one worker';

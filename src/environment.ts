@@ -24,14 +24,34 @@ const THREADS = z
   .transform((text) => (text === 'auto' ? undefined : Number(text)));
 
 /** Texts separated by commas, each of a form. */
-function listOf(form: RegExp, what: string) {
+function listOf(form: RegExp, what: string, standard = '') {
   return z
     .string()
-    .default('')
+    .default(standard)
     .transform((text) => text.split(',').filter((part) => part !== ''))
     .refine((parts) => parts.every((part) => form.test(part)), {
       error: `is not a list of ${what}, separated by commas`,
     });
+}
+
+/** Empty is as good as left out. */
+function optionalText() {
+  return z
+    .string()
+    .optional()
+    .transform((text) => text || undefined);
+}
+
+/** Of an issuer: only on this machine may it be without TLS. */
+function url() {
+  return optionalText().refine(
+    (text) =>
+      text === undefined ||
+      (URL.canParse(text) && /^(https:\/\/|http:\/\/(localhost|127\.0\.0\.1|\[::1\])[:/])/.test(text)),
+    {
+      error: 'is not a URL that begins with https://',
+    },
+  );
 }
 
 /** Every variable: its range, its default and what is wrong with another value. */
@@ -61,6 +81,17 @@ export const environment = z.object({
     .refine((keys) => keys.every((key) => /^[\x21-\x7e]{16,256}$/.test(key)), {
       error: 'has a key that is not 16 to 256 visible ASCII characters (separate keys by commas)',
     }),
+  CELLSTEP_KEYS_FILE: optionalText(),
+  CELLSTEP_OIDC_ISSUER: url(),
+  CELLSTEP_OIDC_AUDIENCE: listOf(/^[\x21-\x7e]{1,256}$/, 'names of audiences'),
+  CELLSTEP_OIDC_JWKS_URL: url(),
+  CELLSTEP_OIDC_ALGORITHMS: listOf(
+    /^(RS|PS|ES)(256|384|512)$|^EdDSA$/,
+    'RS256, ES256, PS256, EdDSA and their like',
+    'RS256,PS256,ES256,EdDSA',
+  ),
+  CELLSTEP_OIDC_SKEW_SECONDS: whole(0, 300, 30),
+  CELLSTEP_OIDC_TENANT_CLAIM: optionalText(),
   CELLSTEP_AUTH: z
     .string()
     .default('')

@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Logger, pino } from 'pino';
 import type { App } from '../routes/route.ts';
+import { KeysFileError } from './access/keys-file.ts';
 import { createApp } from './app.ts';
 import { type Config, ConfigError, readConfig } from './config.ts';
 import { createMetrics } from './http/metrics.ts';
@@ -110,6 +111,7 @@ function greet({ server }: Pick<App, 'server'>): void {
 
 main().catch((error: unknown) => {
   if (error instanceof ConfigError) refuse(...error.lines);
+  if (error instanceof KeysFileError) refuse(`CELLSTEP_KEYS_FILE ${error.message}.`);
   if (error instanceof StoreOpenError) refuse(`CELLSTEP_STORE: ${error.message}`);
   process.stderr.write(`cellstep: ${error instanceof Error ? error.stack : error}\n`);
   process.exit(1);

@@ -55,6 +55,9 @@ describe('the configuration', () => {
     ['CELLSTEP_ALLOWED_HOSTS', 'cells.example:80'],
     ['CELLSTEP_CORS_ORIGINS', 'https://app.example/'],
     ['CELLSTEP_CORS_ORIGINS', '*'],
+    ['CELLSTEP_OIDC_ISSUER', 'http://login.example'],
+    ['CELLSTEP_OIDC_ALGORITHMS', 'HS256'],
+    ['CELLSTEP_OIDC_SKEW_SECONDS', '301'],
   ])('refuses %s %j, naming both', (name, value) => {
     expect(() => readConfig({ [name]: value })).toThrow(ConfigError);
     expect(() => readConfig({ [name]: value })).toThrow(`${name} '${value}' `);
@@ -110,6 +113,24 @@ describe('the configuration', () => {
     for (const host of ['127.0.0.1', '127.8.9.1', '::1', 'localhost']) {
       expect(readConfig({ CELLSTEP_HOST: host }).apiKeys).toEqual([]);
     }
-    expect(() => readConfig({ CELLSTEP_AUTH: 'none', CELLSTEP_API_KEYS: KEY })).toThrow(/contradicts/);
+    expect(() => readConfig({ CELLSTEP_AUTH: 'none', CELLSTEP_API_KEYS: KEY })).toThrow(
+      /contradicts CELLSTEP_API_KEYS/,
+    );
+    const kept = { CELLSTEP_HOST: '::', CELLSTEP_KEYS_FILE: 'keys.json' };
+    expect(readConfig(kept)).toMatchObject({ keysFile: 'keys.json', apiKeys: [] });
+    expect(() => readConfig({ ...kept, CELLSTEP_AUTH: 'none' })).toThrow(/contradicts CELLSTEP_KEYS_FILE/);
+  });
+
+  it('takes tokens of an issuer for an audience, over TLS', () => {
+    const issuer = { CELLSTEP_OIDC_ISSUER: 'https://login.example', CELLSTEP_OIDC_AUDIENCE: 'cells,others' };
+    expect(readConfig({ ...issuer, CELLSTEP_HOST: '::' }).tokens).toEqual({
+      issuer: 'https://login.example',
+      audience: ['cells', 'others'],
+      algorithms: ['RS256', 'PS256', 'ES256', 'EdDSA'],
+      skewSeconds: 30,
+      tenantClaim: undefined,
+      jwksUrl: undefined,
+    });
+    expect(() => readConfig({ ...issuer, CELLSTEP_OIDC_AUDIENCE: '' })).toThrow(/needs CELLSTEP_OIDC_AUDIENCE/);
   });
 });

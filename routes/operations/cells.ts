@@ -27,6 +27,7 @@ const ofCell = {
 export const CELL_OPERATIONS = {
   createCell: {
     tags,
+    access: 'write',
     summary: 'Create a cell',
     description:
       "Makes a cell from its class and config, in Keras' words; everything but `units` has Keras' default. With `input_shape` (or `build_config`, or `weights`) the cell is built at once, otherwise by its first step. What `keras.saving.serialize_keras_object(cell)` prints is taken as it is.\n\nWith the content type of a file, the cell is made of the file: `.keras` and legacy `.h5` of Keras and ONNX models have the configuration too, and so has a safetensors file that this service wrote. Of other files (`.npz`, `.safetensors` of PyTorch's `state_dict`, `.weights.h5`) the names and shapes tell class, sizes, biases, stacks and directions; the rest (activations, `return_sequences`, `merge_mode` …) is the class's default. `?layer=` picks one of several layers, `?id=` and `?precision=` stand for the fields of the body. Weights of one dtype make a cell of that dtype; otherwise they are cast to the cell's.",
@@ -88,6 +89,7 @@ export const CELL_OPERATIONS = {
 
   listCells: {
     tags,
+    access: 'read',
     summary: 'List the cells',
     description: 'All cells in the order of their ids, a page at a time.',
     examples: { cells: { summary: 'One cell', reply: { items: [CELL], next_cursor: null } } },
@@ -95,6 +97,7 @@ export const CELL_OPERATIONS = {
 
   readCell: {
     tags,
+    access: 'read',
     summary: 'Read a cell',
     description: 'Its config with all defaults, its shapes, and its variables without their values.',
     examples: { cell: { summary: 'SimpleRNNCell of one unit', reply: CELL } },
@@ -103,6 +106,7 @@ export const CELL_OPERATIONS = {
 
   deleteCell: {
     tags,
+    access: 'write',
     summary: 'Delete a cell',
     description:
       'Deletes the cell and its variables. A cell with open sessions is kept (409) unless `force` is true; its sessions then keep their states but cannot step.',
@@ -112,6 +116,7 @@ export const CELL_OPERATIONS = {
 
   buildCell: {
     tags,
+    access: 'write',
     summary: 'Build a cell',
     description:
       'Makes the variables for inputs of the given shape and draws their values by the initializers. Building again for as many features changes nothing.',
@@ -122,6 +127,7 @@ export const CELL_OPERATIONS = {
 
   readCellConfig: {
     tags,
+    access: 'read',
     summary: "Read a cell's config",
     description: "`class_name` and `config`, equal to Keras' `get_config()`. It can be sent as a new cell.",
     examples: {
@@ -134,6 +140,7 @@ export const CELL_OPERATIONS = {
 
   listCellVariables: {
     tags,
+    access: 'read',
     summary: "List a cell's variables",
     description: "With their values, in Keras' order: kernel, recurrent_kernel, bias.",
     examples: { variables: { summary: 'SimpleRNNCell of one unit', reply: { items: CELL_VARIABLES } } },
@@ -149,6 +156,7 @@ export const CELL_OPERATIONS = {
 
   readWeights: {
     tags,
+    access: 'read',
     summary: "Read a cell's weights",
     description:
       'All weights by name, of one version of the cell: as JSON, or as the file that `Accept` names, which may be sent back to make the same cell. Safetensors and npz are there for every cell; `.keras` and HDF5 for those of Keras, in which a cell that is not a layer is put into an `RNN` layer; ONNX for those of ONNX. `Accept: application/x-hdf5` gives a `.weights.h5`, `application/x-hdf5; profile=legacy` a legacy `.h5`. npz and `.weights.h5` hold no configuration.',
@@ -163,6 +171,7 @@ export const CELL_OPERATIONS = {
 
   putWeights: {
     tags,
+    access: 'write',
     summary: "Put a cell's weights",
     description:
       'Replaces all weights at once; each is given, in its own shape. No step sees a part of the change. A file is taken in any format that cells are made of; its configuration does not matter here, and floats of another dtype are cast. `?layer=` picks one of several layers.',

@@ -25,6 +25,7 @@ const ofCheckpoint = {
 export const CHECKPOINT_OPERATIONS = {
   saveCheckpoint: {
     tags,
+    access: 'write',
     summary: 'Save a checkpoint',
     description:
       'Saves the present values of cells, variables and sessions as one snapshot that never changes. With `application/x-safetensors` the body is the file of a checkpoint, which is brought in under `?id=`.',
@@ -43,6 +44,7 @@ export const CHECKPOINT_OPERATIONS = {
 
   listCheckpoints: {
     tags,
+    access: 'read',
     summary: 'List the checkpoints',
     description: 'All checkpoints in the order of their ids, a page at a time.',
     examples: { checkpoints: { summary: 'One checkpoint', reply: { items: [CHECKPOINT], next_cursor: null } } },
@@ -50,6 +52,7 @@ export const CHECKPOINT_OPERATIONS = {
 
   readCheckpoint: {
     tags,
+    access: 'read',
     summary: 'Read a checkpoint',
     description: 'What it has, and the size of its file.',
     examples: { checkpoint: { summary: 'Of one variable', reply: CHECKPOINT } },
@@ -58,6 +61,7 @@ export const CHECKPOINT_OPERATIONS = {
 
   readCheckpointContent: {
     tags,
+    access: 'read',
     summary: 'Download a checkpoint',
     description: 'A safetensors file with all values, and the configs in its metadata. Another service can take it in.',
     examples: { file: { summary: 'Of one variable' } },
@@ -65,6 +69,7 @@ export const CHECKPOINT_OPERATIONS = {
 
   restoreCheckpoint: {
     tags,
+    access: 'write',
     summary: 'Restore a checkpoint',
     description:
       'Assigns all saved values back, or none: where a name or a shape does not fit, nothing is restored (409). `create_missing` makes what is not there any more; a session that has expired is not there.',
@@ -84,6 +89,7 @@ export const CHECKPOINT_OPERATIONS = {
 
   deleteCheckpoint: {
     tags,
+    access: 'write',
     summary: 'Delete a checkpoint',
     description: 'Deletes the snapshot. What it was taken of stays.',
     examples: { checkpoint: { summary: 'A checkpoint' } },

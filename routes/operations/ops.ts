@@ -5,6 +5,7 @@ const tags = ['Ops'] as const;
 export const OP_OPERATIONS = {
   listOps: {
     tags,
+    access: 'read',
     summary: 'List the ops',
     description: 'Every op with its formula, the number of its tensors, and its parameters with their defaults.',
     examples: { ops: { summary: 'All ops' } },
@@ -12,6 +13,8 @@ export const OP_OPERATIONS = {
 
   applyOp: {
     tags,
+    access: 'step',
+    pure: true,
     summary: 'Apply an op',
     description:
       "Every Keras activation, and `add`, `subtract`, `multiply`, `divide` and `matmul` with NumPy's broadcasting. Nothing is stored: an op on a variable leaves it as it is.",

@@ -5,7 +5,7 @@ const tags = ['Service'] as const;
 export const SERVICE_OPERATIONS = {
   readHealth: {
     tags,
-    open: true,
+    access: 'open',
     summary: 'Is the process alive?',
     description: 'Answers as long as the process serves requests at all. For liveness probes.',
     examples: { alive: { summary: 'Alive', reply: { status: 'ok' } } },
@@ -13,7 +13,7 @@ export const SERVICE_OPERATIONS = {
 
   readReadiness: {
     tags,
-    open: true,
+    access: 'open',
     summary: 'Can it serve?',
     description:
       'Answers 200 while the store does, and 503 otherwise and while the service shuts down. For readiness probes.',
@@ -23,6 +23,7 @@ export const SERVICE_OPERATIONS = {
 
   readMetrics: {
     tags,
+    access: 'admin',
     summary: 'Read the metrics',
     description:
       'For Prometheus: durations of requests, steps and commits, sizes of batches, threads, and the process itself. Of all processes of the service, which the label `worker` tells apart. No label has an id.',
@@ -31,7 +32,7 @@ export const SERVICE_OPERATIONS = {
 
   readProblem: {
     tags,
-    open: true,
+    access: 'open',
     summary: 'Read about a problem',
     description: 'An HTML page on the problem that the `type` of a problem document names.',
     examples: { problem: { summary: 'session-expired' } },
@@ -39,7 +40,7 @@ export const SERVICE_OPERATIONS = {
 
   readOpenApiJson: {
     tags,
-    open: true,
+    access: 'open',
     summary: 'Read this document as JSON',
     description: 'The OpenAPI 3.1 description of this service.',
     examples: { document: { summary: 'This document' } },
@@ -47,7 +48,7 @@ export const SERVICE_OPERATIONS = {
 
   readOpenApiYaml: {
     tags,
-    open: true,
+    access: 'open',
     summary: 'Read this document as YAML',
     description: 'The OpenAPI 3.1 description of this service.',
     examples: { document: { summary: 'This document' } },

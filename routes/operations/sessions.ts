@@ -38,6 +38,7 @@ const ofSession = {
 export const SESSION_OPERATIONS = {
   openSession: {
     tags,
+    access: 'step',
     summary: 'Open a session',
     description:
       'Opens a hidden state on a cell, kept until the session is deleted or was idle for `ttl_seconds`. It starts from `initial_state`, or from zeros. With `history`, its last steps can be listed, gone back to and forked from. With `pin_cell_version` it keeps to the weights that its cell has now.',
@@ -67,6 +68,7 @@ export const SESSION_OPERATIONS = {
 
   listSessions: {
     tags,
+    access: 'read',
     summary: 'List the sessions',
     description:
       'All sessions that have not expired, with their states, in the order of their ids, a page at a time. A page may have fewer items than `limit` although another one follows.',
@@ -75,6 +77,7 @@ export const SESSION_OPERATIONS = {
 
   readSession: {
     tags,
+    access: 'read',
     summary: 'Read a session',
     description: 'Its states, its step count, and when it expires.',
     examples: { session: { summary: 'Before its first step', reply: SESSION } },
@@ -84,6 +87,7 @@ export const SESSION_OPERATIONS = {
 
   stepSession: {
     tags,
+    access: 'step',
     summary: 'Take the next step of a session',
     description:
       'One step for `inputs` [batch_size, features], or one after another for [batch_size, time, features] ([time, batch_size, features] where the cell puts time first): all of them or none. The reply is sent once the new state is durable. Steps that come at the same time are carried out one after another; `If-Match` refuses one that is out of turn, and with an `Idempotency-Key` a step that is sent again is not taken again.',
@@ -122,6 +126,7 @@ export const SESSION_OPERATIONS = {
 
   listSessionSteps: {
     tags,
+    access: 'read',
     summary: 'List the steps that a session keeps',
     description:
       'The last steps, as many as `history` says, in their order: what each put out and the states after it. Every time step of a sequence is one. States that were put in since stand in place of those that the step left. A page may end early where its states are large.',
@@ -131,6 +136,7 @@ export const SESSION_OPERATIONS = {
 
   rewindSession: {
     tags,
+    access: 'step',
     summary: 'Go back to a kept step',
     description:
       'The states, the step count and the cell version are again what they were after `to_step`, and the steps after it are forgotten. `oldest_step` is the first one that it can go back to: with a history of n, n steps can be undone. What this changed can not be undone itself; fork the session first to keep both.',
@@ -147,6 +153,7 @@ export const SESSION_OPERATIONS = {
 
   forkSession: {
     tags,
+    access: 'step',
     summary: 'Copy a session',
     description:
       'A new session with the states, step count and settings that this one has now, or had after `at_step`. The copy goes its own way; its history begins where it was forked. `If-Match` is about the session that is copied. The body may be left out.',
@@ -164,6 +171,7 @@ export const SESSION_OPERATIONS = {
 
   putSessionStates: {
     tags,
+    access: 'step',
     summary: 'Put states into a session',
     description:
       'Replaces the states, for example by those of another session. The step count stays; a history has them as the states after the last step.',
@@ -180,6 +188,7 @@ export const SESSION_OPERATIONS = {
 
   resetSession: {
     tags,
+    access: 'step',
     summary: 'Reset a session',
     description: 'Zero states and step 0, where a new history begins. The body may be left out.',
     examples: { reset: { summary: 'Answer with nested arrays', body: {}, reply: { ...SESSION, version: 2 } } },
@@ -189,6 +198,7 @@ export const SESSION_OPERATIONS = {
 
   deleteSession: {
     tags,
+    access: 'step',
     summary: 'End a session',
     description: 'Deletes the session and its states.',
     examples: { session: { summary: 'A session' } },

@@ -9,6 +9,8 @@ const ofBuilding = ['conflict', 'store-full'] as const;
 export const STEP_OPERATIONS = {
   stepCell: {
     tags,
+    access: 'step',
+    pure: true,
     summary: 'Take a step with a cell',
     description:
       'One step from `inputs` [batch, features] and the `states` that the client carries; nothing is stored. States that are left out are zeros. Send the `states` of the reply with the next step.',
@@ -52,6 +54,8 @@ export const STEP_OPERATIONS = {
   },
   runCellSequence: {
     tags,
+    access: 'step',
+    pure: true,
     summary: 'Run a cell over sequences',
     description:
       "Many steps in one call: `inputs` [batch, time, features] from `initial_state`, with Keras' results for masks, `go_backwards`, `return_sequences` and `zero_output_for_mask`. What is left out is as the class and its config say; nothing is stored. PyTorch and ONNX keep their own layouts.",
@@ -105,6 +109,8 @@ export const STEP_OPERATIONS = {
   },
   readGradients: {
     tags,
+    access: 'step',
+    pure: true,
     summary: 'Gradients through time',
     description:
       'For loss = Σ output·cotangent: its gradients with respect to every variable, the inputs and the initial state, through all time steps. `assign_sub` of a gradient times a learning rate is a training step. The fields of a sequence mean what they mean there.',

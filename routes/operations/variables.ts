@@ -28,9 +28,18 @@ function update(
 ): { own: Operation; ofCell: Operation } {
   const note = 'The cell gets a new version with it.';
   return {
-    own: { tags, summary: `${summary} a variable`, description, examples: examples.own, problems, links: ofVariable },
+    own: {
+      tags,
+      access: 'write',
+      summary: `${summary} a variable`,
+      description,
+      examples: examples.own,
+      problems,
+      links: ofVariable,
+    },
     ofCell: {
       tags,
+      access: 'write',
       summary: `${summary} a variable of a cell`,
       description: `${description} ${note}`,
       examples: examples.ofCell,
@@ -114,6 +123,7 @@ const scatterUpdate = update(
 export const VARIABLE_OPERATIONS = {
   createVariable: {
     tags,
+    access: 'write',
     summary: 'Create a variable',
     description:
       "Makes a stand-alone variable from a `value`, from an `initializer` with a `shape`, or from NumPy's `randint`. Its shape and dtype stay as they are from then on. Requests may name it in place of a tensor.",
@@ -150,6 +160,7 @@ export const VARIABLE_OPERATIONS = {
 
   listVariables: {
     tags,
+    access: 'read',
     summary: 'List the variables',
     description: 'All stand-alone variables with their values, in the order of their ids, a page at a time.',
     examples: { variables: { summary: 'One variable', reply: { items: [VARIABLE], next_cursor: null } } },
@@ -157,6 +168,7 @@ export const VARIABLE_OPERATIONS = {
 
   readVariable: {
     tags,
+    access: 'read',
     summary: 'Read a variable',
     description: 'Its present value, shape, dtype and version.',
     examples: { scalar: { summary: 'A scalar', reply: VARIABLE } },
@@ -170,6 +182,7 @@ export const VARIABLE_OPERATIONS = {
 
   deleteVariable: {
     tags,
+    access: 'write',
     summary: 'Delete a variable',
     description: 'Deletes a stand-alone variable. Checkpoints that have its value keep it.',
     examples: { variable: { summary: 'The scalar' } },
@@ -177,6 +190,7 @@ export const VARIABLE_OPERATIONS = {
 
   readCellVariable: {
     tags,
+    access: 'read',
     summary: 'Read a variable of a cell',
     description: 'Its present value, shape, dtype and version.',
     examples: { kernel: { summary: 'The kernel', reply: KERNEL } },

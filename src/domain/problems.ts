@@ -23,7 +23,12 @@ export const PROBLEMS = {
   unauthorized: {
     status: 401,
     title: 'Authentication is needed',
-    help: 'Send `Authorization: Bearer <key>` with one of the keys this service was started with.',
+    help: 'Send `Authorization: Bearer <key>` with a key of this service, or with a token of its issuer, that is not expired.',
+  },
+  'insufficient-scope': {
+    status: 403,
+    title: 'The key or token may not do this',
+    help: 'Each route needs a scope (read, step, write or admin), which the documentation of the API names. Use a key or token that has it.',
   },
   'foreign-host': {
     status: 403,
@@ -194,6 +199,11 @@ export const PROBLEMS = {
     status: 503,
     title: 'The store cannot be reached',
     help: 'Nothing was acknowledged. Send the request again after Retry-After seconds, with the same Idempotency-Key.',
+  },
+  'issuer-unavailable': {
+    status: 503,
+    title: 'The issuer of tokens does not answer',
+    help: 'The service needs the keys of the issuer to verify a token. Send the request again after Retry-After seconds.',
   },
   overloaded: {
     status: 503,

@@ -1,33 +1,88 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Gate } from '../access/gate.ts';
+import { ANYBODY, type Identity, NOBODY, type Scope } from '../domain/identity.ts';
+import { Problem } from '../domain/problems.ts';
 import { HttpProblem } from './http-problem.ts';
 
-/** Paths that answer without a key: probes, documentation, pages. */
-const OPEN = /^\/((healthz|readyz|openapi\.(json|yaml)|docs|problems|playground)([/?]|$)|\?|$)/;
+/** What a route asks for: a scope, or nothing at all. Routes that say nothing are for everybody whom the service knows. */
+export type Access = Scope | 'open';
 
-/** Whether the path answers everybody. */
-export function isOpen({ url }: Pick<FastifyRequest, 'url'>): boolean {
-  return OPEN.test(url);
+/** Whether the route answers everybody. */
+export function isOpen({ routeOptions }: Pick<FastifyRequest, 'routeOptions'>): boolean {
+  return routeOptions.config.access === 'open';
 }
 
-/** Lets in requests with `Authorization: Bearer <key>`, one of the given keys, compared in constant time. */
-export function addAuth(app: FastifyInstance, apiKeys: readonly string[]): void {
-  if (apiKeys.length === 0) return;
-  const digests = apiKeys.map(digest);
-  app.addHook('onRequest', async (request) => {
-    if (isOpen(request)) return;
-    const [, key] = /^Bearer ([\x21-\x7e]+)$/i.exec(request.headers.authorization ?? '') ?? [];
-    const sent = key === undefined ? undefined : digest(key);
-    // No early end: how long this takes must not tell which key came close.
-    const matches = sent === undefined ? 0 : digests.filter((known) => timingSafeEqual(known, sent)).length;
-    if (matches > 0) return;
-    const detail = sent
-      ? 'The key is not one of this service.'
-      : 'The request has no Authorization: Bearer <key> header.';
-    throw new HttpProblem('unauthorized', detail, { 'www-authenticate': 'Bearer' });
+/** Takes down what each route asks for, and takes a sender for nobody until it says who it is. Call it before any other. */
+export function addIdentities(app: FastifyInstance, { closed }: Pick<Gate, 'closed'>): void {
+  const first = closed ? NOBODY : ANYBODY;
+  app.decorateRequest('identity');
+  app.addHook('onRequest', (request, _reply, done) => {
+    request.identity = first;
+    done();
+  });
+  app.addHook('onRoute', (route) => {
+    const access = route.config?.access ?? route.schema?.access;
+    if (access !== undefined) route.config = { ...route.config, access };
   });
 }
 
-function digest(key: string): Buffer {
-  return createHash('sha256').update(key).digest();
+/**
+ * Lets in requests with `Authorization: Bearer <key or token>` whose scopes have that of the route, and says in
+ * `request.identity` who sent them. Upgrades to WebSocket pass here too.
+ */
+export function addAuth(app: FastifyInstance, gate: Gate): void {
+  app.addHook('onClose', async () => gate.close());
+  if (!gate.closed) return;
+  app.addHook('onRequest', (request, reply, done) => {
+    const { access } = request.routeOptions.config;
+    if (access === 'open') return done();
+    const admit = (identity: Identity) => {
+      request.identity = identity;
+      done(access === undefined || identity.scopes.has(access) ? undefined : lacking(identity, access));
+    };
+    const refuse = (problem: Error) => done(challenged(reply, problem));
+    let found: Identity | Promise<Identity>;
+    try {
+      found = gate.identify(credentialOf(request));
+    } catch (problem) {
+      return refuse(problem as Error);
+    }
+    if (found instanceof Promise) found.then(admit, refuse);
+    else admit(found);
+  });
+}
+
+/** @throws {Problem} unauthorized */
+function credentialOf({ raw }: FastifyRequest): string {
+  const [, credential] = /^Bearer ([\x21-\x7e]+)$/i.exec(raw.headers.authorization ?? '') ?? [];
+  if (credential === undefined) {
+    throw new Problem('unauthorized', 'The request has no Authorization: Bearer <key> header.');
+  }
+  return credential;
+}
+
+function challenged(reply: FastifyReply, problem: Error): Error {
+  if (problem instanceof Problem && problem.status === 401) reply.header('www-authenticate', 'Bearer');
+  return problem;
+}
+
+/** RFC 6750, 3.1. */
+function lacking({ name, scopes }: Identity, scope: Scope): Problem {
+  const has = scopes.size > 0 ? [...scopes].join(', ') : 'none';
+  return new HttpProblem('insufficient-scope', `This needs the scope ${scope}; '${name}' has ${has}.`, {
+    'www-authenticate': `Bearer error="insufficient_scope", scope="${scope}"`,
+  });
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Who sent it. */
+    identity: Identity;
+  }
+  interface FastifyContextConfig {
+    readonly access?: Access;
+  }
+  interface FastifySchema {
+    readonly access?: Access;
+  }
 }

@@ -43,6 +43,9 @@ export async function addDocs(app: FastifyInstance, routes: readonly DocumentedR
     transform: ({ schema, url }) => ({ schema: { ...schema, hide: true }, url }),
     transformObject: build as never,
   });
+  app.addHook('onRoute', (route) => {
+    if (/^\/docs(\/|$)/.test(route.url)) route.config = { ...route.config, access: 'open' };
+  });
   await app.register(swaggerUi, {
     routePrefix: '/docs',
     staticCSP: CONTENT_SECURITY_POLICY,
@@ -54,6 +57,8 @@ export async function addDocs(app: FastifyInstance, routes: readonly DocumentedR
       defaultModelsExpandDepth: 0,
       displayRequestDuration: true,
       validatorUrl: null,
+      // A key stays in the page, and is gone with it.
+      persistAuthorization: false,
     },
   });
 }

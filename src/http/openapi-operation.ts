@@ -1,5 +1,6 @@
 import type { Json } from '../domain/json.ts';
 import type { ProblemCode } from '../domain/problems.ts';
+import type { Access } from './auth.ts';
 
 /** Groups of operations, in the order in which a newcomer reads them. */
 export const TAGS = {
@@ -40,6 +41,8 @@ export interface Operation {
   /** What it can be refused with, beyond what follows from its parameters, headers and body. */
   readonly problems?: readonly ProblemCode[];
   readonly links?: Readonly<Record<string, Link>>;
-  /** Answers without an API key. */
-  readonly open?: boolean;
+  /** The scope that a key or token needs, or `open` where none is asked for. */
+  readonly access: Access;
+  /** Changes nothing that is stored, though its method is POST, but that a first step builds its cell. */
+  readonly pure?: true;
 }

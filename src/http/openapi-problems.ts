@@ -9,6 +9,7 @@ const DETAILS: Readonly<Record<ProblemCode, string>> = {
     'If-Match \'3\' is not a list of ETags. Send "<version>" in double quotes, several with commas between them, or *.',
   'bad-request': "'/v1/cells/%E0' is not a valid url component",
   unauthorized: 'The request has no Authorization: Bearer <key> header.',
+  'insufficient-scope': "This needs the scope write; 'reader' has read.",
   'foreign-host':
     'Host "example.com" is not a name of this service. Send the request to localhost or 127.0.0.1, or add the name to CELLSTEP_ALLOWED_HOSTS.',
   'foreign-page':
@@ -47,6 +48,7 @@ const DETAILS: Readonly<Record<ProblemCode, string>> = {
   'headers-too-large': 'The headers are over the limit of 16384 bytes.',
   'store-full': 'The store has no room left.',
   'store-unavailable': 'The store does not answer.',
+  'issuer-unavailable': 'The keys of the issuer https://login.example cannot be fetched.',
   overloaded: 'Work of about 22 s is waiting already (CELLSTEP_THREADS 2).',
   'compute-failed': 'The thread that computed this ended before it was done, and so did that of a second try.',
   'shutting-down': 'The service is shutting down.',

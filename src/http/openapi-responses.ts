@@ -113,12 +113,13 @@ export function problemsOf(
 ): ProblemCode[] {
   const hasBody = body !== undefined;
   const takes = (name: string) => parameters.some((one) => one.name === name);
-  const reaches = !operation.open && (hasBody || parameters.length > 0);
+  const closed = operation.access !== 'open';
+  const reaches = closed && (hasBody || parameters.length > 0);
   const codes = new Set<ProblemCode>(['invalid-request', 'bad-request', ...(operation.problems ?? [])]);
   const add = (condition: boolean, ...more: ProblemCode[]) => {
     if (condition) for (const code of more) codes.add(code);
   };
-  add(!operation.open, 'unauthorized');
+  add(closed, 'unauthorized', 'insufficient-scope', 'issuer-unavailable');
   add(hasBody, 'body-too-large', 'unsupported-media-type');
   // The body of a DELETE is ignored, but read.
   add(hasBody || method === 'DELETE', 'invalid-json');
@@ -178,7 +179,7 @@ function problemResponse(codes: readonly ProblemCode[]): JsonObject {
     description: lines.length === 1 ? lines[0] : lines.map((line) => `- ${line}`).join('\n'),
     ...headerRefs([
       ...(waits ? (['Retry-After'] as const) : []),
-      ...(status === 401 ? (['WWW-Authenticate'] as const) : []),
+      ...(status === 401 || codes.includes('insufficient-scope') ? (['WWW-Authenticate'] as const) : []),
     ]),
     content: {
       [PROBLEM_JSON]: {

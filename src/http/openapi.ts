@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import project from '../../package.json' with { type: 'json' };
 import { tensorFieldsOf } from '../../schemas/tensor-fields.ts';
+import { SCOPE_MEANINGS, SCOPES } from '../domain/identity.ts';
 import type { JsonObject } from '../domain/json.ts';
+import type { Access } from './auth.ts';
 import { type Operation, TAGS } from './openapi-operation.ts';
 import { type Parameter, parametersOf, shareParameters } from './openapi-parameters.ts';
 import {
@@ -39,6 +41,8 @@ const DESCRIPTION = `Start with *Create a cell*, then *Take a step with a cell*:
 - **Tensors** are nested arrays, \`{ "shape", "data" }\`, \`{ "shape", "dtype", "base64" }\`, or \`{ "variable": id }\`.
 - A path answers a method that it does not take with 405 and \`Allow\`; GET paths take HEAD too.`;
 
+const SCOPES_TEXT = `Scopes, none of which includes another: ${SCOPES.map((scope) => `\`${scope}\` ${SCOPE_MEANINGS[scope]}`).join(' ')}`;
+
 /** The OpenAPI document of the routes, the same for the same routes. @throws {Error} where two types have one id. */
 export function openApiDocument(routes: readonly DocumentedRoute[]): JsonObject {
   const schemas = new SchemaComponents();
@@ -65,7 +69,7 @@ export function openApiDocument(routes: readonly DocumentedRoute[]): JsonObject 
       license: { name: 'Apache License 2.0', identifier: project.license },
     },
     servers: [{ url: '/', description: 'The service that this document came from.' }],
-    security: [{ bearer: [] }, {}],
+    security: [{ bearer: [] }, { token: [] }, {}],
     tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
     paths,
     components: {
@@ -78,13 +82,24 @@ export function openApiDocument(routes: readonly DocumentedRoute[]): JsonObject 
         bearer: {
           type: 'http',
           scheme: 'bearer',
-          description: 'One of the keys in CELLSTEP_API_KEYS. A service that was started without keys needs none.',
+          description: `A key of the service. One that was started without keys needs none. ${SCOPES_TEXT}`,
+        },
+        token: {
+          type: 'http',
+          scheme: 'bearer',
+          bearerFormat: 'JWT',
+          description: `A token of the OpenID Connect issuer that the service was started with. Its claim \`scope\` (or \`scp\`) has the scopes, as they are or after \`cellstep:\`. ${SCOPES_TEXT}`,
         },
       },
     },
   };
   // A copy without shared objects: YAML would write those as anchors and aliases.
   return JSON.parse(JSON.stringify(document));
+}
+
+/** Who may call an operation: those with its scope, by key or by token; everybody, where the service has no keys. */
+function securityOf(access: Access): JsonObject[] {
+  return access === 'open' ? [] : [{ bearer: [access] }, { token: [access] }, {}];
 }
 
 const METHODS = ['POST', 'GET', 'PUT', 'DELETE'];
@@ -99,7 +114,7 @@ function inReadingOrder(routes: readonly DocumentedRoute[]): DocumentedRoute[] {
 }
 
 function readOperation({ method, url, schema }: DocumentedRoute, schemas: SchemaComponents) {
-  const { operationId, tags, summary, description, examples, open, reply, tensors = false } = schema;
+  const { operationId, tags, summary, description, examples, access, reply, tensors = false } = schema;
   const { body, required } = unwrapBody(schema.body);
   const parameters: Parameter[] = parametersOf(schema, schemas);
   const content = body && {
@@ -112,7 +127,7 @@ function readOperation({ method, url, schema }: DocumentedRoute, schemas: Schema
     parameters,
     problems: problemsOf(schema, method, parameters, body, tensors),
     rest: {
-      words: { operationId, tags, summary, description, ...(open ? { security: [] } : {}) },
+      words: { operationId, tags, summary, description, security: securityOf(access) },
       request: content ? { requestBody: { required, content } } : {},
     },
     responses: successes(schema, reply, parameters, schemas, tensors),

@@ -21,6 +21,8 @@ const CONTENT_SECURITY_POLICY = [
   "frame-ancestors 'none'",
 ].join('; ');
 
+const OPEN = { schema: { hide: true }, config: { access: 'open' } } as const;
+
 /** The page at /, where a cell can be tried out, with its scripts and styles at /playground. Read once. */
 export function addPlayground(app: FastifyInstance): void {
   const files = new Map(
@@ -39,8 +41,8 @@ export function addPlayground(app: FastifyInstance): void {
       .header('cache-control', 'no-cache')
       .send(file);
   };
-  app.get('/', { schema: { hide: true } }, async (_request, reply) => send(reply, 'index.html'));
-  app.get<{ Params: { file: string } }>('/playground/:file', { schema: { hide: true } }, async (request, reply) =>
+  app.get('/', OPEN, async (_request, reply) => send(reply, 'index.html'));
+  app.get<{ Params: { file: string } }>('/playground/:file', OPEN, async (request, reply) =>
     send(reply, request.params.file),
   );
 }

@@ -1,3 +1,5 @@
+import type { FastifyBaseLogger } from 'fastify';
+import type { GateRules } from '../../src/access/gate.ts';
 import { createApp } from '../../src/app.ts';
 import { readConfig } from '../../src/config.ts';
 import type { Limits } from '../../src/domain/limits.ts';
@@ -10,6 +12,9 @@ export type TestApp = Awaited<ReturnType<typeof createApp>>;
 interface StartOptions {
   readonly store?: Store;
   readonly apiKeys?: readonly string[];
+  /** Other ways than keys to say who one is. */
+  readonly gate?: Omit<GateRules, 'apiKeys'>;
+  readonly logger?: FastifyBaseLogger;
   readonly browsers?: BrowserRules;
   readonly limits?: Partial<Limits>;
   readonly clock?: TestClock;
@@ -33,12 +38,15 @@ export async function startApp(options: StartOptions = {}): Promise<TestApp> {
     clock = new TestClock(),
     run = 'a',
     browsers,
+    gate,
+    logger,
   } = options;
   let ids = 0;
   let seeds = 0;
   return createApp({
     store,
-    config: { apiKeys, limits: { ...LIMITS, ...limits }, ...(browsers ? { browsers } : {}) },
+    config: { apiKeys, ...gate, limits: { ...LIMITS, ...limits }, ...(browsers ? { browsers } : {}) },
+    ...(logger ? { logger } : {}),
     clock: () => clock.now,
     newId: (prefix) => `${prefix}_${run}${String(++ids).padStart(8, '0')}`,
     newSeed: () => ++seeds,

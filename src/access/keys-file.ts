@@ -1,0 +1,61 @@
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, statSync, unlinkSync, writeSync } from 'node:fs';
+import { z } from 'zod';
+import { type KeyEntry, keyEntry } from './key-entry.ts';
+
+const MAX_BYTES = 4 * 2 ** 20;
+
+const keysFile = z.strictObject({ keys: z.array(keyEntry).max(10_000) });
+
+/** What is wrong with a file of keys, for a person; never anything of its content but names of fields. */
+export class KeysFileError extends Error {}
+
+/** @throws {KeysFileError} */
+export function readKeysFile(path: string): KeyEntry[] {
+  let text: string;
+  try {
+    const { size } = statSync(path);
+    if (size > MAX_BYTES) throw new KeysFileError(`'${path}' has ${size} bytes; at most ${MAX_BYTES} are read`);
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    if (error instanceof KeysFileError) throw error;
+    throw new KeysFileError(`'${path}' cannot be read (${(error as NodeJS.ErrnoException).code})`);
+  }
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    throw new KeysFileError(`'${path}' is not JSON`);
+  }
+  const parsed = keysFile.safeParse(json);
+  if (parsed.success) return parsed.data.keys;
+  const [{ path: place, message }] = parsed.error.issues;
+  throw new KeysFileError(`'${path}' has a mistake at /${place.join('/')}: ${message}`);
+}
+
+/**
+ * Replaces the keys of a file, which is made where there is none, by what `change` makes of them. All or nothing, and one
+ * writer at a time. Only its owner may read it. @throws {KeysFileError}, and what `change` throws
+ */
+export function changeKeysFile(path: string, change: (keys: readonly KeyEntry[]) => readonly KeyEntry[]): void {
+  const draft = `${path}.new`;
+  let file: number;
+  try {
+    file = openSync(draft, 'wx', 0o600);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'EEXIST') throw new KeysFileError(`'${draft}' cannot be made (${code})`);
+    throw new KeysFileError(
+      `'${draft}' exists: another command is changing the keys, or one died. Remove it if none runs`,
+    );
+  }
+  try {
+    const keys = statSync(path, { throwIfNoEntry: false }) ? readKeysFile(path) : [];
+    writeSync(file, `${JSON.stringify({ keys: change(keys) }, null, 2)}\n`);
+    fsyncSync(file);
+    closeSync(file);
+  } catch (error) {
+    unlinkSync(draft);
+    throw error;
+  }
+  renameSync(draft, path);
+}

@@ -1,0 +1,31 @@
+/** What a request may do. None includes another. */
+export const SCOPES = ['read', 'step', 'write', 'admin'] as const;
+export type Scope = (typeof SCOPES)[number];
+
+export const SCOPE_MEANINGS: Readonly<Record<Scope, string>> = {
+  read: 'Read and list what there is.',
+  step: 'Compute, and carry sessions along: open, step, reset, rewind, fork and end them.',
+  write: 'Make, change and delete cells, variables and checkpoints.',
+  admin: 'Read what concerns the service as a whole, such as its metrics.',
+};
+
+/** Those who name no tenant share this one. */
+export const DEFAULT_TENANT = 'default';
+
+/** Names of tenants and of keys. */
+export const NAME_PATTERN = /^[a-z0-9][a-z0-9._-]{0,62}$/;
+export const NAME_RULE = '1 to 63 of a-z, 0-9, dot, underscore and hyphen, beginning with a letter or a digit';
+
+/** Who sent a request. */
+export interface Identity {
+  /** Of a key, or of the subject of a token. */
+  readonly name: string;
+  readonly tenant: string;
+  readonly scopes: ReadonlySet<Scope>;
+}
+
+/** A sender who has not said who it is, where the service asks. */
+export const NOBODY: Identity = { name: 'nobody', tenant: '', scopes: new Set() };
+
+/** Everybody, where the service asks nobody who they are. */
+export const ANYBODY: Identity = { name: 'anybody', tenant: DEFAULT_TENANT, scopes: new Set(SCOPES) };

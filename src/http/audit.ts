@@ -1,0 +1,42 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+
+const SAFE = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
+
+/**
+ * A line of the log for each request that changes what is stored, or that was not let in to do so: who, what, which id, and
+ * the outcome. Nothing of keys, bodies or queries is in it.
+ */
+export function auditChanges(app: FastifyInstance): void {
+  app.addHook('onResponse', (request, reply, done) => {
+    const { schema } = request.routeOptions;
+    if (schema?.operationId === undefined || schema.pure || SAFE.has(request.method)) return done();
+    const { name, tenant } = request.identity;
+    const audit = {
+      who: name,
+      tenant,
+      what: schema.operationId,
+      ids: idsOf(request, reply),
+      outcome: outcomeOf(reply),
+    };
+    request.log.info({ audit }, 'change');
+    done();
+  });
+}
+
+/** Those of the path, and the path of what was made. */
+function idsOf({ params }: FastifyRequest, reply: FastifyReply): Record<string, unknown> {
+  const made = reply.getHeader('location');
+  return { ...(params as object), ...(made === undefined ? {} : { made }) };
+}
+
+function outcomeOf(reply: FastifyReply): string {
+  const { statusCode } = reply;
+  if (reply.getHeader('idempotency-replayed') !== undefined) return `replayed ${statusCode}`;
+  return `${statusCode < 400 ? 'done' : statusCode === 401 || statusCode === 403 ? 'not let in' : 'refused'} ${statusCode}`;
+}
+
+declare module 'fastify' {
+  interface FastifySchema {
+    readonly pure?: true;
+  }
+}

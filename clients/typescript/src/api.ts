@@ -1651,6 +1651,16 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
+        /** @description `insufficient-scope`: The key or token may not do this. */
+        "insufficient-scope": {
+            headers: {
+                "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
         /**
          * @description - `already-exists`: The id is taken.
          *     - `in-progress`: A request with this Idempotency-Key is still running.
@@ -1711,8 +1721,11 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description `store-unavailable`: The store cannot be reached. */
-        "store-unavailable": {
+        /**
+         * @description - `store-unavailable`: The store cannot be reached.
+         *     - `issuer-unavailable`: The issuer of tokens does not answer.
+         */
+        "store-unavailable.issuer-unavailable": {
             headers: {
                 "Retry-After": components["headers"]["Retry-After"];
                 [name: string]: unknown;
@@ -1864,10 +1877,11 @@ export interface components {
         };
         /**
          * @description - `store-unavailable`: The store cannot be reached.
+         *     - `issuer-unavailable`: The issuer of tokens does not answer.
          *     - `overloaded`: The service has too much to do already.
          *     - `compute-failed`: The thread that computed this died.
          */
-        "store-unavailable.overloaded.compute-failed": {
+        "store-unavailable.issuer-unavailable.overloaded.compute-failed": {
             headers: {
                 "Retry-After": components["headers"]["Retry-After"];
                 [name: string]: unknown;
@@ -1959,6 +1973,16 @@ export interface components {
          */
         "wrong-shape.ragged-tensor.value-out-of-range.invalid-value.invalid-file.idempotency-key-reused.limit-exceeded": {
             headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description `issuer-unavailable`: The issuer of tokens does not answer. */
+        "issuer-unavailable": {
+            headers: {
+                "Retry-After": components["headers"]["Retry-After"];
                 [name: string]: unknown;
             };
             content: {
@@ -2215,7 +2239,8 @@ export interface operations {
             };
             400: components["responses"]["invalid-request.bad-request"];
             401: components["responses"]["unauthorized"];
-            503: components["responses"]["store-unavailable"];
+            403: components["responses"]["insufficient-scope"];
+            503: components["responses"]["store-unavailable.issuer-unavailable"];
             default: components["responses"]["default"];
         };
     };
@@ -2261,12 +2286,13 @@ export interface operations {
             };
             400: components["responses"]["invalid-json.invalid-request.invalid-header.bad-request"];
             401: components["responses"]["unauthorized"];
+            403: components["responses"]["insufficient-scope"];
             409: components["responses"]["already-exists.in-progress.conflict"];
             412: components["responses"]["version-mismatch"];
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-config.invalid-value.invalid-file.several-layers.idempotency-key-reused.limit-exceeded"];
-            503: components["responses"]["store-unavailable"];
+            503: components["responses"]["store-unavailable.issuer-unavailable"];
             507: components["responses"]["store-full"];
             default: components["responses"]["default"];
         };
@@ -2309,8 +2335,9 @@ export interface operations {
             };
             400: components["responses"]["invalid-request.bad-request"];
             401: components["responses"]["unauthorized"];
+            403: components["responses"]["insufficient-scope"];
             404: components["responses"]["not-found"];
-            503: components["responses"]["store-unavailable"];
+            503: components["responses"]["store-unavailable.issuer-unavailable"];
             default: components["responses"]["default"];
         };
     };
@@ -2347,11 +2374,12 @@ export interface operations {
             };
             400: components["responses"]["invalid-json.invalid-request.invalid-header.bad-request"];
             401: components["responses"]["unauthorized"];
+            403: components["responses"]["insufficient-scope"];
             404: components["responses"]["not-found"];
             409: components["responses"]["in-use.in-progress.conflict"];
             412: components["responses"]["version-mismatch"];
             422: components["responses"]["idempotency-key-reused"];
-            503: components["responses"]["store-unavailable"];
+            503: components["responses"]["store-unavailable.issuer-unavailable"];
             507: components["responses"]["store-full"];
             default: components["responses"]["default"];
         };
@@ -2393,13 +2421,14 @@ export interface operations {
             };
             400: components["responses"]["invalid-json.invalid-request.invalid-header.bad-request"];
             401: components["responses"]["unauthorized"];
+            403: components["responses"]["insufficient-scope"];
             404: components["responses"]["not-found"];
             409: components["responses"]["already-built.in-progress.conflict"];
             412: components["responses"]["version-mismatch"];
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["invalid-config.invalid-value.idempotency-key-reused.limit-exceeded"];
-            503: components["responses"]["store-unavailable"];
+            503: components["responses"]["store-unavailable.issuer-unavailable"];
             507: components["responses"]["store-full"];
             default: components["responses"]["default"];
         };
@@ -2442,8 +2471,9 @@ export interface operations {
             };
             400: components["responses"]["invalid-request.bad-request"];
             401: components["responses"]["unauthorized"];
+            403: components["responses"]["insufficient-scope"];
             404: components["responses"]["not-found"];
-            503: components["responses"]["store-unavailable"];
+            503: components["responses"]["store-unavailable.issuer-unavailable"];
             default: components["responses"]["default"];
         };
     };
@@ -2485,9 +2515,10 @@ export interface operations {
             };
             400: components["responses"]["invalid-request.bad-request"];
             401: components["responses"]["unauthorized"];
+            403: components["responses"]["insufficient-scope"];
             404: components["responses"]["not-found"];
             409: components["responses"]["not-built"];
-            503: components["responses"]["store-unavailable"];
+            503: components["responses"]["store-unavailable.issuer-unavailable"];
             default: components["responses"]["default"];
         };
     };
@@ -2523,13 +2554,14 @@ export interface operations {
             };
             400: components["responses"]["invalid-json.invalid-request.bad-request"];
             401: components["responses"]["unauthorized"];
+            403: components["responses"]["insufficient-scope"];
             404: components["responses"]["not-found"];
             406: components["responses"]["not-acceptable"];
             409: components["responses"]["no-single-step.conflict"];
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-config.invalid-value.invalid-file.limit-exceeded"];
-            503: components["responses"]["store-unavailable.overloaded.compute-failed"];
+            503: components["responses"]["store-unavailable.issuer-unavailable.overloaded.compute-failed"];
             507: components["responses"]["store-full"];
             default: components["responses"]["default"];
         };
@@ -2566,13 +2598,14 @@ export interface operations {
             };
             400: components["responses"]["invalid-json.invalid-request.bad-request"];
             401: components["responses"]["unauthorized"];
+            403: components["responses"]["insufficient-scope"];
             404: components["responses"]["not-found"];
             406: components["responses"]["not-acceptable"];
             409: components["responses"]["conflict"];
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-config.invalid-value.invalid-file.limit-exceeded"];
-            503: components["responses"]["store-unavailable.overloaded.compute-failed"];
+            503: components["responses"]["store-unavailable.issuer-unavailable.overloaded.compute-failed"];
             507: components["responses"]["store-full"];
             default: components["responses"]["default"];
         };
@@ -2609,12 +2642,13 @@ export interface operations {
             };
             400: components["responses"]["invalid-json.invalid-request.bad-request"];
             401: components["responses"]["unauthorized"];
+            403: components["responses"]["insufficient-scope"];
             404: components["responses"]["not-found"];
             406: components["responses"]["not-acceptable"];
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-config.invalid-value.invalid-file.limit-exceeded"];
-            503: components["responses"]["store-unavailable.overloaded.compute-failed"];
+            503: components["responses"]["store-unavailable.issuer-unavailable.overloaded.compute-failed"];
             default: components["responses"]["default"];
         };
     };
@@ -2661,10 +2695,11 @@ export interface operations {
             };
             400: components["responses"]["invalid-request.bad-request"];
             401: components["responses"]["unauthorized"];
+            403: components["responses"]["insufficient-scope"];
             404: components["responses"]["not-found"];
             406: components["responses"]["not-acceptable"];
             409: components["responses"]["not-built"];
-            503: components["responses"]["store-unavailable"];
+            503: components["responses"]["store-unavailable.issuer-unavailable"];
             default: components["responses"]["default"];
         };
     };
@@ -2713,13 +2748,14 @@ export interface operations {
             };
             400: components["responses"]["invalid-json.invalid-request.invalid-header.bad-request"];
             401: components["responses"]["unauthorized"];
+            403: components["responses"]["insufficient-scope"];
             404: components["responses"]["not-found"];
             409: components["responses"]["not-built.in-progress.conflict"];
             412: components["responses"]["version-mismatch"];
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-value.invalid-file.several-layers.idempotency-key-reused.limit-exceeded"];
-            503: components["responses"]["store-unavailable"];
+            503: components["responses"]["store-unavailable.issuer-unavailable"];
             507: components["responses"]["store-full"];
             default: components["responses"]["default"];
         };
@@ -2753,7 +2789,8 @@ export interface operations {
             };
             400: components["responses"]["invalid-request.bad-request"];
             401: components["responses"]["unauthorized"];
-            503: components["responses"]["store-unavailable"];
+            403: components["responses"]["insufficient-scope"];
+            503: components["responses"]["store-unavailable.issuer-unavailable"];
             default: components["responses"]["default"];
         };
     };
@@ -2789,13 +2826,14 @@ export interface operations {
             };
             400: components["responses"]["invalid-json.invalid-request.invalid-header.bad-request"];
             401: components["responses"]["unauthorized"];
+            403: components["responses"]["insufficient-scope"];
             406: components["responses"]["not-acceptable"];
             409: components["responses"]["already-exists.in-progress.conflict"];
             412: components["responses"]["version-mismatch"];
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-config.invalid-value.invalid-file.idempotency-key-reused.limit-exceeded"];
-            503: components["responses"]["store-unavailable"];
+            503: components["responses"]["store-unavailable.issuer-unavailable"];
             507: components["responses"]["store-full"];
             default: components["responses"]["default"];
         };
@@ -2839,9 +2877,10 @@ export interface operations {
             };
             400: components["responses"]["invalid-request.bad-request"];
             401: components["responses"]["unauthorized"];
+            403: components["responses"]["insufficient-scope"];
             404: components["responses"]["not-found"];
             406: components["responses"]["not-acceptable"];
-            503: components["responses"]["store-unavailable"];
+            503: components["responses"]["store-unavailable.issuer-unavailable"];
             default: components["responses"]["default"];
         };
     };
@@ -2884,6 +2923,7 @@ export interface operations {
             };
             400: components["responses"]["invalid-json.invalid-request.invalid-header.bad-request"];
             401: components["responses"]["unauthorized"];
+            403: components["responses"]["insufficient-scope"];
             404: components["responses"]["not-found"];
             406: components["responses"]["not-acceptable"];
             409: components["responses"]["in-progress.conflict"];
@@ -2891,7 +2931,7 @@ export interface operations {
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-value.invalid-file.idempotency-key-reused.limit-exceeded"];
-            503: components["responses"]["store-unavailable"];
+            503: components["responses"]["store-unavailable.issuer-unavailable"];
             507: components["responses"]["store-full"];
             default: components["responses"]["default"];
         };
@@ -2926,11 +2966,12 @@ export interface operations {
             };
             400: components["responses"]["invalid-json.invalid-request.invalid-header.bad-request"];
             401: components["responses"]["unauthorized"];
+            403: components["responses"]["insufficient-scope"];
             404: components["responses"]["not-found"];
             409: components["responses"]["in-progress.conflict"];
             412: components["responses"]["version-mismatch"];
             422: components["responses"]["idempotency-key-reused"];
-            503: components["responses"]["store-unavailable"];
+            503: components["responses"]["store-unavailable.issuer-unavailable"];
             507: components["responses"]["store-full"];
             default: components["responses"]["default"];
         };
@@ -2974,6 +3015,7 @@ export interface operations {
             };
             400: components["responses"]["invalid-json.invalid-request.invalid-header.bad-request"];
             401: components["responses"]["unauthorized"];
+            403: components["responses"]["insufficient-scope"];
             404: components["responses"]["not-found"];
             406: components["responses"]["not-acceptable"];
             409: components["responses"]["in-progress.conflict"];
@@ -2981,7 +3023,7 @@ export interface operations {
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-value.invalid-file.idempotency-key-reused.limit-exceeded"];
-            503: components["responses"]["store-unavailable"];
+            503: components["responses"]["store-unavailable.issuer-unavailable"];
             507: components["responses"]["store-full"];
             default: components["responses"]["default"];
         };
@@ -3025,6 +3067,7 @@ export interface operations {
             };
             400: components["responses"]["invalid-json.invalid-request.invalid-header.bad-request"];
             401: components["responses"]["unauthorized"];
+            403: components["responses"]["insufficient-scope"];
             404: components["responses"]["not-found"];
             406: components["responses"]["not-acceptable"];
             409: components["responses"]["in-progress.conflict"];
@@ -3032,7 +3075,7 @@ export interface operations {
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-value.invalid-file.idempotency-key-reused.limit-exceeded"];
-            503: components["responses"]["store-unavailable"];
+            503: components["responses"]["store-unavailable.issuer-unavailable"];
             507: components["responses"]["store-full"];
             default: components["responses"]["default"];
         };
@@ -3076,6 +3119,7 @@ export interface operations {
             };
             400: components["responses"]["invalid-json.invalid-request.invalid-header.bad-request"];
             401: components["responses"]["unauthorized"];
+            403: components["responses"]["insufficient-scope"];
             404: components["responses"]["not-found"];
             406: components["responses"]["not-acceptable"];
             409: components["responses"]["in-progress.conflict"];
@@ -3083,7 +3127,7 @@ export interface operations {
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-value.invalid-file.idempotency-key-reused.limit-exceeded"];
-            503: components["responses"]["store-unavailable"];
+            503: components["responses"]["store-unavailable.issuer-unavailable"];
             507: components["responses"]["store-full"];
             default: components["responses"]["default"];
         };
@@ -3127,6 +3171,7 @@ export interface operations {
             };
             400: components["responses"]["invalid-json.invalid-request.invalid-header.bad-request"];
             401: components["responses"]["unauthorized"];
+            403: components["responses"]["insufficient-scope"];
             404: components["responses"]["not-found"];
             406: components["responses"]["not-acceptable"];
             409: components["responses"]["in-progress.conflict"];
@@ -3134,7 +3179,7 @@ export interface operations {
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-value.invalid-file.idempotency-key-reused.limit-exceeded"];
-            503: components["responses"]["store-unavailable"];
+            503: components["responses"]["store-unavailable.issuer-unavailable"];
             507: components["responses"]["store-full"];
             default: components["responses"]["default"];
         };
@@ -3183,10 +3228,11 @@ export interface operations {
             };
             400: components["responses"]["invalid-request.bad-request"];
             401: components["responses"]["unauthorized"];
+            403: components["responses"]["insufficient-scope"];
             404: components["responses"]["not-found"];
             406: components["responses"]["not-acceptable"];
             409: components["responses"]["not-built"];
-            503: components["responses"]["store-unavailable"];
+            503: components["responses"]["store-unavailable.issuer-unavailable"];
             default: components["responses"]["default"];
         };
     };
@@ -3234,6 +3280,7 @@ export interface operations {
             };
             400: components["responses"]["invalid-json.invalid-request.invalid-header.bad-request"];
             401: components["responses"]["unauthorized"];
+            403: components["responses"]["insufficient-scope"];
             404: components["responses"]["not-found"];
             406: components["responses"]["not-acceptable"];
             409: components["responses"]["not-built.in-progress.conflict"];
@@ -3241,7 +3288,7 @@ export interface operations {
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-value.invalid-file.idempotency-key-reused.limit-exceeded"];
-            503: components["responses"]["store-unavailable"];
+            503: components["responses"]["store-unavailable.issuer-unavailable"];
             507: components["responses"]["store-full"];
             default: components["responses"]["default"];
         };
@@ -3290,6 +3337,7 @@ export interface operations {
             };
             400: components["responses"]["invalid-json.invalid-request.invalid-header.bad-request"];
             401: components["responses"]["unauthorized"];
+            403: components["responses"]["insufficient-scope"];
             404: components["responses"]["not-found"];
             406: components["responses"]["not-acceptable"];
             409: components["responses"]["not-built.in-progress.conflict"];
@@ -3297,7 +3345,7 @@ export interface operations {
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-value.invalid-file.idempotency-key-reused.limit-exceeded"];
-            503: components["responses"]["store-unavailable"];
+            503: components["responses"]["store-unavailable.issuer-unavailable"];
             507: components["responses"]["store-full"];
             default: components["responses"]["default"];
         };
@@ -3346,6 +3394,7 @@ export interface operations {
             };
             400: components["responses"]["invalid-json.invalid-request.invalid-header.bad-request"];
             401: components["responses"]["unauthorized"];
+            403: components["responses"]["insufficient-scope"];
             404: components["responses"]["not-found"];
             406: components["responses"]["not-acceptable"];
             409: components["responses"]["not-built.in-progress.conflict"];
@@ -3353,7 +3402,7 @@ export interface operations {
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-value.invalid-file.idempotency-key-reused.limit-exceeded"];
-            503: components["responses"]["store-unavailable"];
+            503: components["responses"]["store-unavailable.issuer-unavailable"];
             507: components["responses"]["store-full"];
             default: components["responses"]["default"];
         };
@@ -3402,6 +3451,7 @@ export interface operations {
             };
             400: components["responses"]["invalid-json.invalid-request.invalid-header.bad-request"];
             401: components["responses"]["unauthorized"];
+            403: components["responses"]["insufficient-scope"];
             404: components["responses"]["not-found"];
             406: components["responses"]["not-acceptable"];
             409: components["responses"]["not-built.in-progress.conflict"];
@@ -3409,7 +3459,7 @@ export interface operations {
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-value.invalid-file.idempotency-key-reused.limit-exceeded"];
-            503: components["responses"]["store-unavailable"];
+            503: components["responses"]["store-unavailable.issuer-unavailable"];
             507: components["responses"]["store-full"];
             default: components["responses"]["default"];
         };
@@ -3458,6 +3508,7 @@ export interface operations {
             };
             400: components["responses"]["invalid-json.invalid-request.invalid-header.bad-request"];
             401: components["responses"]["unauthorized"];
+            403: components["responses"]["insufficient-scope"];
             404: components["responses"]["not-found"];
             406: components["responses"]["not-acceptable"];
             409: components["responses"]["not-built.in-progress.conflict"];
@@ -3465,7 +3516,7 @@ export interface operations {
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-value.invalid-file.idempotency-key-reused.limit-exceeded"];
-            503: components["responses"]["store-unavailable"];
+            503: components["responses"]["store-unavailable.issuer-unavailable"];
             507: components["responses"]["store-full"];
             default: components["responses"]["default"];
         };
@@ -3490,6 +3541,8 @@ export interface operations {
             };
             400: components["responses"]["invalid-request.bad-request"];
             401: components["responses"]["unauthorized"];
+            403: components["responses"]["insufficient-scope"];
+            503: components["responses"]["issuer-unavailable"];
             default: components["responses"]["default"];
         };
     };
@@ -3522,12 +3575,13 @@ export interface operations {
             };
             400: components["responses"]["invalid-json.invalid-request.bad-request"];
             401: components["responses"]["unauthorized"];
+            403: components["responses"]["insufficient-scope"];
             404: components["responses"]["not-found"];
             406: components["responses"]["not-acceptable"];
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-config.invalid-value.invalid-file.limit-exceeded"];
-            503: components["responses"]["store-unavailable"];
+            503: components["responses"]["store-unavailable.issuer-unavailable"];
             default: components["responses"]["default"];
         };
     };
@@ -3560,7 +3614,8 @@ export interface operations {
             };
             400: components["responses"]["invalid-request.bad-request"];
             401: components["responses"]["unauthorized"];
-            503: components["responses"]["store-unavailable"];
+            403: components["responses"]["insufficient-scope"];
+            503: components["responses"]["store-unavailable.issuer-unavailable"];
             default: components["responses"]["default"];
         };
     };
@@ -3596,13 +3651,14 @@ export interface operations {
             };
             400: components["responses"]["invalid-json.invalid-request.invalid-header.bad-request"];
             401: components["responses"]["unauthorized"];
+            403: components["responses"]["insufficient-scope"];
             406: components["responses"]["not-acceptable"];
             409: components["responses"]["already-exists.not-built.no-single-step.too-many-pinned-versions.in-progress.conflict"];
             412: components["responses"]["version-mismatch"];
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-value.invalid-file.idempotency-key-reused.limit-exceeded"];
-            503: components["responses"]["store-unavailable"];
+            503: components["responses"]["store-unavailable.issuer-unavailable"];
             507: components["responses"]["store-full"];
             default: components["responses"]["default"];
         };
@@ -3646,10 +3702,11 @@ export interface operations {
             };
             400: components["responses"]["invalid-request.bad-request"];
             401: components["responses"]["unauthorized"];
+            403: components["responses"]["insufficient-scope"];
             404: components["responses"]["not-found"];
             406: components["responses"]["not-acceptable"];
             410: components["responses"]["session-expired"];
-            503: components["responses"]["store-unavailable"];
+            503: components["responses"]["store-unavailable.issuer-unavailable"];
             default: components["responses"]["default"];
         };
     };
@@ -3683,12 +3740,13 @@ export interface operations {
             };
             400: components["responses"]["invalid-json.invalid-request.invalid-header.bad-request"];
             401: components["responses"]["unauthorized"];
+            403: components["responses"]["insufficient-scope"];
             404: components["responses"]["not-found"];
             409: components["responses"]["in-progress.conflict"];
             410: components["responses"]["session-expired"];
             412: components["responses"]["version-mismatch"];
             422: components["responses"]["idempotency-key-reused"];
-            503: components["responses"]["store-unavailable"];
+            503: components["responses"]["store-unavailable.issuer-unavailable"];
             507: components["responses"]["store-full"];
             default: components["responses"]["default"];
         };
@@ -3724,10 +3782,11 @@ export interface operations {
             };
             400: components["responses"]["invalid-request.bad-request"];
             401: components["responses"]["unauthorized"];
+            403: components["responses"]["insufficient-scope"];
             404: components["responses"]["not-found"];
             409: components["responses"]["conflict"];
             410: components["responses"]["session-expired"];
-            503: components["responses"]["store-unavailable"];
+            503: components["responses"]["store-unavailable.issuer-unavailable"];
             default: components["responses"]["default"];
         };
     };
@@ -3770,6 +3829,7 @@ export interface operations {
             };
             400: components["responses"]["invalid-json.invalid-request.invalid-header.bad-request"];
             401: components["responses"]["unauthorized"];
+            403: components["responses"]["insufficient-scope"];
             404: components["responses"]["not-found"];
             406: components["responses"]["not-acceptable"];
             409: components["responses"]["cell-gone.in-progress.conflict"];
@@ -3778,7 +3838,7 @@ export interface operations {
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-config.invalid-value.invalid-file.idempotency-key-reused.limit-exceeded"];
-            503: components["responses"]["store-unavailable.overloaded.compute-failed"];
+            503: components["responses"]["store-unavailable.issuer-unavailable.overloaded.compute-failed"];
             507: components["responses"]["store-full"];
             default: components["responses"]["default"];
         };
@@ -3822,6 +3882,7 @@ export interface operations {
             };
             400: components["responses"]["invalid-json.invalid-request.invalid-header.bad-request"];
             401: components["responses"]["unauthorized"];
+            403: components["responses"]["insufficient-scope"];
             404: components["responses"]["not-found"];
             406: components["responses"]["not-acceptable"];
             409: components["responses"]["cell-gone.in-progress.conflict"];
@@ -3830,7 +3891,7 @@ export interface operations {
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-value.invalid-file.idempotency-key-reused.limit-exceeded"];
-            503: components["responses"]["store-unavailable"];
+            503: components["responses"]["store-unavailable.issuer-unavailable"];
             507: components["responses"]["store-full"];
             default: components["responses"]["default"];
         };
@@ -3873,6 +3934,7 @@ export interface operations {
             };
             400: components["responses"]["invalid-json.invalid-request.invalid-header.bad-request"];
             401: components["responses"]["unauthorized"];
+            403: components["responses"]["insufficient-scope"];
             404: components["responses"]["not-found"];
             406: components["responses"]["not-acceptable"];
             409: components["responses"]["in-progress.conflict"];
@@ -3881,7 +3943,7 @@ export interface operations {
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["idempotency-key-reused"];
-            503: components["responses"]["store-unavailable"];
+            503: components["responses"]["store-unavailable.issuer-unavailable"];
             507: components["responses"]["store-full"];
             default: components["responses"]["default"];
         };
@@ -3924,6 +3986,7 @@ export interface operations {
             };
             400: components["responses"]["invalid-json.invalid-request.invalid-header.bad-request"];
             401: components["responses"]["unauthorized"];
+            403: components["responses"]["insufficient-scope"];
             404: components["responses"]["not-found"];
             406: components["responses"]["not-acceptable"];
             409: components["responses"]["step-not-kept.in-progress.conflict"];
@@ -3932,7 +3995,7 @@ export interface operations {
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["idempotency-key-reused"];
-            503: components["responses"]["store-unavailable"];
+            503: components["responses"]["store-unavailable.issuer-unavailable"];
             507: components["responses"]["store-full"];
             default: components["responses"]["default"];
         };
@@ -3976,6 +4039,7 @@ export interface operations {
             };
             400: components["responses"]["invalid-json.invalid-request.invalid-header.bad-request"];
             401: components["responses"]["unauthorized"];
+            403: components["responses"]["insufficient-scope"];
             404: components["responses"]["not-found"];
             406: components["responses"]["not-acceptable"];
             409: components["responses"]["already-exists.cell-gone.step-not-kept.in-progress.conflict"];
@@ -3984,7 +4048,7 @@ export interface operations {
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["idempotency-key-reused"];
-            503: components["responses"]["store-unavailable"];
+            503: components["responses"]["store-unavailable.issuer-unavailable"];
             507: components["responses"]["store-full"];
             default: components["responses"]["default"];
         };
@@ -4018,7 +4082,8 @@ export interface operations {
             };
             400: components["responses"]["invalid-request.bad-request"];
             401: components["responses"]["unauthorized"];
-            503: components["responses"]["store-unavailable"];
+            403: components["responses"]["insufficient-scope"];
+            503: components["responses"]["store-unavailable.issuer-unavailable"];
             default: components["responses"]["default"];
         };
     };
@@ -4056,12 +4121,13 @@ export interface operations {
             };
             400: components["responses"]["invalid-json.invalid-request.invalid-header.bad-request"];
             401: components["responses"]["unauthorized"];
+            403: components["responses"]["insufficient-scope"];
             409: components["responses"]["already-exists.in-progress.conflict"];
             412: components["responses"]["version-mismatch"];
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["invalid-value.invalid-file.idempotency-key-reused.limit-exceeded"];
-            503: components["responses"]["store-unavailable"];
+            503: components["responses"]["store-unavailable.issuer-unavailable"];
             507: components["responses"]["store-full"];
             default: components["responses"]["default"];
         };
@@ -4104,8 +4170,9 @@ export interface operations {
             };
             400: components["responses"]["invalid-request.bad-request"];
             401: components["responses"]["unauthorized"];
+            403: components["responses"]["insufficient-scope"];
             404: components["responses"]["not-found"];
-            503: components["responses"]["store-unavailable"];
+            503: components["responses"]["store-unavailable.issuer-unavailable"];
             default: components["responses"]["default"];
         };
     };
@@ -4139,11 +4206,12 @@ export interface operations {
             };
             400: components["responses"]["invalid-json.invalid-request.invalid-header.bad-request"];
             401: components["responses"]["unauthorized"];
+            403: components["responses"]["insufficient-scope"];
             404: components["responses"]["not-found"];
             409: components["responses"]["in-progress.conflict"];
             412: components["responses"]["version-mismatch"];
             422: components["responses"]["idempotency-key-reused"];
-            503: components["responses"]["store-unavailable"];
+            503: components["responses"]["store-unavailable.issuer-unavailable"];
             507: components["responses"]["store-full"];
             default: components["responses"]["default"];
         };
@@ -4186,8 +4254,9 @@ export interface operations {
             };
             400: components["responses"]["invalid-request.bad-request"];
             401: components["responses"]["unauthorized"];
+            403: components["responses"]["insufficient-scope"];
             404: components["responses"]["not-found"];
-            503: components["responses"]["store-unavailable"];
+            503: components["responses"]["store-unavailable.issuer-unavailable"];
             default: components["responses"]["default"];
         };
     };
@@ -4225,13 +4294,14 @@ export interface operations {
             };
             400: components["responses"]["invalid-json.invalid-request.invalid-header.bad-request"];
             401: components["responses"]["unauthorized"];
+            403: components["responses"]["insufficient-scope"];
             404: components["responses"]["not-found"];
             409: components["responses"]["too-many-pinned-versions.in-progress.checkpoint-mismatch.conflict"];
             412: components["responses"]["version-mismatch"];
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["idempotency-key-reused.limit-exceeded"];
-            503: components["responses"]["store-unavailable"];
+            503: components["responses"]["store-unavailable.issuer-unavailable"];
             507: components["responses"]["store-full"];
             default: components["responses"]["default"];
         };
@@ -4301,6 +4371,8 @@ export interface operations {
             };
             400: components["responses"]["invalid-request.bad-request"];
             401: components["responses"]["unauthorized"];
+            403: components["responses"]["insufficient-scope"];
+            503: components["responses"]["issuer-unavailable"];
             default: components["responses"]["default"];
         };
     };

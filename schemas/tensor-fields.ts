@@ -3,8 +3,9 @@ import { z } from 'zod';
 /** One tensor, or the states of a cell. */
 export type WireKind = 'tensor' | 'states';
 
-/** The types that read tensors from the wire; schemas/tensor.ts fills it in. */
-export const WIRE_TYPES = new WeakMap<z.core.$ZodType, WireKind>();
+/** The types that read tensors from the wire (schemas/tensor.ts), by the names that they have in the OpenAPI document. */
+const WIRE_KINDS = { RequestTensor: 'tensor', TensorLiteral: 'tensor', RequestStates: 'states' } as const;
+export type WireId = keyof typeof WIRE_KINDS;
 
 /** How the fields of a body hold tensors: as one, as states, as a list of tensors, or by name. */
 export type TensorFields = ReadonlyMap<string, WireKind | 'list' | 'map'>;
@@ -45,8 +46,8 @@ function unwrap(field: z.core.$ZodType): z.core.$ZodType {
 /** Words and checks make a copy of a type, whose parent is the type that it was. */
 function wireKindOf(type: z.core.$ZodType): WireKind | undefined {
   for (let one: z.core.$ZodType | undefined = type; one; one = one._zod.parent) {
-    const kind = WIRE_TYPES.get(one);
-    if (kind) return kind;
+    const id = z.globalRegistry.get(one)?.id;
+    if (id !== undefined && Object.hasOwn(WIRE_KINDS, id)) return WIRE_KINDS[id as WireId];
   }
   return undefined;
 }

@@ -10,7 +10,7 @@ import {
   type TensorLiteral,
 } from '../src/domain/tensor-literal.ts';
 import { NestedNumbers } from './nested-numbers.ts';
-import { WIRE_TYPES, type WireKind } from './tensor-fields.ts';
+import type { WireId } from './tensor-fields.ts';
 import { MAX_RANK, parseLiteral, parseTensor, TensorSyntaxError } from './tensor-syntax.ts';
 
 const NON_FINITE = ['NaN', 'Infinity', '-Infinity'];
@@ -69,11 +69,10 @@ const referenceForm = {
 
 /** A zod type that reads a value by `parse`; what is wrong becomes an issue at the place where it is wrong. */
 function wireType<T>(
-  kind: WireKind,
   parse: (value: unknown) => T,
-  jsonSchema: Record<string, unknown> & { id: string },
+  jsonSchema: Record<string, unknown> & { id: WireId },
 ): z.ZodType<T, unknown> {
-  const type = z
+  return z
     .unknown()
     .transform((value, context): T => {
       try {
@@ -90,12 +89,10 @@ function wireType<T>(
       }
     })
     .meta(jsonSchema) as unknown as z.ZodType<T, unknown>;
-  WIRE_TYPES.set(type, kind);
-  return type;
 }
 
 /** A tensor that may also be `{ "variable": id }`. */
-export const tensorInput = wireType<TensorInput>('tensor', parseTensor, {
+export const tensorInput = wireType<TensorInput>(parseTensor, {
   id: 'RequestTensor',
   description:
     'A tensor: nested arrays, a flat list with its shape, base64 bytes, or the value of a stand-alone variable.',
@@ -104,14 +101,14 @@ export const tensorInput = wireType<TensorInput>('tensor', parseTensor, {
 });
 
 /** A tensor whose values stand in the request. */
-export const tensorLiteral = wireType<TensorLiteral>('tensor', parseLiteral, {
+export const tensorLiteral = wireType<TensorLiteral>(parseLiteral, {
   id: 'TensorLiteral',
   description: 'A tensor: nested arrays, a flat list with its shape, or base64 bytes.',
   anyOf: literalForms,
   examples: [[[2]]],
 });
 
-export const statesInput = wireType<StatesGiven>('states', parseStates, {
+export const statesInput = wireType<StatesGiven>(parseStates, {
   id: 'RequestStates',
   description:
     'A list with one tensor [batch, units] for each state, null for zeros; or that tensor alone, where the cell has one state. ' +

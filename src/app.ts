@@ -31,11 +31,11 @@ import { addProblemReplies, answerFrameworkError } from './http/problem-replies.
 import { sendTogether } from './http/replies.ts';
 import { logRequests, requestIdOf } from './http/request-log.ts';
 import { addSecurityHeaders } from './http/security-headers.ts';
-import { newUuidId } from './http/uuid-id.ts';
+import { createUuidIds } from './http/uuid-id.ts';
 import { addValidation } from './http/validation.ts';
 import { applyOp, OPS } from './ops/ops.ts';
 import { randomBackoff } from './services/changes/change.ts';
-import { timeCommits } from './services/changes/timed-store.ts';
+import { watchCommits } from './services/changes/watched-store.ts';
 import { startSweeping } from './services/expiry/sweep-loop.ts';
 import { createServices } from './services/index.ts';
 
@@ -73,7 +73,7 @@ const LOOPBACK_ONLY: BrowserRules = { hosts: 'loopback', corsOrigins: [] };
 
 /** Puts the service together: the only place that sees routes, services, engine and store at once. */
 export async function createApp(options: AppOptions): Promise<App> {
-  const { store, config, clock = Date.now, newId = newUuidId, newSeed = () => randomInt(1, 1e9 + 1) } = options;
+  const { store, config, clock = Date.now, newId = createUuidIds(), newSeed = () => randomInt(1, 1e9 + 1) } = options;
   const {
     limits,
     requestSeconds = 120,
@@ -92,7 +92,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   const pool = threads > 0 ? createPool({ threads, engines }) : undefined;
   if (pool) metrics.watchThreads(pool.statistics);
   const services = createServices({
-    store: timeCommits(store, metrics.committed),
+    store: watchCommits(store, metrics.committed),
     stepper: createStepper({ engines, pool, batchRows, observer: metrics.compute }),
     initialize: createDraws(),
     randint,

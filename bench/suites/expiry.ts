@@ -5,7 +5,7 @@ import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
 import { createApp } from '../../src/app.ts';
 import { readConfig } from '../../src/config.ts';
 import type { Store } from '../../src/domain/ports.ts';
-import { newUuidId } from '../../src/http/uuid-id.ts';
+import { createUuidIds } from '../../src/http/uuid-id.ts';
 import { Sweeper } from '../../src/services/expiry/sweep.ts';
 import { openLmdbStore } from '../../src/store/lmdb.ts';
 import { duration, type Suite } from '../report.ts';
@@ -24,7 +24,7 @@ interface Swept {
 }
 
 async function sweep(store: Store, now: number): Promise<Swept> {
-  const sweeper = new Sweeper({ store, clock: () => now, newId: newUuidId });
+  const sweeper = new Sweeper({ store, clock: () => now, newId: createUuidIds() });
   const delay = monitorEventLoopDelay({ resolution: 1 });
   delay.enable();
   const [start, cpu] = [performance.now(), process.cpuUsage()];

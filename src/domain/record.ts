@@ -1,5 +1,4 @@
 import type { JsonObject } from './json.ts';
-import { shortBytes } from './slab.ts';
 import { BYTES_PER_ELEMENT, type Dtype, type Shape, sizeOf, type Tensor } from './tensor.ts';
 import { encodeElements, viewElements } from './tensor-bytes.ts';
 
@@ -25,7 +24,7 @@ const decoder = new TextDecoder('utf-8', { fatal: true });
 
 /**
  * Layout: magic, length of the header (both uint32 little-endian), header JSON with spaces up to a multiple of 8 bytes, then
- * the tensors' bytes in its order. The result is for as long as a request (slab.ts).
+ * the tensors' bytes in its order. The result is for as long as a request (pooled-arrays.ts).
  */
 export function encodeRecord<F>({ fields, tensors }: StoredRecord<F>): Uint8Array {
   const described: Described[] = [];
@@ -41,7 +40,7 @@ export function encodeRecord<F>({ fields, tensors }: StoredRecord<F>): Uint8Arra
   const header = JSON.stringify({ fields, tensors: described });
   const headerBytes = Buffer.byteLength(header);
   const start = aligned(HEAD_BYTES + headerBytes);
-  const bytes = shortBytes(start + tensorBytes);
+  const bytes = Buffer.allocUnsafe(start + tensorBytes);
   bytes.writeUInt32LE(MAGIC, 0);
   bytes.writeUInt32LE(start - HEAD_BYTES, 4);
   bytes.write(header, HEAD_BYTES);

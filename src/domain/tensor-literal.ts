@@ -1,5 +1,5 @@
+import { pooledFloat32 } from './pooled-arrays.ts';
 import { fieldProblem } from './problems.ts';
-import { shortFloat32 } from './slab.ts';
 import { type Dtype, type FloatArray, formatShape, fromFloat64, type Shape, Tensor, toFloat64 } from './tensor.ts';
 
 /** A tensor as a request wrote it: its values, before they take the dtype of what they are for. */
@@ -107,7 +107,7 @@ export function literalToTensor(literal: TensorLiteral, dtype: Dtype, pointer: s
 
 /** As `fromFloat64`; each element is rounded once, by the conversion of typed arrays. */
 function inFloat32(shape: Shape, values: Float64Array): Tensor {
-  const data = shortFloat32(values.length);
+  const data = pooledFloat32(values.length);
   data.set(values);
   return new Tensor('float32', shape, data);
 }

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { shortFloat64 } from '../domain/slab.ts';
+import { pooledFloat64 } from '../domain/pooled-arrays.ts';
 import { type NumberTables, numberTables } from './number-tables.ts';
 
 /** Exports of kernels/index.ts. Addresses are offsets in its memory. */
@@ -78,7 +78,7 @@ class NumberCodec {
       const shape: number[] = [];
       const rank = kernels.rank.value;
       for (let axis = 0; axis < rank; axis++) shape.push(words[extents + axis]);
-      const values = shortFloat64(kernels.count.value);
+      const values = pooledFloat64(kernels.count.value);
       for (let i = 0; i < values.length; i++) values[i] = doubles[out / 8 + i];
       return { shape, values, end: end - heap };
     };

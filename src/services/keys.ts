@@ -89,6 +89,12 @@ export const KEY_FAMILIES: readonly KeyFamily[] = [
     written: 'whatever has a time, before it is there',
     goes: 'when it was looked at',
   },
+  {
+    key: 'probe/room',
+    holds: 'nothing: that it could be written',
+    written: 'a check of the store, after it had no room',
+    goes: 'never',
+  },
   { key: 'sweep/lease', holds: 'which process sweeps', written: 'sweeping', goes: 'never' },
   {
     key: 'name/{class}',
@@ -165,5 +171,6 @@ export const claimKey = (claim: string): string => `${CLAIM}${claim}`;
 export const DUE_PREFIX = 'due/';
 export const dueKey = (hour: string, shard: string, thing: string): string => `${DUE_PREFIX}${hour}.${shard}/${thing}`;
 
+export const PROBE_KEY = 'probe/room';
 export const LEASE_KEY = 'sweep/lease';
 export const nameKey = (className: string): string => `name/${className}`;

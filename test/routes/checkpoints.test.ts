@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { newUuidId } from '../../src/http/uuid-id.ts';
+import { createUuidIds } from '../../src/http/uuid-id.ts';
 import { Sweeper } from '../../src/services/expiry/sweep.ts';
 import { startApp } from '../support/app.ts';
 import { call, expectProblem, make, TUTORIAL_CELL } from '../support/call.ts';
@@ -147,7 +147,7 @@ onMemory('checkpoints', (served) => {
 
   it('make a session anew that has expired since, pinned and with a history of its own', async () => {
     const { app, store, clock } = served;
-    const sweeper = new Sweeper({ store, clock: () => clock.now, newId: newUuidId });
+    const sweeper = new Sweeper({ store, clock: () => clock.now, newId: createUuidIds() });
     await make(app, '/v1/cells', { ...TUTORIAL_CELL, input_shape: [null, 1] });
     const session = { id: 's', cell: 'cell', ttl_seconds: 600, history: 5, pin_cell_version: true };
     await make(app, '/v1/sessions', session);

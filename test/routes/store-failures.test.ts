@@ -125,6 +125,19 @@ describe('when the store fails', () => {
     await app.close();
   });
 
+  it('is not ready after a change that found no room, until a commit finds some again', async () => {
+    const { app, store } = await start();
+    store.failures.commit = new Problem('store-full', 'The store has no room left.');
+    expect((await call(app, 'GET', '/readyz')).status).toBe(200);
+    expectProblem(await call(app, 'POST', '/v1/variables', { value: 1 }), 'store-full');
+    for (let times = 0; times < 2; times++) {
+      expectProblem(await call(app, 'GET', '/readyz'), 'store-unavailable', /no room left/);
+    }
+    delete store.failures.commit;
+    expect((await call(app, 'GET', '/readyz')).status).toBe(200);
+    await app.close();
+  });
+
   it('shows nothing of the inside when something unexpected breaks', async () => {
     const { app, store } = await start();
     store.failures.get = new TypeError('secret of the inside');

@@ -1,4 +1,6 @@
 import { expect, it } from 'vitest';
+import { Problem } from '../../src/domain/problems.ts';
+import { watchCommits } from '../../src/services/changes/watched-store.ts';
 import { Sweeper } from '../../src/services/expiry/sweep.ts';
 import { KEY_FAMILIES } from '../../src/services/keys.ts';
 import { openMemoryStore } from '../../src/store/memory.ts';
@@ -30,6 +32,19 @@ it('names one family for every key that the service writes, and writes keys of e
   await make(app, '/v1/sessions', { id: 's', cell: 'cell', history: 2, pin_cell_version: true });
   await call(app, 'POST', '/v1/sessions/s/steps', { inputs: [[1]] }, key);
   await make(app, '/v1/checkpoints', { id: 'saved', all: true });
+  const refuse = async () => {
+    throw new Problem('store-full', 'full');
+  };
+  let fails = true;
+  const full = watchCommits(
+    { ...store, commit: (writes) => (fails ? refuse() : store.commit(writes)) },
+    () => undefined,
+  );
+  await expect(full.commit([{ key: 'cell/x', bytes: new Uint8Array(1) }])).rejects.toMatchObject({
+    code: 'store-full',
+  });
+  fails = false;
+  await full.check();
   const before = Object.keys(await dump(store));
   await new Sweeper({ store, clock: () => clock.now + 24 * 3_600_000, newId: String }).sweep();
   const keys = [...new Set([...before, ...Object.keys(await dump(store))])];

@@ -4,7 +4,7 @@ import { splat } from './vector';
 /**
  * What comes after the products: the gates' activations and the new states, for `rows` rows. `z` are the sums, which keep
  * what went into the activations; `a` gets what came out of them. Blocks are `width` bytes, a gate's units filled up to
- * whole vectors. All strides are in bytes. The header of a cell is written by src/engine/pack.ts:
+ * whole vectors. All strides are in bytes. The header of a cell is written by src/engine/packed-cell.ts:
  */
 const WIDTH: usize = 0;
 const INPUT_FORGET: usize = 4;

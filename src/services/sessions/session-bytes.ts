@@ -1,6 +1,5 @@
 import { decodeRecord } from '../../domain/record.ts';
 import type { SessionRecord } from '../../domain/session.ts';
-import { shortBytes } from '../../domain/slab.ts';
 import { BYTES_PER_ELEMENT, DTYPES, sizeOf, type Tensor } from '../../domain/tensor.ts';
 import { encodeElements, viewElements } from '../../domain/tensor-bytes.ts';
 
@@ -50,7 +49,7 @@ export function encodeSession(record: SessionRecord, states: readonly Tensor[], 
     dataBytes += sizeOf(shape) * BYTES_PER_ELEMENT[dtype];
   }
   const dataStart = Math.ceil(headBytes / ALIGNMENT) * ALIGNMENT;
-  const bytes = shortBytes(dataStart + dataBytes);
+  const bytes = Buffer.allocUnsafe(dataStart + dataBytes);
   bytes.writeUInt32LE(MAGIC, 0);
   bytes.writeUInt32LE(dataStart, AT.dataStart);
   bytes.writeDoubleLE(record.cell_version, AT.cell_version);
@@ -79,6 +78,7 @@ export function encodeSession(record: SessionRecord, states: readonly Tensor[], 
     bytes.set(elements, data);
     data += elements.length;
   }
+  bytes.fill(0, at, dataStart);
   return bytes;
 }
 

@@ -1,0 +1,38 @@
+import type { CommitOutcome, Store } from '../../domain/ports.ts';
+import { Problem } from '../../domain/problems.ts';
+import { PROBE_KEY } from '../keys.ts';
+
+/** How a commit ended, and how many seconds it took. */
+export type CommitObserver = (outcome: CommitOutcome | 'failed', seconds: number) => void;
+
+/**
+ * The same store, telling of each commit. Once it found no room for one, `check` rejects until a commit succeeds again; it
+ * tries a small one itself, as nobody may send any changes meanwhile.
+ */
+export function watchCommits(store: Store, observe: CommitObserver): Store {
+  let full = false;
+  const commit: Store['commit'] = async (writes) => {
+    const started = performance.now();
+    const tell = (outcome: CommitOutcome | 'failed') => observe(outcome, (performance.now() - started) / 1000);
+    try {
+      const outcome = await store.commit(writes);
+      full &&= outcome !== 'committed';
+      tell(outcome);
+      return outcome;
+    } catch (error) {
+      full ||= error instanceof Problem && error.code === 'store-full';
+      tell('failed');
+      throw error;
+    }
+  };
+  return {
+    commit,
+    get: (key) => store.get(key),
+    list: (prefix, after, limit) => store.list(prefix, after, limit),
+    async check() {
+      await store.check();
+      if (full) await commit([{ key: PROBE_KEY, bytes: new Uint8Array(1) }]);
+    },
+    close: () => store.close(),
+  };
+}

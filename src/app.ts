@@ -6,7 +6,7 @@ import { parseManifest } from '../schemas/checkpoint-manifest.ts';
 import { openGate } from './access/gate.ts';
 import { randint } from './cells/random/randint.ts';
 import type { Config } from './config.ts';
-import type { Clock, NewId, NewSeed, Store } from './domain/ports.ts';
+import type { Clock, NewId, NewSeed, RateCounter, Store } from './domain/ports.ts';
 import { createDraws } from './engine/draw.ts';
 import { createPool } from './engine/pool.ts';
 import { createSimdEngines } from './engine/simd.ts';
@@ -28,6 +28,7 @@ import { watchMethods } from './http/methods.ts';
 import { createMetrics, type Metrics, type MetricsSnapshot, metricsText } from './http/metrics.ts';
 import { addPlayground } from './http/playground.ts';
 import { addProblemReplies, answerFrameworkError } from './http/problem-replies.ts';
+import { limitRates } from './http/rate-limits.ts';
 import { sendTogether } from './http/replies.ts';
 import { logRequests, requestIdOf } from './http/request-log.ts';
 import { addSecurityHeaders } from './http/security-headers.ts';
@@ -55,12 +56,15 @@ export interface AppOptions {
         | 'wideSimd'
         | 'maxPackedBytes'
         | 'browsers'
+        | 'rateLimit'
       >
     >;
   readonly logger?: FastifyBaseLogger;
   readonly clock?: Clock;
   readonly newId?: NewId;
   readonly newSeed?: NewSeed;
+  /** Counts the requests of clients for all replicas. */
+  readonly rateCounter?: RateCounter;
   /** Clear away, in the background, what has expired. */
   readonly sweeps?: boolean;
   /** Where the metrics are gathered, and how those of the whole service are read. */
@@ -83,6 +87,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     wideSimd = true,
     maxPackedBytes,
     browsers = LOOPBACK_ONLY,
+    rateLimit = 0,
   } = config;
   const ops = { list: [...OPS.values()].map(({ apply: _, ...op }) => op), apply: applyOp };
   const metrics = options.metrics ?? createMetrics({ worker: 1, ofProcess: false });
@@ -143,6 +148,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   const documented = watchRoutes(app);
   auditChanges(app);
   addAuth(app, gate);
+  await limitRates(app, { perSecond: rateLimit, counter: options.rateCounter });
   addJsonBody(app);
   answerExpectations(app);
   addBinaryBody(app, { maxBytes: limits.maxCheckpointBytes, files: createTensorFiles(limits) });

@@ -17,6 +17,8 @@ export interface Config extends GateRules {
   readonly redisWait: number;
   readonly logLevel: string;
   readonly browsers: BrowserRules;
+  /** Requests of a client in a second; 0: as many as it likes. */
+  readonly rateLimit: number;
   readonly limits: Limits;
   /** Processes that serve the port. */
   readonly workers: number;
@@ -70,6 +72,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     logLevel: values.CELLSTEP_LOG_LEVEL,
     ...gateOf(values),
     browsers: Object.freeze({ hosts: hostsOf(values), corsOrigins: values.CELLSTEP_CORS_ORIGINS }),
+    rateLimit: values.CELLSTEP_RATE_LIMIT,
     limits: Object.freeze({
       maxBodyBytes: values.CELLSTEP_MAX_BODY_BYTES,
       maxCheckpointBytes: values.CELLSTEP_MAX_CHECKPOINT_BYTES,

@@ -99,6 +99,7 @@ export const environment = z.object({
   /** Names without a port, as a Host header has them. */
   CELLSTEP_ALLOWED_HOSTS: listOf(/^([a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])$/i, 'names of hosts without a port'),
   CELLSTEP_CORS_ORIGINS: listOf(/^https?:\/\/[^\s/?#@]+$/, 'origins such as https://app.example, without a path'),
+  CELLSTEP_RATE_LIMIT: whole(0, 1e9, 0),
   CELLSTEP_MAX_BODY_BYTES: whole(1024, 2 ** 30, 16 * MIB),
   CELLSTEP_MAX_CHECKPOINT_BYTES: whole(1024, 2 ** 30, 256 * MIB),
   CELLSTEP_MAX_UNITS: whole(1, 2 ** 16, 8192),

@@ -10,7 +10,7 @@ import { createMetrics } from './http/metrics.ts';
 import { reservePort } from './processes/reserve-port.ts';
 import { supervise } from './processes/supervisor.ts';
 import { joinSupervisor } from './processes/worker.ts';
-import { openStore } from './store/open.ts';
+import { openRateCounter, openStore } from './store/open.ts';
 import { StoreOpenError } from './store/store-open-error.ts';
 
 /** For the last commits, after the last request. */
@@ -66,9 +66,10 @@ async function serve(config: Config, logger: Logger, worker?: number): Promise<v
     warn: (message) => logger.warn(message),
     shared,
   });
+  const rateCounter = config.rateLimit > 0 ? await openRateCounter(config.store) : undefined;
   const metrics = createMetrics({ worker: worker ?? 1, ofProcess: true });
   const line = shared ? joinSupervisor(metrics.snapshot, () => close('its supervisor is gone')) : undefined;
-  const app = await createApp({ store, config, logger, sweeps: true, metrics, allMetrics: line?.gather });
+  const app = await createApp({ store, config, logger, rateCounter, sweeps: true, metrics, allMetrics: line?.gather });
 
   let closing = false;
   async function close(signal: string): Promise<void> {
@@ -81,6 +82,7 @@ async function serve(config: Config, logger: Logger, worker?: number): Promise<v
       logger.warn(`connections still open after ${config.shutdownSeconds} s are cut off`);
       app.server.closeAllConnections();
     }
+    rateCounter?.close();
     // What the store has taken on is written in any case, unless the disk does not answer.
     const stored = store.close().then(() => true);
     if (!(await Promise.race([stored, delay(STORE_SECONDS * 1000, false, { ref: false })]))) {

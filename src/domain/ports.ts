@@ -46,6 +46,12 @@ export interface Store {
   close(): Promise<void>;
 }
 
+/** Counts what happens in windows of time. */
+export interface RateCounter {
+  /** Counts one more under a key: how many that makes in its window, and the milliseconds that are left of that. */
+  count(key: string, milliseconds: number): Promise<{ readonly count: number; readonly left: number }>;
+}
+
 /** What one gate or intermediate was, before and after its activation; [batch, width] or [batch, time, width]. */
 export interface GateTrace {
   readonly name: string;

@@ -185,6 +185,11 @@ export const PROBLEMS = {
     title: 'The session has expired',
     help: 'It was idle for longer than its ttl_seconds. Open a new session.',
   },
+  'too-many-requests': {
+    status: 429,
+    title: 'Too many requests came in too short a time',
+    help: 'Nothing was changed. Send the request again after Retry-After seconds. RateLimit in each reply says how many more may be sent. The operator sets the limit: CELLSTEP_RATE_LIMIT.',
+  },
   'headers-too-large': {
     status: 431,
     title: 'The headers are larger than this service takes',

@@ -45,6 +45,7 @@ const DETAILS: Readonly<Record<ProblemCode, string>> = {
   'idempotency-key-reused': "Idempotency-Key '6f1c' was first used with another method, path or body.",
   'limit-exceeded': 'Shape [8192,8192] is over the limit of 33554432 elements a tensor (CELLSTEP_MAX_ELEMENTS).',
   'session-expired': "Session 's' expired at 2030-01-01T01:00:00.000Z, after 3600 idle seconds.",
+  'too-many-requests': 'More than 100 requests came in a second (CELLSTEP_RATE_LIMIT). Send the next in 1 s.',
   'headers-too-large': 'The headers are over the limit of 16384 bytes.',
   'store-full': 'The store has no room left.',
   'store-unavailable': 'The store does not answer.',

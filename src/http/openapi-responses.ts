@@ -18,6 +18,11 @@ export const HEADERS = {
     'true',
   ),
   'Retry-After': header('Seconds to wait before the same request is sent again.', '1'),
+  RateLimit: header(
+    'Requests that are left of the limit, and the seconds until there are more.',
+    '"requests";r=99;t=1',
+  ),
+  'RateLimit-Policy': header('Requests (q) that may be sent in so many seconds (w).', '"requests";q=100;w=1'),
   'WWW-Authenticate': header('How to authenticate.', 'Bearer'),
   Allow: header('With 405: the methods that the path takes.', 'GET, HEAD, POST'),
 } as const;
@@ -119,7 +124,7 @@ export function problemsOf(
   const add = (condition: boolean, ...more: ProblemCode[]) => {
     if (condition) for (const code of more) codes.add(code);
   };
-  add(closed, 'unauthorized', 'insufficient-scope', 'issuer-unavailable');
+  add(closed, 'unauthorized', 'insufficient-scope', 'issuer-unavailable', 'too-many-requests');
   add(hasBody, 'body-too-large', 'unsupported-media-type');
   // The body of a DELETE is ignored, but read.
   add(hasBody || method === 'DELETE', 'invalid-json');
@@ -174,11 +179,14 @@ function inTableOrder(codes: Iterable<ProblemCode>): ProblemCode[] {
 function problemResponse(codes: readonly ProblemCode[]): JsonObject {
   const [{ status }] = codes.map((code) => PROBLEMS[code]);
   const lines = codes.map((code) => `\`${code}\`: ${PROBLEMS[code].title}.`);
-  const waits = codes.some((code) => code === 'in-progress' || PROBLEMS[code].status === 503);
+  const waits = codes.some(
+    (code) => code === 'in-progress' || PROBLEMS[code].status === 503 || PROBLEMS[code].status === 429,
+  );
   return {
     description: lines.length === 1 ? lines[0] : lines.map((line) => `- ${line}`).join('\n'),
     ...headerRefs([
       ...(waits ? (['Retry-After'] as const) : []),
+      ...(status === 429 ? (['RateLimit', 'RateLimit-Policy'] as const) : []),
       ...(status === 401 || codes.includes('insufficient-scope') ? (['WWW-Authenticate'] as const) : []),
     ]),
     content: {

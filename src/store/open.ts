@@ -3,6 +3,7 @@ import type { Store } from '../domain/ports.ts';
 import { openLmdbStore } from './lmdb.ts';
 import { openMemoryStore } from './memory.ts';
 import { openRedisStore, type RedisStoreOptions } from './redis.ts';
+import { type ClosingCounter, openRedisCounter } from './redis-counter.ts';
 import { isRedisUrl, REDIS_FORMS, withoutCredentials } from './redis-url.ts';
 import { StoreOpenError } from './store-open-error.ts';
 
@@ -12,6 +13,11 @@ export interface StoreOptions extends RedisStoreOptions {
 }
 
 const FORMS = `memory: (lost at exit) or lmdb:<directory>, e.g. lmdb:./data, or ${REDIS_FORMS}`;
+
+/** Counts for all replicas, where the store is one that they share by network. */
+export async function openRateCounter(url: string): Promise<ClosingCounter | undefined> {
+  return isRedisUrl(url) ? openRedisCounter(url) : undefined;
+}
 
 /**
  * Opens the store that a URL names: `memory:`; `lmdb:<path>` with a path absolute or relative to the working directory;

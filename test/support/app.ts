@@ -3,7 +3,7 @@ import type { GateRules } from '../../src/access/gate.ts';
 import { createApp } from '../../src/app.ts';
 import { readConfig } from '../../src/config.ts';
 import type { Limits } from '../../src/domain/limits.ts';
-import type { Store } from '../../src/domain/ports.ts';
+import type { RateCounter, Store } from '../../src/domain/ports.ts';
 import type { BrowserRules } from '../../src/http/foreign-pages.ts';
 import { openMemoryStore } from '../../src/store/memory.ts';
 
@@ -15,6 +15,8 @@ interface StartOptions {
   /** Other ways than keys to say who one is. */
   readonly gate?: Omit<GateRules, 'apiKeys'>;
   readonly logger?: FastifyBaseLogger;
+  readonly rateLimit?: number;
+  readonly rateCounter?: RateCounter;
   readonly browsers?: BrowserRules;
   readonly limits?: Partial<Limits>;
   readonly clock?: TestClock;
@@ -40,13 +42,16 @@ export async function startApp(options: StartOptions = {}): Promise<TestApp> {
     browsers,
     gate,
     logger,
+    rateLimit = 0,
+    rateCounter,
   } = options;
   let ids = 0;
   let seeds = 0;
   return createApp({
     store,
-    config: { apiKeys, ...gate, limits: { ...LIMITS, ...limits }, ...(browsers ? { browsers } : {}) },
+    config: { apiKeys, ...gate, rateLimit, limits: { ...LIMITS, ...limits }, ...(browsers ? { browsers } : {}) },
     ...(logger ? { logger } : {}),
+    ...(rateCounter ? { rateCounter } : {}),
     clock: () => clock.now,
     newId: (prefix) => `${prefix}_${run}${String(++ids).padStart(8, '0')}`,
     newSeed: () => ++seeds,

@@ -1,0 +1,36 @@
+import type { RateCounter } from '../domain/ports.ts';
+import { createClient } from './redis-client.ts';
+import { parseRedisUrl } from './redis-url.ts';
+
+export interface ClosingCounter extends RateCounter {
+  close(): void;
+}
+
+const TIMEOUT_MILLISECONDS = 1_000;
+
+/** One key, so that it runs in a cluster too. Gives the count and the milliseconds that are left of its window. */
+const COUNT_SCRIPT = `
+local count = redis.call('INCR', KEYS[1])
+if count == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
+return { count, redis.call('PTTL', KEYS[1]) }
+`;
+
+/**
+ * Counts in the Redis of the store, on a connection of its own: a count must not wait behind the values of cells. Where the
+ * server is not there `count` rejects, and the connection is made again by itself.
+ */
+export async function openRedisCounter(url: string): Promise<ClosingCounter> {
+  const client = createClient(parseRedisUrl(url), TIMEOUT_MILLISECONDS);
+  await client.connect();
+  return {
+    async count(key, milliseconds) {
+      const [reply] =
+        (await client.commands.pipeline().eval(COUNT_SCRIPT, 1, `cellstep:rate:${key}`, `${milliseconds}`).exec()) ??
+        [];
+      if (!reply || reply[0]) throw reply?.[0] ?? new Error('the connection to Redis ended');
+      const [count, left] = reply[1] as readonly [number, number];
+      return { count, left };
+    },
+    close: () => client.disconnect(),
+  };
+}

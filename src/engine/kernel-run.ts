@@ -35,7 +35,7 @@ export function prepareKernelRun(
     run(request: SequenceRequest): SequenceResult {
       const { batch, time, states, previous } = request;
       const address = block();
-      const ahead = Math.max(1, Math.min(time, Math.floor(AHEAD / (cell.sums * Math.max(batch, 1)))));
+      const ahead = stepsAhead(cell, batch, time);
       const place = thread.scratch.layOut(cell, batch, ahead);
       const view = numbersOf(cell, thread.memory, place.end);
       const sequence = floats(batch * time * stateWidth);
@@ -53,6 +53,11 @@ export function prepareKernelRun(
       return { sequences: [sequence], last: [last], states: lstm ? [finalH, finalC] : [finalH] };
     },
   };
+}
+
+/** Of how many steps the inputs' products are made at once. */
+export function stepsAhead({ sums }: PackedCell, batch: number, time: number): number {
+  return Math.max(1, Math.min(time, Math.floor(AHEAD / (sums * Math.max(batch, 1)))));
 }
 
 interface Run {

@@ -1,9 +1,9 @@
 import type { FloatArray } from '../domain/tensor.ts';
 
 /** Rows of one panel that are packed before the next panel's: few enough to stay in the cache with all their columns. */
-const ROWS = 16;
+export const ROWS = 16;
 /** Numbers of a slice: about a millisecond, most of it for memory that is touched for the first time. */
-const SLICE = 2 ** 17;
+export const SLICE = 2 ** 17;
 
 /** What is packed: values [inner, columns], for each packed column its source, -1 for one of zeros. */
 export interface UnpackedMatrix {

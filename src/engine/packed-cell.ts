@@ -4,7 +4,7 @@ import { type KernelActivation, kernelActivation } from './kernel-activations.ts
 import { packPanels } from './pack-panels.ts';
 
 /** Bytes of a cache line, which a row of a packed panel fills. */
-const LINE = 64;
+export const LINE = 64;
 
 /** A packed matrix: kernels/product.ts. Offsets are from the address of the cell's block. */
 interface PackedMatrix {

@@ -3,7 +3,7 @@ import type { PackedCell } from './packed-cell.ts';
 import type { SharedMemory } from './shared-memory.ts';
 
 /** Below this a loop is faster than a call of `set`. */
-const FEW = 48;
+export const FEW = 48;
 
 /** The memory as numbers of a cell's arithmetic, up to `end` at least. */
 export function numbersOf({ arithmetic }: PackedCell, memory: SharedMemory, end: number): FloatArray {

@@ -5,7 +5,7 @@ import type { SharedMemory } from './shared-memory.ts';
 const BUDGET = 2 ** 22;
 const MEGABYTE = 2 ** 20;
 /** Rows that the kernels take at once. */
-const FOUR = 4;
+export const FOUR = 4;
 
 /** Where one block of rows is worked on: addresses, each for so many rows. */
 export interface Workplace {

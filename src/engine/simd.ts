@@ -17,7 +17,7 @@ import { isUniform, prepareStackRun } from './stack-run.ts';
 import { type Resident, WeightPool } from './weight-pool.ts';
 
 /** So many weights are packed in a millisecond or so, at once. */
-const FEW_WEIGHTS = 2 ** 18;
+export const FEW_WEIGHTS = 2 ** 18;
 
 export interface SimdOptions {
   /** A shared memory to work in: that of another thread's engines, to read the weights that they packed. */

@@ -12,9 +12,9 @@ import { joinSequences, sequenceRows, shares } from './split-rows.ts';
 import { gradientNanoseconds, sequenceNanoseconds, stepNanoseconds, trainingNanoseconds } from './work.ts';
 
 /** What other requests may have to wait for. */
-const LOOP_NANOSECONDS = 5e6;
+export const LOOP_NANOSECONDS = 5e6;
 /** What a batch of several requests may take, wherever it runs, so that none waits long for the others. */
-const BATCH_NANOSECONDS = 50e6;
+export const BATCH_NANOSECONDS = 50e6;
 
 export interface StepperOptions {
   /** For each precision the engine that computes it. Gradients are float64 inside. */

@@ -104,6 +104,8 @@ export class WeightPool {
   private makeRoom(most: number): void {
     for (let looks = 2 * this.residents.size; looks > 0 && this.total > most; looks--) {
       const [oldest] = this.residents;
+      // One that is larger than the limit is never given enough room.
+      if (!oldest) return;
       if (oldest.used || oldest.shared || oldest.writing) {
         oldest.used = false;
         this.residents.delete(oldest);

@@ -59,6 +59,55 @@ const size = (least: number) =>
     fc.integer({ min: 1, max: 70 }),
   );
 
+/** What a cell is made from; its weights are drawn by the seed. */
+export interface CellParts {
+  readonly kind: CellProgram['kind'];
+  readonly features: number;
+  readonly units: number;
+  readonly dtype: Dtype;
+  readonly clip: number | undefined;
+  readonly seed: number;
+  /** Six, each an option that some kinds have. */
+  readonly flags: readonly boolean[];
+  readonly activations: readonly [ActivationSpec, ActivationSpec, ActivationSpec];
+  /** Width of the projection of an LSTM; none where it is 0. */
+  readonly projected: number;
+}
+
+/** `draw` may draw something else than numbers, for a cell whose sizes alone are looked at. */
+export function cellOfParts(parts: CellParts, draw = numbers): CellProgram {
+  const { kind, features, units, dtype, clip, seed, flags, activations, projected } = parts;
+  const [withBias, other, peeped, forgetful, resetAfter, wideBias] = flags;
+  const columns = GATES[kind].length * units;
+  const state = kind === 'lstm' && projected > 0 ? projected : units;
+  const weights = (length: number, salt: number, scale: number) => draw(dtype, length, seed + salt, scale);
+  // A bias may have more digits than the rest: the sum of two.
+  const bias = draw(wideBias && dtype === 'float32' ? 'float64' : dtype, columns, seed + 3);
+  const base = {
+    features,
+    units,
+    computeDtype: dtype,
+    ...(clip === undefined ? {} : { clip }),
+    kernel: weights(features * columns, 1, 2 / Math.sqrt(features + 1)),
+    recurrentKernel: weights(state * columns, 2, 2 / Math.sqrt(state)),
+    ...(withBias ? { bias } : {}),
+    activation: activations[0],
+  };
+  if (kind === 'simple_rnn') return { kind, ...base };
+  const gated = { ...base, recurrentActivation: activations[1] };
+  if (kind === 'gru') {
+    return { kind, ...gated, resetAfter, ...(other ? { recurrentBias: weights(columns, 4, 1) } : {}) };
+  }
+  return {
+    kind,
+    ...gated,
+    outputActivation: activations[2],
+    ...(forgetful && other ? { inputForget: true } : {}),
+    ...(peeped ? { peepholes: weights(3 * units, 5, 1) } : {}),
+    ...(state === units ? {} : { projection: weights(units * state, 6, 1) }),
+  } satisfies LstmProgram;
+}
+
 interface Shape {
   readonly dtypes?: readonly Dtype[];
   readonly specs?: readonly ActivationSpec[];
@@ -79,37 +128,7 @@ export function kernelPrograms({ dtypes = ['float32'], specs = SPECS }: Shape = 
       activations: fc.tuple(often, often, often),
       projected: fc.constantFrom(0, 0, 0, 1, 5, 16, 21),
     })
-    .map(({ kind, features, units, dtype, clip, seed, flags, activations, projected }): CellProgram => {
-      const [withBias, other, peeped, forgetful, resetAfter, wideBias] = flags;
-      const columns = GATES[kind].length * units;
-      const state = kind === 'lstm' && projected > 0 ? projected : units;
-      const weights = (length: number, salt: number, scale: number) => numbers(dtype, length, seed + salt, scale);
-      // A bias may have more digits than the rest: the sum of two.
-      const bias = numbers(wideBias && dtype === 'float32' ? 'float64' : dtype, columns, seed + 3);
-      const base = {
-        features,
-        units,
-        computeDtype: dtype,
-        ...(clip === undefined ? {} : { clip }),
-        kernel: weights(features * columns, 1, 2 / Math.sqrt(features + 1)),
-        recurrentKernel: weights(state * columns, 2, 2 / Math.sqrt(state)),
-        ...(withBias ? { bias } : {}),
-        activation: activations[0],
-      };
-      if (kind === 'simple_rnn') return { kind, ...base };
-      const gated = { ...base, recurrentActivation: activations[1] };
-      if (kind === 'gru') {
-        return { kind, ...gated, resetAfter, ...(other ? { recurrentBias: weights(columns, 4, 1) } : {}) };
-      }
-      return {
-        kind,
-        ...gated,
-        outputActivation: activations[2],
-        ...(forgetful && other ? { inputForget: true } : {}),
-        ...(peeped ? { peepholes: weights(3 * units, 5, 1) } : {}),
-        ...(state === units ? {} : { projection: weights(units * state, 6, 1) }),
-      } satisfies LstmProgram;
-    });
+    .map((parts) => cellOfParts(parts));
 }
 
 /** Inputs and states of so many rows. */

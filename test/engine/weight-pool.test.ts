@@ -45,6 +45,18 @@ describe('packed weights', () => {
     expect(engines.statistics().packedBytes).toBeGreaterThan(1000);
   });
 
+  it('all give way to a cell that is larger than the limit, and come back', () => {
+    const engines = createSimdEngines({ maxPackedBytes: 20_000 });
+    const programs = [3, 4, 5, 60].map((units) => standardCell('lstm', 3, units));
+    const steps = programs.map((program) => {
+      const { inputs, states } = stepArguments(program, 1, 1);
+      const prepared = engines.exact.prepare(program);
+      return () => prepared.step(inputs, states, 1);
+    });
+    const first = steps.map((step) => step());
+    for (let round = 0; round < 3; round++) for (const [k, step] of steps.entries()) expectSameStep(step(), first[k]);
+  });
+
   it('stay where they are while they are shared, and are read by engines over the same memory', () => {
     const engines = createSimdEngines({ maxPackedBytes: 2 ** 16 });
     const program = standardCell('lstm', 9, 20);

@@ -1,0 +1,20 @@
+import { drawCase, type PathCase } from './programs.ts';
+import { met, TARGETS, type Target } from './thresholds.ts';
+
+/** Multiply-adds that a case may take: some 8 ms of the reference engine. */
+const WORK = 8e6;
+const TRIES = 20_000;
+
+/** Case `index` of a seed: one on the side of a threshold that is its turn. */
+export function findCase(seed: number, index: number): PathCase {
+  const target = TARGETS[index % TARGETS.length];
+  for (let tries = 0; tries < TRIES; tries++) {
+    const found = drawCase(seed * 1_000_003 + index * 7919 + tries * 104_729, WORK, (one) => meets(one, target));
+    if (found) return found;
+  }
+  throw new Error(`No case of so little work is on this side: ${JSON.stringify(target)}`);
+}
+
+function meets(one: PathCase, { name, above, masked }: Target): boolean {
+  return met(one).some((other) => other.name === name && other.above === above && other.masked === masked);
+}

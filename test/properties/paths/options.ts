@@ -1,0 +1,15 @@
+/** How many cases are drawn, and from which seed: both can be set, so that a failure can be repeated and more be tried. */
+export const SEED = Number(process.env.CELLSTEP_PATHS_SEED ?? 1);
+export const RUNS = Number(process.env.CELLSTEP_PATHS_RUNS ?? 0);
+
+/** What to set to get case `index` again, and it alone. */
+export function again(index: number): string {
+  return `CELLSTEP_PATHS_SEED=${SEED} CELLSTEP_PATHS_ONLY=${index}`;
+}
+
+/** The indices of the cases to try: so many as `CELLSTEP_PATHS_RUNS` says, or `usual`. */
+export function indices(usual: number): number[] {
+  const only = process.env.CELLSTEP_PATHS_ONLY;
+  if (only !== undefined) return [Number(only)];
+  return Array.from({ length: RUNS > 0 ? RUNS : usual }, (_, index) => index);
+}

@@ -160,7 +160,7 @@ it('refuses more work than can be waited for, and says for how long', async () =
   await expect(own.run(task, 1)).rejects.toMatchObject({
     code: 'overloaded',
     status: 503,
-    headers: { 'retry-after': '4' },
+    retryAfterSeconds: 4,
     message: expect.stringContaining('24 s'),
   });
   await first;

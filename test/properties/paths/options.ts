@@ -1,6 +1,6 @@
 /** How many cases are drawn, and from which seed: both can be set, so that a failure can be repeated and more be tried. */
 export const SEED = Number(process.env.CELLSTEP_PATHS_SEED ?? 1);
-export const RUNS = Number(process.env.CELLSTEP_PATHS_RUNS ?? 0);
+const RUNS = Number(process.env.CELLSTEP_PATHS_RUNS ?? 0);
 
 /** What to set to get case `index` again, and it alone. */
 export function again(index: number): string {

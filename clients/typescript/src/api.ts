@@ -1721,6 +1721,18 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
+        /** @description `too-many-requests`: Too many requests came in too short a time. */
+        "too-many-requests": {
+            headers: {
+                "Retry-After": components["headers"]["Retry-After"];
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
         /**
          * @description - `store-unavailable`: The store cannot be reached.
          *     - `issuer-unavailable`: The issuer of tokens does not answer.
@@ -2196,6 +2208,16 @@ export interface components {
          */
         "Retry-After": string;
         /**
+         * @description Requests that are left of the limit, and the seconds until there are more.
+         * @example "requests";r=99;t=1
+         */
+        RateLimit: string;
+        /**
+         * @description Requests (q) that may be sent in so many seconds (w).
+         * @example "requests";q=100;w=1
+         */
+        "RateLimit-Policy": string;
+        /**
          * @description How to authenticate.
          * @example Bearer
          */
@@ -2240,6 +2262,7 @@ export interface operations {
             400: components["responses"]["invalid-request.bad-request"];
             401: components["responses"]["unauthorized"];
             403: components["responses"]["insufficient-scope"];
+            429: components["responses"]["too-many-requests"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
             default: components["responses"]["default"];
         };
@@ -2292,6 +2315,7 @@ export interface operations {
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-config.invalid-value.invalid-file.several-layers.idempotency-key-reused.limit-exceeded"];
+            429: components["responses"]["too-many-requests"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
             507: components["responses"]["store-full"];
             default: components["responses"]["default"];
@@ -2337,6 +2361,7 @@ export interface operations {
             401: components["responses"]["unauthorized"];
             403: components["responses"]["insufficient-scope"];
             404: components["responses"]["not-found"];
+            429: components["responses"]["too-many-requests"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
             default: components["responses"]["default"];
         };
@@ -2379,6 +2404,7 @@ export interface operations {
             409: components["responses"]["in-use.in-progress.conflict"];
             412: components["responses"]["version-mismatch"];
             422: components["responses"]["idempotency-key-reused"];
+            429: components["responses"]["too-many-requests"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
             507: components["responses"]["store-full"];
             default: components["responses"]["default"];
@@ -2428,6 +2454,7 @@ export interface operations {
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["invalid-config.invalid-value.idempotency-key-reused.limit-exceeded"];
+            429: components["responses"]["too-many-requests"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
             507: components["responses"]["store-full"];
             default: components["responses"]["default"];
@@ -2473,6 +2500,7 @@ export interface operations {
             401: components["responses"]["unauthorized"];
             403: components["responses"]["insufficient-scope"];
             404: components["responses"]["not-found"];
+            429: components["responses"]["too-many-requests"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
             default: components["responses"]["default"];
         };
@@ -2518,6 +2546,7 @@ export interface operations {
             403: components["responses"]["insufficient-scope"];
             404: components["responses"]["not-found"];
             409: components["responses"]["not-built"];
+            429: components["responses"]["too-many-requests"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
             default: components["responses"]["default"];
         };
@@ -2561,6 +2590,7 @@ export interface operations {
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-config.invalid-value.invalid-file.limit-exceeded"];
+            429: components["responses"]["too-many-requests"];
             503: components["responses"]["store-unavailable.issuer-unavailable.overloaded.compute-failed"];
             507: components["responses"]["store-full"];
             default: components["responses"]["default"];
@@ -2605,6 +2635,7 @@ export interface operations {
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-config.invalid-value.invalid-file.limit-exceeded"];
+            429: components["responses"]["too-many-requests"];
             503: components["responses"]["store-unavailable.issuer-unavailable.overloaded.compute-failed"];
             507: components["responses"]["store-full"];
             default: components["responses"]["default"];
@@ -2648,6 +2679,7 @@ export interface operations {
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-config.invalid-value.invalid-file.limit-exceeded"];
+            429: components["responses"]["too-many-requests"];
             503: components["responses"]["store-unavailable.issuer-unavailable.overloaded.compute-failed"];
             default: components["responses"]["default"];
         };
@@ -2699,6 +2731,7 @@ export interface operations {
             404: components["responses"]["not-found"];
             406: components["responses"]["not-acceptable"];
             409: components["responses"]["not-built"];
+            429: components["responses"]["too-many-requests"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
             default: components["responses"]["default"];
         };
@@ -2755,6 +2788,7 @@ export interface operations {
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-value.invalid-file.several-layers.idempotency-key-reused.limit-exceeded"];
+            429: components["responses"]["too-many-requests"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
             507: components["responses"]["store-full"];
             default: components["responses"]["default"];
@@ -2790,6 +2824,7 @@ export interface operations {
             400: components["responses"]["invalid-request.bad-request"];
             401: components["responses"]["unauthorized"];
             403: components["responses"]["insufficient-scope"];
+            429: components["responses"]["too-many-requests"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
             default: components["responses"]["default"];
         };
@@ -2833,6 +2868,7 @@ export interface operations {
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-config.invalid-value.invalid-file.idempotency-key-reused.limit-exceeded"];
+            429: components["responses"]["too-many-requests"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
             507: components["responses"]["store-full"];
             default: components["responses"]["default"];
@@ -2880,6 +2916,7 @@ export interface operations {
             403: components["responses"]["insufficient-scope"];
             404: components["responses"]["not-found"];
             406: components["responses"]["not-acceptable"];
+            429: components["responses"]["too-many-requests"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
             default: components["responses"]["default"];
         };
@@ -2931,6 +2968,7 @@ export interface operations {
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-value.invalid-file.idempotency-key-reused.limit-exceeded"];
+            429: components["responses"]["too-many-requests"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
             507: components["responses"]["store-full"];
             default: components["responses"]["default"];
@@ -2971,6 +3009,7 @@ export interface operations {
             409: components["responses"]["in-progress.conflict"];
             412: components["responses"]["version-mismatch"];
             422: components["responses"]["idempotency-key-reused"];
+            429: components["responses"]["too-many-requests"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
             507: components["responses"]["store-full"];
             default: components["responses"]["default"];
@@ -3023,6 +3062,7 @@ export interface operations {
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-value.invalid-file.idempotency-key-reused.limit-exceeded"];
+            429: components["responses"]["too-many-requests"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
             507: components["responses"]["store-full"];
             default: components["responses"]["default"];
@@ -3075,6 +3115,7 @@ export interface operations {
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-value.invalid-file.idempotency-key-reused.limit-exceeded"];
+            429: components["responses"]["too-many-requests"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
             507: components["responses"]["store-full"];
             default: components["responses"]["default"];
@@ -3127,6 +3168,7 @@ export interface operations {
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-value.invalid-file.idempotency-key-reused.limit-exceeded"];
+            429: components["responses"]["too-many-requests"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
             507: components["responses"]["store-full"];
             default: components["responses"]["default"];
@@ -3179,6 +3221,7 @@ export interface operations {
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-value.invalid-file.idempotency-key-reused.limit-exceeded"];
+            429: components["responses"]["too-many-requests"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
             507: components["responses"]["store-full"];
             default: components["responses"]["default"];
@@ -3232,6 +3275,7 @@ export interface operations {
             404: components["responses"]["not-found"];
             406: components["responses"]["not-acceptable"];
             409: components["responses"]["not-built"];
+            429: components["responses"]["too-many-requests"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
             default: components["responses"]["default"];
         };
@@ -3288,6 +3332,7 @@ export interface operations {
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-value.invalid-file.idempotency-key-reused.limit-exceeded"];
+            429: components["responses"]["too-many-requests"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
             507: components["responses"]["store-full"];
             default: components["responses"]["default"];
@@ -3345,6 +3390,7 @@ export interface operations {
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-value.invalid-file.idempotency-key-reused.limit-exceeded"];
+            429: components["responses"]["too-many-requests"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
             507: components["responses"]["store-full"];
             default: components["responses"]["default"];
@@ -3402,6 +3448,7 @@ export interface operations {
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-value.invalid-file.idempotency-key-reused.limit-exceeded"];
+            429: components["responses"]["too-many-requests"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
             507: components["responses"]["store-full"];
             default: components["responses"]["default"];
@@ -3459,6 +3506,7 @@ export interface operations {
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-value.invalid-file.idempotency-key-reused.limit-exceeded"];
+            429: components["responses"]["too-many-requests"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
             507: components["responses"]["store-full"];
             default: components["responses"]["default"];
@@ -3516,6 +3564,7 @@ export interface operations {
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-value.invalid-file.idempotency-key-reused.limit-exceeded"];
+            429: components["responses"]["too-many-requests"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
             507: components["responses"]["store-full"];
             default: components["responses"]["default"];
@@ -3542,6 +3591,7 @@ export interface operations {
             400: components["responses"]["invalid-request.bad-request"];
             401: components["responses"]["unauthorized"];
             403: components["responses"]["insufficient-scope"];
+            429: components["responses"]["too-many-requests"];
             503: components["responses"]["issuer-unavailable"];
             default: components["responses"]["default"];
         };
@@ -3581,6 +3631,7 @@ export interface operations {
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-config.invalid-value.invalid-file.limit-exceeded"];
+            429: components["responses"]["too-many-requests"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
             default: components["responses"]["default"];
         };
@@ -3615,6 +3666,7 @@ export interface operations {
             400: components["responses"]["invalid-request.bad-request"];
             401: components["responses"]["unauthorized"];
             403: components["responses"]["insufficient-scope"];
+            429: components["responses"]["too-many-requests"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
             default: components["responses"]["default"];
         };
@@ -3658,6 +3710,7 @@ export interface operations {
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-value.invalid-file.idempotency-key-reused.limit-exceeded"];
+            429: components["responses"]["too-many-requests"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
             507: components["responses"]["store-full"];
             default: components["responses"]["default"];
@@ -3706,6 +3759,7 @@ export interface operations {
             404: components["responses"]["not-found"];
             406: components["responses"]["not-acceptable"];
             410: components["responses"]["session-expired"];
+            429: components["responses"]["too-many-requests"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
             default: components["responses"]["default"];
         };
@@ -3746,6 +3800,7 @@ export interface operations {
             410: components["responses"]["session-expired"];
             412: components["responses"]["version-mismatch"];
             422: components["responses"]["idempotency-key-reused"];
+            429: components["responses"]["too-many-requests"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
             507: components["responses"]["store-full"];
             default: components["responses"]["default"];
@@ -3786,6 +3841,7 @@ export interface operations {
             404: components["responses"]["not-found"];
             409: components["responses"]["conflict"];
             410: components["responses"]["session-expired"];
+            429: components["responses"]["too-many-requests"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
             default: components["responses"]["default"];
         };
@@ -3838,6 +3894,7 @@ export interface operations {
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-config.invalid-value.invalid-file.idempotency-key-reused.limit-exceeded"];
+            429: components["responses"]["too-many-requests"];
             503: components["responses"]["store-unavailable.issuer-unavailable.overloaded.compute-failed"];
             507: components["responses"]["store-full"];
             default: components["responses"]["default"];
@@ -3891,6 +3948,7 @@ export interface operations {
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-value.invalid-file.idempotency-key-reused.limit-exceeded"];
+            429: components["responses"]["too-many-requests"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
             507: components["responses"]["store-full"];
             default: components["responses"]["default"];
@@ -3943,6 +4001,7 @@ export interface operations {
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["idempotency-key-reused"];
+            429: components["responses"]["too-many-requests"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
             507: components["responses"]["store-full"];
             default: components["responses"]["default"];
@@ -3995,6 +4054,7 @@ export interface operations {
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["idempotency-key-reused"];
+            429: components["responses"]["too-many-requests"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
             507: components["responses"]["store-full"];
             default: components["responses"]["default"];
@@ -4048,6 +4108,7 @@ export interface operations {
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["idempotency-key-reused"];
+            429: components["responses"]["too-many-requests"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
             507: components["responses"]["store-full"];
             default: components["responses"]["default"];
@@ -4083,6 +4144,7 @@ export interface operations {
             400: components["responses"]["invalid-request.bad-request"];
             401: components["responses"]["unauthorized"];
             403: components["responses"]["insufficient-scope"];
+            429: components["responses"]["too-many-requests"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
             default: components["responses"]["default"];
         };
@@ -4127,6 +4189,7 @@ export interface operations {
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["invalid-value.invalid-file.idempotency-key-reused.limit-exceeded"];
+            429: components["responses"]["too-many-requests"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
             507: components["responses"]["store-full"];
             default: components["responses"]["default"];
@@ -4172,6 +4235,7 @@ export interface operations {
             401: components["responses"]["unauthorized"];
             403: components["responses"]["insufficient-scope"];
             404: components["responses"]["not-found"];
+            429: components["responses"]["too-many-requests"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
             default: components["responses"]["default"];
         };
@@ -4211,6 +4275,7 @@ export interface operations {
             409: components["responses"]["in-progress.conflict"];
             412: components["responses"]["version-mismatch"];
             422: components["responses"]["idempotency-key-reused"];
+            429: components["responses"]["too-many-requests"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
             507: components["responses"]["store-full"];
             default: components["responses"]["default"];
@@ -4256,6 +4321,7 @@ export interface operations {
             401: components["responses"]["unauthorized"];
             403: components["responses"]["insufficient-scope"];
             404: components["responses"]["not-found"];
+            429: components["responses"]["too-many-requests"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
             default: components["responses"]["default"];
         };
@@ -4301,6 +4367,7 @@ export interface operations {
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["idempotency-key-reused.limit-exceeded"];
+            429: components["responses"]["too-many-requests"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
             507: components["responses"]["store-full"];
             default: components["responses"]["default"];
@@ -4372,6 +4439,7 @@ export interface operations {
             400: components["responses"]["invalid-request.bad-request"];
             401: components["responses"]["unauthorized"];
             403: components["responses"]["insufficient-scope"];
+            429: components["responses"]["too-many-requests"];
             503: components["responses"]["issuer-unavailable"];
             default: components["responses"]["default"];
         };

@@ -20,7 +20,7 @@ import { changeOf } from '../src/http/changes.ts';
 import { created, noContent, ok, send, sendRead, writerFor } from '../src/http/replies.ts';
 import { refuseFileQuery, sentFile } from '../src/http/sent-file.ts';
 import type { CellRecord } from '../src/services/cells/cell-record.ts';
-import type { Services } from '../src/services/index.ts';
+import type { TenantServices } from '../src/services/tenants/index.ts';
 import { presentCell, presentComputed, presentGradients, presentOutputs, presentVariable } from './present/cell.ts';
 import { type App, describe } from './route.ts';
 
@@ -29,8 +29,8 @@ const deleteQuery = z.strictObject({
   force: z.enum(['true', 'false']).default('false').describe('Delete the cell though it has open sessions.'),
 });
 
-export function cellRoutes(app: App, { cells }: Pick<Services, 'cells'>): void {
-  const present = (record: CellRecord) => presentCell(record, cells.describe(record));
+export function cellRoutes(app: App, services: TenantServices): void {
+  const present = (record: CellRecord) => presentCell(record, services.describeCell(record));
   const shown = (record: CellRecord) => ok(present(record), record.version);
   const shownNew = (record: CellRecord) => created(`/v1/cells/${record.id}`, present(record), record.version);
 
@@ -50,12 +50,15 @@ export function cellRoutes(app: App, { cells }: Pick<Services, 'cells'>): void {
       const change = changeOf(request, shownNew);
       if (body instanceof Uint8Array) {
         const { id, precision = 'fast', layer } = query;
-        return send(reply, await cells.createFromFile(sentFile(request, body, layer), precision, id, change));
+        return send(
+          reply,
+          await services.of(request).cells.createFromFile(sentFile(request, body, layer), precision, id, change),
+        );
       }
       refuseFileQuery(query);
       const { id, build_config, input_shape, ...cell } = body;
       const input = { ...cell, input_shape: input_shape ?? build_config };
-      return send(reply, await cells.create(input, id, change));
+      return send(reply, await services.of(request).cells.create(input, id, change));
     },
   );
 
@@ -63,7 +66,7 @@ export function cellRoutes(app: App, { cells }: Pick<Services, 'cells'>): void {
     '/v1/cells',
     { schema: describe('listCells', { querystring: listQuery, reply: { 200: page(cellReply) } }) },
     async (request, reply) => {
-      const { items, next_cursor } = await cells.list(request.query);
+      const { items, next_cursor } = await services.of(request).cells.list(request.query);
       return send(reply, ok({ items: items.map(present), next_cursor }));
     },
   );
@@ -71,7 +74,8 @@ export function cellRoutes(app: App, { cells }: Pick<Services, 'cells'>): void {
   app.get(
     '/v1/cells/:cell',
     { schema: describe('readCell', { params, headers: readHeaders, querystring: noQuery, reply: { 200: cellReply } }) },
-    async (request, reply) => sendRead(request, reply, shown(await cells.read(request.params.cell))),
+    async (request, reply) =>
+      sendRead(request, reply, shown(await services.of(request).cells.read(request.params.cell))),
   );
 
   app.delete(
@@ -87,7 +91,9 @@ export function cellRoutes(app: App, { cells }: Pick<Services, 'cells'>): void {
     async (request, reply) =>
       send(
         reply,
-        await cells.delete(request.params.cell, request.query.force === 'true', changeOf(request, noContent)),
+        await services
+          .of(request)
+          .cells.delete(request.params.cell, request.query.force === 'true', changeOf(request, noContent)),
       ),
   );
 
@@ -103,7 +109,10 @@ export function cellRoutes(app: App, { cells }: Pick<Services, 'cells'>): void {
       }),
     },
     async (request, reply) =>
-      send(reply, await cells.build(request.params.cell, request.body.input_shape, changeOf(request, shown))),
+      send(
+        reply,
+        await services.of(request).cells.build(request.params.cell, request.body.input_shape, changeOf(request, shown)),
+      ),
   );
 
   app.get(
@@ -117,7 +126,7 @@ export function cellRoutes(app: App, { cells }: Pick<Services, 'cells'>): void {
       }),
     },
     async (request, reply) => {
-      const { class_name, config, version } = await cells.read(request.params.cell);
+      const { class_name, config, version } = await services.of(request).cells.read(request.params.cell);
       return sendRead(request, reply, ok({ class_name, config }, version));
     },
   );
@@ -133,7 +142,7 @@ export function cellRoutes(app: App, { cells }: Pick<Services, 'cells'>): void {
       }),
     },
     async (request, reply) => {
-      const { record, weights } = await cells.readWeights(request.params.cell);
+      const { record, weights } = await services.of(request).cells.readWeights(request.params.cell);
       const items = record.variables.map((variable) =>
         presentVariable({ ...variable, value: weights[variable.name] }, 'nested'),
       );
@@ -155,7 +164,9 @@ export function cellRoutes(app: App, { cells }: Pick<Services, 'cells'>): void {
     async (request, reply) => {
       const writer = writerFor(request);
       const { tensor_format: format, training, seed, ...step } = request.body;
-      const result = await cells.step(request.params.cell, { ...step, training: trainingOf({ training, seed }) });
+      const result = await services
+        .of(request)
+        .cells.step(request.params.cell, { ...step, training: trainingOf({ training, seed }) });
       const output = new TensorReply(result.output, format);
       return send(reply, ok({ output, ...presentComputed(result, format) }, undefined, writer));
     },
@@ -175,7 +186,7 @@ export function cellRoutes(app: App, { cells }: Pick<Services, 'cells'>): void {
     async (request, reply) => {
       const writer = writerFor(request);
       const { tensor_format: format, training, seed, ...sequence } = request.body;
-      const result = await cells.sequence(request.params.cell, {
+      const result = await services.of(request).cells.sequence(request.params.cell, {
         ...sequence,
         training: trainingOf({ training, seed }),
       });
@@ -198,7 +209,7 @@ export function cellRoutes(app: App, { cells }: Pick<Services, 'cells'>): void {
     async (request, reply) => {
       const writer = writerFor(request);
       const { tensor_format: format, training, seed, cotangent, cotangents, ...sequence } = request.body;
-      const result = await cells.gradients(request.params.cell, {
+      const result = await services.of(request).cells.gradients(request.params.cell, {
         ...sequence,
         cotangents: cotangents ?? (cotangent ? [cotangent] : []),
         trace: false,

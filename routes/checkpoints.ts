@@ -14,12 +14,12 @@ import { SAFETENSORS } from '../src/http/binary-body.ts';
 import { changeOf } from '../src/http/changes.ts';
 import { created, noContent, ok, send, sendFile, sendRead } from '../src/http/replies.ts';
 import type { CheckpointRecord } from '../src/services/checkpoints/checkpoints.ts';
-import type { Services } from '../src/services/index.ts';
+import type { TenantServices } from '../src/services/tenants/index.ts';
 import { type App, describe } from './route.ts';
 
 const params = z.strictObject({ checkpoint: idOf('a checkpoint').meta({ examples: ['ckpt'] }) });
 
-export function checkpointRoutes(app: App, { checkpoints }: Pick<Services, 'checkpoints'>, limits: Limits): void {
+export function checkpointRoutes(app: App, services: TenantServices, limits: Limits): void {
   const present = ({ created_at, ...record }: CheckpointRecord) => ({
     ...record,
     format: undefined,
@@ -43,13 +43,16 @@ export function checkpointRoutes(app: App, { checkpoints }: Pick<Services, 'chec
     async (request, reply) => {
       const { body } = request;
       if (body instanceof Uint8Array)
-        return send(reply, await checkpoints.import(body, request.query.id, changeOf(request, shownNew)));
+        return send(
+          reply,
+          await services.of(request).checkpoints.import(body, request.query.id, changeOf(request, shownNew)),
+        );
       if (request.query.id !== undefined) {
         const detail = '?id names a checkpoint that is brought in as a file. Send "id" in the JSON body.';
         throw fieldProblem('invalid-request', '?id', detail);
       }
       const { id, ...wanted } = body;
-      return send(reply, await checkpoints.save(wanted, id, changeOf(request, shownNew)));
+      return send(reply, await services.of(request).checkpoints.save(wanted, id, changeOf(request, shownNew)));
     },
   );
 
@@ -57,7 +60,7 @@ export function checkpointRoutes(app: App, { checkpoints }: Pick<Services, 'chec
     '/v1/checkpoints',
     { schema: describe('listCheckpoints', { querystring: listQuery, reply: { 200: page(checkpointReply) } }) },
     async (request, reply) => {
-      const { items, next_cursor } = await checkpoints.list(request.query);
+      const { items, next_cursor } = await services.of(request).checkpoints.list(request.query);
       return send(reply, ok({ items: items.map(present), next_cursor }));
     },
   );
@@ -73,7 +76,7 @@ export function checkpointRoutes(app: App, { checkpoints }: Pick<Services, 'chec
       }),
     },
     async (request, reply) => {
-      const record = await checkpoints.read(request.params.checkpoint);
+      const record = await services.of(request).checkpoints.read(request.params.checkpoint);
       return sendRead(request, reply, ok(present(record), record.version));
     },
   );
@@ -90,9 +93,9 @@ export function checkpointRoutes(app: App, { checkpoints }: Pick<Services, 'chec
     },
     async (request, reply) => {
       const { checkpoint: name } = request.params;
-      const { version } = await checkpoints.read(name);
+      const { version } = await services.of(request).checkpoints.read(name);
       const file = { name, extension: '.safetensors', mediaType: SAFETENSORS, version };
-      return sendFile(request, reply, file, () => checkpoints.readContent(name));
+      return sendFile(request, reply, file, () => services.of(request).checkpoints.readContent(name));
     },
   );
 
@@ -110,11 +113,9 @@ export function checkpointRoutes(app: App, { checkpoints }: Pick<Services, 'chec
     async (request, reply) =>
       send(
         reply,
-        await checkpoints.restore(
-          request.params.checkpoint,
-          request.body?.create_missing ?? false,
-          changeOf(request, ok),
-        ),
+        await services
+          .of(request)
+          .checkpoints.restore(request.params.checkpoint, request.body?.create_missing ?? false, changeOf(request, ok)),
       ),
   );
 
@@ -129,6 +130,9 @@ export function checkpointRoutes(app: App, { checkpoints }: Pick<Services, 'chec
       }),
     },
     async (request, reply) =>
-      send(reply, await checkpoints.delete(request.params.checkpoint, changeOf(request, noContent))),
+      send(
+        reply,
+        await services.of(request).checkpoints.delete(request.params.checkpoint, changeOf(request, noContent)),
+      ),
   );
 }

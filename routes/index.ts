@@ -1,5 +1,5 @@
 import type { Limits } from '../src/domain/limits.ts';
-import type { Services } from '../src/services/index.ts';
+import type { TenantServices } from '../src/services/tenants/index.ts';
 import { cellRoutes } from './cells.ts';
 import { checkpointRoutes } from './checkpoints.ts';
 import { documentRoutes } from './docs.ts';
@@ -11,7 +11,7 @@ import { variableRoutes } from './variables.ts';
 import { weightRoutes } from './weights.ts';
 
 /** The map of the service. */
-export function addRoutes(app: App, services: Services, limits: Limits, metrics: () => Promise<string>): void {
+export function addRoutes(app: App, services: TenantServices, limits: Limits, metrics: () => Promise<string>): void {
   serviceRoutes(app, services, metrics); //         /healthz, /readyz, /metrics, /problems/{code}
   cellRoutes(app, services); //                     /v1/cells
   weightRoutes(app, services); //                   /v1/cells/{cell}/weights

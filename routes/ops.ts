@@ -3,7 +3,7 @@ import { noQuery } from '../schemas/common.ts';
 import { opBody, opReply, opsReply } from '../schemas/op.ts';
 import { TensorReply } from '../schemas/tensor.ts';
 import { ok, send, writerFor } from '../src/http/replies.ts';
-import type { Services } from '../src/services/index.ts';
+import type { TenantServices } from '../src/services/tenants/index.ts';
 import { type App, describe } from './route.ts';
 
 const params = z.strictObject({
@@ -14,11 +14,11 @@ const params = z.strictObject({
     .meta({ description: 'Name of an op.', examples: ['tanh', 'softmax', 'multiply', 'matmul'] }),
 });
 
-export function opRoutes(app: App, { ops }: Pick<Services, 'ops'>): void {
+export function opRoutes(app: App, services: TenantServices): void {
   app.get(
     '/v1/ops',
     { schema: describe('listOps', { querystring: noQuery, reply: { 200: opsReply } }) },
-    async (_request, reply) => send(reply, ok({ items: ops.list() })),
+    async (request, reply) => send(reply, ok({ items: services.of(request).ops.list() })),
   );
 
   app.post(
@@ -34,7 +34,7 @@ export function opRoutes(app: App, { ops }: Pick<Services, 'ops'>): void {
     },
     async (request, reply) => {
       const writer = writerFor(request);
-      const output = await ops.apply(request.params.op, request.body);
+      const output = await services.of(request).ops.apply(request.params.op, request.body);
       return send(reply, ok({ output: new TensorReply(output, request.body.tensor_format) }, undefined, writer));
     },
   );

@@ -4,7 +4,7 @@ import { noQuery } from '../schemas/common.ts';
 import { healthReply, metricsPage, problemPage } from '../schemas/service.ts';
 import { PROBLEMS, Problem, type ProblemCode } from '../src/domain/problems.ts';
 import { ok, send } from '../src/http/replies.ts';
-import type { Services } from '../src/services/index.ts';
+import type { TenantServices } from '../src/services/tenants/index.ts';
 import { type App, describe } from './route.ts';
 
 const params = z.strictObject({
@@ -18,7 +18,11 @@ const STYLE = 'body{font:16px/1.5 system-ui;max-width:40em;margin:3em auto;paddi
 /** Of the pages on problems: their style, by its text, and the empty icon. */
 const PAGE_POLICY = `default-src 'none'; style-src '${hashOf(STYLE)}'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`;
 
-export function serviceRoutes(app: App, { check }: Pick<Services, 'check'>, metrics: () => Promise<string>): void {
+export function serviceRoutes(
+  app: App,
+  { check }: Pick<TenantServices, 'check'>,
+  metrics: () => Promise<string>,
+): void {
   let closing = false;
   app.addHook('preClose', async () => {
     closing = true;

@@ -17,15 +17,15 @@ import type { TensorFormat } from '../schemas/tensor.ts';
 import { trainingOf } from '../schemas/training.ts';
 import { changeOf } from '../src/http/changes.ts';
 import { created, noContent, ok, send, sendRead, writerFor } from '../src/http/replies.ts';
-import type { Services } from '../src/services/index.ts';
 import type { Session } from '../src/services/sessions/session-record.ts';
 import type { SteppedSession } from '../src/services/sessions/step-session.ts';
+import type { TenantServices } from '../src/services/tenants/index.ts';
 import { presentKeptSteps, presentSession, presentSessionStep } from './present/session.ts';
 import { type App, describe } from './route.ts';
 
 const params = z.strictObject({ session: idOf('a session').meta({ examples: ['s'] }) });
 
-export function sessionRoutes(app: App, { sessions }: Pick<Services, 'sessions'>): void {
+export function sessionRoutes(app: App, services: TenantServices): void {
   const shown = (request: FastifyRequest, format: TensorFormat) => {
     const writer = writerFor(request);
     return (session: Omit<Session, 'revision'>) => ok(presentSession(session, format), session.record.version, writer);
@@ -49,7 +49,10 @@ export function sessionRoutes(app: App, { sessions }: Pick<Services, 'sessions'>
     },
     async (request, reply) => {
       const { id, tensor_format, ...input } = request.body;
-      return send(reply, await sessions.open(input, id, changeOf(request, shownNew(request, tensor_format))));
+      return send(
+        reply,
+        await services.of(request).sessions.open(input, id, changeOf(request, shownNew(request, tensor_format))),
+      );
     },
   );
 
@@ -57,7 +60,7 @@ export function sessionRoutes(app: App, { sessions }: Pick<Services, 'sessions'>
     '/v1/sessions',
     { schema: describe('listSessions', { querystring: listQuery, reply: { 200: page(sessionReply) } }) },
     async (request, reply) => {
-      const { items, next_cursor } = await sessions.list(request.query);
+      const { items, next_cursor } = await services.of(request).sessions.list(request.query);
       return send(reply, ok({ items: items.map((session) => presentSession(session, 'nested')), next_cursor }));
     },
   );
@@ -76,7 +79,7 @@ export function sessionRoutes(app: App, { sessions }: Pick<Services, 'sessions'>
     async (request, reply) => {
       reply.header('vary', 'Accept');
       const show = shown(request, 'nested');
-      return sendRead(request, reply, show(await sessions.read(request.params.session)));
+      return sendRead(request, reply, show(await services.of(request).sessions.read(request.params.session)));
     },
   );
 
@@ -99,11 +102,13 @@ export function sessionRoutes(app: App, { sessions }: Pick<Services, 'sessions'>
         ok(presentSessionStep(stepped, request.body), stepped.session.record.version, writer);
       return send(
         reply,
-        await sessions.step(
-          request.params.session,
-          { ...step, training: trainingOf({ training, seed }) },
-          changeOf(request, render),
-        ),
+        await services
+          .of(request)
+          .sessions.step(
+            request.params.session,
+            { ...step, training: trainingOf({ training, seed }) },
+            changeOf(request, render),
+          ),
       );
     },
   );
@@ -124,7 +129,9 @@ export function sessionRoutes(app: App, { sessions }: Pick<Services, 'sessions'>
       const { states, tensor_format } = request.body;
       return send(
         reply,
-        await sessions.putStates(request.params.session, states, changeOf(request, shown(request, tensor_format))),
+        await services
+          .of(request)
+          .sessions.putStates(request.params.session, states, changeOf(request, shown(request, tensor_format))),
       );
     },
   );
@@ -145,7 +152,9 @@ export function sessionRoutes(app: App, { sessions }: Pick<Services, 'sessions'>
       const { tensor_format = 'nested' } = request.body ?? {};
       return send(
         reply,
-        await sessions.reset(request.params.session, changeOf(request, shown(request, tensor_format))),
+        await services
+          .of(request)
+          .sessions.reset(request.params.session, changeOf(request, shown(request, tensor_format))),
       );
     },
   );
@@ -156,7 +165,10 @@ export function sessionRoutes(app: App, { sessions }: Pick<Services, 'sessions'>
       schema: describe('listSessionSteps', { params, querystring: keptStepsQuery, reply: { 200: keptStepsReply } }),
     },
     async (request, reply) =>
-      send(reply, ok(presentKeptSteps(await sessions.listSteps(request.params.session, request.query)))),
+      send(
+        reply,
+        ok(presentKeptSteps(await services.of(request).sessions.listSteps(request.params.session, request.query))),
+      ),
   );
 
   app.post(
@@ -175,7 +187,9 @@ export function sessionRoutes(app: App, { sessions }: Pick<Services, 'sessions'>
       const { to_step, tensor_format } = request.body;
       return send(
         reply,
-        await sessions.rewind(request.params.session, to_step, changeOf(request, shown(request, tensor_format))),
+        await services
+          .of(request)
+          .sessions.rewind(request.params.session, to_step, changeOf(request, shown(request, tensor_format))),
       );
     },
   );
@@ -196,7 +210,9 @@ export function sessionRoutes(app: App, { sessions }: Pick<Services, 'sessions'>
       const { id, at_step, tensor_format = 'nested' } = request.body ?? {};
       return send(
         reply,
-        await sessions.fork(request.params.session, at_step, id, changeOf(request, shownNew(request, tensor_format))),
+        await services
+          .of(request)
+          .sessions.fork(request.params.session, at_step, id, changeOf(request, shownNew(request, tensor_format))),
       );
     },
   );
@@ -206,6 +222,7 @@ export function sessionRoutes(app: App, { sessions }: Pick<Services, 'sessions'>
     {
       schema: describe('deleteSession', { params, headers: changeHeaders, querystring: noQuery, reply: { 204: null } }),
     },
-    async (request, reply) => send(reply, await sessions.close(request.params.session, changeOf(request, noContent))),
+    async (request, reply) =>
+      send(reply, await services.of(request).sessions.close(request.params.session, changeOf(request, noContent))),
   );
 }

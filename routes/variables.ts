@@ -5,7 +5,7 @@ import type { TensorFormat } from '../schemas/tensor.ts';
 import { assignBody, createVariableBody, scatterBody, variableReply } from '../schemas/variable.ts';
 import { changeOf } from '../src/http/changes.ts';
 import { created, noContent, ok, send, sendRead, writerFor } from '../src/http/replies.ts';
-import type { Services } from '../src/services/index.ts';
+import type { TenantServices } from '../src/services/tenants/index.ts';
 import type { Variable, VariableAddress } from '../src/services/variables/variables.ts';
 import { presentVariable } from './present/cell.ts';
 import { type App, describe } from './route.ts';
@@ -42,8 +42,7 @@ const ofCell = {
   },
 } as const;
 
-export function variableRoutes(app: App, services: Pick<Services, 'variables'>): void {
-  const { variables } = services;
+export function variableRoutes(app: App, services: TenantServices): void {
   app.post(
     '/v1/variables',
     {
@@ -60,7 +59,7 @@ export function variableRoutes(app: App, services: Pick<Services, 'variables'>):
       const writer = writerFor(request);
       const render = (made: Variable) =>
         created(`/v1/variables/${made.id}`, presentVariable(made, tensor_format), made.version, writer);
-      return send(reply, await variables.create(input, id, changeOf(request, render)));
+      return send(reply, await services.of(request).variables.create(input, id, changeOf(request, render)));
     },
   );
 
@@ -68,7 +67,7 @@ export function variableRoutes(app: App, services: Pick<Services, 'variables'>):
     '/v1/variables',
     { schema: describe('listVariables', { querystring: listQuery, reply: { 200: page(variableReply) } }) },
     async (request, reply) => {
-      const { items, next_cursor } = await variables.list(request.query);
+      const { items, next_cursor } = await services.of(request).variables.list(request.query);
       return send(reply, ok({ items: items.map((item) => presentVariable(item, 'nested')), next_cursor }));
     },
   );
@@ -84,7 +83,7 @@ export function variableRoutes(app: App, services: Pick<Services, 'variables'>):
       }),
     },
     async (request, reply) =>
-      send(reply, await variables.delete(request.params.variable, changeOf(request, noContent))),
+      send(reply, await services.of(request).variables.delete(request.params.variable, changeOf(request, noContent))),
   );
 
   valueRoutes(app, services, standAlone);
@@ -94,7 +93,7 @@ export function variableRoutes(app: App, services: Pick<Services, 'variables'>):
 /** The sub-routes that stand-alone variables and those of cells share. */
 function valueRoutes(
   app: App,
-  { variables }: Pick<Services, 'variables'>,
+  services: TenantServices,
   { url, params, names }: typeof standAlone | typeof ofCell,
 ): void {
   const shape = {
@@ -112,18 +111,16 @@ function valueRoutes(
   app.get(url, { schema: describe(names.read, { ...shape, headers: readHeaders }) }, async (request, reply) => {
     reply.header('vary', 'Accept');
     const show = shown(request, 'nested');
-    return sendRead(request, reply, show(await variables.read(request.params)));
+    return sendRead(request, reply, show(await services.of(request).variables.read(request.params)));
   });
 
   app.put(url, { schema: describe(names.put, { ...shape, body: assignBody }) }, async (request, reply) => {
     const { value, tensor_format } = request.body;
     return send(
       reply,
-      await variables.update(
-        request.params,
-        { kind: 'assign', value },
-        changeOf(request, shown(request, tensor_format)),
-      ),
+      await services
+        .of(request)
+        .variables.update(request.params, { kind: 'assign', value }, changeOf(request, shown(request, tensor_format))),
     );
   });
 
@@ -135,7 +132,9 @@ function valueRoutes(
         const { value, tensor_format } = request.body;
         return send(
           reply,
-          await variables.update(request.params, { kind, value }, changeOf(request, shown(request, tensor_format))),
+          await services
+            .of(request)
+            .variables.update(request.params, { kind, value }, changeOf(request, shown(request, tensor_format))),
         );
       },
     );
@@ -149,7 +148,9 @@ function valueRoutes(
       const update = { kind: 'scatter_update', indices, updates } as const;
       return send(
         reply,
-        await variables.update(request.params, update, changeOf(request, shown(request, tensor_format))),
+        await services
+          .of(request)
+          .variables.update(request.params, update, changeOf(request, shown(request, tensor_format))),
       );
     },
   );

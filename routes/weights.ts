@@ -9,7 +9,7 @@ import { changeOf } from '../src/http/changes.ts';
 import { ok, send, sendFile, sendRead } from '../src/http/replies.ts';
 import { refuseFileQuery, sentFile } from '../src/http/sent-file.ts';
 import type { Cell, CellRecord } from '../src/services/cells/cell-record.ts';
-import type { Services } from '../src/services/index.ts';
+import type { TenantServices } from '../src/services/tenants/index.ts';
 import { presentCell } from './present/cell.ts';
 import { type App, describe } from './route.ts';
 
@@ -17,8 +17,8 @@ const params = z.strictObject({ cell: idOf('a cell').meta({ examples: ['cell'] }
 const JSON_OFFER = { mediaType: 'application/json' } as const;
 
 /** All weights of a cell at once: as JSON, or as a file. */
-export function weightRoutes(app: App, { cells }: Pick<Services, 'cells'>): void {
-  const shown = (record: CellRecord) => ok(presentCell(record, cells.describe(record)), record.version);
+export function weightRoutes(app: App, services: TenantServices): void {
+  const shown = (record: CellRecord) => ok(presentCell(record, services.describeCell(record)), record.version);
   const asJson = ({ record, weights }: Cell) => {
     const named = record.variables.map(({ name }) => [name, new TensorReply(weights[name], 'nested')] as const);
     return ok({ weights: Object.fromEntries(named), cell_version: record.version }, record.version);
@@ -36,13 +36,15 @@ export function weightRoutes(app: App, { cells }: Pick<Services, 'cells'>): void
     },
     async (request, reply) => {
       reply.header('vary', 'Accept');
-      const cell = await cells.readWeights(request.params.cell);
+      const cell = await services.of(request).cells.readWeights(request.params.cell);
       const { id: name, version } = cell.record;
-      const offers = [JSON_OFFER, ...cells.fileFormats(cell.record)];
+      const offers = [JSON_OFFER, ...services.of(request).cells.fileFormats(cell.record)];
       const chosen = requireOffer(request.headers.accept, offers, `cell '${name}'`);
       if (!('write' in chosen)) return sendRead(request, reply, asJson(cell));
       const { mediaType, extension } = chosen;
-      return sendFile(request, reply, { name, extension, mediaType, version }, () => cells.writeFile(chosen, cell));
+      return sendFile(request, reply, { name, extension, mediaType, version }, () =>
+        services.of(request).cells.writeFile(chosen, cell),
+      );
     },
   );
 
@@ -62,10 +64,13 @@ export function weightRoutes(app: App, { cells }: Pick<Services, 'cells'>): void
       const { body, params, query } = request;
       const change = changeOf(request, shown);
       if (body instanceof Uint8Array) {
-        return send(reply, await cells.putWeightsFile(params.cell, sentFile(request, body, query.layer), change));
+        return send(
+          reply,
+          await services.of(request).cells.putWeightsFile(params.cell, sentFile(request, body, query.layer), change),
+        );
       }
       refuseFileQuery(query);
-      return send(reply, await cells.putWeights(params.cell, body.weights, change));
+      return send(reply, await services.of(request).cells.putWeights(params.cell, body.weights, change));
     },
   );
 }

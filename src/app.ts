@@ -38,7 +38,7 @@ import { applyOp, OPS } from './ops/ops.ts';
 import { randomBackoff } from './services/changes/change.ts';
 import { watchCommits } from './services/changes/watched-store.ts';
 import { startSweeping } from './services/expiry/sweep-loop.ts';
-import { createServices } from './services/index.ts';
+import { createTenantServices } from './services/tenants/index.ts';
 
 export interface AppOptions {
   readonly store: Store;
@@ -96,7 +96,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   const engines = createSimdEngines({ relaxed: relaxedSimd, maxPackedBytes });
   const pool = threads > 0 ? createPool({ threads, engines }) : undefined;
   if (pool) metrics.watchThreads(pool.statistics);
-  const services = createServices({
+  const services = createTenantServices({
     store: watchCommits(store, metrics.committed),
     stepper: createStepper({ engines, pool, batchRows, observer: metrics.compute }),
     initialize: createDraws(),

@@ -1,26 +1,37 @@
 import type { StoreWrite } from './ports.ts';
 
-export const MAX_KEY_LENGTH = 1_000;
+const MAX_KEY_LENGTH = 1_000;
+/** Of a key with its tenant. */
+export const MAX_WHOLE_KEY_LENGTH = MAX_KEY_LENGTH + '@/'.length + 63;
 
-/** `kind/id` or `kind/id/rest`: the kind lower-case words joined by `-`, the id as the API takes it, the rest printable ASCII. */
-const KEY = /^([a-z][a-z0-9]*)(?:-[a-z0-9]+)*\/([A-Za-z0-9][A-Za-z0-9._-]{0,127})(?:\/[\x20-\x7e]+)?$/;
+/**
+ * `kind/id` or `kind/id/rest`: the kind lower-case words joined by `-`, the id as the API takes it, the rest printable ASCII.
+ * Before it `@tenant/`, for all tenants but the default one.
+ */
+const KEY =
+  /^(@[a-z0-9][a-z0-9._-]{0,62}\/)?([a-z][a-z0-9]*)(?:-[a-z0-9]+)*\/([A-Za-z0-9][A-Za-z0-9._-]{0,127})(?:\/[\x20-\x7e]+)?$/;
 
 /** Whether a store can hold something under this key; what is not a key is never found. */
 export function isKey(key: string): boolean {
-  return key.length <= MAX_KEY_LENGTH && KEY.test(key);
+  return lengthOf(key) <= MAX_KEY_LENGTH && KEY.test(key);
 }
 
 /**
  * The owner of a key, its hash tag in a sharded store: the kind up to its first `-`, and the id. `cell/a` and
- * `cell-variable/a/kernel/3` belong to `cell/a`. Throws an Error when the key is malformed or too long.
+ * `cell-variable/a/kernel/3` belong to `cell/a`, `@acme/cell-uses/a` to `@acme/cell/a`. Throws an Error when the key is malformed or too long.
  */
 export function ownerOf(key: string): string {
-  if (key.length > MAX_KEY_LENGTH) {
-    throw new Error(`key ${key.slice(0, 40)}… has ${key.length} characters; at most ${MAX_KEY_LENGTH} are allowed`);
+  const length = lengthOf(key);
+  if (length > MAX_KEY_LENGTH) {
+    throw new Error(`key ${key.slice(0, 40)}… has ${length} characters; at most ${MAX_KEY_LENGTH} are allowed`);
   }
   const match = KEY.exec(key);
   if (match === null) throw new Error(`key ${JSON.stringify(key)} is malformed; write kind/id or kind/id/rest`);
-  return `${match[1]}/${match[2]}`;
+  return `${match[1] ?? ''}${match[2]}/${match[3]}`;
+}
+
+function lengthOf(key: string): number {
+  return key.startsWith('@') ? key.length - key.indexOf('/') - 1 : key.length;
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { SnapshotCodec } from '../domain/files.ts';
+import type { OwnCells } from './cells/cell-cache.ts';
 import { CellReader } from './cells/cells.ts';
 import { cellServices, type WeightFiles } from './cells/index.ts';
 import { Changer } from './changes/change.ts';
@@ -15,9 +16,9 @@ export interface ServicePorts extends Ports {
   readonly weightFiles: WeightFiles;
 }
 
-/** All use cases, bound to what they work with: what doors call. */
-export function createServices(ports: ServicePorts) {
-  const context = { ...ports, cells: new CellReader(ports), changer: new Changer(ports) };
+/** All use cases of one tenant, bound to what they work with: what doors call. `cache` has its cells in memory. */
+export function createServices(ports: ServicePorts, cache: OwnCells) {
+  const context = { ...ports, cells: new CellReader(ports, cache), changer: new Changer(ports) };
   const sweeper = new Sweeper(ports);
   return {
     cells: cellServices(context, ports.weightFiles),

@@ -14,7 +14,7 @@ const KEYED = 'a change with an idempotency key';
 
 /**
  * The map of the store. Up to the first `-` of its kind, and with its id, a key names its owner (domain/store-keys.ts): one
- * commit has one owner. A `uid` tells a thing from an earlier one with the same id. Keys are made by the functions below
+ * commit has one owner. The keys of a tenant, but for the default one, begin with `@tenant/` (tenants/tenant-store.ts). A `uid` tells a thing from an earlier one with the same id. Keys are made by the functions below
  * and nowhere else.
  */
 export const KEY_FAMILIES: readonly KeyFamily[] = [
@@ -95,6 +95,7 @@ export const KEY_FAMILIES: readonly KeyFamily[] = [
     written: 'a check of the store, after it had no room',
     goes: 'never',
   },
+  { key: 'tenant/{tenant}', holds: 'that the tenant has had something', written: 'its first change', goes: 'never' },
   { key: 'sweep/lease', holds: 'which process sweeps', written: 'sweeping', goes: 'never' },
   {
     key: 'name/{class}',
@@ -172,5 +173,8 @@ export const DUE_PREFIX = 'due/';
 export const dueKey = (hour: string, shard: string, thing: string): string => `${DUE_PREFIX}${hour}.${shard}/${thing}`;
 
 export const PROBE_KEY = 'probe/room';
+export const TENANTS_PREFIX = 'tenant/';
+export const tenantKey = (tenant: string): string => `${TENANTS_PREFIX}${tenant}`;
+
 export const LEASE_KEY = 'sweep/lease';
 export const nameKey = (className: string): string => `name/${className}`;

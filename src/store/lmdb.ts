@@ -1,7 +1,7 @@
 import { accessSync, constants } from 'node:fs';
 import type { Store, StoredEntry } from '../domain/ports.ts';
 import { Problem } from '../domain/problems.ts';
-import { checkCommit, isKey, MAX_KEY_LENGTH } from '../domain/store-keys.ts';
+import { checkCommit, isKey, MAX_WHOLE_KEY_LENGTH } from '../domain/store-keys.ts';
 import { type DirectoryLock, lockDirectory } from './directory-lock.ts';
 import { markClosed, unmarkClosed, wasClosed } from './lmdb-closed.ts';
 import { createCommitQueue } from './lmdb-commits.ts';
@@ -153,10 +153,10 @@ export async function openLmdbStore({
 
 /** Keys are ASCII and of limited length, so what is cut off the end of a bound cannot change which keys lie past it. */
 function rangeOf(prefix: string, after: string | undefined): { start: Uint8Array; end: Uint8Array } {
-  const first = Buffer.from(prefix).subarray(0, MAX_KEY_LENGTH + 1);
+  const first = Buffer.from(prefix).subarray(0, MAX_WHOLE_KEY_LENGTH + 1);
   const end = Buffer.concat([first, Buffer.of(0xff)]);
   if (after === undefined) return { start: first.length === 0 ? Buffer.of(0) : first, end };
-  const next = Buffer.concat([Buffer.from(after).subarray(0, MAX_KEY_LENGTH + 1), Buffer.of(0)]);
+  const next = Buffer.concat([Buffer.from(after).subarray(0, MAX_WHOLE_KEY_LENGTH + 1), Buffer.of(0)]);
   return { start: Buffer.compare(next, first) > 0 ? next : first, end };
 }
 

@@ -48,7 +48,9 @@ export function slotOf(bucket: string): number {
 
 /** The buckets in which keys with this prefix can be: one, where the prefix names the owner whole. */
 export function bucketsOf(prefix: string): readonly string[] {
-  const [kind, id, ...rest] = prefix.split('/');
-  const owner = `${kind}/${id}`;
+  const parts = prefix.split('/');
+  const tenant = prefix.startsWith('@') ? `${parts.shift()}/` : '';
+  const [kind, id, ...rest] = parts;
+  const owner = `${tenant}${kind}/${id}`;
   return rest.length > 0 && isKey(owner) ? [bucketOf(owner)] : BUCKET_NAMES;
 }

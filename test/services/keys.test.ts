@@ -3,6 +3,7 @@ import { Problem } from '../../src/domain/problems.ts';
 import { watchCommits } from '../../src/services/changes/watched-store.ts';
 import { Sweeper } from '../../src/services/expiry/sweep.ts';
 import { KEY_FAMILIES } from '../../src/services/keys.ts';
+import { storeOfTenant } from '../../src/services/tenants/tenant-store.ts';
 import { openMemoryStore } from '../../src/store/memory.ts';
 import { startApp, TestClock } from '../support/app.ts';
 import { call, make, TUTORIAL_CELL } from '../support/call.ts';
@@ -45,9 +46,12 @@ it('names one family for every key that the service writes, and writes keys of e
   });
   fails = false;
   await full.check();
+  await storeOfTenant(store, 'acme').commit([{ key: 'variable/theirs', bytes: new Uint8Array(1) }]);
   const before = Object.keys(await dump(store));
   await new Sweeper({ store, clock: () => clock.now + 24 * 3_600_000, newId: String }).sweep();
-  const keys = [...new Set([...before, ...Object.keys(await dump(store))])];
+  const all = new Set([...before, ...Object.keys(await dump(store))]);
+  expect(all).toContain('@acme/variable/theirs');
+  const keys = [...all].map((one) => one.replace('@acme/', ''));
   const families = KEY_FAMILIES.map((family) => ({ ...family, pattern: patternOf(family.key) }));
   for (const one of keys) {
     expect(

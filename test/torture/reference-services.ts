@@ -7,6 +7,7 @@ import { referenceEngine } from '../../src/engine/reference.ts';
 import { createStepper } from '../../src/engine/stepper.ts';
 import { createCheckpointCodec } from '../../src/files/checkpoint-codec.ts';
 import { applyOp, OPS } from '../../src/ops/ops.ts';
+import { CellCache } from '../../src/services/cells/cell-cache.ts';
 import { createServices, type Services } from '../../src/services/index.ts';
 
 /** What differs between two services that are otherwise the same. */
@@ -19,18 +20,21 @@ export interface World {
 
 /** The real use cases on the reference engine, without HTTP. */
 export function createReferenceServices({ store, clock, newId, backoff }: World): Services {
-  return createServices({
-    store,
-    stepper: createStepper({ engines: { fast: referenceEngine, exact: referenceEngine } }),
-    initialize: createDraws(),
-    randint,
-    ops: { list: [...OPS.values()].map(({ apply: _, ...op }) => op), apply: applyOp },
-    clock,
-    newId,
-    newSeed: () => 1,
-    backoff,
-    limits: readConfig({}).limits,
-    checkpointCodec: createCheckpointCodec(parseManifest),
-    weightFiles: [],
-  });
+  return createServices(
+    {
+      store,
+      stepper: createStepper({ engines: { fast: referenceEngine, exact: referenceEngine } }),
+      initialize: createDraws(),
+      randint,
+      ops: { list: [...OPS.values()].map(({ apply: _, ...op }) => op), apply: applyOp },
+      clock,
+      newId,
+      newSeed: () => 1,
+      backoff,
+      limits: readConfig({}).limits,
+      checkpointCodec: createCheckpointCodec(parseManifest),
+      weightFiles: [],
+    },
+    new CellCache().of(''),
+  );
 }

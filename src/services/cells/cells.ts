@@ -5,27 +5,17 @@ import { decodeRecord } from '../../domain/record.ts';
 import type { Tensor } from '../../domain/tensor.ts';
 import { cellKey, valueKey, versionKey } from '../keys.ts';
 import type { Ports } from '../ports.ts';
+import type { CachedCell, OwnCells } from './cell-cache.ts';
 import { type Cell, type CellRecord, definitionOf, featuresOf } from './cell-record.ts';
-
-/** Versions of cells kept in memory, by the bytes of their weights. */
-const CACHE_BYTES = 256 * 2 ** 20;
-
-interface CachedCell {
-  readonly cell: Cell;
-  readonly bytes: number;
-  prepared?: Deferred<PreparedCell>;
-  /** By direction: forward, backwards. */
-  readonly sequences: [Deferred<PreparedSequence>?, Deferred<PreparedSequence>?];
-}
 
 /** Reads cells: always the version that the store has now, its weights and program from memory where they are there. */
 export class CellReader {
   private readonly context: Pick<Ports, 'store' | 'stepper' | 'limits'>;
-  private readonly cache = new Map<string, CachedCell>();
-  private bytes = 0;
+  private readonly cache: OwnCells;
 
-  constructor(context: Pick<Ports, 'store' | 'stepper' | 'limits'>) {
+  constructor(context: Pick<Ports, 'store' | 'stepper' | 'limits'>, cache: OwnCells) {
     this.context = context;
+    this.cache = cache;
   }
 
   /** @throws {Problem} not-found */
@@ -88,8 +78,7 @@ export class CellReader {
       if (!stored) return undefined;
       const cached = this.cache.get(key);
       if (cached?.cell.revision === stored.revision) {
-        this.cache.delete(key);
-        this.cache.set(key, cached);
+        this.cache.touch(key);
         return cached.cell;
       }
       const { fields: record, tensors } = decodeRecord<CellRecord>(stored.bytes);
@@ -104,7 +93,7 @@ export class CellReader {
       }
       const definition = definitionOf(record, this.context.limits.maxUnits);
       const version = { record, revision: stored.revision, definition, weights };
-      return this.keep(key, pinned === undefined ? version : { ...version, pinned });
+      return this.cache.keep(key, pinned === undefined ? version : { ...version, pinned });
     }
   }
 
@@ -122,20 +111,6 @@ export class CellReader {
       weights[variable.name] = decodeRecord(stored.bytes).tensors.value;
     }
     return weights;
-  }
-
-  private keep(key: string, cell: Cell): Cell {
-    const bytes = 4096 + Object.values(cell.weights).reduce((sum, { data }) => sum + data.byteLength * 4, 0);
-    const entry: CachedCell = { cell, bytes, sequences: [] };
-    this.bytes += bytes - (this.cache.get(key)?.bytes ?? 0);
-    this.cache.delete(key);
-    this.cache.set(key, entry);
-    for (const [oldest, { bytes: freed }] of this.cache) {
-      if (this.bytes <= CACHE_BYTES || oldest === key) break;
-      this.cache.delete(oldest);
-      this.bytes -= freed;
-    }
-    return cell;
   }
 }
 

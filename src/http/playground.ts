@@ -1,8 +1,10 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import type { FastifyInstance, FastifyReply } from 'fastify';
+import { gzipSync } from 'node:zlib';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Problem } from '../domain/problems.ts';
 
-const DIRECTORY = new URL('../../web/', import.meta.url);
+/** What `npm run web` builds. */
+const DIRECTORY = new URL('../../web/dist/', import.meta.url);
 const TYPES: Readonly<Record<string, string>> = {
   html: 'text/html; charset=utf-8',
   css: 'text/css; charset=utf-8',
@@ -21,32 +23,48 @@ const CONTENT_SECURITY_POLICY = [
   "frame-ancestors 'none'",
 ].join('; ');
 
+/** The page changes under its address; the names of its files have a hash of what is in them. */
+const CACHED = { page: 'no-cache', file: 'public, max-age=31536000, immutable' };
+
 const OPEN = { schema: { hide: true }, config: { access: 'open' } } as const;
 
-/** The page at /, where a cell can be tried out, with its scripts and styles at /playground. Read once. */
-export function addPlayground(app: FastifyInstance): void {
-  const files = new Map(
-    readdirSync(DIRECTORY)
-      .filter((name) => Object.hasOwn(TYPES, extensionOf(name)))
-      .map((name) => [name, readFileSync(new URL(name, DIRECTORY))]),
-  );
-  const send = (reply: FastifyReply, name: string) => {
-    const file = files.get(name);
-    if (!file) throw new Problem('not-found', `The page has no file '${name}'.`);
-    return reply
-      .header('content-type', TYPES[extensionOf(name)])
-      .header('content-security-policy', CONTENT_SECURITY_POLICY)
-      .header('x-content-type-options', 'nosniff')
-      .header('referrer-policy', 'no-referrer')
-      .header('cache-control', 'no-cache')
-      .send(file);
-  };
-  app.get('/', OPEN, async (_request, reply) => send(reply, 'index.html'));
-  app.get<{ Params: { file: string } }>('/playground/:file', OPEN, async (request, reply) =>
-    send(reply, request.params.file),
-  );
+interface File {
+  readonly bytes: Buffer;
+  /** Compressed when it is asked for first: a start need not wait for it. */
+  zipped?: Buffer;
 }
 
-function extensionOf(name: string): string {
-  return name.slice(name.lastIndexOf('.') + 1);
+/** The page at / and its scripts and styles at /playground. Read once. */
+export function addPlayground(app: FastifyInstance): void {
+  const page = readFile('index.html');
+  const names = readdirSync(new URL('playground/', DIRECTORY));
+  const files = new Map(names.map((name) => [name, readFile(`playground/${name}`)]));
+  app.get('/', OPEN, async (request, reply) =>
+    send(request, reply.header('cache-control', CACHED.page), 'index.html', page),
+  );
+  app.get<{ Params: { file: string } }>('/playground/:file', OPEN, async (request, reply) => {
+    const name = request.params.file;
+    const file = files.get(name);
+    if (!file) throw new Problem('not-found', `The page has no file '${name}'.`);
+    return send(request, reply.header('cache-control', CACHED.file), name, file);
+  });
+}
+
+function send(request: FastifyRequest, reply: FastifyReply, name: string, file: File): FastifyReply {
+  const zips = /\bgzip\b(?!\s*;\s*q=0(\.0*)?\s*(,|$))/.test(request.headers['accept-encoding'] ?? '');
+  if (zips) reply.header('content-encoding', 'gzip');
+  return reply
+    .header('content-type', TYPES[name.slice(name.lastIndexOf('.') + 1)])
+    .header('content-security-policy', CONTENT_SECURITY_POLICY)
+    .header('vary', 'Accept-Encoding')
+    .send(zips ? zipped(file) : file.bytes);
+}
+
+function zipped(file: File): Buffer {
+  file.zipped ??= gzipSync(file.bytes, { level: 9 });
+  return file.zipped;
+}
+
+function readFile(path: string): File {
+  return { bytes: readFileSync(new URL(path, DIRECTORY)) };
 }

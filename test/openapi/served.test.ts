@@ -1,3 +1,4 @@
+import { gunzipSync } from 'node:zlib';
 import { afterAll, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { startApp } from '../support/app.ts';
@@ -49,10 +50,20 @@ it('serves a page to try cells out at /, under a policy that lets nothing else i
     'x-content-type-options': 'nosniff',
   });
   expect(page.headers['content-security-policy']).toContain("default-src 'none'; script-src 'self'");
+  expect(page.headers['cache-control']).toBe('no-cache');
   expect(page.payload).not.toMatch(/<script>|style="|\son[a-z]+="/);
-  const files = [...page.payload.matchAll(/(?:src|href)="(playground\/[^"]+)"/g)].map(([, file]) => file);
-  expect(files).toEqual(['playground/playground.css', 'playground/playground.js']);
-  for (const file of files) expect((await app.inject(`/${file}`)).statusCode).toBe(200);
+  const files = [...page.payload.matchAll(/(?:src|href)="\.\/(playground\/[^"]+)"/g)].map(([, file]) => file);
+  expect(files.map((file) => file.slice(file.lastIndexOf('.'))).toSorted()).toEqual(['.css', '.js']);
+  for (const file of files) {
+    const plain = await app.inject(`/${file}`);
+    expect(plain.statusCode).toBe(200);
+    expect(plain.headers['cache-control']).toBe('public, max-age=31536000, immutable');
+    const zipped = await app.inject({ url: `/${file}`, headers: { 'accept-encoding': 'br, gzip' } });
+    expect(zipped.headers['content-encoding']).toBe('gzip');
+    expect(gunzipSync(zipped.rawPayload).equals(plain.rawPayload)).toBe(true);
+    const refused = await app.inject({ url: `/${file}`, headers: { 'accept-encoding': 'gzip;q=0' } });
+    expect(refused.headers['content-encoding']).toBeUndefined();
+  }
   for (const file of ['none.js', 'tsconfig.json', '..%2fpackage.json', '__proto__']) {
     expect((await app.inject(`/playground/${file}`)).json()).toMatchObject({ code: 'not-found' });
   }

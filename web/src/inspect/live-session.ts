@@ -1,0 +1,122 @@
+import { signal } from '@preact/signals';
+import type { Api } from '../api/client.ts';
+import type { ApiProblem } from '../api/problem.ts';
+import type { Cell, KeptStep, Session, StepReply, Tensor, WeightsReply } from '../api/types.ts';
+import { type Layer, layersOf } from '../model/layers.ts';
+import { type Moment, momentOf } from '../model/moment.ts';
+import { rows, wire } from '../numbers/numbers.ts';
+import { followByPolling, keptSteps } from './follow.ts';
+
+/** A step of a session, of one row of its batch. */
+export interface SeenStep {
+  readonly step: number;
+  readonly states: readonly (readonly number[])[];
+}
+
+/** Steps that are remembered of a session that is looked at. */
+const MOST_SEEN = 10_000;
+const MOST_WEIGHTS = 200_000;
+
+/** A session of the service, followed as its steps arrive. */
+export class LiveSession {
+  readonly session = signal<Session | undefined>(undefined);
+  readonly cell = signal<Cell | undefined>(undefined);
+  readonly layers = signal<readonly Layer[]>([]);
+  readonly weights = signal<Readonly<Record<string, Tensor>>>({});
+  /** Steps with the states of all rows, oldest first. */
+  readonly seen = signal<readonly KeptStep[]>([]);
+  /** The last step that was taken from this page, with its gates. */
+  readonly moment = signal<{ readonly step: number; readonly moment: Moment } | undefined>(undefined);
+  readonly ended = signal<ApiProblem | undefined>(undefined);
+  private readonly api: Api;
+  private readonly id: string;
+  private last: Promise<unknown> = Promise.resolve();
+
+  constructor(api: Api, id: string) {
+    this.api = api;
+    this.id = id;
+  }
+
+  async follow(stop: AbortSignal): Promise<void> {
+    const onSession = (session: Session) => {
+      this.last = this.last.then(() => this.take(session)).catch(() => undefined);
+    };
+    await followByPolling(
+      this.api,
+      this.id,
+      {
+        onSession,
+        onEnd: (problem) => {
+          this.ended.value = problem;
+        },
+      },
+      stop,
+    );
+  }
+
+  /** Takes one step, with its trace. */
+  async step(inputs: readonly (readonly number[])[]): Promise<void> {
+    const former = this.session.value?.states ?? [];
+    const body = { inputs: inputs.map((row) => row.map(wire)), trace: true, return_states: true };
+    const reply = await this.api.post<StepReply & { step: number }>(`v1/sessions/${this.id}/steps`, body);
+    this.moment.value = {
+      step: reply.step,
+      moment: momentOf(
+        inputs[0],
+        former.map((state) => rows(state)[0]),
+        reply,
+      ),
+    };
+    await this.refresh();
+  }
+
+  async rewind(step: number): Promise<void> {
+    await this.api.post(`v1/sessions/${this.id}/rewind`, { to_step: step });
+    await this.refresh();
+  }
+
+  async reset(): Promise<void> {
+    await this.api.post(`v1/sessions/${this.id}/reset`);
+    await this.refresh();
+  }
+
+  fork(step: number): Promise<Session> {
+    const kept = (this.session.value?.history ?? 0) > 0;
+    return this.api.post<Session>(`v1/sessions/${this.id}/fork`, kept ? { at_step: step } : {});
+  }
+
+  end(): Promise<void> {
+    return this.api.delete(`v1/sessions/${this.id}`);
+  }
+
+  private async refresh(): Promise<void> {
+    await this.take(await this.api.get<Session>(`v1/sessions/${this.id}`));
+  }
+
+  private async take(session: Session): Promise<void> {
+    if (session.version < (this.session.value?.version ?? 0)) return;
+    if (!this.cell.value || session.cell_version !== this.session.value?.cell_version)
+      await this.readCell(session.cell);
+    const former = this.seen.value.filter(({ step }) => step < session.step && step <= (this.session.value?.step ?? 0));
+    // A session that keeps nothing is remembered here, as far as it was seen.
+    const known = former.at(-1)?.step ?? 0;
+    const next = session.history > 0 ? await keptSteps(this.api, this.id, Math.max(known, session.oldest_step)) : [];
+    const own = { step: session.step, output: [], states: session.states };
+    const all = next.length > 0 ? [...former, ...next] : session.step > 0 ? [...former, own] : [];
+    this.seen.value = all.slice(-MOST_SEEN);
+    this.session.value = session;
+  }
+
+  private async readCell(id: string): Promise<void> {
+    const cell = await this.api.get<Cell>(`v1/cells/${id}`);
+    this.cell.value = cell;
+    this.layers.value = layersOf(cell);
+    if (cell.parameter_count > MOST_WEIGHTS) return;
+    this.weights.value = (await this.api.get<WeightsReply>(`v1/cells/${id}/weights`)).weights;
+  }
+}
+
+/** The steps as one row of the batch saw them. */
+export function stepsOfRow(steps: readonly KeptStep[], row: number): SeenStep[] {
+  return steps.map(({ step, states }) => ({ step, states: states.map((state) => rows(state)[row] ?? []) }));
+}

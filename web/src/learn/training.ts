@@ -1,0 +1,25 @@
+import type { Api } from '../api/client.ts';
+import type { Examples, LossName } from './tasks.ts';
+
+export const OPTIMIZERS = ['Adam', 'RMSprop', 'SGD'] as const;
+export type OptimizerName = (typeof OPTIMIZERS)[number];
+
+export interface TrainingRequest extends Examples {
+  readonly loss: LossName;
+  readonly optimizer: { readonly class_name: OptimizerName; readonly config: { readonly learning_rate: number } };
+  /** Steps on the same examples. */
+  readonly repeat: number;
+}
+
+/** Takes training steps and tells the loss before each of them, as it is made. Aborting stops after the step under way. */
+export type Train = (cell: string, request: TrainingRequest, signal: AbortSignal) => AsyncIterable<number>;
+
+/** Training by the service: what Keras' train_on_batch does, a line for each step. */
+export function trainByService(api: Api): Train {
+  return async function* (cell, request, signal) {
+    for await (const line of api.lines(`v1/cells/${cell}/training_steps`, request, signal)) {
+      const { loss } = line as { loss?: number | string };
+      if (loss !== undefined) yield Number(loss);
+    }
+  };
+}

@@ -1,0 +1,179 @@
+import { show } from '../numbers/numbers.ts';
+import { GATES, type Layer, type LayerWeights } from './layers.ts';
+import type { Gates } from './moment.ts';
+
+/** One line of the formula of a unit: in letters, and with the numbers of a step filled in. */
+export interface Line {
+  readonly name: string;
+  readonly letters: string;
+  /** Without the result; undefined before the first step. */
+  readonly numbers?: string;
+  readonly result?: number;
+}
+
+/** What a layer had before it at a step, and what the service answered. */
+export interface LayerStep {
+  readonly x: readonly number[];
+  /** [h] or [h, c] before the step, and after it. */
+  readonly former: readonly (readonly number[])[];
+  readonly states: readonly (readonly number[])[];
+  readonly gates: Gates;
+}
+
+/** More terms than this are left out of the middle of a sum. */
+const SHOWN_TERMS = 6;
+
+/** The formula of one unit of a layer, for its very options. Every result is the service's own. */
+export function equation(layer: Layer, unit: number, weights?: LayerWeights, step?: LayerStep): Line[] {
+  const sum = weights && step ? new Sums(layer, unit, weights, step) : undefined;
+  if (layer.kind === 'simple') return [gateLine(layer, 'h', 'h′', layer.activation, 'x·W + h·U', sum)];
+  const gates = (names: readonly string[]) =>
+    names.map((name) =>
+      gateLine(layer, name, name, layer.recurrentActivation, `x·W${sub(name)} + h·U${sub(name)}`, sum),
+    );
+  if (layer.kind === 'gru') return [...gates(['z', 'r']), candidateLine(layer, sum), gruStateLine(unit, step, layer)];
+  return [
+    ...gates(['i', 'f']),
+    gateLine(layer, 'c', 'ĉ', layer.activation, 'x·Wc + h·Uc', sum),
+    ...gates(['o']),
+    ...lstmStateLines(unit, step, layer),
+  ];
+}
+
+const sub = (gate: string) => gate;
+
+function gateLine(layer: Layer, gate: string, name: string, activation: string, product: string, sums?: Sums): Line {
+  const index = layer.kind === 'simple' ? '' : gate;
+  const bias = !layer.useBias
+    ? ''
+    : layer.kind === 'gru' && layer.resetAfter
+      ? ` + b${index} + b′${index}`
+      : ` + b${index}`;
+  const letters = applied(activation, product + bias);
+  if (!sums) return { name, letters };
+  const terms = [...sums.input(gate), ...sums.recurrent(gate), ...sums.biases(gate)];
+  return { name, letters, numbers: appliedTo(activation, joined(terms), sums.before(gate)), result: sums.after(gate) };
+}
+
+function candidateLine(layer: Layer, sums?: Sums): Line {
+  const { useBias, activation, resetAfter } = layer;
+  const b = useBias ? ' + bh' : '';
+  const inner = resetAfter ? `x·Wh${b} + r∘(h·Uh${useBias ? ' + b′h' : ''})` : `x·Wh + (r∘h)·Uh${b}`;
+  const line = { name: 'ĥ', letters: applied(activation, inner) };
+  if (!sums) return line;
+  const terms = resetAfter
+    ? [
+        ...sums.input('hh'),
+        ...sums.biases('hh').slice(0, 1),
+        `${sums.shown('r')}·(${joined([...sums.recurrent('hh'), ...sums.biases('hh').slice(1)])})`,
+      ]
+    : [...sums.input('hh'), ...sums.resetRecurrent(), ...sums.biases('hh')];
+  return { ...line, numbers: appliedTo(activation, joined(terms), sums.before('hh')), result: sums.after('hh') };
+}
+
+function gruStateLine(unit: number, step: LayerStep | undefined, layer: Layer): Line {
+  const line = { name: 'h′', letters: 'z∘h + (1 − z)∘ĥ' };
+  if (!step) return line;
+  const z = show(step.gates[`${layer.prefix}z`].after[unit]);
+  const candidate = bracketed(step.gates[`${layer.prefix}hh`].after[unit]);
+  return {
+    ...line,
+    numbers: `${z}·${bracketed(step.former[0][unit])} + (1 − ${z})·${candidate}`,
+    result: step.states[0][unit],
+  };
+}
+
+function lstmStateLines(unit: number, step: LayerStep | undefined, layer: Layer): Line[] {
+  const memory = { name: 'c′', letters: 'f∘c + i∘ĉ' };
+  const state = { name: 'h′', letters: `o∘${layer.activation === 'linear' ? 'c′' : `${named(layer.activation)}(c′)`}` };
+  if (!step) return [memory, state];
+  const gate = (name: string) => step.gates[layer.prefix + name].after[unit];
+  const kept = `${show(gate('f'))}·${bracketed(step.former[1][unit])}`;
+  const added = `${show(gate('i'))}·${bracketed(gate('c'))}`;
+  const shown =
+    layer.activation === 'linear'
+      ? bracketed(step.states[1][unit])
+      : `${named(layer.activation)}(${show(step.states[1][unit])})`;
+  return [
+    { ...memory, numbers: `${kept} + ${added}`, result: step.states[1][unit] },
+    { ...state, numbers: `${show(gate('o'))}·${shown}`, result: step.states[0][unit] },
+  ];
+}
+
+/** The terms of a unit's sums, with numbers. */
+class Sums {
+  private readonly layer: Layer;
+  private readonly unit: number;
+  private readonly weights: LayerWeights;
+  private readonly step: LayerStep;
+
+  constructor(layer: Layer, unit: number, weights: LayerWeights, step: LayerStep) {
+    this.layer = layer;
+    this.unit = unit;
+    this.weights = weights;
+    this.step = step;
+  }
+
+  input(gate: string): string[] {
+    return this.step.x.map((x, i) => product(x, this.weights.kernel[i][this.column(gate)]));
+  }
+
+  recurrent(gate: string): string[] {
+    return this.step.former[0].map((h, k) => product(h, this.weights.recurrent[k][this.column(gate)]));
+  }
+
+  /** Of a GRU that resets before the product: each unit's state, times its own reset gate. */
+  resetRecurrent(): string[] {
+    const reset = this.step.gates[`${this.layer.prefix}r`].after;
+    const column = this.column('hh');
+    return this.step.former[0].map((h, k) => `${show(reset[k])}·${product(h, this.weights.recurrent[k][column])}`);
+  }
+
+  biases(gate: string): string[] {
+    return this.weights.bias.map((row) => bracketed(row[this.column(gate)]));
+  }
+
+  shown(gate: string): string {
+    return show(this.step.gates[this.layer.prefix + gate].after[this.unit]);
+  }
+
+  before(gate: string): number {
+    return this.step.gates[this.layer.prefix + gate].before[this.unit];
+  }
+
+  after(gate: string): number {
+    return this.step.gates[this.layer.prefix + gate].after[this.unit];
+  }
+
+  private column(gate: string): number {
+    return GATES[this.layer.kind].indexOf(gate) * this.layer.units + this.unit;
+  }
+}
+
+function named(activation: string): string {
+  return activation === 'sigmoid' ? 'σ' : activation;
+}
+
+function applied(activation: string, inner: string): string {
+  return activation === 'linear' ? inner : `${named(activation)}(${inner})`;
+}
+
+/** The sum, and where something is applied to it, what it comes to. */
+function appliedTo(activation: string, sum: string, before: number): string {
+  return activation === 'linear' ? sum : `${named(activation)}(${sum}) = ${named(activation)}(${show(before)})`;
+}
+
+function product(a: number, b: number): string {
+  return `${bracketed(a)}·${bracketed(b)}`;
+}
+
+/** A negative number in brackets, as it stands after a sign. */
+function bracketed(value: number): string {
+  const text = show(value);
+  return text.startsWith('−') ? `(${text})` : text;
+}
+
+function joined(terms: readonly string[]): string {
+  if (terms.length <= SHOWN_TERMS) return terms.join(' + ');
+  return [...terms.slice(0, SHOWN_TERMS - 2), '⋯', terms[terms.length - 1]].join(' + ');
+}

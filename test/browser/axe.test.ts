@@ -1,12 +1,10 @@
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import axe from 'axe-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startApp, type TestApp } from '../support/app.ts';
 import { call, make } from '../support/call.ts';
 import { type Browser, hasChromium, startBrowser } from './chromium.ts';
 import { openPage } from './open-page.ts';
 
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const WIDTHS = [390, 768, 1280] as const;
 const SCHEMES = ['light', 'dark'] as const;
 const EVERYWHERE = WIDTHS.flatMap((width) => SCHEMES.map((colorScheme) => ({ width, colorScheme })));
@@ -59,7 +57,7 @@ describe.runIf(hasChromium('The accessibility of the page at /'))('every view of
       try {
         await page.locator(shown).first().waitFor();
         await page.locator('.calls summary').click();
-        await page.evaluate(AXE);
+        await page.evaluate(axe.source);
         const found: string[] = [];
         for (const { width, colorScheme } of places) {
           await page.setViewportSize({ width, height: 900 });

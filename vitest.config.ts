@@ -1,8 +1,25 @@
 import { defineConfig } from 'vitest/config';
 
+/**
+ * Suites that start processes, kill them, fill disks, drive browsers or sweep thousands of requests: `npm run test:system`.
+ * All others are `npm test`.
+ */
+const SYSTEM = [
+  'test/{browser,container,deploy,examples,interop,process,torture}/**/*.test.ts',
+  'test/clients/python.test.ts',
+  'test/openapi/examples.test.ts',
+  'test/routes/fuzz.test.ts',
+  'test/store/{lmdb-errors,lmdb-full-disk,lmdb-processes,lmdb-torn,redis*}.test.ts',
+  'test/{readme,tutorial}.test.ts',
+];
+const system = process.env.CELLSTEP_TEST_SYSTEM === '1';
+/** Files named on the command line run, whichever kind they are. */
+const named = process.argv.some((word) => word.startsWith('test/'));
+
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
+    include: system && !named ? SYSTEM : ['test/**/*.test.ts'],
+    exclude: system || named ? [] : SYSTEM,
     // Suites that start processes and browsers share the machine with the others.
     testTimeout: 60_000,
     hookTimeout: 60_000,

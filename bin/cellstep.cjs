@@ -1,17 +1,25 @@
 #!/usr/bin/env node
 'use strict';
 // CommonJS and plain JavaScript on purpose: any Node can read it, so that one that is too old gets a sentence.
+const { existsSync } = require('fs');
+const { join } = require('path');
+const { pathToFileURL } = require('url');
 const { engines } = require('../package.json');
 const needed = Number(engines.node.replace(/\D*(\d+).*/, '$1'));
 
 if (Number(process.versions.node.split('.')[0]) < needed) {
   process.stderr.write(
     `cellstep: this is Node ${process.versions.node}; cellstep needs Node ${needed} or later. ` +
-      '`npm ci && npm start` brings and uses the right one.\n',
+      'In a checkout, `npm ci && npm start` brings and uses the right one.\n',
   );
   process.exit(2);
 }
 
+// A checkout runs as it is; a published package has what was built of it, since Node strips no types in node_modules.
+const root = join(__dirname, '..');
+const source = existsSync(join(root, 'src', 'main.ts'));
 // What V8 compiles and what Node strips of types is kept from start to start: a start takes half the time.
-require('node:module').enableCompileCache(require('node:path').join(__dirname, '../node_modules/.cache/cellstep'));
-import('../src/main.ts');
+if (source) require('module').enableCompileCache(join(root, 'node_modules', '.cache', 'cellstep'));
+const [command] = process.argv.slice(2);
+const program = command === undefined || command === 'serve' || command === 'worker' ? 'main' : 'cli/main';
+import(pathToFileURL(join(root, source ? `src/${program}.ts` : `dist/src/${program}.js`)).href);

@@ -13,7 +13,7 @@ const step = (url: string, key: string): Promise<Answer> =>
   send(url, '/v1/sessions/counter/steps', { inputs: [[1]] }, { 'idempotency-key': key });
 
 async function backup(store: string, args: readonly string[], program = process.execPath, ...before: string[]) {
-  const command = before.length > 0 ? before : ['src/backup.ts'];
+  const command = before.length > 0 ? before : ['bin/cellstep.cjs', 'backup'];
   const child = spawn(program, [...command, ...args], {
     cwd: ROOT,
     env: { ...cleanEnvironment(), CELLSTEP_STORE: store },
@@ -98,8 +98,8 @@ describe('npm run backup', () => {
     writeFileSync(join(full, 'x'), '');
     cpSync(join(base, 'data', 'data.mdb'), join(base, 'file'));
     const cases: [string, string[], string][] = [
-      [store, [], 'usage: npm run backup DIR'],
-      [store, ['a', 'b'], 'usage: npm run backup DIR'],
+      [store, [], 'usage: cellstep backup DIR'],
+      [store, ['a', 'b'], 'usage: cellstep backup DIR'],
       [store, [full], 'is not empty (x); name a directory that is missing or empty'],
       [store, [join(base, 'file')], 'is not a directory'],
       [store, ['/proc/none/x'], 'cannot be made'],
@@ -124,7 +124,7 @@ describe('npm run backup', () => {
     const store = await openLmdbStore({ directory: join(base, 'data') });
     onTestFinished(() => store.close());
     for (let n = 0; n < 20; n++) await store.commit([{ key: `cell/${n}`, bytes: new Uint8Array(10 * 2 ** 20) }]);
-    const child = spawn(process.execPath, ['src/backup.ts', join(base, 'copies', 'one')], {
+    const child = spawn(process.execPath, ['bin/cellstep.cjs', 'backup', join(base, 'copies', 'one')], {
       cwd: ROOT,
       env: { ...cleanEnvironment(), CELLSTEP_STORE: `lmdb:${join(base, 'data')}` },
       stdio: 'ignore',

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
-import { ConfigError, readConfig } from './config.ts';
-import { backupLmdb } from './store/lmdb-backup.ts';
-import { StoreOpenError } from './store/store-open-error.ts';
+import { ConfigError, readConfig } from '../config.ts';
+import { backupLmdb } from '../store/lmdb-backup.ts';
+import { StoreOpenError } from '../store/store-open-error.ts';
 
 /** What an operator can mend: one line on stderr, exit code 2. */
 function refuse(message: string): never {
@@ -9,10 +9,11 @@ function refuse(message: string): never {
   process.exit(2);
 }
 
-/** `npm run backup DIR`: copies the store that CELLSTEP_STORE names, in use or not. docs/backup.md has the rest. */
-async function main([target, ...more]: readonly string[]): Promise<void> {
-  if (target === undefined || more.length > 0)
-    refuse('usage: npm run backup DIR, with CELLSTEP_STORE as the service has it');
+export const BACKUP_USAGE = 'usage: cellstep backup DIR, with CELLSTEP_STORE as the service has it';
+
+/** Copies the store that CELLSTEP_STORE names, in use or not. docs/backup.md has the rest. */
+async function backup([target, ...more]: readonly string[]): Promise<void> {
+  if (target === undefined || more.length > 0) refuse(BACKUP_USAGE);
   const { store } = readConfig({ CELLSTEP_STORE: process.env.CELLSTEP_STORE });
   if (store === 'memory:') refuse('CELLSTEP_STORE memory: keeps nothing that could be backed up.');
   if (!store.startsWith('lmdb:')) {
@@ -29,8 +30,10 @@ async function main([target, ...more]: readonly string[]): Promise<void> {
   process.stdout.write(`${records} records with ${bytes} bytes are saved in ${target}\n`);
 }
 
-main(process.argv.slice(2)).catch((error: unknown) => {
-  if (error instanceof ConfigError || error instanceof StoreOpenError) refuse(error.message);
-  process.stderr.write(`cellstep: the backup failed: ${error instanceof Error ? error.message : error}\n`);
-  process.exit(1);
-});
+export async function backupCommand(args: readonly string[]): Promise<void> {
+  await backup(args).catch((error: unknown) => {
+    if (error instanceof ConfigError || error instanceof StoreOpenError) refuse(error.message);
+    process.stderr.write(`cellstep: the backup failed: ${error instanceof Error ? error.message : error}\n`);
+    process.exit(1);
+  });
+}

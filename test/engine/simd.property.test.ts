@@ -15,14 +15,13 @@ import { referenceEngine } from '../../src/engine/reference.ts';
 import { prepareStepwiseRun } from '../../src/engine/run.ts';
 import { createSimdEngines } from '../../src/engine/simd.ts';
 import { TESTED_V8, widenSimd } from '../../src/engine/wide-simd.ts';
+import { numbers, SPECS } from './cell-parts.ts';
 import {
   expectSame,
   expectSameRun,
   expectSameStep,
   kernelPrograms,
   kernelRuns,
-  numbers,
-  SPECS,
   stepArguments,
 } from './kernel-programs.ts';
 import { standardCell } from './some-programs.ts';

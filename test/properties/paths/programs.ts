@@ -14,7 +14,7 @@ import {
 } from '../../../src/domain/program.ts';
 import { allocate, type Dtype, type FloatArray } from '../../../src/domain/tensor.ts';
 import { rowWork } from '../../../src/engine/work.ts';
-import { type CellParts, cellOfParts, numbers, SPECS } from '../../engine/kernel-programs.ts';
+import { type CellParts, cellOfParts, numbers, SPECS } from '../../engine/cell-parts.ts';
 import { Draws } from './draws.ts';
 
 export interface PathCase {

@@ -56,7 +56,7 @@ export function cellRoutes(app: App, services: TenantServices): void {
         );
       }
       refuseFileQuery(query);
-      const { id, build_config, input_shape, ...cell } = body;
+      const { id, build_config, compile_config: _, input_shape, ...cell } = body;
       const input = { ...cell, input_shape: input_shape ?? build_config };
       return send(reply, await services.of(request).cells.create(input, id, change));
     },

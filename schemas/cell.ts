@@ -62,7 +62,9 @@ export const createCellBody = z
       .string()
       .min(1)
       .max(100)
-      .describe('A recurrent class of the framework, for example SimpleRNNCell, GRUCell, LSTMCell.'),
+      .describe(
+        'A recurrent class of the framework, for example SimpleRNNCell, GRUCell, LSTMCell; or Sequential or Functional, a whole network.',
+      ),
     config,
     input_shape: inputShape.nullable().optional(),
     weights: weights.nullable().optional(),
@@ -75,6 +77,12 @@ export const createCellBody = z
       .nullable()
       .optional()
       .describe('As keras.saving.serialize_keras_object prints it.'),
+    compile_config: z
+      .record(z.string(), z.unknown())
+      .nullish()
+      .describe(
+        'As keras.saving.serialize_keras_object prints it of a model; training is asked for in requests of its own.',
+      ),
     build_config: z
       .strictObject({
         input_shape: inputShape.nullish(),
@@ -116,6 +124,7 @@ export const cellReply = z
     built: z.boolean(),
     input_shape: inputShape.nullable(),
     state_shapes: z.array(inputShape).describe('Shape of each state, null for any batch.'),
+    state_names: z.array(z.string()).describe('Of each state, for example h, cells.0.c, or lstm.h in a network.'),
     output_shape: inputShape,
     output_is_state: z
       .int()

@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import type { cellReply } from '../../schemas/cell.ts';
 import { type TensorFormat, TensorReply } from '../../schemas/tensor.ts';
 import type { VariableReply } from '../../schemas/variable.ts';
-import type { StateGroup } from '../../src/domain/cell-definition.ts';
+import { outputShape, type StateGroup } from '../../src/domain/cell-definition.ts';
 import { sizeOf, Tensor } from '../../src/domain/tensor.ts';
 import type { CellDescription, CellRecord } from '../../src/services/cells/cell-record.ts';
 import type { Gradients } from '../../src/services/compute/cell-gradients.ts';
@@ -22,7 +22,8 @@ export function presentCell(record: CellRecord, { definition, precision }: CellD
     built: input_shape !== null,
     input_shape: input_shape && [...input_shape],
     state_shapes: definition.stateGroups.map((group) => presentStateShape(group)),
-    output_shape: [null, definition.outputWidth],
+    state_names: definition.stateGroups.map(({ name }) => name),
+    output_shape: [null, ...outputShape(definition, [])],
     output_is_state: definition.outputIsState,
     variables: variables.map((variable) => ({ ...variable, shape: [...variable.shape] })),
     parameter_count: variables.reduce((sum, { shape }) => sum + sizeOf(shape), 0),

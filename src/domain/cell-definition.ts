@@ -1,7 +1,8 @@
 import type { JsonObject } from './json.ts';
 import type { NamedSpec } from './learning.ts';
-import type { CellGradients } from './ports.ts';
-import type { CellArithmetic, Dropout, InitializerTemplate, SequenceProgram, StepProgram } from './program.ts';
+import type { Runnable, Steppable } from './network.ts';
+import type { GradientResult } from './ports.ts';
+import type { CellArithmetic, Dropout, InitializerTemplate } from './program.ts';
 import type { Dtype, FloatArray, Shape, Tensor } from './tensor.ts';
 
 export const FRAMEWORKS = ['keras', 'pytorch', 'onnx'] as const;
@@ -64,12 +65,16 @@ export interface CellDefinition {
   readonly variableDtype: Dtype;
   /** The dtype that inputs are rounded to. States have that of their cell, which may be another one. */
   readonly computeDtype: Dtype;
+  /** The extents of an input in a step where they are fixed: token ids have none, features one. */
+  readonly inputDims?: Shape;
   /** Width of each canonical state, in order. */
   readonly stateWidths: readonly number[];
   /** The states as the framework shows them; together they have every canonical state once. */
   readonly stateGroups: readonly StateGroup[];
   /** Last extent of the output. */
   readonly outputWidth: number;
+  /** The extents of an output in a step, where it is not one axis of outputWidth. */
+  readonly outputDims?: Shape;
   /** Of each output of a sequence, all directions together, where that is not outputWidth alone. */
   readonly outputWidths?: readonly number[];
   readonly outputDtype: Dtype;
@@ -77,6 +82,12 @@ export interface CellDefinition {
   readonly outputIsState: number | null;
   /** The feature count that the config fixes (PyTorch's input_size); such a cell is built when it is made. */
   readonly fixedFeatures?: number;
+  /** The input shape that the config fixes, whole; such a cell is built when it is made. */
+  readonly fixedInputShape?: readonly (number | null)[];
+  /** Multiply-adds of a row of a step, where that is not one for each weight. */
+  readonly stepWork?: number;
+  /** The only number of steps that a sequence may have. */
+  readonly fixedSteps?: number;
   readonly layout: SequenceLayout;
   readonly sequenceDefaults: SequenceDefaults;
   /** Of each cell that it is made of. */
@@ -89,14 +100,30 @@ export interface CellDefinition {
   variables(features: number, given?: readonly string[]): readonly VariableSpec[];
   /** Features that weights of these shapes are for; undefined if they do not tell. */
   featuresOf(shapes: Readonly<Record<string, Shape>>): number | undefined;
-  /** What a step computes; undefined where there is no single step (two directions). */
-  readonly step?: (features: number, weights: Weights) => StepProgram;
+  /** What a step computes; undefined where there is no single step, as something looks ahead. */
+  readonly step?: (features: number, weights: Weights) => Steppable;
+  /** The layers that look ahead, as a message names them. */
+  readonly looksAhead?: readonly string[];
   /** The framework's own name for a gate or intermediate that the canonical program calls `name`. */
   traceName?(name: string): string;
   /** What a sequence computes. */
-  sequence(features: number, weights: Weights, goBackwards: boolean): SequenceProgram;
-  /** Gradients by variable, each of its variable's size, from those of the sequence program's cells in their order. */
-  gradients(cells: readonly CellGradients[]): Readonly<Record<string, FloatArray>>;
+  sequence(features: number, weights: Weights, goBackwards: boolean): Runnable;
+  /** Gradients by variable, each of its variable's size, from those of the sequence program's cells and layers. */
+  gradients(result: Pick<GradientResult, 'cells' | 'layers'>): Readonly<Record<string, FloatArray>>;
+}
+
+/** Axes of the inputs of a single step: the batch and what a step has; a sequence has one more. */
+export function stepRank({ inputDims }: Pick<CellDefinition, 'inputDims'>): number {
+  return 1 + (inputDims?.length ?? 1);
+}
+
+/** The shape of an output, `lead` being the axes before those of a step. */
+export function outputShape(
+  { outputDims, outputWidth, outputWidths = [outputWidth] }: CellDefinition,
+  lead: Shape,
+  index = 0,
+): Shape {
+  return [...lead, ...(outputDims ?? [outputWidths[index]])];
 }
 
 /** The shape of a state group for a batch. */

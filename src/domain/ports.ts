@@ -1,5 +1,6 @@
 import type { LossSpec, Targets } from './learning.ts';
-import type { CellArithmetic, SequenceProgram, StepProgram } from './program.ts';
+import type { Runnable, Steppable } from './network.ts';
+import type { CellArithmetic } from './program.ts';
 import type { Dtype, FloatArray } from './tensor.ts';
 
 /** A stored value and the opaque, never reused stamp of the commit that wrote it. */
@@ -60,6 +61,8 @@ export interface GateTrace {
   readonly width: number;
   readonly before: FloatArray;
   readonly after: FloatArray;
+  /** Of a layer of a network: the steps of its output where they are others than those of the inputs; null: it has no axis of time. */
+  readonly steps?: number | null;
 }
 
 /** `output` [batch, output width]; `states` one [batch, width] array each. All rounded to the dtype of their cell. */
@@ -98,6 +101,8 @@ export interface SequenceRequest {
   /** [batch, time], 0 where a step is left out: the states stay, the output is the former one, or zeros. */
   readonly mask?: Uint8Array;
   readonly zeroOutputForMask: boolean;
+  /** Of a network: whether the outputs of all steps are wanted, though it gives one for a whole sequence by itself. */
+  readonly returnSequences?: boolean;
   /** The output of the step before the first, [batch, width]: what masked steps repeat. Zeros where left out. */
   readonly previous?: FloatArray;
   readonly trace?: boolean;
@@ -133,6 +138,13 @@ export interface GradientResult {
   readonly states: readonly FloatArray[];
   /** One for each cell of the program, in the order of its states; the arrays of CellProgram. */
   readonly cells: readonly CellGradients[];
+  /** Of a network, one for each of its layers that are no cells, in their order: by the names of their arrays. */
+  readonly layers?: readonly Readonly<Record<string, FloatArray>>[];
+  /**
+   * Of a network in training mode, what its layers make of their own statistics (BatchNormalization's moving mean and
+   * variance), as `layers`.
+   */
+  readonly statistics?: readonly Readonly<Record<string, FloatArray>>[];
 }
 
 export interface CellGradients {
@@ -160,6 +172,8 @@ export interface TrainingResult {
   readonly loss: number;
   /** As of gradients; none where the loss is not finite. */
   readonly cells: readonly CellGradients[];
+  readonly layers?: GradientResult['layers'];
+  readonly statistics?: GradientResult['statistics'];
 }
 
 /** One version of a cell, ready for training. */
@@ -178,10 +192,10 @@ export type Deferred<T> = {
 export interface Stepper {
   /** What cells get that ask for a precision: float64 cells, and those that no fast engine has, are exact. */
   precisionUsed(cells: readonly CellArithmetic[], precision: Precision): Precision;
-  prepare(program: StepProgram, precision: Precision): Deferred<PreparedCell>;
-  prepareSequence(program: SequenceProgram, precision: Precision): Deferred<PreparedSequence>;
-  prepareGradients(program: SequenceProgram): Deferred<PreparedGradients>;
-  prepareTraining(program: SequenceProgram, precision: Precision): Deferred<PreparedTraining>;
+  prepare(program: Steppable, precision: Precision): Deferred<PreparedCell>;
+  prepareSequence(program: Runnable, precision: Precision): Deferred<PreparedSequence>;
+  prepareGradients(program: Runnable): Deferred<PreparedGradients>;
+  prepareTraining(program: Runnable, precision: Precision): Deferred<PreparedTraining>;
 }
 
 /** What computing tells of itself, for metrics. Seconds are measured, not estimated. */

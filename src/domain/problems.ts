@@ -155,6 +155,16 @@ export const PROBLEMS = {
     title: 'The configuration names something that does not exist or cannot be',
     help: 'Activations, initializers, regularizers and constraints are those of Keras, case-sensitive.',
   },
+  'unsupported-layer': {
+    status: 422,
+    title: 'A network has a layer that this service does not know',
+    help: 'The detail names the layer, its class and the classes that are known. Replace the layer, or send the part of the network without it.',
+  },
+  'unsupported-network': {
+    status: 422,
+    title: 'The graph of a network is not one that this service computes',
+    help: 'A network has one input and one output, and each of its layers is used once. The detail says what is different.',
+  },
   'invalid-value': {
     status: 422,
     title: 'A value is well-formed but impossible',

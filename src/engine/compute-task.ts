@@ -1,3 +1,4 @@
+import type { Runnable, Steppable } from '../domain/network.ts';
 import type {
   GradientRequest,
   GradientResult,
@@ -10,7 +11,6 @@ import type {
   TrainingResult,
 } from '../domain/ports.ts';
 import type { FieldError, ProblemCode } from '../domain/problems.ts';
-import type { SequenceProgram, StepProgram } from '../domain/program.ts';
 import type { FloatArray } from '../domain/tensor.ts';
 
 /** Rows of a step: inputs [rows, features], states one [rows, width] each. */
@@ -24,22 +24,22 @@ export interface StepRows {
 /** What a thread is to compute, and how: `calls` has what goes in and what comes out, by the kind of work. */
 export interface ComputeCalls {
   readonly step: {
-    readonly program: StepProgram;
+    readonly program: Steppable;
     readonly request: StepRows;
     readonly result: StepResult;
   };
   readonly sequence: {
-    readonly program: SequenceProgram;
+    readonly program: Runnable;
     readonly request: SequenceRequest;
     readonly result: SequenceResult;
   };
   readonly gradients: {
-    readonly program: SequenceProgram;
+    readonly program: Runnable;
     readonly request: GradientRequest;
     readonly result: GradientResult;
   };
   readonly training: {
-    readonly program: SequenceProgram;
+    readonly program: Runnable;
     readonly request: TrainingRequest;
     readonly result: TrainingResult;
   };

@@ -1,7 +1,7 @@
 /** A thread of the pool: computes what a task asks for. Programs are kept prepared, those used longest ago going first. */
 import { parentPort, workerData } from 'node:worker_threads';
+import type { Runnable, Steppable } from '../domain/network.ts';
 import { Problem } from '../domain/problems.ts';
-import type { SequenceProgram, StepProgram } from '../domain/program.ts';
 import type { ComputeAnswer, ComputeTask } from './compute-task.ts';
 import { atOnce } from './in-turns.ts';
 import { arrayBytes } from './shared-weights.ts';
@@ -51,22 +51,22 @@ function preparedFor(task: ComputeTask): Run {
 function prepare({ kind, program, precision }: ComputeTask): Run {
   switch (kind) {
     case 'step': {
-      const prepared = engines[precision].prepare(program as StepProgram);
+      const prepared = engines[precision].prepare(program as Steppable);
       return (request) => {
         const { inputs, states, rows, options } = request as ComputeTask<'step'>['request'];
         return prepared.step(inputs, states, rows, options);
       };
     }
     case 'sequence': {
-      const prepared = engines[precision].prepareSequence(program as SequenceProgram);
+      const prepared = engines[precision].prepareSequence(program as Runnable);
       return (request) => prepared.run(request as ComputeTask<'sequence'>['request']);
     }
     case 'gradients': {
-      const prepared = engines[precision].prepareGradients(program as SequenceProgram);
+      const prepared = engines[precision].prepareGradients(program as Runnable);
       return (request) => prepared.run(request as ComputeTask<'gradients'>['request']);
     }
     case 'training': {
-      const prepared = engines[precision].prepareTraining(program as SequenceProgram);
+      const prepared = engines[precision].prepareTraining(program as Runnable);
       return (request) => atOnce(prepared.run(request as ComputeTask<'training'>['request']));
     }
   }

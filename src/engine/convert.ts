@@ -9,3 +9,10 @@ export function convert(values: FloatArray, dtype: Dtype): FloatArray {
   for (let i = 0; i < values.length; i++) result[i] = round(values[i]);
   return result;
 }
+
+/** float64 values rounded once to a dtype. */
+export function narrow(values: Float64Array, dtype: Dtype): FloatArray {
+  if (dtype === 'float64') return values;
+  const round = rounder(dtype);
+  return Float32Array.from(values, round);
+}

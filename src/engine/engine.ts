@@ -1,8 +1,13 @@
+import type { AnyLayer } from '../domain/layers.ts';
+import type { Runnable, Steppable } from '../domain/network.ts';
 import type { PreparedCell, PreparedGradients, PreparedSequence } from '../domain/ports.ts';
 import type { CellProgram, RunProgram, SequenceProgram, StepProgram } from '../domain/program.ts';
 import { prepareGradients } from './gradients.ts';
 import type { KernelThread } from './kernel-cell.ts';
+import { type PreparedLayer, prepareFormula } from './layer.ts';
 import { prepareLayerRun } from './layer-run.ts';
+import { prepareNetwork } from './network.ts';
+import { prepareNetworkGradients } from './network-gradients.ts';
 import { prepareStepwiseRun } from './run.ts';
 import { prepareSequence } from './sequence.ts';
 import { prepareStack } from './stack.ts';
@@ -16,29 +21,45 @@ export interface Engine {
    * one. Undefined where there is nothing to do.
    */
   ready?(cells: readonly CellProgram[]): Promise<void> | undefined;
-  prepare(program: StepProgram): PreparedCell;
-  prepareSequence(program: SequenceProgram): PreparedSequence;
-  prepareGradients(program: SequenceProgram): PreparedGradients;
-  prepareTraining(program: SequenceProgram): PreparedTraining;
+  prepare(program: Steppable): PreparedCell;
+  prepareSequence(program: Runnable): PreparedSequence;
+  prepareGradients(program: Runnable): PreparedGradients;
+  prepareTraining(program: Runnable): PreparedTraining;
+}
+
+/** What an engine may bring of its own; it leaves out (undefined) what it can't compute. */
+export interface EngineParts {
+  /** Another way to run a cell over time, with the same results. */
+  readonly prepareRun?: (program: RunProgram) => PreparedSequence | undefined;
+  readonly prepareLayer?: (layer: AnyLayer) => PreparedLayer | undefined;
+  /** Whose kernels train, where they can; else training is done by gradients in float64. */
+  readonly thread?: KernelThread;
 }
 
 /**
- * An engine from its way to step one cell: stacks and sequences are the same for every engine. `prepareRun` may bring another
- * way to run a cell over time, with the same results; it leaves out (undefined) the runs that it can't. With a
- * `thread` training is done by its kernels where they can, else by gradients in float64.
+ * An engine from its way to step one cell: stacks, sequences and networks are the same for every engine.
  */
 export function createEngine(
   prepareCell: (program: CellProgram) => PreparedCell,
-  prepareRun: (program: RunProgram) => PreparedSequence | undefined = () => undefined,
-  thread?: KernelThread,
+  { prepareRun, prepareLayer, thread }: EngineParts = {},
 ): Engine {
-  const prepare = (program: StepProgram): PreparedCell =>
-    program.kind === 'stack' ? prepareStack(program, prepare) : prepareCell(program);
-  const runCell = (program: RunProgram) => prepareRun(program) ?? prepareStepwiseRun(program, prepare);
+  const prepareStep = (program: StepProgram): PreparedCell =>
+    program.kind === 'stack' ? prepareStack(program, prepareStep) : prepareCell(program);
+  const runCell = (program: RunProgram) => prepareRun?.(program) ?? prepareStepwiseRun(program, prepareStep);
   const run = (program: RunProgram) => prepareLayerRun(program, runCell);
-  const exact = { prepareSequence: (program: SequenceProgram) => prepareSequence(program, run), prepareGradients };
+  const parts = {
+    prepareStep,
+    prepareSequence: (program: SequenceProgram) => prepareSequence(program, run),
+    prepareLayer: (layer: AnyLayer) => prepareLayer?.(layer) ?? prepareFormula(layer),
+  };
+  const exact = {
+    prepareSequence: (program: Runnable) =>
+      program.kind === 'network' ? prepareNetwork(program, parts) : parts.prepareSequence(program),
+    prepareGradients: (program: Runnable) =>
+      program.kind === 'network' ? prepareNetworkGradients(program) : prepareGradients(program),
+  };
   return {
-    prepare,
+    prepare: (program) => (program.kind === 'network' ? prepareNetwork(program, parts) : prepareStep(program)),
     ...exact,
     prepareTraining: (program) => prepareTraining(thread?.memory, trainedPart({ thread, exact }, program)),
   };

@@ -15,6 +15,8 @@ export interface RowContext {
   /** False where the mask leaves time step t out. */
   readonly live: (t: number) => boolean;
   readonly zeroOutputForMask: boolean;
+  /** A masked first step repeats the state h rather than zeros, as in a network: network-node.ts. */
+  readonly carriesOutput?: boolean;
   /** The gradients with respect to `states`; each part sets those of its own states on the way back. */
   readonly stateGradients: Float64Array[];
 }

@@ -37,7 +37,8 @@ function runRow(program: RunProgram, layers: readonly Layer[], inputs: Vectors, 
   let states: readonly Vectors[] = layers.map(({ cell, at }) =>
     context.states.slice(at.state, at.state + cell.row.states.length),
   );
-  let last: Float64Array = zeros;
+  const top = layers[layers.length - 1].at.state;
+  let last: Float64Array = context.carriesOutput ? context.states[top] : zeros;
   // The k-th step is that of time t, and its output comes at place t or k.
   const timeOf = (k: number) => (goBackwards ? time - 1 - k : k);
   const placeOf = (k: number) => (timeOrder ? time - 1 - k : k);
@@ -63,6 +64,7 @@ function runRow(program: RunProgram, layers: readonly Layer[], inputs: Vectors, 
       inputGradients[timeOf(k)] = back.inputs;
       stateGradients = back.states;
     }
+    if (context.carriesOutput) stateGradients = withOutput(stateGradients, repeated);
     for (const [n, { at }] of layers.entries())
       for (const [k, gradient] of stateGradients[n].entries()) context.stateGradients[at.state + k] = gradient;
     return inputGradients;
@@ -115,6 +117,13 @@ function takeStep(
       return { inputs: gradient, states: before };
     },
   };
+}
+
+/** The gradient of an output that was the top layer's h, added to that of h. */
+function withOutput(states: readonly Vectors[], output: Float64Array): readonly Vectors[] {
+  const top = states.length - 1;
+  const [h, ...others] = states[top];
+  return states.with(top, [...addVectors([h], [output]), ...others]);
 }
 
 function zerosLike(vector: Float64Array): Float64Array {

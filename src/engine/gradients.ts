@@ -1,18 +1,11 @@
 import { dropoutRows } from '../cells/random/dropout.ts';
 import { type GradientSums, zeroSums } from '../cells/step-gradient.ts';
 import type { CellGradients, GradientRequest, GradientResult } from '../domain/ports.ts';
-import {
-  type ChainProgram,
-  type SequenceProgram,
-  sequenceCells,
-  sequenceStateCount,
-  stateDtypes,
-} from '../domain/program.ts';
+import { type SequenceProgram, sequenceCells, stateDtypes } from '../domain/program.ts';
 import { allocate, type Dtype, type FloatArray, rounder } from '../domain/tensor.ts';
 import { trainingAfter } from '../domain/training.ts';
-import { differentiableBidirectional } from './gradients-bidirectional.ts';
-import type { Differentiable, Position, RowContext, RowPass, Vectors } from './gradients-pass.ts';
-import { differentiableRun } from './gradients-run.ts';
+import type { RowContext, RowPass, Vectors } from './gradients-pass.ts';
+import { differentiableProgram } from './gradients-program.ts';
 
 /** One version of a cell, ready for gradients through time. */
 export interface PreparedGradients {
@@ -59,42 +52,6 @@ export function prepareGradients(program: SequenceProgram): PreparedGradients {
   };
 }
 
-function differentiableProgram(program: SequenceProgram, start: Position): Differentiable {
-  switch (program.kind) {
-    case 'run':
-      return differentiableRun(program, start);
-    case 'bidirectional':
-      return differentiableBidirectional(program, start);
-    case 'chain':
-      return differentiableChain(program, start);
-  }
-}
-
-/** Sequences one after another: forwards as in sequence.ts, and back. */
-function differentiableChain({ layers }: ChainProgram, start: Position): Differentiable {
-  let at = start;
-  const parts = layers.map((layer) => {
-    const part = differentiableProgram(layer, at);
-    at = { cell: at.cell + sequenceCells(layer).length, state: at.state + sequenceStateCount(layer) };
-    return part;
-  });
-  return {
-    forward(inputs, context): RowPass {
-      const passes: RowPass[] = [];
-      for (const part of parts) passes.push(part.forward(passes.at(-1)?.sequences[0] ?? inputs, context));
-      const top = passes[passes.length - 1];
-      const below = passes.slice(0, -1);
-      const descend = (gradients: Vectors) => below.reduceRight((d, pass) => pass.pullSequences([d]), gradients);
-      return {
-        sequences: top.sequences,
-        last: top.last,
-        pullSequences: (gradients) => descend(top.pullSequences(gradients)),
-        pullLast: (gradients) => descend(top.pullLast(gradients)),
-      };
-    },
-  };
-}
-
 /** The gradients of one row's inputs from the request's cotangents. */
 function pullRow(pass: RowPass, { cotangents, returnSequences, batch, time }: GradientRequest, n: number): Vectors {
   if (returnSequences) return pass.pullSequences(cotangents.map((each) => rowOf(each, n, time, batch)));
@@ -111,7 +68,7 @@ function rowOf(values: FloatArray, n: number, count: number, batch: number): Flo
 }
 
 /** The vectors one after another, rounded. */
-function gather(vectors: Vectors, dtype: Dtype): FloatArray {
+export function gather(vectors: Vectors, dtype: Dtype): FloatArray {
   const round = rounder(dtype);
   const size = vectors.reduce((sum, vector) => sum + vector.length, 0);
   const all = allocate(dtype, size) as FloatArray;
@@ -120,7 +77,7 @@ function gather(vectors: Vectors, dtype: Dtype): FloatArray {
   return all;
 }
 
-function roundSums(sums: GradientSums, dtype: Dtype): CellGradients {
+export function roundSums(sums: GradientSums, dtype: Dtype): CellGradients {
   const rounded = Object.entries(sums).map(([name, sum]) => [name, gather([sum], dtype)]);
   return Object.fromEntries(rounded) as unknown as CellGradients;
 }

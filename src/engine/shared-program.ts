@@ -1,4 +1,6 @@
-import type { CellProgram, RunProgram, SequenceProgram, StepProgram } from '../domain/program.ts';
+import type { AnyLayer } from '../domain/layers.ts';
+import type { NetworkNode, Runnable, Steppable } from '../domain/network.ts';
+import type { CellProgram, RunProgram } from '../domain/program.ts';
 import type { PackedCell } from './packed-cell.ts';
 
 /** Packed weights in the memory that threads share. */
@@ -10,27 +12,33 @@ export interface PackedAt {
 /** A cell as another thread gets it: its weights by their place in the shared memory, its arrays empty. */
 export type SharedCell = CellProgram & { readonly packed: PackedAt };
 
-/** The same program with each of its cells replaced. */
-export function mapCells<P extends StepProgram | SequenceProgram>(
-  program: P,
-  change: (cell: CellProgram) => CellProgram,
-): P;
-export function mapCells(
-  program: StepProgram | SequenceProgram,
-  change: (cell: CellProgram) => CellProgram,
-): StepProgram | SequenceProgram {
-  const run = (direction: RunProgram): RunProgram => ({ ...direction, cell: mapCells(direction.cell, change) });
+/** What to make of the parts of a program. */
+export interface PartChange {
+  cell(cell: CellProgram): CellProgram;
+  layer(layer: AnyLayer): AnyLayer;
+}
+
+/** The same program with each of its cells and layers replaced. */
+export function mapParts<P extends Steppable | Runnable>(program: P, change: PartChange): P;
+export function mapParts(program: Steppable | Runnable, change: PartChange): Steppable | Runnable {
+  const run = (direction: RunProgram): RunProgram => ({ ...direction, cell: mapParts(direction.cell, change) });
+  const node = ({ work, ...rest }: NetworkNode): NetworkNode =>
+    work.kind === 'layer'
+      ? { ...rest, work: { ...work, layer: change.layer(work.layer) } }
+      : { ...rest, work: { ...work, sequence: mapParts(work.sequence, change) } };
   switch (program.kind) {
     case 'run':
       return run(program);
     case 'stack':
-      return { ...program, cells: program.cells.map((cell) => mapCells(cell, change)) };
+      return { ...program, cells: program.cells.map((cell) => mapParts(cell, change)) };
     case 'chain':
-      return { ...program, layers: program.layers.map((layer) => mapCells(layer, change)) };
+      return { ...program, layers: program.layers.map((layer) => mapParts(layer, change)) };
     case 'bidirectional':
       return { ...program, forward: run(program.forward), backward: run(program.backward) };
+    case 'network':
+      return { ...program, nodes: program.nodes.map(node) };
     default:
-      return change(program);
+      return change.cell(program);
   }
 }
 

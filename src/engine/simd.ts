@@ -1,5 +1,6 @@
+import type { Runnable, Steppable } from '../domain/network.ts';
 import type { Precision, PreparedCell, PreparedSequence } from '../domain/ports.ts';
-import type { CellProgram, RunProgram, SequenceProgram, StepProgram } from '../domain/program.ts';
+import type { CellProgram, RunProgram } from '../domain/program.ts';
 import { hasDropout } from '../domain/training.ts';
 import { createEngine, type Engine } from './engine.ts';
 import { arithmeticOf, cellArithmetic } from './kernel-arithmetic.ts';
@@ -11,7 +12,7 @@ import { referenceEngine } from './reference.ts';
 import { prepareStepwiseRun } from './run.ts';
 import { Scratch } from './scratch.ts';
 import { newGrowthLog, newSharedMemory, SharedMemory } from './shared-memory.ts';
-import { mapCells, type PackedAt, type SharedCell, withoutArrays } from './shared-program.ts';
+import { mapParts, type PackedAt, type SharedCell, withoutArrays } from './shared-program.ts';
 import { createSharing } from './shared-weights.ts';
 import { isUniform, prepareStackRun } from './stack-run.ts';
 import { type Resident, WeightPool } from './weight-pool.ts';
@@ -53,7 +54,7 @@ export interface SimdEngines extends Readonly<Record<Precision, Engine>> {
    * weights. What has kernels is packed, and stays where it is as long as the given program is reachable. Without a precision
    * all weights go along as they are, for gradients.
    */
-  share<P extends StepProgram | SequenceProgram>(program: P, precision?: Precision): P;
+  share<P extends Steppable | Runnable>(program: P, precision?: Precision): P;
   newThread(): ThreadRoom;
 }
 
@@ -142,21 +143,24 @@ export function createSimdEngines(options: SimdOptions = {}): SimdEngines {
     };
 
   const engines = {
-    fast: { ...createEngine(prepareCell('fast'), prepareRun('fast'), thread), ready: ready('fast') },
-    exact: { ...createEngine(prepareCell('exact'), prepareRun('exact')), ready: ready('exact') },
+    fast: { ...createEngine(prepareCell('fast'), { prepareRun: prepareRun('fast'), thread }), ready: ready('fast') },
+    exact: { ...createEngine(prepareCell('exact'), { prepareRun: prepareRun('exact') }), ready: ready('exact') },
   };
   return {
     ...engines,
     statistics: () => ({ packedBytes: pool.bytes, memoryBytes: raw.buffer.byteLength }),
     share: (program, precision) =>
-      mapCells(program, (cell) => {
-        const packed = precision && packedOf(cell, precision);
-        if (!packed?.resident) return shareArrays(cell);
-        const at: PackedAt = { cell: packed.cell, address: packed.block() };
-        packed.resident.shared = true;
-        // Training mode with dropout needs the weights as they are.
-        const trained = cell.dropout && hasDropout(cell.dropout);
-        return { ...(trained ? shareArrays(cell) : withoutArrays(cell)), packed: at } as SharedCell;
+      mapParts(program, {
+        cell: (cell) => {
+          const packed = precision && packedOf(cell, precision);
+          if (!packed?.resident) return shareArrays(cell);
+          const at: PackedAt = { cell: packed.cell, address: packed.block() };
+          packed.resident.shared = true;
+          // Training mode with dropout needs the weights as they are.
+          const trained = cell.dropout && hasDropout(cell.dropout);
+          return { ...(trained ? shareArrays(cell) : withoutArrays(cell)), packed: at } as SharedCell;
+        },
+        layer: shareArrays,
       }),
     newThread() {
       const log = newGrowthLog();

@@ -1,5 +1,5 @@
+import { cellsOf } from '../domain/network.ts';
 import type { ComputeObserver, Precision, Stepper } from '../domain/ports.ts';
-import { sequenceCells, stepCells } from '../domain/program.ts';
 import { hasDropout } from '../domain/training.ts';
 import { type ComputeRows, createBatcher } from './batcher.ts';
 import type { ComputeCalls, ComputeKind } from './compute-task.ts';
@@ -64,7 +64,7 @@ export function createStepper({
     prepare(program, precision) {
       const prepared = lazily(() => engines[precision].prepare(program));
       const onThread = pool && threadOf(pool, 'step', program, precision);
-      const cells = stepCells(program);
+      const cells = cellsOf(program);
       const nanoseconds = stepNanoseconds(program, precision);
       const compute: ComputeRows = (request) => {
         const { inputs, states, rows, options } = request;
@@ -91,7 +91,7 @@ export function createStepper({
     prepareSequence(program, precision) {
       const prepared = lazily(() => engines[precision].prepareSequence(program));
       const onThread = pool && threadOf(pool, 'sequence', program, precision);
-      const cells = sequenceCells(program);
+      const cells = cellsOf(program);
       const nanoseconds = sequenceNanoseconds(program, precision);
       return {
         run: async (request) => {

@@ -1,11 +1,7 @@
+import { type AnyLayer, layerWork } from '../domain/layers.ts';
+import { cellsOf, layersOf, type Runnable, type Steppable } from '../domain/network.ts';
 import type { Precision } from '../domain/ports.ts';
-import {
-  type CellProgram,
-  type SequenceProgram,
-  type StepProgram,
-  sequenceCells,
-  stepCells,
-} from '../domain/program.ts';
+import type { CellProgram } from '../domain/program.ts';
 import { type Arithmetic, arithmeticOf, cellArithmetic } from './kernel-arithmetic.ts';
 
 /** Nanoseconds of one multiply-add of a step, by what computes it: measured with `npm run bench -- costs`. */
@@ -18,27 +14,29 @@ const TRAINING_NANOSECONDS = 0.6;
 
 /** Multiply-adds that a row costs beside its products: activations, copies. */
 const ROW_WORK = 2_000;
+/** The same of a layer. */
+const LAYER_WORK = 500;
 
 /** Nanoseconds that one row of a step may be expected to take. */
-export function stepNanoseconds(program: StepProgram, precision: Precision): number {
-  return nanoseconds(stepCells(program), (cell) => STEP_NANOSECONDS[arithmeticOf(cellArithmetic(cell), precision)]);
+export function stepNanoseconds(program: Steppable, precision: Precision): number {
+  return nanoseconds(program, (cell) => STEP_NANOSECONDS[arithmeticOf(cellArithmetic(cell), precision)]);
 }
 
 /** Of one row of one time step of a sequence. */
-export function sequenceNanoseconds(program: SequenceProgram, precision: Precision): number {
-  return nanoseconds(sequenceCells(program), (cell) => STEP_NANOSECONDS[arithmeticOf(cellArithmetic(cell), precision)]);
+export function sequenceNanoseconds(program: Runnable, precision: Precision): number {
+  return nanoseconds(program, (cell) => STEP_NANOSECONDS[arithmeticOf(cellArithmetic(cell), precision)]);
 }
 
 /** Of one row of one time step of a sequence, and of going back through it. */
-export function gradientNanoseconds(program: SequenceProgram): number {
-  return nanoseconds(sequenceCells(program), () => GRADIENT_NANOSECONDS);
+export function gradientNanoseconds(program: Runnable): number {
+  return nanoseconds(program, () => GRADIENT_NANOSECONDS);
 }
 
 /** Of one row of one time step of a batch in training. */
-export function trainingNanoseconds(program: SequenceProgram, precision: Precision): number {
+export function trainingNanoseconds(program: Runnable, precision: Precision): number {
   const each = (cell: CellProgram) =>
     arithmeticOf(cellArithmetic(cell), precision) === 'float32' ? TRAINING_NANOSECONDS : GRADIENT_NANOSECONDS;
-  return nanoseconds(sequenceCells(program), each);
+  return nanoseconds(program, each);
 }
 
 /** Multiply-adds of one row of a step of a cell. */
@@ -47,6 +45,11 @@ export function rowWork(cell: CellProgram): number {
   return cell.kernel.length + cell.recurrentKernel.length + projection + ROW_WORK;
 }
 
-function nanoseconds(cells: readonly CellProgram[], each: (cell: CellProgram) => number): number {
-  return cells.reduce((sum, cell) => sum + rowWork(cell) * each(cell), 0);
+function nanoseconds(program: Steppable | Runnable, each: (cell: CellProgram) => number): number {
+  const cells = cellsOf(program).reduce((sum, cell) => sum + rowWork(cell) * each(cell), 0);
+  return layersOf(program).reduce((sum, layer) => sum + layerNanoseconds(layer), cells);
+}
+
+function layerNanoseconds(layer: AnyLayer): number {
+  return (layerWork(layer) + LAYER_WORK) * STEP_NANOSECONDS.reference;
 }

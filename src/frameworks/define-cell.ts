@@ -9,6 +9,8 @@ export interface DefineOptions {
   readonly maxUnits: number;
   /** The name of a cell whose config has none, from the class name in snake case: `gru_cell`, `gru_cell_1` … */
   readonly autoName: (base: string) => string;
+  /** The shape to build a network with whose config does not tell it. */
+  readonly inputShape?: readonly (number | null)[];
 }
 
 /** A cell from a framework's class name and config. @throws {Problem} invalid-request, invalid-config, limit-exceeded */

@@ -39,6 +39,9 @@ const DETAILS: Readonly<Record<ProblemCode, string>> = {
   'ragged-tensor': 'The tensor is ragged: [1] has length 1; its siblings have length 2.',
   'value-out-of-range': '1e+39 is beyond the range of float32; send "Infinity" if you mean that.',
   'invalid-config': "There is no activation 'Tanh'. Did you mean 'tanh'?",
+  'unsupported-layer':
+    "Layer 'attention' is of class Attention, which this service does not know. Known classes: Dense, GRU.",
+  'unsupported-network': "Layer 'dense' is used 2 times; each layer of a network is used once.",
   'invalid-value': "There is no variable 'xt'.",
   'invalid-file': 'The file is not a safetensors file: its header is truncated.',
   'several-layers': "The file holds several layers: 'gru_a', 'lstm_a'. Send ?layer= with one of these names.",

@@ -71,7 +71,7 @@ describe('the gradients of a framework are those of its own variables', () => {
     const { cells } = referenceEngine
       .prepareGradients(program(weights))
       .run({ ...request, cotangents: [cotangent], returnSequences: true });
-    const gradients = definition.gradients(cells);
+    const gradients = definition.gradients({ cells });
     expect(Object.keys(gradients)).toEqual(Object.keys(weights));
     for (const [name, { dtype, shape, data }] of Object.entries(weights)) {
       expect(gradients[name].length).toBe(data.length);

@@ -29,10 +29,10 @@ export function requestTensors(tensors: Readonly<Record<string, GoldenTensor>>):
 }
 
 /**
- * Whether a result is the reference's, within the project's one tolerance for float32: 2e-6 absolute or 8 units in the last
- * place of the reference, whichever is larger.
+ * Whether a result is the reference's, within the project's one tolerance for float32: 2e-6 absolute (of a whole network
+ * 4e-6) or 8 units in the last place of the reference, whichever is larger.
  */
-export function expectClose(actual: FlatTensor, reference: GoldenTensor, what: string): void {
+export function expectClose(actual: FlatTensor, reference: GoldenTensor, what: string, absolute = 2e-6): void {
   expect(actual.shape, `${what}: shape`).toEqual(reference.shape);
   reference.data.forEach((text, i) => {
     const [value, expected] = [Number(actual.data[i]), Number(text)];
@@ -40,7 +40,7 @@ export function expectClose(actual: FlatTensor, reference: GoldenTensor, what: s
       expect(value, `${what}[${i}]`).toBe(expected);
       return;
     }
-    const tolerance = Math.max(2e-6, 8 * ulp(expected));
+    const tolerance = Math.max(absolute, 8 * ulp(expected));
     expect(Math.abs(value - expected), `${what}[${i}]: ${value} for ${expected}`).toBeLessThanOrEqual(tolerance);
   });
 }

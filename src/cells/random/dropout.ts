@@ -61,7 +61,8 @@ export function dropoutRows(
   };
 }
 
-function drawMask(rate: number, size: number, dtype: Dtype, seed: number, n: number): Float64Array {
+/** What each number is multiplied by: 0, or 1/(1 - rate). It is the n-th draw from the seed. */
+export function drawMask(rate: number, size: number, dtype: Dtype, seed: number, n: number): Float64Array {
   const round = rounder(dtype);
   const least = round(rate);
   const scale = round(1 / (1 - rate));

@@ -1,4 +1,4 @@
-import type { CellGradients, Training } from '../../domain/ports.ts';
+import type { CellGradients, GradientResult, Training } from '../../domain/ports.ts';
 import type { FloatArray } from '../../domain/tensor.ts';
 import type { Arena } from './arena.ts';
 
@@ -36,6 +36,9 @@ export interface PartPull {
   readonly states: readonly FloatArray[];
   /** One for each cell of the part, in the order of its states. */
   readonly cells: readonly CellGradients[];
+  /** Of a network, as of gradients: those of its other layers, and their new statistics. */
+  readonly layers?: GradientResult['layers'];
+  readonly statistics?: GradientResult['statistics'];
 }
 
 /** A part of a program in training, forwards on a whole batch. Yields now and then, so that others get their turn. */

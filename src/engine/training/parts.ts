@@ -1,5 +1,5 @@
+import type { Runnable } from '../../domain/network.ts';
 import type { PreparedGradients, PreparedSequence } from '../../domain/ports.ts';
-import type { SequenceProgram } from '../../domain/program.ts';
 import type { KernelThread } from '../kernel-cell.ts';
 import { bidirectionalPart } from './bidirectional-part.ts';
 import { chainPart } from './chain-part.ts';
@@ -11,19 +11,21 @@ import { runPart } from './run-part.ts';
 export interface PartMaker {
   readonly thread?: KernelThread;
   readonly exact: {
-    prepareSequence(program: SequenceProgram): PreparedSequence;
-    prepareGradients(program: SequenceProgram): PreparedGradients;
+    prepareSequence(program: Runnable): PreparedSequence;
+    prepareGradients(program: Runnable): PreparedGradients;
   };
 }
 
-export function trainedPart(maker: PartMaker, program: SequenceProgram): TrainedPart {
+export function trainedPart(maker: PartMaker, program: Runnable): TrainedPart {
   const { thread, exact } = maker;
   const kernels = thread && kernelPart({ thread, exact }, program);
   return kernels ?? exactPart(exact.prepareSequence(program), exact.prepareGradients(program));
 }
 
-function kernelPart(maker: Required<PartMaker>, program: SequenceProgram): TrainedPart | undefined {
+function kernelPart(maker: Required<PartMaker>, program: Runnable): TrainedPart | undefined {
   switch (program.kind) {
+    case 'network':
+      return undefined;
     case 'run':
       return runPart(maker.thread, program);
     case 'chain':

@@ -5,6 +5,7 @@ import type { Json } from '../../domain/json.ts';
  * layer (name, trainable, dtype …) come before them: layer-head.ts. Source: keras/src/layers/rnn.
  */
 
+/** A `json` is kept as it is: the class itself reads it. */
 export type FieldKind =
   | 'units'
   | 'activation'
@@ -15,12 +16,18 @@ export type FieldKind =
   | 'rate'
   | 'seed'
   | 'implementation'
+  | 'count'
+  | 'number'
+  | 'choice'
+  | 'json'
   | 'use_cudnn';
 
 export interface Field {
   readonly kind: FieldKind;
   /** Absent where the key must be given. */
   readonly default?: Json;
+  /** Of a choice: what it can be. */
+  readonly choices?: readonly Json[];
   /** false: understood, but not in get_config(). */
   readonly printed?: false;
 }

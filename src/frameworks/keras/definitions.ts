@@ -1,16 +1,15 @@
 import type { CellDefinition, SequenceDefaults, StateGroup, VariableSpec } from '../../domain/cell-definition.ts';
 import type { JsonObject } from '../../domain/json.ts';
 import { oncePerWeights } from '../../domain/once-per-weights.ts';
-import type { ActivationSpec, RunProgram, StepProgram } from '../../domain/program.ts';
+import type { RunProgram, StepProgram } from '../../domain/program.ts';
 import type { Shape } from '../../domain/tensor.ts';
 import type { ParsedBidirectional } from './bidirectional-config.ts';
 import { type KerasConfigOptions, type ParsedKeras, parseKerasConfig } from './cell-config.ts';
-import { cellGradients, cellProgram, cellVariables } from './cell-program.ts';
-import type { ParsedLayer, ParsedStack } from './composite-config.ts';
-import type { ParsedCell } from './parse-cell.ts';
-import { type Part, prefixed, stackPart, under, within } from './parts.ts';
-
-type AnyCell = ParsedCell | ParsedStack;
+import { type AnyCell, partOf } from './cell-part.ts';
+import type { ParsedLayer } from './composite-config.ts';
+import { type NetworkOptions, networkClass } from './networks/network-config.ts';
+import { kerasNetwork } from './networks/network-definition.ts';
+import { type Part, prefixed, under, within } from './parts.ts';
 
 /** A request decides for a cell; nothing is fixed. */
 const CELL_DEFAULTS: SequenceDefaults = {
@@ -21,10 +20,16 @@ const CELL_DEFAULTS: SequenceDefaults = {
 };
 
 /**
- * The definition of any recurrent class of Keras from its config.
+ * The definition of any recurrent class of Keras, or of a network of layers, from its config.
  * @throws {Problem} as parseKerasConfig
  */
-export function kerasCell(className: string, config: JsonObject, options: KerasConfigOptions): CellDefinition {
+export function kerasCell(
+  className: string,
+  config: JsonObject,
+  options: KerasConfigOptions & Pick<NetworkOptions, 'inputShape'>,
+): CellDefinition {
+  const network = networkClass(className);
+  if (network) return kerasNetwork(network, config, options);
   const parsed = parseKerasConfig(className, config, options);
   switch (parsed.kind) {
     case 'cell':
@@ -35,33 +40,6 @@ export function kerasCell(className: string, config: JsonObject, options: KerasC
     case 'bidirectional':
       return twoDirections(parsed);
   }
-}
-
-/** What a cell, or a stack of cells, is made of. */
-function partOf(cell: AnyCell): Part {
-  if (cell.kind === 'stack') return stackPart(cell.cells.map(partOf), cell.policy.computeDtype);
-  const { units, policy } = cell;
-  const { computeDtype } = policy;
-  const stateNames = cell.className === 'LSTMCell' ? ['h', 'c'] : ['h'];
-  return {
-    stateNames,
-    stateWidths: stateNames.map(() => units),
-    stateDtypes: stateNames.map(() => computeDtype),
-    outputState: 0,
-    outputWidth: units,
-    outputDtype: computeDtype,
-    firstKernel: 'kernel',
-    variables: (features) => cellVariables(cell, features),
-    program: (features, weights) => cellProgram(cell, features, weights),
-    cellCount: 1,
-    arithmetics: [{ computeDtype, activations: activationsOf(cell) }],
-    dropouts: [cell.dropout],
-    gradients: ([gradients]) => cellGradients(cell, gradients),
-  };
-}
-
-function activationsOf({ activation, recurrentActivation = activation }: ParsedCell): ActivationSpec[] {
-  return [activation, recurrentActivation];
 }
 
 function base(parsed: ParsedKeras) {
@@ -101,7 +79,7 @@ function oneDirection(parsed: ParsedKeras, cell: AnyCell, sequenceDefaults: Sequ
     variables: part.variables,
     featuresOf: (shapes) => featuresOf(shapes, part.firstKernel),
     step,
-    gradients: part.gradients,
+    gradients: ({ cells }) => part.gradients(cells),
     sequence: (features, weights, goBackwards): RunProgram => {
       return { kind: 'run', computeDtype, outputDtype, cell: step(features, weights), goBackwards };
     },
@@ -143,7 +121,7 @@ function twoDirections(parsed: ParsedBidirectional): CellDefinition {
     dropouts: [...forward.dropouts, ...backward.dropouts],
     variables,
     featuresOf: (shapes) => featuresOf(shapes, `${FORWARD}.${forward.firstKernel}`),
-    gradients: (cells) => ({
+    gradients: ({ cells }) => ({
       ...prefixed(FORWARD, forward.gradients(cells.slice(0, forward.cellCount))),
       ...prefixed(BACKWARD, backward.gradients(cells.slice(forward.cellCount))),
     }),

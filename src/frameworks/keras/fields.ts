@@ -79,13 +79,13 @@ export function missing(className: string, key: string, expected: string, pointe
 }
 
 function expectation(kind: FieldKind): string {
-  return kind === 'units' ? 'a positive integer' : 'a value';
+  return kind === 'units' || kind === 'count' ? 'a positive integer' : 'a value';
 }
 
 function readField(
   set: FieldSet,
   key: string,
-  { kind }: Field,
+  { kind, choices = [] }: Field,
   value: Json,
   pointer: string,
   options: FieldOptions,
@@ -123,6 +123,22 @@ function readField(
       return;
     case 'seed':
       if (checkSeed(key, value, pointer)) set.numbers.set(key, value);
+      return;
+    case 'count':
+      set.numbers.set(key, checkUnits(key, value, pointer, Number.MAX_SAFE_INTEGER));
+      return;
+    case 'number':
+      if (typeof value !== 'number' || !Number.isFinite(value)) throw wrongType(key, value, 'a number', pointer);
+      set.numbers.set(key, value);
+      return;
+    case 'choice':
+      if (choices.includes(value)) return;
+      throw fieldProblem(
+        'invalid-config',
+        at,
+        `\`${key}\` is ${quote(value)}; send ${choices.map(quote).join(' or ')}.`,
+      );
+    case 'json':
       return;
     case 'implementation':
       if (typeof value !== 'number') throw wrongType(key, value, '1 or 2', pointer);

@@ -32,9 +32,16 @@ export interface ParsedHead {
 
 /**
  * The part of a config that every layer has. Keras Layer.__init__.
+ * `ownKeys` are those of the head's that the class has a meaning of its own for (Embedding's `input_dim`).
  * @throws {Problem} invalid-request at a value of the wrong type, invalid-config at an impossible one
  */
-export function parseHead(className: string, config: JsonObject, pointer: string, autoName: AutoName): ParsedHead {
+export function parseHead(
+  className: string,
+  config: JsonObject,
+  pointer: string,
+  autoName: AutoName,
+  ownKeys: readonly string[] = [],
+): ParsedHead {
   const name = own(config, 'name') ?? null;
   if (name !== null && typeof name !== 'string') throw wrongType('name', name, 'a string', pointer);
   if (name !== null && name.length > MAX_NAME_LENGTH) {
@@ -60,7 +67,8 @@ export function parseHead(className: string, config: JsonObject, pointer: string
     throw wrongType('autocast', autocast, 'true or false', pointer);
   const rest: Record<string, Json> = {};
   for (const [key, value] of Object.entries(config)) {
-    if (!HEAD_KEYS.includes(key)) Object.defineProperty(rest, key, { value, enumerable: true });
+    if (!HEAD_KEYS.includes(key) || ownKeys.includes(key))
+      Object.defineProperty(rest, key, { value, enumerable: true });
   }
   return {
     head: () => ({ name: name ?? autoName(snakeCase(className)), trainable, policy, activityRegularizer }),

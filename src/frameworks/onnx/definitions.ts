@@ -60,7 +60,7 @@ export function onnxCell(className: string, config: JsonObject, { maxUnits }: On
       const W = Object.hasOwn(shapes, 'W') ? shapes.W : undefined;
       return W?.length === 3 ? W[2] : undefined;
     },
-    gradients: (cells) => operatorGradients(operator, cells),
+    gradients: ({ cells }) => operatorGradients(operator, cells),
   } satisfies Partial<CellDefinition>;
   if (directions === 1) {
     const sequence = (features: number, weights: Weights): RunProgram => {

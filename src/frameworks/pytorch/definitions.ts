@@ -57,7 +57,7 @@ export function pytorchCell(className: string, config: JsonObject, { maxUnits }:
       return shape?.length === 2 ? shape[1] : undefined;
     },
     traceName: pytorchTraceName,
-    gradients: (all) => Object.assign({}, ...cells.map((cell, k) => cellGradients(module, cell, all[k]))),
+    gradients: ({ cells: all }) => Object.assign({}, ...cells.map((cell, k) => cellGradients(module, cell, all[k]))),
   } satisfies Partial<CellDefinition>;
   if (module.directions === 2) {
     return { ...base, sequence: oncePerWeights((_features, weights) => twoDirections(module, layers, weights)) };

@@ -7,7 +7,7 @@ import { withSeed } from '../../frameworks/keras/parse-object.ts';
 import type { Decision } from '../changes/decision.ts';
 import type { Context } from '../context.ts';
 import { requireDraw, requireElements } from '../limits.ts';
-import { type CellRecord, cellWrites, featuresOf, freshVariables } from './cell-record.ts';
+import { type Cell, type CellRecord, cellWrites, featuresOf, freshVariables } from './cell-record.ts';
 import { requireWeights } from './weights.ts';
 
 type Needs = Pick<Context, 'clock' | 'initialize' | 'limits'>;
@@ -25,13 +25,20 @@ export async function buildCell(
   const cell = await context.cells.read(id);
   requireVersion(`Cell '${id}'`, cell.record.version, expected);
   if (cell.record.input_shape) {
-    if (featuresOf(cell.record) === inputShape.at(-1)) return { writes: [], result: cell.record };
+    if (builtAs(cell, inputShape)) return { writes: [], result: cell.record };
     const built = formatShape(cell.record.input_shape);
     const detail = `Cell '${id}' is built with input shape ${built}; it cannot be built again with ${formatShape(inputShape)}.`;
     throw fieldProblem('already-built', '/input_shape', detail);
   }
   const { record, weights } = await buildRecord(context, cell.record, cell.definition, inputShape);
   return { writes: cellWrites(cell, record, weights), result: record };
+}
+
+/** Whether a shape is that which the cell is built with, or has as many features. */
+function builtAs({ record, definition }: Cell, inputShape: readonly (number | null)[]): boolean {
+  const own = definition.fixedInputShape;
+  if (!own) return featuresOf(record) === inputShape.at(-1);
+  return own.length === inputShape.length && own.every((extent, k) => extent === inputShape[k]);
 }
 
 /** The record of a cell once built, and its first weights: those given, or drawn by its initializers. */
@@ -42,7 +49,7 @@ export async function buildRecord(
   inputShape: readonly (number | null)[],
   given?: Weights,
 ): Promise<{ record: CellRecord; weights: Weights }> {
-  const features = inputShape.at(-1);
+  const features = definition.fixedInputShape ? 0 : inputShape.at(-1);
   if (features === null || features === undefined) {
     const detail = `${formatShape(inputShape)} does not tell the feature count. Send a last entry that is a number, as in [null, 3].`;
     throw fieldProblem('invalid-value', '/input_shape', detail);

@@ -45,9 +45,11 @@ export class CellReader {
   }
 
   /** @throws {Problem} no-single-step where the cell has two directions. */
-  requireSteps({ definition: { step, className } }: Cell): NonNullable<Cell['definition']['step']> {
+  requireSteps({ definition: { step, className, looksAhead } }: Cell): NonNullable<Cell['definition']['step']> {
     if (step) return step;
-    const detail = `${className} has no single step: one direction starts at the end. Send a sequence.`;
+    const detail = looksAhead
+      ? `${className} has no single step: ${looksAhead.slice(0, 20).join(', ')} needs later steps too. Send a sequence.`
+      : `${className} has no single step: one direction starts at the end. Send a sequence.`;
     throw new Problem('no-single-step', detail);
   }
 

@@ -58,23 +58,28 @@ export async function createCell(context: Needs, id: string, input: NewCell): Pr
 }
 
 /** The definition, and the layers in it that have no name yet, by what Keras would call the first of their class. */
-function define({ limits }: Needs, { framework, class_name, config }: NewCell) {
+function define({ limits }: Needs, { framework, class_name, config, input_shape }: NewCell) {
   const unnamed: string[] = [];
   const autoName = (base: string) => {
     unnamed.push(base);
     return base;
   };
-  const definition = defineCell(framework, class_name, config, { maxUnits: limits.maxUnits, autoName });
+  const definition = defineCell(framework, class_name, config, {
+    maxUnits: limits.maxUnits,
+    autoName,
+    ...(input_shape ? { inputShape: input_shape } : {}),
+  });
   return { definition, unnamed };
 }
 
 /** The config with names: Keras counts the unnamed cells of a class, `gru_cell`, `gru_cell_1` …; so does the store. */
 async function nameConfig({ store, limits }: Needs, input: NewCell, unnamed: readonly string[]): Promise<JsonObject> {
-  const { framework, class_name, config } = input;
+  const { framework, class_name, config, input_shape } = input;
   const names: string[] = [];
   for (const base of unnamed) names.push(await nextName(store, base));
   const autoName = () => names.shift() ?? '';
-  return defineCell(framework, class_name, config, { maxUnits: limits.maxUnits, autoName }).config;
+  const inputShape = input_shape ?? undefined;
+  return defineCell(framework, class_name, config, { maxUnits: limits.maxUnits, autoName, inputShape }).config;
 }
 
 async function nextName(store: Context['store'], base: string): Promise<string> {
@@ -109,7 +114,8 @@ function needsSeed({ params }: InitializerTemplate): boolean {
 
 /** The shape to build with: given, or what the config or the weights tell; undefined: not to be built yet. */
 function inputShapeOf(definition: CellDefinition, input: NewCell): readonly (number | null)[] | undefined {
-  const { fixedFeatures, className } = definition;
+  const { fixedFeatures, fixedInputShape, className } = definition;
+  if (fixedInputShape) return requireInputShape(fixedInputShape, input);
   if (input.input_shape) {
     const sent = input.input_shape.at(-1);
     if (fixedFeatures === undefined || sent === fixedFeatures) return input.input_shape;
@@ -124,6 +130,17 @@ function inputShapeOf(definition: CellDefinition, input: NewCell): readonly (num
   const names = Object.keys(shapes).join(', ') || 'none';
   const detail = `The weights (${names}) do not tell the input shape of ${className}. Send input_shape too.`;
   throw fieldProblem('invalid-value', '/weights', detail);
+}
+
+/** @throws {Problem} invalid-value where the request has another shape than the network */
+function requireInputShape(own: readonly (number | null)[], { input_shape }: NewCell): readonly (number | null)[] {
+  if (
+    !input_shape ||
+    (input_shape.length === own.length && input_shape.every((extent, k) => extent === own[k] || k === 0))
+  )
+    return own;
+  const detail = `input_shape ${formatShape(input_shape)} contradicts the config, whose input shape is ${formatShape(own)}. Leave it out.`;
+  throw fieldProblem('invalid-value', '/input_shape', detail);
 }
 
 function givenWeights(

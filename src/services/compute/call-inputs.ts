@@ -1,3 +1,4 @@
+import { stepRank } from '../../domain/cell-definition.ts';
 import type { Training } from '../../domain/ports.ts';
 import { fieldProblem } from '../../domain/problems.ts';
 import { formatShape, type Tensor } from '../../domain/tensor.ts';
@@ -8,19 +9,28 @@ import type { Cell } from '../cells/cell-record.ts';
 import type { Ports } from '../ports.ts';
 import { resolveTensor } from './resolve-tensor.ts';
 
-/** A step's or a sequence's inputs in the cell's compute dtype. @throws {Problem} where rank is not one of `ranks`. */
+/** What a request's inputs may be. */
+export type InputForm = 'step' | 'sequence';
+
+/** A step's or a sequence's inputs in the cell's compute dtype. @throws {Problem} where they are of neither form. */
 export async function readInputs(
   context: Pick<Ports, 'store' | 'limits'>,
   { definition }: Cell,
   input: TensorInput,
-  ranks: readonly number[],
+  forms: readonly InputForm[],
 ): Promise<Tensor> {
   const inputs = await resolveTensor(context, input, definition.computeDtype, '/inputs');
-  if (ranks.includes(inputs.shape.length)) return inputs;
-  const sequence = definition.layout.timeMajor ? '[time, batch, features]' : '[batch, time, features]';
-  const forms = ranks.map((rank) => (rank === 2 ? '[batch, features]' : sequence)).join(' or ');
-  const detail = `'inputs' has shape ${formatShape(inputs.shape)}. Send ${forms}.`;
+  const rank = stepRank(definition);
+  if (forms.some((form) => inputs.shape.length === (form === 'step' ? rank : rank + 1))) return inputs;
+  const wanted = forms.map((form) => formText(definition, form)).join(' or ');
+  const detail = `'inputs' has shape ${formatShape(inputs.shape)}. Send ${wanted}.`;
   throw fieldProblem('wrong-shape', '/inputs', detail);
+}
+
+function formText({ inputDims, layout }: Cell['definition'], form: InputForm): string {
+  const lead = form === 'step' ? 'batch' : layout.timeMajor ? 'time, batch' : 'batch, time';
+  if (inputDims?.length === 0) return `[${lead}] of token ids`;
+  return `[${lead}, ${inputDims && inputDims.length > 1 ? inputDims.join(', ') : 'features'}]`;
 }
 
 interface Masking {

@@ -1,5 +1,13 @@
 import { fieldProblem } from '../../domain/problems.ts';
-import { type FloatArray, fromFloat64, sizeOf, Tensor, toFloat64 } from '../../domain/tensor.ts';
+import {
+  type FloatArray,
+  formatShape,
+  fromFloat64,
+  type Shape,
+  sizeOf,
+  Tensor,
+  toFloat64,
+} from '../../domain/tensor.ts';
 import { requireShape, type TensorInput } from '../../domain/tensor-literal.ts';
 import { counted } from '../../domain/words.ts';
 import { featuresOf } from '../cells/cell-record.ts';
@@ -46,7 +54,7 @@ export async function cellGradients(
 ): Promise<Gradients> {
   const found = await context.cells.read(id);
   const called = await prepareSequence(context, found, request, {
-    ranks: [2, 3],
+    forms: ['step', 'sequence'],
     // Found before the cell is built by the request.
     check: async (call) => {
       if (!found.record.input_shape) await readCotangents(context, call, request);
@@ -56,18 +64,20 @@ export async function cellGradients(
   const call = asSequence(called);
   const { cell, batch, time, timeMajor } = call;
   const { definition, record, weights } = cell;
-  const size = record.variables.reduce((sum, { shape }) => sum + sizeOf(shape), 1);
-  requireWork(3 * batch * time * size, context.limits, '/inputs');
+  const { stepWork = record.variables.reduce((sum, { shape }) => sum + sizeOf(shape), 1) } = definition;
+  requireWork(3 * batch * time * stepWork, context.limits, '/inputs');
   const plan = planSequence(call, optionsOf(called, request));
   const { outputs, states } = await runPlan(context, call, plan);
+  for (const [i, { shape }] of outputs.entries()) requireCotangent(cotangents[i].shape, shape, '/cotangent');
   const program = definition.sequence(featuresOf(record), weights, plan.goBackwards);
   const result = await context.stepper.prepareGradients(program).run({
     ...plan.request,
     cotangents: cotangents.map((cotangent) => canonicalCotangent(call, plan, cotangent)),
     returnSequences: plan.returnSequences,
   });
-  const named = definition.gradients(result.cells);
-  const inputs = new Tensor(definition.computeDtype, [batch, time, featuresOf(record)], result.inputs);
+  const named = definition.gradients(result);
+  const { inputDims = [featuresOf(record)] } = definition;
+  const inputs = new Tensor(definition.computeDtype, [batch, time, ...inputDims], result.inputs);
   return {
     outputs,
     states,
@@ -76,16 +86,24 @@ export async function cellGradients(
     inputs: call === called ? swapTime(inputs, timeMajor) : new Tensor(inputs.dtype, called.inputs.shape, inputs.data),
     initialState: fromCanonical(definition, result.states, batch),
     variables: Object.fromEntries(
-      record.variables.map(({ name, shape, dtype }) => [name, fromFloat64(dtype, shape, named[name])]),
+      // Statistics of a network's layers have no gradients.
+      record.variables
+        .filter(({ name }) => Object.hasOwn(named, name))
+        .map(({ name, shape, dtype }) => [name, fromFloat64(dtype, shape, named[name])]),
     ),
     cellVersion: record.version,
   };
 }
 
 /** Of a single step, the output [batch, width] is the one that counts, where the class lets it. */
-function optionsOf({ inputs, cell }: Call, request: GradientCall): SequenceOptions {
+function optionsOf({ single, cell }: Call, request: GradientCall): SequenceOptions {
   const free = !cell.definition.sequenceDefaults.fixed.includes('return_sequences');
-  return inputs.shape.length === 2 && free ? { ...request, return_sequences: false } : request;
+  return single && free ? { ...request, return_sequences: false } : request;
+}
+
+/** @throws {Problem} wrong-shape */
+function requireCotangent(shape: Shape, output: readonly (number | null)[], pointer: string): void {
+  requireShape(shape, output, pointer, `the output has shape ${formatShape(output)}. Send that`);
 }
 
 async function readCotangents(
@@ -95,7 +113,14 @@ async function readCotangents(
 ): Promise<Tensor[]> {
   const { cotangents: given } = request;
   const { batch, time, timeMajor, cell } = call;
-  const { outputDtype, outputWidth, outputWidths = [outputWidth], layout, sequenceDefaults } = cell.definition;
+  const {
+    outputDtype,
+    outputWidth,
+    outputWidths = [outputWidth],
+    outputDims,
+    layout,
+    sequenceDefaults,
+  } = cell.definition;
   if (given.length !== outputWidths.length) {
     const detail = `'cotangent' has ${counted(given.length, 'tensor')}; this cell has ${counted(outputWidths.length, 'output')}. Send one for each.`;
     throw fieldProblem('wrong-shape', '/cotangent', detail);
@@ -104,10 +129,15 @@ async function readCotangents(
   const cotangents: Tensor[] = [];
   for (const [i, input] of given.entries()) {
     const width = outputWidths[i];
-    const shape = whole ? arrangedShape([batch, time, width], timeMajor, layout) : [batch, width];
+    const dims = outputDims ?? [width];
+    // How many steps a network gives is known once it has run.
+    const steps = outputDims ? null : time;
+    const lead = timeMajor ? [steps, batch] : [batch, steps];
+    const arranged = outputDims ? [...lead, ...dims] : arrangedShape([batch, time, width], timeMajor, layout);
+    const shape = whole ? arranged : [batch, ...dims];
     const pointer = given.length === 1 ? '/cotangent' : `/cotangent/${i}`;
     const cotangent = await resolveTensor(context, input, outputDtype, pointer);
-    requireShape(cotangent.shape, shape, pointer, `the output has shape [${shape.join(',')}]. Send that`);
+    requireCotangent(cotangent.shape, shape, pointer);
     cotangents.push(cotangent);
   }
   return cotangents;

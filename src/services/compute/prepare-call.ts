@@ -1,13 +1,15 @@
+import { stepRank } from '../../domain/cell-definition.ts';
 import type { Training } from '../../domain/ports.ts';
 import { fieldProblem } from '../../domain/problems.ts';
-import { formatShape, type Shape, sizeOf, type Tensor } from '../../domain/tensor.ts';
+import { formatShape, type Shape, sameShape, sizeOf, type Tensor } from '../../domain/tensor.ts';
 import type { TensorInput, TensorLiteral } from '../../domain/tensor-literal.ts';
+import { counted } from '../../domain/words.ts';
 import { buildCell } from '../cells/build-cell.ts';
 import { type Cell, featuresOf } from '../cells/cell-record.ts';
 import type { Context } from '../context.ts';
 import { cellKey } from '../keys.ts';
 import { requireElements, requireWork } from '../limits.ts';
-import { readInputs, readMask, trainingFor } from './call-inputs.ts';
+import { type InputForm, readInputs, readMask, trainingFor } from './call-inputs.ts';
 
 export type CallContext = Pick<Context, 'store' | 'clock' | 'initialize' | 'limits' | 'cells' | 'changer'>;
 
@@ -34,6 +36,8 @@ export interface Call {
   readonly mask?: Uint8Array;
   readonly batch: number;
   readonly time: number;
+  /** Whether the inputs are those of a single step, without an axis of time. */
+  readonly single: boolean;
   /** Whether a sequence is [time, batch, features]. */
   readonly timeMajor: boolean;
   readonly trace: boolean;
@@ -42,8 +46,8 @@ export interface Call {
 
 /** What kinds of calls differ in. */
 export interface CallKind {
-  /** Of the inputs: 2 for a single step, 3 for a sequence. */
-  readonly ranks: readonly (2 | 3)[];
+  /** What the inputs may be. */
+  readonly forms: readonly InputForm[];
   /** The states to start from, for inputs of so many rows. */
   states(batch: number): readonly Tensor[] | Promise<readonly Tensor[]>;
   /** Checks what else the request has; the cell of the call may not be built yet. */
@@ -62,8 +66,8 @@ export async function prepareCall(
   kind: CallKind,
 ): Promise<Call> {
   const { definition, record } = found;
-  const inputs = await readInputs(context, found, request.inputs, kind.ranks);
-  const single = inputs.shape.length === 2;
+  const inputs = await readInputs(context, found, request.inputs, kind.forms);
+  const single = inputs.shape.length === stepRank(definition);
   const timeMajor = request.time_major ?? definition.layout.timeMajor;
   const [first, second] = inputs.shape;
   const batch = single || !timeMajor ? first : second;
@@ -71,8 +75,20 @@ export async function prepareCall(
   const states = await kind.states(batch);
   const mask = readMask(request, single, batch, time);
   if (record.input_shape) requireFeatures(found, inputs);
+  requireSteps(found, time);
   const training = trainingFor(found, request.training);
-  const call: Call = { cell: found, inputs, states, mask, batch, time, timeMajor, trace: request.trace, training };
+  const call: Call = {
+    cell: found,
+    inputs,
+    states,
+    mask,
+    batch,
+    time,
+    single,
+    timeMajor,
+    trace: request.trace,
+    training,
+  };
   requireRoom(context, call);
   await kind.check?.(call);
   return record.input_shape ? call : { ...call, cell: await buildFor(context, call) };
@@ -95,8 +111,9 @@ function requireRoom({ limits }: Pick<Context, 'limits'>, { cell, inputs, batch,
     ? record.variables
     : definition.variables(inputs.shape.at(-1) ?? 0);
   requireElements([batch, time, Math.max(outputWidth, ...stateWidths)], limits, '/inputs');
-  // A row of a step costs one multiply-add for each weight.
-  const row = variables.reduce((sum, { shape }) => sum + sizeOf(shape), ROW_WORK);
+  // A row of a step costs one multiply-add for each weight, but for those that are looked up.
+  const { stepWork = variables.reduce((sum, { shape }) => sum + sizeOf(shape), 0) } = definition;
+  const row = stepWork + ROW_WORK;
   requireWork(batch * time * row + time * STEP_WORK, limits, '/inputs');
   const traced = trace ? batch * time * TRACED * stateWidths.reduce((sum, width) => sum + width, 0) : 0;
   if (traced <= limits.maxElements) return;
@@ -119,11 +136,24 @@ async function buildFor(context: CallContext, { cell, inputs }: Call): Promise<C
 }
 
 /** @throws {Problem} wrong-shape where the feature count is not the cell's. */
-function requireFeatures({ record }: Cell, inputs: Tensor): void {
+function requireFeatures({ record, definition }: Cell, inputs: Tensor): void {
+  const { inputDims } = definition;
+  if (inputDims) {
+    if (sameShape(inputs.shape.slice(inputs.shape.length - inputDims.length), inputDims)) return;
+    const detail = `'inputs' has shape ${formatShape(inputs.shape)}; a step of cell '${record.id}' takes ${formatShape(inputDims)} after the batch.`;
+    throw fieldProblem('wrong-shape', '/inputs', detail);
+  }
   const features = featuresOf(record);
   if (inputs.shape.at(-1) === features) return;
   const detail =
     `'inputs' has shape ${formatShape(inputs.shape)}, so ${inputs.shape.at(-1)} features; ` +
     `cell '${record.id}' is built for ${features}. Send ${features} features.`;
+  throw fieldProblem('wrong-shape', '/inputs', detail);
+}
+
+/** @throws {Problem} wrong-shape where a network takes sequences of one length only */
+function requireSteps({ definition: { fixedSteps }, record }: Cell, time: number): void {
+  if (fixedSteps === undefined || fixedSteps === time) return;
+  const detail = `'inputs' has ${counted(time, 'step')}; network '${record.id}' takes sequences of ${fixedSteps}.`;
   throw fieldProblem('wrong-shape', '/inputs', detail);
 }

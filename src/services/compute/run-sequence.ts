@@ -1,4 +1,4 @@
-import type { SequenceOption } from '../../domain/cell-definition.ts';
+import { outputShape, type SequenceOption } from '../../domain/cell-definition.ts';
 import type { SequenceRequest } from '../../domain/ports.ts';
 import { fieldProblem } from '../../domain/problems.ts';
 import { type FloatArray, Tensor } from '../../domain/tensor.ts';
@@ -44,7 +44,7 @@ export async function runCellSequence(
   id: string,
   request: SequenceCall,
 ): Promise<Sequenced & { readonly cellVersion: number }> {
-  const call = await prepareSequence(context, await context.cells.read(id), request, { ranks: [3] });
+  const call = await prepareSequence(context, await context.cells.read(id), request, { forms: ['sequence'] });
   return { ...(await runSequence(context, call, request)), cellVersion: call.cell.record.version };
 }
 
@@ -53,10 +53,10 @@ export function prepareSequence(
   context: CallContext,
   found: Cell,
   request: SequenceCall,
-  { ranks, check }: Pick<CallKind, 'ranks' | 'check'>,
+  { forms, check }: Pick<CallKind, 'forms' | 'check'>,
 ): Promise<Call> {
   return prepareCall(context, found, request, {
-    ranks,
+    forms,
     states: (batch) => readStates(context, found, request.initial_state, batch, '/initial_state'),
     async check(call) {
       refuseFixed(found, request);
@@ -76,9 +76,9 @@ function refuseFixed({ definition, record }: Cell, request: SequenceCall): void 
 /** A single step as a sequence of one. */
 export function asSequence(call: Call): Call {
   const { inputs, batch, timeMajor } = call;
-  if (inputs.shape.length > 2) return call;
-  const features = inputs.shape[1];
-  const shape = timeMajor ? [1, batch, features] : [batch, 1, features];
+  if (!call.single) return call;
+  const dims = inputs.shape.slice(1);
+  const shape = timeMajor ? [1, batch, ...dims] : [batch, 1, ...dims];
   return { ...call, inputs: new Tensor(inputs.dtype, shape, inputs.data) };
 }
 
@@ -97,6 +97,7 @@ export function planSequence(call: Call, options: SequenceOptions): SequencePlan
       time,
       states: toCanonical(definition, states, batch),
       mask,
+      returnSequences,
       zeroOutputForMask: options.zero_output_for_mask ?? sequenceDefaults.zeroOutputForMask ?? returnSequences,
       previous: options.previous?.data as FloatArray | undefined,
       trace,
@@ -122,11 +123,13 @@ export async function runPlan(
 ): Promise<Sequenced> {
   const { definition } = cell;
   const result = await cells.prepareSequence(cell, goBackwards).run(request);
-  const { outputDtype, outputWidth, outputWidths = [outputWidth], layout } = definition;
+  const { outputDtype, outputDims, outputWidth, layout } = definition;
   const output = (lead: readonly number[]) => (data: FloatArray, i: number) =>
-    new Tensor(outputDtype, [...lead, outputWidths[i]], data);
+    new Tensor(outputDtype, outputShape(definition, lead, i), data);
   const last = result.last.map(output([batch]));
-  const whole = () => result.sequences.map(output([batch, time])).map((one) => arrangeOutput(one, timeMajor, layout));
+  // A network may give more or fewer steps than it takes.
+  const steps = outputDims && batch > 0 ? result.sequences[0]?.length / (batch * outputWidth) : time;
+  const whole = () => result.sequences.map(output([batch, steps])).map((one) => arrangeOutput(one, timeMajor, layout));
   return {
     outputs: returnSequences ? whole() : last,
     last,

@@ -1,3 +1,4 @@
+import { outputShape } from '../../domain/cell-definition.ts';
 import type { StepResult } from '../../domain/ports.ts';
 import { cast, type FloatArray, Tensor } from '../../domain/tensor.ts';
 import type { StatesGiven } from '../../domain/tensor-literal.ts';
@@ -24,7 +25,7 @@ export async function stepCell(
   const found = await context.cells.read(id);
   context.cells.requireSteps(found);
   const call = await prepareCall(context, found, request, {
-    ranks: [2],
+    forms: ['step'],
     states: (batch) => readStates(context, found, request.states, batch, '/states'),
   });
   return { ...(await stepOnce(context, call)), cellVersion: call.cell.record.version };
@@ -34,14 +35,14 @@ export async function stepCell(
 export async function stepOnce({ cells }: Pick<Context, 'cells'>, call: Call): Promise<Stepped> {
   const { cell, inputs, states, batch, trace, training } = call;
   const { definition } = cell;
-  const { outputDtype, outputWidth, outputIsState, stateGroups } = definition;
+  const { outputDtype, outputIsState, stateGroups } = definition;
   const canonical = toCanonical(definition, states, batch);
   const options = { trace, training };
   const result: StepResult = await cells.prepare(cell).step(inputs.data as FloatArray, canonical, batch, options);
   // A layer may have another dtype than its cell.
   const dtype = outputIsState === null ? outputDtype : stateGroups[outputIsState].dtype;
   return {
-    output: cast(new Tensor(dtype, [batch, outputWidth], result.output), outputDtype),
+    output: cast(new Tensor(dtype, outputShape(definition, [batch]), result.output), outputDtype),
     states: fromCanonical(definition, result.states, batch),
     ...(result.trace ? { trace: traceOf(definition, result.trace, [batch]) } : {}),
   };

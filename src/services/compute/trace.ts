@@ -18,8 +18,10 @@ export function traceOf(
   lead: readonly number[],
   timeMajor = false,
 ): Trace {
-  const named = gates.map(({ name, dtype, width, before, after }) => {
-    const tensor = (values: FloatArray) => swapTime(new Tensor(dtype, [...lead, width], values), timeMajor);
+  const named = gates.map(({ name, dtype, width, before, after, steps }) => {
+    const own = steps === undefined ? lead : steps === null ? lead.slice(0, 1) : [lead[0], steps];
+    const swap = timeMajor && own.length > 1;
+    const tensor = (values: FloatArray) => swapTime(new Tensor(dtype, [...own, width], values), swap);
     return [traceName(name), { before: tensor(before), after: tensor(after) }] as const;
   });
   return Object.fromEntries(named);

@@ -1,3 +1,4 @@
+import { outputShape } from '../../domain/cell-definition.ts';
 import { cast, type Tensor, zeros } from '../../domain/tensor.ts';
 import type { Call } from '../compute/prepare-call.ts';
 import { asSequence, runSequence } from '../compute/run-sequence.ts';
@@ -18,7 +19,7 @@ export async function stepAtOnce(
   call: Call,
   session: Pick<Session, 'output' | 'record'>,
 ): Promise<SteppedStates> {
-  if (call.inputs.shape.length > 2 || call.mask || session.output) return stepAsSequence(context, call, session);
+  if (!call.single || call.mask || session.output) return stepAsSequence(context, call, session);
   const stepped = await stepOnce(context, call);
   return { states: stepped.states, stepped, last: stepped.output };
 }
@@ -34,7 +35,7 @@ async function stepAsSequence(
   const free = Object.entries(chosen).filter(([option]) => !fixed.some((one) => one === option));
   const options = { ...Object.fromEntries(free), previous: session.output ?? lastOutput(call, session) };
   const { outputs, last, states, trace } = await runSequence(context, asSequence(call), options);
-  const output = call.inputs.shape.length === 2 ? last[0] : outputs[0];
+  const output = call.single ? last[0] : outputs[0];
   const keepsOutput = call.mask !== undefined || session.output !== undefined;
   return {
     states,
@@ -46,7 +47,7 @@ async function stepAsSequence(
 
 /** The output of a session's last step, as far as no mask has come yet: one of its states, or zeros before the first. */
 function lastOutput({ cell, states, batch }: Call, { record }: Pick<Session, 'record'>): Tensor {
-  const { outputIsState, outputDtype, outputWidth } = cell.definition;
+  const { outputIsState, outputDtype } = cell.definition;
   if (outputIsState !== null && record.step > 0) return cast(states[outputIsState], outputDtype);
-  return zeros(outputDtype, [batch, outputWidth]);
+  return zeros(outputDtype, outputShape(cell.definition, [batch]));
 }

@@ -45,7 +45,7 @@ export async function stepOneByOne(
 /** The call for the steps `from` to `to`, without `to`. */
 function partOf(call: Call, from: number, to: number): Call {
   const { inputs, mask, batch, time, timeMajor } = call;
-  if (inputs.shape.length === 2) return call;
+  if (call.single) return call;
   return {
     ...call,
     inputs: sliceAxis(inputs, timeMajor ? 0 : 1, from, to),

@@ -30,7 +30,7 @@ export async function stepSession(
   const { record } = session;
   requireVersion(`Session '${id}'`, record.version, expected);
   const call = await prepareCall(context, await cellOf(context.cells, session), request, {
-    ranks: [2, 3],
+    forms: ['step', 'sequence'],
     states(batch) {
       if (batch === record.batch_size) return session.states;
       const detail = `'inputs' has a batch of ${batch}; session '${id}' has batch size ${record.batch_size}. Send as many rows.`;

@@ -28,7 +28,8 @@ function counting(className: string, config: JsonObject, features: number): Reco
 /** What one step of a single cell computes. */
 function programOf({ step }: CellDefinition, features: number, weights: Record<string, Tensor>): CellProgram {
   const program = step?.(features, weights);
-  if (!program || program.kind === 'stack') throw new Error('the definition is not of a single cell');
+  if (!program || program.kind === 'stack' || program.kind === 'network')
+    throw new Error('the definition is not of a single cell');
   return program;
 }
 

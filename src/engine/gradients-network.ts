@@ -1,0 +1,94 @@
+import { NETWORK_INPUT, type NetworkNode, type NetworkProgram, nodeStateWidths } from '../domain/network.ts';
+import type { GradientRequest, SequenceRequest } from '../domain/ports.ts';
+import { sequenceCells } from '../domain/program.ts';
+import { trainingAfter } from '../domain/training.ts';
+import { drawsOf } from './draws.ts';
+import { differentiableLayer } from './gradients-layer.ts';
+import type { Flowing, NetworkSums, NodePass } from './gradients-node.ts';
+import { differentiableRecurrent } from './gradients-recurrent.ts';
+import { maskAfter } from './masks.ts';
+
+/** The whole way forwards, and the way back from d/d output. */
+export interface NetworkPass {
+  readonly output: Flowing;
+  readonly passes: readonly NodePass[];
+  /** d/d inputs and d/d states. */
+  pull(gradient: Float64Array, sums: NetworkSums): { inputs: Float64Array; states: readonly Float64Array[] };
+}
+
+/** A network that a batch goes through layer by layer, in float64 and unrounded, and back. */
+export function differentiableNetwork(program: NetworkProgram): (request: SequenceRequest) => NetworkPass {
+  const nodes = positions(program.nodes);
+  return (request) => {
+    const { batch, time, inputs, states, mask, training } = request;
+    const running = !program.time && request.returnSequences === true;
+    const input: Flowing = { values: Float64Array.from(inputs), time, ...(mask ? { mask } : {}) };
+    const flows: Flowing[] = [];
+    const at = (k: number) => (k === NETWORK_INPUT ? input : flows[k]);
+    const passes = nodes.map(({ node, differentiable, state, states: count, draw }) => {
+      const given = node.inputs.map(at);
+      const own = states.slice(state, state + count).map((values) => Float64Array.from(values));
+      const call = { batch, inputs: given, states: own, running, training: trainingAfter(training, draw) };
+      const pass = differentiable.forward(call);
+      const masked = maskAfter(node.mask, given, batch * given[0].time);
+      flows.push({ values: pass.values, time: pass.time, ...(masked ? { mask: masked } : {}) });
+      return pass;
+    });
+    return {
+      output: at(program.output),
+      passes,
+      pull(gradient, sums) {
+        const back = {
+          input: new Float64Array(input.values.length),
+          nodes: flows.map(({ values }) => new Float64Array(values.length)),
+        };
+        const to = (k: number) => (k === NETWORK_INPUT ? back.input : back.nodes[k]);
+        const stateGradients = states.map(({ length }) => new Float64Array(length));
+        addTo(to(program.output), gradient);
+        for (let k = nodes.length - 1; k >= 0; k--) {
+          const { node, state } = nodes[k];
+          const pulled = passes[k].pull(back.nodes[k], sums);
+          for (const [n, from] of node.inputs.entries()) addTo(to(from), pulled.inputs[n]);
+          for (const [n, own] of pulled.states.entries()) stateGradients[state + n] = Float64Array.from(own);
+        }
+        return { inputs: back.input, states: stateGradients };
+      },
+    };
+  };
+}
+
+/** Each node with the places of its first state, cell, layer and draw among those of the whole network. */
+function positions(nodes: readonly NetworkNode[]) {
+  let [state, cell, layer, draw] = [0, 0, 0, 0];
+  return nodes.map((node) => {
+    const { work } = node;
+    const states = nodeStateWidths(node).length;
+    const differentiable =
+      work.kind === 'layer' ? differentiableLayer(node, work.layer, layer) : differentiableRecurrent(work, cell);
+    const placed = { node, differentiable, state, states, draw };
+    state += states;
+    draw += drawsOf(node);
+    if (work.kind === 'layer') layer++;
+    else cell += sequenceCells(work.sequence).length;
+    return placed;
+  });
+}
+
+function addTo(sum: Float64Array, values: Float64Array): void {
+  for (let i = 0; i < sum.length; i++) sum[i] += values[i];
+}
+
+/** Where the cotangents of a request go: into the whole output, or its last steps. */
+export function outputGradient(
+  { batch, cotangents: [cotangent], returnSequences }: GradientRequest,
+  output: Flowing,
+): Float64Array {
+  const { values, time } = output;
+  if (returnSequences || time === 1) return Float64Array.from(cotangent);
+  const gradient = new Float64Array(values.length);
+  const width = batch > 0 ? cotangent.length / batch : 0;
+  for (let row = 0; row < batch && time > 0; row++) {
+    gradient.set(cotangent.subarray(row * width, (row + 1) * width), ((row + 1) * time - 1) * width);
+  }
+  return gradient;
+}

@@ -1,0 +1,40 @@
+import type { LayerSums } from '../cells/layers/layer-formula.ts';
+import type { GradientSums } from '../cells/step-gradient.ts';
+import type { Training } from '../domain/ports.ts';
+
+/** What flows between the layers, as in network.ts, in float64. */
+export interface Flowing {
+  readonly values: Float64Array;
+  readonly time: number;
+  readonly mask?: Uint8Array;
+}
+
+/** What one node gets. */
+export interface NodeCall {
+  readonly batch: number;
+  readonly inputs: readonly Flowing[];
+  /** [batch, width] each. */
+  readonly states: readonly Float64Array[];
+  /** Every layer gives an output at each step. */
+  readonly running: boolean;
+  /** Of training mode: the seed that the node's first draw takes, if the call has one. */
+  readonly training?: Training;
+}
+
+/** What it gives, and the way back: d/d each input, and d/d each state; what its weights get is added to their sums. */
+export interface NodePass {
+  readonly values: Float64Array;
+  readonly time: number;
+  readonly statistics?: Readonly<Record<string, Float64Array>>;
+  pull(gradient: Float64Array, sums: NetworkSums): { inputs: readonly Float64Array[]; states: readonly Float64Array[] };
+}
+
+/** By the index of a cell, and of a layer that is none, in the program. */
+export interface NetworkSums {
+  readonly cells: readonly GradientSums[];
+  readonly layers: readonly LayerSums[];
+}
+
+export interface DifferentiableNode {
+  forward(call: NodeCall): NodePass;
+}

@@ -1,0 +1,149 @@
+import { layerTraining } from '../cells/layers/layer-training.ts';
+import { type AnyLayer, streams } from '../domain/layers.ts';
+import type { LayerWork, NetworkNode, RecurrentWork } from '../domain/network.ts';
+import type { PreparedCell, PreparedSequence } from '../domain/ports.ts';
+import { Problem } from '../domain/problems.ts';
+import { type SequenceProgram, type StepProgram, stateWidths, stepCells } from '../domain/program.ts';
+import type { FloatArray } from '../domain/tensor.ts';
+import { convert, narrow } from './convert.ts';
+import type { LayerOutput, PreparedLayer } from './layer.ts';
+import type { NetworkCall, Signal } from './signals.ts';
+import { gatherWindows, nextHistory } from './windows.ts';
+
+/** What an engine makes ready of a network. */
+export interface NodeParts {
+  prepareStep(program: StepProgram): PreparedCell;
+  prepareSequence(program: SequenceProgram): PreparedSequence;
+  prepareLayer(layer: AnyLayer): PreparedLayer;
+}
+
+/** What a node gives: [batch, time, width], time 1 where it has one value for a whole sequence; and its next states. */
+export interface NodeResult {
+  readonly values: FloatArray;
+  readonly time: number;
+  readonly states: readonly FloatArray[];
+}
+
+export type NodeRun = (inputs: readonly Signal[], states: readonly FloatArray[], call: NetworkCall) => NodeResult;
+
+export function prepareNode(node: NetworkNode, parts: NodeParts): NodeRun {
+  const { work } = node;
+  if (work.kind === 'recurrent') return prepareRecurrent(node, work, parts);
+  return work.layer.window ? prepareWindow(node, work, parts) : preparePlain(node, work, parts);
+}
+
+/** A layer over steps on their own, or over all steps of a row. */
+function preparePlain(node: NetworkNode, { layer }: LayerWork, parts: NodeParts): NodeRun {
+  const prepared = parts.prepareLayer(layer);
+  const train = layerTraining(layer);
+  return (inputs, _, call) => {
+    const { batch, training } = call;
+    const given = inputs.map(({ values }) => convert(values, layer.computeDtype));
+    const time = stepsOf(node, layer, inputs);
+    if (training && train) {
+      const [{ mask }] = inputs;
+      const { output } = train({
+        input: Float64Array.from(given[0]),
+        batch,
+        time,
+        ...(mask ? { mask } : {}),
+        seed: training.seed,
+      });
+      const after = narrow(output, layer.computeDtype);
+      keepTrace(node, { after }, time, call);
+      return { values: after, time, states: [] };
+    }
+    const whole = layer.reach === 'sequence';
+    const units = whole ? { count: batch, time, mask: inputs[0].mask } : { count: batch * time, time: 1 };
+    const output = prepared.run(given, units, call.trace !== undefined);
+    const steps = whole && node.time ? output.after.length / Math.max(batch * node.width, 1) : whole ? 1 : time;
+    keepTrace(node, output, steps, call);
+    return { values: output.after, time: steps, states: [] };
+  };
+}
+
+/** The steps that a layer works on; its inputs have as many, but for one without time. @throws {Problem} wrong-shape */
+function stepsOf({ name }: NetworkNode, layer: AnyLayer, inputs: readonly Signal[]): number {
+  const time = Math.max(...inputs.map((input) => input.time));
+  const free = layer.kind === 'concatenate' && layer.reach === 'sequence';
+  const odd = inputs.findIndex(
+    (input, k) => input.time !== time && !(layer.kind === 'merge' && layer.params.inputs[k].repeated),
+  );
+  if (odd < 0 || free) return time;
+  const detail = `Layer '${name}' gets ${time} steps and ${inputs[odd].time} steps, which can't be put together.`;
+  throw new Problem('wrong-shape', detail);
+}
+
+/** A layer over a window of steps; a causal one keeps the steps that its window still needs. */
+function prepareWindow(node: NetworkNode, { layer }: LayerWork, parts: NodeParts): NodeRun {
+  const prepared = parts.prepareLayer(layer);
+  const window = layer.window!;
+  const [width] = layer.inputWidths;
+  return ([input], [history], call) => {
+    const { batch } = call;
+    const { computeDtype } = layer;
+    const steps = { values: convert(input.values, computeDtype), batch, time: input.time, width };
+    const { windows, count } = gatherWindows(window, computeDtype, steps, history);
+    const output = prepared.run([windows], { count: batch * count, time: 1 }, call.trace !== undefined);
+    keepTrace(node, output, count, call);
+    const states = history && streams(window) ? [nextHistory(window, computeDtype, steps, history)] : [];
+    return { values: output.after, time: count, states };
+  };
+}
+
+function keepTrace(
+  { name, dtype, width, time }: NetworkNode,
+  { after, before = after }: LayerOutput,
+  steps: number,
+  call: NetworkCall,
+): void {
+  call.trace?.push({ name, dtype, width, before, after, ...stepsOfTrace(steps, time, call) });
+}
+
+/** Told where they are not those of the inputs. */
+function stepsOfTrace(steps: number, time: boolean, call: NetworkCall): { steps?: number | null } {
+  if (steps === call.time) return {};
+  return { steps: time ? steps : null };
+}
+
+/** A recurrent layer. Masked steps repeat its state h, which in a session is the output of the step before. */
+function prepareRecurrent(node: NetworkNode, work: RecurrentWork, parts: NodeParts): NodeRun {
+  const { sequence, returnSequences, zeroOutputForMask } = work;
+  const prepared = parts.prepareSequence(sequence);
+  const single = sequence.kind === 'run' ? parts.prepareStep(sequence.cell) : undefined;
+  const { computeDtype } = sequence;
+  return ([input], states, call) => {
+    const { batch, running, training } = call;
+    const { time, mask } = input;
+    const inputs = convert(input.values, computeDtype);
+    const trace = call.trace !== undefined;
+    if (single && time === 1 && running && !mask) {
+      const result = single.step(convert(inputs, stepInputDtype(sequence)), states, batch, { trace, training });
+      const values = convert(result.output, node.dtype);
+      for (const gate of result.trace ?? []) call.trace?.push({ ...gate, name: `${node.name}.${gate.name}` });
+      keepTrace(node, { after: values }, 1, call);
+      return { values, time: 1, states: result.states };
+    }
+    const previous =
+      mask && sequence.kind === 'run' ? convert(states[outputState(sequence.cell)], node.dtype) : undefined;
+    const request = { inputs, batch, time, states, mask, zeroOutputForMask, previous, trace, training };
+    const result = prepared.run(request);
+    const whole = returnSequences || running;
+    const values = convert(whole ? result.sequences[0] : result.last[0], node.dtype);
+    const gateSteps = stepsOfTrace(time, true, call);
+    for (const gate of result.trace ?? [])
+      call.trace?.push({ ...gate, ...gateSteps, name: `${node.name}.${gate.name}` });
+    keepTrace(node, { after: values }, whole ? time : 1, call);
+    return { values, time: whole ? time : 1, states: result.states };
+  };
+}
+
+function stepInputDtype(sequence: SequenceProgram) {
+  return sequence.kind === 'run' ? sequence.cell.computeDtype : sequence.computeDtype;
+}
+
+/** Index of the state that a step's output is. */
+function outputState(cell: StepProgram): number {
+  const top = stepCells(cell).at(-1)!;
+  return stateWidths(cell).length - stateWidths(top).length;
+}

@@ -1,0 +1,219 @@
+import { isArray, type Json, type JsonObject, quote } from '../../../domain/json.ts';
+import { child, fieldProblem, Problem } from '../../../domain/problems.ts';
+import { checkSize, own } from '../../place.ts';
+import { parseHead } from '../layer-head.ts';
+import type { Signal } from '../layers/layer-class.ts';
+import { type SerializedLayer, serializedLayer } from '../layers/parse-network-layer.ts';
+import { inboundLayers, onlyLayer } from './functional-nodes.ts';
+import { inputSignal } from './network-input.ts';
+import { inputSource, NetworkLayers, type PlacedLayer, type Source, unsupportedNetwork } from './network-layers.ts';
+
+export const NETWORK_CLASSES = ['Sequential', 'Functional'] as const;
+export type NetworkClass = (typeof NETWORK_CLASSES)[number];
+
+/** The class of a network by the name that Keras gives it; Keras 2 called a Functional a Model. */
+export function networkClass(className: string): NetworkClass | undefined {
+  return className === 'Model' ? 'Functional' : NETWORK_CLASSES.find((known) => known === className);
+}
+
+export interface NetworkOptions {
+  readonly maxUnits: number;
+  readonly maxCells?: number;
+  readonly autoName: (base: string) => string;
+  /** The shape to build with, where the config has none. */
+  readonly inputShape?: readonly (number | null)[];
+  readonly pointer?: string;
+}
+
+/** A network read from its config: `config` is that with all defaults filled in. */
+export interface ParsedNetwork {
+  readonly className: NetworkClass;
+  readonly config: JsonObject;
+  readonly inputShape: readonly (number | null)[];
+  readonly input: Signal;
+  readonly layers: readonly PlacedLayer[];
+  readonly output: Source;
+}
+
+/** What surrounds the layers of a model: what stands before their names, and how deep it is nested. */
+interface Within {
+  readonly prefix: string;
+  readonly trainable: boolean;
+  readonly depth: number;
+}
+
+const MAX_NESTED_MODELS = 8;
+const DEFAULT_MAX_CELLS = 64;
+
+/**
+ * A Sequential or Functional model by its config.
+ * @throws {Problem} unsupported-layer, unsupported-network, invalid-request, invalid-config, wrong-shape, limit-exceeded
+ */
+export function parseNetwork(className: NetworkClass, config: JsonObject, options: NetworkOptions): ParsedNetwork {
+  const { pointer = '/config', maxCells = DEFAULT_MAX_CELLS } = options;
+  checkSize(config, pointer);
+  const { shape, signal } = inputSignal(className, config, pointer, options.inputShape);
+  const layers = new NetworkLayers(options, maxCells);
+  const model = { className, config, pointer };
+  const read = readModel(layers, model, inputSource(signal), { prefix: '', trainable: true, depth: 0 });
+  const name = own(read.config, 'name') ?? options.autoName(className.toLowerCase());
+  const built: JsonObject = className === 'Sequential' ? { build_input_shape: shape } : {};
+  return {
+    className,
+    config: { ...read.config, name, ...built },
+    inputShape: shape,
+    input: signal,
+    layers: layers.placed,
+    output: read.output,
+  };
+}
+
+interface ReadModel {
+  readonly output: Source;
+  readonly config: JsonObject;
+}
+
+function readModel(layers: NetworkLayers, model: SerializedLayer, input: Source, within: Within): ReadModel {
+  const { className, config, pointer } = model;
+  if (within.depth > MAX_NESTED_MODELS) {
+    throw fieldProblem('limit-exceeded', pointer, `Models are nested more than ${MAX_NESTED_MODELS} deep.`);
+  }
+  const sent = own(config, 'layers');
+  const at = child(pointer, 'layers');
+  if (!isArray(sent ?? null) || (sent as readonly Json[]).length === 0) {
+    throw fieldProblem('invalid-request', at, `\`layers\` is ${quote(sent)}; send a list of serialized layers.`);
+  }
+  const { head } = parseHead(className, config, pointer, () => '');
+  const inside = { ...within, trainable: within.trainable && head().trainable };
+  const objects = (sent as readonly Json[]).map((layer, k) => serializedLayer(layer, child(at, k)));
+  const read = networkClass(className) === 'Sequential' ? readSequential : readFunctional;
+  const { output, printed } = read(layers, { ...model, objects }, input, inside);
+  return { output, config: { ...config, layers: printed } };
+}
+
+type Objects = readonly (SerializedLayer & { readonly object: JsonObject })[];
+type Model = SerializedLayer & { readonly objects: Objects };
+
+function readSequential(layers: NetworkLayers, { objects }: Model, input: Source, within: Within) {
+  let output = input;
+  const printed = objects.map((layer, k) => {
+    if (layer.className === 'InputLayer' && k === 0) return layer.object;
+    const read = readLayer(layers, layer, [output], within);
+    output = read.source;
+    return { ...layer.object, config: read.config };
+  });
+  return { output, printed };
+}
+
+/** Each layer once those before it are read: in the order of the config, where that is one. */
+function readFunctional(layers: NetworkLayers, { config, objects, pointer }: Model, input: Source, within: Within) {
+  const inputName = onlyLayer(config, 'input_layers', pointer);
+  const outputName = onlyLayer(config, 'output_layers', pointer);
+  const at = child(pointer, 'layers');
+  const names = objects.map((layer) => String(own(layer.object, 'name') ?? own(layer.config, 'name') ?? ''));
+  const inbound = objects.map(({ object }, k) => inboundLayers(names[k], object, child(at, k)));
+  checkNames(names, inbound, inputName, outputName, at);
+  const sources = new Map<string, Source>([[inputName, input]]);
+  const printed = objects.map(({ object }) => object);
+  for (let left = names.filter((name) => name !== inputName).length; left > 0; ) {
+    const before = left;
+    for (const [k, layer] of objects.entries()) {
+      const inputs = inbound[k].map((name) => sources.get(name));
+      if (sources.has(names[k]) || !inputs.every((source): source is Source => source !== undefined)) continue;
+      if (layer.className === 'InputLayer') {
+        throw unsupportedNetwork(
+          child(at, k),
+          `The network has several inputs: '${inputName}' and '${names[k]}'. Send one with a single input.`,
+        );
+      }
+      const named = { ...layer, config: { ...layer.config, name: names[k] } };
+      const read = readLayer(layers, named, inputs, within);
+      sources.set(names[k], read.source);
+      printed[k] = { ...layer.object, config: read.config };
+      left--;
+    }
+    if (left === before) {
+      const rest = names.filter((name) => !sources.has(name)).map((name) => `'${name}'`);
+      throw unsupportedNetwork(
+        at,
+        `The layers ${rest.slice(0, 20).join(', ')} wait for each other: the graph has a cycle.`,
+      );
+    }
+  }
+  return { output: sources.get(outputName) as Source, printed };
+}
+
+/** @throws {Problem} where a name is missing, taken, unknown, or leads nowhere */
+function checkNames(
+  names: readonly string[],
+  inbound: readonly (readonly string[])[],
+  input: string,
+  output: string,
+  pointer: string,
+): void {
+  for (const [k, name] of names.entries()) {
+    if (name === '')
+      throw fieldProblem('invalid-request', child(pointer, k), 'A layer of a Functional has no name. Send one.');
+    if (names.indexOf(name) !== k)
+      throw fieldProblem('invalid-config', child(pointer, k), `Two layers are named ${quote(name)}.`);
+    const unknown = inbound[k].find((from) => !names.includes(from));
+    if (unknown !== undefined)
+      throw fieldProblem(
+        'invalid-config',
+        child(pointer, k),
+        `Layer '${name}' takes the output of '${unknown}', which is no layer here.`,
+      );
+    if (inbound[k].length === 0 && name !== input)
+      throw unsupportedNetwork(
+        child(pointer, k),
+        `Layer '${name}' has no inputs; only '${input}' is an input of the network.`,
+      );
+    const used = name === output || inbound.some((from) => from.includes(name));
+    if (!used)
+      throw unsupportedNetwork(
+        child(pointer, k),
+        `Layer '${name}' does not lead to the output '${output}'. Send the network without it.`,
+      );
+  }
+  for (const name of [input, output]) {
+    if (!names.includes(name))
+      throw fieldProblem(
+        'invalid-config',
+        pointer,
+        `There is no layer '${name}', which is the network's input or output.`,
+      );
+  }
+}
+
+/** A layer, or a model within the model, whose layers take its place. */
+function readLayer(
+  layers: NetworkLayers,
+  layer: SerializedLayer & { readonly object: JsonObject },
+  inputs: readonly Source[],
+  within: Within,
+): { readonly source: Source; readonly config: JsonObject } {
+  const { className, config, pointer } = layer;
+  if (networkClass(className) === undefined) return layers.add(asLayer(layer), inputs, within);
+  if (inputs.length !== 1)
+    throw unsupportedNetwork(pointer, `The model within has ${inputs.length} inputs; it takes one.`);
+  const given = own(config, 'name');
+  const name = typeof given === 'string' ? given : layers.autoName(className.toLowerCase());
+  layers.claim(`${within.prefix}${name}`, pointer);
+  const inside = { ...within, prefix: `${within.prefix}${name}.`, depth: within.depth + 1 };
+  const read = readModel(layers, { ...layer, config: { ...config, name } }, inputs[0], inside);
+  return { source: read.output, config: read.config };
+}
+
+/** Operators on tensors, x + y, that are the same as a merging layer; other classes of the name are another module's. */
+const OPERATORS = ['Add', 'Subtract', 'Multiply', 'Maximum', 'Minimum'];
+
+/** @throws {Problem} unsupported-layer for a class of another module than Keras' layers */
+function asLayer(layer: SerializedLayer & { readonly object: JsonObject }): SerializedLayer {
+  const { className, config, object, pointer } = layer;
+  const module = own(object, 'module') ?? null;
+  if (module === 'keras.src.ops.numpy' && OPERATORS.includes(className)) return layer;
+  if (module === null || module === 'keras.layers' || /^(tf_)?keras\.(src\.)?layers\b/.test(String(module)))
+    return layer;
+  const detail = `Layer ${quote(own(config, 'name'))} is ${className} of module ${quote(module)}; only layers of "keras.layers" are known.`;
+  throw new Problem('unsupported-layer', detail, { errors: [{ pointer, detail }] });
+}

@@ -1,0 +1,100 @@
+import type { JsonObject } from '../../../domain/json.ts';
+import { quote } from '../../../domain/json.ts';
+import { NETWORK_INPUT } from '../../../domain/network.ts';
+import { fieldProblem, Problem } from '../../../domain/problems.ts';
+import type { CellBudget } from '../composite-config.ts';
+import type { FieldOptions } from '../fields.ts';
+import type { DefinedLayer, DefinedRecurrent, Signal } from '../layers/layer-class.ts';
+import { parseNetworkLayer, type SerializedLayer } from '../layers/parse-network-layer.ts';
+
+/** Where a signal of a network comes from: a layer by its place, or the input. */
+export interface Source {
+  readonly index: number;
+  readonly signal: Signal;
+}
+
+/** A layer in its place, under its whole name: those of nested models have the model's before theirs. */
+export interface PlacedLayer {
+  readonly name: string;
+  readonly className: string;
+  readonly trainable: boolean;
+  readonly inputs: readonly number[];
+  readonly defined: DefinedLayer | DefinedRecurrent;
+}
+
+const MAX_LAYERS = 1000;
+
+/** The layers of a network as they are read, one after another, nested models flattened. */
+export class NetworkLayers {
+  readonly placed: PlacedLayer[] = [];
+  private readonly names = new Set<string>();
+  private readonly options: FieldOptions;
+  private readonly budget: CellBudget;
+
+  constructor(options: Pick<FieldOptions, 'maxUnits'>, maxCells: number) {
+    this.options = { maxUnits: options.maxUnits, autoName: countingNames() };
+    this.budget = { cells: 0, maxCells };
+  }
+
+  /** What Keras would call an unnamed layer of a new session. */
+  get autoName(): FieldOptions['autoName'] {
+    return this.options.autoName;
+  }
+
+  /**
+   * Reads a layer into its place. Returns its config as get_config() prints it, too.
+   * @throws {Problem} as parseNetworkLayer; invalid-config where its name is taken, limit-exceeded
+   */
+  add(
+    layer: SerializedLayer,
+    inputs: readonly Source[],
+    within: { readonly prefix: string; readonly trainable: boolean },
+  ): { readonly source: Source; readonly config: JsonObject } {
+    if (this.placed.length >= MAX_LAYERS) {
+      throw fieldProblem('limit-exceeded', layer.pointer, `A network has at most ${MAX_LAYERS} layers.`);
+    }
+    const signals = inputs.map(({ signal }) => signal);
+    const parsed = parseNetworkLayer(layer, signals, this.options, this.budget);
+    const name = `${within.prefix}${parsed.name}`;
+    this.claim(name, layer.pointer);
+    const trainable = within.trainable && parsed.trainable;
+    this.placed.push({
+      name,
+      className: layer.className,
+      trainable,
+      inputs: inputs.map(({ index }) => index),
+      defined: parsed.defined,
+    });
+    const source = { index: this.placed.length - 1, signal: parsed.defined.output };
+    return { source, config: parsed.config };
+  }
+
+  /** @throws {Problem} invalid-config where another layer has the name */
+  claim(name: string, pointer: string): void {
+    if (this.names.has(name)) {
+      throw fieldProblem(
+        'invalid-config',
+        pointer,
+        `Two layers are named ${quote(name)}. Give each a name of its own.`,
+      );
+    }
+    this.names.add(name);
+  }
+}
+
+export function inputSource(signal: Signal): Source {
+  return { index: NETWORK_INPUT, signal };
+}
+
+export function unsupportedNetwork(pointer: string, detail: string): Problem {
+  return new Problem('unsupported-network', detail, { errors: [{ pointer, detail }] });
+}
+
+function countingNames(): FieldOptions['autoName'] {
+  const counts = new Map<string, number>();
+  return (base) => {
+    const count = counts.get(base) ?? 0;
+    counts.set(base, count + 1);
+    return count === 0 ? base : `${base}_${count}`;
+  };
+}

@@ -56,6 +56,7 @@ export const CELL = {
   built: true,
   input_shape: [null, 1],
   state_shapes: [[null, 1]],
+  state_names: ['h'],
   output_shape: [null, 1],
   output_is_state: 0,
   variables: [

@@ -877,6 +877,8 @@ export interface components {
             input_shape: (number | null)[] | null;
             /** @description Shape of each state, null for any batch. */
             state_shapes: (number | null)[][];
+            /** @description Of each state, for example h, cells.0.c, or lstm.h in a network. */
+            state_names: string[];
             /** @description Shape of the inputs, null for any batch; the last entry is the feature count, all that counts. */
             output_shape: (number | null)[];
             /** @description Index of the state that the output is, rounded to the output's dtype where that is another one; null where it is none. */
@@ -1050,7 +1052,7 @@ export interface components {
              * @enum {string}
              */
             framework?: "keras" | "pytorch" | "onnx";
-            /** @description A recurrent class of the framework, for example SimpleRNNCell, GRUCell, LSTMCell. */
+            /** @description A recurrent class of the framework, for example SimpleRNNCell, GRUCell, LSTMCell; or Sequential or Functional, a whole network. */
             class_name: string;
             config: components["schemas"]["CellConfig"];
             input_shape?: (number | null)[] | null;
@@ -1071,6 +1073,10 @@ export interface components {
             module?: string | null;
             /** @description As keras.saving.serialize_keras_object prints it. */
             registered_name?: string | null;
+            /** @description As keras.saving.serialize_keras_object prints it of a model; training is asked for in requests of its own. */
+            compile_config?: {
+                [key: string]: unknown;
+            } | null;
             /** @description As keras.saving.serialize_keras_object prints it; its input_shape builds the cell. */
             build_config?: {
                 input_shape?: (number | null)[] | null;

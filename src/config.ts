@@ -79,6 +79,8 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
       maxUnits: values.CELLSTEP_MAX_UNITS,
       maxElements: values.CELLSTEP_MAX_ELEMENTS,
       maxHistoryBytes: values.CELLSTEP_MAX_HISTORY_BYTES,
+      keyHours: values.CELLSTEP_KEY_HOURS,
+      maxKeyBytes: values.CELLSTEP_MAX_KEY_BYTES,
       maxPinnedVersions: values.CELLSTEP_MAX_PINNED_VERSIONS,
       maxWork: values.CELLSTEP_MAX_WORK,
       maxDrawWork: values.CELLSTEP_MAX_DRAW_WORK,

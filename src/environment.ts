@@ -105,6 +105,8 @@ export const environment = z.object({
   CELLSTEP_MAX_UNITS: whole(1, 2 ** 16, 8192),
   CELLSTEP_MAX_ELEMENTS: whole(1, 2 ** 28, 2 ** 25),
   CELLSTEP_MAX_HISTORY_BYTES: whole(0, 2 ** 28, 16 * MIB),
+  CELLSTEP_KEY_HOURS: whole(1, 24 * 366, 24),
+  CELLSTEP_MAX_KEY_BYTES: whole(MIB, 2 ** 40, 128 * MIB),
   CELLSTEP_MAX_PINNED_VERSIONS: whole(0, 10_000, 100),
   CELLSTEP_MAX_WORK: whole(1, 1e15, 4e9),
   CELLSTEP_MAX_DRAW_WORK: whole(1, 1e15, 8e10),

@@ -12,6 +12,10 @@ export interface Limits {
   readonly maxHistoryBytes: number;
   /** Versions of one cell that sessions keep by being pinned to them. */
   readonly maxPinnedVersions: number;
+  /** Hours for which the outcome of a request with an idempotency key is kept. */
+  readonly keyHours: number;
+  /** Bytes of the outcomes that one thing keeps. */
+  readonly maxKeyBytes: number;
   /** Multiply-adds that one request may cost. */
   readonly maxWork: number;
   /** Multiply-adds that drawing one variable may cost; it is done in a thread of its own. */

@@ -200,6 +200,11 @@ export const PROBLEMS = {
     title: 'Too many requests came in too short a time',
     help: 'Nothing was changed. Send the request again after Retry-After seconds. RateLimit in each reply says how many more may be sent. The operator sets the limit: CELLSTEP_RATE_LIMIT.',
   },
+  'too-many-keys': {
+    status: 429,
+    title: 'The thing keeps as many answers of requests with an Idempotency-Key as it may',
+    help: 'Nothing was changed. Each answer is kept for a day, so that its request may be repeated. Send the request without a key, or after Retry-After seconds. The operator sets the time and the bytes: CELLSTEP_KEY_HOURS, CELLSTEP_MAX_KEY_BYTES.',
+  },
   'headers-too-large': {
     status: 431,
     title: 'The headers are larger than this service takes',

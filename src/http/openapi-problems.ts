@@ -28,7 +28,7 @@ const DETAILS: Readonly<Record<ProblemCode, string>> = {
   'too-many-pinned-versions':
     "Cell 'cell' would have 101 versions that sessions are pinned to, over the limit of 100 (CELLSTEP_MAX_PINNED_VERSIONS). End all sessions of one of these versions, or leave pin_cell_version out.",
   'step-not-kept': "'to_step' is 1; session 's' keeps the steps 3 to 12. Send one of these.",
-  'in-progress': "A request with Idempotency-Key '6f1c' is still running.",
+  'in-progress': "A request with idempotency key '6f1c' is still running.",
   'checkpoint-mismatch': "Variable 'v' is not there. Send create_missing to make it.",
   conflict: 'The change was tried 100 times, and another one came first each time.',
   'version-mismatch': 'Cell \'cell\' has version 3; If-Match asks for "2".',
@@ -45,10 +45,13 @@ const DETAILS: Readonly<Record<ProblemCode, string>> = {
   'invalid-value': "There is no variable 'xt'.",
   'invalid-file': 'The file is not a safetensors file: its header is truncated.',
   'several-layers': "The file holds several layers: 'gru_a', 'lstm_a'. Send ?layer= with one of these names.",
-  'idempotency-key-reused': "Idempotency-Key '6f1c' was first used with another method, path or body.",
+  'idempotency-key-reused':
+    "Idempotency key '6f1c' was first used for another request. Make a new key for a new request.",
   'limit-exceeded': 'Shape [8192,8192] is over the limit of 33554432 elements a tensor (CELLSTEP_MAX_ELEMENTS).',
   'session-expired': "Session 's' expired at 2030-01-01T01:00:00.000Z, after 3600 idle seconds.",
   'too-many-requests': 'More than 100 requests came in a second (CELLSTEP_RATE_LIMIT). Send the next in 1 s.',
+  'too-many-keys':
+    "The session 's' keeps the answers of 99 requests with an idempotency key, 134217000 bytes; one more is over the limit of 134217728 bytes a thing (CELLSTEP_MAX_KEY_BYTES). Send the request without a key, or after 2030-01-01T00:00:00.000Z, when the first of them goes.",
   'headers-too-large': 'The headers are over the limit of 16384 bytes.',
   'store-full': 'The store has no room left.',
   'store-unavailable': 'The store does not answer.',

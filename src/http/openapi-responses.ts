@@ -137,7 +137,7 @@ export function problemsOf(
   );
   // What is made has no version, so that making it is refused with any If-Match.
   add(takes('Idempotency-Key'), 'invalid-header', 'version-mismatch', 'idempotency-key-reused', 'in-progress');
-  add(takes('Idempotency-Key'), 'conflict', 'store-full');
+  add(takes('Idempotency-Key'), 'conflict', 'store-full', 'too-many-keys');
   return inTableOrder(codes);
 }
 
@@ -186,7 +186,7 @@ function problemResponse(codes: readonly ProblemCode[]): JsonObject {
     description: lines.length === 1 ? lines[0] : lines.map((line) => `- ${line}`).join('\n'),
     ...headerRefs([
       ...(waits ? (['Retry-After'] as const) : []),
-      ...(status === 429 ? (['RateLimit', 'RateLimit-Policy'] as const) : []),
+      ...(codes.includes('too-many-requests') ? (['RateLimit', 'RateLimit-Policy'] as const) : []),
       ...(status === 401 || codes.includes('insufficient-scope') ? (['WWW-Authenticate'] as const) : []),
     ]),
     content: {

@@ -67,7 +67,7 @@ export const KEY_FAMILIES: readonly KeyFamily[] = [
   { key: 'checkpoint-content/{checkpoint}', holds: 'its file', written: 'saving it', goes: 'with the checkpoint' },
   {
     key: '{kind}-keys/{id}',
-    holds: 'which idempotency keys the thing keeps the outcomes of',
+    holds: 'how many outcomes of requests with an idempotency key the thing keeps, of how many bytes',
     written: KEYED,
     goes: 'when it keeps none any more, also after the thing',
   },
@@ -75,13 +75,19 @@ export const KEY_FAMILIES: readonly KeyFamily[] = [
     key: '{kind}-reply/{id}/{digest}',
     holds: 'the outcome of one request, as its door encoded it',
     written: KEYED,
-    goes: 'after a day, also after the thing',
+    goes: 'when its time is over (CELLSTEP_KEY_HOURS), also after the thing',
+  },
+  {
+    key: '{kind}-kept/{id}/{until}/{digest}',
+    holds: 'when the outcome may go, in the order of time, and its bytes',
+    written: KEYED,
+    goes: 'with the outcome',
   },
   {
     key: 'claim/{kind}-{digest}',
     holds: 'the id that a creation with an idempotency key is for',
     written: 'such a creation, first of all',
-    goes: 'after a day, or when the creation is refused',
+    goes: 'when its time is over, or when the creation is refused',
   },
   {
     key: 'due/{hour}.{shard}/{thing}',
@@ -164,6 +170,16 @@ export const contentKey = (checkpoint: string): string => `checkpoint-content/${
 /** `owner` is the key of a thing. */
 export const keptListKey = (owner: string): string => owner.replace('/', '-keys/');
 export const outcomeKey = (owner: string, digest: string): string => `${owner.replace('/', '-reply/')}/${digest}`;
+/** When outcomes may go, the first one first: times sort as texts. */
+export const keptPrefix = (owner: string): string => `${owner.replace('/', '-kept/')}/`;
+export const keptKey = (owner: string, until: number, digest: string): string =>
+  `${keptPrefix(owner)}${String(until).padStart(16, '0')}/${digest}`;
+
+/** What `keptKey` has made a key of. */
+export function untilOf(owner: string, key: string): { readonly until: number; readonly name: string } {
+  const [until, name] = key.slice(keptPrefix(owner).length).split('/');
+  return { until: Number(until), name };
+}
 
 const CLAIM = 'claim/';
 /** `claim` is what `due` says of it: `<kind>-<digest>`. */

@@ -83,7 +83,6 @@ describe('several processes on one port', { timeout: 120_000 }, () => {
     ).toEqual(Array.from({ length: 120 }, (_, k) => k + 1));
     for (const { step, sum } of steps.flat()) expect(sum).toBe(step);
     // Whoever did it, its answer can be had again from any.
-    // The last one, since a session keeps the answers of its last 16 keys only.
     const client = steps.findIndex((own) => own.some(({ step }) => step === 120));
     for (let n = 0; n < 10; n++) expect(await stepOnce(url, `${client}-14`)).toEqual(steps[client][14]);
     expect(await readCounter(url)).toEqual({ step: 120, sum: 120 });

@@ -2,12 +2,15 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { encodeRecord } from '../../src/domain/record.ts';
+import { decodeOutcome } from '../../src/services/changes/outcome.ts';
 import { openLmdbStore } from '../../src/store/lmdb.ts';
-import { startApp, type TestApp } from '../support/app.ts';
+import { startApp, type TestApp, TestClock } from '../support/app.ts';
 import { type Called, call, expectProblem, make, type Sent, TUTORIAL_CELL } from '../support/call.ts';
 import { onEveryStore, onMemory, type Served } from '../support/serve.ts';
 import { dump } from '../support/stores.ts';
 
+const HOUR = 3_600_000;
 const STEP = ['POST', '/v1/sessions/s/steps', { inputs: [[2]] }] as const;
 const key = (name: string) => ({ 'idempotency-key': name });
 
@@ -17,6 +20,9 @@ async function open({ app }: Pick<Served, 'app'>): Promise<void> {
   await make(app, '/v1/variables', { id: 'v', value: 1 });
 }
 
+/** Headers that each reply has of its own. */
+const OWN = ['date', 'x-request-id', 'idempotency-replayed'];
+
 /** The second reply is the first, byte for byte, and says that it is a replay. */
 function expectReplay(first: Called, second: Called): void {
   expect(second.status).toBe(first.status);
@@ -24,7 +30,7 @@ function expectReplay(first: Called, second: Called): void {
   expect(second.headers['idempotency-replayed']).toBe('true');
   expect(first.headers).not.toHaveProperty('idempotency-replayed');
   const steady = ({ headers }: Called) =>
-    Object.fromEntries(Object.entries(headers).filter(([name]) => name !== 'date' && name !== 'idempotency-replayed'));
+    Object.fromEntries(Object.entries(headers).filter(([name]) => !OWN.includes(name)));
   expect(steady(second)).toEqual(steady(first));
 }
 
@@ -133,17 +139,20 @@ onEveryStore('an Idempotency-Key', (served) => {
     expect((await call(app, 'POST', '/v1/sessions', { cell: 'cell' }, key('a'))).status).toBe(201);
   });
 
-  it('lets go of the oldest of seventeen keys', async () => {
-    const { app } = served;
+  it('is kept for a day, however many others come after it', async () => {
+    const { app, store, clock } = served;
     await open(served);
-    const replies: Called[] = [];
-    for (let i = 0; i < 16; i++) replies.push(await call(app, ...STEP, key(`k${i}`)));
-    expectReplay(replies[0], await call(app, ...STEP, key('k0')));
-    await call(app, ...STEP, key('k16'));
-    expectReplay(replies[1], await call(app, ...STEP, key('k1')));
+    const first = await call(app, ...STEP, key('k0'));
+    for (let i = 1; i < 60; i++) await call(app, ...STEP, key(`k${i}`));
+    clock.now += 23.9 * HOUR;
+    expectReplay(first, await call(app, ...STEP, key('k0')));
+    clock.now += HOUR;
+    await call(app, ...STEP, key('k60'));
+    const names = Object.keys(await dump(store)).filter((name) => /^session-(reply|kept)/.test(name));
+    expect(names, 'all others went with the next change').toHaveLength(2);
     const again = await call(app, ...STEP, key('k0'));
     expect(again.headers).not.toHaveProperty('idempotency-replayed');
-    expect(again.body.step).toBe(18);
+    expect(again.body.step).toBe(62);
   });
 });
 
@@ -182,17 +191,74 @@ onMemory('an Idempotency-Key', (served) => {
     expect(await dump(store)).toEqual(after);
   });
 
-  it('never makes a thing twice, even after its reply was let go of', async () => {
-    const { app } = served;
+  it('never makes a thing twice, even where its reply was let go of before its claim', async () => {
+    const { app, store } = served;
     await open(served);
     const made = await call(app, 'POST', '/v1/sessions', { cell: 'cell' }, key('make'));
-    const url = `/v1/sessions/${made.body.id}/steps`;
-    for (let i = 0; i < 16; i++) await call(app, 'POST', url, { inputs: [[1]] }, key(`k${i}`));
+    const replies = Object.keys(await dump(store)).filter((name) => name.startsWith('session-reply/'));
+    for (const reply of replies) await store.commit([{ key: reply, delete: true }]);
     for (let i = 0; i < 3; i++) {
       const again = await call(app, 'POST', '/v1/sessions', { cell: 'cell' }, key('make'));
       expectProblem(again, 'already-exists', new RegExp(made.body.id));
     }
     expect((await call(app, 'GET', '/v1/sessions')).body.items).toHaveLength(2);
+  });
+
+  it('is refused where the bytes of the others reach the bound, and none of them goes early', async () => {
+    const clock = new TestClock();
+    const app = await startApp({ clock, limits: { maxKeyBytes: 4000 } });
+    await open({ app });
+    const first = await call(app, ...STEP, key('k0'));
+    let kept = 1;
+    let refused = first;
+    for (; kept < 10; kept++) {
+      refused = await call(app, ...STEP, key(`k${kept}`));
+      if (refused.status !== 200) break;
+      clock.now += HOUR;
+    }
+    expectProblem(
+      refused,
+      'too-many-keys',
+      /'s' keeps the answers of 6 requests .* 4000 bytes a thing .*2030-01-02T00:00/,
+    );
+    expect(refused.headers['retry-after']).toBe(`${19 * 3600}`);
+    expectReplay(first, await call(app, ...STEP, key('k0')));
+    expect((await call(app, ...STEP)).body.step).toBe(kept + 1);
+    clock.now = Date.UTC(2030, 0, 2, 0, 0, 1);
+    expect((await call(app, ...STEP, key(`k${kept}`))).body.step).toBe(kept + 2);
+    await app.close();
+  });
+
+  it('is refused where its answer alone is over the bound', async () => {
+    const app = await startApp({ limits: { maxKeyBytes: 500 } });
+    await open({ app });
+    const refused = await call(app, ...STEP, key('k'));
+    expectProblem(refused, 'too-many-keys', /answer alone is over the limit of 500 bytes/);
+    expect((await call(app, ...STEP)).body.step).toBe(1);
+    await app.close();
+  });
+
+  it('that was kept before keys went by time is replayed, refused to others, and goes after a day', async () => {
+    const { app, store, clock } = served;
+    await open(served);
+    const first = await call(app, ...STEP, key('old'));
+    // As it was: a list of keys beside replies that have nothing but their own bytes.
+    const entries = Object.entries(await dump(store));
+    const [name] = entries.find(([one]) => one.startsWith('session-reply/'))!;
+    const stored = decodeOutcome((await store.get(name))!.bytes);
+    const listed = [{ key: 'old', fingerprint: stored.fingerprint, at: clock.now }];
+    await store.commit([
+      { key: name, bytes: stored.answer },
+      { key: 'session-keys/s', bytes: encodeRecord({ fields: { keys: listed }, tensors: {} }) },
+      ...entries.flatMap(([one]) => (one.startsWith('session-kept/') ? [{ key: one, delete: true as const }] : [])),
+    ]);
+    expectReplay(first, await call(app, ...STEP, key('old')));
+    await call(app, ...STEP, key('new'));
+    expectReplay(first, await call(app, ...STEP, key('old')));
+    expectProblem(await call(app, 'POST', '/v1/sessions/s/reset', undefined, key('old')), 'idempotency-key-reused');
+    clock.now += 25 * HOUR;
+    await call(app, ...STEP, key('next'));
+    expect((await call(app, ...STEP, key('old'))).body.step).toBe(4);
   });
 
   it('is 1 to 255 visible characters', async () => {

@@ -1,7 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { RetryingClient } from './client.ts';
 import { type Answer, createAgent } from './exchange.ts';
-import { KeyWindow } from './key-window.ts';
 import { Ledger } from './ledger.ts';
 import { createRandom, type Random } from './random.ts';
 import { CELL, FEATURES, referenceStep } from './reference-cell.ts';
@@ -42,9 +41,8 @@ export interface Strikes {
 interface Session {
   readonly id: string;
   readonly ledger: Ledger;
-  readonly window: KeyWindow;
   /** One of the last steps, and how it was answered. */
-  last?: { readonly number: number; readonly key: string; readonly inputs: readonly number[]; readonly answer: Answer };
+  last?: { readonly key: string; readonly inputs: readonly number[]; readonly answer: Answer };
 }
 
 /**
@@ -90,7 +88,7 @@ class KillRun {
     this.options = { sessions: 16, clients: 2, progress: () => {}, ...options };
     this.random = createRandom(options.seed);
     this.sessions = Array.from({ length: this.options.sessions }, (_, n) => {
-      return { id: `s${n}`, ledger: new Ledger(), window: new KeyWindow() };
+      return { id: `s${n}`, ledger: new Ledger() };
     });
   }
 
@@ -146,7 +144,7 @@ class KillRun {
     const client = this.newClient();
     for (let sent = 0; !this.stopped; sent++) {
       const inputs = Array.from({ length: FEATURES }, () => Math.fround(random.next() * 2 - 1));
-      await session.window.run((number) => this.step(client, session, { number, key: `c${n}-${sent}`, inputs }));
+      await this.step(client, session, { key: `c${n}-${sent}`, inputs });
       if (random.chance(0.05)) await this.repeat(client, session);
     }
   }
@@ -154,7 +152,7 @@ class KillRun {
   private async step(
     client: RetryingClient,
     session: Session,
-    { number, key, inputs }: Omit<NonNullable<Session['last']>, 'answer'>,
+    { key, inputs }: Omit<NonNullable<Session['last']>, 'answer'>,
   ): Promise<void> {
     this.next.sent();
     const { answer, attempts } = await client.send(this.request(session, key, inputs));
@@ -166,19 +164,17 @@ class KillRun {
     if (answer.replayed && attempts === 1) throw new Error(`${key} of ${session.id} was sent once and is a replay`);
     const { step, output } = answer.body;
     session.ledger.acknowledge({ key, inputs, step, output: output.base64 });
-    session.last = { number, key, inputs, answer };
+    session.last = { key, inputs, answer };
   }
 
   /** What was answered before is answered again, byte for byte, whatever has been killed since. */
   private async repeat(client: RetryingClient, session: Session): Promise<void> {
     const { last } = session;
     if (!last) return;
-    await session.window.repeat(last.number, async () => {
-      const { answer } = await client.send(this.request(session, last.key, last.inputs));
-      if (answer.text !== last.answer.text || !answer.replayed) {
-        throw new Error(`${last.key} of ${session.id} was answered ${last.answer.text}, and then ${answer.text}`);
-      }
-    });
+    const { answer } = await client.send(this.request(session, last.key, last.inputs));
+    if (answer.text !== last.answer.text || !answer.replayed) {
+      throw new Error(`${last.key} of ${session.id} was answered ${last.answer.text}, and then ${answer.text}`);
+    }
   }
 
   private request({ id }: Session, key: string, inputs: readonly number[]) {

@@ -18,7 +18,7 @@ export interface Change<T, R> {
   readonly once?: Repeatable<R>;
 }
 
-type Needs = Pick<Ports, 'store' | 'clock' | 'newId' | 'backoff'>;
+type Needs = Pick<Ports, 'store' | 'clock' | 'newId' | 'backoff' | 'limits'>;
 
 const MAX_ATTEMPTS = 100;
 const ID_PREFIX: Readonly<Record<Kind, string>> = {

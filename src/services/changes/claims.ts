@@ -1,9 +1,9 @@
 import type { Store } from '../../domain/ports.ts';
 import { decodeRecord, encodeRecord } from '../../domain/record.ts';
-import { dueWrite } from '../expiry/due.ts';
+import { dueWrite, HOUR } from '../expiry/due.ts';
 import { claimKey } from '../keys.ts';
 import type { Ports } from '../ports.ts';
-import { digest, KEPT_MS, readKept } from './kept-outcomes.ts';
+import { digest, findOutcome, readKept } from './kept-outcomes.ts';
 import { keyReused, type Repeatable } from './once.ts';
 
 type Request = Pick<Repeatable<unknown>, 'idempotencyKey' | 'fingerprint'>;
@@ -25,18 +25,19 @@ export function claimName(kind: string, { idempotencyKey }: Request): string {
 
 /** The id that is claimed under `name`: `id`, or the one of an earlier request. @throws {Problem} idempotency-key-reused */
 export async function claimId(
-  context: Pick<Ports, 'store' | 'clock'>,
+  context: Pick<Ports, 'store' | 'clock' | 'limits'>,
   name: string,
   id: string,
   request: Request,
 ): Promise<Claim> {
-  const { store, clock } = context;
+  const { store, clock, limits } = context;
   const { fingerprint, idempotencyKey } = request;
   const key = claimKey(name);
   for (;;) {
-    const now = clock();
-    const bytes = encodeRecord({ fields: { id, fingerprint, at: now }, tensors: {} });
-    const due = dueWrite(now + KEPT_MS, { kind: 'claim', id: name });
+    const at = clock();
+    const until = at + limits.keyHours * HOUR;
+    const bytes = encodeRecord({ fields: { id, fingerprint, at, until }, tensors: {} });
+    const due = dueWrite(until, { kind: 'claim', id: name });
     const [outcome] = await Promise.all([store.commit([{ key, expect: null, bytes }]), store.commit([due])]);
     if (outcome === 'committed') return { key, id, fresh: true, dueKey: due.key };
     const stored = await store.get(key);
@@ -57,11 +58,8 @@ export async function releaseClaim(
   owner: string,
   { idempotencyKey, fingerprint }: Request,
 ): Promise<void> {
-  const { entries } = await readKept(store, owner);
-  const carriedOut = entries.some(
-    (kept) => kept.key === idempotencyKey && !(fresh && kept.fingerprint !== fingerprint),
-  );
-  if (carriedOut) return;
+  const outcome = await findOutcome(store, owner, await readKept(store, owner), idempotencyKey);
+  if (outcome && !(fresh && outcome.fingerprint !== fingerprint)) return;
   await store.commit([{ key, delete: true }]);
   await store.commit([{ key: dueKey, delete: true }]);
 }

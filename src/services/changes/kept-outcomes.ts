@@ -2,79 +2,121 @@ import { createHash } from 'node:crypto';
 import type { Store, StoreWrite } from '../../domain/ports.ts';
 import { decodeRecord, encodeRecord } from '../../domain/record.ts';
 import { DAY } from '../expiry/due.ts';
-import { keptListKey, outcomeKey } from '../keys.ts';
+import { keptKey, keptListKey, keptPrefix, outcomeKey, untilOf } from '../keys.ts';
+import { decodeOutcome, encodeOutcome, type Outcome, sizeOf } from './outcome.ts';
 
-/** The idempotency key of one request on an owner; its outcome is in an entry of its own. */
-export interface KeptEntry {
+/** An outcome of before outcomes went by time: its owner's record names it, and it is kept without its fingerprint. */
+interface Listed {
   readonly key: string;
   readonly fingerprint: string;
   readonly at: number;
 }
 
-/** The outcomes that an owner keeps, the oldest first, and the revision of their list; null where there is none. */
-export interface Kept {
+/** How much an owner keeps. */
+interface Totals {
+  readonly count: number;
+  readonly bytes: number;
+  /** When the first outcome may go. */
+  readonly oldest: number;
+}
+
+/** What an owner keeps, and the revision of the record that says so, which every keyed change of the owner replaces. */
+export interface Kept extends Totals {
+  /** null where there is none. */
   readonly revision: string | null;
-  readonly entries: readonly KeptEntry[];
+  readonly listed: readonly Listed[];
 }
 
-/** Outcomes kept for each owner; the oldest goes first. */
-const MOST_KEPT = 16;
-/** What is older may go. */
-export const KEPT_MS = DAY;
+const NONE: Totals = { count: 0, bytes: 0, oldest: Number.MAX_SAFE_INTEGER };
 
-export function digest(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
-}
-
+/** `owner` is the key of a thing. */
 export async function readKept(store: Pick<Store, 'get'>, owner: string): Promise<Kept> {
   const stored = await store.get(keptListKey(owner));
-  if (!stored) return { revision: null, entries: [] };
-  return { revision: stored.revision, entries: decodeRecord<{ keys: KeptEntry[] }>(stored.bytes).fields.keys };
+  if (!stored) return { ...NONE, revision: null, listed: [] };
+  const { keys, ...totals } = decodeRecord<{ keys: Listed[] } & Partial<Totals>>(stored.bytes).fields;
+  return { ...NONE, ...totals, revision: stored.revision, listed: keys };
 }
 
-export async function readOutcome(
+/** The outcome of the request that had the key; undefined where none is kept. */
+export async function findOutcome(
   store: Pick<Store, 'get'>,
   owner: string,
+  { listed }: Kept,
   idempotencyKey: string,
-): Promise<Uint8Array | undefined> {
-  return (await store.get(outcomeKey(owner, digest(idempotencyKey))))?.bytes;
+): Promise<Outcome | undefined> {
+  const stored = await store.get(outcomeKey(owner, digest(idempotencyKey)));
+  if (!stored) return undefined;
+  const former = listed.find(({ key }) => key === idempotencyKey);
+  return former ? { fingerprint: former.fingerprint, answer: stored.bytes } : decodeOutcome(stored.bytes);
 }
 
-/** The writes that keep one outcome more, and let go of what is over the number or the time. */
-export function keepWrites(owner: string, kept: Kept, entry: KeptEntry, outcome: Uint8Array): StoreWrite[] {
-  const young = kept.entries.filter(({ at }) => at > entry.at - KEPT_MS);
+/** The writes that keep one outcome more, until a time. */
+export function keepWrites(
+  owner: string,
+  kept: Kept,
+  idempotencyKey: string,
+  outcome: Outcome,
+  until: number,
+): StoreWrite[] {
+  const name = digest(idempotencyKey);
+  const size = sizeOf(outcome);
+  const { count, bytes, oldest } = kept;
   return [
-    ...listWrites(owner, kept, [...young, entry].slice(-MOST_KEPT)),
-    { key: outcomeKey(owner, digest(entry.key)), bytes: outcome },
+    totalsWrite(owner, kept, { count: count + 1, bytes: bytes + size, oldest: Math.min(oldest, until) }),
+    { key: outcomeKey(owner, name), bytes: encodeOutcome(outcome) },
+    { key: keptKey(owner, until, name), bytes: encodeRecord({ fields: { bytes: size }, tensors: {} }) },
   ];
 }
 
+/** Outcomes that one commit lets go of. */
+const PAGE = 500;
+
 /**
- * Lets go of the outcomes of an owner that are older than a day. `others` is what else is to be written, only together
- * with that. Whether it was done: not where another writer came between; and whether outcomes are left.
+ * Lets go of the outcomes of an owner whose time is over. `others` is what else is to be written, only together with that.
+ * Whether it was done: not where another writer came between; and whether outcomes are left.
  */
 export async function letGoOfKept(
-  store: Pick<Store, 'get' | 'commit'>,
+  store: Pick<Store, 'get' | 'list' | 'commit'>,
   owner: string,
   now: number,
   others: readonly StoreWrite[] = [],
 ): Promise<{ readonly done: boolean; readonly left: boolean }> {
-  const kept = await readKept(store, owner);
-  const young = kept.entries.filter(({ at }) => at > now - KEPT_MS);
-  const stale = kept.revision !== null && (young.length < kept.entries.length || young.length === 0);
-  const writes = [...others, ...(stale ? listWrites(owner, kept, young) : [])];
-  const done = writes.length === 0 || (await store.commit(writes)) === 'committed';
-  return { done, left: young.length > 0 };
+  for (let rest = others; ; rest = []) {
+    const kept = await readKept(store, owner);
+    const { writes, totals, listed, more } = await overWrites(store, owner, kept, now);
+    const left = totals.count + listed.length > 0;
+    const stale = kept.revision !== null && (writes.length > 0 || totals.oldest !== kept.oldest || !left);
+    const all = [...rest, ...(stale ? [...writes, totalsWrite(owner, { ...kept, listed }, totals)] : [])];
+    if (all.length > 0 && (await store.commit(all)) !== 'committed') return { done: false, left };
+    if (!more) return { done: true, left };
+  }
 }
 
-/** The writes that make `entries` the list of an owner, the one before being `kept`. The outcomes of new ones are not here. */
-function listWrites(owner: string, kept: Kept, entries: readonly KeptEntry[]): StoreWrite[] {
-  const gone = kept.entries.filter(({ key }) => !entries.some((one) => one.key === key));
-  const list = { key: keptListKey(owner), expect: kept.revision };
-  return [
-    entries.length > 0
-      ? { ...list, bytes: encodeRecord({ fields: { keys: entries }, tensors: {} }) }
-      : { ...list, delete: true },
-    ...gone.map(({ key }) => ({ key: outcomeKey(owner, digest(key)), delete: true as const })),
-  ];
+/** The writes that let go of a page of what is over, and what is left then. */
+async function overWrites(store: Pick<Store, 'list'>, owner: string, kept: Kept, now: number) {
+  const listed = kept.listed.filter(({ at }) => at + DAY > now);
+  const names = kept.listed.filter((one) => !listed.includes(one)).map(({ key }) => digest(key));
+  const writes: StoreWrite[] = names.map((name) => ({ key: outcomeKey(owner, name), delete: true }));
+  let { count, bytes, oldest } = kept;
+  if (oldest > now) return { writes, listed, totals: { count, bytes, oldest }, more: false };
+  const entries = await store.list(keptPrefix(owner), undefined, PAGE + 1);
+  const over = entries.slice(0, PAGE).filter(({ key }) => untilOf(owner, key).until <= now);
+  for (const { key, bytes: entry } of over) {
+    writes.push({ key, delete: true }, { key: outcomeKey(owner, untilOf(owner, key).name), delete: true });
+    bytes -= decodeRecord<{ bytes: number }>(entry).fields.bytes;
+    count--;
+  }
+  const next = entries.at(over.length);
+  oldest = next ? untilOf(owner, next.key).until : NONE.oldest;
+  return { writes, listed, totals: next ? { count, bytes, oldest } : NONE, more: oldest <= now };
+}
+
+function totalsWrite(owner: string, { revision, listed }: Kept, totals: Totals): StoreWrite {
+  const write = { key: keptListKey(owner), expect: revision };
+  if (totals.count + listed.length === 0) return { ...write, delete: true };
+  return { ...write, bytes: encodeRecord({ fields: { keys: listed, ...totals }, tensors: {} }) };
+}
+
+export function digest(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
 }

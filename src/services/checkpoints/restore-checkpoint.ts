@@ -68,7 +68,7 @@ export async function restoreCheckpoint(
  * @throws {Problem} conflict, or the limit that the plan as a whole meets only now
  */
 function madeImpossible(error: unknown): never {
-  const limits: readonly ProblemCode[] = ['limit-exceeded', 'too-many-pinned-versions'];
+  const limits: readonly ProblemCode[] = ['limit-exceeded', 'too-many-pinned-versions', 'too-many-keys'];
   if (!(error instanceof Problem) || !error.isRefusal || limits.includes(error.code)) throw error;
   const detail = `Something was changed while the checkpoint was being restored: ${error.message} Restore it again.`;
   throw new Problem('conflict', detail, { cause: error });

@@ -3,7 +3,7 @@ import { Problem } from '../../domain/problems.ts';
 import { decodeRecord } from '../../domain/record.ts';
 import { ownerOf } from '../../domain/store-keys.ts';
 import { releasePin } from '../cells/pinned-versions.ts';
-import { KEPT_MS, letGoOfKept } from '../changes/kept-outcomes.ts';
+import { letGoOfKept } from '../changes/kept-outcomes.ts';
 import { claimKey, referenceKey, sessionKey } from '../keys.ts';
 import type { Ports } from '../ports.ts';
 import { historyDeletes } from '../sessions/session-history.ts';
@@ -105,8 +105,8 @@ export class Sweeper {
     const key = claimKey(id);
     const stored = await store.get(key);
     if (!stored) return undefined;
-    const { at } = decodeRecord<{ at: number }>(stored.bytes).fields;
-    if (at > now - KEPT_MS) return at + KEPT_MS;
+    const { at, until = at + DAY } = decodeRecord<{ at: number; until?: number }>(stored.bytes).fields;
+    if (until > now) return until;
     await store.commit([{ key, expect: stored.revision, delete: true }]);
     return undefined;
   }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { readConfig } from '../../../src/config.ts';
 import type { CommitOutcome, Store } from '../../../src/domain/ports.ts';
 import { Problem } from '../../../src/domain/problems.ts';
 import { Changer } from '../../../src/services/changes/change.ts';
@@ -26,8 +27,9 @@ function contended(conflicts: number): { store: Store; commits: () => number } {
 }
 
 const immediately = async () => {};
+const { limits } = readConfig({});
 const changerOn = (store: Store) =>
-  new Changer({ store, clock: () => 0, newId: (prefix) => `${prefix}_1`, backoff: immediately });
+  new Changer({ store, clock: () => 0, newId: (prefix) => `${prefix}_1`, backoff: immediately, limits });
 
 describe('a change', () => {
   it('is decided again from what is there now, when another writer came first', async () => {
@@ -116,6 +118,7 @@ describe('a change', () => {
       clock: () => 0,
       newId: (prefix) => `${prefix}_${++ids}`,
       backoff: immediately,
+      limits,
     });
     const once = { idempotencyKey: 'k', fingerprint: 'f', codec: TEXTS };
     const create = () =>

@@ -1,0 +1,34 @@
+/** The outcome of a request with an idempotency key, as its owner keeps it. */
+export interface Outcome {
+  /** Of the request that had it. */
+  readonly fingerprint: string;
+  /** As the door encoded it. */
+  readonly answer: Uint8Array;
+}
+
+/** What the store has beside the bytes of an outcome, for its keys and for when it goes. */
+const OVERHEAD_BYTES = 400;
+const LENGTH_BYTES = 2;
+
+/** What an outcome counts for in the bytes that an owner may keep. */
+export function sizeOf({ fingerprint, answer }: Outcome): number {
+  return OVERHEAD_BYTES + Buffer.byteLength(fingerprint) + answer.length;
+}
+
+/** Layout: the length of the fingerprint (uint16 little-endian), the fingerprint in UTF-8, the answer. */
+export function encodeOutcome({ fingerprint, answer }: Outcome): Uint8Array {
+  const length = Buffer.byteLength(fingerprint);
+  const bytes = Buffer.allocUnsafe(LENGTH_BYTES + length + answer.length);
+  bytes.writeUInt16LE(length);
+  bytes.write(fingerprint, LENGTH_BYTES);
+  bytes.set(answer, LENGTH_BYTES + length);
+  return bytes;
+}
+
+/** @throws {Error} if the bytes are not an outcome: a damaged store must never be misread. */
+export function decodeOutcome(bytes: Uint8Array): Outcome {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  const start = buffer.length < LENGTH_BYTES ? Number.NaN : LENGTH_BYTES + buffer.readUInt16LE();
+  if (!(start <= buffer.length)) throw new Error('the store holds a damaged outcome');
+  return { fingerprint: buffer.toString('utf8', LENGTH_BYTES, start), answer: buffer.subarray(start) };
+}

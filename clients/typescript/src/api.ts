@@ -1727,8 +1727,11 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description `too-many-requests`: Too many requests came in too short a time. */
-        "too-many-requests": {
+        /**
+         * @description - `too-many-requests`: Too many requests came in too short a time.
+         *     - `too-many-keys`: The thing keeps as many answers of requests with an Idempotency-Key as it may.
+         */
+        "too-many-requests.too-many-keys": {
             headers: {
                 "Retry-After": components["headers"]["Retry-After"];
                 RateLimit: components["headers"]["RateLimit"];
@@ -1767,6 +1770,18 @@ export interface components {
          */
         "invalid-request.bad-request": {
             headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description `too-many-requests`: Too many requests came in too short a time. */
+        "too-many-requests": {
+            headers: {
+                "Retry-After": components["headers"]["Retry-After"];
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                 [name: string]: unknown;
             };
             content: {
@@ -2321,7 +2336,7 @@ export interface operations {
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-config.invalid-value.invalid-file.several-layers.idempotency-key-reused.limit-exceeded"];
-            429: components["responses"]["too-many-requests"];
+            429: components["responses"]["too-many-requests.too-many-keys"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
             507: components["responses"]["store-full"];
             default: components["responses"]["default"];
@@ -2410,7 +2425,7 @@ export interface operations {
             409: components["responses"]["in-use.in-progress.conflict"];
             412: components["responses"]["version-mismatch"];
             422: components["responses"]["idempotency-key-reused"];
-            429: components["responses"]["too-many-requests"];
+            429: components["responses"]["too-many-requests.too-many-keys"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
             507: components["responses"]["store-full"];
             default: components["responses"]["default"];
@@ -2460,7 +2475,7 @@ export interface operations {
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["invalid-config.invalid-value.idempotency-key-reused.limit-exceeded"];
-            429: components["responses"]["too-many-requests"];
+            429: components["responses"]["too-many-requests.too-many-keys"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
             507: components["responses"]["store-full"];
             default: components["responses"]["default"];
@@ -2794,7 +2809,7 @@ export interface operations {
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-value.invalid-file.several-layers.idempotency-key-reused.limit-exceeded"];
-            429: components["responses"]["too-many-requests"];
+            429: components["responses"]["too-many-requests.too-many-keys"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
             507: components["responses"]["store-full"];
             default: components["responses"]["default"];
@@ -2874,7 +2889,7 @@ export interface operations {
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-config.invalid-value.invalid-file.idempotency-key-reused.limit-exceeded"];
-            429: components["responses"]["too-many-requests"];
+            429: components["responses"]["too-many-requests.too-many-keys"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
             507: components["responses"]["store-full"];
             default: components["responses"]["default"];
@@ -2974,7 +2989,7 @@ export interface operations {
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-value.invalid-file.idempotency-key-reused.limit-exceeded"];
-            429: components["responses"]["too-many-requests"];
+            429: components["responses"]["too-many-requests.too-many-keys"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
             507: components["responses"]["store-full"];
             default: components["responses"]["default"];
@@ -3015,7 +3030,7 @@ export interface operations {
             409: components["responses"]["in-progress.conflict"];
             412: components["responses"]["version-mismatch"];
             422: components["responses"]["idempotency-key-reused"];
-            429: components["responses"]["too-many-requests"];
+            429: components["responses"]["too-many-requests.too-many-keys"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
             507: components["responses"]["store-full"];
             default: components["responses"]["default"];
@@ -3068,7 +3083,7 @@ export interface operations {
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-value.invalid-file.idempotency-key-reused.limit-exceeded"];
-            429: components["responses"]["too-many-requests"];
+            429: components["responses"]["too-many-requests.too-many-keys"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
             507: components["responses"]["store-full"];
             default: components["responses"]["default"];
@@ -3121,7 +3136,7 @@ export interface operations {
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-value.invalid-file.idempotency-key-reused.limit-exceeded"];
-            429: components["responses"]["too-many-requests"];
+            429: components["responses"]["too-many-requests.too-many-keys"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
             507: components["responses"]["store-full"];
             default: components["responses"]["default"];
@@ -3174,7 +3189,7 @@ export interface operations {
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-value.invalid-file.idempotency-key-reused.limit-exceeded"];
-            429: components["responses"]["too-many-requests"];
+            429: components["responses"]["too-many-requests.too-many-keys"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
             507: components["responses"]["store-full"];
             default: components["responses"]["default"];
@@ -3227,7 +3242,7 @@ export interface operations {
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-value.invalid-file.idempotency-key-reused.limit-exceeded"];
-            429: components["responses"]["too-many-requests"];
+            429: components["responses"]["too-many-requests.too-many-keys"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
             507: components["responses"]["store-full"];
             default: components["responses"]["default"];
@@ -3338,7 +3353,7 @@ export interface operations {
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-value.invalid-file.idempotency-key-reused.limit-exceeded"];
-            429: components["responses"]["too-many-requests"];
+            429: components["responses"]["too-many-requests.too-many-keys"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
             507: components["responses"]["store-full"];
             default: components["responses"]["default"];
@@ -3396,7 +3411,7 @@ export interface operations {
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-value.invalid-file.idempotency-key-reused.limit-exceeded"];
-            429: components["responses"]["too-many-requests"];
+            429: components["responses"]["too-many-requests.too-many-keys"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
             507: components["responses"]["store-full"];
             default: components["responses"]["default"];
@@ -3454,7 +3469,7 @@ export interface operations {
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-value.invalid-file.idempotency-key-reused.limit-exceeded"];
-            429: components["responses"]["too-many-requests"];
+            429: components["responses"]["too-many-requests.too-many-keys"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
             507: components["responses"]["store-full"];
             default: components["responses"]["default"];
@@ -3512,7 +3527,7 @@ export interface operations {
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-value.invalid-file.idempotency-key-reused.limit-exceeded"];
-            429: components["responses"]["too-many-requests"];
+            429: components["responses"]["too-many-requests.too-many-keys"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
             507: components["responses"]["store-full"];
             default: components["responses"]["default"];
@@ -3570,7 +3585,7 @@ export interface operations {
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-value.invalid-file.idempotency-key-reused.limit-exceeded"];
-            429: components["responses"]["too-many-requests"];
+            429: components["responses"]["too-many-requests.too-many-keys"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
             507: components["responses"]["store-full"];
             default: components["responses"]["default"];
@@ -3716,7 +3731,7 @@ export interface operations {
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-value.invalid-file.idempotency-key-reused.limit-exceeded"];
-            429: components["responses"]["too-many-requests"];
+            429: components["responses"]["too-many-requests.too-many-keys"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
             507: components["responses"]["store-full"];
             default: components["responses"]["default"];
@@ -3806,7 +3821,7 @@ export interface operations {
             410: components["responses"]["session-expired"];
             412: components["responses"]["version-mismatch"];
             422: components["responses"]["idempotency-key-reused"];
-            429: components["responses"]["too-many-requests"];
+            429: components["responses"]["too-many-requests.too-many-keys"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
             507: components["responses"]["store-full"];
             default: components["responses"]["default"];
@@ -3900,7 +3915,7 @@ export interface operations {
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-config.invalid-value.invalid-file.idempotency-key-reused.limit-exceeded"];
-            429: components["responses"]["too-many-requests"];
+            429: components["responses"]["too-many-requests.too-many-keys"];
             503: components["responses"]["store-unavailable.issuer-unavailable.overloaded.compute-failed"];
             507: components["responses"]["store-full"];
             default: components["responses"]["default"];
@@ -3954,7 +3969,7 @@ export interface operations {
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-value.invalid-file.idempotency-key-reused.limit-exceeded"];
-            429: components["responses"]["too-many-requests"];
+            429: components["responses"]["too-many-requests.too-many-keys"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
             507: components["responses"]["store-full"];
             default: components["responses"]["default"];
@@ -4007,7 +4022,7 @@ export interface operations {
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["idempotency-key-reused"];
-            429: components["responses"]["too-many-requests"];
+            429: components["responses"]["too-many-requests.too-many-keys"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
             507: components["responses"]["store-full"];
             default: components["responses"]["default"];
@@ -4060,7 +4075,7 @@ export interface operations {
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["idempotency-key-reused"];
-            429: components["responses"]["too-many-requests"];
+            429: components["responses"]["too-many-requests.too-many-keys"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
             507: components["responses"]["store-full"];
             default: components["responses"]["default"];
@@ -4114,7 +4129,7 @@ export interface operations {
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["idempotency-key-reused"];
-            429: components["responses"]["too-many-requests"];
+            429: components["responses"]["too-many-requests.too-many-keys"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
             507: components["responses"]["store-full"];
             default: components["responses"]["default"];
@@ -4195,7 +4210,7 @@ export interface operations {
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["invalid-value.invalid-file.idempotency-key-reused.limit-exceeded"];
-            429: components["responses"]["too-many-requests"];
+            429: components["responses"]["too-many-requests.too-many-keys"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
             507: components["responses"]["store-full"];
             default: components["responses"]["default"];
@@ -4281,7 +4296,7 @@ export interface operations {
             409: components["responses"]["in-progress.conflict"];
             412: components["responses"]["version-mismatch"];
             422: components["responses"]["idempotency-key-reused"];
-            429: components["responses"]["too-many-requests"];
+            429: components["responses"]["too-many-requests.too-many-keys"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
             507: components["responses"]["store-full"];
             default: components["responses"]["default"];
@@ -4373,7 +4388,7 @@ export interface operations {
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["idempotency-key-reused.limit-exceeded"];
-            429: components["responses"]["too-many-requests"];
+            429: components["responses"]["too-many-requests.too-many-keys"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
             507: components["responses"]["store-full"];
             default: components["responses"]["default"];

@@ -144,6 +144,22 @@ float64 in either case, and the cell's reply says \`"exact"\`.
 
 Every value is counted once: all states of a step, of which the output is one.
 
+## float16, bfloat16 and float64
+
+A cell of float16 or bfloat16 is computed in float64, and each of its results is rounded once to its dtype: the states after a
+step, of which the output is one, and what a trace shows. Nothing is rounded between; Keras rounds every product and every sum,
+so that its results may be some units in the last place away. What goes in is rounded once too: inputs and states that are sent,
+and weights, which under \`mixed_float16\` and \`mixed_bfloat16\` are kept in float32 and rounded for the computation. A layer whose
+dtype is not that of its cell rounds inputs to its own dtype and then to the cell's, and outputs to its own; states keep the cell's
+dtype ([decision](adr/0028-a-state-has-the-dtype-of-its-cell.md)). The merged output of a \`Bidirectional\` is made of the two outputs
+rounded to its dtype, and rounded once more. Gradients are float64 throughout, and rounded once at the end.
+
+A cell of float64 has the errors of its sums and activations, a few units of float64.
+
+Weights that are drawn have the bits of Keras on TensorFlow, normal numbers of float64 excepted: there the logarithm, the sine and
+the cosine are those of V8, and TensorFlow's are those of glibc. Of 40,000 numbers 5.8 % differ, by at most 3 units in the last
+place; with glibc's three functions in place of V8's all are equal.
+
 ## Versions
 
 Keras 3.15.1 on TensorFlow 2.21.0, PyTorch 2.13.0, ONNX Runtime 1.32.0, on an x86-64 CPU with AVX-512, one thread. Cellstep

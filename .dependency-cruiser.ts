@@ -51,7 +51,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     // The OpenAPI document has the version of package.json.
     own: ['src/domain', 'src/access', 'schemas', 'src/services', 'package.json'],
     npm: ['fastify', 'fastify-type-provider-zod', '@fastify/[^/]+', 'helmet', 'zod', 'prom-client', 'pino'],
-    node: ['buffer', 'crypto', 'fs', 'http', 'net', 'zlib'],
+    node: ['buffer', 'crypto', 'fs', 'http', 'https', 'net', 'tls', 'zlib'],
   },
   'src/processes': {
     own: ['src/http'],

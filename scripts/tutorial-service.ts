@@ -64,7 +64,7 @@ export async function startService(settings: Readonly<Record<string, string>>): 
   const service = spawnService({ CELLSTEP_PORT: '0', ...settings });
   const url = await new Promise<string>((resolve, reject) => {
     service.child.stdout.on('data', () => {
-      const listening = /"msg":"Server listening at (http:[^"]+)"/.exec(service.stdout());
+      const listening = /"msg":"Server listening at (https?:[^"]+)"/.exec(service.stdout());
       if (listening) resolve(listening[1]);
     });
     service.exited.then(

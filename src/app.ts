@@ -32,6 +32,7 @@ import { limitRates } from './http/rate-limits.ts';
 import { sendTogether } from './http/replies.ts';
 import { logRequests, requestIdOf } from './http/request-log.ts';
 import { addSecurityHeaders } from './http/security-headers.ts';
+import { readTls, reloadTls } from './http/tls.ts';
 import { createUuidIds } from './http/uuid-id.ts';
 import { addValidation } from './http/validation.ts';
 import { applyOp, OPS } from './ops/ops.ts';
@@ -56,6 +57,7 @@ export interface AppOptions {
         | 'wideSimd'
         | 'maxPackedBytes'
         | 'browsers'
+        | 'tls'
         | 'rateLimit'
       >
     >;
@@ -111,6 +113,11 @@ export async function createApp(options: AppOptions): Promise<App> {
     weightFiles: createWeightFiles(limits, clock),
   });
 
+  const connections = {
+    headersTimeout: Math.min(requestSeconds, 20) * 1000,
+    connectionsCheckingInterval: 1000,
+    requireHostHeader: false,
+  };
   const gate = openGate(config, clock, options.logger);
   const app: App = Fastify({
     ...(options.logger ? { loggerInstance: options.logger } : {}),
@@ -118,11 +125,9 @@ export async function createApp(options: AppOptions): Promise<App> {
     requestTimeout: requestSeconds * 1000,
     // A connection on which nothing moves, such as that of a client that does not read its reply.
     connectionTimeout: 600_000,
-    http: {
-      headersTimeout: Math.min(requestSeconds, 20) * 1000,
-      connectionsCheckingInterval: 1000,
-      requireHostHeader: false,
-    },
+    ...(config.tls
+      ? { https: { ...connections, handshakeTimeout: 10_000, ...readTls(config.tls) } }
+      : { http: connections }),
     clientErrorHandler: answerClientErrors(() => newId('req')),
     frameworkErrors: answerFrameworkError,
     genReqId: ({ headers }) => requestIdOf(headers['x-request-id'], () => newId('req')),
@@ -134,6 +139,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   app.addHook('onClose', () => pool?.close());
   const sweeping = options.sweeps ? startSweeping(services.sweep, options.logger) : undefined;
   app.addHook('onClose', () => sweeping?.stop());
+  if (config.tls) reloadTls(app, config.tls);
   addProblemReplies(app);
   logRequests(app);
   addIdentities(app, gate);

@@ -4,6 +4,7 @@ import { asksWho, type GateRules } from './access/gate.ts';
 import type { Limits } from './domain/limits.ts';
 import { environment } from './environment.ts';
 import type { BrowserRules } from './http/foreign-pages.ts';
+import type { TlsFiles } from './http/tls.ts';
 
 /** The names of all variables, for the documentation's test. */
 export const VARIABLES: readonly string[] = Object.keys(environment.shape);
@@ -16,6 +17,10 @@ export interface Config extends GateRules {
   /** Replicas that must have a commit before it is acknowledged, where the store is Redis. */
   readonly redisWait: number;
   readonly logLevel: string;
+  /** Serve HTTPS with these; HTTP where left out. */
+  readonly tls: TlsFiles | undefined;
+  /** Shown to Redis. */
+  readonly redisTls: TlsFiles | undefined;
   readonly browsers: BrowserRules;
   /** Requests of a client in a second; 0: as many as it likes. */
   readonly rateLimit: number;
@@ -71,6 +76,8 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     redisWait: values.CELLSTEP_REDIS_WAIT,
     logLevel: values.CELLSTEP_LOG_LEVEL,
     ...gateOf(values),
+    tls: pairOf(values.CELLSTEP_TLS_CERT, values.CELLSTEP_TLS_KEY),
+    redisTls: pairOf(values.CELLSTEP_REDIS_CERT, values.CELLSTEP_REDIS_KEY),
     browsers: Object.freeze({ hosts: hostsOf(values), corsOrigins: values.CELLSTEP_CORS_ORIGINS }),
     rateLimit: values.CELLSTEP_RATE_LIMIT,
     limits: Object.freeze({
@@ -128,6 +135,11 @@ function gateOf(values: Values): GateRules {
   return { apiKeys, ...(keysFile ? { keysFile } : {}), ...(tokens ? { tokens } : {}) };
 }
 
+/** A certificate and its key; neither alone is of use (contradictionsOf). */
+function pairOf(cert: string | undefined, key: string | undefined): TlsFiles | undefined {
+  return cert !== undefined && key !== undefined ? { cert, key } : undefined;
+}
+
 /** A service that only its address protects answers to the names of that address. */
 function hostsOf(values: Values): BrowserRules['hosts'] {
   if (values.CELLSTEP_ALLOWED_HOSTS.length > 0) return values.CELLSTEP_ALLOWED_HOSTS;
@@ -153,6 +165,17 @@ function contradictionsOf(values: Values): string[] {
   if (values.CELLSTEP_OIDC_ISSUER && values.CELLSTEP_OIDC_AUDIENCE.length === 0) {
     lines.push(
       'CELLSTEP_OIDC_ISSUER needs CELLSTEP_OIDC_AUDIENCE: a token for another service must not open this one.',
+    );
+  }
+  for (const what of ['TLS', 'REDIS'] as const) {
+    const [cert, key] = [`CELLSTEP_${what}_CERT`, `CELLSTEP_${what}_KEY`] as const;
+    if (!values[cert] !== !values[key]) {
+      lines.push(`${values[cert] ? cert : key} needs ${values[cert] ? key : cert}. Set both, or neither.`);
+    }
+  }
+  if (values.CELLSTEP_REDIS_CERT && !values.CELLSTEP_STORE.startsWith('rediss')) {
+    lines.push(
+      'CELLSTEP_REDIS_CERT is for a store that is reached over TLS. Set CELLSTEP_STORE to a URL that begins with rediss.',
     );
   }
   if (values.CELLSTEP_WORKERS > 1 && values.CELLSTEP_STORE === 'memory:') {

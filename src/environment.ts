@@ -99,6 +99,10 @@ export const environment = z.object({
   /** Names without a port, as a Host header has them. */
   CELLSTEP_ALLOWED_HOSTS: listOf(/^([a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])$/i, 'names of hosts without a port'),
   CELLSTEP_CORS_ORIGINS: listOf(/^https?:\/\/[^\s/?#@]+$/, 'origins such as https://app.example, without a path'),
+  CELLSTEP_TLS_CERT: optionalText(),
+  CELLSTEP_TLS_KEY: optionalText(),
+  CELLSTEP_REDIS_CERT: optionalText(),
+  CELLSTEP_REDIS_KEY: optionalText(),
   CELLSTEP_RATE_LIMIT: whole(0, 1e9, 0),
   CELLSTEP_MAX_BODY_BYTES: whole(1024, 2 ** 30, 16 * MIB),
   CELLSTEP_MAX_CHECKPOINT_BYTES: whole(1024, 2 ** 30, 256 * MIB),

@@ -7,6 +7,7 @@ import { KeysFileError } from './access/keys-file.ts';
 import { createApp } from './app.ts';
 import { type Config, ConfigError, readConfig } from './config.ts';
 import { createMetrics } from './http/metrics.ts';
+import { readTls, TlsFilesError } from './http/tls.ts';
 import { reservePort } from './processes/reserve-port.ts';
 import { supervise } from './processes/supervisor.ts';
 import { joinSupervisor } from './processes/worker.ts';
@@ -46,7 +47,7 @@ async function main(): Promise<void> {
   for (const name of config.unknown) logger.warn(`${name} is set, but cellstep has no such variable`);
   if (config.workers === 1) return serve({ ...config, host }, logger);
   // Once for all workers: the check after a crash, and what is wrong with the store. What it warns of, workers say.
-  await (await openStore(config.store, { waitReplicas: config.redisWait, shared: true })).close();
+  await (await openStore(config.store, { ...storeAccess(config), shared: true })).close();
   const port = await reservePort(host, config.port).catch((error) => refuseAddress(error, config));
   const code = await supervise({
     workers: config.workers,
@@ -58,15 +59,21 @@ async function main(): Promise<void> {
   process.exit(code);
 }
 
+/** How the store is reached, beside its URL. @throws {TlsFilesError} */
+function storeAccess({ redisWait, redisTls }: Config) {
+  return { waitReplicas: redisWait, ...(redisTls ? { certificate: readTls(redisTls) } : {}) };
+}
+
 /** One process of the service; a worker with a number where there are several. */
 async function serve(config: Config, logger: Logger, worker?: number): Promise<void> {
   const shared = worker !== undefined;
+  const access = storeAccess(config);
   const store = await openStore(config.store, {
-    waitReplicas: config.redisWait,
+    ...access,
     warn: (message) => logger.warn(message),
     shared,
   });
-  const rateCounter = config.rateLimit > 0 ? await openRateCounter(config.store) : undefined;
+  const rateCounter = config.rateLimit > 0 ? await openRateCounter(config.store, access) : undefined;
   const metrics = createMetrics({ worker: worker ?? 1, ofProcess: true });
   const line = shared ? joinSupervisor(metrics.snapshot, () => close('its supervisor is gone')) : undefined;
   const app = await createApp({ store, config, logger, rateCounter, sweeps: true, metrics, allMetrics: line?.gather });
@@ -105,15 +112,16 @@ async function serve(config: Config, logger: Logger, worker?: number): Promise<v
 }
 
 /** Where a person at a terminal goes next. */
-function greet({ server }: Pick<App, 'server'>): void {
+function greet({ server, initialConfig }: Pick<App, 'server' | 'initialConfig'>): void {
   const { address, port, family } = server.address() as AddressInfo;
-  const url = `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
+  const url = `http${initialConfig.https ? 's' : ''}://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
   process.stdout.write(`\n  cellstep serves ${url}/ (the page) and ${url}/docs (the API). Ctrl-C ends it.\n\n`);
 }
 
 main().catch((error: unknown) => {
   if (error instanceof ConfigError) refuse(...error.lines);
   if (error instanceof KeysFileError) refuse(`CELLSTEP_KEYS_FILE ${error.message}.`);
+  if (error instanceof TlsFilesError) refuse(`${error.message}.`);
   if (error instanceof StoreOpenError) refuse(`CELLSTEP_STORE: ${error.message}`);
   process.stderr.write(`cellstep: ${error instanceof Error ? error.stack : error}\n`);
   process.exit(1);

@@ -17,7 +17,8 @@ export function endConnectionsOnClose(app: FastifyInstance): void {
   const connections = new Map<Socket, Connection>();
   let closing = false;
 
-  app.server.on('connection', (socket) => {
+  // Over TLS requests name the socket within.
+  app.server.on(app.initialConfig.https ? 'secureConnection' : 'connection', (socket: Socket) => {
     connections.set(socket, { running: 0, seen: 0 });
     socket.once('close', () => connections.delete(socket));
   });

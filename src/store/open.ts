@@ -15,8 +15,11 @@ export interface StoreOptions extends RedisStoreOptions {
 const FORMS = `memory: (lost at exit) or lmdb:<directory>, e.g. lmdb:./data, or ${REDIS_FORMS}`;
 
 /** Counts for all replicas, where the store is one that they share by network. */
-export async function openRateCounter(url: string): Promise<ClosingCounter | undefined> {
-  return isRedisUrl(url) ? openRedisCounter(url) : undefined;
+export async function openRateCounter(
+  url: string,
+  { certificate }: Pick<StoreOptions, 'certificate'> = {},
+): Promise<ClosingCounter | undefined> {
+  return isRedisUrl(url) ? openRedisCounter(url, certificate) : undefined;
 }
 
 /**

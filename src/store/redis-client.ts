@@ -62,11 +62,14 @@ const SCRIPTS = { cellstepCommit: { lua: COMMIT_SCRIPT } };
  *   (MOVED, ASK, TRYAGAIN, CLUSTERDOWN) is sent again.
  * - protocol 2: nothing of 3 is needed, and it takes a command less to connect.
  */
-function commonOptions({ tls, username, password, database }: RedisTarget, timeout: number): CommonRedisOptions {
+function commonOptions(
+  { tls, certificate, username, password, database }: RedisTarget,
+  timeout: number,
+): CommonRedisOptions {
   return {
     ...(username !== undefined && { username }),
     ...(password !== undefined && { password }),
-    ...(tls && { tls: {} }),
+    ...(tls && { tls: { ...certificate } }),
     db: database,
     protocol: 2,
     connectionName: 'cellstep',

@@ -1,6 +1,6 @@
 import type { RateCounter } from '../domain/ports.ts';
 import { createClient } from './redis-client.ts';
-import { parseRedisUrl } from './redis-url.ts';
+import { type ClientCertificate, parseRedisUrl } from './redis-url.ts';
 
 export interface ClosingCounter extends RateCounter {
   close(): void;
@@ -19,8 +19,8 @@ return { count, redis.call('PTTL', KEYS[1]) }
  * Counts in the Redis of the store, on a connection of its own: a count must not wait behind the values of cells. Where the
  * server is not there `count` rejects, and the connection is made again by itself.
  */
-export async function openRedisCounter(url: string): Promise<ClosingCounter> {
-  const client = createClient(parseRedisUrl(url), TIMEOUT_MILLISECONDS);
+export async function openRedisCounter(url: string, certificate?: ClientCertificate): Promise<ClosingCounter> {
+  const client = createClient({ ...parseRedisUrl(url), ...(certificate && { certificate }) }, TIMEOUT_MILLISECONDS);
   await client.connect();
   return {
     async count(key, milliseconds) {

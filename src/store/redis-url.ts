@@ -1,5 +1,11 @@
 import { StoreOpenError } from './store-open-error.ts';
 
+/** A certificate and its key, both PEM. */
+export interface ClientCertificate {
+  readonly cert: Buffer;
+  readonly key: Buffer;
+}
+
 export interface RedisTarget {
   readonly cluster: boolean;
   readonly tls: boolean;
@@ -7,6 +13,8 @@ export interface RedisTarget {
   readonly nodes: readonly { readonly host: string; readonly port: number }[];
   readonly username?: string;
   readonly password?: string;
+  /** Shown to the server, over TLS. */
+  readonly certificate?: ClientCertificate;
   /** 0 in a cluster, which has no others. */
   readonly database: number;
   /** The URL without user name and password, for messages. */

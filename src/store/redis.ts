@@ -10,7 +10,7 @@ import { BUCKET_NAMES, bucketOf, valueName } from './redis-keys.ts';
 import { listEntries } from './redis-list.ts';
 import { createScriptCalls, probeCall } from './redis-script.ts';
 import { claimFormat, inspectServers } from './redis-server.ts';
-import { parseRedisUrl, type RedisTarget } from './redis-url.ts';
+import { type ClientCertificate, parseRedisUrl, type RedisTarget } from './redis-url.ts';
 import { StoreOpenError } from './store-open-error.ts';
 
 export interface RedisStoreOptions {
@@ -18,6 +18,8 @@ export interface RedisStoreOptions {
   readonly timeoutMilliseconds?: number;
   /** Replicas that must have a commit before it is acknowledged (WAIT); 0 when left out. */
   readonly waitReplicas?: number;
+  /** Shown to servers that ask for one. */
+  readonly certificate?: ClientCertificate;
   /** Told, at the opening, what the server may lose; a line each. */
   readonly warn?: (message: string) => void;
 }
@@ -39,8 +41,8 @@ const MAX_COMMIT_BYTES = 64 * 2 ** 20;
  * Throws StoreOpenError when the URL is malformed, or the server cannot be reached or used.
  */
 export async function openRedisStore(url: string, options: RedisStoreOptions = {}): Promise<Store> {
-  const { timeoutMilliseconds: timeout = DEFAULT_TIMEOUT, waitReplicas = 0, warn } = options;
-  const target = parseRedisUrl(url);
+  const { timeoutMilliseconds: timeout = DEFAULT_TIMEOUT, waitReplicas = 0, certificate, warn } = options;
+  const target = { ...parseRedisUrl(url), ...(certificate && { certificate }) };
   // A connection that waits for replicas serves nothing else meanwhile; readers have one of their own.
   const reader = createClient(target, timeout);
   const writer = waitReplicas > 0 ? createClient(target, timeout) : reader;

@@ -39,7 +39,12 @@ describe.runIf(HAPROXY && REDIS_SERVER)('two replicas over one Redis, behind the
     onTestFinished(() => redis.remove());
     const ports = [await freePort(), await freePort()];
     const start = (n: number): Promise<ServiceProcess> =>
-      service({ CELLSTEP_STORE: redis.url, CELLSTEP_PORT: `${ports[n]}` });
+      service({
+        CELLSTEP_STORE: redis.url,
+        CELLSTEP_PORT: `${ports[n]}`,
+        // The balancer's probe names cellstep; clients name what they reach.
+        CELLSTEP_ALLOWED_HOSTS: 'cellstep,127.0.0.1',
+      });
     const replicas = [await start(0), await start(1)];
     const url = await startBalancer(ports);
     const answers = async () => (await send(url, '/readyz').catch(() => undefined))?.status === 200;

@@ -1,33 +1,14 @@
-import { execFileSync } from 'node:child_process';
-import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { spawnService } from '../../scripts/tutorial-service.ts';
 import { freePort, REDIS_SERVER, type RedisProcess, startRedis } from '../store/redis-servers.ts';
-import { findProgram } from '../support/programs.ts';
-import { openCounter, readCounter, send, service, temporaryDirectory } from './support.ts';
+import { type Certificate, makeCertificate, OPENSSL } from './certificates.ts';
+import { openCounter, readCounter, send, service } from './support.ts';
 
-const OPENSSL = findProgram('openssl');
 if (!OPENSSL) console.warn('no openssl in PATH: Redis over TLS is NOT tested');
 
-interface Certificate {
-  readonly certificate: string;
-  readonly key: string;
-}
-
-/** A certificate that vouches for itself, made for this test. */
-function makeCertificate(names: string): Certificate {
-  const directory = temporaryDirectory();
-  const [certificate, key] = ['certificate.pem', 'key.pem'].map((file) => join(directory, file));
-  const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'];
-  const subject = ['-subj', '/CN=cellstep test', '-addext', `subjectAltName=${names}`];
-  const files = ['-keyout', key, '-out', certificate];
-  execFileSync(OPENSSL!, ['req', '-x509', ...curve, ...subject, ...files], { stdio: 'pipe' });
-  return { certificate, key };
-}
-
-const tlsSettings = ({ certificate, key }: Certificate, port: number) => [
+const tlsSettings = ({ certificate, key }: Certificate, port: number, clients = 'no') => [
   ...['--tls-port', `${port}`, '--tls-cert-file', certificate, '--tls-key-file', key],
-  ...['--tls-ca-cert-file', certificate, '--tls-auth-clients', 'no'],
+  ...['--tls-ca-cert-file', certificate, '--tls-auth-clients', clients],
 ];
 
 async function refusal(store: string, settings: Readonly<Record<string, string>> = {}) {
@@ -52,6 +33,23 @@ describe.runIf(REDIS_SERVER && OPENSSL)('a Redis over TLS', () => {
     onTestFinished(() => server.remove());
     return server;
   }
+
+  test('that asks for a certificate of its clients serves with one, and with no other', async () => {
+    const own = makeCertificate('IP:127.0.0.1');
+    const foreign = makeCertificate('DNS:client.example');
+    const port = await freePort();
+    await start(...tlsSettings(own, port, 'yes'));
+    const store = `rediss://127.0.0.1:${port}`;
+    const trusted = { CELLSTEP_STORE: store, NODE_EXTRA_CA_CERTS: own.certificate, CELLSTEP_RATE_LIMIT: '1000' };
+    const show = ({ certificate, key }: Certificate) => ({ CELLSTEP_REDIS_CERT: certificate, CELLSTEP_REDIS_KEY: key });
+    const { url, stop } = await service({ ...trusted, ...show(own) });
+    await openCounter(url);
+    expect(await stop()).toEqual({ code: 0, signal: null });
+    for (const shown of [{}, show(foreign)]) {
+      const { code, stderr } = await refusal(store, { ...trusted, ...shown });
+      expect(code, stderr).toBe(2);
+    }
+  });
 
   test('serves with a certificate that Node or NODE_EXTRA_CA_CERTS vouches for, and with no other', async () => {
     const own = makeCertificate('IP:127.0.0.1,DNS:localhost');

@@ -1,0 +1,40 @@
+import { readFileSync } from 'node:fs';
+import type { Server as HttpsServer } from 'node:https';
+import { createSecureContext } from 'node:tls';
+import type { FastifyInstance } from 'fastify';
+import { watchFiles } from '../access/watch-files.ts';
+
+/** Paths of a certificate (with its chain) and of its key, both PEM. */
+export interface TlsFiles {
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** What is wrong with the files, for a person. */
+export class TlsFilesError extends Error {}
+
+/** Both files, once they fit each other. @throws {TlsFilesError} */
+export function readTls(files: TlsFiles): { readonly cert: Buffer; readonly key: Buffer } {
+  try {
+    const pair = { cert: readFileSync(files.cert), key: readFileSync(files.key) };
+    createSecureContext(pair);
+    return pair;
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw new TlsFilesError(`'${files.cert}' and '${files.key}' are not a certificate and its key: ${code ?? message}`);
+  }
+}
+
+/** Serves a new certificate from when its files have changed. Connections that there are go on with the former one. */
+export function reloadTls(app: FastifyInstance, files: TlsFiles): void {
+  const unwatch = watchFiles([files.cert, files.key], () => {
+    try {
+      (app.server as HttpsServer).setSecureContext(readTls(files));
+      app.log.info('CELLSTEP_TLS_CERT and CELLSTEP_TLS_KEY were read again');
+    } catch (error) {
+      // One file of two may have changed so far.
+      app.log.error(`CELLSTEP_TLS_CERT and CELLSTEP_TLS_KEY: ${(error as Error).message}; the former ones stay`);
+    }
+  });
+  app.addHook('onClose', async () => unwatch());
+}

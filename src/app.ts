@@ -161,7 +161,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   addValidation(app);
   addRoutes(app, services, limits, async () => metricsText(await allMetrics()));
   addPlayground(app);
-  await addDocs(app, documented);
+  await addDocs(app, documented, gate.closed);
   methods.close();
   await app.ready();
   return app;

@@ -3,6 +3,7 @@ import swaggerUi from '@fastify/swagger-ui';
 import type { FastifyInstance, RouteOptions } from 'fastify';
 import type { JsonObject } from '../domain/json.ts';
 import { type DocumentedRoute, openApiDocument } from './openapi.ts';
+import { swaggerTheme } from './swagger-theme.ts';
 
 /** Everything that the page needs comes from this service. Swagger UI sets style attributes, nothing inline else. */
 const CONTENT_SECURITY_POLICY = [
@@ -16,10 +17,6 @@ const CONTENT_SECURITY_POLICY = [
   "frame-ancestors 'none'",
 ].join('; ');
 
-/** Its page has no viewport, so that a phone would show it as wide as a desk's and too small to read. */
-const VIEWPORT =
-  "document.head.append(Object.assign(document.createElement('meta'), { name: 'viewport', content: 'width=device-width' }));";
-
 /** Gathers the routes that are added from here on; HEAD twins and hidden ones left out. */
 export function watchRoutes(app: FastifyInstance): readonly DocumentedRoute[] {
   const routes: DocumentedRoute[] = [];
@@ -30,8 +27,15 @@ export function watchRoutes(app: FastifyInstance): readonly DocumentedRoute[] {
   return routes;
 }
 
-/** Makes `app.swagger()` answer with the document of the routes, and puts Swagger UI at /docs. */
-export async function addDocs(app: FastifyInstance, routes: readonly DocumentedRoute[]): Promise<void> {
+/**
+ * Makes `app.swagger()` answer with the document of the routes, and puts Swagger UI at /docs. `locked` says whether callers
+ * need a key.
+ */
+export async function addDocs(
+  app: FastifyInstance,
+  routes: readonly DocumentedRoute[],
+  locked: boolean,
+): Promise<void> {
   let document: JsonObject | undefined;
   const build = () => {
     document ??= openApiDocument(routes);
@@ -49,10 +53,11 @@ export async function addDocs(app: FastifyInstance, routes: readonly DocumentedR
   await app.register(swaggerUi, {
     routePrefix: '/docs',
     staticCSP: CONTENT_SECURITY_POLICY,
-    theme: { title: 'cellstep API', js: [{ filename: 'viewport.js', content: VIEWPORT }] },
+    theme: swaggerTheme(locked),
     uiConfig: {
       layout: 'BaseLayout',
-      docExpansion: 'list',
+      docExpansion: 'none',
+      filter: true,
       deepLinking: true,
       defaultModelsExpandDepth: 0,
       displayRequestDuration: true,

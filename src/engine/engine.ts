@@ -20,7 +20,7 @@ export interface Engine {
    * Gets large weights ready in small pieces, between which the event loop has its turns: else the first call does it in
    * one. Undefined where there is nothing to do.
    */
-  ready?(cells: readonly CellProgram[]): Promise<void> | undefined;
+  ready?(parts: readonly (CellProgram | AnyLayer)[]): Promise<void> | undefined;
   prepare(program: Steppable): PreparedCell;
   prepareSequence(program: Runnable): PreparedSequence;
   prepareGradients(program: Runnable): PreparedGradients;

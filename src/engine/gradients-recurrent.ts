@@ -1,4 +1,5 @@
 import { dropoutRows } from '../cells/random/dropout.ts';
+import { addTo, type GradientSums, zeroSums } from '../cells/step-gradient.ts';
 import type { RecurrentWork } from '../domain/network.ts';
 import { sequenceCells } from '../domain/program.ts';
 import { trainingAfter } from '../domain/training.ts';
@@ -17,15 +18,13 @@ export function differentiableRecurrent(work: RecurrentWork, first: number): Dif
       const { values, time, mask } = input;
       const masks = masksOf.map((draw, k) => training && draw(batch, trainingAfter(training, k)));
       const whole = returnSequences || running;
-      // The sums are there only on the way back.
-      const later: { sums: RowContext['sums'] } = { sums: [] };
+      // A row's steps hold on to the sums that they will add to.
+      const own = cells.map(zeroSums);
       const rows = Array.from({ length: batch }, (_, n) => {
         const context: RowContext = {
           states: states.map((state) => vectors(state, n, 1, batch)[0]),
           masks: masks.map((drawn) => drawn?.[n]),
-          get sums() {
-            return later.sums;
-          },
+          sums: own,
           live: (t) => mask?.[n * time + t] !== 0,
           zeroOutputForMask,
           carriesOutput: sequence.kind === 'run' && !sequence.goBackwards,
@@ -38,8 +37,8 @@ export function differentiableRecurrent(work: RecurrentWork, first: number): Dif
         values: joined(outputs),
         time: whole ? time : 1,
         pull(gradient, sums) {
-          later.sums = sums.cells.slice(first, first + cells.length);
           const inputs = rows.map(({ pass }, n) => pullRow(pass, gradient, n, whole ? time : 1, batch, whole));
+          for (const [k, sum] of own.entries()) addSums(sums.cells[first + k], sum);
           return {
             inputs: [joined(inputs)],
             states: states.map((_, k) => joined(rows.map(({ context }) => [context.stateGradients[k]]))),
@@ -48,6 +47,11 @@ export function differentiableRecurrent(work: RecurrentWork, first: number): Dif
       };
     },
   };
+}
+
+/** sums += own, by the arrays of a cell. */
+function addSums(sums: GradientSums, own: GradientSums): void {
+  for (const [name, values] of Object.entries(own)) addTo(sums[name as keyof GradientSums], values);
 }
 
 function pullRow(

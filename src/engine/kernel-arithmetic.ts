@@ -1,6 +1,8 @@
+import type { AnyLayer } from '../domain/layers.ts';
 import type { Precision } from '../domain/ports.ts';
 import type { CellArithmetic, CellProgram } from '../domain/program.ts';
 import { kernelActivation } from './kernel-activations.ts';
+import { isProduct } from './packed-layer.ts';
 
 /**
  * What computes a cell: the kernels in float32, the kernels in float64, whose results are those of the reference engine bit
@@ -22,6 +24,12 @@ export type Arithmetic = 'float32' | 'float64' | 'reference';
 export function arithmeticOf({ computeDtype, activations }: CellArithmetic, precision: Precision): Arithmetic {
   if (!activations.every(kernelActivation)) return 'reference';
   return precision === 'fast' && computeDtype === 'float32' ? 'float32' : 'float64';
+}
+
+/** The same of a layer that is no cell: the kernels compute those that are one product, the formulas all others. */
+export function layerArithmetic(layer: AnyLayer, precision: Precision): Arithmetic {
+  if (!isProduct(layer)) return 'reference';
+  return precision === 'fast' && layer.computeDtype === 'float32' ? 'float32' : 'float64';
 }
 
 /** The precision that is got where one is asked for: `fast` if any of the cells is computed in float32. */

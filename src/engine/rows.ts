@@ -6,7 +6,11 @@ import type { SharedMemory } from './shared-memory.ts';
 export const FEW = 48;
 
 /** The memory as numbers of a cell's arithmetic, up to `end` at least. */
-export function numbersOf({ arithmetic }: PackedCell, memory: SharedMemory, end: number): FloatArray {
+export function numbersOf(
+  { arithmetic }: Pick<PackedCell, 'arithmetic'>,
+  memory: SharedMemory,
+  end: number,
+): FloatArray {
   return arithmetic === 'float32' ? memory.float32(end) : memory.float64(end);
 }
 

@@ -48,7 +48,7 @@ export class Scratch {
     const perRow = (xStride + sums) * products + hStride * (products + 1) + 7 * width + sums + gateSums + full + fours;
     const fitting = Math.floor(BUDGET / perRow);
     const most = Math.max(1, Math.min(rows, fitting > FOUR ? fitting - (fitting % FOUR) : fitting));
-    const start = this.require(most * perRow + 1024);
+    const start = this.room(most * perRow + 1024);
     let end = start;
     const take = (stride: number) => {
       const at = end;
@@ -70,7 +70,8 @@ export class Scratch {
     return { rows: most, end, ...places };
   }
 
-  private require(bytes: number): number {
+  /** Room for so many bytes, on a cache line. */
+  room(bytes: number): number {
     if (this.bytes < bytes) {
       if (this.bytes > 0) this.memory.release(this.address, this.bytes);
       this.bytes = 0;

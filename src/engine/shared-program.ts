@@ -2,12 +2,16 @@ import type { AnyLayer } from '../domain/layers.ts';
 import type { NetworkNode, Runnable, Steppable } from '../domain/network.ts';
 import type { CellProgram, RunProgram } from '../domain/program.ts';
 import type { PackedCell } from './packed-cell.ts';
+import type { PackedLayer } from './packed-layer.ts';
 
 /** Packed weights in the memory that threads share. */
 export interface PackedAt {
   readonly cell: PackedCell;
   readonly address: number;
 }
+
+/** A layer as another thread gets it: its weights by their place in the shared memory. */
+export type SharedLayer = AnyLayer & { readonly packed: { readonly layer: PackedLayer; readonly address: number } };
 
 /** A cell as another thread gets it: its weights by their place in the shared memory, its arrays empty. */
 export type SharedCell = CellProgram & { readonly packed: PackedAt };

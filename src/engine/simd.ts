@@ -1,21 +1,25 @@
+import type { AnyLayer } from '../domain/layers.ts';
 import type { Runnable, Steppable } from '../domain/network.ts';
 import type { Precision, PreparedCell, PreparedSequence } from '../domain/ports.ts';
 import type { CellProgram, RunProgram } from '../domain/program.ts';
 import { hasDropout } from '../domain/training.ts';
 import { createEngine, type Engine } from './engine.ts';
-import { arithmeticOf, cellArithmetic } from './kernel-arithmetic.ts';
+import { arithmeticOf, cellArithmetic, layerArithmetic } from './kernel-arithmetic.ts';
 import { prepareKernelCell } from './kernel-cell.ts';
+import { prepareKernelLayer } from './kernel-layer.ts';
 import { loadKernels } from './kernel-module.ts';
 import { prepareKernelRun } from './kernel-run.ts';
+import type { PreparedLayer } from './layer.ts';
 import { layoutOf, writeBlock } from './packed-cell.ts';
+import { layoutOfLayer, writeLayer } from './packed-layer.ts';
 import { referenceEngine } from './reference.ts';
 import { prepareStepwiseRun } from './run.ts';
 import { Scratch } from './scratch.ts';
 import { newGrowthLog, newSharedMemory, SharedMemory } from './shared-memory.ts';
-import { mapParts, type PackedAt, type SharedCell, withoutArrays } from './shared-program.ts';
+import { mapParts, type PackedAt, type SharedCell, type SharedLayer, withoutArrays } from './shared-program.ts';
 import { createSharing } from './shared-weights.ts';
 import { isUniform, prepareStackRun } from './stack-run.ts';
-import { type Resident, WeightPool } from './weight-pool.ts';
+import { type Resident, WeightPool, type WriteSlices } from './weight-pool.ts';
 
 /** So many weights are packed in a millisecond or so, at once. */
 export const FEW_WEIGHTS = 2 ** 18;
@@ -65,7 +69,7 @@ export function createSimdEngines(options: SimdOptions = {}): SimdEngines {
   const thread = { kernels: loadKernels(raw, relaxed), memory, scratch: new Scratch(memory) };
   const pool = new WeightPool(memory, maxPackedBytes);
   const shareArrays = createSharing();
-  const residents = { fast: new WeakMap<CellProgram, Resident>(), exact: new WeakMap<CellProgram, Resident>() };
+  const residents = { fast: new WeakMap<Part, Resident>(), exact: new WeakMap<Part, Resident>() };
   const dropped = new FinalizationRegistry<Resident>((resident) => {
     resident.shared = false;
     pool.drop(resident);
@@ -78,6 +82,24 @@ export function createSimdEngines(options: SimdOptions = {}): SimdEngines {
     const arithmetic = arithmeticOf(cellArithmetic(program), precision);
     if (arithmetic === 'reference') return undefined;
     const cell = layoutOf(program, arithmetic);
+    const write = (address: number) => writeBlock(program, cell, address, raw);
+    return { cell, ...residence(program, precision, cell.bytes, write) };
+  };
+
+  /** The same of a layer that is no cell. */
+  const packedLayerOf = (program: AnyLayer, precision: Precision) => {
+    if (isSharedLayer(program)) {
+      const { layer, address } = program.packed;
+      return { layer, resident: undefined, block: () => address, fill: undefined };
+    }
+    const arithmetic = layerArithmetic(program, precision);
+    if (arithmetic === 'reference') return undefined;
+    const layer = layoutOfLayer(program, arithmetic);
+    const write = (address: number) => writeLayer(program, layer, address, raw);
+    return { layer, ...residence(program, precision, layer.bytes, write) };
+  };
+
+  function residence(program: Part, precision: Precision, bytes: number, write: WriteSlices) {
     let resident = residents[precision].get(program);
     if (!resident) {
       resident = pool.newResident();
@@ -85,22 +107,18 @@ export function createSimdEngines(options: SimdOptions = {}): SimdEngines {
       dropped.register(program, resident);
     }
     const own = resident;
-    const write = (address: number) => writeBlock(program, cell, address, raw);
-    return {
-      cell,
-      resident: own,
-      block: () => pool.use(own, cell.bytes, write),
-      fill: () => pool.fill(own, cell.bytes, write),
-    };
-  };
+    return { resident: own, block: () => pool.use(own, bytes, write), fill: () => pool.fill(own, bytes, write) };
+  }
 
-  const ready = (precision: Precision) => (cells: readonly CellProgram[]) => {
-    const unready = cells.filter((cell) => {
-      if (cell.kernel.length + cell.recurrentKernel.length < FEW_WEIGHTS) return false;
-      const resident = residents[precision].get(cell);
+  const ready = (precision: Precision) => (parts: readonly Part[]) => {
+    const unready = parts.filter((part) => {
+      if (weightsOf(part) < FEW_WEIGHTS) return false;
+      const resident = residents[precision].get(part);
       return resident?.address === undefined || resident.writing !== undefined;
     });
-    const fills = unready.map((cell) => packedOf(cell, precision)?.fill).filter((fill) => fill !== undefined);
+    const fills = unready
+      .map((part) => ('arrays' in part ? packedLayerOf(part, precision) : packedOf(part, precision))?.fill)
+      .filter((fill) => fill !== undefined);
     return fills.length === 0 ? undefined : inTurn(fills);
   };
 
@@ -142,9 +160,29 @@ export function createSimdEngines(options: SimdOptions = {}): SimdEngines {
       };
     };
 
+  const prepareLayer =
+    (precision: Precision) =>
+    (layer: AnyLayer): PreparedLayer | undefined => {
+      const packed = packedLayerOf(layer, precision);
+      return packed && prepareKernelLayer(thread, layer, packed.layer, packed.block);
+    };
+
   const engines = {
-    fast: { ...createEngine(prepareCell('fast'), { prepareRun: prepareRun('fast'), thread }), ready: ready('fast') },
-    exact: { ...createEngine(prepareCell('exact'), { prepareRun: prepareRun('exact') }), ready: ready('exact') },
+    fast: {
+      ...createEngine(prepareCell('fast'), {
+        prepareRun: prepareRun('fast'),
+        prepareLayer: prepareLayer('fast'),
+        thread,
+      }),
+      ready: ready('fast'),
+    },
+    exact: {
+      ...createEngine(prepareCell('exact'), {
+        prepareRun: prepareRun('exact'),
+        prepareLayer: prepareLayer('exact'),
+      }),
+      ready: ready('exact'),
+    },
   };
   return {
     ...engines,
@@ -160,13 +198,30 @@ export function createSimdEngines(options: SimdOptions = {}): SimdEngines {
           const trained = cell.dropout && hasDropout(cell.dropout);
           return { ...(trained ? shareArrays(cell) : withoutArrays(cell)), packed: at } as SharedCell;
         },
-        layer: shareArrays,
+        layer: (layer) => {
+          const packed = precision && packedLayerOf(layer, precision);
+          if (!packed?.resident) return shareArrays(layer);
+          packed.resident.shared = true;
+          return { ...layer, arrays: {}, packed: { layer: packed.layer, address: packed.block() } } as SharedLayer;
+        },
       }),
     newThread() {
       const log = newGrowthLog();
       return { options: { memory: raw, log, relaxed }, end: () => memory.adopt(log) };
     },
   };
+}
+
+/** A part of a program that has weights. */
+type Part = CellProgram | AnyLayer;
+
+/** Numbers that are packed for the kernels, at most. */
+function weightsOf(part: Part): number {
+  return 'arrays' in part ? (part.arrays.kernel?.length ?? 0) : part.kernel.length + part.recurrentKernel.length;
+}
+
+function isSharedLayer(layer: AnyLayer): layer is SharedLayer {
+  return 'packed' in layer;
 }
 
 function isShared(program: CellProgram): program is SharedCell {

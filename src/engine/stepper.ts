@@ -1,4 +1,4 @@
-import { cellsOf } from '../domain/network.ts';
+import { cellsOf, layersOf } from '../domain/network.ts';
 import type { ComputeObserver, Precision, Stepper } from '../domain/ports.ts';
 import { hasDropout } from '../domain/training.ts';
 import { type ComputeRows, createBatcher } from './batcher.ts';
@@ -65,12 +65,13 @@ export function createStepper({
       const prepared = lazily(() => engines[precision].prepare(program));
       const onThread = pool && threadOf(pool, 'step', program, precision);
       const cells = cellsOf(program);
+      const layers = layersOf(program);
       const nanoseconds = stepNanoseconds(program, precision);
       const compute: ComputeRows = (request) => {
         const { inputs, states, rows, options } = request;
         const cost = nanoseconds * rows;
         return place('step', cost, {
-          ready: () => engines[precision].ready?.(cells),
+          ready: () => engines[precision].ready?.([...cells, ...layers]),
           here: () => prepared().step(inputs, states, rows, options),
           there: () => onThread!(request, cost),
         });
@@ -92,16 +93,19 @@ export function createStepper({
       const prepared = lazily(() => engines[precision].prepareSequence(program));
       const onThread = pool && threadOf(pool, 'sequence', program, precision);
       const cells = cellsOf(program);
+      const layers = layersOf(program);
       const nanoseconds = sequenceNanoseconds(program, precision);
       return {
         run: async (request) => {
           const { batch, time, training } = request;
           const cost = nanoseconds * batch * time;
           // Masks are drawn for the batch as a whole.
-          const whole = training !== undefined && cells.some(({ dropout }) => dropout && hasDropout(dropout));
+          const whole =
+            training !== undefined &&
+            (program.kind === 'network' || cells.some(({ dropout }) => dropout && hasDropout(dropout)));
           const parts = whole ? 1 : Math.min(batch, pool?.threads ?? 1, Math.floor(cost / loopNanoseconds));
           return place('sequence', cost, {
-            ready: () => engines[precision].ready?.(cells),
+            ready: () => engines[precision].ready?.([...cells, ...layers]),
             here: () => prepared().run(request),
             there: async () => {
               if (parts < 2) return onThread!(request, cost);

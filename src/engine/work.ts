@@ -2,7 +2,7 @@ import { type AnyLayer, layerWork } from '../domain/layers.ts';
 import { cellsOf, layersOf, type Runnable, type Steppable } from '../domain/network.ts';
 import type { Precision } from '../domain/ports.ts';
 import type { CellProgram } from '../domain/program.ts';
-import { type Arithmetic, arithmeticOf, cellArithmetic } from './kernel-arithmetic.ts';
+import { type Arithmetic, arithmeticOf, cellArithmetic, layerArithmetic } from './kernel-arithmetic.ts';
 
 /** Nanoseconds of one multiply-add of a step, by what computes it: measured with `npm run bench -- costs`. */
 export const STEP_NANOSECONDS: Readonly<Record<Arithmetic, number>> = { float32: 0.1, float64: 0.25, reference: 1.1 };
@@ -19,24 +19,24 @@ const LAYER_WORK = 500;
 
 /** Nanoseconds that one row of a step may be expected to take. */
 export function stepNanoseconds(program: Steppable, precision: Precision): number {
-  return nanoseconds(program, (cell) => STEP_NANOSECONDS[arithmeticOf(cellArithmetic(cell), precision)]);
+  return nanoseconds(program, evaluation(precision));
 }
 
 /** Of one row of one time step of a sequence. */
 export function sequenceNanoseconds(program: Runnable, precision: Precision): number {
-  return nanoseconds(program, (cell) => STEP_NANOSECONDS[arithmeticOf(cellArithmetic(cell), precision)]);
+  return nanoseconds(program, evaluation(precision));
 }
 
 /** Of one row of one time step of a sequence, and of going back through it. */
 export function gradientNanoseconds(program: Runnable): number {
-  return nanoseconds(program, () => GRADIENT_NANOSECONDS);
+  return nanoseconds(program, { cell: () => GRADIENT_NANOSECONDS, layer: () => GRADIENT_NANOSECONDS });
 }
 
 /** Of one row of one time step of a batch in training. */
 export function trainingNanoseconds(program: Runnable, precision: Precision): number {
   const each = (cell: CellProgram) =>
     arithmeticOf(cellArithmetic(cell), precision) === 'float32' ? TRAINING_NANOSECONDS : GRADIENT_NANOSECONDS;
-  return nanoseconds(program, each);
+  return nanoseconds(program, { cell: each, layer: () => GRADIENT_NANOSECONDS });
 }
 
 /** Multiply-adds of one row of a step of a cell. */
@@ -45,11 +45,20 @@ export function rowWork(cell: CellProgram): number {
   return cell.kernel.length + cell.recurrentKernel.length + projection + ROW_WORK;
 }
 
-function nanoseconds(program: Steppable | Runnable, each: (cell: CellProgram) => number): number {
-  const cells = cellsOf(program).reduce((sum, cell) => sum + rowWork(cell) * each(cell), 0);
-  return layersOf(program).reduce((sum, layer) => sum + layerNanoseconds(layer), cells);
+/** Nanoseconds of a multiply-add of each part of a program. */
+interface Rates {
+  cell(cell: CellProgram): number;
+  layer(layer: AnyLayer): number;
 }
 
-function layerNanoseconds(layer: AnyLayer): number {
-  return (layerWork(layer) + LAYER_WORK) * STEP_NANOSECONDS.reference;
+function evaluation(precision: Precision): Rates {
+  return {
+    cell: (cell) => STEP_NANOSECONDS[arithmeticOf(cellArithmetic(cell), precision)],
+    layer: (layer) => STEP_NANOSECONDS[layerArithmetic(layer, precision)],
+  };
+}
+
+function nanoseconds(program: Steppable | Runnable, rates: Rates): number {
+  const cells = cellsOf(program).reduce((sum, cell) => sum + rowWork(cell) * rates.cell(cell), 0);
+  return layersOf(program).reduce((sum, layer) => sum + (layerWork(layer) + LAYER_WORK) * rates.layer(layer), cells);
 }

@@ -193,7 +193,11 @@ function readLayer(
   within: Within,
 ): { readonly source: Source; readonly config: JsonObject } {
   const { className, config, pointer } = layer;
-  if (networkClass(className) === undefined) return layers.add(asLayer(layer), inputs, within);
+  if (networkClass(className) === undefined) {
+    const added = layers.add(asLayer(layer), inputs, within);
+    // Of an operator Keras prints the name alone.
+    return isOperator(layer) ? { ...added, config } : added;
+  }
   if (inputs.length !== 1)
     throw unsupportedNetwork(pointer, `The model within has ${inputs.length} inputs; it takes one.`);
   const given = own(config, 'name');
@@ -207,11 +211,15 @@ function readLayer(
 /** Operators on tensors, x + y, that are the same as a merging layer; other classes of the name are another module's. */
 const OPERATORS = ['Add', 'Subtract', 'Multiply', 'Maximum', 'Minimum'];
 
+function isOperator({ className, object }: { readonly className: string; readonly object: JsonObject }): boolean {
+  return own(object, 'module') === 'keras.src.ops.numpy' && OPERATORS.includes(className);
+}
+
 /** @throws {Problem} unsupported-layer for a class of another module than Keras' layers */
 function asLayer(layer: SerializedLayer & { readonly object: JsonObject }): SerializedLayer {
   const { className, config, object, pointer } = layer;
   const module = own(object, 'module') ?? null;
-  if (module === 'keras.src.ops.numpy' && OPERATORS.includes(className)) return layer;
+  if (isOperator(layer)) return layer;
   if (module === null || module === 'keras.layers' || /^(tf_)?keras\.(src\.)?layers\b/.test(String(module)))
     return layer;
   const detail = `Layer ${quote(own(config, 'name'))} is ${className} of module ${quote(module)}; only layers of "keras.layers" are known.`;

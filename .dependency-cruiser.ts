@@ -53,13 +53,19 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     npm: ['fastify', 'fastify-type-provider-zod', '@fastify/[^/]+', 'helmet', 'zod', 'prom-client', 'pino'],
     node: ['buffer', 'crypto', 'fs', 'http', 'https', 'net', 'tls', 'zlib'],
   },
+  'src/streams': {
+    // The AsyncAPI document has the version of package.json.
+    own: ['src/domain', 'schemas', 'src/services', 'src/http', 'src/access', 'package.json'],
+    npm: ['fastify', '@fastify/websocket', 'zod'],
+    node: ['crypto', 'fs', 'http', 'net', 'stream'],
+  },
   'src/processes': {
     own: ['src/http'],
     npm: ['pino'],
     node: ['child_process', 'events', 'net', 'timers/promises'],
   },
   routes: {
-    own: ['src/domain', 'schemas', 'src/http', 'src/services'],
+    own: ['src/domain', 'schemas', 'src/http', 'src/services', 'src/streams'],
     npm: ['fastify', 'fastify-type-provider-zod', '@fastify/[^/]+', 'zod'],
     node: ['crypto'],
   },
@@ -69,6 +75,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
 const TYPES_ONLY = [
   { from: 'routes', to: 'src/services' },
   { from: 'src/http', to: 'src/services' },
+  { from: 'src/streams', to: 'src/services' },
 ];
 
 const within = (folder: string) => `^${folder.replaceAll('.', '[.]')}(/|$)`;

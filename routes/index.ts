@@ -1,5 +1,6 @@
 import type { Limits } from '../src/domain/limits.ts';
 import type { TenantServices } from '../src/services/tenants/index.ts';
+import type { StreamDoor } from '../src/streams/door.ts';
 import { cellRoutes } from './cells.ts';
 import { checkpointRoutes } from './checkpoints.ts';
 import { documentRoutes } from './docs.ts';
@@ -7,17 +8,25 @@ import { opRoutes } from './ops.ts';
 import type { App } from './route.ts';
 import { serviceRoutes } from './service.ts';
 import { sessionRoutes } from './sessions.ts';
+import { streamRoutes } from './streams.ts';
 import { variableRoutes } from './variables.ts';
 import { weightRoutes } from './weights.ts';
 
 /** The map of the service. */
-export function addRoutes(app: App, services: TenantServices, limits: Limits, metrics: () => Promise<string>): void {
+export function addRoutes(
+  app: App,
+  services: TenantServices,
+  limits: Limits,
+  streams: StreamDoor,
+  metrics: () => Promise<string>,
+): void {
   serviceRoutes(app, services, metrics); //         /healthz, /readyz, /metrics, /problems/{code}
   cellRoutes(app, services); //                     /v1/cells
   weightRoutes(app, services); //                   /v1/cells/{cell}/weights
   variableRoutes(app, services); //                 /v1/variables, /v1/cells/{cell}/variables/{name}
   opRoutes(app, services); //                       /v1/ops
   sessionRoutes(app, services); //                  /v1/sessions
+  streamRoutes(app, streams); //                    /v1/steps, /v1/stream, /asyncapi.yaml
   checkpointRoutes(app, services, limits); //       /v1/checkpoints
   documentRoutes(app); //                           /openapi.json, /openapi.yaml
 }

@@ -5,6 +5,7 @@ import { OP_OPERATIONS } from './operations/ops.ts';
 import { SERVICE_OPERATIONS } from './operations/service.ts';
 import { SESSION_OPERATIONS } from './operations/sessions.ts';
 import { STEP_OPERATIONS } from './operations/steps.ts';
+import { STREAM_OPERATIONS } from './operations/streams.ts';
 import { VARIABLE_OPERATIONS } from './operations/variables.ts';
 
 /** What the documentation says of each operation, by its id. */
@@ -14,6 +15,7 @@ export const OPERATIONS = {
   ...VARIABLE_OPERATIONS,
   ...OP_OPERATIONS,
   ...SESSION_OPERATIONS,
+  ...STREAM_OPERATIONS,
   ...CHECKPOINT_OPERATIONS,
   ...SERVICE_OPERATIONS,
 } satisfies Record<string, Operation>;

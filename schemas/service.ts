@@ -15,6 +15,12 @@ export const openApiYaml = z.string().meta({
   examples: ['openapi: 3.1.1\ninfo:\n  title: cellstep\n'],
 });
 
+export const asyncApiYaml = z.string().meta({
+  contentMediaType: 'application/yaml',
+  description: 'An AsyncAPI 3 document.',
+  examples: ['asyncapi: 3.0.0\ninfo:\n  title: cellstep streams\n'],
+});
+
 export const metricsPage = z
   .string()
   .meta({ contentMediaType: 'text/plain', description: 'Metrics in the text format of Prometheus, version 0.0.4.' });

@@ -7,8 +7,11 @@ export type WireKind = 'tensor' | 'states';
 const WIRE_KINDS = { RequestTensor: 'tensor', TensorLiteral: 'tensor', RequestStates: 'states' } as const;
 export type WireId = keyof typeof WIRE_KINDS;
 
-/** How the fields of a body hold tensors: as one, as states, as a list of tensors, or by name. */
-export type TensorFields = ReadonlyMap<string, WireKind | 'list' | 'map'>;
+/** How a field holds tensors: as one, as states, as a list of tensors, by name, or in the fields of a list of objects. */
+export type TensorFieldKind = WireKind | 'list' | 'map' | TensorFields;
+
+/** How the fields of a body hold tensors, by the name of the field. */
+export interface TensorFields extends ReadonlyMap<string, TensorFieldKind> {}
 
 /** The fields of a body that hold tensors, by the name of the field. Empty where the body has none. */
 export function tensorFieldsOf(body: z.core.$ZodType): TensorFields {
@@ -22,11 +25,16 @@ export function tensorFieldsOf(body: z.core.$ZodType): TensorFields {
   return new Map(fields.flatMap(([name, kind]) => (kind ? [[name, kind] as const] : [])));
 }
 
-function kindOf(field: z.core.$ZodType): WireKind | 'list' | 'map' | undefined {
+function kindOf(field: z.core.$ZodType): TensorFieldKind | undefined {
   const type = unwrap(field);
   const own = wireKindOf(type);
   if (own) return own;
-  if (type instanceof z.ZodArray && wireKindOf(unwrap(type.element)) === 'tensor') return 'list';
+  if (type instanceof z.ZodArray) {
+    const element = unwrap(type.element);
+    if (wireKindOf(element) === 'tensor') return 'list';
+    const fields = element instanceof z.ZodObject ? tensorFieldsOf(element) : new Map();
+    return fields.size > 0 ? fields : undefined;
+  }
   if (type instanceof z.ZodRecord && wireKindOf(unwrap(type.valueType)) === 'tensor') return 'map';
   return undefined;
 }

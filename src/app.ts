@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto';
 import Fastify, { type FastifyBaseLogger } from 'fastify';
 import { addRoutes } from '../routes/index.ts';
+import { sessionMessages, watchMessages } from '../routes/messages.ts';
 import type { App } from '../routes/route.ts';
 import { parseManifest } from '../schemas/checkpoint-manifest.ts';
 import { openGate } from './access/gate.ts';
@@ -40,6 +41,9 @@ import { randomBackoff } from './services/changes/change.ts';
 import { watchCommits } from './services/changes/watched-store.ts';
 import { startSweeping } from './services/expiry/sweep-loop.ts';
 import { createTenantServices } from './services/tenants/index.ts';
+import { StreamDoor } from './streams/door.ts';
+import { addLineBody } from './streams/line-body.ts';
+import { addWebSocket, isWebSocketUpgrade } from './streams/websocket.ts';
 
 export interface AppOptions {
   readonly store: Store;
@@ -51,6 +55,8 @@ export interface AppOptions {
         | 'keysFile'
         | 'tokens'
         | 'requestSeconds'
+        | 'streamInFlight'
+        | 'streamUnreadBytes'
         | 'threads'
         | 'batchRows'
         | 'relaxedSimd'
@@ -83,6 +89,8 @@ export async function createApp(options: AppOptions): Promise<App> {
   const {
     limits,
     requestSeconds = 120,
+    streamInFlight = 256,
+    streamUnreadBytes = 2 ** 24,
     threads = 0,
     batchRows = 256,
     relaxedSimd,
@@ -117,6 +125,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     headersTimeout: Math.min(requestSeconds, 20) * 1000,
     connectionsCheckingInterval: 1000,
     requireHostHeader: false,
+    shouldUpgradeCallback: isWebSocketUpgrade,
   };
   const gate = openGate(config, clock, options.logger);
   const app: App = Fastify({
@@ -140,6 +149,8 @@ export async function createApp(options: AppOptions): Promise<App> {
   const sweeping = options.sweeps ? startSweeping(services.sweep, options.logger) : undefined;
   app.addHook('onClose', () => sweeping?.stop());
   if (config.tls) reloadTls(app, config.tls);
+  app.addHook('onClose', () => services.close());
+  await addWebSocket(app, limits.maxBodyBytes);
   addProblemReplies(app);
   logRequests(app);
   addIdentities(app, gate);
@@ -158,8 +169,18 @@ export async function createApp(options: AppOptions): Promise<App> {
   addJsonBody(app);
   answerExpectations(app);
   addBinaryBody(app, { maxBytes: limits.maxCheckpointBytes, files: createTensorFiles(limits) });
+  addLineBody(app);
   addValidation(app);
-  addRoutes(app, services, limits, async () => metricsText(await allMetrics()));
+  const streams = new StreamDoor(app, {
+    offers: {
+      of: (caller) => sessionMessages(services.of(caller).sessions),
+      watching: (caller, ...parts) => watchMessages(services.of(caller).sessions, ...parts),
+    },
+    gate,
+    limits: { inFlight: streamInFlight, maxBytes: limits.maxBodyBytes, maxUnreadBytes: streamUnreadBytes },
+  });
+  app.addHook('preClose', () => streams.close());
+  addRoutes(app, services, limits, streams, async () => metricsText(await allMetrics()));
   addPlayground(app);
   await addDocs(app, documented, gate.closed);
   methods.close();

@@ -37,6 +37,10 @@ export interface Config extends GateRules {
   readonly relaxedSimd: boolean;
   /** Rows of one batch of steps of several requests; 1: each runs alone. */
   readonly batchRows: number;
+  /** Messages of one stream or socket that are carried out at once. */
+  readonly streamInFlight: number;
+  /** Unread answers of one socket at which it is closed. */
+  readonly streamUnreadBytes: number;
   /** In which a request has to arrive whole. */
   readonly requestSeconds: number;
   /** After a signal, until requests that still run are cut off. */
@@ -98,6 +102,8 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     maxPackedBytes: values.CELLSTEP_MAX_PACKED_BYTES,
     wideSimd: values.CELLSTEP_WIDE_SIMD === 'auto',
     relaxedSimd: values.CELLSTEP_RELAXED_SIMD === '1',
+    streamInFlight: values.CELLSTEP_STREAM_IN_FLIGHT,
+    streamUnreadBytes: values.CELLSTEP_STREAM_UNREAD_BYTES,
     requestSeconds: values.CELLSTEP_REQUEST_SECONDS,
     shutdownSeconds: values.CELLSTEP_SHUTDOWN_SECONDS,
     unknown: Object.keys(env).filter((name) => name.startsWith('CELLSTEP_') && !VARIABLES.includes(name)),

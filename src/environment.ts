@@ -126,6 +126,8 @@ export const environment = z.object({
     .string()
     .default('0')
     .refine((text) => text === '0' || text === '1', { error: 'is not 0 or 1' }),
+  CELLSTEP_STREAM_IN_FLIGHT: whole(1, 65_536, 256),
+  CELLSTEP_STREAM_UNREAD_BYTES: whole(2 ** 16, 2 ** 30, 16 * MIB),
   CELLSTEP_REQUEST_SECONDS: whole(1, 3600, 120),
   CELLSTEP_SHUTDOWN_SECONDS: whole(0, 3600, 10),
 });

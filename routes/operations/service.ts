@@ -46,6 +46,14 @@ export const SERVICE_OPERATIONS = {
     examples: { document: { summary: 'This document' } },
   },
 
+  readAsyncApi: {
+    tags,
+    access: 'open',
+    summary: 'Read the description of the WebSocket',
+    description: 'The AsyncAPI 3 description of the messages of GET /v1/stream.',
+    examples: { document: { summary: 'The messages' } },
+  },
+
   readOpenApiYaml: {
     tags,
     access: 'open',

@@ -1,9 +1,11 @@
 import type { z } from 'zod';
 import type { keptStepsReply, sessionReply, sessionStepReply } from '../../schemas/session.ts';
+import type { changedEvent, closedEvent } from '../../schemas/stream.ts';
 import { type TensorFormat, TensorReply } from '../../schemas/tensor.ts';
 import { expiryOf, oldestStep } from '../../src/domain/session.ts';
 import type { KeptPage } from '../../src/services/sessions/session-history.ts';
 import type { Session } from '../../src/services/sessions/session-record.ts';
+import type { SessionChange } from '../../src/services/sessions/session-subscription.ts';
 import type { SteppedSession } from '../../src/services/sessions/step-session.ts';
 import { presentTensors, presentTrace } from './cell.ts';
 
@@ -43,6 +45,26 @@ export function presentSessionStep(
     ...(options.return_states ? { states: presentTensors(stepped.states, format) } : {}),
     ...(stepped.trace ? { trace: presentTrace(stepped.trace, format) } : {}),
     cell_version: session.record.cell_version,
+  };
+}
+
+/** What a subscriber is told of a change. */
+export function presentChange(
+  id: string,
+  { session, missed }: SessionChange,
+  format: TensorFormat,
+): z.input<typeof changedEvent> | z.input<typeof closedEvent> {
+  if (!session) return { event: 'closed', session: id };
+  const { record, states } = session;
+  return {
+    event: 'changed',
+    session: id,
+    step: record.step,
+    version: record.version,
+    states: presentTensors(states, format),
+    cell_version: record.cell_version,
+    updated_at: new Date(record.updated_at).toISOString(),
+    ...(missed > 0 ? { missed } : {}),
   };
 }
 

@@ -7,3 +7,6 @@ export const ONNX = 'application/x-onnx';
 
 export const WEIGHT_FILE_TYPES = [SAFETENSORS, NPZ, HDF5, KERAS, ONNX] as const;
 export type WeightFileType = (typeof WEIGHT_FILE_TYPES)[number];
+
+/** A JSON value a line; the second name is the older one. */
+export const JSON_LINES = ['application/jsonl', 'application/x-ndjson'] as const;

@@ -217,3 +217,11 @@ export type NewSeed = () => number;
 
 /** Waits before a change that lost a race is tried again; `tries` counts from 0. */
 export type Backoff = (tries: number) => Promise<void>;
+
+/** Carries messages between the processes of one service. It may lose some, and does not keep them for later. */
+export interface Bus {
+  /** Sends to all others, and tells how many it was sent to. */
+  broadcast(message: Uint8Array): Promise<number>;
+  listen(heard: (message: Uint8Array) => void): void;
+  close(): Promise<void>;
+}

@@ -205,6 +205,11 @@ export const PROBLEMS = {
     title: 'The thing keeps as many answers of requests with an Idempotency-Key as it may',
     help: 'Nothing was changed. Each answer is kept for a day, so that its request may be repeated. Send the request without a key, or after Retry-After seconds. The operator sets the time and the bytes: CELLSTEP_KEY_HOURS, CELLSTEP_MAX_KEY_BYTES.',
   },
+  'upgrade-required': {
+    status: 426,
+    title: 'This path is a WebSocket',
+    help: 'Open it with a WebSocket client, by the subprotocol that the detail names.',
+  },
   'headers-too-large': {
     status: 431,
     title: 'The headers are larger than this service takes',

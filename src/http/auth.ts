@@ -36,6 +36,8 @@ export function addAuth(app: FastifyInstance, gate: Gate): void {
   app.addHook('onRequest', (request, reply, done) => {
     const { access } = request.routeOptions.config;
     if (access === 'open') return done();
+    // A page cannot send the header with the handshake of a socket: its first message says who it is.
+    if (request.ws && request.raw.headers.authorization === undefined) return done();
     const admit = (identity: Identity) => {
       request.identity = identity;
       done(access === undefined || identity.scopes.has(access) ? undefined : lacking(identity, access));

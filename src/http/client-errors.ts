@@ -2,6 +2,7 @@ import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:ht
 import type { Socket } from 'node:net';
 import type { FastifyInstance, FastifyServerOptions } from 'fastify';
 import { quote } from '../domain/json.ts';
+import { JSON_LINES } from '../domain/media-types.ts';
 import { Problem, type ProblemCode } from '../domain/problems.ts';
 import { HttpProblem } from './http-problem.ts';
 import { PROBLEM_JSON, problemDocument } from './problem-replies.ts';
@@ -26,6 +27,8 @@ export function answerClientErrors(newRequestId: () => string): FastifyServerOpt
     // After the answer was sent, what still comes in is not even looked at.
     if (!socket.writable || error.code === 'ECONNRESET') return void socket.destroy();
     const running = (socket as { _httpMessage?: ServerResponse<IncomingMessage> })._httpMessage;
+    // Lines that are answered while they come may come for as long as the client likes.
+    if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && running && isStream(running)) return;
     // Half of another answer is on the wire: a second one would be taken for its end.
     if (running?.headersSent) return void socket.destroy();
 
@@ -47,6 +50,11 @@ export function answerClientErrors(newRequestId: () => string): FastifyServerOpt
     socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
     setTimeout(() => socket.destroy(), LINGER_MILLISECONDS).unref();
   };
+}
+
+function isStream(response: ServerResponse): boolean {
+  const type = response.getHeader('content-type');
+  return response.headersSent && JSON_LINES.some((known) => known === type);
 }
 
 /** Refuses what another server on the way may understand differently, before it is let near a route. */

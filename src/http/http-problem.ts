@@ -13,11 +13,17 @@ export class HttpProblem extends Problem {
   }
 }
 
-/** The headers that say more of a problem than its document. A client may always try a 503 again. */
+/** Seconds after which a client may try again; it may always try a 503 again. */
+export function retryAfterOf({ status, retryAfterSeconds }: Problem): number | undefined {
+  return retryAfterSeconds ?? (status === 503 ? 1 : undefined);
+}
+
+/** The headers that say more of a problem than its document. */
 export function headersOf(problem: Problem): Headers {
-  const { status, version, retryAfterSeconds = status === 503 ? 1 : undefined } = problem;
+  const { version } = problem;
+  const retryAfter = retryAfterOf(problem);
   return {
-    ...(retryAfterSeconds === undefined ? {} : { 'retry-after': `${retryAfterSeconds}` }),
+    ...(retryAfter === undefined ? {} : { 'retry-after': `${retryAfter}` }),
     ...(version === undefined ? {} : { etag: etagOf(version) }),
     ...(problem instanceof HttpProblem ? problem.headers : {}),
   };

@@ -40,7 +40,11 @@ function bodyOf(bytes: Buffer, fields: TensorFields | undefined, parse: (text: s
   // DELETE and bare POSTs may carry the header without a body.
   if (bytes.length === 0) return undefined;
   const lifted = fields && fields.size > 0 ? liftTensors(bytes, fields, parse) : undefined;
-  if (lifted !== undefined) return lifted;
+  return lifted ?? plainJson(bytes, parse);
+}
+
+/** What cannot be lifted. @throws {Problem} invalid-json */
+export function plainJson(bytes: Buffer, parse: (text: string) => unknown): unknown {
   const text = textOf(bytes);
   try {
     return parse(text);

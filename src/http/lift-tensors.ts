@@ -12,6 +12,7 @@ const CLOSE_ARRAY = 0x5d;
 const OPEN_OBJECT = 0x7b;
 const CLOSE_OBJECT = 0x7d;
 
+const NEWLINE = 0x0a;
 const SPACE = 0x20;
 const TILDE = 0x7e;
 
@@ -29,29 +30,64 @@ class Unusual extends Error {}
  * in any way unusual, wrong ones included: then it has to be read in the plain way.
  */
 export function liftTensors(bytes: Buffer, fields: TensorFields, parse: (text: string) => unknown): unknown {
+  return lift(bytes, fields, parse, codecFor(bytes.length).reader(bytes));
+}
+
+/** The same of each line of a text, with its number of bytes. The text ends with a newline; lines of blanks alone are left out. */
+export function liftLines(
+  bytes: Buffer,
+  fields: TensorFields,
+  parse: (text: string) => unknown,
+): { readonly line: Buffer; readonly lifted: unknown }[] {
+  const read = codecFor(bytes.length).reader(bytes);
+  const lines: { line: Buffer; lifted: unknown }[] = [];
+  let start = 0;
+  for (let end = bytes.indexOf(NEWLINE); end >= 0; end = bytes.indexOf(NEWLINE, start)) {
+    const from = start;
+    const line = bytes.subarray(from, end);
+    start = end + 1;
+    if (isBlank(line)) continue;
+    const readHere = (at: number) => {
+      const array = read(from + at);
+      return array && { shape: array.shape, values: array.values, end: array.end - from };
+    };
+    lines.push({ line, lifted: lift(line, fields, parse, readHere) });
+  }
+  return lines;
+}
+
+function isBlank(line: Buffer): boolean {
+  let at = 0;
+  while (line[at] === SPACE || line[at] === 0x09 || line[at] === 0x0d) at++;
+  return at === line.length;
+}
+
+function lift(bytes: Buffer, fields: TensorFields, parse: (text: string) => unknown, read: ReadAt): unknown {
   try {
-    return new BodyReader(bytes, fields, parse).run();
+    return new BodyReader(bytes, fields, parse, read).run();
   } catch {
     // Whatever is wrong is found again, and told, in the plain way.
     return undefined;
   }
 }
 
+type ReadAt = (start: number) => ReadArray | undefined;
+
 /** One pass over the body, that looks into its tensors only. Each reading method leaves `at` behind what it has read. */
 class BodyReader {
   private readonly bytes: Buffer;
   private readonly fields: TensorFields;
   private readonly parse: (text: string) => unknown;
-  private readonly read: (start: number) => ReadArray | undefined;
+  private readonly read: ReadAt;
   private lifted = 0;
   private parsed = 0;
   private at = 0;
 
-  constructor(bytes: Buffer, fields: TensorFields, parse: (text: string) => unknown) {
+  constructor(bytes: Buffer, fields: TensorFields, parse: (text: string) => unknown, read: ReadAt) {
     this.bytes = bytes;
     this.fields = fields;
     this.parse = parse;
-    this.read = codecFor(bytes.length).reader(bytes);
+    this.read = read;
   }
 
   /** @throws {Unusual} */
@@ -62,8 +98,10 @@ class BodyReader {
     return this.lifted > 0 ? body : undefined;
   }
 
-  private field(name: string): unknown {
-    switch (this.fields.get(name)) {
+  private field(name: string, fields = this.fields): unknown {
+    const kind = fields.get(name);
+    if (typeof kind === 'object') return this.objects(kind);
+    switch (kind) {
       case 'tensor':
         return this.tensor();
       case 'states':
@@ -119,6 +157,20 @@ class BodyReader {
     return list;
   }
 
+  /** A list of objects that have tensors among their own fields. */
+  private objects(fields: TensorFields): unknown {
+    if (this.bytes[this.at] !== OPEN_ARRAY) return this.value();
+    this.take(OPEN_ARRAY);
+    const list: unknown[] = [];
+    if (this.takeIf(CLOSE_ARRAY)) return list;
+    do {
+      list.push(this.bytes[this.at] === OPEN_OBJECT ? this.object((name) => this.field(name, fields)) : this.value());
+      this.skipBlanks();
+    } while (this.takeIf(COMMA));
+    this.take(CLOSE_ARRAY);
+    return list;
+  }
+
   /** A tensor in any of its forms; the data of a flat one is lifted too. */
   private tensor(): unknown {
     const lifted = this.lift();
@@ -136,12 +188,26 @@ class BodyReader {
   }
 
   private value(): unknown {
+    const plain = this.bytes[this.at] === QUOTE ? this.plainString() : undefined;
+    if (plain !== undefined) return plain;
     if (this.parsed++ === MOST_VALUES) throw new Unusual();
     const start = this.at;
     this.skipValue();
     const text = this.bytes.subarray(start, this.at);
     if (!isUtf8(text)) throw new Unusual();
     return this.parse(text.toString('utf8'));
+  }
+
+  /** A string of ASCII without escapes, as ids and keys are; undefined where it is another one. */
+  private plainString(): string | undefined {
+    const { bytes } = this;
+    const start = this.at + 1;
+    let end = start;
+    for (let byte = bytes[end]; byte !== QUOTE; byte = bytes[++end]) {
+      if (byte === undefined || byte < SPACE || byte > TILDE || byte === BACKSLASH) return undefined;
+    }
+    this.at = end + 1;
+    return bytes.toString('latin1', start, end);
   }
 
   private skipValue(): void {

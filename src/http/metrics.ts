@@ -123,7 +123,9 @@ export function createMetrics({ worker, ofProcess }: MetricsOptions): Metrics {
       const ended = () => {
         running -= 1;
       };
-      app.addHook('onRequest', (_request, { raw }, done) => {
+      app.addHook('onRequest', (request, { raw }, done) => {
+        // A socket has no reply whose end could be counted.
+        if (request.ws) return done();
         running += 1;
         // Not onResponse: a client that goes away gets no response.
         raw.on('close', ended);

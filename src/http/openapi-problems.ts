@@ -52,6 +52,7 @@ const DETAILS: Readonly<Record<ProblemCode, string>> = {
   'too-many-requests': 'More than 100 requests came in a second (CELLSTEP_RATE_LIMIT). Send the next in 1 s.',
   'too-many-keys':
     "The session 's' keeps the answers of 99 requests with an idempotency key, 134217000 bytes; one more is over the limit of 134217728 bytes a thing (CELLSTEP_MAX_KEY_BYTES). Send the request without a key, or after 2030-01-01T00:00:00.000Z, when the first of them goes.",
+  'upgrade-required': '/v1/stream is a WebSocket. Open it with the subprotocol cellstep.v1.',
   'headers-too-large': 'The headers are over the limit of 16384 bytes.',
   'store-full': 'The store has no room left.',
   'store-unavailable': 'The store does not answer.',

@@ -9,7 +9,7 @@ function file(description: string): JsonObject {
 /** The same body as a file of tensors; nothing where it has none. */
 export function tensorBodyContent(fields: TensorFields): JsonObject {
   const names = [...fields].flatMap(([field, kind]) => {
-    if (kind === 'map') return [];
+    if (kind === 'map' || typeof kind === 'object') return [];
     return kind === 'tensor' ? [`\`${field}\``] : [`\`${field}.0\` …`];
   });
   if (names.length === 0) return {};

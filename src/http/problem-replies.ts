@@ -24,7 +24,7 @@ const FASTIFY_ERRORS: Readonly<Record<string, ProblemCode>> = {
 /** The one place where an error becomes a reply: RFC 9457, with nothing of the inside in it. */
 export function addProblemReplies(app: FastifyInstance): void {
   app.setErrorHandler((error: FastifyError | Problem, request, reply) => {
-    const problem = asProblem(error, request);
+    const problem = requestProblem(error, request);
     // Fastify would hang up, and clients that read no answer before they have sent everything would see a broken pipe.
     // On a connection that stays, Node reads the rest and throws it away, within the time that a request has.
     const hangsUp = /close/i.test(request.headers.connection ?? '');
@@ -35,7 +35,7 @@ export function addProblemReplies(app: FastifyInstance): void {
 
 /** Errors that Fastify meets before a route is found, such as a malformed path. */
 export function answerFrameworkError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
-  sendProblem(request, reply.headers(SECURITY_HEADERS), asProblem(error, request));
+  sendProblem(request, reply.headers(SECURITY_HEADERS), requestProblem(error, request));
 }
 
 function sendProblem(request: FastifyRequest, reply: FastifyReply, problem: Problem): void {
@@ -66,9 +66,17 @@ export function problemDocument(problem: Problem, instance: string, requestId: s
   };
 }
 
-function asProblem(error: FastifyError | Problem, request: FastifyRequest): Problem {
+/** What a client is told of an error of this service; what it does not know is a fault of its own. */
+export function asProblem(error: unknown): Problem {
   if (error instanceof Problem) return error;
   if (error instanceof RequestShapeError) return shapeProblem(error);
+  return new Problem('internal-error', 'The service failed. Nothing of the request can be blamed for it.', {
+    cause: error,
+  });
+}
+
+function requestProblem(error: FastifyError | Problem, request: FastifyRequest): Problem {
+  if (error instanceof Problem || error instanceof RequestShapeError) return asProblem(error);
   if (error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') {
     return notTaken(request);
   }
@@ -80,9 +88,7 @@ function asProblem(error: FastifyError | Problem, request: FastifyRequest): Prob
   if (error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500) {
     return new Problem('bad-request', error.message || (STATUS_CODES[error.statusCode] ?? 'Bad request'));
   }
-  return new Problem('internal-error', 'The service failed. Nothing of the request can be blamed for it.', {
-    cause: error,
-  });
+  return asProblem(error);
 }
 
 /** A request that does not fit its schema. All places are listed; the first one gives the code and the detail. */

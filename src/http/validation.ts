@@ -35,15 +35,26 @@ export function addValidation(app: FastifyInstance): void {
       if (httpPart === 'body' && value instanceof Uint8Array) return { value };
       // Whatever a header is, it is text, and optional; those that mean something are read where they are used (replies.ts).
       if (httpPart === 'headers') return { value };
-      const result = (schema as z.ZodType).safeParse(value, { reportInput: true });
-      if (result.success) return { value: result.data };
-      if (httpPart === 'body' && value === null) return { error: new RequestShapeError('body', [NO_BODY]) };
-      const fields = schema instanceof z.ZodObject ? Object.keys(schema.shape) : [];
-      const issues = result.error.issues.flatMap((issue) => readIssue(issue, fields));
-      return { error: new RequestShapeError(httpPart ?? 'body', issues) };
+      try {
+        return { value: checkShape(schema as z.ZodType, value, httpPart) };
+      } catch (error) {
+        const missing = httpPart === 'body' && value === null;
+        return { error: missing ? new RequestShapeError('body', [NO_BODY]) : (error as Error) };
+      }
     };
   });
   app.setSerializerCompiler(() => (text) => text as string);
+}
+
+/** The value as its schema reads it. @throws {RequestShapeError} */
+export function checkShape<T>(schema: z.ZodType<T>, value: unknown, context = 'body'): T {
+  const result = schema.safeParse(value, { reportInput: true });
+  if (result.success) return result.data;
+  const fields = schema instanceof z.ZodObject ? Object.keys(schema.shape) : [];
+  throw new RequestShapeError(
+    context,
+    result.error.issues.flatMap((issue) => readIssue(issue, fields)),
+  );
 }
 
 function isEmpty(value: object): boolean {

@@ -9,9 +9,11 @@ import { applyOp, type OpRequest } from './compute/apply-op.ts';
 import { Sweeper } from './expiry/sweep.ts';
 import type { Ports } from './ports.ts';
 import { sessionServices } from './sessions/index.ts';
+import type { TenantFeed } from './sessions/session-feed.ts';
 import { variableServices } from './variables/index.ts';
 
 export interface ServicePorts extends Ports {
+  readonly feed: TenantFeed;
   readonly checkpointCodec: SnapshotCodec;
   readonly weightFiles: WeightFiles;
 }
@@ -23,7 +25,7 @@ export function createServices(ports: ServicePorts, cache: OwnCells) {
   return {
     cells: cellServices(context, ports.weightFiles),
     variables: variableServices(context),
-    sessions: sessionServices(context),
+    sessions: sessionServices(context, ports.feed),
     checkpoints: checkpointServices(context),
     ops: {
       list: () => ports.ops.list,

@@ -9,6 +9,7 @@ import { createCheckpointCodec } from '../../src/files/checkpoint-codec.ts';
 import { applyOp, OPS } from '../../src/ops/ops.ts';
 import { CellCache } from '../../src/services/cells/cell-cache.ts';
 import { createServices, type Services } from '../../src/services/index.ts';
+import { SessionFeed } from '../../src/services/sessions/session-feed.ts';
 
 /** What differs between two services that are otherwise the same. */
 export interface World {
@@ -34,6 +35,7 @@ export function createReferenceServices({ store, clock, newId, backoff }: World)
       limits: readConfig({}).limits,
       checkpointCodec: createCheckpointCodec(parseManifest),
       weightFiles: [],
+      feed: new SessionFeed(store).of(''),
     },
     new CellCache().of(''),
   );

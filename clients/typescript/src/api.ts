@@ -626,6 +626,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/steps": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take steps of many sessions
+         * @description Each item is a step of one session, and stands alone: it is taken and answered, or refused with a problem of its own, whatever becomes of the others. Those of one session are taken in their order; all others run side by side, and those of one cell in one product. With its `key` an item that is sent again is not taken again.
+         *
+         *     As `application/jsonl` it is a stream both ways: a step a line, and a line for each as soon as it is durable, with the `id` of the message. It goes on as long as the client likes: no more is read while CELLSTEP_STREAM_IN_FLIGHT lines are unanswered, or while the answers are not read.
+         */
+        post: operations["stepSessions"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/checkpoints": {
         parameters: {
             query?: never;
@@ -786,6 +808,26 @@ export interface paths {
          * @description An HTML page on the problem that the `type` of a problem document names.
          */
         get: operations["readProblem"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/asyncapi.yaml": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read the description of the WebSocket
+         * @description The AsyncAPI 3 description of the messages of GET /v1/stream.
+         */
+        get: operations["readAsyncApi"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1043,6 +1085,28 @@ export interface components {
             /** @description Send it as ?after= for the next page; null at the end. */
             next_after: number | null;
         };
+        MessageProblem: {
+            /** @description A relative URI; the service answers it with a page on the problem. */
+            type: string;
+            title: string;
+            status: number;
+            /** @description What was sent and what to send. */
+            detail: string;
+            instance: string;
+            code: string;
+            request_id: string;
+            /** @description Bad fields: a JSON pointer into the body, {name} of the path, ?name of the query, or a header. */
+            errors?: {
+                pointer: string;
+                detail: string;
+            }[];
+            /** @description Of a session that expired. */
+            expired_at?: string;
+            /** @description Of a file with several layers: their names. */
+            layers?: string[];
+            /** @description Seconds to wait before the same is sent again. */
+            retry_after?: number;
+        };
         NewCell: {
             /** @description Id of the new thing; the service makes one where it is left out. */
             id?: string;
@@ -1223,6 +1287,18 @@ export interface components {
             expired_at?: string;
             /** @description Of a file with several layers: their names. */
             layers?: string[];
+        };
+        /** @description The message was refused, and nothing was changed by it. */
+        ProblemAnswer: {
+            /** @description Chosen by the client; the answer has the same one. */
+            id?: string | number;
+            /**
+             * @description Id of a session.
+             * @example s
+             */
+            session?: string;
+            status: number;
+            problem: components["schemas"]["MessageProblem"];
         };
         /** @description Whole numbers from [low, high), as NumPy's randint. */
         Randint: {
@@ -1535,12 +1611,129 @@ export interface components {
              */
             tensor_format?: "nested" | "flat" | "base64";
         };
+        /**
+         * @description The step is taken and durable.
+         * @example {
+         *       "id": 1,
+         *       "session": "s",
+         *       "status": 200,
+         *       "output": [
+         *         [
+         *           5
+         *         ]
+         *       ],
+         *       "step": 1,
+         *       "cell_version": 1,
+         *       "version": 2
+         *     }
+         */
+        StepAnswer: {
+            /** @description Chosen by the client; the answer has the same one. */
+            id?: string | number;
+            /**
+             * @description Id of a session.
+             * @example s
+             */
+            session: string;
+            /** @description 1 at first, and one more at each change; the ETag is this number in quotes. */
+            version: number;
+            /** @constant */
+            status: 200;
+            output: components["schemas"]["Tensor"];
+            /** @description Steps taken so far. */
+            step: number;
+            states?: components["schemas"]["Tensor"][];
+            trace?: components["schemas"]["Trace"];
+            /** @description 1 at first, and one more at each change; the ETag is this number in quotes. */
+            cell_version: number;
+            /**
+             * @description This is the first answer, again.
+             * @constant
+             */
+            replayed?: true;
+        };
+        /**
+         * @description The next step of a session.
+         * @example {
+         *       "id": 1,
+         *       "session": "s",
+         *       "inputs": [
+         *         [
+         *           2
+         *         ]
+         *       ],
+         *       "key": "a1"
+         *     }
+         */
+        StepMessage: {
+            /**
+             * @default step
+             * @constant
+             */
+            op?: "step";
+            /** @description Chosen by the client; the answer has the same one. */
+            id?: string | number;
+            /**
+             * @description Id of a session.
+             * @example s
+             */
+            session: string;
+            /** @description An Idempotency-Key. A message that is sent again with its key is carried out once, and answered by the first answer. */
+            key?: string;
+            /**
+             * @description Refuse it unless the session has this version.
+             * @example 1
+             */
+            if_match?: number;
+            /**
+             * @description [batch_size, features], or for many steps at once [batch_size, time, features]; [time, batch_size, features] where the cell puts time first: layers of PyTorch without batch_first, ONNX with layout 0.
+             * @example [
+             *       [
+             *         2
+             *       ]
+             *     ]
+             */
+            inputs: components["schemas"]["RequestTensor"];
+            /** @description [batch_size, time], of a single step [batch_size]: the steps that count. */
+            mask?: components["schemas"]["TensorLiteral"] | null;
+            /**
+             * @description Answer with every gate, before and after its activation.
+             * @default false
+             */
+            trace?: boolean;
+            /**
+             * @description Answer with the new states.
+             * @default false
+             */
+            return_states?: boolean;
+            /**
+             * @description Apply dropout and recurrent_dropout as in training; needs a seed, here or in the config.
+             * @default false
+             */
+            training?: boolean;
+            /** @description Of the dropout masks, which are drawn as Keras draws them: the cells of a composite take seed, seed + 1 …, or each that of its own config where none is sent. */
+            seed?: number;
+            /**
+             * @description How the reply writes its tensors.
+             * @default nested
+             * @enum {string}
+             */
+            tensor_format?: "nested" | "flat" | "base64";
+        };
         StepResult: {
             output: components["schemas"]["Tensor"];
             states: components["schemas"]["Tensor"][];
             trace?: components["schemas"]["Trace"];
             /** @description 1 at first, and one more at each change; the ETag is this number in quotes. */
             cell_version: number;
+        };
+        Steps: {
+            /** @description Carried out side by side; those of one session in their order. */
+            steps: components["schemas"]["StepMessage"][];
+        };
+        StepsResult: {
+            /** @description One for each step, in their order. */
+            results: (components["schemas"]["StepAnswer"] | components["schemas"]["ProblemAnswer"])[];
         };
         /**
          * @description A tensor in the form that tensor_format asked for. A number for a scalar, or nested arrays of one length a level. NaN and infinities are the strings "NaN", "Infinity" and "-Infinity"; integers beyond 2^53 are strings of digits; a bool tensor has true and false. NaN, Infinity, -Infinity are strings.
@@ -2086,6 +2279,20 @@ export interface components {
         "already-exists.cell-gone.step-not-kept.in-progress.conflict": {
             headers: {
                 "Retry-After": components["headers"]["Retry-After"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /**
+         * @description - `wrong-shape`: A tensor has the wrong shape.
+         *     - `invalid-value`: A value is well-formed but impossible.
+         *     - `invalid-file`: The file cannot be read.
+         *     - `limit-exceeded`: The request is over a limit of this service.
+         */
+        "wrong-shape.invalid-value.invalid-file.limit-exceeded": {
+            headers: {
                 [name: string]: unknown;
             };
             content: {
@@ -4135,6 +4342,45 @@ export interface operations {
             default: components["responses"]["default"];
         };
     };
+    stepSessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Steps"];
+                "application/x-safetensors": string;
+                "application/jsonl": string;
+                "application/x-ndjson": string;
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StepsResult"];
+                    "application/x-safetensors": string;
+                    "application/jsonl": string;
+                    "application/x-ndjson": string;
+                };
+            };
+            400: components["responses"]["invalid-json.invalid-request.bad-request"];
+            401: components["responses"]["unauthorized"];
+            403: components["responses"]["insufficient-scope"];
+            413: components["responses"]["body-too-large"];
+            415: components["responses"]["unsupported-media-type"];
+            422: components["responses"]["wrong-shape.invalid-value.invalid-file.limit-exceeded"];
+            429: components["responses"]["too-many-requests"];
+            503: components["responses"]["store-unavailable.issuer-unavailable"];
+            default: components["responses"]["default"];
+        };
+    };
     listCheckpoints: {
         parameters: {
             query?: {
@@ -4491,6 +4737,28 @@ export interface operations {
             };
             400: components["responses"]["invalid-request.bad-request"];
             404: components["responses"]["not-found"];
+            default: components["responses"]["default"];
+        };
+    };
+    readAsyncApi: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/yaml": string;
+                };
+            };
+            400: components["responses"]["invalid-request.bad-request"];
             default: components["responses"]["default"];
         };
     };

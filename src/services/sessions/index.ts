@@ -6,13 +6,15 @@ import type { Context } from '../context.ts';
 import { sessionKey, thingsPrefix } from '../keys.ts';
 import { forkSession, type NewSession, openSession } from './open-session.ts';
 import { decodeSession } from './session-bytes.ts';
+import type { TenantFeed } from './session-feed.ts';
 import { listKeptSteps } from './session-history.ts';
 import { readSession, type Session } from './session-record.ts';
+import type { SessionChange } from './session-subscription.ts';
 import { closeSession, putStates, resetSession, rewindSession } from './sessions.ts';
 import { type SessionStepRequest, type SteppedSession, stepSession } from './step-session.ts';
 
 /** What can be done with sessions. */
-export function sessionServices(context: Context) {
+export function sessionServices(context: Context, feed: TenantFeed) {
   const { store, clock, changer } = context;
   return {
     open: <R>(input: NewSession, id: string | undefined, change: Change<Session, R>) =>
@@ -20,6 +22,9 @@ export function sessionServices(context: Context) {
     list: (page: PageRequest) =>
       listShown(store, thingsPrefix('session'), page, decodeSession, ({ record }) => !isExpired(record, clock())),
     read: (id: string) => readSession(store, id, clock()),
+    /** Tells `listener` of each change after the state that it answers with. */
+    subscribe: (id: string, listener: (change: SessionChange) => void) =>
+      feed.subscribe(id, () => readSession(store, id, clock()), listener),
     step: <R>(id: string, request: SessionStepRequest, change: Change<SteppedSession, R>) =>
       changer.change(sessionKey(id), change, () => stepSession(context, id, change.expected, request)),
     putStates: <R>(id: string, states: StatesGiven, change: Change<Session, R>) =>

@@ -1,13 +1,19 @@
 import { DEFAULT_TENANT } from '../../domain/identity.ts';
+import type { Bus } from '../../domain/ports.ts';
 import { CellCache } from '../cells/cell-cache.ts';
 import { createServices, type ServicePorts, type Services } from '../index.ts';
 import { TENANTS_PREFIX } from '../keys.ts';
-import { storeOfTenant } from './tenant-store.ts';
+import { SessionFeed } from '../sessions/session-feed.ts';
+import { storeOfTenant, tenantPrefix } from './tenant-store.ts';
 
 /** Tenants whose services are kept ready; those of others are made when they are called. */
 const MAX_READY = 1_000;
 /** Tenants that are swept at one call. */
 const SWEPT_AT_ONCE = 64;
+
+export interface TenantPorts extends Omit<ServicePorts, 'feed'> {
+  readonly bus?: Bus;
+}
 
 /** The use cases of every tenant, each over its own part of the store, and what is the same for all. */
 export interface TenantServices {
@@ -16,11 +22,16 @@ export interface TenantServices {
   readonly describeCell: Services['cells']['describe'];
   /** Lets go of a slice of what nobody needs any more, of some tenants; whether there may be more. */
   sweep(): Promise<boolean>;
+  /** Ends what goes on between the processes of the service. */
+  close(): Promise<void>;
   /** Rejects where the store cannot serve. */
   check(): Promise<void>;
 }
 
-export function createTenantServices(ports: ServicePorts): TenantServices {
+/** `bus` leads to the other processes of the service, where there are any. */
+export function createTenantServices({ bus, ...given }: TenantPorts): TenantServices {
+  const feed = new SessionFeed(given.store, bus);
+  const ports = { ...given, store: feed.watched, feed: feed.of('') };
   const cache = new CellCache();
   const shared = createServices(ports, cache.of(''));
   const ready = new Map<string, Services>();
@@ -28,8 +39,7 @@ export function createTenantServices(ports: ServicePorts): TenantServices {
 
   function servicesOf(tenant: string): Services {
     if (tenant === DEFAULT_TENANT) return shared;
-    const found =
-      ready.get(tenant) ?? createServices({ ...ports, store: storeOfTenant(ports.store, tenant) }, cache.of(tenant));
+    const found = ready.get(tenant) ?? makeServices(tenant);
     ready.delete(tenant);
     ready.set(tenant, found);
     for (const oldest of ready.keys()) {
@@ -37,6 +47,11 @@ export function createTenantServices(ports: ServicePorts): TenantServices {
       ready.delete(oldest);
     }
     return found;
+  }
+
+  function makeServices(tenant: string): Services {
+    const store = storeOfTenant(ports.store, tenant);
+    return createServices({ ...ports, store, feed: feed.of(tenantPrefix(tenant)) }, cache.of(tenant));
   }
 
   return {
@@ -53,5 +68,6 @@ export function createTenantServices(ports: ServicePorts): TenantServices {
       return left;
     },
     check: shared.check,
+    close: () => feed.close(),
   };
 }

@@ -2,12 +2,15 @@ import type { Store } from '../../domain/ports.ts';
 import { checkCommit } from '../../domain/store-keys.ts';
 import { tenantKey } from '../keys.ts';
 
+/** What stands before each of a tenant's keys. */
+export const tenantPrefix = (tenant: string): string => `@${tenant}/`;
+
 /**
  * The part of a store that is a tenant's, as a store of its own: every key is put after `@tenant/`, so that nothing above it
  * can name what is another's. Before its first change the tenant is written down, so that sweeping finds it.
  */
 export function storeOfTenant(store: Store, tenant: string): Store {
-  const prefix = `@${tenant}/`;
+  const prefix = tenantPrefix(tenant);
   let noted = false;
   async function note(): Promise<void> {
     // A conflict says that it is written down already.

@@ -1,0 +1,134 @@
+import type { Bus, Store, StoreWrite } from '../../domain/ports.ts';
+import { sessionKey } from '../keys.ts';
+import { FeedLink } from './feed-link.ts';
+import type { SessionContent } from './session-bytes.ts';
+import { type SessionChange, SessionSubscription } from './session-subscription.ts';
+
+/** The key of a session, of any tenant. */
+const SESSION_KEY = new RegExp(`^(@[^/]+/)?${sessionKey('')}[^/]+$`);
+
+/** A session's record as it was committed, or null where it was ended. */
+interface Heard {
+  /** Under which the store has the session. */
+  readonly key: string;
+  readonly bytes: Uint8Array | null;
+}
+
+/** A session as it was when listening began, and how it ends. */
+interface Subscribed {
+  readonly now: SessionContent;
+  stop(): void;
+}
+
+export interface TenantFeed {
+  /**
+   * Listens to a session from the state on that `read` finds.
+   * @throws {Problem} what `read` throws
+   */
+  subscribe(
+    id: string,
+    read: () => Promise<SessionContent>,
+    listener: (change: SessionChange) => void,
+  ): Promise<Subscribed>;
+}
+
+/**
+ * Tells who listens of each committed change of a session, whatever made it, in whichever process: each looks at what it
+ * commits to the store, and tells the others over the bus what they want to hear of.
+ */
+export class SessionFeed {
+  private readonly store: Store;
+  private readonly subscriptions = new Map<string, Set<SessionSubscription>>();
+  private readonly link: FeedLink | undefined;
+  /** The same store; changes that are made through it are told of. */
+  readonly watched: Store;
+
+  constructor(store: Store, bus?: Bus) {
+    this.store = store;
+    this.watched = { ...bound(store), commit: (writes) => this.commit(writes) };
+    this.link =
+      bus && new FeedLink(bus, { heard: (key, bytes) => this.tell(key, bytes), check: (key) => this.check(key) });
+  }
+
+  /** The sessions of one tenant, whose keys begin with `prefix`. */
+  of(prefix: string): TenantFeed {
+    return { subscribe: (id, read, listener) => this.subscribe(`${prefix}${sessionKey(id)}`, read, listener) };
+  }
+
+  async close(): Promise<void> {
+    await this.link?.close();
+  }
+
+  private async subscribe(
+    key: string,
+    read: () => Promise<SessionContent>,
+    listener: (change: SessionChange) => void,
+  ): Promise<Subscribed> {
+    const subscription = new SessionSubscription(listener);
+    const all = this.subscriptions.get(key) ?? new Set();
+    this.subscriptions.set(key, all.add(subscription));
+    const stop = () => {
+      subscription.stop();
+      all.delete(subscription);
+      if (all.size > 0 || this.subscriptions.get(key) !== all) return;
+      this.subscriptions.delete(key);
+      this.link?.forget(key);
+    };
+    try {
+      // Others tell of what they commit from here on, so what is read next is followed by what they tell.
+      await this.link?.ask(key);
+      const now = await read();
+      subscription.start(now);
+      return { now, stop };
+    } catch (error) {
+      stop();
+      throw error;
+    }
+  }
+
+  private async commit(writes: readonly StoreWrite[]) {
+    const heard = this.subscriptions.size > 0 || this.link?.isAsked ? this.heardOf(writes) : [];
+    const outcome = await this.store.commit(writes);
+    if (outcome !== 'committed') return outcome;
+    for (const { key, bytes } of heard) {
+      this.tell(key, bytes);
+      this.link?.tell(key, bytes);
+    }
+    return outcome;
+  }
+
+  /** What somebody wants to hear of; copied, since the writer may reuse its bytes. */
+  private heardOf(writes: readonly StoreWrite[]): Heard[] {
+    return writes.flatMap(({ key, bytes, delete: deletes }) => {
+      if (!SESSION_KEY.test(key) || (bytes === undefined && !deletes)) return [];
+      if (!this.subscriptions.has(key) && !this.link?.asksFor(key)) return [];
+      return [{ key, bytes: bytes ? new Uint8Array(bytes) : null }];
+    });
+  }
+
+  private tell(key: string, bytes: Uint8Array | null): void {
+    for (const subscription of this.subscriptions.get(key) ?? []) {
+      try {
+        subscription.take(bytes);
+      } catch {
+        // What was committed stays so, whatever becomes of who listens.
+        subscription.stop();
+      }
+    }
+  }
+
+  /** What was not told of, since a message was lost, is found in the store. */
+  private async check(key: string): Promise<void> {
+    const stored = await this.store.get(key);
+    this.tell(key, stored ? stored.bytes : null);
+  }
+}
+
+function bound(store: Store): Omit<Store, 'commit'> {
+  return {
+    get: (key) => store.get(key),
+    list: (prefix, after, limit) => store.list(prefix, after, limit),
+    check: () => store.check(),
+    close: () => store.close(),
+  };
+}

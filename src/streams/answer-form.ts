@@ -1,0 +1,53 @@
+import { TensorReply } from '../../schemas/tensor.ts';
+import type { TensorFiles } from '../domain/files.ts';
+import { jsonText } from '../http/json-text.ts';
+import { fileOfReply } from '../http/tensor-file.ts';
+
+/** What a message is known by to its client. */
+export type MessageId = string | number | undefined;
+
+/** Fields of an answer; tensors as TensorReply. */
+export type AnswerFields = Readonly<Record<string, unknown>>;
+
+/** An answer as a door sends it: text, or fields for a file. */
+export type Written = string | AnswerFields;
+
+/** How answers are written, sent, and kept beside an idempotency key. */
+export interface AnswerForm<R extends Written> {
+  /** Part of what a key belongs to: an answer that is kept is of one form. */
+  readonly name: string;
+  /** @throws {Problem} limit-exceeded where it would be too long */
+  write(fields: AnswerFields): R;
+  /** The answer to one message, which has an id or not. */
+  labelled(answer: R, id: MessageId): R;
+  encode(answer: R): Uint8Array;
+  /** What was kept, which says that it is a repetition. */
+  replay(bytes: Uint8Array): R;
+}
+
+/** A line of JSON. */
+export const TEXT_FORM: AnswerForm<string> = {
+  name: 'text',
+  write: jsonText,
+  labelled: (text, id) => (id === undefined ? text : `{"id":${JSON.stringify(id)},${text.slice(1)}`),
+  encode: (text) => Buffer.from(text),
+  replay: (bytes) =>
+    `${Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString().slice(0, -1)},"replayed":true}`,
+};
+
+/** The fields themselves, for a door that writes files of tensors. Kept as such a file. */
+export function fieldsForm(files: TensorFiles): AnswerForm<AnswerFields> {
+  return {
+    name: 'file',
+    write: (fields) => fields,
+    labelled: (fields, id) => (id === undefined ? fields : { id, ...fields }),
+    encode: (fields) => files.write(fileOfReply(fields)),
+    replay: (bytes) => {
+      const { tensors, metadata } = files.read(bytes);
+      const fields = Object.entries(metadata).map(([name, text]) => [name, JSON.parse(text)] as const);
+      // By the names of their places, which they get again when they are written.
+      const named = [...tensors].map(([name, tensor]) => [name, new TensorReply(tensor, 'nested')] as const);
+      return { ...Object.fromEntries(fields), ...Object.fromEntries(named), replayed: true };
+    },
+  };
+}

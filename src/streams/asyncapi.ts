@@ -1,0 +1,105 @@
+import type { z } from 'zod';
+import project from '../../package.json' with { type: 'json' };
+import {
+  authMessage,
+  changedEvent,
+  closedAnswer,
+  closedEvent,
+  closeMessage,
+  forkMessage,
+  openMessage,
+  problemAnswer,
+  resetMessage,
+  rewindMessage,
+  SUBPROTOCOL,
+  sessionAnswer,
+  stepAnswer,
+  stepMessage,
+  subscribeMessage,
+  unsubscribeMessage,
+} from '../../schemas/stream.ts';
+import type { JsonObject } from '../domain/json.ts';
+import { SchemaComponents, type Side } from '../http/openapi-schemas.ts';
+
+/** What a client sends, and what answers it beside a problem. */
+const ASKED = [
+  [stepMessage, stepAnswer],
+  [openMessage, sessionAnswer],
+  [forkMessage, sessionAnswer],
+  [rewindMessage, sessionAnswer],
+  [resetMessage, sessionAnswer],
+  [closeMessage, closedAnswer],
+  [subscribeMessage, sessionAnswer],
+  [unsubscribeMessage, closedAnswer],
+  [authMessage, closedAnswer],
+] as const;
+const EVENTS = [changedEvent, closedEvent] as const;
+
+const DESCRIPTION = `Steps of any number of sessions over one WebSocket, by the subprotocol \`${SUBPROTOCOL}\`.
+
+- A **text message** is one JSON object. A **binary message** is a safetensors file: tensors by their names, the other fields as JSON text in \`__metadata__\`; it is answered by one.
+- Messages of one session are carried out in their order, all others side by side; each is answered as soon as it is durable, with its \`id\`.
+- After a **reconnect**, send again what was not answered, with the same \`key\`s: each was carried out once.
+- Where a message is refused, its answer has a \`problem\`, and the socket stays open. It is closed by 1002 and 1009 for what is no WebSocket or too large, 1008 without a valid key, 1013 where answers are not read, 1001 at the end of the service.
+- **Keys**: \`Authorization: Bearer <key>\` in the handshake, or an \`auth\` message as the first one.
+- No more is read while CELLSTEP_STREAM_IN_FLIGHT messages are unanswered.
+
+\`POST /v1/steps\` with \`Content-Type: application/jsonl\` takes the same step messages, a line each.`;
+
+/** The AsyncAPI document of the socket, from the types that its messages are checked by. */
+export function asyncApiDocument(): JsonObject {
+  const schemas = new SchemaComponents();
+  const messages: Record<string, JsonObject> = {};
+  const add = (type: z.ZodType, side: Side): string => {
+    const { id = '', description = '', examples = [] } = type.meta() ?? {};
+    schemas.schemaOf(type, side);
+    const shown = examples as readonly JsonObject[];
+    messages[id] = {
+      name: id,
+      summary: description,
+      contentType: 'application/json',
+      payload: { $ref: `#/components/schemas/${id}` },
+      ...(shown.length > 0 ? { examples: shown.map((payload) => ({ payload })) } : {}),
+    };
+    return id;
+  };
+  const problem = add(problemAnswer, 'output');
+  const asked = ASKED.map(([message, answer]) => [add(message, 'input'), add(answer, 'output')] as const);
+  const events = EVENTS.map((event) => add(event, 'output'));
+  const inChannel = (id: string) => ({ $ref: `#/channels/stream/messages/${id}` });
+  const channel = { $ref: '#/channels/stream' };
+  const receive = asked.map(([message, answer]) => {
+    const answers = [inChannel(answer), inChannel(problem)];
+    const operation = {
+      action: 'receive',
+      channel,
+      messages: [inChannel(message)],
+      reply: { channel, messages: answers },
+    };
+    return [`receive${message}`, operation] as const;
+  });
+  const send = { action: 'send', channel, messages: events.map(inChannel) };
+  const document = {
+    asyncapi: '3.0.0',
+    info: {
+      title: 'cellstep streams',
+      version: project.version,
+      description: DESCRIPTION,
+      license: { name: 'Apache License 2.0', url: 'https://www.apache.org/licenses/LICENSE-2.0' },
+    },
+    defaultContentType: 'application/json',
+    servers: { service: { host: 'localhost:8080', protocol: 'ws', description: 'The service on this machine.' } },
+    channels: {
+      stream: {
+        address: '/v1/stream',
+        description: 'One socket of a client.',
+        messages: Object.fromEntries(Object.keys(messages).map((id) => [id, { $ref: `#/components/messages/${id}` }])),
+        bindings: { ws: { method: 'GET', bindingVersion: '0.1.0' } },
+      },
+    },
+    operations: { ...Object.fromEntries(receive), sendEvents: send },
+    components: { schemas: schemas.all(), messages },
+  };
+  // A copy without shared objects: YAML would write those as anchors and aliases.
+  return JSON.parse(JSON.stringify(document));
+}

@@ -1,0 +1,92 @@
+import { isJsonObject, quote } from '../domain/json.ts';
+import { fieldProblem, type Problem } from '../domain/problems.ts';
+import { retryAfterOf } from '../http/http-problem.ts';
+import { asProblem, problemDocument } from '../http/problem-replies.ts';
+import type { AnswerFields, AnswerForm, MessageId, Written } from './answer-form.ts';
+import type { MessageHandler } from './message-handler.ts';
+
+/** The messages of all callers that have a key and are not answered yet. */
+export type Running = Map<string, Promise<unknown>>;
+
+/** The request that messages come by. */
+export interface Call {
+  readonly url: string;
+  readonly id: string;
+  readonly log: { error(about: object, message: string): void };
+}
+
+/**
+ * Carries out messages of one tenant, one for each call, and answers each by itself: whatever goes wrong with one is its own answer.
+ * A repetition that comes while the first message with its key still runs waits for it.
+ */
+export class Messages {
+  private readonly handlers: ReadonlyMap<string, MessageHandler>;
+  private readonly tenant: string;
+  private readonly running: Running;
+
+  constructor(handlers: ReadonlyMap<string, MessageHandler>, tenant: string, running: Running) {
+    this.handlers = handlers;
+    this.tenant = tenant;
+    this.running = running;
+  }
+
+  /** Never rejects. `sent` is parsed JSON, or the Problem of what could not be parsed. */
+  async carryOut<R extends Written>(sent: unknown, form: AnswerForm<R>, call: Call): Promise<R> {
+    const id = idOf(sent);
+    try {
+      return form.labelled(await this.act(sent, form), id);
+    } catch (error) {
+      return form.labelled(form.write(refusalOf(sent, asProblem(error), call)), id);
+    }
+  }
+
+  private act<R extends Written>(sent: unknown, form: AnswerForm<R>): Promise<R> {
+    if (sent instanceof Error) throw sent;
+    if (!isJsonObject(sent)) {
+      throw fieldProblem('invalid-request', '', `${quote(sent)} is not a message. Send a JSON object.`);
+    }
+    const { op = 'step', session, key } = sent;
+    const handler = this.handlers.get(op as string);
+    if (!handler) {
+      const known = [...this.handlers.keys()].join(', ');
+      throw fieldProblem('invalid-request', '/op', `Unknown op ${quote(op)}. Send one of ${known}.`);
+    }
+    return typeof key === 'string'
+      ? this.inTurn(`${this.tenant} ${op} ${session} ${key}`, () => handler.act(sent, form))
+      : handler.act(sent, form);
+  }
+
+  private async inTurn<R>(name: string, act: () => Promise<R>): Promise<R> {
+    for (let before = this.running.get(name); before; before = this.running.get(name)) {
+      await before.catch(() => undefined);
+    }
+    const running = act();
+    this.running.set(name, running);
+    try {
+      return await running;
+    } finally {
+      this.running.delete(name);
+    }
+  }
+}
+
+/** The id of a message, also of one that is refused; undefined where it has none that can be echoed. */
+function idOf(sent: unknown): MessageId {
+  const { id } = Object(sent) as { id?: unknown };
+  if (typeof id === 'string' && id.length <= 128) return id;
+  return Number.isSafeInteger(id) ? (id as number) : undefined;
+}
+
+function refusalOf(sent: unknown, problem: Problem, { url, id, log }: Call): AnswerFields {
+  const { status } = problem;
+  if (status >= 500) log.error({ err: problem.cause ?? problem, code: problem.code }, problem.message);
+  const { session } = Object(sent) as { session?: unknown };
+  const named = typeof session === 'string' && session.length <= 128 ? { session } : {};
+  const retryAfter = retryAfterOf(problem);
+  const document = problemDocument(problem, url, id);
+  return {
+    ...named,
+    status,
+    problem: retryAfter === undefined ? document : { ...document, retry_after: retryAfter },
+  };
+}

@@ -1,0 +1,103 @@
+import { readFileSync } from 'node:fs';
+import { PassThrough, type Readable } from 'node:stream';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { openMessage, stepMessage } from '../../schemas/stream.ts';
+import { tensorFieldsOf } from '../../schemas/tensor-fields.ts';
+import { JSON_LINES, SAFETENSORS } from '../domain/media-types.ts';
+import { mediaTypeOf } from '../http/binary-body.ts';
+import { jsonParser } from '../http/json-body.ts';
+import { writerFor } from '../http/replies.ts';
+import { fieldsForm, TEXT_FORM } from './answer-form.ts';
+import { Messages, type Running } from './carry-out.ts';
+import { answerLines, type StreamLimits } from './json-lines.ts';
+import { carryOutAll, itemsOf } from './many-steps.ts';
+import { MessageReader } from './read-messages.ts';
+import type { SocketLimits } from './socket.ts';
+import { type Offers, SocketDoor, type SocketDoorParts } from './socket-door.ts';
+import { fileOfAnswers, itemsOfFile, type StepFields, sizeOfFields } from './step-file.ts';
+
+/** Fields of messages that have tensors. */
+const FIELDS = new Map([...tensorFieldsOf(openMessage), ...tensorFieldsOf(stepMessage)]);
+
+export interface StreamParts {
+  readonly offers: Offers;
+  readonly gate: SocketDoorParts['gate'];
+  readonly limits: SocketLimits;
+}
+
+/** Takes steps of many sessions in one call, or over one connection. */
+export class StreamDoor {
+  private readonly limits: StreamLimits;
+  private readonly offers: Offers;
+  private readonly running: Running = new Map();
+  private readonly parse: (text: string) => unknown;
+  private readonly reader: MessageReader;
+  private readonly stops = new Set<() => void>();
+  readonly sockets: SocketDoor;
+  /** The description of the socket's messages, which `npm run asyncapi` writes. */
+  readonly asyncApi = readFileSync(new URL('../../asyncapi.yaml', import.meta.url), 'utf8');
+
+  constructor(app: FastifyInstance, { offers, gate, limits }: StreamParts) {
+    const parseJson = jsonParser(app);
+    this.limits = limits;
+    this.offers = offers;
+    this.parse = (text) => parseJson(undefined as never, text);
+    this.reader = new MessageReader(FIELDS, this.parse, app.tensorFiles);
+    this.sockets = new SocketDoor(app, { offers, running: this.running, reader: this.reader, gate, limits });
+  }
+
+  /** `POST /v1/steps`: in what form the steps come, and in what form the answers are asked for, the headers say. */
+  async answerSteps(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+    const type = mediaTypeOf(request.headers['content-type']);
+    if (JSON_LINES.some((known) => known === type)) return this.answerLines(request, reply, type);
+    const { tensorFiles: files } = request.server;
+    const sent = request.body;
+    const items = sent instanceof Uint8Array ? itemsOfFile(files.read(sent), this.parse) : itemsOf(sent);
+    if (writerFor(request).mediaType === SAFETENSORS) {
+      const form = fieldsForm(files);
+      const answers = await carryOutAll<StepFields>(this.stepsOf(request), items, {
+        form,
+        sizeOf: sizeOfFields,
+        call: callOf(request),
+      });
+      reply.header('content-type', SAFETENSORS);
+      const { buffer, byteOffset, byteLength } = files.write(fileOfAnswers(answers));
+      return Buffer.from(buffer, byteOffset, byteLength);
+    }
+    const sizeOf = (text: string) => text.length;
+    const texts = await carryOutAll(this.stepsOf(request), items, { form: TEXT_FORM, sizeOf, call: callOf(request) });
+    reply.header('content-type', 'application/json; charset=utf-8');
+    return `{"results":[${texts.join(',')}]}`;
+  }
+
+  /** Ends what is under way, and then the streams and sockets. */
+  async close(): Promise<void> {
+    for (const stop of this.stops) stop();
+    await this.sockets.close();
+  }
+
+  private stepsOf({ identity }: FastifyRequest): Messages {
+    const step = this.offers.of({ identity }).filter(([op]) => op === 'step');
+    return new Messages(new Map(step), identity.tenant, this.running);
+  }
+
+  private answerLines(request: FastifyRequest, reply: FastifyReply, type: string): FastifyReply {
+    const output = new PassThrough();
+    const { stop } = answerLines(request.body as Readable, output, {
+      messages: this.stepsOf(request),
+      reader: this.reader,
+      call: callOf(request),
+      limits: this.limits,
+    });
+    this.stops.add(stop);
+    output.once('close', () => this.stops.delete(stop));
+    reply.header('content-type', type).send(output);
+    // The client may wait for the head before it sends a line.
+    reply.raw.flushHeaders();
+    return reply;
+  }
+}
+
+function callOf({ url, id, log }: FastifyRequest) {
+  return { url, id, log };
+}

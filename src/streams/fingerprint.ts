@@ -1,0 +1,20 @@
+import { createHash } from 'node:crypto';
+import type { TensorLiteral } from '../domain/tensor-literal.ts';
+
+/** Digest of all that a message asks for, as it was understood: the same numbers in another notation ask for the same. */
+export function fingerprintOf(form: string, asked: object): string {
+  return createHash('sha256')
+    .update(`${form}\n${JSON.stringify(asked, withBytes)}`)
+    .digest('hex');
+}
+
+/** Values of tensors as their bytes: as text they would take much longer. */
+function withBytes(_name: string, value: unknown): unknown {
+  const { shape, values, integers } = Object(value) as Partial<TensorLiteral>;
+  if (!(values instanceof Float64Array)) return value;
+  return { shape, values: base64Of(values), ...(integers ? { integers: base64Of(integers) } : {}) };
+}
+
+function base64Of({ buffer, byteOffset, byteLength }: Float64Array | BigInt64Array): string {
+  return Buffer.from(buffer, byteOffset, byteLength).toString('base64');
+}

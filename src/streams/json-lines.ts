@@ -1,0 +1,90 @@
+import type { Readable, Writable } from 'node:stream';
+import { TEXT_FORM } from './answer-form.ts';
+import type { Call, Messages } from './carry-out.ts';
+import { Flow } from './flow.ts';
+import { LineSplitter } from './line-splitter.ts';
+import { type MessageReader, tooLong } from './read-messages.ts';
+
+export interface StreamLimits {
+  /** Messages of one client that are carried out at once. */
+  readonly inFlight: number;
+  /** Of one message. */
+  readonly maxBytes: number;
+}
+
+/** Unread answers beyond which nothing more is begun. */
+const MOST_UNREAD_BYTES = 2 ** 20;
+
+/**
+ * Answers each line of `input` by a line of `output`, as soon as it is carried out; lines of one session in their order.
+ * Whoever reads no answers is read no further. Resolves when all is answered, or the client is gone.
+ */
+export function answerLines(
+  input: Readable,
+  output: Writable,
+  {
+    messages,
+    reader,
+    call,
+    limits,
+  }: {
+    readonly messages: Messages;
+    readonly reader: MessageReader;
+    readonly call: Call;
+    readonly limits: StreamLimits;
+  },
+): { stop(): void } {
+  const splitter = new LineSplitter(limits.maxBytes);
+  const flow = new Flow({
+    inFlight: limits.inFlight,
+    maxBytes: limits.maxBytes,
+    isCongested: () => output.writableLength > MOST_UNREAD_BYTES,
+    reading: (open) => (open ? input.resume() : input.pause()),
+  });
+  let ready = '';
+
+  function write(): void {
+    const lines = ready;
+    ready = '';
+    if (!output.destroyed) output.write(lines);
+  }
+
+  async function answer(message: unknown): Promise<void> {
+    const line = await messages.carryOut(message, TEXT_FORM, call);
+    // Those that are committed together are written together.
+    if (ready === '') process.nextTick(write);
+    ready += `${line}\n`;
+  }
+
+  function take(text: Buffer): void {
+    for (const { message, bytes } of reader.lines(text)) flow.add(bytes, () => answer(message));
+  }
+
+  async function finish(): Promise<void> {
+    input.off('data', read);
+    const last = splitter.end();
+    if (last) take(last);
+    flow.advance();
+    await flow.settled();
+    // After the lines that are still to be written.
+    process.nextTick(() => output.end());
+  }
+
+  function read(chunk: Buffer): void {
+    const { text, tooLong: over } = splitter.push(chunk);
+    if (over) flow.add(0, () => answer(tooLong(limits.maxBytes)));
+    if (text) take(text);
+    flow.advance();
+  }
+
+  input.on('data', read);
+  input.once('end', finish);
+  input.once('error', () => output.destroy());
+  output.on('drain', () => flow.advance());
+  output.once('close', () => {
+    flow.end();
+    input.off('data', read);
+    input.resume();
+  });
+  return { stop: () => void finish() };
+}

@@ -1,0 +1,55 @@
+import { MAX_ITEMS } from '../../schemas/stream.ts';
+import { isJsonObject, quote } from '../domain/json.ts';
+import { fieldProblem, Problem } from '../domain/problems.ts';
+import type { AnswerForm, Written } from './answer-form.ts';
+import type { Call, Messages } from './carry-out.ts';
+
+/** Items that are begun at once. */
+const WAVE = 1_000;
+/** Of answers to one call; what is left is not begun. */
+const MOST_ANSWER_BYTES = 64 * 2 ** 20;
+
+/**
+ * Carries out the items of one call side by side, those of one session in their order; each is answered by itself, in the
+ * order sent.
+ */
+export async function carryOutAll<R extends Written>(
+  messages: Messages,
+  items: readonly unknown[],
+  { form, sizeOf, call }: { readonly form: AnswerForm<R>; readonly sizeOf: (answer: R) => number; readonly call: Call },
+): Promise<R[]> {
+  const answers: R[] = [];
+  let bytes = 0;
+  for (let from = 0; from < items.length; from += WAVE) {
+    const room = bytes < MOST_ANSWER_BYTES;
+    const wave = items.slice(from, from + WAVE).map((item) => messages.carryOut(room ? item : tooMuch(), form, call));
+    for (const answer of await Promise.all(wave)) {
+      answers.push(answer);
+      bytes += sizeOf(answer);
+    }
+  }
+  return answers;
+}
+
+function tooMuch(): Problem {
+  const detail = `The answers before this one have more than ${MOST_ANSWER_BYTES} bytes. Send this step in another call.`;
+  return new Problem('limit-exceeded', detail);
+}
+
+/** The items of a body `{ "steps": [...] }`. @throws {Problem} invalid-request where it is another body */
+export function itemsOf(body: unknown): readonly unknown[] {
+  if (!isJsonObject(body)) throw fieldProblem('invalid-request', '', 'The body is missing. Send {"steps": [...]}.');
+  const { steps, ...others } = body as { steps?: unknown };
+  const [unknown] = Object.keys(others);
+  if (unknown !== undefined) {
+    throw fieldProblem(
+      'invalid-request',
+      `/${unknown}`,
+      `Unknown field ${quote(unknown)}. The field of this body is steps.`,
+    );
+  }
+  if (!Array.isArray(steps))
+    throw fieldProblem('invalid-request', '/steps', `${quote(steps ?? null)} is not a list of steps.`);
+  if (steps.length >= 1 && steps.length <= MAX_ITEMS) return steps;
+  throw fieldProblem('invalid-request', '/steps', `There are ${steps.length} steps. Send 1 to ${MAX_ITEMS}.`);
+}

@@ -1,0 +1,59 @@
+import type { TensorFields } from '../../schemas/tensor-fields.ts';
+import type { TensorFiles } from '../domain/files.ts';
+import { fieldProblem, type Problem } from '../domain/problems.ts';
+import { plainJson } from '../http/json-body.ts';
+import { liftLines, liftTensors } from '../http/lift-tensors.ts';
+import { bodyOfFile } from '../http/tensor-file.ts';
+
+/** What came, parsed; or the Problem that it could not be, as the answer to it. */
+export interface Sent {
+  readonly message: unknown;
+  readonly bytes: number;
+}
+
+/** Reads what clients send: lines and texts of JSON, and files of tensors. */
+export class MessageReader {
+  private readonly fields: TensorFields;
+  private readonly parse: (text: string) => unknown;
+  private readonly files: TensorFiles;
+
+  /** `fields` are those of all messages; `parse` is for JSON without tensors. */
+  constructor(fields: TensorFields, parse: (text: string) => unknown, files: TensorFiles) {
+    this.fields = fields;
+    this.parse = parse;
+    this.files = files;
+  }
+
+  /** All messages of whole lines. */
+  lines(text: Buffer): Sent[] {
+    return liftLines(text, this.fields, this.parse).map(({ line, lifted }) => ({
+      message: lifted ?? this.plain(line),
+      bytes: line.length,
+    }));
+  }
+
+  text(bytes: Buffer): unknown {
+    return liftTensors(bytes, this.fields, this.parse) ?? this.plain(bytes);
+  }
+
+  file(bytes: Buffer): unknown {
+    return orProblem(() => bodyOfFile(this.files.read(bytes), this.fields, this.parse));
+  }
+
+  private plain(bytes: Buffer): unknown {
+    return orProblem(() => plainJson(bytes, this.parse));
+  }
+}
+
+function orProblem(read: () => unknown): unknown {
+  try {
+    return read();
+  } catch (error) {
+    return error;
+  }
+}
+
+export function tooLong(maxBytes: number): Problem {
+  const detail = `The message is over the limit of ${maxBytes} bytes (CELLSTEP_MAX_BODY_BYTES). Send less at once.`;
+  return fieldProblem('body-too-large', '', detail);
+}

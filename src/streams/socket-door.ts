@@ -1,0 +1,103 @@
+import type { WebSocket } from '@fastify/websocket';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { authMessage, SUBPROTOCOL } from '../../schemas/stream.ts';
+import type { Gate } from '../access/gate.ts';
+import { Problem } from '../domain/problems.ts';
+import { HttpProblem } from '../http/http-problem.ts';
+import { checkShape } from '../http/validation.ts';
+import type { Written } from './answer-form.ts';
+import { Messages, type Running } from './carry-out.ts';
+import type { MessageHandler } from './message-handler.ts';
+import type { MessageReader } from './read-messages.ts';
+import { CLOSE, type SocketLimits, SocketLine } from './socket.ts';
+import { Subscriptions } from './subscriptions.ts';
+
+type Caller = Pick<FastifyRequest, 'identity'>;
+type Handlers = readonly (readonly [op: string, handler: MessageHandler])[];
+
+/** What callers may ask for, by `op`. */
+export interface Offers {
+  of(caller: Caller): Handlers;
+  /** On a socket beside that: to be told of changes. */
+  watching(caller: Caller, subscriptions: Subscriptions, send: (event: Written) => void): Handlers;
+}
+
+export interface SocketDoorParts {
+  readonly offers: Offers;
+  readonly running: Running;
+  readonly reader: MessageReader;
+  readonly gate: Pick<Gate, 'closed' | 'identify'>;
+  readonly limits: SocketLimits;
+}
+
+/** In which a client without a key in its handshake has to send it. */
+const AUTH_MS = 10_000;
+
+/** Takes the sockets of `GET /v1/stream`. */
+export class SocketDoor {
+  private readonly app: FastifyInstance;
+  private readonly parts: SocketDoorParts;
+  private readonly lines = new Set<SocketLine>();
+
+  constructor(app: FastifyInstance, parts: SocketDoorParts) {
+    this.app = app;
+    this.parts = parts;
+  }
+
+  /** @throws {HttpProblem} upgrade-required, bad-request: why a handshake is refused */
+  requireHandshake(request: FastifyRequest): void {
+    if (!request.ws) {
+      const detail = `/v1/stream is a WebSocket. Open it with the subprotocol ${SUBPROTOCOL}.`;
+      throw new HttpProblem('upgrade-required', detail, { upgrade: 'websocket', connection: 'upgrade' });
+    }
+    const offered = `${request.headers['sec-websocket-protocol'] ?? ''}`.split(',').map((name) => name.trim());
+    if (offered.includes(SUBPROTOCOL)) return;
+    const detail = `Sec-WebSocket-Protocol does not offer ${SUBPROTOCOL}, which is what this service speaks.`;
+    throw new HttpProblem('bad-request', detail, {});
+  }
+
+  open(socket: WebSocket, request: FastifyRequest): void {
+    const line = new SocketLine(socket, request.raw.socket, this.app.tensorFiles, this.parts.limits);
+    this.lines.add(line);
+    socket.once('close', () => this.lines.delete(line));
+    // Whatever is wrong with what it sends, ws closes it with the code that says so.
+    socket.on('error', (error) => request.log.info({ err: error }, 'a socket failed'));
+    if (!this.parts.gate.closed || request.headers.authorization !== undefined) this.serve(line, socket, request);
+    else this.askWho(line, socket, request);
+  }
+
+  /** Ends what is under way on every socket, and then the sockets. */
+  async close(): Promise<void> {
+    await Promise.all([...this.lines].map((line) => line.finish()));
+  }
+
+  private serve(line: SocketLine, socket: WebSocket, { url, id, log, identity }: FastifyRequest): void {
+    const subscriptions = new Subscriptions();
+    socket.once('close', () => subscriptions.end());
+    const { offers, running, reader } = this.parts;
+    const watching = offers.watching({ identity }, subscriptions, (event) => line.send(event));
+    const handlers = new Map([...offers.of({ identity }), ...watching]);
+    line.serve(new Messages(handlers, identity.tenant, running), reader, { url, id, log });
+  }
+
+  private askWho(line: SocketLine, socket: WebSocket, request: FastifyRequest): void {
+    const late = setTimeout(() => line.close(CLOSE.violation, 'No auth message came.'), AUTH_MS);
+    socket.once('close', () => clearTimeout(late));
+    socket.once('message', async (data: Buffer, isFile: boolean) => {
+      clearTimeout(late);
+      // What follows it has to wait.
+      socket.pause();
+      try {
+        const { id, token } = checkShape(authMessage, isFile ? undefined : this.parts.reader.text(data));
+        const identity = await this.parts.gate.identify(token);
+        if (!identity.scopes.has('step')) throw new Problem('insufficient-scope', 'A socket needs the scope step.');
+        request.identity = identity;
+        this.serve(line, socket, request);
+        line.send(JSON.stringify({ id, status: 204 }));
+        socket.resume();
+      } catch {
+        line.close(CLOSE.violation, 'The first message is not an auth message with a key that may step.');
+      }
+    });
+  }
+}

@@ -1,0 +1,114 @@
+import type { z } from 'zod';
+import { stepsFile } from '../../schemas/stream.ts';
+import { TensorReply } from '../../schemas/tensor.ts';
+import { tensorFieldsOf } from '../../schemas/tensor-fields.ts';
+import type { TensorFile } from '../domain/files.ts';
+import { fieldProblem } from '../domain/problems.ts';
+import { allocate, formatShape, sameShape, Tensor } from '../domain/tensor.ts';
+import { SentTensor } from '../domain/tensor-literal.ts';
+import { bodyOfFile } from '../http/tensor-file.ts';
+import { checkShape } from '../http/validation.ts';
+
+/** What an answer has for the client. */
+export interface StepFields {
+  readonly output?: TensorReply;
+  readonly states?: readonly TensorReply[];
+  readonly [field: string]: unknown;
+}
+
+const FIELDS = tensorFieldsOf(stepsFile);
+
+/**
+ * The answers as a file: `output` [n, width] and, where they are asked for, `states.0` … with a row for each step, and
+ * `results` in the metadata. A row that was refused has zeros. Where the outputs are not rows of one width and dtype, each
+ * stands by itself, `output.3` for the fourth.
+ */
+export function fileOfAnswers(answers: readonly StepFields[]): TensorFile {
+  const tensors = new Map<string, Tensor>();
+  put(
+    tensors,
+    'output',
+    answers.map(({ output }) => output?.tensor),
+  );
+  const states = answers.reduce((most, answer) => Math.max(most, statesOf(answer)), 0);
+  for (let k = 0; k < states; k++) {
+    put(
+      tensors,
+      `states.${k}`,
+      answers.map((answer) => stateAt(answer, k)?.tensor),
+    );
+  }
+  const results = answers.map((answer) =>
+    Object.fromEntries(Object.entries(answer).filter(([, value]) => isPlain(value))),
+  );
+  return { tensors, metadata: { results: JSON.stringify(results) } };
+}
+
+/** The steps that a file asks for, as messages. @throws {Problem | RequestShapeError} */
+export function itemsOfFile(file: TensorFile, parseJson: (text: string) => unknown): object[] {
+  return rowsOf(checkShape(stepsFile, bodyOfFile(file, FIELDS, parseJson)));
+}
+
+/** A message for each row. @throws {Problem} wrong-shape */
+function rowsOf({ inputs, sessions, keys, if_match: versions, return_states }: z.output<typeof stepsFile>): object[] {
+  const tensor = inputs instanceof SentTensor ? inputs.tensor : undefined;
+  const [rows, features] = inputs.shape;
+  if (!tensor || inputs.shape.length !== 2 || rows !== sessions.length) {
+    const detail = `'inputs' has shape ${formatShape(inputs.shape)}. Send [${sessions.length}, features], a row for each of sessions.`;
+    throw fieldProblem('wrong-shape', '/inputs', detail);
+  }
+  for (const [name, list] of Object.entries({ keys, if_match: versions })) {
+    if (!list || list.length === sessions.length) continue;
+    throw fieldProblem(
+      'invalid-request',
+      `/${name}`,
+      `${name} has ${list.length} entries, sessions has ${sessions.length}.`,
+    );
+  }
+  return sessions.map((session, row) => {
+    const values = tensor.data.subarray(row * features, (row + 1) * features);
+    const own = { session, inputs: new SentTensor(new Tensor(tensor.dtype, [1, features], values)), return_states };
+    const key = keys?.[row] ?? undefined;
+    const version = versions?.[row] ?? undefined;
+    return { ...own, ...(key === undefined ? {} : { key }), ...(version === undefined ? {} : { if_match: version }) };
+  });
+}
+
+/** A replayed answer has its states by the names of their places. */
+function stateAt(answer: StepFields, k: number): TensorReply | undefined {
+  return answer.states?.[k] ?? (answer[`states.${k}`] as TensorReply | undefined);
+}
+
+function statesOf(answer: StepFields): number {
+  let count = 0;
+  while (stateAt(answer, count)) count++;
+  return count;
+}
+
+function isPlain(value: unknown): boolean {
+  return !(value instanceof TensorReply) && !(Array.isArray(value) && value[0] instanceof TensorReply);
+}
+
+/** About how many bytes the answer takes. */
+export function sizeOfFields({ output, states = [] }: StepFields): number {
+  return [...(output ? [output] : []), ...states].reduce((sum, { tensor }) => sum + tensor.data.byteLength, 0);
+}
+
+/** One tensor below another where they are alike, each by itself where they are not. */
+function put(into: Map<string, Tensor>, name: string, parts: readonly (Tensor | undefined)[]): void {
+  const first = parts.find((part) => part !== undefined);
+  if (!first) return;
+  const { dtype, shape } = first;
+  const alike =
+    shape.length === 2 &&
+    shape[0] === 1 &&
+    parts.every((part) => !part || (part.dtype === dtype && sameShape(part.shape, shape)));
+  if (!alike) {
+    for (const [k, part] of parts.entries()) if (part) into.set(`${name}.${k}`, part);
+    return;
+  }
+  const [, width] = shape;
+  const data = allocate(dtype, width * parts.length);
+  for (const [k, part] of parts.entries()) if (part) data.set(part.data as never, k * width);
+  into.set(name, new Tensor(dtype, [parts.length, width], data));
+}

@@ -1,0 +1,38 @@
+import { Problem } from '../domain/problems.ts';
+
+/** Sessions that one socket listens to. */
+const MOST = 1_000;
+
+/** The sessions that one socket listens to, and how each is left. */
+export class Subscriptions {
+  private readonly stops = new Map<string, () => void>();
+  private ended = false;
+
+  /** @throws {Problem} limit-exceeded where it would listen to too many */
+  requireRoom(id: string): void {
+    if (this.stops.has(id) || this.stops.size < MOST) return;
+    throw new Problem(
+      'limit-exceeded',
+      `This socket listens to ${MOST} sessions already. Unsubscribe from one of them.`,
+    );
+  }
+
+  /** In the place of the one before, where there is one. */
+  add(id: string, stop: () => void): void {
+    this.remove(id);
+    // The socket was closed in the meantime.
+    if (this.ended) stop();
+    else this.stops.set(id, stop);
+  }
+
+  remove(id: string): void {
+    this.stops.get(id)?.();
+    this.stops.delete(id);
+  }
+
+  end(): void {
+    this.ended = true;
+    for (const stop of this.stops.values()) stop();
+    this.stops.clear();
+  }
+}

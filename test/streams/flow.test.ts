@@ -1,0 +1,79 @@
+import { describe, expect, it } from 'vitest';
+import { Flow } from '../../src/streams/flow.ts';
+
+function started(options: { inFlight?: number; maxBytes?: number; congested?: () => boolean } = {}) {
+  const begun: number[] = [];
+  const reading: boolean[] = [];
+  const ends: (() => void)[] = [];
+  const flow = new Flow({
+    inFlight: options.inFlight ?? 2,
+    maxBytes: options.maxBytes ?? 1000,
+    isCongested: options.congested ?? (() => false),
+    reading: (open) => reading.push(open),
+  });
+  const add = (name: number, bytes = 1) => {
+    flow.add(bytes, () => {
+      begun.push(name);
+      return new Promise((resolve) => ends.push(resolve));
+    });
+    flow.advance();
+  };
+  const end = async () => {
+    ends.shift()?.();
+    await new Promise(setImmediate);
+  };
+  return { flow, begun, reading, add, end };
+}
+
+describe('the flow of one client', () => {
+  it('begins so many messages at once, in their order, and reads on when one has ended', async () => {
+    const { begun, reading, add, end } = started();
+    for (const name of [1, 2, 3, 4]) add(name);
+    expect(begun).toEqual([1, 2]);
+    expect(reading).toEqual([false]);
+    await end();
+    await end();
+    expect(begun).toEqual([1, 2, 3, 4]);
+    await end();
+    expect(reading).toEqual([false, true]);
+  });
+
+  it('begins a message that is over the bound of bytes alone', async () => {
+    const { begun, add, end } = started({ inFlight: 10, maxBytes: 100 });
+    add(1, 60);
+    add(2, 60);
+    add(3, 500);
+    expect(begun).toEqual([1]);
+    await end();
+    expect(begun).toEqual([1, 2]);
+    await end();
+    expect(begun).toEqual([1, 2, 3]);
+  });
+
+  it('begins nothing while answers are not read', async () => {
+    let congested = true;
+    const { flow, begun, reading, add } = started({ congested: () => congested });
+    add(1);
+    expect(begun).toEqual([]);
+    expect(reading).toEqual([false]);
+    congested = false;
+    flow.advance();
+    expect(begun).toEqual([1]);
+    expect(reading).toEqual([false, true]);
+  });
+
+  it('is settled when all is carried out, and begins nothing after its end', async () => {
+    const { flow, begun, add, end } = started({ inFlight: 1 });
+    add(1);
+    add(2);
+    let settled = false;
+    flow.settled().then(() => {
+      settled = true;
+    });
+    flow.end();
+    add(3);
+    await end();
+    expect(begun).toEqual([1]);
+    expect(settled).toBe(true);
+  });
+});

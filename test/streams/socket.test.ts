@@ -1,0 +1,191 @@
+import { request } from 'node:http';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Tensor } from '../../src/domain/tensor.ts';
+import { readSafetensors, writeSafetensors } from '../../src/files/safetensors/safetensors.ts';
+import { until } from '../process/support.ts';
+import { startApp, type TestApp } from '../support/app.ts';
+import { call, make, TUTORIAL_CELL } from '../support/call.ts';
+import { StreamClient } from './client.ts';
+
+const KEY = 'a-key-of-twenty-letters';
+const BEARER = { authorization: `Bearer ${KEY}` };
+
+describe('a socket', () => {
+  let app: TestApp;
+  let url: string;
+
+  beforeEach(async () => {
+    app = await startApp();
+    url = await app.listen({ host: '127.0.0.1', port: 0 });
+    await make(app, '/v1/cells', { ...TUTORIAL_CELL, input_shape: [null, 1] });
+    await make(app, '/v1/sessions', { id: 's', cell: 'cell' });
+  });
+  afterEach(() => app.close());
+
+  async function connect(): Promise<StreamClient> {
+    const client = new StreamClient(url);
+    await client.open();
+    return client;
+  }
+
+  it('speaks cellstep.v1 and nothing else', async () => {
+    expect((await connect()).socket.protocol).toBe('cellstep.v1');
+    await expect(new StreamClient(url, {}, 'other.v1').open()).rejects.toThrow('400');
+    const plain = await call(app, 'GET', '/v1/stream');
+    expect([plain.status, plain.body.code, plain.headers.upgrade]).toEqual([426, 'upgrade-required', 'websocket']);
+  });
+
+  it('opens, steps, forks, rewinds, resets and closes sessions', async () => {
+    const client = await connect();
+    expect(await client.ask({ op: 'open', id: 1, session: 't', cell: 'cell', history: 5 })).toMatchObject({
+      session: 't',
+      status: 201,
+      step: 0,
+    });
+    expect(await client.ask({ id: 2, session: 't', inputs: [[2]] })).toMatchObject({
+      status: 200,
+      output: [[5]],
+      step: 1,
+    });
+    const forked = await client.ask({ op: 'fork', id: 3, session: 't', new_session: 'u' });
+    expect(forked).toMatchObject({ session: 'u', status: 201, step: 1, states: [[[5]]] });
+    expect(await client.ask({ op: 'rewind', id: 4, session: 't', to_step: 0 })).toMatchObject({
+      step: 0,
+      states: [[[0]]],
+    });
+    expect(await client.ask({ op: 'reset', id: 5, session: 'u' })).toMatchObject({ step: 0, version: 2 });
+    expect(await client.ask({ op: 'close', id: 6, session: 'u' })).toEqual({ id: 6, session: 'u', status: 204 });
+    expect((await call(app, 'GET', '/v1/sessions/u')).status).toBe(404);
+  });
+
+  it('carries out messages of one session in their order', async () => {
+    const client = await connect();
+    for (let id = 1; id <= 500; id++) client.say({ id, session: 's', inputs: [[id]] });
+    await client.hear(({ id }) => id === 500);
+    expect(client.heard.map(({ id, step }) => [id, step])).toEqual(
+      Array.from({ length: 500 }, (_, k) => [k + 1, k + 1]),
+    );
+  });
+
+  it('answers what is wrong by a problem, and stays open', async () => {
+    const client = await connect();
+    client.say('nonsense');
+    client.say('[1]');
+    expect(await client.ask({ id: 1, op: 'fly' })).toMatchObject({ status: 400, problem: { code: 'invalid-request' } });
+    expect(await client.ask({ id: 2, session: 'none', inputs: [[1]] })).toMatchObject({ status: 404, session: 'none' });
+    expect(await client.ask({ id: 3, session: 's', inputs: [[1]], x: 1 })).toMatchObject({ status: 400 });
+    expect(await client.ask({ id: 4, session: 's', inputs: [[1]] })).toMatchObject({ status: 200 });
+    const codes = client.heard.map(({ problem }) => problem?.code);
+    expect(codes.slice(0, 2)).toEqual(['invalid-json', 'invalid-request']);
+  });
+
+  it('takes files of tensors, and answers with them', async () => {
+    const client = await connect();
+    const inputs = new Map([['inputs', new Tensor('float32', [1, 1], Float32Array.of(2))]]);
+    const metadata = { id: '"x"', session: '"s"', key: '"k"', return_states: 'true' };
+    const message = writeSafetensors(inputs, metadata);
+    client.say(message);
+    client.say(message);
+    await until(() => client.heard.length === 2);
+    const answers = client.heard.map((bytes) => readSafetensors(bytes));
+    for (const { tensors } of answers) {
+      expect(tensors.get('output')).toEqual(new Tensor('float32', [1, 1], Float32Array.of(5)));
+      expect(tensors.get('states.0')?.data).toEqual(Float32Array.of(5));
+    }
+    expect(answers[0].metadata).toEqual({
+      id: '"x"',
+      session: '"s"',
+      status: '200',
+      step: '1',
+      cell_version: '1',
+      version: '2',
+    });
+    expect(answers[1].metadata).toEqual({ ...answers[0].metadata, replayed: 'true' });
+  });
+
+  it('tells of each change of a session it is subscribed to, whoever makes it', async () => {
+    const client = await connect();
+    expect(await client.ask({ op: 'subscribe', id: 1, session: 's' })).toMatchObject({ status: 200, step: 0 });
+    for (let k = 0; k < 20; k++) await call(app, 'POST', '/v1/sessions/s/steps', { inputs: [[1]] });
+    await call(app, 'PUT', '/v1/sessions/s/states', { states: [[[7]]] });
+    await client.ask({ op: 'unsubscribe', id: 2, session: 's' });
+    await call(app, 'POST', '/v1/sessions/s/reset');
+    await client.ask({ op: 'subscribe', id: 3, session: 's' });
+    await call(app, 'DELETE', '/v1/sessions/s');
+    await client.hear(({ event }) => event === 'closed');
+    const events = client.heard.filter(({ event }) => event);
+    expect(events.map(({ event, version, states }) => [event, version, states?.[0][0][0]])).toEqual([
+      ...Array.from({ length: 20 }, (_, k) => ['changed', k + 2, 4 * (k + 1)]),
+      ['changed', 22, 7],
+      ['closed', undefined, undefined],
+    ]);
+  });
+
+  it('is closed for a frame that breaks the protocol, and for one that is too large', async () => {
+    const broken = await connect();
+    // A frame of a client that is not masked.
+    (broken.socket as unknown as { _socket: NodeJS.WritableStream })._socket.write(Buffer.of(0x81, 0x01, 0x61));
+    expect((await broken.closed).code).toBe(1002);
+    const large = await connect();
+    large.say(Buffer.alloc(17 * 2 ** 20));
+    expect((await large.closed).code).toBe(1009);
+  });
+
+  it('leaves requests alone that offer another upgrade', async () => {
+    const status = await new Promise((resolve, reject) => {
+      const headers = { connection: 'Upgrade, HTTP2-Settings', upgrade: 'h2c', 'content-type': 'application/json' };
+      const sent = request(`${url}/v1/sessions/s/steps`, { method: 'POST', headers }, (response) => {
+        response.resume();
+        resolve(response.statusCode);
+      });
+      sent.on('error', reject).end('{"inputs":[[2]]}');
+    });
+    expect(status).toBe(200);
+  });
+
+  it('is closed at the end of the service, when what is under way is answered', async () => {
+    const client = await connect();
+    for (let id = 1; id <= 100; id++) client.say({ id, session: 's', inputs: [[1]] });
+    await client.hear(({ id }) => id === 1);
+    await app.close();
+    expect((await client.closed).code).toBe(1001);
+    const taken = client.heard.map(({ step }) => step);
+    expect(taken).toEqual(Array.from({ length: taken.length }, (_, k) => k + 1));
+  });
+});
+
+describe('a socket of a service with keys', () => {
+  let app: TestApp;
+  let url: string;
+
+  beforeEach(async () => {
+    app = await startApp({ apiKeys: [KEY] });
+    url = await app.listen({ host: '127.0.0.1', port: 0 });
+  });
+  afterEach(() => app.close());
+
+  const step = { id: 1, session: 's', inputs: [[1]] };
+
+  it('is let in by the header of its handshake', async () => {
+    const client = new StreamClient(url, BEARER);
+    await client.open();
+    expect(await client.ask(step)).toMatchObject({ status: 404 });
+    await expect(new StreamClient(url, { authorization: 'Bearer another-key-of-nobody' }).open()).rejects.toThrow(
+      '401',
+    );
+  });
+
+  it('is let in by its first message, and closed where that has no key', async () => {
+    const client = new StreamClient(url);
+    await client.open();
+    expect(await client.ask({ op: 'auth', id: 0, token: KEY })).toEqual({ id: 0, status: 204 });
+    expect(await client.ask(step)).toMatchObject({ status: 404 });
+    for (const first of [step, { op: 'auth', token: 'another-key-of-nobody' }, 'nonsense']) {
+      const refused = new StreamClient(url);
+      await refused.open();
+      refused.say(first);
+      expect((await refused.closed).code).toBe(1008);
+      expect(refused.heard).toEqual([]);
+    }
+  });
+});

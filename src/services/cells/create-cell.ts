@@ -26,9 +26,33 @@ export interface NewCell {
 
 type Needs = Pick<Context, 'store' | 'clock' | 'newId' | 'newSeed' | 'initialize' | 'limits'>;
 
-/** Decides on a new cell. @throws {Problem} already-exists, or whatever is wrong with the config or the weights. */
+/** A cell that is made, and not yet stored. */
+export interface MadeCell {
+  readonly record: CellRecord;
+  readonly weights: Weights;
+}
+
+/** Decides on a new cell. @throws {Problem} already-exists, or as makeCell */
 export async function createCell(context: Needs, id: string, input: NewCell): Promise<Decision<CellRecord>> {
-  if (await context.store.get(cellKey(id))) throw new Problem('already-exists', `There is a cell '${id}' already.`);
+  await requireNoCell(context, id);
+  return storeCell(context, await makeCell(context, id, input));
+}
+
+/** Decides on storing a cell that is made. @throws {Problem} already-exists */
+export async function storeCell(
+  context: Pick<Context, 'store'>,
+  { record, weights }: MadeCell,
+): Promise<Decision<CellRecord>> {
+  await requireNoCell(context, record.id);
+  return { writes: cellWrites(undefined, record, weights), result: record };
+}
+
+async function requireNoCell({ store }: Pick<Context, 'store'>, id: string): Promise<void> {
+  if (await store.get(cellKey(id))) throw new Problem('already-exists', `There is a cell '${id}' already.`);
+}
+
+/** Makes a cell, with its weights where it is to be built. @throws {Problem} whatever is wrong with the config or the weights. */
+export async function makeCell(context: Needs, id: string, input: NewCell): Promise<MadeCell> {
   const { definition, unnamed } = define(context, input);
   const now = context.clock();
   const unbuilt: CellRecord = {
@@ -53,8 +77,7 @@ export async function createCell(context: Needs, id: string, input: NewCell): Pr
     : { record: unbuilt, weights: {} };
   // Last, because it counts the names up: a request that is refused changes nothing.
   const config = unnamed.length === 0 ? record.config : await nameConfig(context, input, unnamed);
-  const made = { ...record, config, version: 1 };
-  return { writes: cellWrites(undefined, made, weights), result: made };
+  return { record: { ...record, config, version: 1 }, weights };
 }
 
 /** The definition, and the layers in it that have no name yet, by what Keras would call the first of their class. */

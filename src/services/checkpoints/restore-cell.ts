@@ -2,10 +2,10 @@ import type { VariableSpec, Weights } from '../../domain/cell-definition.ts';
 import { type SavedCell, tensorName } from '../../domain/snapshot.ts';
 import type { Tensor } from '../../domain/tensor.ts';
 import { type Cell, freshVariables } from '../cells/cell-record.ts';
-import { createCell } from '../cells/create-cell.ts';
+import { makeCell, storeCell } from '../cells/create-cell.ts';
 import { changeCellWrites } from '../cells/pinned-versions.ts';
 import type { Decision } from '../changes/decision.ts';
-import { literalOf, requireFit } from './restore-fit.ts';
+import { requireFit } from './restore-fit.ts';
 import { type Plan, type Restoring, requireCreating, savedTensor } from './restore-plan.ts';
 
 /** @throws {Problem} checkpoint-mismatch */
@@ -19,11 +19,9 @@ export async function planCell(restoring: Restoring, saved: SavedCell): Promise<
   }
   requireCreating(restoring, 'cell', saved.id);
   const { framework, class_name, config, precision, initializer_seeds, input_shape } = saved;
-  const literals = Object.fromEntries(Object.entries(weights).map(([name, tensor]) => [name, literalOf(tensor)]));
   const cell = { framework, class_name, config, precision, initializer_seeds, input_shape };
-  const create = () => createCell(restoring.context, saved.id, input_shape ? { ...cell, weights: literals } : cell);
-  await create();
-  return { creates: true, decide: create };
+  const made = await makeCell(restoring.context, saved.id, input_shape ? { ...cell, weights } : cell);
+  return { creates: true, decide: () => storeCell(restoring.context, made) };
 }
 
 async function assignCell({ context }: Restoring, saved: SavedCell, weights: Weights): Promise<Decision<unknown>> {

@@ -1,7 +1,6 @@
 import type { VariableSpec } from '../../domain/cell-definition.ts';
 import { Problem } from '../../domain/problems.ts';
-import { formatShape, sameShape, type Tensor, toFloat64 } from '../../domain/tensor.ts';
-import type { TensorLiteral } from '../../domain/tensor-literal.ts';
+import { formatShape, sameShape, type Tensor } from '../../domain/tensor.ts';
 
 type VariableFit = Pick<VariableSpec, 'name' | 'shape' | 'dtype'>;
 
@@ -20,10 +19,4 @@ export function requireFit(what: string, specs: readonly VariableFit[], saved: R
     const [own, given] = [`${dtype} ${formatShape(shape)}`, `${tensor.dtype} ${formatShape(tensor.shape)}`];
     throw new Problem('checkpoint-mismatch', `${what}: '${name}' is ${own}; the checkpoint has ${given}.`);
   }
-}
-
-/** A saved tensor as a request would send it. */
-export function literalOf(tensor: Tensor): TensorLiteral {
-  const integers = tensor.data instanceof BigInt64Array ? { integers: tensor.data } : {};
-  return { shape: tensor.shape, values: toFloat64(tensor), dtype: tensor.dtype, ...integers };
 }

@@ -4,7 +4,7 @@ import { type SavedSession, tensorName } from '../../domain/snapshot.ts';
 import { freshVariables } from '../cells/cell-record.ts';
 import { countVersions, nameOfWeights, requirePinRoom } from '../cells/pin-version.ts';
 import { versionKey } from '../keys.ts';
-import type { NewSession } from '../sessions/open-session.ts';
+import type { FormerSession } from '../sessions/open-session.ts';
 import { requireFit } from './restore-fit.ts';
 import { type Restoring, savedTensor } from './restore-plan.ts';
 
@@ -16,7 +16,7 @@ export async function planPin(
   restoring: Restoring,
   saved: SavedSession,
   definition: CellDefinition,
-): Promise<NewSession['pin']> {
+): Promise<FormerSession['pin']> {
   if (saved.pinned === undefined) return undefined;
   const { pinned } = restoring.snapshot.manifest;
   const pin = pinned?.find(({ cell, name }) => cell === saved.cell && name === saved.pinned);

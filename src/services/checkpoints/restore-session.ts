@@ -4,11 +4,11 @@ import { isExpired } from '../../domain/session.ts';
 import { type SavedSession, tensorName } from '../../domain/snapshot.ts';
 import { BYTES_PER_ELEMENT, type Tensor } from '../../domain/tensor.ts';
 import { defineCell } from '../../frameworks/define-cell.ts';
-import { openSession } from '../sessions/open-session.ts';
+import { reopenSession } from '../sessions/open-session.ts';
 import { requireHistoryRoom } from '../sessions/session-history.ts';
 import { findSession, type Session } from '../sessions/session-record.ts';
 import { changeSession, startOver } from '../sessions/sessions.ts';
-import { literalOf, requireFit } from './restore-fit.ts';
+import { requireFit } from './restore-fit.ts';
 import { planPin } from './restore-pin.ts';
 import { type Plan, type Restoring, requireCreating, savedTensor } from './restore-plan.ts';
 
@@ -41,17 +41,11 @@ async function planNew(
   const shapes = stateGroups.map((group) => ({ dtype: group.dtype, shape: stateShape(group, saved.batch_size) }));
   requireStatesFit(saved, shapes, states);
   if (output) requireOutputFit(saved, definition, output);
-  const initial_state = { list: states.map(literalOf) };
   const { cell, batch_size, step, ttl_seconds, history = 0 } = saved;
   requireHistoryRoom(history, states, batch_size * outputWidth * BYTES_PER_ELEMENT[outputDtype], context.limits);
-  const options = {
-    batch_size,
-    ttl_seconds: ttl_seconds ?? undefined,
-    history,
-    pin: await planPin(restoring, saved, definition),
-  };
-  const input = { cell, initial_state, step, output, replacesExpired: true, ...options };
-  return { creates: true, decide: () => openSession(context, saved.id, input) };
+  const pin = await planPin(restoring, saved, definition);
+  const former = { cell, batch_size, step, ttl_seconds: ttl_seconds ?? undefined, history, states, output, pin };
+  return { creates: true, decide: () => reopenSession(context, saved.id, former) };
 }
 
 function requireStatesFit(

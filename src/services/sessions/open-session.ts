@@ -1,9 +1,9 @@
-import type { Weights } from '../../domain/cell-definition.ts';
+import { stateShape, type Weights } from '../../domain/cell-definition.ts';
 import { type ExpectedVersion, requireVersion } from '../../domain/conditions.ts';
 import { fieldProblem, Problem } from '../../domain/problems.ts';
 import { encodeRecord } from '../../domain/record.ts';
 import { isExpired, type SessionRecord } from '../../domain/session.ts';
-import { BYTES_PER_ELEMENT, type Tensor } from '../../domain/tensor.ts';
+import { BYTES_PER_ELEMENT, sameShape, type Tensor } from '../../domain/tensor.ts';
 import type { StatesGiven } from '../../domain/tensor-literal.ts';
 import type { Cell, CellRecord } from '../cells/cell-record.ts';
 import { type Pin, pinNow, pinOwn, pinWrites } from '../cells/pin-version.ts';
@@ -26,57 +26,102 @@ export interface NewSession {
   readonly history?: number;
   /** Stay on the version that the cell has now. */
   readonly pin_cell_version?: boolean;
-  /** Or on a version with weights of its own, where the session is restored. */
-  readonly pin?: Pick<CellRecord, 'version' | 'input_shape' | 'variables'> & { readonly weights: Weights };
-  /** Take the place of a session of this id that has expired, where the session is restored. */
-  readonly replacesExpired?: boolean;
-  /** Steps taken before, where the session is restored. */
-  readonly step?: number;
-  /** The output that it kept, where the session is restored. */
-  readonly output?: Tensor;
 }
+
+/** A session as it was when it was saved. */
+export interface FormerSession extends Pick<NewSession, 'cell' | 'batch_size' | 'ttl_seconds' | 'history'> {
+  readonly states: readonly Tensor[];
+  /** Steps taken before. */
+  readonly step: number;
+  /** The output that it kept. */
+  readonly output?: Tensor;
+  /** The version of its cell that it stays on, with weights that the cell need not have had. */
+  readonly pin?: Pick<CellRecord, 'version' | 'input_shape' | 'variables'> & { readonly weights: Weights };
+}
+
+type Needs = Pick<Context, 'store' | 'clock' | 'newId' | 'limits' | 'cells'>;
 
 /** Decides on a new session. @throws {Problem} already-exists, invalid-value where there is no such cell, wrong-shape, too-many-pinned-versions */
 export async function openSession(
-  context: Pick<Context, 'store' | 'clock' | 'newId' | 'limits' | 'cells'>,
+  context: Needs,
   id: string,
   input: NewSession,
 ): Promise<Decision<Session> | undefined> {
-  const { store, clock, cells } = context;
+  const { store, clock } = context;
   const before = await findSession(store, id);
-  if (before && !(input.replacesExpired && isExpired(before.record, clock()))) throw idTaken(before, clock());
-  const cell = await cells.find(input.cell);
-  if (!cell) throw fieldProblem('invalid-value', '/cell', `There is no cell '${input.cell}'.`);
-  cells.requireSteps(cell);
+  if (before) throw idTaken(before, clock());
+  const cell = await cellFor(context, input.cell);
   const states = await readStates(context, cell, input.initial_state, input.batch_size, '/initial_state');
-  const { history = 0, step = 0, output } = input;
+  const record = recordOf(context, id, cell, { ...input, states, step: 0 });
+  if (!input.pin_cell_version) return beginSession(context, cell, record, states, {});
+  if (!cell.record.input_shape) {
+    const detail = `Cell '${cell.record.id}' is not built, so it has no weights yet to stay on. Build it first, or leave pin_cell_version out.`;
+    throw fieldProblem('not-built', '/pin_cell_version', detail);
+  }
+  const pin = await pinNow(context, cell);
+  return beginSession(context, cell, pinnedTo(record, pin), states, { pin });
+}
+
+/** Decides on a session as it was saved, which takes the place of one of its id that has expired. @throws {Problem} as openSession */
+export async function reopenSession(
+  context: Needs,
+  id: string,
+  saved: FormerSession,
+): Promise<Decision<Session> | undefined> {
+  const { store, clock } = context;
+  const before = await findSession(store, id);
+  if (before && !isExpired(before.record, clock())) throw idTaken(before, clock());
+  const cell = await cellFor(context, saved.cell);
+  const { states, output } = saved;
+  requireStatesOf(cell, id, saved);
+  const record = recordOf(context, id, cell, saved);
+  const pin = saved.pin && (await pinOwn(context, cell.record, saved.pin, saved.pin.weights));
+  return beginSession(context, cell, pin ? pinnedTo(record, pin) : record, states, { pin, output, before });
+}
+
+async function cellFor({ cells }: Needs, id: string): Promise<Cell> {
+  const cell = await cells.find(id);
+  if (!cell) throw fieldProblem('invalid-value', '/cell', `There is no cell '${id}'.`);
+  cells.requireSteps(cell);
+  return cell;
+}
+
+/** @throws {Problem} wrong-shape where the cell is another one than that the states were saved of */
+function requireStatesOf({ definition }: Cell, id: string, { cell, states, batch_size }: FormerSession): void {
+  const { stateGroups } = definition;
+  const fits = ({ dtype, shape }: Tensor, i: number) =>
+    i < stateGroups.length &&
+    dtype === stateGroups[i].dtype &&
+    sameShape(shape, stateShape(stateGroups[i], batch_size));
+  if (states.length === stateGroups.length && states.every(fits)) return;
+  throw new Problem('wrong-shape', `The states of session '${id}' do not fit cell '${cell}' any more.`);
+}
+
+/** The first record of a session. @throws {Problem} limit-exceeded where its history would be too large */
+function recordOf({ clock, newId, limits }: Needs, id: string, cell: Cell, session: FormerSession): SessionRecord {
+  const { batch_size, ttl_seconds = null, history = 0, step, states } = session;
   const { outputWidth, outputDtype } = cell.definition;
-  const outputBytes = input.batch_size * outputWidth * BYTES_PER_ELEMENT[outputDtype];
-  requireHistoryRoom(history, states, outputBytes, context.limits);
+  requireHistoryRoom(history, states, batch_size * outputWidth * BYTES_PER_ELEMENT[outputDtype], limits);
   const now = clock();
-  const record: SessionRecord = {
+  return {
     format: 1,
     id,
-    uid: context.newId('uid'),
+    uid: newId('uid'),
     cell: cell.record.id,
     cell_uid: cell.record.uid,
     cell_version: cell.record.version,
-    batch_size: input.batch_size,
+    batch_size,
     step,
-    ttl_seconds: input.ttl_seconds ?? null,
+    ttl_seconds,
     ...(history > 0 ? { history: { limit: history, oldest: step } } : {}),
     version: 1,
     created_at: now,
     updated_at: now,
   };
-  if (input.pin_cell_version && !cell.record.input_shape) {
-    const detail = `Cell '${cell.record.id}' is not built, so it has no weights yet to stay on. Build it first, or leave pin_cell_version out.`;
-    throw fieldProblem('not-built', '/pin_cell_version', detail);
-  }
-  const own = input.pin && (await pinOwn(context, cell.record, input.pin, input.pin.weights));
-  const pin = own ?? (input.pin_cell_version ? await pinNow(context, cell) : undefined);
-  const pinned = pin ? { ...record, pinned: pin.name, cell_version: pin.record.version } : record;
-  return beginSession(context, cell, pinned, states, { pin, output, before });
+}
+
+function pinnedTo(record: SessionRecord, { name, record: { version } }: Pin): SessionRecord {
+  return { ...record, pinned: name, cell_version: version };
 }
 
 /** One that has expired is in no list, so that it is told why its id is taken. */
@@ -146,7 +191,7 @@ async function refer(
  * @throws {Problem} not-found, session-expired, version-mismatch, step-not-kept, cell-gone, already-exists
  */
 export async function forkSession(
-  context: Pick<Context, 'store' | 'clock' | 'newId' | 'limits' | 'cells'>,
+  context: Needs,
   id: string,
   from: { readonly session: string; readonly step?: number; readonly expected?: ExpectedVersion },
 ): Promise<Decision<Session> | undefined> {

@@ -1,10 +1,12 @@
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { changeHeaders, createHeaders, idOf, listQuery, noQuery, page, readHeaders } from '../schemas/common.ts';
+import { changeHeaders, createHeaders, idOf, noQuery, page, readHeaders } from '../schemas/common.ts';
 import {
   forkBody,
   keptStepsQuery,
   keptStepsReply,
+  listedSession,
+  listSessionsQuery,
   openSessionBody,
   putStatesBody,
   resetBody,
@@ -58,10 +60,15 @@ export function sessionRoutes(app: App, services: TenantServices): void {
 
   app.get(
     '/v1/sessions',
-    { schema: describe('listSessions', { querystring: listQuery, reply: { 200: page(sessionReply) } }) },
+    { schema: describe('listSessions', { querystring: listSessionsQuery, reply: { 200: page(listedSession) } }) },
     async (request, reply) => {
-      const { items, next_cursor } = await services.of(request).sessions.list(request.query);
-      return send(reply, ok({ items: items.map((session) => presentSession(session, 'nested')), next_cursor }));
+      const { values, ...asked } = request.query;
+      const { items, next_cursor } = await services.of(request).sessions.list(asked);
+      const shown = items.map((session) => {
+        const { states, ...rest } = presentSession(session, 'nested');
+        return values ? { ...rest, states } : rest;
+      });
+      return send(reply, ok({ items: shown, next_cursor }));
     },
   );
 

@@ -1,8 +1,15 @@
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { changeHeaders, createHeaders, idOf, listQuery, noQuery, page, readHeaders } from '../schemas/common.ts';
+import { changeHeaders, createHeaders, idOf, noQuery, page, readHeaders } from '../schemas/common.ts';
 import type { TensorFormat } from '../schemas/tensor.ts';
-import { assignBody, createVariableBody, scatterBody, variableReply } from '../schemas/variable.ts';
+import {
+  assignBody,
+  createVariableBody,
+  listedVariable,
+  listVariablesQuery,
+  scatterBody,
+  variableReply,
+} from '../schemas/variable.ts';
 import { changeOf } from '../src/http/changes.ts';
 import { created, noContent, ok, send, sendRead, writerFor } from '../src/http/replies.ts';
 import type { TenantServices } from '../src/services/tenants/index.ts';
@@ -65,10 +72,15 @@ export function variableRoutes(app: App, services: TenantServices): void {
 
   app.get(
     '/v1/variables',
-    { schema: describe('listVariables', { querystring: listQuery, reply: { 200: page(variableReply) } }) },
+    { schema: describe('listVariables', { querystring: listVariablesQuery, reply: { 200: page(listedVariable) } }) },
     async (request, reply) => {
-      const { items, next_cursor } = await services.of(request).variables.list(request.query);
-      return send(reply, ok({ items: items.map((item) => presentVariable(item, 'nested')), next_cursor }));
+      const { values, ...asked } = request.query;
+      const { items, next_cursor } = await services.of(request).variables.list(asked);
+      const shown = items.map((item) => {
+        const { value, ...rest } = presentVariable(item, 'nested');
+        return values ? { ...rest, value } : rest;
+      });
+      return send(reply, ok({ items: shown, next_cursor }));
     },
   );
 

@@ -43,7 +43,19 @@ const limit = z
 export const listQuery = z.strictObject({
   limit,
   cursor: z.string().min(1).max(200).optional().describe('next_cursor of the page before.'),
+  prefix: z
+    .string()
+    .regex(/^[A-Za-z0-9._-]{1,128}$/, { error: 'Send 1 to 128 characters of ids: letters, digits, dots, _ and -.' })
+    .optional()
+    .describe('Only things whose ids begin so.'),
 });
+
+/** Lists carry no tensors unless they are asked for. */
+export const valuesQuery = z
+  .enum(['true', 'false'])
+  .default('false')
+  .transform((text) => text === 'true')
+  .describe('true: with the values of tensors.');
 
 export function page<T extends z.ZodType>(item: T) {
   return z.object({

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { MAX_HISTORY } from '../src/domain/session.ts';
 import { maskField, traceReply } from './cell.ts';
-import { idOf, listQuery, newId, timestamp, version } from './common.ts';
+import { idOf, listQuery, newId, timestamp, valuesQuery, version } from './common.ts';
 import { optional, statesInput, tensorFormat, tensorInput, tensorReply } from './tensor.ts';
 import { checkTraining, trainingFields } from './training.ts';
 
@@ -56,6 +56,17 @@ export const sessionReply = z
     updated_at: timestamp,
   })
   .meta({ id: 'Session' });
+
+export const listSessionsQuery = listQuery.extend({
+  cell: z.string().min(1).max(128).optional().describe('Only sessions of this cell.'),
+  values: valuesQuery,
+});
+export const listedSession = sessionReply
+  .partial({ states: true })
+  .meta({
+    id: 'ListedSession',
+    description: 'A session of a list: with its states where the request says values=true.',
+  });
 
 export const sessionStepBody = z
   .strictObject({

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Json } from '../src/domain/json.ts';
-import { idOf, newId, shape, version } from './common.ts';
+import { idOf, listQuery, newId, shape, valuesQuery, version } from './common.ts';
 import { dtype, tensorFormat, tensorInput, tensorReply } from './tensor.ts';
 
 const initializer = z
@@ -63,6 +63,14 @@ export const variableReply = z
     version,
   })
   .meta({ id: 'Variable' });
+
+export const listVariablesQuery = listQuery.extend({ values: valuesQuery });
+export const listedVariable = variableReply
+  .partial({ value: true })
+  .meta({
+    id: 'ListedVariable',
+    description: 'A variable of a list: with its value where the request says values=true.',
+  });
 
 export type VariableReply = z.input<typeof variableReply>;
 

@@ -40,8 +40,11 @@ export interface Store {
    * what it checks: that survives what a commit survives, although the commit that wrote it may have been reported as failed.
    */
   commit(writes: readonly StoreWrite[]): Promise<CommitOutcome>;
-  /** Entries whose key starts with `prefix` and is greater than `after`, in ascending key order, at most `limit`. */
-  list(prefix: string, after: string | undefined, limit: number): Promise<StoredEntry[]>;
+  /**
+   * Entries whose key starts with `prefix` and is greater than `after`, in ascending key order, at most `limit`. Where
+   * `maxBytes` is given, the entry whose bytes reach that many in all is the last one.
+   */
+  list(prefix: string, after: string | undefined, limit: number, maxBytes?: number): Promise<StoredEntry[]>;
   /** Resolves when the store can serve; rejects with the reason when it cannot. */
   check(): Promise<void>;
   close(): Promise<void>;

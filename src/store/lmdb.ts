@@ -119,13 +119,16 @@ export async function openLmdbStore({
       }
     },
 
-    async list(prefix, after, limit) {
+    async list(prefix, after, limit, maxBytes = Number.POSITIVE_INFINITY) {
       return read(({ records }) => {
         const entries: StoredEntry[] = [];
+        let bytes = 0;
         if (limit < 1) return entries;
         for (const { key, value } of records.getRange({ ...rangeOf(prefix, after), limit })) {
           const record = unsealRecord(key, value);
           entries.push({ key: Buffer.from(key).toString(), revision: revisionOf(record), bytes: bytesOf(record) });
+          bytes += value.length;
+          if (bytes >= maxBytes) break;
         }
         return entries;
       });

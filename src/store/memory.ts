@@ -63,14 +63,16 @@ export function openMemoryStore(): Store {
       });
     },
 
-    async list(prefix, after, limit) {
+    async list(prefix, after, limit, maxBytes = Number.POSITIVE_INFINITY) {
       requireOpen();
       const entries: StoredEntry[] = [];
+      let size = 0;
       for (const key of keys.from(after !== undefined && after > prefix ? after : prefix)) {
-        if (entries.length >= limit || !key.startsWith(prefix)) break;
+        if (entries.length >= limit || size >= maxBytes || !key.startsWith(prefix)) break;
         if (after !== undefined && key <= after) continue;
         const { revision, bytes } = values.get(key)!;
         entries.push({ key, revision, bytes: new Uint8Array(bytes) });
+        size += bytes.length;
       }
       return entries;
     },

@@ -9,6 +9,7 @@ export interface RedisCommands {
   get(name: string): Promise<string | null>;
   getBuffer(name: string): Promise<Buffer | null>;
   mgetBuffer(names: string[]): Promise<(Buffer | null)[]>;
+  strlen(name: string): Promise<number>;
   set(name: string, value: string, mode: 'NX' | 'XX'): Promise<'OK' | null>;
   zrangebylex(
     name: string,

@@ -17,17 +17,36 @@ export async function listEntries(
   commands: RedisCommands,
   prefix: string,
   after: string | undefined,
-  limit: number,
+  { limit, maxBytes = Number.POSITIVE_INFINITY }: { readonly limit: number; readonly maxBytes?: number },
 ): Promise<StoredEntry[]> {
   const entries: StoredEntry[] = [];
+  let left = maxBytes;
   let from = after;
-  while (entries.length < limit) {
+  while (entries.length < limit && left > 0) {
     const { keys, end } = await nextKeys(commands, prefix, from, limit - entries.length);
-    entries.push(...(await readEntries(commands, keys)));
+    const fitting = maxBytes === Number.POSITIVE_INFINITY ? keys : await keysWithin(commands, keys, left);
+    const read = await readEntries(commands, fitting);
+    entries.push(...read);
+    left -= read.reduce((sum, { bytes }) => sum + bytes.length, 0);
+    if (fitting.length < keys.length) {
+      from = fitting[fitting.length - 1];
+      continue;
+    }
     if (end === undefined) break;
     from = end;
   }
   return entries;
+}
+
+/** The first of the keys, at least one: up to the one whose value reaches so many bytes with those before it. */
+async function keysWithin(commands: RedisCommands, keys: readonly string[], maxBytes: number): Promise<string[]> {
+  const lengths = await Promise.all(keys.map((key) => commands.strlen(valueName(bucketOf(key), key))));
+  let bytes = 0;
+  const last = lengths.findIndex((length) => {
+    bytes += length;
+    return bytes >= maxBytes;
+  });
+  return last < 0 ? [...keys] : keys.slice(0, last + 1);
 }
 
 /**

@@ -137,10 +137,10 @@ function redisStore({ reader, writer, target, timeout, wait }: Connected): Store
       });
     },
 
-    async list(prefix, after, limit) {
+    async list(prefix, after, limit, maxBytes) {
       requireOpen();
       if (limit < 1) return [];
-      return limited(reader, reads, 0, () => listEntries(reader.commands, prefix, after, limit));
+      return limited(reader, reads, 0, () => listEntries(reader.commands, prefix, after, { limit, maxBytes }));
     },
 
     /** Sends what would be refused where a write is, to every bucket of a cluster. */

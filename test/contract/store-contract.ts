@@ -325,6 +325,17 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
         expect(await store.list('cell/', undefined, 0)).toEqual([]);
       });
 
+      it('ends with the entry that reaches the bytes that are asked for, and goes on after it', async () => {
+        await put('session/a', 'x'.repeat(1000));
+        await put('session/b', 'x'.repeat(5000));
+        await put('session/c', 'x'.repeat(1000));
+        const first = await store.list('session/', undefined, 100, 4000);
+        expect(keys(first)).toEqual(['session/a', 'session/b']);
+        expect(keys(await store.list('session/', 'session/b', 100, 4000))).toEqual(['session/c', 'session/z']);
+        expect(keys(await store.list('session/', undefined, 100, 1))).toEqual(['session/a']);
+        expect(keys(await store.list('session/', undefined, 2, 1_000_000))).toEqual(['session/a', 'session/b']);
+      });
+
       it('starts after any text, whether or not it is a key or has the prefix', async () => {
         const from = async (text: string) => keys(await store.list('cell/', text, 100));
         expect(await from('')).toEqual(cells);

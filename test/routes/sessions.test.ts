@@ -199,6 +199,35 @@ onMemory('sessions', (served) => {
     expectProblem(await call(app, 'GET', '/v1/sessions?cursor=!!!'), 'invalid-request', /!!!/);
   });
 
+  it('lists sessions of one cell, by the beginning of their ids, with states where they are asked for', async () => {
+    const { app } = served;
+    await open(served);
+    await make(app, '/v1/cells', { id: 'other', class_name: 'GRUCell', config: { units: 1 }, input_shape: [null, 1] });
+    for (const id of ['x-1', 'x-2', 'y']) await make(app, '/v1/sessions', { id, cell: 'other' });
+    const ids = async (query: string) =>
+      (await call(app, 'GET', `/v1/sessions?${query}`)).body.items.map(({ id }: { id: string }) => id);
+    expect(await ids('cell=other')).toEqual(['x-1', 'x-2', 'y']);
+    expect(await ids('prefix=x-')).toEqual(['x-1', 'x-2']);
+    expect(await ids('prefix=x-&cell=cell')).toEqual([]);
+    expectProblem(await call(app, 'GET', '/v1/sessions?prefix=a/b'), 'invalid-request', /ids/);
+    const [listed] = (await call(app, 'GET', '/v1/sessions?prefix=s')).body.items;
+    expect(listed).not.toHaveProperty('states');
+    const [whole] = (await call(app, 'GET', '/v1/sessions?prefix=s&values=true')).body.items;
+    expect(whole).toEqual({ ...listed, states: (await call(app, 'GET', '/v1/sessions/s')).body.states });
+  });
+
+  it('ends a page early where sessions are large, and goes on after it', async () => {
+    const { app } = served;
+    await open(served);
+    const large = { cell: 'cell', batch_size: 1_000_000 };
+    for (const id of ['a', 'b', 'c', 'd']) await make(app, '/v1/sessions', { id, ...large });
+    const first = (await call(app, 'GET', '/v1/sessions')).body;
+    expect(first.items.map(({ id }: { id: string }) => id)).toEqual(['a', 'b', 'c']);
+    const rest = (await call(app, 'GET', `/v1/sessions?cursor=${first.next_cursor}`)).body;
+    expect(rest.items.map(({ id }: { id: string }) => id)).toEqual(['d', 's']);
+    expect(rest.next_cursor).toBeNull();
+  });
+
   it.each([
     ['an id that is taken', { id: 's' }, 'already-exists', undefined],
     ['a cell that is not there', { cell: 'none' }, 'invalid-value', '/cell'],

@@ -4,6 +4,8 @@ import { Problem } from '../../domain/problems.ts';
 export interface PageRequest {
   readonly limit: number;
   readonly cursor?: string;
+  /** How the ids begin. */
+  readonly prefix?: string;
 }
 
 export interface Page<T> {
@@ -11,6 +13,8 @@ export interface Page<T> {
   readonly next_cursor: string | null;
 }
 
+/** A page ends with the thing that reaches so many bytes in the store. */
+const PAGE_BYTES = 8 * 2 ** 20;
 /** Things that a page may look at for each one that it can show. */
 const LOOKS = 10;
 
@@ -20,31 +24,38 @@ const LOOKS = 10;
  */
 export async function listShown<T>(
   store: Pick<Store, 'list'>,
-  prefix: string,
-  { limit, cursor }: PageRequest,
+  kind: string,
+  { limit, cursor, prefix }: PageRequest,
   decode: (bytes: Uint8Array) => T,
   shows: (thing: T) => boolean,
 ): Promise<Page<T>> {
   const items: T[] = [];
   let next: string | null | undefined = cursor;
   for (let looks = 0; looks < LOOKS && next !== null && items.length < limit; looks++) {
-    const page: Page<T> = await listPage(store, prefix, { limit: limit - items.length, cursor: next }, decode);
+    const wanted: number = limit - items.length;
+    const page: Page<T> = await listPage(store, kind, { limit: wanted, cursor: next, prefix }, decode);
     items.push(...page.items.filter(shows));
     next = page.next_cursor;
+    // It ended early: what it read was large.
+    if (page.items.length < wanted) break;
   }
   return { items, next_cursor: next ?? null };
 }
 
-/** One page of the things of a kind, in id order; the cursor is the last id of the page before, in base64url. */
+/**
+ * One page of the things of a kind, in id order; the cursor is the last id of the page before, in base64url. It ends early
+ * where what it reads is large.
+ */
 export async function listPage<T>(
   store: Pick<Store, 'list'>,
-  prefix: string,
-  { limit, cursor }: PageRequest,
+  kind: string,
+  { limit, cursor, prefix = '' }: PageRequest,
   decode: (bytes: Uint8Array) => T,
 ): Promise<Page<T>> {
-  const entries = await store.list(prefix, cursor && prefix + readCursor(cursor), limit + 1);
+  const entries = await store.list(kind + prefix, cursor && kind + readCursor(cursor), limit + 1, PAGE_BYTES);
   const shown = entries.slice(0, limit);
-  const last = entries.length > limit ? shown.at(-1)?.key.slice(prefix.length) : undefined;
+  const full = entries.reduce((sum, { bytes }) => sum + bytes.length, 0) >= PAGE_BYTES;
+  const last = entries.length > limit || full ? shown.at(-1)?.key.slice(kind.length) : undefined;
   return {
     items: shown.map(({ bytes }) => decode(bytes)),
     next_cursor: last === undefined ? null : Buffer.from(last).toString('base64url'),

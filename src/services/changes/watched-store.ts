@@ -28,7 +28,7 @@ export function watchCommits(store: Store, observe: CommitObserver): Store {
   return {
     commit,
     get: (key) => store.get(key),
-    list: (prefix, after, limit) => store.list(prefix, after, limit),
+    list: (prefix, after, limit, maxBytes) => store.list(prefix, after, limit, maxBytes),
     async check() {
       await store.check();
       if (full) await commit([{ key: PROBE_KEY, bytes: new Uint8Array(1) }]);

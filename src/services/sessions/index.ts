@@ -19,8 +19,11 @@ export function sessionServices(context: Context, feed: TenantFeed) {
   return {
     open: <R>(input: NewSession, id: string | undefined, change: Change<Session, R>) =>
       changer.create('session', id, change, (chosen) => openSession(context, chosen, input)),
-    list: (page: PageRequest) =>
-      listShown(store, thingsPrefix('session'), page, decodeSession, ({ record }) => !isExpired(record, clock())),
+    /** Those of one cell alone, where `cell` names it. */
+    list: ({ cell, ...page }: PageRequest & { readonly cell?: string }) =>
+      listShown(store, thingsPrefix('session'), page, decodeSession, ({ record }) => {
+        return !isExpired(record, clock()) && (cell === undefined || record.cell === cell);
+      }),
     read: (id: string) => readSession(store, id, clock()),
     /** Tells `listener` of each change after the state that it answers with. */
     subscribe: (id: string, listener: (change: SessionChange) => void) =>

@@ -28,8 +28,9 @@ export function storeOfTenant(store: Store, tenant: string): Store {
       await note();
       return store.commit(copies);
     },
-    async list(part, after, limit) {
-      const entries = await store.list(prefix + part, after === undefined ? undefined : prefix + after, limit);
+    async list(part, after, limit, maxBytes) {
+      const from = after === undefined ? undefined : prefix + after;
+      const entries = await store.list(prefix + part, from, limit, maxBytes);
       return entries.map((entry) => ({ ...entry, key: entry.key.slice(prefix.length) }));
     },
     check: () => store.check(),

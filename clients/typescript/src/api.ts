@@ -1085,6 +1085,59 @@ export interface components {
             /** @description Send it as ?after= for the next page; null at the end. */
             next_after: number | null;
         };
+        /** @description A session of a list: with its states where the request says values=true. */
+        ListedSession: {
+            /** @description Id of the session. */
+            id: string;
+            /** @description Id of its cell. */
+            cell: string;
+            /** @description Version of the cell that the last step used, or that the session was opened on. */
+            cell_version: number;
+            /** @description Whether it keeps to this version. */
+            pin_cell_version: boolean;
+            batch_size: number;
+            /** @description Steps since the session was opened or reset; a rewind goes back in this count. */
+            step: number;
+            /** @description [batch_size, units] each. */
+            states?: components["schemas"]["Tensor"][];
+            /** @description How many of its last steps it keeps. */
+            history: number;
+            /** @description The first step that it can be rewound to, or forked at. */
+            oldest_step: number;
+            ttl_seconds: number | null;
+            /** @description When it expires if nothing is done with it. */
+            expires_at: string | null;
+            /** @description 1 at first, and one more at each change; the ETag is this number in quotes. */
+            version: number;
+            /**
+             * Format: date-time
+             * @description When, in UTC.
+             */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description When, in UTC.
+             */
+            updated_at: string;
+        };
+        /** @description A variable of a list: with its value where the request says values=true. */
+        ListedVariable: {
+            /** @description Id of a stand-alone variable. */
+            id?: string;
+            /** @description Name of a cell's variable. */
+            name?: string;
+            /** @description Extent of each axis. */
+            shape: number[];
+            /**
+             * @description Element type.
+             * @enum {string}
+             */
+            dtype: "float32" | "float64" | "float16" | "bfloat16" | "int32" | "int64" | "bool";
+            trainable: boolean;
+            value?: components["schemas"]["Tensor"];
+            /** @description 1 at first, and one more at each change; the ETag is this number in quotes. */
+            version: number;
+        };
         MessageProblem: {
             /** @description A relative URI; the service answers it with a page on the problem. */
             type: string;
@@ -2383,15 +2436,14 @@ export interface components {
         limit: number;
         /** @description next_cursor of the page before. */
         cursor: string;
-        /**
-         * @description Id of a cell.
-         * @example cell
-         */
-        cell: string;
+        /** @description Only things whose ids begin so. */
+        prefix: string;
         /** @description Answer 304 if the ETag is still this one, or one of several with commas between. */
         "If-None-Match": string;
         /** @description Refuse the change unless the version is this one, as "<version>", or one of several with commas between. */
         "If-Match": string;
+        /** @description true: with the values of tensors. */
+        values: "true" | "false";
         /**
          * @description Id of a stand-alone variable.
          * @example v
@@ -2467,6 +2519,8 @@ export interface operations {
                 limit?: components["parameters"]["limit"];
                 /** @description next_cursor of the page before. */
                 cursor?: components["parameters"]["cursor"];
+                /** @description Only things whose ids begin so. */
+                prefix?: components["parameters"]["prefix"];
             };
             header?: never;
             path?: never;
@@ -2561,7 +2615,7 @@ export interface operations {
                  * @description Id of a cell.
                  * @example cell
                  */
-                cell: components["parameters"]["cell"];
+                cell: string;
             };
             cookie?: never;
         };
@@ -2611,7 +2665,7 @@ export interface operations {
                  * @description Id of a cell.
                  * @example cell
                  */
-                cell: components["parameters"]["cell"];
+                cell: string;
             };
             cookie?: never;
         };
@@ -2652,7 +2706,7 @@ export interface operations {
                  * @description Id of a cell.
                  * @example cell
                  */
-                cell: components["parameters"]["cell"];
+                cell: string;
             };
             cookie?: never;
         };
@@ -2700,7 +2754,7 @@ export interface operations {
                  * @description Id of a cell.
                  * @example cell
                  */
-                cell: components["parameters"]["cell"];
+                cell: string;
             };
             cookie?: never;
         };
@@ -2745,7 +2799,7 @@ export interface operations {
                  * @description Id of a cell.
                  * @example cell
                  */
-                cell: components["parameters"]["cell"];
+                cell: string;
             };
             cookie?: never;
         };
@@ -2788,7 +2842,7 @@ export interface operations {
                  * @description Id of a cell.
                  * @example cell
                  */
-                cell: components["parameters"]["cell"];
+                cell: string;
             };
             cookie?: never;
         };
@@ -2833,7 +2887,7 @@ export interface operations {
                  * @description Id of a cell.
                  * @example cell
                  */
-                cell: components["parameters"]["cell"];
+                cell: string;
             };
             cookie?: never;
         };
@@ -2878,7 +2932,7 @@ export interface operations {
                  * @description Id of a cell.
                  * @example cell
                  */
-                cell: components["parameters"]["cell"];
+                cell: string;
             };
             cookie?: never;
         };
@@ -2924,7 +2978,7 @@ export interface operations {
                  * @description Id of a cell.
                  * @example cell
                  */
-                cell: components["parameters"]["cell"];
+                cell: string;
             };
             cookie?: never;
         };
@@ -2981,7 +3035,7 @@ export interface operations {
                  * @description Id of a cell.
                  * @example cell
                  */
-                cell: components["parameters"]["cell"];
+                cell: string;
             };
             cookie?: never;
         };
@@ -3029,6 +3083,10 @@ export interface operations {
                 limit?: components["parameters"]["limit"];
                 /** @description next_cursor of the page before. */
                 cursor?: components["parameters"]["cursor"];
+                /** @description Only things whose ids begin so. */
+                prefix?: components["parameters"]["prefix"];
+                /** @description true: with the values of tensors. */
+                values?: components["parameters"]["values"];
             };
             header?: never;
             path?: never;
@@ -3043,7 +3101,7 @@ export interface operations {
                 };
                 content: {
                     "application/json": {
-                        items: components["schemas"]["Variable"][];
+                        items: components["schemas"]["ListedVariable"][];
                         /** @description Send it as ?cursor= for the next page; null at the end. */
                         next_cursor: string | null;
                     };
@@ -3467,7 +3525,7 @@ export interface operations {
                  * @description Id of a cell.
                  * @example cell
                  */
-                cell: components["parameters"]["cell"];
+                cell: string;
                 /**
                  * @description Name of the variable, as its cell lists it.
                  * @example kernel
@@ -3522,7 +3580,7 @@ export interface operations {
                  * @description Id of a cell.
                  * @example cell
                  */
-                cell: components["parameters"]["cell"];
+                cell: string;
                 /**
                  * @description Name of the variable, as its cell lists it.
                  * @example kernel
@@ -3580,7 +3638,7 @@ export interface operations {
                  * @description Id of a cell.
                  * @example cell
                  */
-                cell: components["parameters"]["cell"];
+                cell: string;
                 /**
                  * @description Name of the variable, as its cell lists it.
                  * @example kernel
@@ -3638,7 +3696,7 @@ export interface operations {
                  * @description Id of a cell.
                  * @example cell
                  */
-                cell: components["parameters"]["cell"];
+                cell: string;
                 /**
                  * @description Name of the variable, as its cell lists it.
                  * @example kernel
@@ -3696,7 +3754,7 @@ export interface operations {
                  * @description Id of a cell.
                  * @example cell
                  */
-                cell: components["parameters"]["cell"];
+                cell: string;
                 /**
                  * @description Name of the variable, as its cell lists it.
                  * @example kernel
@@ -3754,7 +3812,7 @@ export interface operations {
                  * @description Id of a cell.
                  * @example cell
                  */
-                cell: components["parameters"]["cell"];
+                cell: string;
                 /**
                  * @description Name of the variable, as its cell lists it.
                  * @example kernel
@@ -3871,6 +3929,12 @@ export interface operations {
                 limit?: components["parameters"]["limit"];
                 /** @description next_cursor of the page before. */
                 cursor?: components["parameters"]["cursor"];
+                /** @description Only things whose ids begin so. */
+                prefix?: components["parameters"]["prefix"];
+                /** @description Only sessions of this cell. */
+                cell?: string;
+                /** @description true: with the values of tensors. */
+                values?: components["parameters"]["values"];
             };
             header?: never;
             path?: never;
@@ -3885,7 +3949,7 @@ export interface operations {
                 };
                 content: {
                     "application/json": {
-                        items: components["schemas"]["Session"][];
+                        items: components["schemas"]["ListedSession"][];
                         /** @description Send it as ?cursor= for the next page; null at the end. */
                         next_cursor: string | null;
                     };
@@ -4388,6 +4452,8 @@ export interface operations {
                 limit?: components["parameters"]["limit"];
                 /** @description next_cursor of the page before. */
                 cursor?: components["parameters"]["cursor"];
+                /** @description Only things whose ids begin so. */
+                prefix?: components["parameters"]["prefix"];
             };
             header?: never;
             path?: never;

@@ -14,14 +14,22 @@ import {
 import { changeHeaders, createHeaders, idOf, listQuery, noQuery, page, readHeaders } from '../schemas/common.ts';
 import { TensorReply } from '../schemas/tensor.ts';
 import { trainingOf } from '../schemas/training.ts';
-import { createCellBodies, createCellQuery } from '../schemas/weight-file.ts';
-import { WEIGHT_FILE_TYPES } from '../src/domain/media-types.ts';
+import { createCellBodies, createCellQuery, importedCellReply } from '../schemas/weight-file.ts';
+import { SENT_FILE_TYPES } from '../src/domain/media-types.ts';
 import { changeOf } from '../src/http/changes.ts';
 import { created, noContent, ok, send, sendRead, writerFor } from '../src/http/replies.ts';
-import { refuseFileQuery, sentFile } from '../src/http/sent-file.ts';
+import { configOptions, refuseFileQuery, sentFile } from '../src/http/sent-file.ts';
+import type { ImportedCell } from '../src/services/cells/cell-files.ts';
 import type { CellRecord } from '../src/services/cells/cell-record.ts';
 import type { TenantServices } from '../src/services/tenants/index.ts';
-import { presentCell, presentComputed, presentGradients, presentOutputs, presentVariable } from './present/cell.ts';
+import {
+  presentCell,
+  presentComputed,
+  presentGradients,
+  presentImported,
+  presentOutputs,
+  presentVariable,
+} from './present/cell.ts';
 import { type App, describe } from './route.ts';
 
 const params = z.strictObject({ cell: idOf('a cell').meta({ examples: ['cell'] }) });
@@ -32,33 +40,34 @@ const deleteQuery = z.strictObject({
 export function cellRoutes(app: App, services: TenantServices): void {
   const present = (record: CellRecord) => presentCell(record, services.describeCell(record));
   const shown = (record: CellRecord) => ok(present(record), record.version);
+  const shownImported = ({ record, imported }: ImportedCell) =>
+    created(`/v1/cells/${record.id}`, presentImported(present(record), imported), record.version);
   const shownNew = (record: CellRecord) => created(`/v1/cells/${record.id}`, present(record), record.version);
 
   app.post(
     '/v1/cells',
     {
-      config: { takesFiles: WEIGHT_FILE_TYPES },
+      config: { takesFiles: SENT_FILE_TYPES },
       schema: describe('createCell', {
         body: createCellBodies,
         headers: createHeaders,
         querystring: createCellQuery,
-        reply: { 201: cellReply },
+        reply: { 201: importedCellReply },
       }),
     },
     async (request, reply) => {
       const { body, query } = request;
-      const change = changeOf(request, shownNew);
       if (body instanceof Uint8Array) {
-        const { id, precision = 'fast', layer } = query;
-        return send(
-          reply,
-          await services.of(request).cells.createFromFile(sentFile(request, body, layer), precision, id, change),
-        );
+        const { id, precision = 'fast', layer, class_name: className } = query;
+        const options = { ...(className === undefined ? {} : { className }), config: configOptions(query) };
+        const file = sentFile(request, body, layer);
+        const change = changeOf(request, shownImported);
+        return send(reply, await services.of(request).cells.createFromFile(file, { id, precision, options }, change));
       }
       refuseFileQuery(query);
       const { id, build_config, compile_config: _, input_shape, ...cell } = body;
       const input = { ...cell, input_shape: input_shape ?? build_config };
-      return send(reply, await services.of(request).cells.create(input, id, change));
+      return send(reply, await services.of(request).cells.create(input, id, changeOf(request, shownNew)));
     },
   );
 

@@ -18,6 +18,10 @@ import { checkTraining, trainingFields } from './training.ts';
 import { variableReply } from './variable.ts';
 
 const framework = z.enum(FRAMEWORKS).describe('Whose class names, config, variable names and layouts these are.');
+const sentFramework = z
+  .enum([...FRAMEWORKS, 'torch'])
+  .transform((name) => (name === 'torch' ? 'pytorch' : name))
+  .describe('Whose class names, config, variable names and layouts these are; torch is another word for pytorch.');
 export const precision = z
   .enum(['fast', 'exact'])
   .describe(
@@ -57,7 +61,7 @@ const seeds = z
 export const createCellBody = z
   .strictObject({
     id: newId,
-    framework: framework.default('keras'),
+    framework: sentFramework.default('keras'),
     class_name: z
       .string()
       .min(1)

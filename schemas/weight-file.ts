@@ -1,27 +1,52 @@
 import { z } from 'zod';
-import { HDF5, KERAS, NPZ, ONNX, SAFETENSORS, type WeightFileType } from '../src/domain/media-types.ts';
-import { createCellBody, precision, weightsBody, weightsReply } from './cell.ts';
+import {
+  HDF5,
+  KERAS,
+  MULTIPART,
+  NPZ,
+  OCTET_STREAM,
+  ONNX,
+  SAFETENSORS,
+  type SentFileType,
+  ZIP,
+} from '../src/domain/media-types.ts';
+import { cellReply, createCellBody, precision, weightsBody, weightsReply } from './cell.ts';
 import { idOf } from './common.ts';
 
-const DESCRIPTIONS: Readonly<Record<WeightFileType, string>> = {
+const DESCRIPTIONS: Readonly<Record<SentFileType, string>> = {
   [SAFETENSORS]: 'Named tensors; what this service writes has the configuration in its metadata.',
   [NPZ]: 'Named arrays of NumPy, as numpy.savez and numpy.savez_compressed write them.',
   [HDF5]: "Keras' `.weights.h5`, or its legacy `.h5` (`application/x-hdf5; profile=legacy`).",
   [KERAS]: "A whole model in Keras' `.keras` format.",
   [ONNX]: 'A model with RNN, GRU or LSTM nodes.',
+  [ZIP]: 'An `.npz` or `.keras` file: its first bytes tell which.',
+  [OCTET_STREAM]: 'Any of these files: its first bytes tell which.',
+  [MULTIPART]:
+    'A model as the part `model`, and the files that hold its data, each with its filename: what torch.onnx.export writes beside an ONNX model.',
 };
 
-function file(contentMediaType: WeightFileType) {
+/** What an import took of a file, and what it left out. */
+const imported = z
+  .object({
+    layers: z.array(z.string()),
+    skipped: z.array(z.object({ name: z.string(), reason: z.string() })),
+  })
+  .describe('What was taken of a file, and what of it was left out; left out itself where nothing was.');
+
+export const importedCellReply = cellReply.extend({ imported: imported.optional() }).meta({ id: 'ImportedCell' });
+
+function file(contentMediaType: SentFileType) {
   return z
     .instanceof(Uint8Array)
     .meta({ type: 'string', contentMediaType, description: DESCRIPTIONS[contentMediaType] });
 }
 
 const files = [file(SAFETENSORS), file(NPZ), file(HDF5), file(KERAS), file(ONNX)] as const;
+const sentFiles = [...files, file(ZIP), file(OCTET_STREAM), file(MULTIPART)] as const;
 
 /** JSON comes first, so that a body that is not a file gets the errors of the JSON form. */
-export const createCellBodies = z.union([createCellBody, ...files]);
-export const weightsBodies = z.union([weightsBody, ...files]);
+export const createCellBodies = z.union([createCellBody, ...sentFiles]);
+export const weightsBodies = z.union([weightsBody, ...sentFiles]);
 export const weightsReplies = z.union([weightsReply, ...files]);
 
 const layer = z
@@ -30,10 +55,34 @@ const layer = z
   .optional()
   .describe('Of a file with several layers: the one to take. `.` is the one whose tensors have no path.');
 
-export const createCellQuery = z.strictObject({
-  id: idOf('the cell that a file becomes; the service makes one where it is left out').optional(),
-  layer,
-  precision: precision.optional().describe('Of the cell that a file becomes: what `precision` is in a JSON body.'),
-});
+const option = z.string().max(10_000).optional();
+/** Any option of a config, by its dotted name. */
+const OPTION_NAME = /^config\.[A-Za-z_][A-Za-z0-9_.]{0,199}$/;
+
+export const createCellQuery = z
+  .object({
+    id: idOf('the cell that a file becomes; the service makes one where it is left out').optional(),
+    layer,
+    precision: precision.optional().describe('Of the cell that a file becomes: what `precision` is in a JSON body.'),
+    class_name: z
+      .string()
+      .min(1)
+      .max(100)
+      .optional()
+      .describe('Of a layer whose class is custom, or is not in the file: the class that computes what it does.'),
+    'config.batch_first': option.describe(
+      'JSON. An option that a file cannot tell; any other option of the config goes by `config.<name>` too, with dots into the config of an inner layer: `config.layer.activation`.',
+    ),
+    'config.activation': option.describe('JSON: `"relu"`.'),
+    'config.return_sequences': option.describe('JSON: `true`.'),
+    'config.go_backwards': option.describe('JSON: `true`.'),
+    'config.merge_mode': option.describe('JSON: `"sum"`.'),
+  })
+  .catchall(z.string())
+  .superRefine((query, context) => {
+    const { shape } = createCellQuery;
+    const keys = Object.keys(query).filter((key) => !Object.hasOwn(shape, key) && !OPTION_NAME.test(key));
+    if (keys.length > 0) context.addIssue({ code: 'unrecognized_keys', keys, input: query });
+  });
 
 export const putWeightsQuery = z.strictObject({ layer });

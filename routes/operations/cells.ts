@@ -82,6 +82,7 @@ export const CELL_OPERATIONS = {
       'invalid-value',
       'invalid-file',
       'several-layers',
+      'ambiguous-file',
       'limit-exceeded',
     ],
     links: ofCell,

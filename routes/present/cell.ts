@@ -3,6 +3,7 @@ import type { cellReply } from '../../schemas/cell.ts';
 import { type TensorFormat, TensorReply } from '../../schemas/tensor.ts';
 import type { VariableReply } from '../../schemas/variable.ts';
 import { outputShape, type StateGroup } from '../../src/domain/cell-definition.ts';
+import type { Imported } from '../../src/domain/files.ts';
 import { sizeOf, Tensor } from '../../src/domain/tensor.ts';
 import type { CellDescription, CellRecord } from '../../src/services/cells/cell-record.ts';
 import type { Gradients } from '../../src/services/compute/cell-gradients.ts';
@@ -31,6 +32,13 @@ export function presentCell(record: CellRecord, { definition, precision }: CellD
     created_at: new Date(record.created_at).toISOString(),
     updated_at: new Date(record.updated_at).toISOString(),
   };
+}
+
+/** With what an import left out of its file, where it left something out. */
+export function presentImported(cell: z.input<typeof cellReply>, imported?: Imported) {
+  if (!imported) return cell;
+  const skipped = imported.skipped.map(({ name, reason }) => ({ name, reason }));
+  return { ...cell, imported: { layers: [...imported.layers], skipped } };
 }
 
 /** null stands for any batch. */

@@ -17,8 +17,33 @@ export interface FileLayer {
   readonly config?: JsonObject;
   /** By their names within the layer: `kernel`, `cells.0.kernel`, `weight_ih_l0`, `W`. Empty where it has none yet. */
   readonly weights: NamedTensors;
+  /** Version of the framework that wrote the layer, where the file says it and it matters. */
+  readonly version?: string;
   /** A weight that every layer has and this one lacks: its tensors only look like a layer's. */
   readonly missing?: string;
+  /** Why the file does not tell all that the layer's numbers depend on; left out where it does. Completes a sentence. */
+  readonly unsaid?: string;
+  /** Options of the config that stand beside the weights: they go over `config`, or over what the weights tell. */
+  readonly options?: JsonObject;
+}
+
+/** A part of a file that is left out, and why. */
+export interface Skipped {
+  readonly name: string;
+  readonly reason: string;
+}
+
+/** What a file holds. */
+export interface WeightFile {
+  readonly layers: readonly FileLayer[];
+  /** The rest, of which no cell can be made. */
+  readonly skipped: readonly Skipped[];
+}
+
+/** What an import took of a file, and what it left out. */
+export interface Imported {
+  readonly layers: readonly string[];
+  readonly skipped: readonly Skipped[];
 }
 
 /** The layer whose tensors stand at the top of a file. */
@@ -36,8 +61,13 @@ export interface WeightFileFormat {
   readonly extension: string;
   /** Those whose cells it can hold. */
   readonly frameworks: readonly Framework[];
-  /** @throws {Problem} invalid-file for any fault, limit-exceeded */
-  read(bytes: Uint8Array): Promise<readonly FileLayer[]>;
+  /** Whether a file starts like one of this format. */
+  recognises(bytes: Uint8Array): boolean;
+  /**
+   * `beside` are files that were sent with it, by their names.
+   * @throws {Problem} invalid-file for any fault, limit-exceeded
+   */
+  read(bytes: Uint8Array, beside?: ReadonlyMap<string, Uint8Array>): Promise<WeightFile>;
   /** The weights of a layer by the names that a cell of `config` has, where the file alone does not tell them. */
   arrange?(layer: FileLayer, config: JsonObject): NamedTensors;
   /**

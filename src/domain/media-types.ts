@@ -5,8 +5,19 @@ export const HDF5 = 'application/x-hdf5';
 export const KERAS = 'application/x-keras';
 export const ONNX = 'application/x-onnx';
 
+/** Types that do not say which of these a file is: its first bytes tell. */
+export const ZIP = 'application/zip';
+export const OCTET_STREAM = 'application/octet-stream';
+export const GENERIC_FILE_TYPES = [ZIP, OCTET_STREAM] as const;
+/** A file with others beside it. */
+export const MULTIPART = 'multipart/form-data';
+
 export const WEIGHT_FILE_TYPES = [SAFETENSORS, NPZ, HDF5, KERAS, ONNX] as const;
 export type WeightFileType = (typeof WEIGHT_FILE_TYPES)[number];
+
+/** Every type that a body with a file of weights may have. */
+export const SENT_FILE_TYPES = [...WEIGHT_FILE_TYPES, ...GENERIC_FILE_TYPES, MULTIPART] as const;
+export type SentFileType = (typeof SENT_FILE_TYPES)[number];
 
 /** A JSON value a line; the second name is the older one. */
 export const JSON_LINES = ['application/jsonl', 'application/x-ndjson'] as const;

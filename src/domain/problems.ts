@@ -180,6 +180,11 @@ export const PROBLEMS = {
     title: 'The file holds several layers',
     help: 'A cell is made of one of them. Send its name, one of `layers`, as ?layer=.',
   },
+  'ambiguous-file': {
+    status: 422,
+    title: 'The file does not tell all that the numbers depend on',
+    help: 'The detail lists what is unknown. Send it as query fields, config.<name>=<JSON>, or as JSON under `config` in the __metadata__ of a safetensors file. What you leave out has the default of the class.',
+  },
   'idempotency-key-reused': {
     status: 422,
     title: 'This Idempotency-Key was used for another request',

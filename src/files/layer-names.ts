@@ -1,5 +1,5 @@
 import type { Framework } from '../domain/cell-definition.ts';
-import { type FileLayer, type NamedTensors, TOP } from '../domain/files.ts';
+import { type FileLayer, type NamedTensors, TOP, type WeightFile } from '../domain/files.ts';
 import type { Tensor } from '../domain/tensor.ts';
 
 /** Longer names are of no weight that is known here, and would take long to match. */
@@ -32,28 +32,49 @@ const NAMINGS: Readonly<Record<Framework, Naming>> = {
   },
 };
 
+interface Group {
+  readonly name: string;
+  readonly framework: Framework;
+  readonly weights: Map<string, Tensor>;
+  /** The names of its tensors in the file. */
+  readonly full: string[];
+}
+
+/** A state_dict of PyTorch has weights only. */
+const STATE_DICT = 'a state_dict holds weights only';
+
 /**
  * The layers that named tensors belong to, told by their names: Keras' `kernel` and `cells.0.kernel`, PyTorch's
- * `weight_ih_l0`, ONNX' `W`, each after an optional path that names the layer. Other tensors are passed over.
+ * `weight_ih_l0`, ONNX' `W`, each after an optional path that names the layer. Other tensors are skipped.
  */
-export function groupByLayer(tensors: NamedTensors): FileLayer[] {
-  const groups = new Map<string, { name: string; framework: Framework; weights: Map<string, Tensor> }>();
+export function groupByLayer(tensors: NamedTensors): WeightFile {
+  const groups = new Map<string, Group>();
+  const others: string[] = [];
   for (const [full, tensor] of tensors) {
     const found = full.length <= MAX_NAME_LENGTH ? parseName(full) : undefined;
-    if (!found) continue;
+    if (!found) {
+      others.push(full);
+      continue;
+    }
     const { framework, path, own } = found;
-    const group = groups.get(`${framework} ${path}`) ?? { name: path, framework, weights: new Map() };
+    const fresh: Group = { name: path, framework, weights: new Map(), full: [] };
+    const group = groups.get(`${framework} ${path}`) ?? fresh;
     group.weights.set(own, tensor);
+    group.full.push(full);
     groups.set(`${framework} ${path}`, group);
   }
-  return [...groups.values()].flatMap((group): FileLayer[] => {
+  const layers = [...groups.values()].flatMap(({ full, ...group }): FileLayer[] => {
     const { needed, stem } = NAMINGS[group.framework];
     const stems = new Set([...group.weights.keys()].map(stem));
-    const missing = needed.filter((name) => !stems.has(name));
+    const missing: string[] = needed.filter((name) => !stems.has(name));
+    const unsaid = group.framework === 'pytorch' ? { unsaid: STATE_DICT } : {};
+    if (missing.length === 0) return [{ ...group, ...unsaid }];
     // Any layer may have a bias.
-    if (missing.length === needed.length) return [];
-    return [missing.length === 0 ? group : { ...group, missing: missing[0] }];
+    if (missing.length === needed.length) others.push(...full);
+    return missing.length === needed.length ? [] : [{ ...group, missing: missing[0] }];
   });
+  const reason = 'It is not a weight of a recurrent layer.';
+  return { layers, skipped: others.map((name) => ({ name: name.slice(0, MAX_NAME_LENGTH), reason })) };
 }
 
 function parseName(full: string): { framework: Framework; path: string; own: string } | undefined {

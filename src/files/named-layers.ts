@@ -1,24 +1,31 @@
 import { FRAMEWORKS } from '../domain/cell-definition.ts';
-import { type FileLayer, type NamedTensors, type TensorFile, TOP, type WholeLayer } from '../domain/files.ts';
+import { type NamedTensors, type TensorFile, TOP, type WeightFile, type WholeLayer } from '../domain/files.ts';
 import { isJsonObject, type JsonObject } from '../domain/json.ts';
 import { Problem } from '../domain/problems.ts';
 import { groupByLayer } from './layer-names.ts';
 
 /** In the metadata of a safetensors file that is one cell: its framework, class_name and config as JSON. */
 const METADATA_KEY = 'cellstep_cell';
+/** In the metadata: options of the config that no weight tells, as JSON. */
+const OPTIONS_KEY = 'config';
 const MAX_CLASS_NAME = 100;
 /** Names that a message quotes. */
 const MAX_NAMES = 10;
 
 /** @throws {Problem} invalid-file where no tensor is named as a weight of a recurrent cell */
-export function layersOfNpz(tensors: NamedTensors): FileLayer[] {
+export function layersOfNpz(tensors: NamedTensors): WeightFile {
   return namedLayers('npz', tensors);
 }
 
 /** All tensors are the cell's where the metadata describes one. @throws {Problem} invalid-file */
-export function layersOfSafetensors({ tensors, metadata }: TensorFile): FileLayer[] {
-  if (!Object.hasOwn(metadata, METADATA_KEY)) return namedLayers('safetensors', tensors);
-  return [{ name: TOP, ...readDescription(metadata[METADATA_KEY]), weights: tensors }];
+export function layersOfSafetensors({ tensors, metadata }: TensorFile): WeightFile {
+  if (Object.hasOwn(metadata, METADATA_KEY)) {
+    return { layers: [{ name: TOP, ...readDescription(metadata[METADATA_KEY]), weights: tensors }], skipped: [] };
+  }
+  const { layers, skipped } = namedLayers('safetensors', tensors);
+  if (!Object.hasOwn(metadata, OPTIONS_KEY)) return { layers, skipped };
+  const options = parse(OPTIONS_KEY, metadata[OPTIONS_KEY]);
+  return { layers: layers.map((layer) => ({ ...layer, options })), skipped };
 }
 
 /** With it, POST of the file makes the same cell. `format` is what Hugging Face's loaders ask of PyTorch's files. */
@@ -27,9 +34,9 @@ export function metadataOf({ framework, className, config }: WholeLayer): Record
   return { ...(framework === 'pytorch' ? { format: 'pt' } : {}), [METADATA_KEY]: description };
 }
 
-function namedLayers(format: string, tensors: NamedTensors): FileLayer[] {
-  const layers = groupByLayer(tensors);
-  if (layers.length > 0) return layers;
+function namedLayers(format: string, tensors: NamedTensors): WeightFile {
+  const file = groupByLayer(tensors);
+  if (file.layers.length > 0) return file;
   const names = [...tensors.keys()].slice(0, MAX_NAMES).map((name) => `'${name.slice(0, 80)}'`);
   const holds = `The ${format} file holds no weights of a recurrent cell, but ${names.join(', ') || 'nothing'}.`;
   const send = "Send Keras' kernel, recurrent_kernel and bias, PyTorch's weight_ih_l0 …, or ONNX' W, R, B and P.";
@@ -37,7 +44,7 @@ function namedLayers(format: string, tensors: NamedTensors): FileLayer[] {
 }
 
 function readDescription(text: string): Omit<WholeLayer, 'name' | 'weights'> {
-  const { framework, class_name: className, config, ...others } = parse(text);
+  const { framework, class_name: className, config, ...others } = parse(METADATA_KEY, text);
   const known = FRAMEWORKS.find((name) => name === framework);
   if (known === undefined) throw wrong(`\`framework\` has to be one of ${FRAMEWORKS.join(', ')}`);
   if (typeof className !== 'string' || className === '' || className.length > MAX_CLASS_NAME) {
@@ -49,14 +56,14 @@ function readDescription(text: string): Omit<WholeLayer, 'name' | 'weights'> {
   return { framework: known, className, config };
 }
 
-function parse(text: string): JsonObject {
+function parse(key: string, text: string): JsonObject {
   let json: unknown;
   try {
     json = JSON.parse(text);
   } catch (cause) {
-    throw new Problem('invalid-file', `'${METADATA_KEY}' in the metadata is not JSON.`, { cause });
+    throw new Problem('invalid-file', `'${key}' in the metadata is not JSON.`, { cause });
   }
-  if (!isJsonObject(json)) throw wrong('it has to be an object');
+  if (!isJsonObject(json)) throw new Problem('invalid-file', `'${key}' in the metadata is not a JSON object.`);
   return json;
 }
 

@@ -4,6 +4,7 @@ import type { Limits } from '../domain/limits.ts';
 import { HDF5, KERAS, NPZ, ONNX, SAFETENSORS } from '../domain/media-types.ts';
 import type { Clock } from '../domain/ports.ts';
 import { DEFAULT_FILE_LIMITS, type FileLimits } from './bounds.ts';
+import { isHdf5, isKeras, isNpz, isOnnx, isSafetensors } from './first-bytes.ts';
 import { createHdf5 } from './hdf5/hdf5.ts';
 import { readKeras, readKerasH5, writeKeras, writeKerasLegacy, writeKerasWeights } from './keras/files.ts';
 import { arrangeCells, layerOf, legacyLayerOf } from './keras/layers.ts';
@@ -25,6 +26,7 @@ export function createWeightFiles(limits: Limits, clock: Clock): readonly Weight
       mediaType: SAFETENSORS,
       extension: '.safetensors',
       frameworks: FRAMEWORKS,
+      recognises: isSafetensors,
       read: async (bytes) => layersOfSafetensors(readSafetensors(bytes, bounds)),
       write: async (cell) => writeSafetensors(cell.weights, metadataOf(cell)),
     },
@@ -32,6 +34,7 @@ export function createWeightFiles(limits: Limits, clock: Clock): readonly Weight
       mediaType: NPZ,
       extension: '.npz',
       frameworks: FRAMEWORKS,
+      recognises: isNpz,
       read: async (bytes) => layersOfNpz(await readNpz(bytes, bounds)),
       write: async ({ weights }) => writeNpz(weights),
     },
@@ -39,6 +42,7 @@ export function createWeightFiles(limits: Limits, clock: Clock): readonly Weight
       mediaType: HDF5,
       extension: '.weights.h5',
       ...ofKeras,
+      recognises: isHdf5,
       read: readH5,
       write: async (cell) => writeKerasWeights(hdf5, cell.name, [layerOf(cell)]),
     },
@@ -47,6 +51,7 @@ export function createWeightFiles(limits: Limits, clock: Clock): readonly Weight
       profile: 'legacy',
       extension: '.h5',
       ...ofKeras,
+      recognises: isHdf5,
       read: readH5,
       write: async (cell) => writeKerasLegacy(hdf5, cell.name, [legacyLayerOf(cell)]),
     },
@@ -54,6 +59,7 @@ export function createWeightFiles(limits: Limits, clock: Clock): readonly Weight
       mediaType: KERAS,
       extension: '.keras',
       ...ofKeras,
+      recognises: isKeras,
       read: (bytes) => readKeras(hdf5, bytes, bounds),
       write: async (cell) => writeKeras(hdf5, cell.name, [layerOf(cell)], new Date(clock())),
     },
@@ -61,7 +67,11 @@ export function createWeightFiles(limits: Limits, clock: Clock): readonly Weight
       mediaType: ONNX,
       extension: '.onnx',
       frameworks: ['onnx'],
-      read: async (bytes) => readOnnx(bytes, bounds).map(onnxLayer),
+      recognises: isOnnx,
+      read: async (bytes, beside) => {
+        const { layers, skipped } = readOnnx(bytes, bounds, beside);
+        return { layers: layers.map(onnxLayer), skipped };
+      },
       write: async (cell) => writeOnnx(nodeOf(cell)),
     },
   ];

@@ -1,8 +1,9 @@
 import type { FileLayer, NamedTensors } from '../domain/files.ts';
 import type { JsonObject } from '../domain/json.ts';
 import { type Dtype, isFloat } from '../domain/tensor.ts';
+import { requireSaid, withOptions } from './file-options.ts';
 import { inferKeras } from './keras/infer-config.ts';
-import { withoutKeras2 } from './keras/keras2-config.ts';
+import { modernConfig } from './keras/keras2-config.ts';
 import { orderStacks } from './keras/order-stacks.ts';
 import { completeAttributes, inferOnnx } from './onnx/infer-config.ts';
 import { inferPytorch } from './pytorch/infer-config.ts';
@@ -14,14 +15,29 @@ export interface InferredCell {
   readonly weights: NamedTensors;
 }
 
+/** What a client says of a layer that its file does not tell. */
+export interface LayerOptions {
+  readonly className?: string;
+  /** By dotted names: `activation`, `layer.activation`, `cell.cells.0.units`. */
+  readonly config: JsonObject;
+}
+
 /**
- * The cell that a layer of a file is: by its own config, or by what its weights tell.
- * @throws {Problem} invalid-file where it has no config and no class has such weights
+ * The cell that a layer of a file is: by its own config, or by what its weights tell, with the options over that.
+ * @throws {Problem} ambiguous-file where the file leaves open what the options do not say; invalid-file where it has no
+ * config and no class has such weights; invalid-value at an option that has no place
  */
-export function cellOfLayer(layer: FileLayer): InferredCell {
-  const { framework, className, config, weights } = layer;
+export function cellOfLayer(layer: FileLayer, sent: LayerOptions = { config: {} }): InferredCell {
+  const options = { ...layer.options, ...sent.config };
+  const cell = ofFile(sent.className === undefined ? layer : { ...layer, className: sent.className });
+  requireSaid(layer, cell.className, { ...sent, config: options });
+  return { ...cell, config: withOptions(cell.config, options) };
+}
+
+function ofFile(layer: FileLayer): InferredCell {
+  const { framework, className, config, weights, version } = layer;
   if (className === undefined || config === undefined) return inferCell(layer);
-  if (framework === 'keras') return { className, config: withoutKeras2(config), weights };
+  if (framework === 'keras') return { className, config: modernConfig(config, version), weights };
   if (framework === 'onnx') return { className, config: completeAttributes(config, weights), weights };
   return { className, config, weights };
 }

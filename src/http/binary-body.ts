@@ -1,9 +1,10 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyContentTypeParser, FastifyInstance, FastifyRequest } from 'fastify';
 import type { TensorFiles } from '../domain/files.ts';
-import { SAFETENSORS, WEIGHT_FILE_TYPES } from '../domain/media-types.ts';
+import { MULTIPART, SAFETENSORS, SENT_FILE_TYPES } from '../domain/media-types.ts';
 import { Problem } from '../domain/problems.ts';
-import { parserOf } from './body-bytes.ts';
+import { bodyLimitOf, parserOf, readBytes } from './body-bytes.ts';
 import { jsonParser, textOf } from './json-body.ts';
+import { bytesOfParts, type FileParts, readParts } from './multipart.ts';
 import { bodyOfFile } from './tensor-file.ts';
 
 export { SAFETENSORS };
@@ -17,7 +18,7 @@ export function addBinaryBody(
   { maxBytes, files }: { readonly maxBytes: number; readonly files: TensorFiles },
 ): void {
   app.decorate('tensorFiles', files);
-  const types: readonly string[] = WEIGHT_FILE_TYPES;
+  const types: readonly string[] = SENT_FILE_TYPES;
   const parse = jsonParser(app);
   // Before the body is read: what is not taken needs no room.
   app.addHook('preParsing', (request, _reply, payload, done) => {
@@ -34,8 +35,23 @@ export function addBinaryBody(
     const { tensorFields = new Map() } = request.routeOptions.config;
     return bodyOfFile(files.read(bytes), tensorFields, (text) => parse(request, textOf(Buffer.from(text))));
   });
-  for (const type of WEIGHT_FILE_TYPES) app.addContentTypeParser(type, parseFile);
+  for (const type of types) app.addContentTypeParser(type, type === MULTIPART ? parseParts : parseFile);
 }
+
+/** The body is then the file of weights; what came with it stands beside it. */
+const parseParts: FastifyContentTypeParser = (request, stream, done) => {
+  readBytes(request, stream, bodyLimitOf(request), (error, bytes) => {
+    if (!bytes) return done(error);
+    readParts(new Uint8Array(bytes), request.headers['content-type'] ?? '').then(
+      (parts) => {
+        request.bodyBytes = bytesOfParts(parts);
+        request.fileParts = parts;
+        done(null, parts.model);
+      },
+      (problem: Error) => done(problem),
+    );
+  });
+};
 
 function takesTensors({ routeOptions }: FastifyRequest): boolean {
   return routeOptions.schema?.tensors === true && (routeOptions.config.tensorFields?.size ?? 0) > 0;
@@ -73,6 +89,8 @@ declare module 'fastify' {
     readonly takesFiles?: readonly string[];
   }
   interface FastifyRequest {
+    /** What a multipart body has beside its file of weights. */
+    fileParts?: Omit<FileParts, 'model'>;
     /** The limit of the body, where it is a file. */
     maxFileBytes?: number;
   }

@@ -44,6 +44,8 @@ const DETAILS: Readonly<Record<ProblemCode, string>> = {
   'unsupported-network': "Layer 'dense' is used 2 times; each layer of a network is used once.",
   'invalid-value': "There is no variable 'xt'.",
   'invalid-file': 'The file is not a safetensors file: its header is truncated.',
+  'ambiguous-file':
+    "The file does not tell batch_first of the GRU 'encoder.gru': a state_dict holds weights only. Send it as a query field, for example ?config.batch_first=true.",
   'several-layers': "The file holds several layers: 'gru_a', 'lstm_a'. Send ?layer= with one of these names.",
   'idempotency-key-reused':
     "Idempotency key '6f1c' was first used for another request. Make a new key for a new request.",

@@ -5,11 +5,15 @@ import type { WholeLayer } from '../../src/domain/files.ts';
 import type { JsonObject } from '../../src/domain/json.ts';
 import { type Dtype, Tensor } from '../../src/domain/tensor.ts';
 import { DEFAULT_FILE_LIMITS } from '../../src/files/bounds.ts';
-import { readOnnx } from '../../src/files/onnx/reader.ts';
+import { readOnnx as readModel } from '../../src/files/onnx/reader.ts';
 import { writeOnnx } from '../../src/files/onnx/writer.ts';
 import { bitsOf, tensorOf } from './arbitrary-tensors.ts';
 import { EXPECTED, expectTensor, goldenBytes } from './golden-files.ts';
 import { fuzz, outcomeOf, refusal, truncations } from './hostile.ts';
+
+function readOnnx(...args: Parameters<typeof readModel>): readonly WholeLayer[] {
+  return readModel(...args).layers;
+}
 
 const GOLDENS = EXPECTED.filter(({ format }) => format === 'onnx');
 
@@ -175,13 +179,21 @@ describe('readOnnx', () => {
     ['groups in groups', new Uint8Array(100_000).fill(0x0b), /no protobuf message/],
     ['a weight that is an input of the graph', model(gru(), R), /W of the GRU node 'gru_0' is not stored/],
     ['no R', model(gru(['X', 'W']), W), /R of the GRU node 'gru_0' is not stored .*''/],
-    ['data in another file', model(gru(), tensor('W', [1, 3, 1], 1, varint(14, 1)), R), /'W' is in another file/],
+    [
+      'data in another file',
+      model(gru(), tensor('W', [1, 3, 1], 1, varint(14, 1)), R),
+      /^.*W of the .* in another file/,
+    ],
     [
       'external data without the flag',
       model(gru(), tensor('W', [1, 3, 1], 1, field(13, '')), R),
-      /'W' is in another file/,
+      /^.*W of the .* in another file/,
     ],
-    ['integers as weights', model(gru(), tensor('W', [1, 3, 1], 7, packed(7, [1, 2, 3])), R), /data type 7/],
+    [
+      'integers as weights',
+      model(gru(), tensor('W', [1, 3, 1], 7, packed(7, [1, 2, 3])), R),
+      /W of the GRU node .* dtype int64; weights are FLOAT/,
+    ],
     [
       'too little data',
       model(gru(), tensor('W', [1, 3, 2], 1, field(9, floats([1]))), R),
@@ -236,7 +248,7 @@ describe('readOnnx', () => {
   });
 
   it('never fails otherwise on damaged files', async () => {
-    for (const { file } of GOLDENS) await fuzz(goldenBytes(file), 2000, readOnnx);
+    for (const { file } of GOLDENS) await fuzz(goldenBytes(file), 2000, (bytes) => readOnnx(bytes));
   });
 });
 

@@ -1,12 +1,21 @@
-import type { FileLayer, WholeLayer } from '../../domain/files.ts';
-import type { JsonObject } from '../../domain/json.ts';
+import type { FileLayer, WeightFile, WholeLayer } from '../../domain/files.ts';
+import type { Json, JsonObject } from '../../domain/json.ts';
 import { DEFAULT_FILE_LIMITS, type FileLimits, invalidFile, requireWithin } from '../bounds.ts';
 import type { Hdf5 } from '../hdf5/hdf5.ts';
 import { parseObject } from '../strict-json.ts';
 import { readZip, writeZip } from '../zip.ts';
-import { isLegacy, layersOfLegacy, treeOfLegacy } from './legacy.ts';
-import { asLayer, configuredLayers, KERAS_VERSION, orderCells, sequentialModel } from './model.ts';
-import { layersOfWeights, type StoredLayer, withUniqueNames } from './weights-reader.ts';
+import { type ConfiguredLayer, configuredLayers, isRecurrentClass, skippedLayer } from './configured-layers.ts';
+import { isLegacy, readLegacy } from './legacy-reader.ts';
+import { treeOfLegacy } from './legacy-writer.ts';
+import { asLayer, KERAS_VERSION, orderCells, sequentialModel } from './model.ts';
+import {
+  isWithin,
+  layersOfWeights,
+  otherGroups,
+  type StoredLayer,
+  storedLayers,
+  withUniqueNames,
+} from './weights-reader.ts';
 import { treeOfWeights } from './weights-writer.ts';
 
 const FORMAT = '.keras';
@@ -20,38 +29,67 @@ export async function readKerasH5(
   hdf5: Hdf5,
   bytes: Uint8Array,
   limits: FileLimits = DEFAULT_FILE_LIMITS,
-): Promise<FileLayer[]> {
+): Promise<WeightFile> {
   const tree = await hdf5.read(bytes, limits);
-  return isLegacy(tree) ? layersOfLegacy(tree) : layersOfWeights(tree).map(withoutPath);
+  if (isLegacy(tree)) return readLegacy(tree);
+  const stored = layersOfWeights(tree);
+  const unsaid = 'a .weights.h5 file holds no configuration';
+  const layers = stored.map((layer): FileLayer => ({ ...withoutPath(layer), unsaid }));
+  return { layers, skipped: otherGroups(tree, pathsOf(stored)) };
 }
 
 /**
  * The recurrent layers of a `.keras` archive with their configurations; one that was saved before it was built has no
- * weights. A layer of the weights file that the configuration does not have comes without one.
+ * weights. A layer whose configuration the archive does not have comes without one, and says why.
  * @throws {Problem} invalid-file for any fault, limit-exceeded for a file over `limits`.
  */
 export async function readKeras(
   hdf5: Hdf5,
   bytes: Uint8Array,
   limits: FileLimits = DEFAULT_FILE_LIMITS,
-): Promise<FileLayer[]> {
+): Promise<WeightFile> {
   const members = await readZip(FORMAT, bytes, limits);
   const weights = members.get(WEIGHTS);
   if (!weights) throw invalidFile(FORMAT, `it has no member ${WEIGHTS}.`);
-  const configured = configuredLayers(readConfig(members.get(CONFIG), limits));
+  const configured = configuredLayers(readJson(members, CONFIG, limits));
+  const { keras_version: version } = members.has(METADATA) ? readJson(members, METADATA, limits) : {};
   const tree = await hdf5.read(weights, limits);
-  const stored =
-    [...tree.groups.keys()].some((group) => /(^|\/)cell$/.test(group)) || configured.length === 0
-      ? layersOfWeights(tree)
-      : [];
-  const byPath = new Map(stored.map((layer) => [layer.path, layer]));
-  const known = configured.map((layer) => {
-    const weights = byPath.get(layer.path)?.weights ?? new Map();
-    return { ...layer, framework: 'keras' as const, weights: orderCells(weights, layer.config) };
-  });
-  const taken = new Set(configured.map(({ path }) => path));
-  const rest = stored.filter(({ path }) => !taken.has(path));
-  return withUniqueNames([...known, ...rest]).map(withoutPath);
+  const stored = storedLayers(tree);
+  const layers = [
+    ...configured.filter(isRecurrentClass).map((layer) => configuredLayer(layer, stored, version)),
+    ...stored
+      .filter(({ path }) => !configured.some((one) => isRecurrentClass(one) && one.path === path))
+      .map((layer) => foreignLayer(layer, configured)),
+  ];
+  if (layers.length === 0) throw invalidFile(FORMAT, 'it holds no recurrent layer or cell.');
+  const others = configured.filter(
+    (one) => !isRecurrentClass(one) && !stored.some(({ path }) => isWithin(path, one.path)),
+  );
+  return {
+    layers: withUniqueNames(layers, ({ path }) => path).map(withoutPath),
+    skipped: [...others.map(skippedLayer), ...otherGroups(tree, [...pathsOf(configured), ...pathsOf(stored)])],
+  };
+}
+
+function configuredLayer(
+  { path, name, className, config }: ConfiguredLayer,
+  stored: readonly StoredLayer[],
+  version: Json | undefined,
+): StoredLayer {
+  const weights = stored.find((one) => one.path === path)?.weights ?? new Map();
+  const written = typeof version === 'string' ? { version } : {};
+  return { path, name, framework: 'keras', className, config, weights: orderCells(weights, config), ...written };
+}
+
+/** A layer that the configuration does not have as one of Keras' recurrent classes. */
+function foreignLayer(layer: StoredLayer, configured: readonly ConfiguredLayer[]): StoredLayer {
+  const owner = configured.find(({ path }) => isWithin(layer.path, path));
+  if (!owner) return { ...layer, unsaid: 'the configuration of the model does not name it' };
+  const { name, className, config, path } = owner;
+  if (path !== layer.path) {
+    return { ...layer, unsaid: `it is inside '${name}', and only the class '${className}' knows how it is configured` };
+  }
+  return { ...layer, name, config, unsaid: `'${className}' is not a class of Keras` };
 }
 
 /** A `.weights.h5` for a model of these layers, in this order; see `asLayer` for cells. */
@@ -82,10 +120,15 @@ export async function writeKeras(
   );
 }
 
-function readConfig(bytes: Uint8Array | undefined, limits: FileLimits): JsonObject {
-  if (!bytes) throw invalidFile(FORMAT, `it has no member ${CONFIG}.`);
-  requireWithin(FORMAT, `bytes in ${CONFIG}`, bytes.length, limits.maxHeaderBytes);
-  return parseObject(FORMAT, `its member ${CONFIG}`, bytes);
+function readJson(members: ReadonlyMap<string, Uint8Array>, name: string, limits: FileLimits): JsonObject {
+  const bytes = members.get(name);
+  if (!bytes) throw invalidFile(FORMAT, `it has no member ${name}.`);
+  requireWithin(FORMAT, `bytes in ${name}`, bytes.length, limits.maxHeaderBytes);
+  return parseObject(FORMAT, `its member ${name}`, bytes);
+}
+
+function pathsOf(layers: readonly { readonly path: string }[]): string[] {
+  return layers.map(({ path }) => path);
 }
 
 function withoutPath({ path: _, ...layer }: StoredLayer): FileLayer {

@@ -46,7 +46,7 @@ function namesByPlace(config: JsonObject): Json[][] {
   const configs = (objects: readonly (Json | undefined)[]) => objects.map(configOf).filter((own) => own !== undefined);
   const inner = configs(['cell', 'layer', 'backward_layer'].map((key) => config[key]));
   const cells = configs(isArray(config.cells) ? config.cells : []);
-  const own = [...inner.map(({ name }) => [name]), cells.map(({ name }) => name)];
+  const own = [inner.map(({ name }) => name), cells.map(({ name }) => name)];
   return [...own, ...[...inner, ...cells].flatMap(namesByPlace)];
 }
 

@@ -2,15 +2,6 @@ import type { NamedTensors, WholeLayer } from '../../domain/files.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../domain/json.ts';
 import { snakeCase } from '../../domain/words.ts';
 
-/** A recurrent layer that a model's configuration names, and where its weights stand in a Keras 3 weights file. */
-export interface ConfiguredLayer {
-  /** `layers/gru_1`: Keras addresses by class and order, never by name (saving_lib._save_container_state). */
-  readonly path: string;
-  readonly name: string;
-  readonly className: string;
-  readonly config: JsonObject;
-}
-
 /** The version whose layouts are written. */
 export const KERAS_VERSION = '3.15.1';
 export const RECURRENT_LAYERS = ['SimpleRNN', 'GRU', 'LSTM', 'RNN', 'Bidirectional'];
@@ -18,7 +9,6 @@ export const RECURRENT_LAYERS = ['SimpleRNN', 'GRU', 'LSTM', 'RNN', 'Bidirection
 export const VARIABLES = ['kernel', 'recurrent_kernel', 'bias'];
 /** The two layers of a Bidirectional, as groups and as prefixes of names. */
 export const DIRECTIONS = ['forward_layer', 'backward_layer'];
-const MAX_NESTING = 8;
 
 /** A layer of each class by the name that Keras gives its group, `simple_rnn` or `simple_rnn_2`. */
 export function classOfGroup(group: string): string | undefined {
@@ -34,20 +24,6 @@ export function groupNames(classNames: readonly string[]): string[] {
     const count = used.get(stem) ?? 0;
     used.set(stem, count + 1);
     return count === 0 ? stem : `${stem}_${count}`;
-  });
-}
-
-/** The recurrent layers of a serialized Sequential or Functional model, those of nested models included. */
-export function configuredLayers(model: JsonObject, prefix = '', depth = 0): ConfiguredLayer[] {
-  const layers = children(model.config, 'layers');
-  if (depth > MAX_NESTING || layers.length === 0) return [];
-  const groups = groupNames(layers.map(classNameOf));
-  return layers.flatMap((layer, i): ConfiguredLayer[] => {
-    const path = `${prefix}layers/${groups[i]}`;
-    const className = classNameOf(layer);
-    if (!RECURRENT_LAYERS.includes(className)) return configuredLayers(layer, `${path}/`, depth + 1);
-    if (!isJsonObject(layer.config)) return [];
-    return [{ path, name: nameOf(layer, groups[i]), className, config: layer.config }];
   });
 }
 
@@ -113,7 +89,9 @@ export function asLayer(layer: WholeLayer): WholeLayer {
 
 /** A Sequential model of these layers, as `model.to_json()` has it; every layer but the last returns sequences. */
 export function sequentialModel(name: string, layers: readonly WholeLayer[]): JsonObject {
-  const inputShape = [null, null, featuresOf(layers[0].weights)];
+  // A stateful layer keeps a state for each row, so Keras has to know how many there are.
+  const batch = layers.some(({ config }) => isStateful(config)) ? 1 : null;
+  const inputShape = [batch, null, featuresOf(layers[0].weights)];
   const input = serialized('keras.layers', 'InputLayer', {
     batch_shape: inputShape,
     dtype: 'float32',
@@ -127,6 +105,14 @@ export function sequentialModel(name: string, layers: readonly WholeLayer[]): Js
   );
   const config = { name, trainable: true, dtype: policy, layers: [input, ...chain], build_input_shape: inputShape };
   return serialized('keras', 'Sequential', config, inputShape);
+}
+
+function isStateful(config: JsonObject): boolean {
+  const layers = ['layer', 'backward_layer'].map((key) => config[key]);
+  return (
+    config.stateful === true ||
+    layers.some((one) => isJsonObject(one) && isJsonObject(one.config) && isStateful(one.config))
+  );
 }
 
 /** A Bidirectional leaves this option to its two layers. */
@@ -166,7 +152,7 @@ export function nameOf(object: JsonObject, otherwise: string): string {
   return isJsonObject(object.config) && typeof object.config.name === 'string' ? object.config.name : otherwise;
 }
 
-function children(config: Json | undefined, key: string): JsonObject[] {
+export function children(config: Json | undefined, key: string): JsonObject[] {
   const list = isJsonObject(config) ? config[key] : undefined;
   return Array.isArray(list) ? list.filter(isJsonObject) : [];
 }

@@ -1,4 +1,4 @@
-import type { FileLayer, NamedTensors } from '../../domain/files.ts';
+import type { FileLayer, NamedTensors, Skipped } from '../../domain/files.ts';
 import { Tensor } from '../../domain/tensor.ts';
 import { invalidFile } from '../bounds.ts';
 import { decodeElements, ELEMENT_TYPES } from '../elements.ts';
@@ -22,6 +22,14 @@ export interface StoredLayer extends FileLayer {
  * @throws {Problem} invalid-file if it holds none, or one whose arrays are not read.
  */
 export function layersOfWeights(tree: HdfTree): StoredLayer[] {
+  const stored = storedLayers(tree);
+  const layers = stored.length > 0 ? stored : loneCell(tree);
+  if (layers.length === 0) throw invalidFile(FORMAT, 'it holds no recurrent layer or cell.');
+  return withUniqueNames(layers, ({ path }) => path);
+}
+
+/** The recurrent layers, without a name of their own each. */
+export function storedLayers(tree: HdfTree): StoredLayer[] {
   const paths = new Set<string>();
   for (const group of tree.groups.keys()) {
     const [, owner] = /^(?:(.+)\/)?cell$/.exec(group) ?? [];
@@ -30,10 +38,21 @@ export function layersOfWeights(tree: HdfTree): StoredLayer[] {
     paths.add(DIRECTIONS.includes(last) ? parentOf(owner ?? '') : (owner ?? ''));
   }
   const children = Map.groupBy(tree.groups.keys(), parentOf);
-  const layers = [...paths].filter((path) => isRecurrent(tree, path)).map((path) => storedLayer(tree, children, path));
-  if (layers.length === 0) layers.push(...loneCell(tree));
-  if (layers.length === 0) throw invalidFile(FORMAT, 'it holds no recurrent layer or cell.');
-  return withUniqueNames(layers);
+  return [...paths].filter((path) => isRecurrent(tree, path)).map((path) => storedLayer(tree, children, path));
+}
+
+/** What else the tree holds: the groups whose arrays are of none of the layers that stand at these paths. */
+export function otherGroups(tree: HdfTree, paths: readonly string[]): Skipped[] {
+  const owners = [...tree.datasets.keys(), ...tree.unread.keys()].map((path) =>
+    path.replace(/(^|\/)(vars\/)?[^/]*$/, ''),
+  );
+  const others = new Set(owners.filter((owner) => !paths.some((path) => isWithin(owner, path))));
+  return [...others].map((name) => ({ name: name || '/', reason: 'Its arrays are not those of a recurrent layer.' }));
+}
+
+/** Whether a group is at or below another. */
+export function isWithin(group: string, path: string): boolean {
+  return path === '' || group === path || group.startsWith(`${path}/`);
 }
 
 /** Others have a cell too: that of a ConvLSTM has kernels of more dimensions. */
@@ -116,9 +135,12 @@ export function tensorAt(tree: HdfTree, path: string): Tensor | undefined {
 }
 
 /** Layers of one name (nested models may have them) are told apart by their paths. */
-export function withUniqueNames<Layer extends StoredLayer>(layers: readonly Layer[]): Layer[] {
+export function withUniqueNames<Layer extends FileLayer>(
+  layers: readonly Layer[],
+  pathOf: (layer: Layer) => string,
+): Layer[] {
   const named = Map.groupBy(layers, ({ name }) => name);
-  return layers.map((layer) => (named.get(layer.name)?.length === 1 ? layer : { ...layer, name: layer.path }));
+  return layers.map((layer) => (named.get(layer.name)?.length === 1 ? layer : { ...layer, name: pathOf(layer) }));
 }
 
 function join(path: string, rest: string): string {

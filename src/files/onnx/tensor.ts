@@ -1,7 +1,7 @@
 import { Tensor, type TensorData } from '../../domain/tensor.ts';
 import { asShape, checkedSize, invalidFile } from '../bounds.ts';
 import { decodeElements, ELEMENT_TYPES, type ElementType } from '../elements.ts';
-import { DATA_TYPE, type FieldBudget, fieldsOf, TENSOR, textOf, varintsOf } from './wire.ts';
+import { DATA_TYPE, ENTRY, type FieldBudget, fieldsOf, TENSOR, textOf, varintsOf } from './wire.ts';
 
 const FORMAT = 'ONNX';
 const EXTERNAL = 1n;
@@ -11,6 +11,8 @@ const TYPES: ReadonlyMap<bigint, ElementType> = new Map([
   [BigInt(DATA_TYPE.float16), 'f16'],
   [BigInt(DATA_TYPE.double), 'f64'],
   [BigInt(DATA_TYPE.bfloat16), 'bf16'],
+  [BigInt(DATA_TYPE.int32), 'i32'],
+  [BigInt(DATA_TYPE.int64), 'i64'],
 ]);
 
 /** A TensorProto whose elements are still bytes of the file: only those that are asked for are decoded. */
@@ -18,11 +20,12 @@ export interface TensorRecord {
   readonly name: string;
   readonly dims: readonly number[];
   readonly dataType: bigint;
-  readonly external: boolean;
+  /** Keys and values that say where the data is, where it is in another file: `location`, `offset`, `length`. */
+  readonly external?: ReadonlyMap<string, string>;
   readonly raw?: Uint8Array;
   /** float_data and double_data: little-endian elements as they stand. */
   readonly fixed: readonly Uint8Array[];
-  /** int32_data, which holds the bits of 16-bit floats. */
+  /** int32_data, which holds the bits of 16-bit floats too, and int64_data. */
   readonly packed: readonly Uint8Array[];
   readonly unpacked: readonly bigint[];
 }
@@ -35,7 +38,8 @@ export function readTensorRecord(message: Uint8Array, budget: FieldBudget, of: s
   const unpacked: bigint[] = [];
   let name = of;
   let dataType = 0n;
-  let external = false;
+  const external = new Map<string, string>();
+  let isExternal = false;
   let raw: Uint8Array | undefined;
   for (const { number, bytes, value } of fieldsOf(message, budget)) {
     if (number === TENSOR.dims) {
@@ -47,19 +51,63 @@ export function readTensorRecord(message: Uint8Array, budget: FieldBudget, of: s
     else if (number === TENSOR.name) name = textOf(bytes);
     else if (number === TENSOR.rawData) raw = bytes;
     else if (number === TENSOR.floatData || number === TENSOR.doubleData) fixed.push(bytes);
-    else if (number === TENSOR.int32Data && bytes.length > 0) packed.push(bytes);
-    else if (number === TENSOR.int32Data) unpacked.push(value);
-    else if (number === TENSOR.externalData) external = true;
-    else if (number === TENSOR.dataLocation) external ||= value === EXTERNAL;
+    else if (number === TENSOR.int32Data || number === TENSOR.int64Data) {
+      if (bytes.length > 0) packed.push(bytes);
+      else unpacked.push(value);
+    } else if (number === TENSOR.externalData) external.set(...readEntry(bytes, budget));
+    else if (number === TENSOR.dataLocation) isExternal = value === EXTERNAL;
   }
-  return { name, dims, dataType, external, raw, fixed, packed, unpacked };
+  const elsewhere = isExternal || external.size > 0 ? { external } : {};
+  return { name, dims, dataType, raw, fixed, packed, unpacked, ...elsewhere };
 }
 
-/** @throws {Problem} invalid-file if it is no float tensor, is kept elsewhere or has not what its shape takes. */
-export function decodeRecord(record: TensorRecord): Tensor {
+function readEntry(message: Uint8Array, budget: FieldBudget): [key: string, value: string] {
+  const texts = new Map<number, string>();
+  for (const { number, bytes } of fieldsOf(message, budget)) texts.set(number, textOf(bytes));
+  return [texts.get(ENTRY.key) ?? '', texts.get(ENTRY.value) ?? ''];
+}
+
+/** Files that were sent beside a model, by their names. */
+export type Beside = ReadonlyMap<string, Uint8Array>;
+
+/** The name of the file that has a tensor's data, where that is not among those sent. */
+export function missingFile({ external }: TensorRecord, beside: Beside): string | undefined {
+  const location = external?.get('location') ?? '';
+  return external && !beside.has(nameOfFile(location)) ? location : undefined;
+}
+
+/** Only the last part counts: what is before it is a place on the machine that wrote the model. */
+function nameOfFile(location: string): string {
+  return location.split(/[/\\]/).at(-1) ?? '';
+}
+
+function externalData(name: string, external: ReadonlyMap<string, string>, beside: Beside, length: number): Uint8Array {
+  const location = external.get('location') ?? '';
+  const file = beside.get(nameOfFile(location));
+  if (!file) throw invalidFile(FORMAT, `the data of '${name}' is in '${location}'. ${SEND_BOTH}`);
+  const begin = countOf(name, 'offset', external.get('offset') ?? '0');
+  const size = countOf(name, 'length', external.get('length') ?? `${length}`);
+  if (begin + size > file.length) {
+    throw invalidFile(
+      FORMAT,
+      `'${name}' is at ${begin} to ${begin + size} of '${location}', which has ${file.length} bytes.`,
+    );
+  }
+  return file.subarray(begin, begin + size);
+}
+
+function countOf(name: string, key: string, text: string): number {
+  if (/^\d{1,15}$/.test(text)) return Number(text);
+  throw invalidFile(FORMAT, `the ${key} of the data of '${name}' is '${text.slice(0, 40)}', which is not a count.`);
+}
+
+/** What to do where a model has its data in another file. */
+export const SEND_BOTH =
+  'Send the model and that file as two parts of one multipart/form-data body, each with its filename.';
+
+/** @throws {Problem} invalid-file if its type is not read, its data is not there or not what its shape takes. */
+export function decodeRecord(record: TensorRecord, beside: Beside): Tensor {
   const { name, dims, dataType, external, raw, fixed } = record;
-  if (external)
-    throw invalidFile(FORMAT, `the data of '${name}' is in another file; send a model with its data inside.`);
   const type = TYPES.get(dataType);
   if (!type)
     throw invalidFile(
@@ -68,7 +116,9 @@ export function decodeRecord(record: TensorRecord): Tensor {
     );
   const size = checkedSize(FORMAT, name, dims);
   const { bytes: width, dtype } = ELEMENT_TYPES[type];
-  const data = raw ?? (width === 2 ? halves(record, size) : concatenated(fixed));
+  const isFixed = type === 'f32' || type === 'f64';
+  const inside = () => raw ?? (isFixed ? concatenated(fixed) : integers(record, size, width));
+  const data = external ? externalData(name, external, beside, size * width) : inside();
   if (data.length !== size * width) {
     throw invalidFile(
       FORMAT,
@@ -83,18 +133,21 @@ function concatenated(parts: readonly Uint8Array[]): Uint8Array {
   return parts.length === 1 ? parts[0] : Buffer.concat(parts);
 }
 
-function halves({ name, packed, unpacked }: TensorRecord, size: number): Uint8Array {
+/** Elements that stand as varints: the bits of 16-bit floats, int32 and int64. */
+function integers({ name, packed, unpacked }: TensorRecord, size: number, width: number): Uint8Array {
   const room = packed.reduce((sum, part) => sum + part.length, unpacked.length);
   if (size > room)
     throw invalidFile(FORMAT, `'${name}' has data for at most ${room} elements, but its shape takes ${size}.`);
-  const result = new DataView(new ArrayBuffer(2 * size));
+  const result = new DataView(new ArrayBuffer(width * size));
   let at = 0;
   for (const part of [unpacked, ...packed.map(varintsOf)]) {
     for (const bits of part) {
-      if (at === size || bits < 0n || bits > 0xffffn)
+      if (at === size || (width === 2 && (bits < 0n || bits > 0xffffn)))
         throw invalidFile(FORMAT, `element ${at} of '${name}' is beyond its shape or 16 bits.`);
-      result.setUint16(2 * at++, Number(bits), true);
+      if (width === 2) result.setUint16(2 * at++, Number(bits), true);
+      else if (width === 4) result.setInt32(4 * at++, Number(BigInt.asIntN(32, bits)), true);
+      else result.setBigInt64(8 * at++, bits, true);
     }
   }
-  return new Uint8Array(result.buffer, 0, 2 * at);
+  return new Uint8Array(result.buffer, 0, width * at);
 }

@@ -16,18 +16,21 @@ export const TENSOR = {
   dataType: 2,
   floatData: 4,
   int32Data: 5,
+  int64Data: 7,
   name: 8,
   rawData: 9,
   doubleData: 10,
   externalData: 13,
   dataLocation: 14,
 } as const;
+/** An entry of externalData. */
+export const ENTRY = { key: 1, value: 2 } as const;
 export const VALUE_INFO = { name: 1, type: 2 } as const;
 export const TYPE = { tensorType: 1 } as const;
 export const TENSOR_TYPE = { elemType: 1, shape: 2 } as const;
 export const SHAPE = { dim: 1 } as const;
 export const DIMENSION = { value: 1, param: 2 } as const;
-export const DATA_TYPE = { float: 1, float16: 10, double: 11, bfloat16: 16 } as const;
+export const DATA_TYPE = { float: 1, int32: 6, int64: 7, float16: 10, double: 11, bfloat16: 16 } as const;
 
 const FORMAT = 'ONNX';
 /** Wire types of protobuf. */

@@ -15,6 +15,15 @@ export interface ParsedActivation {
   readonly serialized: Json;
 }
 
+/** What `hard_sigmoid` was in Keras 2, clip(0.2x + 0.5, 0, 1); no identifier of Keras 3 means that. */
+export const KERAS2_HARD_SIGMOID: JsonObject = {
+  module: 'keras2.activations',
+  class_name: 'function',
+  config: 'hard_sigmoid',
+  registered_name: 'hard_sigmoid',
+};
+const KERAS2_SPEC: ActivationSpec = { name: 'onnx_hard_sigmoid', params: { alpha: 0.2, beta: 0.5 } };
+
 /** An Activation layer may hold an Activation layer, and so on. */
 const MAX_NESTED_LAYERS = 8;
 
@@ -45,6 +54,9 @@ function parseNested(identifier: Json, pointer: string, autoName: AutoName, dept
     },
   );
   const module = own(identifier, 'module');
+  if (module === KERAS2_HARD_SIGMOID.module && own(identifier, 'config') === KERAS2_HARD_SIGMOID.config) {
+    return { spec: KERAS2_SPEC, serialized: KERAS2_HARD_SIGMOID };
+  }
   const layer = entry(ACTIVATION_LAYERS, className);
   if (layer !== undefined && (module === undefined || module === 'keras.layers')) {
     if (depth === MAX_NESTED_LAYERS) {

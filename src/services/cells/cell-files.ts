@@ -1,10 +1,11 @@
 import type { Framework } from '../../domain/cell-definition.ts';
 import type { ExpectedVersion } from '../../domain/conditions.ts';
-import type { FileLayer, WeightFileFormat } from '../../domain/files.ts';
+import type { FileLayer, Imported, WeightFileFormat } from '../../domain/files.ts';
+import { GENERIC_FILE_TYPES } from '../../domain/media-types.ts';
 import type { Precision } from '../../domain/ports.ts';
 import { Problem } from '../../domain/problems.ts';
-import { cellOfLayer } from '../../frameworks/infer-cell.ts';
-import type { Decision } from '../changes/decision.ts';
+import { cellOfLayer, type LayerOptions } from '../../frameworks/infer-cell.ts';
+import { type Decide, type Decision, decideAnd } from '../changes/decision.ts';
 import type { Context } from '../context.ts';
 import type { Cell, CellRecord } from './cell-record.ts';
 import { changeWeights, readBuiltCell, requireBuilt } from './cell-weights.ts';
@@ -15,30 +16,51 @@ import { pickLayer } from './pick-layer.ts';
 export interface SentFile {
   readonly mediaType: string;
   readonly bytes: Uint8Array;
+  /** Files sent with it, by their names. */
+  readonly beside?: ReadonlyMap<string, Uint8Array>;
   /** The layer to take of several. */
   readonly layer?: string;
+}
+
+/** A cell made of, or filled from, a file. */
+export interface ImportedCell {
+  readonly record: CellRecord;
+  readonly imported?: Imported;
 }
 
 export interface ReadLayer {
   readonly format: WeightFileFormat;
   readonly layer: FileLayer;
+  readonly imported?: Imported;
 }
 
 /** @throws {Problem} unsupported-media-type, or as the format's `read` and as pickLayer */
 export async function readLayer(formats: readonly WeightFileFormat[], file: SentFile): Promise<ReadLayer> {
-  const format = formats.find(({ mediaType }) => mediaType === file.mediaType);
+  const generic: readonly string[] = GENERIC_FILE_TYPES;
+  const format = formats.find(({ mediaType, recognises }) =>
+    generic.includes(file.mediaType) ? recognises(file.bytes) : mediaType === file.mediaType,
+  );
   if (!format) {
     const taken = [...new Set(formats.map(({ mediaType }) => mediaType))].join(', ');
-    throw new Problem('unsupported-media-type', `'${file.mediaType}' is not a type of a weight file. Send ${taken}.`);
+    const detail = `A body of type '${file.mediaType}' that starts like this is not a weight file. Send one of ${taken}. A checkpoint of torch.save has to be saved as safetensors first.`;
+    throw new Problem('unsupported-media-type', detail);
   }
-  return { format, layer: pickLayer(await format.read(file.bytes), file.layer) };
+  return { format, ...pickLayer(await format.read(file.bytes, file.beside), file.layer) };
 }
 
-/** What to make of a layer: by its own config, or by what its weights tell. @throws {Problem} invalid-file */
-export function newCellOf({ layer }: ReadLayer, precision: Precision): NewCell {
-  const { className: class_name, config, weights } = cellOfLayer(layer);
+/**
+ * What to make of a layer: by its own config, or by what its weights tell, with the client's options over that.
+ * @throws {Problem} invalid-file, ambiguous-file
+ */
+export function newCellOf({ layer }: ReadLayer, precision: Precision, options: LayerOptions): NewCell {
+  const { className: class_name, config, weights } = cellOfLayer(layer, options);
   const given = weights.size > 0 ? Object.fromEntries(weights) : null;
   return { framework: layer.framework, class_name, config, precision, weights: given };
+}
+
+/** The same decision, whose result says what of the file was taken too. */
+export function importing({ imported }: ReadLayer, decide: Decide<CellRecord>): Decide<ImportedCell> {
+  return decideAnd(decide, (record) => ({ record, imported }));
 }
 
 /** A configuration that came in a file is not malformed as a request: it is one that cannot be. */

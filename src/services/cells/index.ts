@@ -2,6 +2,7 @@ import type { WeightFileFormat } from '../../domain/files.ts';
 import type { Precision } from '../../domain/ports.ts';
 import { decodeRecord } from '../../domain/record.ts';
 import type { TensorLiteral } from '../../domain/tensor-literal.ts';
+import type { LayerOptions } from '../../frameworks/infer-cell.ts';
 import type { Change } from '../changes/change.ts';
 import { listPage, type PageRequest } from '../changes/listing.ts';
 import { cellGradients, type GradientCall } from '../compute/cell-gradients.ts';
@@ -13,6 +14,8 @@ import { buildCell } from './build-cell.ts';
 import {
   asFileProblem,
   formatsFor,
+  type ImportedCell,
+  importing,
   newCellOf,
   putWeightsFile,
   readLayer,
@@ -41,12 +44,13 @@ export function cellServices(context: Context, weightFiles: WeightFiles) {
       changer.create('cell', id, change, (chosen) => createCell(context, chosen, input)),
     createFromFile: async <R>(
       file: SentFile,
-      precision: Precision,
-      id: string | undefined,
-      change: Change<CellRecord, R>,
+      made: { readonly id?: string; readonly precision: Precision; readonly options: LayerOptions },
+      change: Change<ImportedCell, R>,
     ) => {
-      const input = newCellOf(await readLayer(weightFiles, file), precision);
-      return changer.create('cell', id, change, (chosen) => asFileProblem(() => createCell(context, chosen, input)));
+      const read = await readLayer(weightFiles, file);
+      const input = newCellOf(read, made.precision, made.options);
+      const decide = (id: string) => asFileProblem(() => createCell(context, id, input));
+      return changer.create('cell', made.id, change, (id) => importing(read, () => decide(id))());
     },
     list: (page: PageRequest) =>
       listPage(store, thingsPrefix('cell'), page, (bytes) => decodeRecord<CellRecord>(bytes).fields),
@@ -59,9 +63,10 @@ export function cellServices(context: Context, weightFiles: WeightFiles) {
     readWeights: (id: string) => cells.read(id),
     putWeights: <R>(id: string, weights: Readonly<Record<string, TensorLiteral>>, change: Change<CellRecord, R>) =>
       changer.change(cellKey(id), change, () => putWeights(context, id, change.expected, weights)),
-    putWeightsFile: async <R>(id: string, file: SentFile, change: Change<CellRecord, R>) => {
+    putWeightsFile: async <R>(id: string, file: SentFile, change: Change<ImportedCell, R>) => {
       const read = await readLayer(weightFiles, file);
-      return changer.change(cellKey(id), change, () => putWeightsFile(context, id, change.expected, read));
+      const decide = () => putWeightsFile(context, id, change.expected, read);
+      return changer.change(cellKey(id), change, importing(read, decide));
     },
     fileFormats: (record: CellRecord) => formatsFor(weightFiles, record),
     writeFile: (format: WeightFileFormat, cell: Cell) => writeCell(format, cell),

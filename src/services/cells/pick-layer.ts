@@ -1,17 +1,41 @@
-import type { FileLayer } from '../../domain/files.ts';
+import type { FileLayer, Imported, Skipped, WeightFile } from '../../domain/files.ts';
 import { fieldProblem, Problem } from '../../domain/problems.ts';
 
 /** Names that a message quotes. */
 const MAX_NAMES = 20;
-/** Names that the extension member `layers` lists. */
+/** Entries of the lists `layers` and `skipped` in a reply. */
 const MAX_LISTED = 1000;
 
+export interface PickedLayer {
+  readonly layer: FileLayer;
+  /** Left out where the file holds nothing else. */
+  readonly imported?: Imported;
+}
+
 /**
- * The layer that `?layer=` names, or the only one.
+ * The layer that `?layer=` names, or the only one, and what of the file is left out.
  * @throws {Problem} several-layers, with their names; invalid-value where it has none of that name; invalid-file where
  * it has none at all
  */
-export function pickLayer(layers: readonly FileLayer[], name: string | undefined): FileLayer {
+export function pickLayer(file: WeightFile, name: string | undefined): PickedLayer {
+  const layer = findLayer(file, name);
+  const others = file.layers.filter((one) => one !== layer).map((one) => ({ name: one.name, reason: reasonOf(one) }));
+  const skipped = [...others, ...file.skipped];
+  return skipped.length === 0 ? { layer } : { layer, imported: { layers: [layer.name], skipped: listed(skipped) } };
+}
+
+function reasonOf({ name, missing }: FileLayer): string {
+  if (missing !== undefined) return `It has no '${missing}', so it is not a whole layer.`;
+  return `Another layer was taken. Send ?layer=${name} to take this one.`;
+}
+
+function listed(skipped: readonly Skipped[]): readonly Skipped[] {
+  if (skipped.length <= MAX_LISTED) return skipped;
+  const rest = skipped.length - MAX_LISTED + 1;
+  return [...skipped.slice(0, MAX_LISTED - 1), { name: '…', reason: `${rest} more parts of the file are left out.` }];
+}
+
+function findLayer({ layers, skipped }: WeightFile, name: string | undefined): FileLayer {
   const whole = layers.filter(({ missing }) => missing === undefined);
   const [first, ...others] = whole;
   if (name === undefined && first !== undefined && others.length === 0) return first;
@@ -19,9 +43,13 @@ export function pickLayer(layers: readonly FileLayer[], name: string | undefined
   if (layer) return layer;
   const part = name === undefined && whole.length === 0 ? layers.at(0) : layers.find((one) => one.name === name);
   if (part) throw new Problem('invalid-file', `The layer '${part.name}' of the file has no '${part.missing}'.`);
+  const left = name === undefined ? skipped.at(0) : skipped.find((one) => one.name === name);
+  if (left && (name !== undefined || whole.length === 0)) {
+    throw new Problem('invalid-file', `No cell can be made of '${left.name}' in the file: ${left.reason}`);
+  }
   const names = whole.map((one) => one.name);
-  const listed = names.slice(0, MAX_NAMES).map((one) => `'${one}'`);
-  const list = `${listed.join(', ')}${names.length > MAX_NAMES ? ` and ${names.length - MAX_NAMES} more` : ''}`;
+  const quoted = names.slice(0, MAX_NAMES).map((one) => `'${one}'`);
+  const list = `${quoted.join(', ')}${names.length > MAX_NAMES ? ` and ${names.length - MAX_NAMES} more` : ''}`;
   if (name !== undefined) {
     throw fieldProblem('invalid-value', '?layer', `The file has no layer '${name}'. It has: ${list || 'none'}.`);
   }

@@ -1,0 +1,59 @@
+import type { Skipped } from '../../domain/files.ts';
+import { isJsonObject, type JsonObject } from '../../domain/json.ts';
+import { children, classNameOf, groupNames, nameOf, RECURRENT_LAYERS } from './model.ts';
+
+/** A layer that a model's configuration names, and where its weights stand in a Keras 3 weights file. */
+export interface ConfiguredLayer {
+  /** `layers/gru_1`: Keras addresses by class and order, never by name (saving_lib._save_container_state). */
+  readonly path: string;
+  /** Names of the layers that it stands in, outermost first, and its own. */
+  readonly names: readonly string[];
+  readonly name: string;
+  readonly className: string;
+  readonly config: JsonObject;
+}
+
+const MAX_NESTING = 16;
+
+export function isRecurrentClass({ className }: ConfiguredLayer): boolean {
+  return RECURRENT_LAYERS.includes(className);
+}
+
+/** A layer that no cell can be made of. */
+export function skippedLayer({ name, className }: ConfiguredLayer): Skipped {
+  return { name, reason: `It is a layer of class ${className}, not a recurrent one.` };
+}
+
+/**
+ * The layers of a serialized Sequential or Functional model, in place of nested models what is in them, and in place of
+ * a wrapper (TimeDistributed) the layer that it wraps. InputLayers are left out.
+ */
+export function configuredLayers(model: JsonObject): ConfiguredLayer[] {
+  return layersInside(model, '', [], 0);
+}
+
+function layersInside(model: JsonObject, prefix: string, names: readonly string[], depth: number): ConfiguredLayer[] {
+  if (depth > MAX_NESTING) return [];
+  const layers = children(model.config, 'layers');
+  const groups = groupNames(layers.map(classNameOf));
+  return layers.flatMap((layer, i) => leavesOf(layer, `${prefix}layers/${groups[i]}`, groups[i], names, depth + 1));
+}
+
+function leavesOf(
+  layer: JsonObject,
+  path: string,
+  group: string,
+  outer: readonly string[],
+  depth: number,
+): ConfiguredLayer[] {
+  const className = classNameOf(layer);
+  if (depth > MAX_NESTING || className === 'InputLayer' || !isJsonObject(layer.config)) return [];
+  const { config } = layer;
+  const name = nameOf(layer, group);
+  const names = [...outer, name];
+  if (!RECURRENT_LAYERS.includes(className)) {
+    if (children(config, 'layers').length > 0) return layersInside(layer, `${path}/`, names, depth);
+    if (isJsonObject(config.layer)) return leavesOf(config.layer, `${path}/layer`, 'layer', names, depth + 1);
+  }
+  return [{ path, names, name, className, config }];
+}

@@ -1,0 +1,73 @@
+import type { Tensor } from '../../domain/tensor.ts';
+import { type FileLimits, requireWithin } from '../bounds.ts';
+import { FOLDS } from './fold.ts';
+import type { Node } from './graph.ts';
+import { type Beside, decodeRecord, missingFile, SEND_BOTH, type TensorRecord } from './tensor.ts';
+
+const FORMAT = 'ONNX';
+/** Nodes between a weight and where it is stored. */
+const MAX_DEPTH = 64;
+
+/** A value that is not there, and why. */
+export interface Absent {
+  readonly reason: string;
+}
+
+/** The constants of a graph: what is stored in it, and what nodes that only move elements make of that. */
+export class Constants {
+  /** The stored tensors that were asked for, by their names. */
+  readonly used = new Set<string>();
+  private readonly stored: ReadonlyMap<string, TensorRecord>;
+  private readonly producers: ReadonlyMap<string, Node>;
+  private readonly beside: Beside;
+  private readonly limits: FileLimits;
+  private readonly known = new Map<string, Tensor | Absent>();
+  private bytes = 0;
+
+  constructor(
+    stored: ReadonlyMap<string, TensorRecord>,
+    producers: ReadonlyMap<string, Node>,
+    beside: Beside,
+    limits: FileLimits,
+  ) {
+    this.stored = stored;
+    this.producers = producers;
+    this.beside = beside;
+    this.limits = limits;
+  }
+
+  /** @throws {Problem} invalid-file where it is stored but damaged, limit-exceeded */
+  read(name: string, depth = 0): Tensor | Absent {
+    const known = this.known.get(name);
+    if (known) return known;
+    const found = this.decode(name, depth);
+    if ('data' in found) {
+      this.bytes += found.data.byteLength;
+      requireWithin(FORMAT, 'unpacked bytes', this.bytes, this.limits.maxUnpackedBytes);
+    }
+    this.known.set(name, found);
+    return found;
+  }
+
+  private decode(name: string, depth: number): Tensor | Absent {
+    const record = this.stored.get(name);
+    if (!record) return this.fold(name, depth);
+    this.used.add(name);
+    const missing = missingFile(record, this.beside);
+    if (missing === undefined) return decodeRecord(record, this.beside);
+    return { reason: `has its data in another file, '${missing}'. ${SEND_BOTH}` };
+  }
+
+  private fold(name: string, depth: number): Tensor | Absent {
+    const node = this.producers.get(name);
+    const reason = `is not stored in the file (its input is '${name}')`;
+    if (!node || !Object.hasOwn(FOLDS, node.opType) || depth === MAX_DEPTH) return { reason };
+    const inputs: (Tensor | undefined)[] = [];
+    for (const input of node.inputs) {
+      const value = input === '' ? undefined : this.read(input, depth + 1);
+      if (value && 'reason' in value) return value;
+      inputs.push(value);
+    }
+    return FOLDS[node.opType]({ opType: node.opType, inputs, attributes: node.attributes }) ?? { reason };
+  }
+}

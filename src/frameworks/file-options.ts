@@ -45,7 +45,7 @@ export function requireSaid({ name, framework, unsaid }: FileLayer, className: s
     `or as JSON under "config" in the __metadata__ of a safetensors file; what you leave out has ${DEFAULTS[framework]}.`,
   ].join(' ');
   const errors = options.map((option) => ({ pointer: `?config.${option}`, detail: `The file does not tell it.` }));
-  throw new Problem('ambiguous-file', detail, { errors, extra: { unknown: options } });
+  throw new Problem('ambiguous-file', detail, { errors });
 }
 
 const DEFAULTS: Readonly<Record<FileLayer['framework'], string>> = {

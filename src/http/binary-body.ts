@@ -42,7 +42,7 @@ export function addBinaryBody(
 const parseParts: FastifyContentTypeParser = (request, stream, done) => {
   readBytes(request, stream, bodyLimitOf(request), (error, bytes) => {
     if (!bytes) return done(error);
-    readParts(new Uint8Array(bytes), request.headers['content-type'] ?? '').then(
+    readParts(bytes, request.headers['content-type'] ?? '').then(
       (parts) => {
         request.bodyBytes = bytesOfParts(parts);
         request.fileParts = parts;

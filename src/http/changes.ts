@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { FastifyRequest } from 'fastify';
+import { MULTIPART } from '../domain/media-types.ts';
 import { Problem } from '../domain/problems.ts';
 import { decodeRecord, encodeRecord } from '../domain/record.ts';
 import type { Change } from '../services/changes/change.ts';
@@ -25,9 +26,9 @@ function readIdempotencyKey(header: string | string[] | undefined): string | und
 
 /** A key belongs to one method, path and body. */
 function fingerprintOf(request: FastifyRequest): string {
-  const hash = createHash('sha256').update(
-    `${request.method} ${request.url}\n${request.headers['content-type'] ?? ''}\n`,
-  );
+  // The boundary of a multipart body is another one for each request.
+  const type = request.fileParts ? MULTIPART : (request.headers['content-type'] ?? '');
+  const hash = createHash('sha256').update(`${request.method} ${request.url}\n${type}\n`);
   return hash.update(request.bodyBytes ?? '').digest('hex');
 }
 

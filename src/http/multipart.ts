@@ -1,3 +1,4 @@
+import { Busboy } from '@fastify/busboy';
 import { Problem } from '../domain/problems.ts';
 
 /** A file of weights and the files that belong to it. */
@@ -10,33 +11,41 @@ export interface FileParts {
 }
 
 const MAX_PARTS = 64;
-const MAX_BOUNDARY = 200;
+const MAX_NAME_BYTES = 1000;
+
+interface Part {
+  readonly field: string;
+  readonly name: string;
+  readonly mediaType: string;
+  readonly bytes: Uint8Array;
+}
 
 /**
  * The parts of a multipart/form-data body. The part called `model`, or else the one whose filename ends in .onnx, or else
  * the only one, is the file of weights.
- * @throws {Problem} bad-request where it is no such body, invalid-request where no part is the model or two have one name
+ * @throws {Problem} bad-request where it is no such body, invalid-request where no part is the model or two have one
+ * name, limit-exceeded over 64 parts
  */
-export async function readParts(bytes: Uint8Array<ArrayBuffer>, contentType: string): Promise<FileParts> {
-  requireFewParts(bytes, contentType);
-  const parts = await filesOf(bytes, contentType);
+export async function readParts(bytes: Uint8Array, contentType: string): Promise<FileParts> {
+  const parts = await partsOf(bytes, contentType);
   const model =
     parts.find(({ field }) => field === 'model') ??
-    parts.find(({ file }) => file.name.endsWith('.onnx')) ??
+    parts.find(({ name }) => name.endsWith('.onnx')) ??
     (parts.length === 1 ? parts[0] : undefined);
   if (!model) {
-    const names = parts.map(({ field, file }) => `'${field}' (${file.name})`).join(', ') || 'none';
-    const detail = `No part of the body is the model; the parts with a file are: ${names}. Call it "model", or give it a filename that ends in .onnx.`;
+    const names = parts.map(({ field, name }) => `'${field}' (${name})`).join(', ') || 'none';
+    const detail = `No part of the body is the model; the parts with a filename are: ${names}. Call it "model", or give it a filename that ends in .onnx.`;
     throw new Problem('invalid-request', detail, { errors: [{ pointer: '/model', detail }] });
   }
   const beside = new Map<string, Uint8Array>();
-  for (const { file } of parts) {
-    if (file === model.file) continue;
-    const name = file.name.split(/[/\\]/).at(-1) ?? '';
-    if (beside.has(name)) throw new Problem('invalid-request', `Two parts of the body have the filename '${name}'.`);
-    beside.set(name, new Uint8Array(await file.arrayBuffer()));
+  for (const part of parts) {
+    if (part === model) continue;
+    if (beside.has(part.name)) {
+      throw new Problem('invalid-request', `Two parts of the body have the filename '${part.name}'.`);
+    }
+    beside.set(part.name, part.bytes);
   }
-  return { model: new Uint8Array(await model.file.arrayBuffer()), mediaType: model.file.type, beside };
+  return { model: model.bytes, mediaType: model.mediaType, beside };
 }
 
 /** The same bytes for the same files, whatever stands between them: a client draws another boundary for each request. */
@@ -45,33 +54,25 @@ export function bytesOfParts({ model, beside }: FileParts): Buffer {
   return Buffer.concat([Buffer.from(`${model.length}:`), model, ...files]);
 }
 
-/** Counted before they are taken apart. */
-function requireFewParts(bytes: Uint8Array<ArrayBuffer>, contentType: string): void {
-  const [, quoted, plain] = /;\s*boundary=(?:"([^"]*)"|([^;\s]+))/i.exec(contentType) ?? [];
-  const boundary = quoted ?? plain ?? '';
-  if (boundary === '' || boundary.length > MAX_BOUNDARY) {
-    throw new Problem('bad-request', 'Content-Type multipart/form-data needs a boundary of 1 to 200 characters.');
-  }
-  const body = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-  let parts = -1;
-  for (let at = body.indexOf(`--${boundary}`); at >= 0; at = body.indexOf(`--${boundary}`, at + boundary.length)) {
-    parts += 1;
-    if (parts > MAX_PARTS) {
-      throw new Problem(
-        'limit-exceeded',
-        `The body has more than ${MAX_PARTS} parts. Send a model and its data files.`,
-      );
-    }
-  }
-}
-
-async function filesOf(bytes: Uint8Array<ArrayBuffer>, contentType: string) {
-  let form: FormData;
-  try {
-    form = await new Response(bytes, { headers: { 'content-type': contentType } }).formData();
-  } catch (cause) {
+/** Those that have a filename: it has no path, by RFC 7578. */
+function partsOf(bytes: Uint8Array, contentType: string): Promise<Part[]> {
+  const parts: Part[] = [];
+  return new Promise<Part[]>((resolve, reject) => {
+    const limits = { files: MAX_PARTS, fields: MAX_PARTS, parts: MAX_PARTS, fieldNameSize: MAX_NAME_BYTES };
+    const parser = new Busboy({ headers: { 'content-type': contentType }, limits });
+    parser.on('file', (field, stream, name, _encoding, mediaType) => {
+      const pieces: Buffer[] = [];
+      stream.on('data', (piece: Buffer) => pieces.push(piece));
+      stream.on('end', () => parts.push({ field, name: name ?? '', mediaType, bytes: Buffer.concat(pieces) }));
+    });
+    const tooMany = () => reject(new Problem('limit-exceeded', `The body has more than ${MAX_PARTS} parts.`));
+    parser.on('partsLimit', tooMany).on('filesLimit', tooMany).on('fieldsLimit', tooMany);
+    parser.on('finish', () => resolve(parts));
+    parser.on('error', reject);
+    parser.end(bytes);
+  }).catch((cause: unknown) => {
+    if (cause instanceof Problem) throw cause;
     const detail = 'The body is not multipart/form-data, or it is cut off. Send each file as a part with a filename.';
     throw new Problem('bad-request', detail, { cause });
-  }
-  return [...form].flatMap(([field, file]) => (typeof file === 'string' ? [] : [{ field, file }]));
+  });
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { startApp, type TestApp } from '../support/app.ts';
-import { call, make } from '../support/call.ts';
+import { call, expectProblem, make } from '../support/call.ts';
 import { asRequest, expectClose, type FlatTensor, type GoldenTensor, readGolden } from './compare.ts';
 
 interface Layer {
@@ -119,8 +119,14 @@ describe('weights of Keras without a configuration', () => {
   it.each(filesOf('keras_weights_h5'))('$file, posted', async (golden) => {
     const layers = layersOf(golden);
     for (const [i, layer] of layers.entries()) {
-      const made = await upload(golden, `?id=layer${i}${layers.length > 1 ? `&layer=${layer.config.name}` : ''}`);
+      const query = `?id=layer${i}${layers.length > 1 ? `&layer=${layer.config.name}` : ''}`;
+      const type = { 'content-type': TYPES[golden.format] };
+      const asked = await call(app, 'POST', `/v1/cells${query}`, bytesOf(golden), type);
+      expectProblem(asked, 'ambiguous-file', /no configuration.*\?config\./);
+      const option = layer.class_name === 'Bidirectional' ? 'merge_mode' : 'return_sequences';
+      const made = await upload(golden, `${query}&config.${option}=${JSON.stringify(layer.config[option])}`);
       expect(made).toMatchObject({ class_name: layer.class_name, built: true, config: { name: layer.config.name } });
+      expect(made.config[option]).toBe(layer.config[option]);
       expectBits(await valuesOf(`layer${i}`), weightsOf(golden, layer));
     }
   });
@@ -171,8 +177,8 @@ function parseModule(module = ''): [className: string, config: Record<string, un
 
 describe('a state_dict of PyTorch', () => {
   it.each(filesOf('safetensors'))('$file', async (golden) => {
-    const made = await upload(golden, '');
     const [className, config] = parseModule(golden.module);
+    const made = await upload(golden, className.endsWith('Cell') ? '' : '?config.batch_first=false');
     expect(made).toMatchObject({ framework: 'pytorch', class_name: className, built: true });
     const layered = className.endsWith('Cell') ? {} : { num_layers: 1, bidirectional: false };
     expect(made.config).toMatchObject({ bias: true, ...layered, ...config });

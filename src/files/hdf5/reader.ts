@@ -86,8 +86,8 @@ function elementType(metadata: Metadata, attributes: () => HdfAttributes): Eleme
     return `${signed ? 'i' : 'u'}${size === 1 ? 8 : size === 2 ? 16 : 32}`;
   // h5py's booleans
   if (type === ENUM && size === 1 && names?.members.FALSE === 0 && names.members.TRUE === 1) return 'bool';
-  // Keras writes bfloat16 as two opaque bytes and says so beside it (saving_lib.H5Entry).
-  if (type === OPAQUE && size === 2 && attributes().dtype === 'bfloat16') return 'bf16';
+  // Keras writes bfloat16 as two opaque bytes; its own format says so beside it (saving_lib.H5Entry), the legacy one not.
+  if (type === OPAQUE && size === 2 && (attributes().dtype ?? 'bfloat16') === 'bfloat16') return 'bf16';
   return undefined;
 }
 

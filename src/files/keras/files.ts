@@ -56,7 +56,9 @@ export async function readKeras(
   const tree = await hdf5.read(weights, limits);
   const stored = storedLayers(tree);
   const layers = [
-    ...configured.filter(isRecurrentClass).map((layer) => configuredLayer(layer, stored, version)),
+    ...configured
+      .filter(isRecurrentClass)
+      .map((layer) => configuredLayer(layer, stored, version, tree.datasets.size > 0)),
     ...stored
       .filter(({ path }) => !configured.some((one) => isRecurrentClass(one) && one.path === path))
       .map((layer) => foreignLayer(layer, configured)),
@@ -75,10 +77,13 @@ function configuredLayer(
   { path, name, className, config }: ConfiguredLayer,
   stored: readonly StoredLayer[],
   version: Json | undefined,
+  isBuilt: boolean,
 ): StoredLayer {
   const weights = stored.find((one) => one.path === path)?.weights ?? new Map();
   const written = typeof version === 'string' ? { version } : {};
-  return { path, name, framework: 'keras', className, config, weights: orderCells(weights, config), ...written };
+  const missing = isBuilt && weights.size === 0 ? { missing: 'kernel' } : {};
+  const known = { path, name, framework: 'keras', className, config } as const;
+  return { ...known, weights: orderCells(weights, config), ...written, ...missing };
 }
 
 /** A layer that the configuration does not have as one of Keras' recurrent classes. */

@@ -34,11 +34,14 @@ export function storedLayers(tree: HdfTree): StoredLayer[] {
   for (const group of tree.groups.keys()) {
     const [, owner] = /^(?:(.+)\/)?cell$/.exec(group) ?? [];
     if (group !== 'cell' && owner === undefined) continue;
-    const last = owner?.split('/').at(-1) ?? '';
-    paths.add(DIRECTIONS.includes(last) ? parentOf(owner ?? '') : (owner ?? ''));
+    paths.add(layerOfCell(owner ?? ''));
   }
+  const owners = ownersOfKernels(tree);
+  const isKnown = (path: string) => classOfGroup(path.split('/').at(-1) ?? '') !== undefined;
   const children = Map.groupBy(tree.groups.keys(), parentOf);
-  return [...paths].filter((path) => isRecurrent(tree, path)).map((path) => storedLayer(tree, children, path));
+  return [...paths]
+    .filter((path) => isKnown(path) || owners.has(path))
+    .map((path) => storedLayer(tree, children, path));
 }
 
 /** What else the tree holds: the groups whose arrays are of none of the layers that stand at these paths. */
@@ -55,10 +58,21 @@ export function isWithin(group: string, path: string): boolean {
   return path === '' || group === path || group.startsWith(`${path}/`);
 }
 
-/** Others have a cell too: that of a ConvLSTM has kernels of more dimensions. */
-function isRecurrent(tree: HdfTree, path: string): boolean {
-  const known = classOfGroup(path.split('/').at(-1) ?? '') !== undefined;
-  return known || tree.datasets.get(join(path, 'cell/vars/1'))?.shape.length === 2;
+const RECURRENT_KERNEL = /^(?:(.*)\/)?cell\/(?:cells\/[^/]+\/)?vars\/1$/s;
+
+/** The layers that have a recurrent kernel. Others have a cell too: that of a ConvLSTM has kernels of more dimensions. */
+function ownersOfKernels(tree: HdfTree): ReadonlySet<string> {
+  const owners = new Set<string>();
+  for (const [path, { shape }] of tree.datasets) {
+    const found = shape.length === 2 ? RECURRENT_KERNEL.exec(path) : null;
+    if (found) owners.add(layerOfCell(found[1] ?? ''));
+  }
+  return owners;
+}
+
+/** What has a cell is a layer, or one of the two layers of a Bidirectional. */
+function layerOfCell(owner: string): string {
+  return DIRECTIONS.includes(owner.split('/').at(-1) ?? '') ? parentOf(owner) : owner;
 }
 
 function storedLayer(tree: HdfTree, children: ChildGroups, path: string): StoredLayer {

@@ -1,12 +1,15 @@
 import type { Tensor } from '../../domain/tensor.ts';
 import { type FileLimits, requireWithin } from '../bounds.ts';
 import { FOLDS } from './fold.ts';
+import { SHAPE_FOLDS } from './fold-shapes.ts';
 import type { Node } from './graph.ts';
 import { type Beside, decodeRecord, missingFile, SEND_BOTH, type TensorRecord } from './tensor.ts';
 
 const FORMAT = 'ONNX';
 /** Nodes between a weight and where it is stored. */
 const MAX_DEPTH = 64;
+
+const FOLD = { ...FOLDS, ...SHAPE_FOLDS };
 
 /** A value that is not there, and why. */
 export interface Absent {
@@ -61,13 +64,13 @@ export class Constants {
   private fold(name: string, depth: number): Tensor | Absent {
     const node = this.producers.get(name);
     const reason = `is not stored in the file (its input is '${name}')`;
-    if (!node || !Object.hasOwn(FOLDS, node.opType) || depth === MAX_DEPTH) return { reason };
+    if (!node || !Object.hasOwn(FOLD, node.opType) || depth === MAX_DEPTH) return { reason };
     const inputs: (Tensor | undefined)[] = [];
     for (const input of node.inputs) {
       const value = input === '' ? undefined : this.read(input, depth + 1);
       if (value && 'reason' in value) return value;
       inputs.push(value);
     }
-    return FOLDS[node.opType]({ opType: node.opType, inputs, attributes: node.attributes }) ?? { reason };
+    return FOLD[node.opType]({ opType: node.opType, inputs, attributes: node.attributes }) ?? { reason };
   }
 }

@@ -15,7 +15,7 @@ interface View {
   readonly offset: number;
 }
 
-type Fold = (node: ConstantNode) => Tensor | undefined;
+export type Fold = (node: ConstantNode) => Tensor | undefined;
 
 /** Operators that only move elements, by which exporters arrange weights. Undefined: not one that can be folded. */
 export const FOLDS: Readonly<Record<string, Fold>> = {
@@ -141,7 +141,7 @@ function gather({ dtype, data }: Tensor, { shape, strides, offset }: View): Tens
   return new Tensor(dtype, shape, result);
 }
 
-function emptyLike(data: TensorData, length: number): TensorData {
+export function emptyLike(data: TensorData, length: number): TensorData {
   const Data = data.constructor as new (length: number) => TensorData;
   return new Data(length);
 }

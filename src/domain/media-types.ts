@@ -13,7 +13,6 @@ export const GENERIC_FILE_TYPES = [ZIP, OCTET_STREAM] as const;
 export const MULTIPART = 'multipart/form-data';
 
 export const WEIGHT_FILE_TYPES = [SAFETENSORS, NPZ, HDF5, KERAS, ONNX] as const;
-export type WeightFileType = (typeof WEIGHT_FILE_TYPES)[number];
 
 /** Every type that a body with a file of weights may have. */
 export const SENT_FILE_TYPES = [...WEIGHT_FILE_TYPES, ...GENERIC_FILE_TYPES, MULTIPART] as const;

@@ -1,7 +1,13 @@
 import type { FileLayer } from '../domain/files.ts';
 import { isArray, isJsonObject, type Json, type JsonObject } from '../domain/json.ts';
 import { fieldProblem, Problem } from '../domain/problems.ts';
-import type { LayerOptions } from './infer-cell.ts';
+
+/** What a client says of a layer that its file does not tell. */
+export interface LayerOptions {
+  readonly className?: string;
+  /** By dotted names: `activation`, `layer.activation`, `cell.cells.0.units`. */
+  readonly config: JsonObject;
+}
 
 const OF_LAYERS = ['return_sequences', 'go_backwards'];
 const OF_GATED = ['activation', 'recurrent_activation'];

@@ -1,7 +1,7 @@
 import type { FileLayer, NamedTensors } from '../domain/files.ts';
 import type { JsonObject } from '../domain/json.ts';
 import { type Dtype, isFloat } from '../domain/tensor.ts';
-import { requireSaid, withOptions } from './file-options.ts';
+import { type LayerOptions, requireSaid, withOptions } from './file-options.ts';
 import { inferKeras } from './keras/infer-config.ts';
 import { modernConfig } from './keras/keras2-config.ts';
 import { orderStacks } from './keras/order-stacks.ts';
@@ -13,13 +13,6 @@ export interface InferredCell {
   readonly config: JsonObject;
   /** Under the names that a cell of this config has. */
   readonly weights: NamedTensors;
-}
-
-/** What a client says of a layer that its file does not tell. */
-export interface LayerOptions {
-  readonly className?: string;
-  /** By dotted names: `activation`, `layer.activation`, `cell.cells.0.units`. */
-  readonly config: JsonObject;
 }
 
 /**

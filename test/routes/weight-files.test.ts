@@ -3,6 +3,7 @@ import type { JsonObject } from '../../src/domain/json.ts';
 import { Tensor } from '../../src/domain/tensor.ts';
 import { createHdf5 } from '../../src/files/hdf5/hdf5.ts';
 import { writeKerasLegacy } from '../../src/files/keras/files.ts';
+import { treeOfLegacy } from '../../src/files/keras/legacy-writer.ts';
 import { readNpz, writeNpz } from '../../src/files/numpy/npz.ts';
 import { writeSafetensors } from '../../src/files/safetensors/safetensors.ts';
 import { goldenBytes } from '../files/golden-files.ts';
@@ -499,9 +500,15 @@ onMemory('content types', (served) => {
 });
 
 onMemory('a file that Keras 2 wrote', (served) => {
-  const legacy = (more: JsonObject) => {
+  const legacy = async (more: JsonObject, version?: string) => {
     const config = { name: 'old', units: 3, dtype: 'float32', implementation: 2, reset_after: true, ...more };
     const weights = new Map(Object.entries(GRU_WEIGHTS));
+    if (version !== undefined) {
+      const layer = { name: 'old', framework: 'keras', className: 'GRU', config, weights } as const;
+      const { groups, ...tree } = treeOfLegacy('model', [layer]);
+      const root = { ...groups.get(''), keras_version: version };
+      return createHdf5().write({ ...tree, groups: new Map([...groups, ['', root]]) });
+    }
     return writeKerasLegacy(createHdf5(), 'model', [
       { name: 'old', framework: 'keras', className: 'GRU', config, weights },
     ]);
@@ -519,5 +526,28 @@ onMemory('a file that Keras 2 wrote', (served) => {
     expect(made.body.config).not.toHaveProperty('time_major');
     const other = await postFile(app, HDF5, await legacy({ time_major: true }));
     expectProblem(other, 'invalid-config', /time_major/);
+  });
+
+  it('means by hard_sigmoid what Keras 2 meant', async () => {
+    const { app } = served;
+    const options = { recurrent_activation: 'hard_sigmoid', activation: 'linear' };
+    const z = async (id: string, version: string) => {
+      await postFile(app, HDF5, await legacy(options, version), `?id=${id}`);
+      const reply = await call(app, 'POST', `/v1/cells/${id}/steps`, { inputs: [[1, 1]], trace: true });
+      expect(reply.status, reply.text).toBe(200);
+      return reply.body.trace.z as { before: number[][]; after: number[][] };
+    };
+    const [old, present] = [await z('old', '2.15.0'), await z('present', '3.15.1')];
+    expect(old.before).toEqual(present.before);
+    const gate = old.before[0].map((value) => Math.min(Math.max(0.2 * value + 0.5, 0), 1));
+    old.after[0].forEach((value, i) => {
+      expect(value).toBeCloseTo(gate[i], 6);
+    });
+    expect(old.after).not.toEqual(present.after);
+    // Keras 3 has no name for it: the cell goes out, and comes back, as safetensors only.
+    const accept = { accept: KERAS };
+    expectProblem(await call(app, 'GET', '/v1/cells/old/weights', undefined, accept), 'not-acceptable', /Keras 2/);
+    const again = await postFile(app, SAFETENSORS, (await download(app, 'old', SAFETENSORS)).bytes);
+    expect(again.status, again.text).toBe(201);
   });
 });

@@ -10,13 +10,18 @@ export function arrangeCells(layer: FileLayer, config: JsonObject): NamedTensors
 
 /**
  * The cell as a layer of a model; one that is no layer is put into an RNN by the writers.
- * @throws {Problem} not-acceptable where it has a stack inside a stack, for which the writers have no place
+ * @throws {Problem} not-acceptable where it has a stack inside a stack, or an activation that only Keras 2 has
  */
 export function layerOf(cell: WholeLayer): WholeLayer {
   const { name: id, config, weights } = cell;
   const nested = [...weights.keys()].find((name) => /(?:^|\.)cells\.\d+\.cells\./.test(name));
   if (nested !== undefined) {
     const detail = `Cell '${id}' has stacks inside stacks ('${nested}'), which no file of Keras is written with here. Take application/x-safetensors.`;
+    throw new Problem('not-acceptable', detail);
+  }
+  // A name in the config cannot look so: its quotes are escaped.
+  if (JSON.stringify(config).includes('"module":"keras2.')) {
+    const detail = `Cell '${id}' has the hard_sigmoid of Keras 2, which Keras 3 does not have. Take application/x-safetensors.`;
     throw new Problem('not-acceptable', detail);
   }
   return { ...cell, name: pathName(config.name) ?? id };

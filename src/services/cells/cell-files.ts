@@ -4,7 +4,8 @@ import type { FileLayer, Imported, WeightFileFormat } from '../../domain/files.t
 import { GENERIC_FILE_TYPES } from '../../domain/media-types.ts';
 import type { Precision } from '../../domain/ports.ts';
 import { Problem } from '../../domain/problems.ts';
-import { cellOfLayer, type LayerOptions } from '../../frameworks/infer-cell.ts';
+import type { LayerOptions } from '../../frameworks/file-options.ts';
+import { cellOfLayer } from '../../frameworks/infer-cell.ts';
 import { type Decide, type Decision, decideAnd } from '../changes/decision.ts';
 import type { Context } from '../context.ts';
 import type { Cell, CellRecord } from './cell-record.ts';

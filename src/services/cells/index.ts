@@ -2,7 +2,7 @@ import type { WeightFileFormat } from '../../domain/files.ts';
 import type { Precision } from '../../domain/ports.ts';
 import { decodeRecord } from '../../domain/record.ts';
 import type { TensorLiteral } from '../../domain/tensor-literal.ts';
-import type { LayerOptions } from '../../frameworks/infer-cell.ts';
+import type { LayerOptions } from '../../frameworks/file-options.ts';
 import type { Change } from '../changes/change.ts';
 import { listPage, type PageRequest } from '../changes/listing.ts';
 import { cellGradients, type GradientCall } from '../compute/cell-gradients.ts';

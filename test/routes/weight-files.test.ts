@@ -129,7 +129,7 @@ onMemory('a cell that goes out as a file', (served) => {
 
   it.each(CELLS)(
     'keeps its bits in every format that there is of it: $class_name, $id',
-    { timeout: 30_000 },
+    { timeout: 120_000 },
     async (cell) => {
       const { app } = served;
       const { body: made } = await make(app, '/v1/cells', cell);

@@ -40,11 +40,11 @@ export async function deleteCell(
 }
 
 /** @throws {Problem} in-use at the first open session. */
-async function requireUnused({ store, clock }: Pick<Context, 'store' | 'clock'>, { record }: Cell): Promise<void> {
+async function requireUnused(context: Pick<Context, 'store' | 'clock'>, { record }: Cell): Promise<void> {
   const prefix = referencesPrefix(record.id);
-  for await (const { key, bytes } of entriesOf(store, prefix, PAGE)) {
+  for await (const { key, bytes } of entriesOf(context.store, prefix, PAGE)) {
     const [session, uid] = key.slice(prefix.length).split('/');
-    if (!(await isOpen(store, record, session, uid, bytes, clock()))) continue;
+    if (!(await isOpen(context, record, { id: session, uid }, bytes))) continue;
     throw new Problem(
       'in-use',
       `Cell '${record.id}' has open sessions, for example '${session}'. End them, or send ?force=true.`,
@@ -54,14 +54,12 @@ async function requireUnused({ store, clock }: Pick<Context, 'store' | 'clock'>,
 
 /** A reference is there a moment before its session is: one without a session counts while it is fresh. */
 async function isOpen(
-  store: Context['store'],
+  { store, clock }: Pick<Context, 'store' | 'clock'>,
   cell: CellRecord,
-  id: string,
-  uid: string,
+  { id, uid }: { readonly id: string; readonly uid: string },
   reference: Uint8Array,
-  now: number,
 ): Promise<boolean> {
   const session = await findSession(store, id);
-  if (session?.record.uid === uid) return session.record.cell_uid === cell.uid && !isExpired(session.record, now);
-  return now - decodeRecord<{ at: number }>(reference).fields.at < OPENING_MS;
+  if (session?.record.uid === uid) return session.record.cell_uid === cell.uid && !isExpired(session.record, clock());
+  return clock() - decodeRecord<{ at: number }>(reference).fields.at < OPENING_MS;
 }

@@ -14,12 +14,12 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
   'src/domain': { own: [], npm: [], node: [] },
   'src/frameworks': { own: ['src/domain'], npm: [], node: [] },
   'src/cells': { own: ['src/domain'], npm: [], node: [] },
-  'src/training': { own: ['src/domain'], npm: [], node: [] },
+  'src/training': { own: ['src/domain'], npm: [], node: ['timers/promises'] },
   'src/ops': { own: ['src/domain', 'src/frameworks', 'src/cells'], npm: [], node: [] },
   'src/engine': {
     own: ['src/domain', 'src/cells', 'src/training'],
     npm: [],
-    node: ['fs', 'timers/promises', 'v8', 'worker_threads'],
+    node: ['fs', 'v8', 'worker_threads'],
   },
   'src/store': {
     own: ['src/domain'],
@@ -32,7 +32,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     node: ['util', 'worker_threads', 'zlib'],
   },
   'src/services': {
-    own: ['src/domain', 'src/frameworks'],
+    own: ['src/domain', 'src/frameworks', 'src/training'],
     npm: ['pino'],
     node: ['crypto', 'perf_hooks', 'timers/promises'],
   },
@@ -51,7 +51,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     // The OpenAPI document has the version of package.json.
     own: ['src/domain', 'src/access', 'schemas', 'src/services', 'package.json'],
     npm: ['fastify', 'fastify-type-provider-zod', '@fastify/[^/]+', 'helmet', 'zod', 'prom-client', 'pino'],
-    node: ['buffer', 'crypto', 'fs', 'http', 'https', 'net', 'tls', 'zlib'],
+    node: ['buffer', 'crypto', 'fs', 'http', 'https', 'net', 'stream', 'tls', 'zlib'],
   },
   'src/streams': {
     // The AsyncAPI document has the version of package.json.

@@ -9,6 +9,7 @@ import type { App } from './route.ts';
 import { serviceRoutes } from './service.ts';
 import { sessionRoutes } from './sessions.ts';
 import { streamRoutes } from './streams.ts';
+import { trainingRoutes } from './training.ts';
 import { variableRoutes } from './variables.ts';
 import { weightRoutes } from './weights.ts';
 
@@ -23,6 +24,7 @@ export function addRoutes(
   serviceRoutes(app, services, metrics); //         /healthz, /readyz, /metrics, /problems/{code}
   cellRoutes(app, services); //                     /v1/cells
   weightRoutes(app, services); //                   /v1/cells/{cell}/weights
+  trainingRoutes(app, services); //                 /v1/cells/{cell}/training_steps, /v1/cells/{cell}/optimizer
   variableRoutes(app, services); //                 /v1/variables, /v1/cells/{cell}/variables/{name}
   opRoutes(app, services); //                       /v1/ops
   sessionRoutes(app, services); //                  /v1/sessions

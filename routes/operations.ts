@@ -6,12 +6,14 @@ import { SERVICE_OPERATIONS } from './operations/service.ts';
 import { SESSION_OPERATIONS } from './operations/sessions.ts';
 import { STEP_OPERATIONS } from './operations/steps.ts';
 import { STREAM_OPERATIONS } from './operations/streams.ts';
+import { TRAINING_OPERATIONS } from './operations/training.ts';
 import { VARIABLE_OPERATIONS } from './operations/variables.ts';
 
 /** What the documentation says of each operation, by its id. */
 export const OPERATIONS = {
   ...CELL_OPERATIONS,
   ...STEP_OPERATIONS,
+  ...TRAINING_OPERATIONS,
   ...VARIABLE_OPERATIONS,
   ...OP_OPERATIONS,
   ...SESSION_OPERATIONS,

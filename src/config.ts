@@ -94,6 +94,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
       maxKeyBytes: values.CELLSTEP_MAX_KEY_BYTES,
       maxPinnedVersions: values.CELLSTEP_MAX_PINNED_VERSIONS,
       maxWork: values.CELLSTEP_MAX_WORK,
+      maxTrainingWork: values.CELLSTEP_MAX_TRAINING_WORK,
       maxDrawWork: values.CELLSTEP_MAX_DRAW_WORK,
     }),
     workers: values.CELLSTEP_WORKERS,

@@ -113,6 +113,7 @@ export const environment = z.object({
   CELLSTEP_MAX_KEY_BYTES: whole(MIB, 2 ** 40, 128 * MIB),
   CELLSTEP_MAX_PINNED_VERSIONS: whole(0, 10_000, 100),
   CELLSTEP_MAX_WORK: whole(1, 1e15, 4e9),
+  CELLSTEP_MAX_TRAINING_WORK: whole(1, 1e15, 1e12),
   CELLSTEP_MAX_DRAW_WORK: whole(1, 1e15, 8e10),
   CELLSTEP_WORKERS: whole(1, 64, 1),
   CELLSTEP_THREADS: THREADS,

@@ -18,6 +18,8 @@ export interface Limits {
   readonly maxKeyBytes: number;
   /** Multiply-adds that one request may cost. */
   readonly maxWork: number;
+  /** Multiply-adds that all steps of one training request may cost. */
+  readonly maxTrainingWork: number;
   /** Multiply-adds that drawing one variable may cost; it is done in a thread of its own. */
   readonly maxDrawWork: number;
 }

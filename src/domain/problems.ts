@@ -170,6 +170,11 @@ export const PROBLEMS = {
     title: 'A value is well-formed but impossible',
     help: 'The detail quotes what was sent and says what can be sent.',
   },
+  'loss-not-finite': {
+    status: 422,
+    title: 'The loss is not a finite number',
+    help: 'Nothing was changed. Look for NaN and infinities in inputs, targets and weights; a smaller learning rate or clipnorm keeps training from running away.',
+  },
   'invalid-file': {
     status: 422,
     title: 'The file cannot be read',

@@ -2,8 +2,8 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Runnable, Steppable } from '../domain/network.ts';
 import { Problem } from '../domain/problems.ts';
+import { atOnce } from '../training/in-turns.ts';
 import type { ComputeAnswer, ComputeTask } from './compute-task.ts';
-import { atOnce } from './in-turns.ts';
 import { arrayBytes } from './shared-weights.ts';
 import { createSimdEngines, type ThreadOptions } from './simd.ts';
 

@@ -1,11 +1,11 @@
 import { cellsOf, layersOf } from '../domain/network.ts';
 import type { ComputeObserver, Precision, Stepper } from '../domain/ports.ts';
 import { hasDropout } from '../domain/training.ts';
+import { inTurns } from '../training/in-turns.ts';
 import { type ComputeRows, createBatcher } from './batcher.ts';
 import type { ComputeCalls, ComputeKind } from './compute-task.ts';
 import { convert } from './convert.ts';
 import type { Engine } from './engine.ts';
-import { inTurns } from './in-turns.ts';
 import { precisionUsed } from './kernel-arithmetic.ts';
 import type { ComputePool } from './pool.ts';
 import { joinSequences, sequenceRows, shares } from './split-rows.ts';

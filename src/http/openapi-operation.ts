@@ -5,6 +5,7 @@ import type { Access } from './auth.ts';
 /** Groups of operations, in the order in which a newcomer reads them. */
 export const TAGS = {
   Cells: 'Recurrent cells: their configuration, their weights, and steps whose state the client carries.',
+  Training: 'Losses and optimizers of Keras on cells, and what an optimizer keeps.',
   Variables: 'Tensors that can be assigned: those of a cell, and stand-alone ones, as tf.Variable or keras.Variable.',
   Ops: 'Activations and arithmetic on tensors. Nothing is stored.',
   Sessions: 'Hidden states that the service keeps between steps, durably.',

@@ -43,6 +43,7 @@ const DETAILS: Readonly<Record<ProblemCode, string>> = {
     "Layer 'attention' is of class Attention, which this service does not know. Known classes: Dense, GRU.",
   'unsupported-network': "Layer 'dense' is used 2 times; each layer of a network is used once.",
   'invalid-value': "There is no variable 'xt'.",
+  'loss-not-finite': 'The loss is NaN at iteration 7. Nothing was changed.',
   'invalid-file': 'The file is not a safetensors file: its header is truncated.',
   'ambiguous-file':
     "The file does not tell batch_first of the GRU 'encoder.gru': a state_dict holds weights only. Send it as a query field, for example ?config.batch_first=true.",

@@ -10,6 +10,7 @@ import { Sweeper } from './expiry/sweep.ts';
 import type { Ports } from './ports.ts';
 import { sessionServices } from './sessions/index.ts';
 import type { TenantFeed } from './sessions/session-feed.ts';
+import { trainingServices } from './training/index.ts';
 import { variableServices } from './variables/index.ts';
 
 export interface ServicePorts extends Ports {
@@ -27,6 +28,7 @@ export function createServices(ports: ServicePorts, cache: OwnCells) {
     variables: variableServices(context),
     sessions: sessionServices(context, ports.feed),
     checkpoints: checkpointServices(context),
+    training: trainingServices(context),
     ops: {
       list: () => ports.ops.list,
       apply: (op: string, request: OpRequest) => applyOp(context, op, request),

@@ -26,6 +26,12 @@ export const KEY_FAMILIES: readonly KeyFamily[] = [
     goes: 'with the next version, unless a pinned version of the cell has it',
   },
   {
+    key: 'cell-optimizer/{cell}/{uid}',
+    holds: 'the optimizer of its training: config, iteration and slots',
+    written: 'training',
+    goes: 'when it is deleted, or with the cell',
+  },
+  {
     key: 'cell-uses/{cell}',
     holds: 'when a session was last opened on it: a deletion of the cell expects that it stays',
     written: 'the opening of a session',
@@ -137,6 +143,8 @@ export const checkpointKey = (id: string): string => thingKey('checkpoint', id);
 export function valueKey({ id, uid }: CellId, value: { readonly name: string; readonly version: number }): string {
   return `cell-variable/${id}/${uid}/${value.name}/${value.version}`;
 }
+
+export const optimizerKey = ({ id, uid }: CellId): string => `cell-optimizer/${id}/${uid}`;
 
 export const cellUsesKey = (cell: string): string => `cell-uses/${cell}`;
 

@@ -12,9 +12,9 @@ import {
   stateWidths,
   stepWidth,
 } from '../../src/domain/program.ts';
-import { atOnce } from '../../src/engine/in-turns.ts';
 import { referenceEngine } from '../../src/engine/reference.ts';
 import { createSimdEngines } from '../../src/engine/simd.ts';
+import { atOnce } from '../../src/training/in-turns.ts';
 import { pattern, standardCell } from './some-programs.ts';
 
 const { fast } = createSimdEngines();

@@ -32,7 +32,7 @@ export async function call(
     ...(body === undefined ? {} : { payload: asItIs ? Buffer.from(body) : JSON.stringify(body) }),
     headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
   });
-  const json = /json/.test(String(reply.headers['content-type']));
+  const json = /json(;|$)/.test(String(reply.headers['content-type']));
   return {
     status: reply.statusCode,
     headers: reply.headers,

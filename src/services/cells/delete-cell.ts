@@ -6,7 +6,7 @@ import { isExpired } from '../../domain/session.ts';
 import type { Decision } from '../changes/decision.ts';
 import { entriesOf } from '../changes/listing.ts';
 import type { Context } from '../context.ts';
-import { cellKey, cellUsesKey, pinsKey, pinsPrefix, referencesPrefix, valueKey } from '../keys.ts';
+import { cellKey, cellUsesKey, optimizerKey, pinsKey, pinsPrefix, referencesPrefix, valueKey } from '../keys.ts';
 import { findSession } from '../sessions/session-record.ts';
 import type { Cell, CellRecord } from './cell-record.ts';
 import { pinnedKeys } from './pinned-versions.ts';
@@ -36,7 +36,8 @@ export async function deleteCell(
   for (const prefix of [referencesPrefix(id), pinsPrefix(id)]) {
     for (const { key } of await store.list(prefix, undefined, PAGE)) writes.push({ key, delete: true });
   }
-  return { writes: [...writes, { key: pinsKey(id), delete: true }], result: undefined };
+  const others = [pinsKey(id), optimizerKey(cell.record)].map((key) => ({ key, delete: true as const }));
+  return { writes: [...writes, ...others], result: undefined };
 }
 
 /** @throws {Problem} in-use at the first open session. */

@@ -1,0 +1,74 @@
+import type { Operation } from '../../src/http/openapi-operation.ts';
+
+const tags = ['Training'] as const;
+
+/** What a cell learns by. */
+export const TRAINING_OPERATIONS = {
+  trainCell: {
+    tags,
+    access: 'write',
+    summary: 'Train a cell',
+    description:
+      "`repeat` steps of the optimizer on one batch, in one commit: what Keras' `train_on_batch` does. Regularizers add to the loss, constraints act after each update, and `trainable: false` is left alone. The optimizer's slots and iteration are kept with the cell and go on with the next request that has the same optimizer. Sessions step on with the weights that were committed last. `Accept: application/jsonl` answers a line `{ iteration, loss }` for each step as it is made; the last one comes after the commit and has `cell_version`. Hanging up stops after the step under way; nothing is changed then. A loss that is not finite changes nothing either.",
+    examples: {
+      sgd: {
+        summary: 'One step towards an output of 4, which is 5: the loss is 1, and each weight goes down by 0.1·2·x',
+        body: {
+          inputs: [[[2]]],
+          targets: [[[4]]],
+          loss: 'mse',
+          optimizer: { class_name: 'SGD', config: { learning_rate: 0.1 } },
+        },
+        reply: { loss: 1, losses: [1], iteration: 1, cell_version: 2 },
+      },
+      adam: {
+        summary: 'Three steps of Adam on two sequences, of which the second has a step less',
+        body: {
+          inputs: [
+            [[2], [3]],
+            [[2], [0]],
+          ],
+          targets: [
+            [[5], [4]],
+            [[5], [0]],
+          ],
+          mask: [
+            [1, 1],
+            [1, 0],
+          ],
+          loss: 'huber',
+          optimizer: 'adam',
+          repeat: 3,
+        },
+      },
+    },
+    problems: [
+      'wrong-shape',
+      'ragged-tensor',
+      'value-out-of-range',
+      'invalid-config',
+      'invalid-value',
+      'limit-exceeded',
+      'loss-not-finite',
+      'not-acceptable',
+      'overloaded',
+      'compute-failed',
+    ],
+  },
+
+  readOptimizer: {
+    tags,
+    access: 'read',
+    summary: "Read a cell's optimizer",
+    description: 'Its config, its iteration and its slots; their values with `?values=true`.',
+    examples: { optimizer: { summary: 'The optimizer of the last training' } },
+  },
+
+  deleteOptimizer: {
+    tags,
+    access: 'write',
+    summary: "Delete a cell's optimizer",
+    description: 'Forgets its slots and its iteration. The weights stay; the next training starts with a new one.',
+    examples: { optimizer: { summary: 'The optimizer of the last training' } },
+  },
+} satisfies Record<string, Operation>;

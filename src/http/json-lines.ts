@@ -1,0 +1,74 @@
+import { Readable } from 'node:stream';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Problem } from '../domain/problems.ts';
+import { jsonText } from './json-text.ts';
+import { problemDocument } from './problem-replies.ts';
+import type { Reply } from './replies.ts';
+
+export const JSON_LINES = 'application/jsonl';
+
+/** One JSON text a line. */
+export function linesText(lines: readonly object[]): string {
+  return lines.map((line) => `${jsonText(line)}\n`).join('');
+}
+
+interface Lines {
+  /** Sends a line ahead of the reply. */
+  readonly write: (line: object) => void;
+  /** Aborted when the client hangs up. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * A reply whose lines are sent as they are made. `act` answers with all lines: where some were sent ahead, only the last of
+ * them is sent then. What goes wrong after the first line is told by the last line, `{ "status", "problem" }`.
+ */
+export function followLines(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  act: (lines: Lines) => Promise<Reply>,
+): Promise<Reply | Readable> {
+  const hungUp = new AbortController();
+  reply.raw.once('close', () => {
+    if (!reply.raw.writableFinished) hungUp.abort();
+  });
+  return new Promise((resolve, reject) => {
+    let stream: Readable | undefined;
+    const write = (line: object) => {
+      if (!stream) {
+        // Whoever reads slowly holds up nothing: the lines of one reply are few.
+        stream = new Readable({ read: () => {} });
+        reply.code(200).header('content-type', JSON_LINES);
+        resolve(stream);
+      }
+      stream.push(linesText([line]));
+    };
+    act({ write, signal: hungUp.signal }).then(
+      (made) => {
+        if (!stream) return resolve(made);
+        stream.push(lastLine(String(made.body)));
+        stream.push(null);
+      },
+      (error: unknown) => {
+        if (!stream) return reject(error);
+        if (!hungUp.signal.aborted) stream.push(linesText([failure(request, error)]));
+        stream.push(null);
+      },
+    );
+  });
+}
+
+function lastLine(text: string): string {
+  return text.slice(text.lastIndexOf('\n', text.length - 2) + 1);
+}
+
+function failure(request: FastifyRequest, error: unknown): object {
+  const problem =
+    error instanceof Problem
+      ? error
+      : new Problem('internal-error', 'The service failed. Nothing of the request can be blamed for it.', {
+          cause: error,
+        });
+  if (problem.status >= 500) request.log.error({ err: problem.cause ?? problem, code: problem.code }, problem.message);
+  return { status: problem.status, problem: problemDocument(problem, request.url, request.id) };
+}

@@ -1,0 +1,32 @@
+import type { Limits } from '../../domain/limits.ts';
+import { fieldProblem } from '../../domain/problems.ts';
+import { sizeOf } from '../../domain/tensor.ts';
+import type { Call } from '../compute/prepare-call.ts';
+import { requireElements, requireWork } from '../limits.ts';
+
+/** What a row costs beside the products with the weights, as so many multiply-adds: measured. */
+const ROW_WORK = 2_000;
+/** Forwards, to the inputs and to the weights. */
+const WAYS = 3;
+/** What is kept for the way back, for each number of the states: gates before and after, and their gradients. */
+const KEPT = 8;
+
+/**
+ * Refuses what would be too much before any of it is begun: one step as every request that computes, all of them together by
+ * a limit of their own, since they can be followed and stopped.
+ * @throws {Problem} limit-exceeded
+ */
+export function requireTrainingRoom(limits: Limits, { cell, batch, time }: Call, repeat: number): void {
+  const { record, definition } = cell;
+  const { stateWidths, outputWidth } = definition;
+  const states = stateWidths.reduce((sum, width) => sum + width, outputWidth);
+  requireElements([batch, time, KEPT * states], limits, '/inputs');
+  const weights = record.variables.reduce((sum, { shape }) => sum + sizeOf(shape), ROW_WORK);
+  const step = WAYS * batch * time * weights;
+  requireWork(step, limits, '/inputs');
+  const { maxTrainingWork: most } = limits;
+  if (step * repeat <= most) return;
+  const steps = Math.floor(most / step);
+  const detail = `${repeat} steps take ${step * repeat} multiply-adds, over the limit of ${most} a request (CELLSTEP_MAX_TRAINING_WORK). Send a \`repeat\` of ${steps} at most.`;
+  throw fieldProblem('limit-exceeded', '/repeat', detail);
+}

@@ -1,0 +1,57 @@
+import type { JsonObject } from '../../domain/json.ts';
+import type { StoreWrite } from '../../domain/ports.ts';
+import { decodeRecord, encodeRecord } from '../../domain/record.ts';
+import type { Tensor } from '../../domain/tensor.ts';
+import type { Context } from '../context.ts';
+import { type CellId, optimizerKey } from '../keys.ts';
+
+/** The optimizer that a cell was last trained with, without the values of its slots. */
+export interface OptimizerRecord {
+  readonly format: 1;
+  readonly class_name: string;
+  /** All defaults filled in. */
+  readonly config: JsonObject;
+  /** Updates since it was made anew. */
+  readonly iteration: number;
+  readonly version: number;
+  readonly updated_at: number;
+}
+
+export interface StoredOptimizer {
+  readonly record: OptimizerRecord;
+  readonly revision: string;
+  /** By `slotName`. */
+  readonly slots: Readonly<Record<string, Tensor>>;
+}
+
+/** The name of a slot among those of an optimizer. No name of a slot has a slash. */
+export function slotName(variable: string, slot: string): string {
+  return `${variable}/${slot}`;
+}
+
+/** What `slotName` joined. */
+export function splitSlotName(name: string): { readonly variable: string; readonly name: string } {
+  const at = name.lastIndexOf('/');
+  return { variable: name.slice(0, at), name: name.slice(at + 1) };
+}
+
+export async function findOptimizer(
+  { store }: Pick<Context, 'store'>,
+  cell: CellId,
+): Promise<StoredOptimizer | undefined> {
+  const stored = await store.get(optimizerKey(cell));
+  if (!stored) return undefined;
+  const { fields, tensors } = decodeRecord<OptimizerRecord>(stored.bytes);
+  return { record: fields, revision: stored.revision, slots: tensors };
+}
+
+/** The write that puts an optimizer where `before` is now. */
+export function optimizerWrite(
+  cell: CellId,
+  before: StoredOptimizer | undefined,
+  record: OptimizerRecord,
+  slots: Readonly<Record<string, Tensor>>,
+): StoreWrite {
+  const bytes = encodeRecord({ fields: record, tensors: slots });
+  return { key: optimizerKey(cell), expect: before?.revision ?? null, bytes };
+}

@@ -1,0 +1,102 @@
+import type { CellDefinition, VariableSpec, Weights } from '../../domain/cell-definition.ts';
+import type { LossSpec, OptimizerSpec, Targets } from '../../domain/learning.ts';
+import type { Precision, TrainingResult } from '../../domain/ports.ts';
+import { fieldProblem, Problem } from '../../domain/problems.ts';
+import { type FloatArray, Tensor } from '../../domain/tensor.ts';
+import { inTurns } from '../../training/in-turns.ts';
+import { regularize, type TrainedVariable, updateVariables } from '../../training/update.ts';
+import type { SequencePlan } from '../compute/run-sequence.ts';
+import type { Context } from '../context.ts';
+
+/** What the steps of one request have in common. */
+export interface TrainingPlan {
+  readonly definition: CellDefinition;
+  readonly precision: Precision;
+  readonly features: number;
+  readonly sequence: SequencePlan;
+  readonly targets: Targets;
+  readonly loss: LossSpec;
+  readonly optimizer: OptimizerSpec;
+  /** Of the dropout masks; each step of the request has others. */
+  readonly seed: number;
+}
+
+/** A cell's values while it is trained. */
+export interface TrainingState {
+  /** All of the cell's, those that are not trained among them. */
+  readonly weights: Weights;
+  /** Changed in place. */
+  readonly trained: readonly TrainedVariable[];
+  /** Updates before. */
+  readonly iteration: number;
+}
+
+/**
+ * One step of training: the loss before it. The values of `state.trained` are changed in place.
+ * @throws {Problem} loss-not-finite
+ */
+export async function trainingStep(
+  { stepper }: Pick<Context, 'stepper'>,
+  plan: TrainingPlan,
+  state: TrainingState,
+  step: number,
+): Promise<number> {
+  const { definition, precision, features, sequence, targets, loss, optimizer } = plan;
+  const { trained, iteration } = state;
+  const program = definition.sequence(features, presentWeights(state), sequence.goBackwards);
+  const training = { seed: plan.seed + step * Math.max(1, definition.arithmetics.length) };
+  const { request, returnSequences } = sequence;
+  const result = await stepper
+    .prepareTraining(program, precision)
+    .run({ ...request, training, returnSequences, loss, targets });
+  requireFinite(result.loss, 'The loss', iteration);
+  const gradients = ownGradients(definition, trained, result);
+  const total = result.loss + regularize(trained, gradients);
+  requireFinite(total, 'The loss with the regularizers', iteration);
+  await inTurns(updateVariables(optimizer, iteration, trained, gradients));
+  for (const { name, values } of trained) {
+    const wrong = values.findIndex((value) => !Number.isFinite(value));
+    if (wrong >= 0) requireFinite(values[wrong], `'${name}' after the update`, iteration);
+  }
+  return total;
+}
+
+/** All weights as they are now, in arrays of their own: what computes may keep them. */
+export function presentWeights({ weights, trained }: TrainingState): Weights {
+  const own = trained.map(({ name, shape, dtype, values }) => [name, new Tensor(dtype, shape, values.slice())]);
+  return { ...weights, ...Object.fromEntries(own) };
+}
+
+/** By variable, in arrays that may be changed: two variables may share a gradient. */
+function ownGradients(
+  definition: CellDefinition,
+  trained: readonly TrainedVariable[],
+  result: TrainingResult,
+): FloatArray[] {
+  const named = definition.gradients(result);
+  return trained.map(({ name }) => named[name].slice());
+}
+
+function requireFinite(value: number, what: string, iteration: number): void {
+  if (Number.isFinite(value)) return;
+  const detail = `${what} is ${value} at iteration ${iteration}. Nothing was changed.`;
+  throw new Problem('loss-not-finite', detail);
+}
+
+/** What is to be trained, in arrays of its own; slots as they were, or as the optimizer begins. @throws {Problem} invalid-value */
+export function trainedVariables(
+  specs: readonly VariableSpec[],
+  weights: Weights,
+  slotsOf: (spec: VariableSpec) => readonly FloatArray[],
+): TrainedVariable[] {
+  const trainable = specs.filter((spec) => spec.trainable);
+  if (trainable.length === 0) {
+    const detail = 'No variable of this cell is trainable. Make it with "trainable": true in its config.';
+    throw fieldProblem('invalid-value', '/optimizer', detail);
+  }
+  return trainable.map((spec) => {
+    const { name, shape, dtype, regularizer, constraint } = spec;
+    const values = weights[name].data.slice() as FloatArray;
+    return { name, shape, dtype, values, slots: slotsOf(spec), regularizer, constraint };
+  });
+}

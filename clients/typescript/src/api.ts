@@ -1060,6 +1060,61 @@ export interface components {
             /** @constant */
             status: "ok";
         };
+        ImportedCell: {
+            /** @description Id of the cell. */
+            id: string;
+            /**
+             * @description Whose class names, config, variable names and layouts these are.
+             * @enum {string}
+             */
+            framework: "keras" | "pytorch" | "onnx";
+            class_name: string;
+            /** @description With all defaults filled in, equal to get_config(). */
+            config: {
+                [key: string]: unknown;
+            };
+            /**
+             * @description exact: float64 arithmetic, each result rounded once to the dtype of the cell. fast: float32 arithmetic. A reply names the one that the cell gets: a float64 cell, or one with an activation that only float64 arithmetic has here, is exact.
+             * @enum {string}
+             */
+            precision: "fast" | "exact";
+            /** @description Seeds of initializers whose own seed is null, by variable; with them the cell can be made again. */
+            initializer_seeds: {
+                [key: string]: number;
+            };
+            built: boolean;
+            input_shape: (number | null)[] | null;
+            /** @description Shape of each state, null for any batch. */
+            state_shapes: (number | null)[][];
+            /** @description Of each state, for example h, cells.0.c, or lstm.h in a network. */
+            state_names: string[];
+            /** @description Shape of the inputs, null for any batch; the last entry is the feature count, all that counts. */
+            output_shape: (number | null)[];
+            /** @description Index of the state that the output is, rounded to the output's dtype where that is another one; null where it is none. */
+            output_is_state: number | null;
+            variables: components["schemas"]["CellVariable"][];
+            parameter_count: number;
+            /** @description 1 at first, and one more at each change; the ETag is this number in quotes. */
+            version: number;
+            /**
+             * Format: date-time
+             * @description When, in UTC.
+             */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description When, in UTC.
+             */
+            updated_at: string;
+            /** @description What was taken of a file, and what of it was left out; left out itself where nothing was. */
+            imported?: {
+                layers: string[];
+                skipped: {
+                    name: string;
+                    reason: string;
+                }[];
+            };
+        };
         /**
          * @description An initializer as Keras names it, for example "ones", or with its class_name and config.
          * @example ones
@@ -1164,11 +1219,11 @@ export interface components {
             /** @description Id of the new thing; the service makes one where it is left out. */
             id?: string;
             /**
-             * @description Whose class names, config, variable names and layouts these are.
+             * @description Whose class names, config, variable names and layouts these are; torch is another word for pytorch.
              * @default keras
              * @enum {string}
              */
-            framework?: "keras" | "pytorch" | "onnx";
+            framework?: "keras" | "pytorch" | "onnx" | "torch";
             /** @description A recurrent class of the framework, for example SimpleRNNCell, GRUCell, LSTMCell; or Sequential or Functional, a whole network. */
             class_name: string;
             config: components["schemas"]["CellConfig"];
@@ -1962,10 +2017,11 @@ export interface components {
          *     - `invalid-value`: A value is well-formed but impossible.
          *     - `invalid-file`: The file cannot be read.
          *     - `several-layers`: The file holds several layers.
+         *     - `ambiguous-file`: The file does not tell all that the numbers depend on.
          *     - `idempotency-key-reused`: This Idempotency-Key was used for another request.
          *     - `limit-exceeded`: The request is over a limit of this service.
          */
-        "wrong-shape.ragged-tensor.value-out-of-range.invalid-config.invalid-value.invalid-file.several-layers.idempotency-key-reused.limit-exceeded": {
+        "wrong-shape.ragged-tensor.value-out-of-range.invalid-config.invalid-value.invalid-file.several-layers.ambiguous-file.idempotency-key-reused.limit-exceeded": {
             headers: {
                 [name: string]: unknown;
             };
@@ -2558,6 +2614,18 @@ export interface operations {
                 layer?: components["parameters"]["layer"];
                 /** @description Of the cell that a file becomes: what `precision` is in a JSON body. */
                 precision?: "fast" | "exact";
+                /** @description Of a layer whose class is custom, or is not in the file: the class that computes what it does. */
+                class_name?: string;
+                /** @description JSON. An option that a file cannot tell; any other option of the config goes by `config.<name>` too, with dots into the config of an inner layer: `config.layer.activation`. */
+                "config.batch_first"?: string;
+                /** @description JSON: `"relu"`. */
+                "config.activation"?: string;
+                /** @description JSON: `true`. */
+                "config.return_sequences"?: string;
+                /** @description JSON: `true`. */
+                "config.go_backwards"?: string;
+                /** @description JSON: `"sum"`. */
+                "config.merge_mode"?: string;
             };
             header?: {
                 /** @description 1 to 255 visible characters. The same request with the same key is carried out once, and answered alike. */
@@ -2574,6 +2642,9 @@ export interface operations {
                 "application/x-hdf5": string;
                 "application/x-keras": string;
                 "application/x-onnx": string;
+                "application/zip": string;
+                "application/octet-stream": string;
+                "multipart/form-data": string;
             };
         };
         responses: {
@@ -2586,7 +2657,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Cell"];
+                    "application/json": components["schemas"]["ImportedCell"];
                 };
             };
             400: components["responses"]["invalid-json.invalid-request.invalid-header.bad-request"];
@@ -2596,7 +2667,7 @@ export interface operations {
             412: components["responses"]["version-mismatch"];
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
-            422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-config.invalid-value.invalid-file.several-layers.idempotency-key-reused.limit-exceeded"];
+            422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-config.invalid-value.invalid-file.several-layers.ambiguous-file.idempotency-key-reused.limit-exceeded"];
             429: components["responses"]["too-many-requests.too-many-keys"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
             507: components["responses"]["store-full"];
@@ -3047,6 +3118,9 @@ export interface operations {
                 "application/x-hdf5": string;
                 "application/x-keras": string;
                 "application/x-onnx": string;
+                "application/zip": string;
+                "application/octet-stream": string;
+                "multipart/form-data": string;
             };
         };
         responses: {
@@ -3058,7 +3132,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Cell"];
+                    "application/json": components["schemas"]["ImportedCell"];
                 };
             };
             400: components["responses"]["invalid-json.invalid-request.invalid-header.bad-request"];

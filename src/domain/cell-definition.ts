@@ -108,6 +108,8 @@ export interface CellDefinition {
   traceName?(name: string): string;
   /** What a sequence computes. */
   sequence(features: number, weights: Weights, goBackwards: boolean): Runnable;
+  /** New values of variables that training moves without a gradient, as BatchNormalization's moving statistics. */
+  statistics?(result: Pick<GradientResult, 'statistics'>): Readonly<Record<string, FloatArray>>;
   /** Gradients by variable, each of its variable's size, from those of the sequence program's cells and layers. */
   gradients(result: Pick<GradientResult, 'cells' | 'layers'>): Readonly<Record<string, FloatArray>>;
 }

@@ -93,3 +93,19 @@ describe('kernels of float64', () => {
     );
   });
 });
+
+describe('another thread', () => {
+  it('gives the same bits by the weights that this one packed', () => {
+    const other = createSimdEngines(simd.newThread().options);
+    fc.assert(
+      fc.property(someNetworks, fc.constantFrom('fast' as const, 'exact' as const), (network, precision) => {
+        const request = requestOf(network);
+        const program = programOf(network);
+        const shared = structuredClone(simd.share(program, precision));
+        const there = other[precision].prepareSequence(shared).run(request);
+        expect(there).toEqual(simd[precision].prepareSequence(program).run(request));
+      }),
+      { numRuns: 40 },
+    );
+  });
+});

@@ -64,6 +64,7 @@ export function kerasNetwork(className: NetworkClass, config: JsonObject, option
     step: ahead.length === 0 ? program : undefined,
     looksAhead: ahead.map(({ name, className: own }) => `'${name}' (${own})`),
     sequence: (features, weights) => program(features, weights),
+    statistics: ({ statistics = [] }) => statisticsOf(layers, statistics),
     gradients: ({ cells, layers: sums = [] }) => gradientsOf(layers, cells, sums),
   };
 }
@@ -133,6 +134,15 @@ function dropoutsOf({ defined }: PlacedLayer): readonly Dropout[] {
   return layer.kind === 'gaussian_noise'
     ? [{ inputs: layer.params.stddev, recurrent: 0, seed: layer.params.seed }]
     : [];
+}
+
+/** By variable, from what the program's layers that are no cells make of their statistics, in their order. */
+function statisticsOf(
+  layers: readonly PlacedLayer[],
+  statistics: readonly Readonly<Record<string, FloatArray>>[],
+): Record<string, FloatArray> {
+  const plain = layers.filter(({ defined }) => defined.kind === 'layer');
+  return Object.assign({}, ...plain.map(({ name }, k) => prefixed(name, statistics[k] ?? {})));
 }
 
 /** By variable, from those of the program's cells and of its other layers, each in their order. */

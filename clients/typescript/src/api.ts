@@ -198,6 +198,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/cells/{cell}/training_steps": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Train a cell
+         * @description `repeat` steps of the optimizer on one batch, in one commit: what Keras' `train_on_batch` does. Regularizers add to the loss, constraints act after each update, and `trainable: false` is left alone. The optimizer's slots and iteration are kept with the cell and go on with the next request that has the same optimizer. Sessions step on with the weights that were committed last. `Accept: application/jsonl` answers a line `{ iteration, loss }` for each step as it is made; the last one comes after the commit and has `cell_version`. Hanging up stops after the step under way; nothing is changed then. A loss that is not finite changes nothing either.
+         */
+        post: operations["trainCell"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/cells/{cell}/optimizer": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read a cell's optimizer
+         * @description Its config, its iteration and its slots; their values with `?values=true`.
+         */
+        get: operations["readOptimizer"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete a cell's optimizer
+         * @description Forgets its slots and its iteration. The weights stay; the next training starts with a new one.
+         */
+        delete: operations["deleteOptimizer"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/variables": {
         parameters: {
             query?: never;
@@ -1193,6 +1237,11 @@ export interface components {
             /** @description 1 at first, and one more at each change; the ETag is this number in quotes. */
             version: number;
         };
+        /**
+         * @description A loss as Keras names it: MeanSquaredError, MeanAbsoluteError, Huber, LogCosh, BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy, KLDivergence, CosineSimilarity, or their short names such as "mse"; or with its class_name and config.
+         * @example mse
+         */
+        Loss: string | Record<string, never>;
         MessageProblem: {
             /** @description A relative URI; the service answers it with a page on the problem. */
             type: string;
@@ -1374,6 +1423,42 @@ export interface components {
                     [key: string]: number | boolean | null;
                 };
             }[];
+        };
+        /**
+         * @description An optimizer as Keras names it: SGD, RMSprop, Adam, AdamW, Nadam, Adagrad; or with its class_name and config, where `learning_rate` may be an ExponentialDecay, CosineDecay or PiecewiseConstantDecay. Another config than before starts anew.
+         * @example adam
+         */
+        Optimizer: string | Record<string, never>;
+        OptimizerState: {
+            class_name: string;
+            /** @description Keras' parameters, all defaults filled in. */
+            config: {
+                [key: string]: unknown;
+            };
+            /** @description Updates that the optimizer has made. */
+            iteration: number;
+            /** @description What the optimizer keeps for each variable. */
+            slots: {
+                /** @description Name of the variable that it is kept for. */
+                variable: string;
+                /** @description Keras' name, such as momentum or velocity. */
+                name: string;
+                /** @description Extent of each axis. */
+                shape: number[];
+                /**
+                 * @description Element type.
+                 * @enum {string}
+                 */
+                dtype: "float32" | "float64" | "float16" | "bfloat16" | "int32" | "int64" | "bool";
+                value?: components["schemas"]["Tensor"];
+            }[];
+            /** @description 1 at first, and one more at each change; the ETag is this number in quotes. */
+            version: number;
+            /**
+             * Format: date-time
+             * @description When, in UTC.
+             */
+            updated_at: string;
         };
         /** @description What went wrong (RFC 9457). */
         Problem: {
@@ -1908,6 +1993,63 @@ export interface components {
                 after: components["schemas"]["Tensor"];
             };
         };
+        Trained: {
+            /**
+             * @description Before the last update, the terms of the regularizers included.
+             * @example 6
+             */
+            loss: components["schemas"]["Scalar"];
+            /**
+             * @description The same of each step, [repeat].
+             * @example [
+             *       [
+             *         6
+             *       ]
+             *     ]
+             */
+            losses: components["schemas"]["Tensor"];
+            /** @description Updates that the optimizer has made. */
+            iteration: number;
+            /** @description 1 at first, and one more at each change; the ETag is this number in quotes. */
+            cell_version: number;
+        };
+        TrainingSteps: {
+            /**
+             * @description As those of a sequence: [batch, time, features], in the layout of the framework.
+             * @example [
+             *       [
+             *         2
+             *       ]
+             *     ]
+             */
+            inputs: components["schemas"]["RequestTensor"];
+            /**
+             * @description Of the output's shape; for SparseCategoricalCrossentropy the numbers of the classes, without the last axis.
+             * @example [
+             *       [
+             *         2
+             *       ]
+             *     ]
+             */
+            targets: components["schemas"]["RequestTensor"];
+            loss: components["schemas"]["Loss"];
+            optimizer: components["schemas"]["Optimizer"];
+            /** @description What each entry's loss is multiplied by: of the output's shape without the last axis, or [batch, 1]. */
+            sample_weight?: components["schemas"]["RequestTensor"] | null;
+            /** @description [batch, time]. True or 1 where a step counts: elsewhere the states stay, and the loss leaves the step out. */
+            mask?: components["schemas"]["TensorLiteral"] | null;
+            /** @description [batch, units] each; zeros where left out. */
+            initial_state?: components["schemas"]["RequestStates"] | null;
+            /** @description Whether the loss is of all outputs or of the last one; as the class and its config say where left out. */
+            return_sequences?: boolean;
+            /** @description Of dropout, other masks for each step; a fresh one where it is left out. */
+            seed?: number;
+            /**
+             * @description Steps with the same batch, all of them in one commit.
+             * @default 1
+             */
+            repeat?: number;
+        };
         Variable: {
             /** @description Id of a stand-alone variable. */
             id?: string;
@@ -2267,6 +2409,37 @@ export interface components {
             };
         };
         /**
+         * @description - `in-progress`: A request with this Idempotency-Key is still running.
+         *     - `conflict`: The change kept meeting other changes.
+         */
+        "in-progress.conflict": {
+            headers: {
+                "Retry-After": components["headers"]["Retry-After"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /**
+         * @description - `wrong-shape`: A tensor has the wrong shape.
+         *     - `ragged-tensor`: A nested tensor is ragged.
+         *     - `value-out-of-range`: A value does not fit its dtype.
+         *     - `invalid-config`: The configuration names something that does not exist or cannot be.
+         *     - `invalid-value`: A value is well-formed but impossible.
+         *     - `loss-not-finite`: The loss is not a finite number.
+         *     - `idempotency-key-reused`: This Idempotency-Key was used for another request.
+         *     - `limit-exceeded`: The request is over a limit of this service.
+         */
+        "wrong-shape.ragged-tensor.value-out-of-range.invalid-config.invalid-value.loss-not-finite.idempotency-key-reused.limit-exceeded": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /**
          * @description - `wrong-shape`: A tensor has the wrong shape.
          *     - `ragged-tensor`: A nested tensor is ragged.
          *     - `value-out-of-range`: A value does not fit its dtype.
@@ -2278,19 +2451,6 @@ export interface components {
          */
         "wrong-shape.ragged-tensor.value-out-of-range.invalid-config.invalid-value.invalid-file.idempotency-key-reused.limit-exceeded": {
             headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                "application/problem+json": components["schemas"]["Problem"];
-            };
-        };
-        /**
-         * @description - `in-progress`: A request with this Idempotency-Key is still running.
-         *     - `conflict`: The change kept meeting other changes.
-         */
-        "in-progress.conflict": {
-            headers: {
-                "Retry-After": components["headers"]["Retry-After"];
                 [name: string]: unknown;
             };
             content: {
@@ -2498,8 +2658,6 @@ export interface components {
         "If-None-Match": string;
         /** @description Refuse the change unless the version is this one, as "<version>", or one of several with commas between. */
         "If-Match": string;
-        /** @description true: with the values of tensors. */
-        values: "true" | "false";
         /**
          * @description Id of a stand-alone variable.
          * @example v
@@ -3150,6 +3308,146 @@ export interface operations {
             default: components["responses"]["default"];
         };
     };
+    trainCell: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Refuse the change unless the version is this one, as "<version>", or one of several with commas between. */
+                "If-Match"?: components["parameters"]["If-Match"];
+                /** @description 1 to 255 visible characters. The same request with the same key is carried out once, and answered alike. */
+                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
+            };
+            path: {
+                /**
+                 * @description Id of a cell.
+                 * @example cell
+                 */
+                cell: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TrainingSteps"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Trained"];
+                };
+            };
+            400: components["responses"]["invalid-json.invalid-request.invalid-header.bad-request"];
+            401: components["responses"]["unauthorized"];
+            403: components["responses"]["insufficient-scope"];
+            404: components["responses"]["not-found"];
+            406: components["responses"]["not-acceptable"];
+            409: components["responses"]["in-progress.conflict"];
+            412: components["responses"]["version-mismatch"];
+            413: components["responses"]["body-too-large"];
+            415: components["responses"]["unsupported-media-type"];
+            422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-config.invalid-value.loss-not-finite.idempotency-key-reused.limit-exceeded"];
+            429: components["responses"]["too-many-requests.too-many-keys"];
+            503: components["responses"]["store-unavailable.issuer-unavailable.overloaded.compute-failed"];
+            507: components["responses"]["store-full"];
+            default: components["responses"]["default"];
+        };
+    };
+    readOptimizer: {
+        parameters: {
+            query?: {
+                /** @description Answer with the values of the slots. */
+                values?: "true" | "false";
+            };
+            header?: {
+                /** @description Answer 304 if the ETag is still this one, or one of several with commas between. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
+            path: {
+                /**
+                 * @description Id of a cell.
+                 * @example cell
+                 */
+                cell: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OptimizerState"];
+                };
+            };
+            /** @description It still is what If-None-Match names. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["invalid-request.bad-request"];
+            401: components["responses"]["unauthorized"];
+            403: components["responses"]["insufficient-scope"];
+            404: components["responses"]["not-found"];
+            429: components["responses"]["too-many-requests"];
+            503: components["responses"]["store-unavailable.issuer-unavailable"];
+            default: components["responses"]["default"];
+        };
+    };
+    deleteOptimizer: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Refuse the change unless the version is this one, as "<version>", or one of several with commas between. */
+                "If-Match"?: components["parameters"]["If-Match"];
+                /** @description 1 to 255 visible characters. The same request with the same key is carried out once, and answered alike. */
+                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
+            };
+            path: {
+                /**
+                 * @description Id of a cell.
+                 * @example cell
+                 */
+                cell: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. There is no body. */
+            204: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["invalid-json.invalid-request.invalid-header.bad-request"];
+            401: components["responses"]["unauthorized"];
+            403: components["responses"]["insufficient-scope"];
+            404: components["responses"]["not-found"];
+            409: components["responses"]["in-progress.conflict"];
+            412: components["responses"]["version-mismatch"];
+            422: components["responses"]["idempotency-key-reused"];
+            429: components["responses"]["too-many-requests.too-many-keys"];
+            503: components["responses"]["store-unavailable.issuer-unavailable"];
+            507: components["responses"]["store-full"];
+            default: components["responses"]["default"];
+        };
+    };
     listVariables: {
         parameters: {
             query?: {
@@ -3160,7 +3458,7 @@ export interface operations {
                 /** @description Only things whose ids begin so. */
                 prefix?: components["parameters"]["prefix"];
                 /** @description true: with the values of tensors. */
-                values?: components["parameters"]["values"];
+                values?: "true" | "false";
             };
             header?: never;
             path?: never;
@@ -4008,7 +4306,7 @@ export interface operations {
                 /** @description Only sessions of this cell. */
                 cell?: string;
                 /** @description true: with the values of tensors. */
-                values?: components["parameters"]["values"];
+                values?: "true" | "false";
             };
             header?: never;
             path?: never;

@@ -8,7 +8,7 @@ import { type OpenPage, openPage } from './open-page.ts';
 
 const KEY = 'a-key-of-this-service';
 /** What a browser says of a refusal, which the page shows in its own place. */
-const REFUSED = /the server responded with a status of (401|404|409|422)/;
+const REFUSED = /the server responded with a status of (401|404|405|409|422)/;
 
 describe.runIf(hasChromium('The page at /'))('the page at /', () => {
   let browser: Browser;

@@ -85,6 +85,44 @@ describe.each(OPTIONS)('the formula of %o', (options) => {
   });
 });
 
+it('explains a network layer by layer, and sees the same steps in one call as one at a time', async () => {
+  const own = new OwnCell(serviceApi(app).api, 'test');
+  const sequences = { return_sequences: true };
+  const layers = [
+    { class_name: 'GRU', config: { units: 2, name: 'gru', ...sequences } },
+    { class_name: 'Dense', config: { units: 3, name: 'between', activation: 'tanh' } },
+    { class_name: 'LSTM', config: { units: 2, name: 'lstm', ...sequences } },
+    { class_name: 'LayerNormalization', config: { name: 'norm' } },
+    { class_name: 'Dense', config: { units: 1, name: 'last' } },
+  ];
+  await own.make({ class_name: 'Sequential', config: { layers }, input_shape: [null, null, 1] });
+  expect(own.layers.value.map(({ kind, states }) => [kind, states])).toEqual([
+    ['gru', [0]],
+    ['dense', []],
+    ['lstm', [1, 2]],
+    ['other', []],
+    ['dense', []],
+  ]);
+  const zeros = [
+    [0, 0],
+    [0, 0],
+    [0, 0],
+  ];
+  const first = await own.step([0.5], zeros);
+  const second = await own.step([-1], first.states);
+  own.layers.value.forEach((layer, index) => {
+    const step = layerStep(own.layers.value, index, second);
+    const lines = equation(layer, 0, layerWeights(layer, own.weights.value), step);
+    if (layer.kind !== 'other')
+      for (const { numbers, result } of lines) expect(worth(numbers!)).toBeCloseTo(result!, 1.6);
+    expect(Math.fround(lines.at(-1)?.result ?? 0)).toBe(Math.fround(step.output[0]));
+  });
+  const together = await own.steps([[0.5], [-1]], zeros);
+  expect(together[1].gates).toEqual(second.gates);
+  expect(together[1].states).toEqual(second.states);
+  expect(together[0].states.flat().map(Math.fround)).toEqual(first.states.flat().map(Math.fround));
+});
+
 it('shows the sum of the tutorial as one reads it', async () => {
   const own = new OwnCell(serviceApi(app).api, 'test');
   await own.make(newCell({ ...FIRST_SPEC, kind: 'simple', units: 1, activation: 'linear' }, 1), {
@@ -109,6 +147,7 @@ it('leaves out the middle of a long sum', async () => {
 it('says in letters alone what has no numbers yet', () => {
   const layer = {
     kind: 'gru',
+    className: 'GRUCell',
     prefix: '',
     units: 1,
     activation: 'tanh',

@@ -68,6 +68,11 @@ export class Api {
     return (text === '' ? undefined : JSON.parse(text)) as T;
   }
 
+  /** The key of this tab, where one was given. */
+  key(): string {
+    return this.around.key();
+  }
+
   /** Resolves once the service answers again. */
   whenReached(): Promise<void> {
     return this.around.whenReached();

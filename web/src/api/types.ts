@@ -8,6 +8,8 @@ export interface Cell {
   readonly built: boolean;
   readonly input_shape: readonly (number | null)[] | null;
   readonly state_shapes: readonly (readonly (number | null)[])[];
+  /** Of a network. */
+  readonly state_names?: readonly string[];
   readonly variables: readonly VariableSummary[];
   readonly parameter_count: number;
   readonly version: number;

@@ -50,7 +50,10 @@ export function CellView({ layers, weights, moment, moving, onEdit, problem, too
                   shownLayer.value = i;
                 }}
               >
-                {t('cell.layer', { number: i + 1, kind: t(`kind.${item.kind}`) })}
+                {t('cell.layer', {
+                  number: i + 1,
+                  kind: item.kind === 'other' ? item.className : t(`kind.${item.kind}`),
+                })}
               </button>
             ))}
           </div>

@@ -1,5 +1,5 @@
 import type { LayerStep } from '../model/equation.ts';
-import type { Kind, Layer } from '../model/layers.ts';
+import type { Layer, LayerKind } from '../model/layers.ts';
 import type { TextName } from '../texts/index.ts';
 
 /** A box of the diagram: a vector that a step computes. Places are in the units of the drawing. */
@@ -49,7 +49,7 @@ const wires = (text: string): Wire[] =>
     return { from, to, sign };
   });
 
-export const LAYOUTS: Readonly<Record<Kind, Layout>> = {
+export const LAYOUTS: Readonly<Record<LayerKind, Layout>> = {
   simple: {
     height: 200,
     nodes: [
@@ -86,5 +86,19 @@ export const LAYOUTS: Readonly<Record<Kind, Layout>> = {
       next(490, 232),
     ],
     wires: wires('c>newc f>newc>∘ i>newc>∘ cc>newc h>f x>f h>i x>i h>cc x>cc h>o x>o newc>next o>next>∘'),
+  },
+  dense: {
+    height: 100,
+    nodes: [
+      input(20, 20),
+      node('sum', 'Σ', 'node.sum', [240, 20], (step, layer) => step.gates[layer.prefix.slice(0, -1)]?.before ?? []),
+      node('next', 'y', 'node.y', [470, 20], (step) => step.output),
+    ],
+    wires: wires('x>sum>·W sum>next>f'),
+  },
+  other: {
+    height: 100,
+    nodes: [input(80, 20), node('next', 'y', 'node.y', [420, 20], (step) => step.output)],
+    wires: wires('x>next'),
   },
 };

@@ -5,7 +5,7 @@ import type { Cell, KeptStep, Session, StepReply, Tensor, WeightsReply } from '.
 import { type Layer, layersOf } from '../model/layers.ts';
 import { type Moment, momentOf } from '../model/moment.ts';
 import { rows, wire } from '../numbers/numbers.ts';
-import { followByPolling, keptSteps } from './follow.ts';
+import { follow, keptSteps } from './follow.ts';
 
 /** A step of a session, of one row of its batch. */
 export interface SeenStep {
@@ -41,7 +41,7 @@ export class LiveSession {
     const onSession = (session: Session) => {
       this.last = this.last.then(() => this.take(session)).catch(() => undefined);
     };
-    await followByPolling(
+    await follow(
       this.api,
       this.id,
       {
@@ -100,7 +100,8 @@ export class LiveSession {
     const former = this.seen.value.filter(({ step }) => step < session.step && step <= (this.session.value?.step ?? 0));
     // A session that keeps nothing is remembered here, as far as it was seen.
     const known = former.at(-1)?.step ?? 0;
-    const next = session.history > 0 ? await keptSteps(this.api, this.id, Math.max(known, session.oldest_step)) : [];
+    const missed = session.history > 0 && session.step !== known + 1;
+    const next = missed ? await keptSteps(this.api, this.id, Math.max(known, session.oldest_step)) : [];
     const own = { step: session.step, output: [], states: session.states };
     const all = next.length > 0 ? [...former, ...next] : session.step > 0 ? [...former, own] : [];
     this.seen.value = all.slice(-MOST_SEEN);

@@ -1,4 +1,5 @@
 import type { Api } from '../api/client.ts';
+import { ApiProblem } from '../api/problem.ts';
 import type { Examples, LossName } from './tasks.ts';
 
 export const OPTIMIZERS = ['Adam', 'RMSprop', 'SGD'] as const;
@@ -18,7 +19,11 @@ export type Train = (cell: string, request: TrainingRequest, signal: AbortSignal
 export function trainByService(api: Api): Train {
   return async function* (cell, request, signal) {
     for await (const line of api.lines(`v1/cells/${cell}/training_steps`, request, signal)) {
-      const { loss } = line as { loss?: number | string };
+      const { loss, problem } = line as {
+        loss?: number | string;
+        problem?: ConstructorParameters<typeof ApiProblem>[0];
+      };
+      if (problem) throw new ApiProblem(problem);
       if (loss !== undefined) yield Number(loss);
     }
   };

@@ -18,6 +18,8 @@ export interface LayerStep {
   readonly former: readonly (readonly number[])[];
   readonly states: readonly (readonly number[])[];
   readonly gates: Gates;
+  /** What the layer puts out. */
+  readonly output: readonly number[];
 }
 
 /** More terms than this are left out of the middle of a sum. */
@@ -25,7 +27,11 @@ const SHOWN_TERMS = 6;
 
 /** The formula of one unit of a layer, for its very options. Every result is the service's own. */
 export function equation(layer: Layer, unit: number, weights?: LayerWeights, step?: LayerStep): Line[] {
-  const sum = weights && step ? new Sums(layer, unit, weights, step) : undefined;
+  // In a network that is no chain, what goes into a layer is not known.
+  const known = weights && step && step.x.length === weights.kernel.length;
+  const sum = known ? new Sums(layer, unit, weights, step) : undefined;
+  if (layer.kind === 'other') return [{ name: 'y', letters: `${layer.className}(x)`, ...result(step, unit) }];
+  if (layer.kind === 'dense') return [denseLine(layer, unit, step, sum)];
   if (layer.kind === 'simple') return [gateLine(layer, 'h', 'h′', layer.activation, 'x·W + h·U', sum)];
   const gates = (names: readonly string[]) =>
     names.map((name) =>
@@ -38,6 +44,20 @@ export function equation(layer: Layer, unit: number, weights?: LayerWeights, ste
     ...gates(['o']),
     ...lstmStateLines(unit, step, layer),
   ];
+}
+
+/** One unit of a Dense layer: y = activation(x·W + b). */
+function denseLine(layer: Layer, unit: number, step?: LayerStep, sums?: Sums): Line {
+  const line = { name: 'y', letters: applied(layer.activation, `x·W${layer.useBias ? ' + b' : ''}`) };
+  if (!step || !sums) return { ...line, ...result(step, unit) };
+  const before = step.gates[layer.prefix.slice(0, -1)]?.before[unit] ?? Number.NaN;
+  const sum = joined([...sums.input(''), ...sums.biases('')]);
+  return { ...line, numbers: appliedTo(layer.activation, sum, before), result: step.output[unit] };
+}
+
+function result(step: LayerStep | undefined, unit: number): Pick<Line, 'numbers' | 'result'> {
+  const value = step?.output[unit];
+  return value === undefined ? {} : { numbers: 'y', result: value };
 }
 
 const sub = (gate: string) => gate;

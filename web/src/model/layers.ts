@@ -2,17 +2,23 @@ import type { Cell, Config, Tensor } from '../api/types.ts';
 import { rows } from '../numbers/numbers.ts';
 
 export type Kind = 'simple' | 'gru' | 'lstm';
+/** What stands between recurrent layers in a network: Dense, and any other that the page knows by its output alone. */
+export type LayerKind = Kind | 'dense' | 'other';
 
 /** Blocks of columns of the kernels, in Keras' order. */
-export const GATES: Readonly<Record<Kind, readonly string[]>> = {
+export const GATES: Readonly<Record<LayerKind, readonly string[]>> = {
   simple: ['h'],
   gru: ['z', 'r', 'hh'],
   lstm: ['i', 'f', 'c', 'o'],
+  dense: [''],
+  other: [],
 };
 
-/** One recurrent layer of a cell, as the diagram draws it. */
+/** One layer of a cell or of a network, as the diagram draws it. */
 export interface Layer {
-  readonly kind: Kind;
+  readonly kind: LayerKind;
+  /** Its class, as Keras calls it. */
+  readonly className: string;
   /** What the names of its variables and of its trace begin with: '' or 'cells.0.'. */
   readonly prefix: string;
   readonly units: number;
@@ -20,7 +26,7 @@ export interface Layer {
   readonly recurrentActivation: string;
   readonly useBias: boolean;
   readonly resetAfter: boolean;
-  /** Which of the cell's states are its own: [h] or [h, c]. */
+  /** Which of the cell's states are its own: [h], [h, c] or none. */
   readonly states: readonly number[];
 }
 
@@ -40,41 +46,61 @@ const KINDS: Readonly<Record<string, Kind>> = {
   LSTMCell: 'lstm',
 };
 
-/** The layers of a Keras cell or of a layer over one; empty where the page can't draw it (it lists states alone then). */
-export function layersOf(cell: Pick<Cell, 'framework' | 'class_name' | 'config'>): Layer[] {
+/** The layers of a Keras cell, layer or network; empty where the page can't draw it (it lists states alone then). */
+export function layersOf(cell: Pick<Cell, 'framework' | 'class_name' | 'config' | 'state_names'>): Layer[] {
   if (cell.framework !== 'keras') return [];
-  const layers: Layer[] = [];
-  return collect(cell.class_name, cell.config, '', layers) ? layers : [];
+  if (NETWORKS.includes(cell.class_name)) return networkLayers(cell.config, cell.state_names ?? []);
+  return collect(cell.class_name, cell.config, '') ?? [];
 }
 
-function collect(className: string, config: Config, prefix: string, layers: Layer[]): boolean {
+const NETWORKS = ['Sequential', 'Functional'];
+
+/** The cells in one another, numbered as their states are; undefined where one of them is not known. */
+function collect(className: string, config: Config, prefix: string, firstState = 0): Layer[] | undefined {
   const kind = KINDS[className];
-  if (kind) {
-    layers.push(layerOf(kind, config, prefix, layers.flatMap(({ states }) => states).length));
-    return true;
-  }
+  if (kind) return [layerOf(kind, className, config, prefix, firstState)];
   if (className === 'RNN') {
     const inner = serialized(config.cell);
-    // Keras names the variables of the cell in an RNN layer without a prefix of its own, those of a list as a stack.
-    return inner !== undefined && collect(inner.class_name, inner.config, prefix, layers);
+    return inner && collect(inner.class_name, inner.config, prefix, firstState);
   }
-  if (className !== 'StackedRNNCells' || !Array.isArray(config.cells)) return false;
-  return config.cells.every((item, i) => {
+  if (className !== 'StackedRNNCells' || !Array.isArray(config.cells)) return undefined;
+  const layers: Layer[] = [];
+  for (const [i, item] of config.cells.entries()) {
     const inner = serialized(item);
-    return inner !== undefined && collect(inner.class_name, inner.config, `${prefix}cells.${i}.`, layers);
-  });
+    const states = layers.flatMap((layer) => layer.states).length;
+    const found = inner && collect(inner.class_name, inner.config, `${prefix}cells.${i}.`, firstState + states);
+    if (!found) return undefined;
+    layers.push(...found);
+  }
+  return layers;
 }
 
-function layerOf(kind: Kind, config: Config, prefix: string, firstState: number): Layer {
+/** The layers of a network; names of states such as `gru.h` tell which are a layer's own. */
+function networkLayers(config: Config, stateNames: readonly string[]): Layer[] {
+  const layers = (config.layers as unknown[]).map(serialized).filter((layer) => layer !== undefined);
+  return layers
+    .filter(({ class_name }) => class_name !== 'InputLayer')
+    .flatMap(({ class_name, config: own }) => {
+      const prefix = `${own.name}.`;
+      const firstState = stateNames.findIndex((name) => name.startsWith(prefix));
+      const recurrent = firstState < 0 ? undefined : collect(class_name, own, prefix, firstState);
+      return recurrent ?? [layerOf(class_name === 'Dense' ? 'dense' : 'other', class_name, own, prefix, -1)];
+    });
+}
+
+function layerOf(kind: LayerKind, className: string, config: Config, prefix: string, firstState: number): Layer {
+  const gated = kind === 'gru' || kind === 'lstm';
+  const states = kind === 'lstm' ? [firstState, firstState + 1] : firstState < 0 ? [] : [firstState];
   return {
     kind,
+    className,
     prefix,
-    units: Number(config.units),
+    units: Number(config.units ?? 1),
     activation: functionName(config.activation),
-    recurrentActivation: kind === 'simple' ? '' : functionName(config.recurrent_activation),
+    recurrentActivation: gated ? functionName(config.recurrent_activation) : '',
     useBias: config.use_bias !== false,
     resetAfter: kind === 'gru' && config.reset_after !== false,
-    states: kind === 'lstm' ? [firstState, firstState + 1] : [firstState],
+    states,
   };
 }
 
@@ -97,7 +123,11 @@ function functionName(identifier: unknown): string {
 export function layerWeights(layer: Layer, weights: Readonly<Record<string, Tensor>>): LayerWeights | undefined {
   const kernel = weights[`${layer.prefix}kernel`];
   const recurrent = weights[`${layer.prefix}recurrent_kernel`];
-  if (kernel === undefined || recurrent === undefined) return undefined;
+  if (kernel === undefined || (recurrent === undefined && layer.kind !== 'dense')) return undefined;
   const bias = layer.useBias ? weights[`${layer.prefix}bias`] : undefined;
-  return { kernel: rows(kernel), recurrent: rows(recurrent), bias: bias === undefined ? [] : rows(bias) };
+  return {
+    kernel: rows(kernel),
+    recurrent: recurrent === undefined ? [] : rows(recurrent),
+    bias: bias === undefined ? [] : rows(bias),
+  };
 }

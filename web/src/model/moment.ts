@@ -43,7 +43,7 @@ export function momentsOf(
     const last = t === xs.length - 1;
     const states = last
       ? reply.states.map((state) => matrix(state)[0])
-      : layers.flatMap((layer) => statesAfter(layer, gates, former));
+      : layers.filter(({ states: own }) => own.length > 0).flatMap((layer) => statesAfter(layer, gates, former));
     moments.push({ x, former, states, output: vector(outputs[t]), gates });
     former = states;
   });

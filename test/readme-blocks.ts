@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { SECURITY_HEADERS } from '../src/http/security-headers.ts';
 
 const README = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
 
@@ -19,7 +18,7 @@ export function section(title: string): string {
 
 /** Shell blocks, each with the block of another language that follows it directly. */
 export function callsOf(text: string): Call[] {
-  const blocks = /```sh\n(.*?)\n```(?:\n\n```(text|json|http)\n(.*?)\n```)?/gs;
+  const blocks = /```sh\n(.*?)\n```(?:\n\n```(text|json)\n(.*?)\n```)?/gs;
   return [...text.matchAll(blocks)].map(([, command, language, answer]) => ({ command, language, answer }));
 }
 
@@ -37,11 +36,7 @@ export function rowsOf(text: string): string[][] {
 /** An answer as the README shows it: JSON without white space outside of strings, and no headers that every reply has. */
 export function comparable(answer: string, language: string): string {
   const text = answer.replaceAll('\r\n', '\n').trim();
-  if (language === 'json') return withoutSpace(text);
-  if (language !== 'http') return text;
-  const [head, body] = text.split('\n\n');
-  const headers = head.split('\n').filter((line) => !Object.hasOwn(SECURITY_HEADERS, line.split(':')[0]));
-  return `${headers.join('\n')}\n\n${withoutSpace(body)}`;
+  return language === 'json' ? withoutSpace(text) : text;
 }
 
 function withoutSpace(json: string): string {

@@ -14,7 +14,10 @@ const CONFIGURATION = join(import.meta.dirname, '..', '..', 'deploy', 'haproxy.c
 const LONG = 30_000;
 
 /** The load balancer of deploy/ on a free port of this machine. */
-async function startBalancer(replicas: readonly number[]): Promise<string> {
+async function startBalancer(
+  replicas: readonly number[],
+  settings: Readonly<Record<string, string>> = {},
+): Promise<string> {
   const port = await freePort();
   const child = spawn(HAPROXY!, ['-db', '-f', CONFIGURATION], {
     // What stops it from starting is seen in the test's output.
@@ -23,6 +26,7 @@ async function startBalancer(replicas: readonly number[]): Promise<string> {
       CELLSTEP_BALANCER_ADDRESS: `127.0.0.1:${port}`,
       CELLSTEP_REPLICA_1: `127.0.0.1:${replicas[0]}`,
       CELLSTEP_REPLICA_2: `127.0.0.1:${replicas[1]}`,
+      ...settings,
     },
   });
   onTestFinished(async () => {
@@ -32,6 +36,23 @@ async function startBalancer(replicas: readonly number[]): Promise<string> {
   });
   return `http://127.0.0.1:${port}`;
 }
+
+describe.runIf(HAPROXY)('the load balancer of deploy/', () => {
+  test('refuses an address that sends more requests than its share, before they reach a replica', async () => {
+    const port = await freePort();
+    await service({ CELLSTEP_PORT: `${port}`, CELLSTEP_ALLOWED_HOSTS: 'cellstep,127.0.0.1' });
+    const url = await startBalancer([port, port], { CELLSTEP_BALANCER_RATE: '20' });
+    await until(async () => (await send(url, '/readyz').catch(() => undefined))?.status === 200, LONG);
+    const answers = [];
+    for (let k = 0; k < 40; k++) answers.push(await send(url, '/v1/cells'));
+    const refused = answers.filter(({ status }) => status === 429);
+    expect(refused.length).toBeGreaterThan(0);
+    expect(refused.length).toBeLessThan(40);
+    expect(refused[0].headers.get('retry-after')).toBe('10');
+    expect(refused[0].headers.get('content-type')).toBe('application/problem+json');
+    expect(JSON.parse(refused[0].text)).toMatchObject({ code: 'too-many-requests', status: 429 });
+  });
+});
 
 describe.runIf(HAPROXY && REDIS_SERVER)('two replicas over one Redis, behind the load balancer of deploy/', () => {
   test('go on while one is killed, and while both are restarted in turn: every session steps on, nothing lost or twice', async () => {

@@ -65,6 +65,15 @@ describe('requests of browsers', () => {
     }
   });
 
+  it('are refused as upgrades to WebSocket too', async () => {
+    await start({ hosts: 'loopback', corsOrigins: [] });
+    const upgrade = { host: 'localhost', connection: 'upgrade', upgrade: 'websocket', 'sec-websocket-version': '13' };
+    for (const name of ['origin', 'sec-fetch-site']) {
+      expectProblem(await get({ ...upgrade, [name]: 'http://evil.example' }, '/v1/stream'), 'foreign-page');
+    }
+    expectProblem(await get({ ...upgrade, host: 'evil.example' }, '/v1/stream'), 'foreign-host');
+  });
+
   it('are served where they come from a page of the service itself, or from a person', async () => {
     await start({ hosts: 'any', corsOrigins: [] });
     for (const [host, origin] of [

@@ -61,12 +61,10 @@ export const listSessionsQuery = listQuery.extend({
   cell: z.string().min(1).max(128).optional().describe('Only sessions of this cell.'),
   values: valuesQuery,
 });
-export const listedSession = sessionReply
-  .partial({ states: true })
-  .meta({
-    id: 'ListedSession',
-    description: 'A session of a list: with its states where the request says values=true.',
-  });
+export const listedSession = sessionReply.partial({ states: true }).meta({
+  id: 'ListedSession',
+  description: 'A session of a list: with its states where the request says values=true.',
+});
 
 export const sessionStepBody = z
   .strictObject({

@@ -65,12 +65,10 @@ export const variableReply = z
   .meta({ id: 'Variable' });
 
 export const listVariablesQuery = listQuery.extend({ values: valuesQuery });
-export const listedVariable = variableReply
-  .partial({ value: true })
-  .meta({
-    id: 'ListedVariable',
-    description: 'A variable of a list: with its value where the request says values=true.',
-  });
+export const listedVariable = variableReply.partial({ value: true }).meta({
+  id: 'ListedVariable',
+  description: 'A variable of a list: with its value where the request says values=true.',
+});
 
 export type VariableReply = z.input<typeof variableReply>;
 

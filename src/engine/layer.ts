@@ -44,7 +44,7 @@ export function prepareFormula(layer: AnyLayer): PreparedLayer {
       const sums: Float64Array[] = [];
       for (let n = 0; n < count; n++) {
         const unit = { time, mask: mask?.subarray(n * time, (n + 1) * time) };
-        const rows = inputs.map((input) => Float64Array.from(unitOf(input, n, count)));
+        const rows = inputs.map((input) => new Float64Array(unitOf(input, n, count)));
         const sum = forward(rows, unit);
         outputs.push(gate ? activate(sum) : sum);
         if (trace && gate) sums.push(sum);

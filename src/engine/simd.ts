@@ -10,6 +10,7 @@ import { prepareKernelLayer } from './kernel-layer.ts';
 import { loadKernels } from './kernel-module.ts';
 import { prepareKernelRun } from './kernel-run.ts';
 import type { PreparedLayer } from './layer.ts';
+import { prepareLookup } from './lookup.ts';
 import { layoutOf, writeBlock } from './packed-cell.ts';
 import { layoutOfLayer, writeLayer } from './packed-layer.ts';
 import { referenceEngine } from './reference.ts';
@@ -163,6 +164,7 @@ export function createSimdEngines(options: SimdOptions = {}): SimdEngines {
   const prepareLayer =
     (precision: Precision) =>
     (layer: AnyLayer): PreparedLayer | undefined => {
+      if (layer.kind === 'embedding') return prepareLookup(layer);
       const packed = packedLayerOf(layer, precision);
       return packed && prepareKernelLayer(thread, layer, packed.layer, packed.block);
     };

@@ -35,6 +35,11 @@ export interface Skipped {
 
 /** What a file holds. */
 export interface WeightFile {
+  /**
+   * The whole model, where it is more than one recurrent layer. Its weights are named `<layer>.<variable>`, or by the
+   * place of the variable in its layer, `dense.0`, trainable ones first.
+   */
+  readonly network?: FileLayer;
   readonly layers: readonly FileLayer[];
   /** The rest, of which no cell can be made. */
   readonly skipped: readonly Skipped[];

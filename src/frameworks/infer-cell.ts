@@ -4,6 +4,8 @@ import { type Dtype, isFloat } from '../domain/tensor.ts';
 import { type LayerOptions, requireSaid, withOptions } from './file-options.ts';
 import { inferKeras } from './keras/infer-config.ts';
 import { modernConfig } from './keras/keras2-config.ts';
+import { networkClass } from './keras/networks/network-config.ts';
+import { networkWeights } from './keras/networks/network-weights.ts';
 import { orderStacks } from './keras/order-stacks.ts';
 import { completeAttributes, inferOnnx } from './onnx/infer-config.ts';
 import { inferPytorch } from './pytorch/infer-config.ts';
@@ -30,6 +32,8 @@ export function cellOfLayer(layer: FileLayer, sent: LayerOptions = { config: {} 
 function ofFile(layer: FileLayer): InferredCell {
   const { framework, className, config, weights, version } = layer;
   if (className === undefined || config === undefined) return inferCell(layer);
+  const network = framework === 'keras' ? networkClass(className) : undefined;
+  if (network) return { className, config, weights: networkWeights(network, config, weights) };
   if (framework === 'keras') return { className, config: modernConfig(config, version), weights };
   if (framework === 'onnx') return { className, config: completeAttributes(config, weights), weights };
   return { className, config, weights };

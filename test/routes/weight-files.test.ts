@@ -337,7 +337,8 @@ onMemory('a file with several layers', (served) => {
   it('is asked which, and names those that it has', async () => {
     const { app } = served;
     const keras = goldenBytes('gru_lstm.keras');
-    const asked = expectProblem(await postFile(app, KERAS, keras), 'several-layers', /'gru_a', 'lstm_a'.*\?layer=/);
+    const bare = goldenBytes('gru_lstm.weights.h5');
+    const asked = expectProblem(await postFile(app, HDF5, bare), 'several-layers', /'gru_a', 'lstm_a'.*\?layer=/);
     expect(asked.layers).toEqual(['gru_a', 'lstm_a']);
     expectProblem(
       await postFile(app, KERAS, keras, '?layer=rnn'),

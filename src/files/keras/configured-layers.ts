@@ -1,4 +1,4 @@
-import type { Skipped } from '../../domain/files.ts';
+import type { FileLayer, NamedTensors, Skipped } from '../../domain/files.ts';
 import { isJsonObject, type JsonObject } from '../../domain/json.ts';
 import { children, classNameOf, groupNames, nameOf, RECURRENT_LAYERS } from './model.ts';
 
@@ -9,6 +9,8 @@ export interface ConfiguredLayer {
   /** Names of the layers that it stands in, outermost first, and its own. */
   readonly names: readonly string[];
   readonly name: string;
+  /** What its variables begin with in the whole network: that of the wrapper, where it is in one. */
+  readonly place: string;
   readonly className: string;
   readonly config: JsonObject;
 }
@@ -45,15 +47,37 @@ function leavesOf(
   group: string,
   outer: readonly string[],
   depth: number,
+  wrapper?: string,
 ): ConfiguredLayer[] {
   const className = classNameOf(layer);
   if (depth > MAX_NESTING || className === 'InputLayer' || !isJsonObject(layer.config)) return [];
   const { config } = layer;
   const name = nameOf(layer, group);
   const names = [...outer, name];
+  const place = wrapper ?? names.join('.');
   if (!RECURRENT_LAYERS.includes(className)) {
     if (children(config, 'layers').length > 0) return layersInside(layer, `${path}/`, names, depth);
-    if (isJsonObject(config.layer)) return leavesOf(config.layer, `${path}/layer`, 'layer', names, depth + 1);
+    if (isJsonObject(config.layer)) return leavesOf(config.layer, `${path}/layer`, 'layer', names, depth + 1, place);
   }
-  return [{ path, names, name, className, config }];
+  return [{ path, names, name, place, className, config }];
+}
+
+const NETWORKS = ['Sequential', 'Functional'];
+
+/** The model as a cell of its own; undefined where it is one recurrent layer alone, or a class of its own. */
+export function networkOf(
+  model: JsonObject,
+  layers: readonly ConfiguredLayer[],
+  weightsOf: (layer: ConfiguredLayer) => NamedTensors,
+): FileLayer | undefined {
+  const className = classNameOf(model);
+  const [first, ...others] = layers;
+  const alone = others.length === 0 && first && isRecurrentClass(first) && first.names.length === 1;
+  if (!NETWORKS.includes(className) || !isJsonObject(model.config) || !first || alone) return undefined;
+  const weights = new Map(
+    layers.flatMap((layer) =>
+      [...weightsOf(layer)].map(([name, tensor]) => [`${layer.place}.${name}`, tensor] as const),
+    ),
+  );
+  return { name: nameOf(model, 'model'), framework: 'keras', className, config: model.config, weights };
 }

@@ -4,7 +4,13 @@ import { DEFAULT_FILE_LIMITS, type FileLimits, invalidFile, requireWithin } from
 import type { Hdf5 } from '../hdf5/hdf5.ts';
 import { parseObject } from '../strict-json.ts';
 import { readZip, writeZip } from '../zip.ts';
-import { type ConfiguredLayer, configuredLayers, isRecurrentClass, skippedLayer } from './configured-layers.ts';
+import {
+  type ConfiguredLayer,
+  configuredLayers,
+  isRecurrentClass,
+  networkOf,
+  skippedLayer,
+} from './configured-layers.ts';
 import { isLegacy, readLegacy } from './legacy-reader.ts';
 import { treeOfLegacy } from './legacy-writer.ts';
 import { asLayer, KERAS_VERSION, orderCells, sequentialModel } from './model.ts';
@@ -14,6 +20,7 @@ import {
   otherGroups,
   type StoredLayer,
   storedLayers,
+  variablesAt,
   withUniqueNames,
 } from './weights-reader.ts';
 import { treeOfWeights } from './weights-writer.ts';
@@ -51,7 +58,8 @@ export async function readKeras(
   const members = await readZip(FORMAT, bytes, limits);
   const weights = members.get(WEIGHTS);
   if (!weights) throw invalidFile(FORMAT, `it has no member ${WEIGHTS}.`);
-  const configured = configuredLayers(readJson(members, CONFIG, limits));
+  const model = readJson(members, CONFIG, limits);
+  const configured = configuredLayers(model);
   const { keras_version: version } = members.has(METADATA) ? readJson(members, METADATA, limits) : {};
   const tree = await hdf5.read(weights, limits);
   const stored = storedLayers(tree);
@@ -63,11 +71,21 @@ export async function readKeras(
       .filter(({ path }) => !configured.some((one) => isRecurrentClass(one) && one.path === path))
       .map((layer) => foreignLayer(layer, configured)),
   ];
-  if (layers.length === 0) throw invalidFile(FORMAT, 'it holds no recurrent layer or cell.');
+  // A model with a class of its own is not what the layers make of it.
+  const known = layers.every(({ unsaid }) => unsaid === undefined);
+  const network = known
+    ? networkOf(model, configured, (layer) =>
+        isRecurrentClass(layer)
+          ? configuredLayer(layer, stored, version, false).weights
+          : variablesAt(tree, `${layer.path}/vars`),
+      )
+    : undefined;
+  if (layers.length === 0 && !network) throw invalidFile(FORMAT, 'it holds no recurrent layer or cell.');
   const others = configured.filter(
     (one) => !isRecurrentClass(one) && !stored.some(({ path }) => isWithin(path, one.path)),
   );
   return {
+    ...(network ? { network } : {}),
     layers: withUniqueNames(layers, ({ path }) => path).map(withoutPath),
     skipped: [...others.map(skippedLayer), ...otherGroups(tree, [...pathsOf(configured), ...pathsOf(stored)])],
   };

@@ -14,6 +14,10 @@ export function arrangeCells(layer: FileLayer, config: JsonObject): NamedTensors
  */
 export function layerOf(cell: WholeLayer): WholeLayer {
   const { name: id, config, weights } = cell;
+  if (['Sequential', 'Functional'].includes(cell.className)) {
+    const detail = `Cell '${id}' is a whole network, which is not written as a file of Keras here. Take application/x-safetensors.`;
+    throw new Problem('not-acceptable', detail);
+  }
   const nested = [...weights.keys()].find((name) => /(?:^|\.)cells\.\d+\.cells\./.test(name));
   if (nested !== undefined) {
     const detail = `Cell '${id}' has stacks inside stacks ('${nested}'), which no file of Keras is written with here. Take application/x-safetensors.`;

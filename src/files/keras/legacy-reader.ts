@@ -4,7 +4,13 @@ import type { Tensor } from '../../domain/tensor.ts';
 import { invalidFile } from '../bounds.ts';
 import { type HdfTree, parentOf } from '../hdf5/tree.ts';
 import { parseObject } from '../strict-json.ts';
-import { type ConfiguredLayer, configuredLayers, isRecurrentClass, skippedLayer } from './configured-layers.ts';
+import {
+  type ConfiguredLayer,
+  configuredLayers,
+  isRecurrentClass,
+  networkOf,
+  skippedLayer,
+} from './configured-layers.ts';
 import { DIRECTIONS, inKerasOrder, nameOf, stackedCells, VARIABLES } from './model.ts';
 import { classOfShapes, tensorAt, withUniqueNames } from './weights-reader.ts';
 
@@ -47,9 +53,38 @@ export function readLegacy(tree: HdfTree): WeightFile {
   });
   const found = listed.map((layer) => layersIn(tree, layer, typeof version === 'string' ? { version } : {}));
   const layers = found.flatMap((one) => one.layers);
-  if (layers.length === 0) throw invalidFile(FORMAT, 'it holds no recurrent layer.');
+  const groupOf = (layer: ConfiguredLayer) => listed.find(({ name }) => name === layer.names[0]);
+  // A model with a class of its own is not what the layers make of it.
+  const known = layers.every(({ unsaid }) => unsaid === undefined);
+  const network =
+    known && model && configured && networkOf(model, configured, (layer) => variablesOf(tree, layer, groupOf(layer)));
+  if (layers.length === 0 && !network) throw invalidFile(FORMAT, 'it holds no recurrent layer.');
   const unique = withUniqueNames(layers, ({ names }) => names.join('/'));
-  return { layers: unique.map(({ names: _, ...layer }) => layer), skipped: found.flatMap((one) => one.skipped) };
+  const whole = network ? { network } : {};
+  return {
+    ...whole,
+    layers: unique.map(({ names: _, ...layer }) => layer),
+    skipped: found.flatMap((one) => one.skipped),
+  };
+}
+
+/** All variables of a layer, by their names. */
+function variablesOf(
+  tree: HdfTree,
+  layer: ConfiguredLayer,
+  listed: LegacyLayer | undefined,
+): ReadonlyMap<string, Tensor> {
+  if (!listed) return new Map();
+  const paths = pathsOf(layer, listed.paths, listed.configured ?? []);
+  if (isRecurrentClass(layer)) return layerOf(tree, listed, paths, layer, {}).weights;
+  return new Map(paths.map((path) => [variableOf(path), storedTensor(tree, listed, path)]));
+}
+
+/** @throws {Problem} invalid-file where it is listed, but not there */
+function storedTensor(tree: HdfTree, { name, group }: Pick<LegacyLayer, 'name' | 'group'>, path: string): Tensor {
+  const tensor = tensorAt(tree, `${group}/${path}`);
+  if (!tensor) throw invalidFile(FORMAT, `the layer '${name}' lists the weight '${path}', which is not there.`);
+  return tensor;
 }
 
 function layersIn(tree: HdfTree, layer: LegacyLayer, written: { readonly version?: string }) {
@@ -112,9 +147,7 @@ function layerOf(
   const cells = [...Map.groupBy(paths, parentOf)].map(([cell, own]): CellPaths => ({ cell, paths: own }));
   const named = namedWeights(cells, className, config);
   for (const { weight, path } of named) {
-    const tensor = tensorAt(tree, `${group}/${path}`);
-    if (!tensor) throw invalidFile(FORMAT, `the layer '${name}' lists the weight '${path}', which is not there.`);
-    weights.set(weight, tensor);
+    weights.set(weight, storedTensor(tree, { name, group }, path));
   }
   const both = named.some(({ weight }) => weight.startsWith(DIRECTIONS[1]));
   const guess = both ? 'Bidirectional' : cells.length > 1 ? 'RNN' : classOfShapes(weights, '');

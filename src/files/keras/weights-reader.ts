@@ -148,6 +148,16 @@ export function tensorAt(tree: HdfTree, path: string): Tensor | undefined {
   }
 }
 
+/** The variables of a layer by their places, `0`, `1` …. */
+export function variablesAt(tree: HdfTree, group: string): Map<string, Tensor> {
+  const variables = new Map<string, Tensor>();
+  for (let i = 0; ; i++) {
+    const tensor = tensorAt(tree, `${group}/${i}`);
+    if (!tensor) return variables;
+    variables.set(`${i}`, tensor);
+  }
+}
+
 /** Layers of one name (nested models may have them) are told apart by their paths. */
 export function withUniqueNames<Layer extends FileLayer>(
   layers: readonly Layer[],

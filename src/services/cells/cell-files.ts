@@ -6,6 +6,7 @@ import type { Precision } from '../../domain/ports.ts';
 import { Problem } from '../../domain/problems.ts';
 import type { LayerOptions } from '../../frameworks/file-options.ts';
 import { cellOfLayer } from '../../frameworks/infer-cell.ts';
+import { networkClass } from '../../frameworks/keras/networks/network-config.ts';
 import { type Decide, type Decision, decideAnd } from '../changes/decision.ts';
 import type { Context } from '../context.ts';
 import type { Cell, CellRecord } from './cell-record.ts';
@@ -36,7 +37,11 @@ export interface ReadLayer {
 }
 
 /** @throws {Problem} unsupported-media-type, or as the format's `read` and as pickLayer */
-export async function readLayer(formats: readonly WeightFileFormat[], file: SentFile): Promise<ReadLayer> {
+export async function readLayer(
+  formats: readonly WeightFileFormat[],
+  file: SentFile,
+  whole = true,
+): Promise<ReadLayer> {
   const generic: readonly string[] = GENERIC_FILE_TYPES;
   const format = formats.find(({ mediaType, recognises }) =>
     generic.includes(file.mediaType) ? recognises(file.bytes) : mediaType === file.mediaType,
@@ -46,7 +51,7 @@ export async function readLayer(formats: readonly WeightFileFormat[], file: Sent
     const detail = `A body of type '${file.mediaType}' that starts like this is not a weight file. Send one of ${taken}. A checkpoint of torch.save has to be saved as safetensors first.`;
     throw new Problem('unsupported-media-type', detail);
   }
-  return { format, ...pickLayer(await format.read(file.bytes, file.beside), file.layer) };
+  return { format, ...pickLayer(await format.read(file.bytes, file.beside), file.layer, whole) };
 }
 
 /**
@@ -57,6 +62,11 @@ export function newCellOf({ layer }: ReadLayer, precision: Precision, options: L
   const { className: class_name, config, weights } = cellOfLayer(layer, options);
   const given = weights.size > 0 ? Object.fromEntries(weights) : null;
   return { framework: layer.framework, class_name, config, precision, weights: given };
+}
+
+/** Whether a cell is a whole network of Keras. */
+export function isNetwork({ framework, class_name }: CellRecord): boolean {
+  return framework === 'keras' && networkClass(class_name) !== undefined;
 }
 
 /** The same decision, whose result says what of the file was taken too. */
@@ -82,7 +92,9 @@ export async function putWeightsFile(
   { format, layer }: ReadLayer,
 ): Promise<Decision<CellRecord>> {
   const cell = await readBuiltCell(context.cells, id);
-  const weights = format.arrange?.(layer, cell.record.config) ?? layer.weights;
+  const weights = isNetwork(cell.record)
+    ? cellOfLayer(layer).weights
+    : (format.arrange?.(layer, cell.record.config) ?? layer.weights);
   return changeWeights(context, cell, expected, Object.fromEntries(weights));
 }
 

@@ -16,6 +16,7 @@ import {
   formatsFor,
   type ImportedCell,
   importing,
+  isNetwork,
   newCellOf,
   putWeightsFile,
   readLayer,
@@ -64,7 +65,8 @@ export function cellServices(context: Context, weightFiles: WeightFiles) {
     putWeights: <R>(id: string, weights: Readonly<Record<string, TensorLiteral>>, change: Change<CellRecord, R>) =>
       changer.change(cellKey(id), change, () => putWeights(context, id, change.expected, weights)),
     putWeightsFile: async <R>(id: string, file: SentFile, change: Change<ImportedCell, R>) => {
-      const read = await readLayer(weightFiles, file);
+      const { record } = await cells.read(id);
+      const read = await readLayer(weightFiles, file, isNetwork(record));
       const decide = () => putWeightsFile(context, id, change.expected, read);
       return changer.change(cellKey(id), change, importing(read, decide));
     },

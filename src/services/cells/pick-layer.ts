@@ -13,11 +13,14 @@ export interface PickedLayer {
 }
 
 /**
- * The layer that `?layer=` names, or the only one, and what of the file is left out.
+ * The layer that `?layer=` names, or the whole network, or the only layer, and what of the file is left out.
+ * `whole` says whether a network is wanted where there is one.
  * @throws {Problem} several-layers, with their names; invalid-value where it has none of that name; invalid-file where
  * it has none at all
  */
-export function pickLayer(file: WeightFile, name: string | undefined): PickedLayer {
+export function pickLayer(file: WeightFile, name: string | undefined, whole: boolean): PickedLayer {
+  const { network } = file;
+  if (network && whole && name === undefined) return { layer: network };
   const layer = findLayer(file, name);
   const others = file.layers.filter((one) => one !== layer).map((one) => ({ name: one.name, reason: reasonOf(one) }));
   const skipped = [...others, ...file.skipped];

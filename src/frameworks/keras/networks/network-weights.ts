@@ -1,0 +1,30 @@
+import type { NamedTensors } from '../../../domain/files.ts';
+import type { JsonObject } from '../../../domain/json.ts';
+import { Problem } from '../../../domain/problems.ts';
+import type { NetworkClass } from './network-config.ts';
+import { kerasNetwork } from './network-definition.ts';
+
+/**
+ * Weights of a network under the names of its variables. A file of Keras 3 has those of each layer by their places,
+ * `dense.0`, trainable ones first (Layer.save_own_variables).
+ * @throws {Problem} invalid-file where a layer has no variable in this place; as kerasNetwork
+ */
+export function networkWeights(className: NetworkClass, config: JsonObject, weights: NamedTensors): NamedTensors {
+  // How large it may be is checked where the cell is made.
+  const specs = kerasNetwork(className, config, {
+    maxUnits: Number.MAX_SAFE_INTEGER,
+    autoName: (base) => base,
+  }).variables(1);
+  const ordered = [...specs.filter(({ trainable }) => trainable), ...specs.filter(({ trainable }) => !trainable)];
+  const renamed = [...weights].map(([name, tensor]) => {
+    const [, layer, place] = /^(.+)\.(\d+)$/s.exec(name) ?? [];
+    if (layer === undefined) return [name, tensor] as const;
+    const spec = ordered.filter((one) => one.name.startsWith(`${layer}.`))[Number(place)];
+    if (spec) return [spec.name, tensor] as const;
+    throw new Problem(
+      'invalid-file',
+      `The layer '${layer}' of the file has an array ${place} that its class does not have.`,
+    );
+  });
+  return new Map(renamed);
+}

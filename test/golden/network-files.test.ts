@@ -1,0 +1,71 @@
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startApp, type TestApp } from '../support/app.ts';
+import { call, expectProblem } from '../support/call.ts';
+import { download, postFile, putFile } from '../support/files.ts';
+import { asRequest, expectClose, type GoldenTensor, readGolden } from './compare.ts';
+
+interface Case {
+  readonly name: string;
+  readonly file: string;
+  readonly model: { readonly class_name: string };
+  readonly weights: Record<string, GoldenTensor>;
+  readonly inputs: GoldenTensor;
+  readonly outputs: GoldenTensor;
+  readonly reference_float64?: { readonly outputs: GoldenTensor };
+}
+
+const { cases } = readGolden<{ cases: Case[] }>('networks/cases.json');
+const [KERAS, SAFETENSORS] = ['application/x-keras', 'application/x-safetensors'];
+
+let app: TestApp;
+beforeAll(async () => {
+  app = await startApp();
+});
+afterAll(() => app.close());
+
+function bytesOf({ file }: Case): Uint8Array {
+  return readFileSync(new URL(`networks/${file}`, import.meta.url));
+}
+
+describe('a .keras file of a whole network', () => {
+  it.each(cases)('makes the network that computes the same: $name', async (one) => {
+    const made = await postFile(app, KERAS, bytesOf(one), `?id=${one.name}`);
+    expect(made, made.text).toMatchObject({ status: 201, body: { class_name: one.model.class_name, built: true } });
+    expect(made.body.variables.map(({ name }: { name: string }) => name)).toEqual(Object.keys(one.weights));
+    const body = { inputs: asRequest(one.inputs), tensor_format: 'flat' };
+    const reply = await call(app, 'POST', `/v1/cells/${one.name}/sequences`, body);
+    expect(reply.status, reply.text).toBe(200);
+    const tolerance = one.reference_float64 ? 4e-6 : 2 ** -6;
+    expectClose(reply.body.output, one.reference_float64?.outputs ?? one.outputs, 'output', tolerance);
+  });
+
+  it('goes out and comes back as safetensors, and as no file of Keras', async () => {
+    const { bytes } = await download(app, 'char_lm', SAFETENSORS);
+    const again = await postFile(app, SAFETENSORS, bytes, '?id=again');
+    expect(again.status, again.text).toBe(201);
+    expect((await download(app, 'again', SAFETENSORS)).bytes.equals(bytes)).toBe(true);
+    const accept = { accept: KERAS };
+    expectProblem(await call(app, 'GET', '/v1/cells/again/weights', undefined, accept), 'not-acceptable', /network/);
+  });
+
+  it('fills a network that is there already', async () => {
+    const [one] = cases;
+    const before = (await download(app, one.name, SAFETENSORS)).bytes;
+    const weights = Object.fromEntries(
+      Object.entries(one.weights).map(([name, { shape, data }]) => [name, { shape, data: data.map(() => 0) }]),
+    );
+    expect((await call(app, 'PUT', `/v1/cells/${one.name}/weights`, { weights })).status).toBe(200);
+    const put = await putFile(app, one.name, KERAS, bytesOf(one));
+    expect(put.status, put.text).toBe(200);
+    expect((await download(app, one.name, SAFETENSORS)).bytes.equals(before)).toBe(true);
+  });
+
+  it('gives one layer where ?layer= names it, and says what was left out', async () => {
+    const [one] = cases;
+    const made = await postFile(app, KERAS, bytesOf(one), '?layer=gru');
+    expect(made.body).toMatchObject({ class_name: 'GRU', imported: { layers: ['gru'] } });
+    const names = made.body.imported.skipped.map(({ name }: { name: string }) => name);
+    expect(names).toEqual(expect.arrayContaining(['embedding', 'dense']));
+  });
+});

@@ -87,6 +87,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     limits: Object.freeze({
       maxBodyBytes: values.CELLSTEP_MAX_BODY_BYTES,
       maxCheckpointBytes: values.CELLSTEP_MAX_CHECKPOINT_BYTES,
+      maxThingBytes: values.CELLSTEP_MAX_THING_BYTES,
       maxUnits: values.CELLSTEP_MAX_UNITS,
       maxElements: values.CELLSTEP_MAX_ELEMENTS,
       maxHistoryBytes: values.CELLSTEP_MAX_HISTORY_BYTES,

@@ -106,6 +106,7 @@ export const environment = z.object({
   CELLSTEP_RATE_LIMIT: whole(0, 1e9, 0),
   CELLSTEP_MAX_BODY_BYTES: whole(1024, 2 ** 30, 16 * MIB),
   CELLSTEP_MAX_CHECKPOINT_BYTES: whole(1024, 2 ** 30, 256 * MIB),
+  CELLSTEP_MAX_THING_BYTES: whole(1024, 2 ** 31, 96 * MIB),
   CELLSTEP_MAX_UNITS: whole(1, 2 ** 16, 8192),
   CELLSTEP_MAX_ELEMENTS: whole(1, 2 ** 28, 2 ** 25),
   CELLSTEP_MAX_HISTORY_BYTES: whole(0, 2 ** 28, 16 * MIB),

@@ -6,6 +6,8 @@ export interface Limits {
   readonly maxUnits: number;
   /** Elements of one tensor, given, drawn or computed. */
   readonly maxElements: number;
+  /** Bytes of all tensors of one cell, session, variable or result. */
+  readonly maxThingBytes: number;
   /** Bytes of one checkpoint, saved or brought in. */
   readonly maxCheckpointBytes: number;
   /** Bytes of the steps that one session keeps. */

@@ -1,40 +1,41 @@
-import { constants } from 'node:buffer';
 import { TensorReply } from '../../schemas/tensor.ts';
 import { Problem } from '../domain/problems.ts';
 import { sameShape } from '../domain/tensor.ts';
 import { encodeElements } from '../domain/tensor-bytes.ts';
 import { expectedLength, flatText, nestedText } from './number-text.ts';
 
+/** Of a reply as text: it is held as a string, and again as the bytes that are sent. */
+const MOST_CHARACTERS = 64 * 2 ** 20;
+
 /**
  * JSON text of a reply. Tensors are printed by our own number text, everything else as JSON.stringify does.
- * @throws {Problem} limit-exceeded where it is longer than a string can be
+ * @throws {Problem} limit-exceeded where its tensors would be longer than MOST_CHARACTERS
  */
 export function jsonText(value: unknown): string {
-  try {
-    return textOf(value, []);
-  } catch (error) {
-    if (isTooLong(error)) throw tooLong();
-    throw error;
-  }
-}
-
-function isTooLong(error: unknown): boolean {
-  const { code, message } = error as Partial<NodeJS.ErrnoException>;
-  return code === 'ERR_STRING_TOO_LONG' || (error instanceof RangeError && message === 'Invalid string length');
+  return textOf(value, { tensors: [], characters: 0 });
 }
 
 function tooLong(): Problem {
-  const most = Math.floor(constants.MAX_STRING_LENGTH / 2 ** 20);
+  const most = MOST_CHARACTERS / 2 ** 20;
   const detail = `This reply may take more than ${most} MiB as JSON. Send Accept: application/x-safetensors, or ask for less at once.`;
   return new Problem('limit-exceeded', detail);
 }
 
-/** `printed` are the tensors that came before: a state that is the output too is printed once. */
-function textOf(value: unknown, printed: PrintedTensor[]): string {
+/** What was printed of a reply so far. */
+interface Printed {
+  readonly tensors: { readonly reply: TensorReply; readonly text: string }[];
+  /** Of all tensors. */
+  characters: number;
+}
+
+/** A state that is the output too is printed once. */
+function textOf(value: unknown, printed: Printed): string {
   if (value instanceof TensorReply) {
-    const known = printed.find(({ reply }) => isSame(reply, value));
-    const text = known?.text ?? tensorText(value);
-    if (!known) printed.push({ reply: value, text });
+    const known = printed.tensors.find(({ reply }) => isSame(reply, value));
+    const text = known?.text ?? tensorText(value, MOST_CHARACTERS - printed.characters);
+    if (!known) printed.tensors.push({ reply: value, text });
+    printed.characters += text.length;
+    if (printed.characters > MOST_CHARACTERS) throw tooLong();
     return text;
   }
   if (Array.isArray(value)) {
@@ -51,11 +52,6 @@ function textOf(value: unknown, printed: PrintedTensor[]): string {
   return JSON.stringify(value);
 }
 
-interface PrintedTensor {
-  readonly reply: TensorReply;
-  readonly text: string;
-}
-
 function isSame(a: TensorReply, b: TensorReply): boolean {
   const one = a.tensor;
   const other = b.tensor;
@@ -64,9 +60,10 @@ function isSame(a: TensorReply, b: TensorReply): boolean {
   );
 }
 
-function tensorText({ tensor, format }: TensorReply): string {
-  // It would be found out only after seconds.
-  if (format !== 'base64' && expectedLength(tensor) > constants.MAX_STRING_LENGTH) throw tooLong();
+function tensorText({ tensor, format }: TensorReply, most: number): string {
+  // Printed first, it would take seconds and the memory that is to be saved.
+  const length = format === 'base64' ? (tensor.data.byteLength / 3) * 4 : expectedLength(tensor);
+  if (length > most) throw tooLong();
   if (format === 'nested') return nestedText(tensor);
   const head = `{"shape":${JSON.stringify(tensor.shape)},"dtype":"${tensor.dtype}"`;
   if (format === 'flat') return `${head},"data":${flatText(tensor)}}`;

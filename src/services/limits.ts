@@ -1,6 +1,6 @@
 import type { Limits } from '../domain/limits.ts';
 import { fieldProblem } from '../domain/problems.ts';
-import { formatShape, type Shape } from '../domain/tensor.ts';
+import { BYTES_PER_ELEMENT, type Dtype, formatShape, type Shape } from '../domain/tensor.ts';
 
 /** @throws {Problem} limit-exceeded where a tensor would be larger than the service takes, or has an absurd axis. */
 export function requireElements(shape: Shape, { maxElements }: Pick<Limits, 'maxElements'>, pointer: string): void {
@@ -9,6 +9,31 @@ export function requireElements(shape: Shape, { maxElements }: Pick<Limits, 'max
   if (size <= maxElements) return;
   const detail = `Shape ${formatShape(shape)} is over the limit of ${maxElements} elements a tensor (CELLSTEP_MAX_ELEMENTS).`;
   throw fieldProblem('limit-exceeded', pointer, detail);
+}
+
+/**
+ * Checks the tensors of one thing together, before any of them is made. `what` reads like "The variables of this cell".
+ * @throws {Problem} limit-exceeded naming their sum
+ */
+export function requireBytes(
+  what: string,
+  tensors: readonly { readonly shape: Shape; readonly dtype: Dtype }[],
+  { maxThingBytes }: Pick<Limits, 'maxThingBytes'>,
+  pointer: string,
+): void {
+  const bytes = bytesOf(tensors);
+  if (bytes <= maxThingBytes) return;
+  const detail = `${what} would take ${bytes} bytes, over the limit of ${maxThingBytes} (CELLSTEP_MAX_THING_BYTES). Send less at once.`;
+  throw fieldProblem('limit-exceeded', pointer, detail);
+}
+
+/** Bytes of the elements of tensors that need not exist yet. */
+export function bytesOf(tensors: Iterable<{ readonly shape: Shape; readonly dtype: Dtype }>): number {
+  let bytes = 0;
+  for (const { shape, dtype } of tensors) {
+    bytes += shape.reduce((product, extent) => product * extent, BYTES_PER_ELEMENT[dtype]);
+  }
+  return bytes;
 }
 
 /** @throws {Problem} limit-exceeded where an initializer would take too long: Orthogonal's QR is cubic. */

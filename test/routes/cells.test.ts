@@ -338,7 +338,7 @@ onMemory('cells', (served) => {
 
   it('refuses an orthogonal matrix that would take minutes to draw', async () => {
     const { app } = served;
-    const big = { class_name: 'LSTMCell', config: { units: 2800 }, input_shape: [null, 1] };
+    const big = { class_name: 'LSTMCell', config: { units: 2300 }, input_shape: [null, 1] };
     const reply = await call(app, 'POST', '/v1/cells', big);
     expectProblem(reply, 'limit-exceeded', /CELLSTEP_MAX_DRAW_WORK/);
   });

@@ -3,10 +3,11 @@ import { type ExpectedVersion, requireVersion } from '../../domain/conditions.ts
 import { fieldProblem } from '../../domain/problems.ts';
 import type { InitializerSpec } from '../../domain/program.ts';
 import { type Dtype, type FloatArray, formatShape, type Shape, Tensor } from '../../domain/tensor.ts';
+import { counted } from '../../domain/words.ts';
 import { withSeed } from '../../frameworks/keras/parse-object.ts';
 import type { Decision } from '../changes/decision.ts';
 import type { Context } from '../context.ts';
-import { requireDraw, requireElements } from '../limits.ts';
+import { requireBytes, requireDraw, requireElements } from '../limits.ts';
 import { type Cell, type CellRecord, cellWrites, featuresOf, freshVariables } from './cell-record.ts';
 import { requireWeights } from './weights.ts';
 
@@ -59,6 +60,7 @@ export async function buildRecord(
     requireElements(shape, context.limits, '/input_shape');
     if (!given) requireDraw(initializer, shape, context.limits, '/input_shape');
   }
+  requireBytes(`The ${counted(specs.length, 'variable')} of this cell`, specs, context.limits, '/input_shape');
   if (given) requireWeights(specs, given);
   const draw = async (spec: VariableSpec) =>
     [spec.name, await drawVariable(context, spec, unbuilt.initializer_seeds[spec.name])] as const;

@@ -62,16 +62,16 @@ export async function listPage<T>(
   };
 }
 
-/** All entries, read in pages of so many. */
+/** All entries, read in pages of so many at most, and of bounded bytes. */
 export async function* entriesOf(
   store: Pick<Store, 'list'>,
   prefix: string,
   pageSize: number,
 ): AsyncGenerator<StoredEntry> {
   for (let after: string | undefined; ; ) {
-    const page = await store.list(prefix, after, pageSize);
+    const page = await store.list(prefix, after, pageSize, PAGE_BYTES);
     yield* page;
-    if (page.length < pageSize) return;
+    if (page.length === 0) return;
     after = page.at(-1)?.key;
   }
 }

@@ -5,11 +5,13 @@ import { fieldProblem, Problem } from '../../domain/problems.ts';
 import { decodeRecord, encodeRecord } from '../../domain/record.ts';
 import { isExpired } from '../../domain/session.ts';
 import type { Snapshot } from '../../domain/snapshot.ts';
+import type { Tensor } from '../../domain/tensor.ts';
 import type { Cell } from '../cells/cell-record.ts';
 import type { Decision } from '../changes/decision.ts';
 import { entriesOf } from '../changes/listing.ts';
 import type { Context } from '../context.ts';
 import { checkpointKey, contentKey, type Kind, thingsPrefix } from '../keys.ts';
+import { bytesOf } from '../limits.ts';
 import { findSession, type Session } from '../sessions/session-record.ts';
 import { findVariable, type StoredVariable } from '../variables/stand-alone-variables.ts';
 import { takeSnapshot } from './take-snapshot.ts';
@@ -41,8 +43,9 @@ export async function saveCheckpoint(
   id: string,
   wanted: NewCheckpoint,
 ): Promise<Decision<CheckpointRecord>> {
-  const things = wanted.all ? await readAll(context) : await readNamed(context, wanted);
-  const snapshot = takeSnapshot({ ...things, pinned: await readPinned(context, things.sessions) });
+  const room = new Room(context.limits);
+  const things = wanted.all ? await readAll(context, room) : await readNamed(context, wanted, room);
+  const snapshot = takeSnapshot({ ...things, pinned: await readPinned(context, things.sessions, room) });
   return keepSnapshot(context, id, snapshot, context.checkpointCodec.encode(snapshot));
 }
 
@@ -58,10 +61,7 @@ async function keepSnapshot(
   content: Uint8Array,
 ): Promise<Decision<CheckpointRecord>> {
   if (await store.get(checkpointKey(id))) throw new Problem('already-exists', `There is a checkpoint '${id}' already.`);
-  if (content.length > limits.maxCheckpointBytes) {
-    const detail = `The checkpoint has ${content.length} bytes, over the limit of ${limits.maxCheckpointBytes} (CELLSTEP_MAX_CHECKPOINT_BYTES).`;
-    throw new Problem('limit-exceeded', detail);
-  }
+  new Room(limits).take(content.length);
   const record: CheckpointRecord = {
     format: 1,
     id,
@@ -110,6 +110,29 @@ export async function deleteCheckpoint(
   return { writes, result: undefined };
 }
 
+/** What a checkpoint may still hold: found out while its things are read, not once all of them are in memory. */
+class Room {
+  private readonly most: number;
+  private bytes = 0;
+
+  constructor({ maxCheckpointBytes }: Context['limits']) {
+    this.most = maxCheckpointBytes;
+  }
+
+  /** @throws {Problem} limit-exceeded */
+  take(bytes: number): void {
+    this.bytes += bytes;
+    if (this.bytes <= this.most) return;
+    const detail = `The checkpoint would have ${this.bytes} bytes or more, over the limit of ${this.most} (CELLSTEP_MAX_CHECKPOINT_BYTES). Name fewer things.`;
+    throw new Problem('limit-exceeded', detail);
+  }
+
+  hold<T>(thing: T, tensors: Iterable<Tensor>): T {
+    this.take(bytesOf(tensors));
+    return thing;
+  }
+}
+
 interface Things {
   readonly cells: Cell[];
   readonly variables: StoredVariable[];
@@ -117,25 +140,41 @@ interface Things {
 }
 
 /** The versions that sessions are pinned to; none of a session whose cell is gone. */
-async function readPinned({ cells }: Needs, sessions: readonly Session[]): Promise<Cell[]> {
+async function readPinned({ cells }: Needs, sessions: readonly Session[], room: Room): Promise<Cell[]> {
   const versions = new Map<string, Cell>();
   for (const { record } of sessions) {
     const { cell: id, cell_uid: uid, pinned } = record;
     const name = `${id}/${pinned}`;
     const cell = pinned === undefined || versions.has(name) ? undefined : await cells.findPinned({ id, uid }, pinned);
-    if (cell) versions.set(name, cell);
+    if (cell) versions.set(name, room.hold(cell, Object.values(cell.weights)));
   }
   return [...versions.values()];
 }
 
-async function readNamed({ store, clock, cells }: Needs, wanted: NewCheckpoint): Promise<Things> {
+/** How to find what a checkpoint is made of, each within its room. */
+function finders({ store, clock, cells }: Needs, room: Room) {
   return {
-    cells: await eachNamed('cells', wanted.cells, (id) => cells.find(id)),
-    variables: await eachNamed('variables', wanted.variables, (id) => findVariable(store, id)),
-    sessions: await eachNamed('sessions', wanted.sessions, async (id) => {
+    cell: async (id: string) => {
+      const cell = await cells.find(id);
+      return cell && room.hold(cell, Object.values(cell.weights));
+    },
+    variable: async (id: string) => {
+      const variable = await findVariable(store, id);
+      return variable && room.hold(variable, [variable.value]);
+    },
+    session: async (id: string) => {
       const session = await findSession(store, id);
-      return session && !isExpired(session.record, clock()) ? session : undefined;
-    }),
+      return session && !isExpired(session.record, clock()) ? room.hold(session, session.states) : undefined;
+    },
+  };
+}
+
+async function readNamed(context: Needs, wanted: NewCheckpoint, room: Room): Promise<Things> {
+  const find = finders(context, room);
+  return {
+    cells: await eachNamed('cells', wanted.cells, find.cell),
+    variables: await eachNamed('variables', wanted.variables, find.variable),
+    sessions: await eachNamed('sessions', wanted.sessions, find.session),
   };
 }
 
@@ -153,14 +192,13 @@ async function eachNamed<T>(
   return found;
 }
 
-async function readAll({ store, clock, cells }: Needs): Promise<Things> {
+async function readAll(context: Needs, room: Room): Promise<Things> {
+  const { store } = context;
+  const find = finders(context, room);
   return {
-    cells: await eachStored(store, 'cell', (id) => cells.find(id)),
-    variables: await eachStored(store, 'variable', (id) => findVariable(store, id)),
-    sessions: await eachStored(store, 'session', async (id) => {
-      const session = await findSession(store, id);
-      return session && !isExpired(session.record, clock()) ? session : undefined;
-    }),
+    cells: await eachStored(store, 'cell', find.cell),
+    variables: await eachStored(store, 'variable', find.variable),
+    sessions: await eachStored(store, 'session', find.session),
   };
 }
 

@@ -3,7 +3,7 @@ import type { Limits } from '../../domain/limits.ts';
 import { cast, type Dtype, isFloat, type Tensor } from '../../domain/tensor.ts';
 import { isReference, literalToTensor, type TensorInput } from '../../domain/tensor-literal.ts';
 import type { Context } from '../context.ts';
-import { requireElements, requireWork } from '../limits.ts';
+import { requireBytes, requireElements, requireWork } from '../limits.ts';
 import { resolveReference } from './resolve-tensor.ts';
 
 export interface OpRequest {
@@ -70,5 +70,6 @@ function requireOpWork(op: string, inputs: readonly Tensor[], limits: Limits): v
   };
   const result = op === 'matmul' ? size(3) * extent(a, 2) * extent(b, 1) : size(1);
   requireElements([result], limits, '/inputs');
+  requireBytes('The result', [{ shape: [result], dtype: inputs[0].dtype }], limits, '/inputs');
   if (op === 'matmul') requireWork(result * extent(a, 1), limits, '/inputs');
 }

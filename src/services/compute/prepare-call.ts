@@ -8,7 +8,7 @@ import { buildCell } from '../cells/build-cell.ts';
 import { type Cell, featuresOf } from '../cells/cell-record.ts';
 import type { Context } from '../context.ts';
 import { cellKey } from '../keys.ts';
-import { requireElements, requireWork } from '../limits.ts';
+import { requireBytes, requireElements, requireWork } from '../limits.ts';
 import { type InputForm, readInputs, readMask, trainingFor } from './call-inputs.ts';
 
 export type CallContext = Pick<Context, 'store' | 'clock' | 'initialize' | 'limits' | 'cells' | 'changer'>;
@@ -111,6 +111,8 @@ function requireRoom({ limits }: Pick<Context, 'limits'>, { cell, inputs, batch,
     ? record.variables
     : definition.variables(inputs.shape.at(-1) ?? 0);
   requireElements([batch, time, Math.max(outputWidth, ...stateWidths)], limits, '/inputs');
+  const results = { shape: [batch, time, outputWidth], dtype: definition.outputDtype };
+  requireBytes(`The output of ${counted(batch * time, 'step')}`, [results], limits, '/inputs');
   // A row of a step costs one multiply-add for each weight, but for those that are looked up.
   const { stepWork = variables.reduce((sum, { shape }) => sum + sizeOf(shape), 0) } = definition;
   const row = stepWork + ROW_WORK;

@@ -11,7 +11,7 @@ import {
 import { counted } from '../../domain/words.ts';
 import type { Cell } from '../cells/cell-record.ts';
 import type { Context } from '../context.ts';
-import { requireElements } from '../limits.ts';
+import { requireBytes, requireElements } from '../limits.ts';
 import { resolveTensor } from './resolve-tensor.ts';
 
 /** The states to start from, zeros where none are given; in the framework's shapes. @throws {Problem} wrong-shape */
@@ -26,6 +26,8 @@ export async function readStates(
   const dtypes = stateGroups.map(({ dtype }) => dtype);
   const shapes = stateGroups.map((group) => stateShape(group, batch));
   for (const shape of shapes) requireElements(shape, context.limits, pointer);
+  const tensors = shapes.map((shape, i) => ({ shape, dtype: dtypes[i] }));
+  requireBytes(`The ${counted(shapes.length, 'state')} of a batch of ${batch}`, tensors, context.limits, pointer);
   if (!given) return shapes.map((shape, i) => zeros(dtypes[i], shape));
   const wanted = shapes.map(formatShape).join(', ');
   if ('bare' in given) {

@@ -10,7 +10,7 @@ import type { Decision } from '../changes/decision.ts';
 import { resolveReference, resolveTensor } from '../compute/resolve-tensor.ts';
 import type { Context } from '../context.ts';
 import { variableKey } from '../keys.ts';
-import { requireDraw, requireElements } from '../limits.ts';
+import { requireBytes, requireDraw, requireElements } from '../limits.ts';
 import { encodeVariable, findVariable, type VariableRecord } from './stand-alone-variables.ts';
 
 /** A stand-alone variable, or one of a cell. */
@@ -61,7 +61,9 @@ async function firstValue(context: Needs, input: NewVariable): Promise<Tensor> {
   const { value, initializer, shape = [], randint, dtype } = input;
   if (value && isReference(value)) {
     const found = await resolveReference(context, value.variable, '/value');
-    return cast(found, dtype ?? found.dtype);
+    const wanted = dtype ?? found.dtype;
+    requireBytes('This variable', [{ shape: found.shape, dtype: wanted }], context.limits, '/dtype');
+    return cast(found, wanted);
   }
   if (value) {
     // Only integers that a JSON number cannot hold say by themselves that they are int64.
@@ -75,10 +77,12 @@ async function firstValue(context: Needs, input: NewVariable): Promise<Tensor> {
       throw fieldProblem('invalid-value', '/randint/high', detail);
     }
     requireElements(size, context.limits, '/randint/size');
+    requireBytes('This variable', [{ shape: size, dtype: 'int64' }], context.limits, '/randint/size');
     const drawn = context.randint(low, high, size, randint.seed ?? context.newSeed());
     return dtype ? cast(drawn, dtype) : drawn;
   }
   requireElements(shape, context.limits, '/shape');
+  requireBytes('This variable', [{ shape, dtype: dtype ?? 'float32' }], context.limits, '/shape');
   const { spec } = parseInitializer(initializer ?? null, '/initializer');
   checkInitializerFits(spec, shape.length, '/initializer');
   requireDraw(spec, shape, context.limits, '/shape');

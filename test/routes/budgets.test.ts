@@ -1,0 +1,78 @@
+import { describe, expect, it } from 'vitest';
+import { startApp, type TestApp } from '../support/app.ts';
+import { call, expectProblem, make } from '../support/call.ts';
+
+const ZEROS = { kernel_initializer: 'zeros', recurrent_initializer: 'zeros', bias_initializer: 'zeros' };
+
+/** A small service, and what it says to one request. */
+async function withApp(limits: Parameters<typeof startApp>[0], work: (app: TestApp) => Promise<void>): Promise<void> {
+  const app = await startApp(limits);
+  try {
+    await work(app);
+  } finally {
+    await app.close();
+  }
+}
+
+describe('the bytes of one thing', () => {
+  it('counts all variables of a stack together, before any of them is made', async () => {
+    await withApp({}, async (app) => {
+      const cells = Array.from({ length: 64 }, () => ({ class_name: 'LSTMCell', config: { units: 2896, ...ZEROS } }));
+      const stack = { class_name: 'StackedRNNCells', config: { cells }, input_shape: [null, 2896] };
+      const reply = await call(app, 'POST', '/v1/cells', stack);
+      // 64 cells of 2 · 2896 · 4 · 2896 weights and 4 · 2896 biases, each of 4 bytes.
+      const sum = 64 * 4 * (2 * 2896 * 4 * 2896 + 4 * 2896);
+      expectProblem(reply, 'limit-exceeded', new RegExp(`${sum} bytes.* 100663296 .*CELLSTEP_MAX_THING_BYTES`));
+      expect((await call(app, 'GET', '/v1/cells')).body.items).toEqual([]);
+    });
+  });
+
+  it('counts the weights of a cell of a network that is built later', async () => {
+    await withApp({ limits: { maxThingBytes: 1024 } }, async (app) => {
+      await make(app, '/v1/cells', { id: 'late', class_name: 'GRUCell', config: { units: 8, ...ZEROS } });
+      const reply = await call(app, 'POST', '/v1/cells/late/build', { input_shape: [null, 8] });
+      expectProblem(reply, 'limit-exceeded', /3 variables of this cell would take 1728 bytes/);
+    });
+  });
+
+  it('counts the states of all rows of a session together', async () => {
+    await withApp({}, async (app) => {
+      const config = { units: 16, ...ZEROS };
+      await make(app, '/v1/cells', { id: 'c', class_name: 'LSTMCell', config, input_shape: [null, 1] });
+      const reply = await call(app, 'POST', '/v1/sessions', { cell: 'c', batch_size: 2 ** 20 });
+      expectProblem(reply, 'limit-exceeded', /batch of 1048576 would take 134217728 bytes/);
+    });
+  });
+
+  it.each([
+    ['an initializer', { initializer: 'zeros', shape: [4096, 8192] }, /134217728 bytes/],
+    ['a dtype of eight bytes', { initializer: 'zeros', shape: [2 ** 24], dtype: 'float64' }, /134217728 bytes/],
+    ['randint', { randint: { low: 0, high: 9, size: [2 ** 24] } }, /134217728 bytes/],
+  ])('refuses a variable that is too large by %s', async (_, body, detail) => {
+    await withApp({}, async (app) => {
+      expectProblem(await call(app, 'POST', '/v1/variables', body), 'limit-exceeded', detail);
+    });
+  });
+
+  it('counts the result of an operation before it is computed', async () => {
+    await withApp({ limits: { maxThingBytes: 1024 } }, async (app) => {
+      const inputs = [Array.from({ length: 20 }, () => [1]), [Array(20).fill(1)]];
+      expectProblem(await call(app, 'POST', '/v1/ops/add', { inputs }), 'limit-exceeded', /1600 bytes/);
+    });
+  });
+});
+
+describe('the bytes of a checkpoint', () => {
+  it('ends to read forks once they are too many, and says how many bytes there were', async () => {
+    await withApp({ limits: { maxCheckpointBytes: 10_000 } }, async (app) => {
+      const config = { units: 16, ...ZEROS };
+      await make(app, '/v1/cells', { id: 'c', class_name: 'SimpleRNNCell', config, input_shape: [null, 1] });
+      await make(app, '/v1/sessions', { id: 's', cell: 'c', batch_size: 40 });
+      for (let fork = 0; fork < 6; fork++) await make(app, '/v1/sessions/s/fork', { id: `f${fork}` });
+      const reply = await call(app, 'POST', '/v1/checkpoints', { all: true });
+      expectProblem(reply, 'limit-exceeded', /11392 bytes or more, over the limit of 10000/);
+      const named = await call(app, 'POST', '/v1/checkpoints', { sessions: ['s', 'f0', 'f1', 'f2'] });
+      expectProblem(named, 'limit-exceeded', /10240 bytes or more/);
+    });
+  });
+});

@@ -4,6 +4,7 @@ import { useContext } from 'preact/hooks';
 import type { Api, Call } from '../api/client.ts';
 import type { Language, Translate } from '../texts/index.ts';
 import type { Router } from './router.ts';
+import type { Saved } from './saved.ts';
 
 /** What every view needs. */
 export interface AppContext {
@@ -23,12 +24,6 @@ export interface AppContext {
 }
 
 export type Theme = 'system' | 'light' | 'dark';
-
-/** What the tab remembers over a reload. */
-export interface Saved {
-  readonly read: <T>(name: string) => T | undefined;
-  readonly write: (name: string, value: unknown) => void;
-}
 
 export const Context = createContext<AppContext | undefined>(undefined);
 

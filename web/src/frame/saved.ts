@@ -1,7 +1,18 @@
-import type { Saved } from './context.ts';
+/** What is remembered over a reload, as JSON. */
+export interface Saved {
+  readonly read: <T>(name: string) => T | undefined;
+  readonly write: (name: string, value: unknown) => void;
+}
+
+/** Of a browser's Storage. */
+interface Texts {
+  getItem(name: string): string | null;
+  setItem(name: string, text: string): void;
+  removeItem(name: string): void;
+}
 
 /** Keeps values as JSON in a storage of the browser. One that is full or forbidden keeps nothing, which is said nowhere. */
-export function savedIn(storage: Storage): Saved {
+export function savedIn(storage: Texts): Saved {
   return {
     read: <T>(name: string) => {
       try {

@@ -89,7 +89,7 @@ export function LearnView({ learner }: { readonly learner: Learner }) {
   );
 }
 
-const POINTERS = ['/config/cells/0/config/units', '/optimizer'];
+const POINTERS = ['/config/layers/0/config/units', '/optimizer'];
 
 function SettingsForm({ learner, attempt }: { readonly learner: Learner; readonly attempt: Attempt }) {
   const { t } = useApp();

@@ -2,15 +2,14 @@ import { signal } from '@preact/signals';
 import type { Api } from '../api/client.ts';
 import { ApiProblem } from '../api/problem.ts';
 import type { Tensor } from '../api/types.ts';
-import type { Saved } from '../frame/context.ts';
+import type { Saved } from '../frame/saved.ts';
 import type { Kind } from '../model/layers.ts';
 import type { Moment } from '../model/moment.ts';
 import { randomNumbers } from '../numbers/numbers.ts';
 import { OwnCell, type Weights, zeroStates } from '../play/own-cell.ts';
 import { newNetwork } from './network.ts';
 import { type Cube, type Examples, shareRight, type TaskName, taskOf } from './tasks.ts';
-import { trainByGradients } from './train-by-gradients.ts';
-import { type OptimizerName, type Train, trainByService } from './training.ts';
+import { type OptimizerName, train } from './training.ts';
 
 export interface Settings {
   readonly task: TaskName;
@@ -67,19 +66,15 @@ export class Learner {
   readonly moment = signal<Moment | undefined>(undefined);
   readonly runs = signal<readonly Run[]>([]);
   private readonly saved: Saved;
-  private readonly byService: Train;
-  private readonly byGradients: Train;
-  private trains: Train;
+  private readonly api: Api;
   private random = randomNumbers(1);
   private stop = new AbortController();
   private checked = 0;
 
   constructor(api: Api, saved: Saved) {
     this.own = new OwnCell(api, 'learn');
+    this.api = api;
     this.saved = saved;
-    this.byService = trainByService(api);
-    this.byGradients = trainByGradients(api);
-    this.trains = this.byService;
   }
 
   /** The network of the last visit, or a new one. */
@@ -113,7 +108,7 @@ export class Learner {
     if (this.running.value) return;
     this.running.value = true;
     try {
-      while (this.running.value && this.losses.value.length < MAX_STEPS) await this.steps(REPEAT);
+      while (this.running.value && this.losses.value.length < MAX_STEPS) await this.stepsOrWait();
     } finally {
       this.running.value = false;
       await this.look();
@@ -137,6 +132,16 @@ export class Learner {
     this.keep();
   }
 
+  /** A service that is started again goes on from the weights that were seen last. */
+  private async stepsOrWait(): Promise<void> {
+    try {
+      await this.steps(REPEAT);
+    } catch (error) {
+      if (!(error instanceof ApiProblem) || error.status !== 0) throw error;
+      await this.api.whenReached();
+    }
+  }
+
   private async steps(repeat: number): Promise<void> {
     const { optimizer, rate } = this.settings.value;
     const task = this.task();
@@ -149,12 +154,9 @@ export class Learner {
     this.stop = new AbortController();
     const { signal } = this.stop;
     try {
-      await this.own.again((cell) => this.follow(this.trains(cell, request, signal)));
+      await this.own.again((cell) => this.follow(train(this.api, cell, request, signal)));
     } catch (error) {
-      if (signal.aborted) return;
-      if (!isMissingRoute(error) || this.trains !== this.byService) throw error;
-      this.trains = this.byGradients;
-      await this.steps(repeat);
+      if (!signal.aborted) throw error;
     }
   }
 
@@ -192,9 +194,4 @@ export class Learner {
     };
     this.saved.write('learn', snapshot);
   }
-}
-
-/** The service knows the cell, but has no such route. */
-function isMissingRoute(error: unknown): boolean {
-  return error instanceof ApiProblem && (error.status === 404 || error.status === 405);
 }

@@ -12,19 +12,19 @@ export interface TrainingRequest extends Examples {
   readonly repeat: number;
 }
 
-/** Takes training steps and tells the loss before each of them, as it is made. Aborting stops after the step under way. */
-export type Train = (cell: string, request: TrainingRequest, signal: AbortSignal) => AsyncIterable<number>;
-
-/** Training by the service: what Keras' train_on_batch does, a line for each step. */
-export function trainByService(api: Api): Train {
-  return async function* (cell, request, signal) {
-    for await (const line of api.lines(`v1/cells/${cell}/training_steps`, request, signal)) {
-      const { loss, problem } = line as {
-        loss?: number | string;
-        problem?: ConstructorParameters<typeof ApiProblem>[0];
-      };
-      if (problem) throw new ApiProblem(problem);
-      if (loss !== undefined) yield Number(loss);
-    }
-  };
+/**
+ * Takes training steps, as Keras' train_on_batch does, and tells the loss before each of them as it is made. Aborting stops
+ * after the step under way.
+ */
+export async function* train(
+  api: Api,
+  cell: string,
+  request: TrainingRequest,
+  signal: AbortSignal,
+): AsyncGenerator<number> {
+  for await (const line of api.lines(`v1/cells/${cell}/training_steps`, request, signal)) {
+    const { loss, problem } = line as { loss: number | string; problem?: ConstructorParameters<typeof ApiProblem>[0] };
+    if (problem) throw new ApiProblem(problem);
+    yield Number(loss);
+  }
 }

@@ -91,7 +91,15 @@ export interface LayerProgram<K extends LayerKind = LayerKind> {
 }
 
 /** Those that an engine of float32 has a kernel for; the others are computed in float64 by their formula. */
-export const KERNEL_LAYERS: readonly LayerKind[] = ['dense', 'conv1d'];
+export const KERNEL_LAYERS: readonly LayerKind[] = [
+  'dense',
+  'conv1d',
+  'layer_normalization',
+  'rms_normalization',
+  'unit_normalization',
+  'batch_normalization',
+  'normalization',
+];
 
 export type AnyLayer = { [K in LayerKind]: LayerProgram<K> }[LayerKind];
 

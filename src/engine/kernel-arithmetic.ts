@@ -2,6 +2,7 @@ import type { AnyLayer } from '../domain/layers.ts';
 import type { Precision } from '../domain/ports.ts';
 import type { CellArithmetic, CellProgram } from '../domain/program.ts';
 import { kernelActivation } from './kernel-activations.ts';
+import { isNormalizing } from './kernel-normalization.ts';
 import { isProduct } from './packed-layer.ts';
 
 /**
@@ -28,6 +29,7 @@ export function arithmeticOf({ computeDtype, activations }: CellArithmetic, prec
 
 /** The same of a layer that is no cell: the kernels compute those that are one product, the formulas all others. */
 export function layerArithmetic(layer: AnyLayer, precision: Precision): Arithmetic {
+  if (precision === 'fast' && isNormalizing(layer)) return 'float32';
   if (!isProduct(layer)) return 'reference';
   return precision === 'fast' && layer.computeDtype === 'float32' ? 'float32' : 'float64';
 }

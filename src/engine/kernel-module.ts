@@ -26,6 +26,17 @@ export interface KernelSet {
     outStride: number,
     rows: number,
   ): void;
+  scaleRows(x: number, mean: number, scale: number, shift: number, bytes: number, rows: number): void;
+  normalizeRows(
+    mode: number,
+    x: number,
+    scale: number,
+    shift: number,
+    n: number,
+    bytes: number,
+    epsilon: number,
+    rows: number,
+  ): void;
   activate(spec: number, from: number, to: number, bytes: number): void;
   simpleRnn(cell: number, z: number, zStride: number, h: number, hStride: number, rows: number): void;
   lstm(

@@ -8,11 +8,12 @@ import { arithmeticOf, cellArithmetic, layerArithmetic } from './kernel-arithmet
 import { prepareKernelCell } from './kernel-cell.ts';
 import { prepareKernelLayer } from './kernel-layer.ts';
 import { loadKernels } from './kernel-module.ts';
+import { prepareKernelNormalization } from './kernel-normalization.ts';
 import { prepareKernelRun } from './kernel-run.ts';
 import type { PreparedLayer } from './layer.ts';
 import { prepareLookup } from './lookup.ts';
 import { layoutOf, writeBlock } from './packed-cell.ts';
-import { layoutOfLayer, writeLayer } from './packed-layer.ts';
+import { isProduct, layoutOfLayer, writeLayer } from './packed-layer.ts';
 import { referenceEngine } from './reference.ts';
 import { prepareStepwiseRun } from './run.ts';
 import { Scratch } from './scratch.ts';
@@ -94,7 +95,7 @@ export function createSimdEngines(options: SimdOptions = {}): SimdEngines {
       return { layer, resident: undefined, block: () => address, fill: undefined };
     }
     const arithmetic = layerArithmetic(program, precision);
-    if (arithmetic === 'reference') return undefined;
+    if (arithmetic === 'reference' || !isProduct(program)) return undefined;
     const layer = layoutOfLayer(program, arithmetic);
     const write = (address: number) => writeLayer(program, layer, address, raw);
     return { layer, ...residence(program, precision, layer.bytes, write) };
@@ -165,6 +166,8 @@ export function createSimdEngines(options: SimdOptions = {}): SimdEngines {
     (precision: Precision) =>
     (layer: AnyLayer): PreparedLayer | undefined => {
       if (layer.kind === 'embedding') return prepareLookup(layer);
+      const normalization = precision === 'fast' ? prepareKernelNormalization(thread, layer) : undefined;
+      if (normalization) return normalization;
       const packed = packedLayerOf(layer, precision);
       return packed && prepareKernelLayer(thread, layer, packed.layer, packed.block);
     };

@@ -60,7 +60,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     node: ['crypto', 'fs', 'http', 'net', 'stream'],
   },
   'src/processes': {
-    own: ['src/http'],
+    own: ['src/domain', 'src/http'],
     npm: ['pino'],
     node: ['child_process', 'events', 'net', 'timers/promises'],
   },

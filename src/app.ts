@@ -7,7 +7,7 @@ import { parseManifest } from '../schemas/checkpoint-manifest.ts';
 import { openGate } from './access/gate.ts';
 import { randint } from './cells/random/randint.ts';
 import type { Config } from './config.ts';
-import type { Clock, NewId, NewSeed, RateCounter, Store } from './domain/ports.ts';
+import type { Bus, Clock, NewId, NewSeed, RateCounter, Store } from './domain/ports.ts';
 import { createDraws } from './engine/draw.ts';
 import { createPool } from './engine/pool.ts';
 import { createSimdEngines } from './engine/simd.ts';
@@ -73,6 +73,8 @@ export interface AppOptions {
   readonly newSeed?: NewSeed;
   /** Counts the requests of clients for all replicas. */
   readonly rateCounter?: RateCounter;
+  /** Leads to the other processes of the service, where there are any. */
+  readonly bus?: Bus;
   /** Clear away, in the background, what has expired. */
   readonly sweeps?: boolean;
   /** Where the metrics are gathered, and how those of the whole service are read. */
@@ -119,6 +121,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     limits,
     checkpointCodec: createCheckpointCodec(parseManifest),
     weightFiles: createWeightFiles(limits, clock),
+    bus: options.bus,
   });
 
   const connections = {

@@ -11,7 +11,7 @@ import { readTls, TlsFilesError } from './http/tls.ts';
 import { reservePort } from './processes/reserve-port.ts';
 import { supervise } from './processes/supervisor.ts';
 import { joinSupervisor } from './processes/worker.ts';
-import { openRateCounter, openStore } from './store/open.ts';
+import { openBus, openRateCounter, openStore } from './store/open.ts';
 import { StoreOpenError } from './store/store-open-error.ts';
 
 /** For the last commits, after the last request. */
@@ -76,7 +76,17 @@ async function serve(config: Config, logger: Logger, worker?: number): Promise<v
   const rateCounter = config.rateLimit > 0 ? await openRateCounter(config.store, access) : undefined;
   const metrics = createMetrics({ worker: worker ?? 1, ofProcess: true });
   const line = shared ? joinSupervisor(metrics.snapshot, () => close('its supervisor is gone')) : undefined;
-  const app = await createApp({ store, config, logger, rateCounter, sweeps: true, metrics, allMetrics: line?.gather });
+  const bus = (await openBus(config.store, access)) ?? line?.bus;
+  const app = await createApp({
+    store,
+    config,
+    logger,
+    rateCounter,
+    bus,
+    sweeps: true,
+    metrics,
+    allMetrics: line?.gather,
+  });
 
   let closing = false;
   async function close(signal: string): Promise<void> {

@@ -6,10 +6,19 @@ export type FromWorker =
   /** Asks for the metrics of all. */
   | { readonly type: 'gather'; readonly request: number }
   /** Answers `measure`. */
-  | { readonly type: 'measured'; readonly request: number; readonly snapshot: MetricsSnapshot };
+  | { readonly type: 'measured'; readonly request: number; readonly snapshot: MetricsSnapshot }
+  /** For all other workers. */
+  | { readonly type: 'broadcast'; readonly request: number; readonly bytes: Uint8Array };
 
 /** What a supervisor tells a worker process. */
 export type ToWorker =
   | { readonly type: 'measure'; readonly request: number }
   /** Answers `gather`. */
-  | { readonly type: 'gathered'; readonly request: number; readonly snapshots: readonly MetricsSnapshot[] };
+  | { readonly type: 'gathered'; readonly request: number; readonly snapshots: readonly MetricsSnapshot[] }
+  /** Another worker's broadcast. */
+  | { readonly type: 'heard'; readonly bytes: Uint8Array }
+  /** Answers `broadcast`: how many workers it was sent to. */
+  | { readonly type: 'broadcasted'; readonly request: number; readonly receivers: number };
+
+/** Bytes on the way from one process to another. Beyond that a broadcast is dropped: the receiver is too busy to read. */
+export const MAX_UNREAD_BYTES = 16 * 2 ** 20;

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { MetricsSnapshot } from '../http/metrics.ts';
 import { createSupervisorMetrics } from '../http/supervisor-metrics.ts';
-import type { FromWorker, ToWorker } from './messages.ts';
+import { type FromWorker, MAX_UNREAD_BYTES, type ToWorker } from './messages.ts';
 
 /** A worker that dies is replaced after so long, twice as long each time that it dies again soon. */
 const FIRST_BACKOFF_MILLISECONDS = 100;
@@ -31,6 +31,8 @@ interface Worker {
   readonly since: number;
   readonly ended: Promise<number | string>;
   listening: boolean;
+  /** Bytes of broadcasts that it has not read. */
+  unread: number;
 }
 
 /**
@@ -54,7 +56,7 @@ export async function supervise({ workers: count, script, env, shutdownSeconds, 
       child.once('error', (error) => resolve(error.message));
       child.once('exit', (code, signal) => resolve(code ?? signal ?? 'unknown'));
     });
-    const worker: Worker = { number, child, since: Date.now(), ended, listening: false };
+    const worker: Worker = { number, child, since: Date.now(), ended, listening: false, unread: 0 };
     workers.set(number, worker);
     child.on('message', (message: FromWorker) => hear(worker, message));
     return worker;
@@ -74,9 +76,28 @@ export async function supervise({ workers: count, script, env, shutdownSeconds, 
       case 'measured':
         gathering.get(message.request)?.(worker.number, message.snapshot);
         break;
+      case 'broadcast': {
+        const receivers = forward(worker, message.bytes);
+        tell(worker, { type: 'broadcasted', request: message.request, receivers });
+        break;
+      }
       case 'gather':
         gather().then((snapshots) => tell(worker, { type: 'gathered', request: message.request, snapshots }));
     }
+  }
+
+  /** Sends a worker's broadcast to the others that can take it, and counts them. */
+  function forward(from: Worker, bytes: Uint8Array): number {
+    const others = [...workers.values()].filter(
+      (worker) => worker !== from && worker.child.connected && worker.unread + bytes.length <= MAX_UNREAD_BYTES,
+    );
+    for (const worker of others) {
+      worker.unread += bytes.length;
+      worker.child.send({ type: 'heard', bytes } satisfies ToWorker, () => {
+        worker.unread -= bytes.length;
+      });
+    }
+    return others.length;
   }
 
   async function gather(): Promise<MetricsSnapshot[]> {

@@ -1,5 +1,6 @@
+import type { Bus } from '../domain/ports.ts';
 import type { MetricsSnapshot } from '../http/metrics.ts';
-import type { FromWorker, ToWorker } from './messages.ts';
+import { type FromWorker, MAX_UNREAD_BYTES, type ToWorker } from './messages.ts';
 
 /** A worker's line to its supervisor. */
 export interface WorkerLine {
@@ -7,6 +8,8 @@ export interface WorkerLine {
   listening(): void;
   /** The metrics of all processes of the service, this one's among them. */
   gather(): Promise<readonly MetricsSnapshot[]>;
+  /** Leads to the other workers. */
+  readonly bus: Bus;
 }
 
 /**
@@ -15,20 +18,35 @@ export interface WorkerLine {
  */
 export function joinSupervisor(snapshot: () => Promise<MetricsSnapshot>, orphaned: () => void): WorkerLine {
   const waiting = new Map<number, (snapshots: readonly MetricsSnapshot[]) => void>();
+  const broadcasts = new Map<number, (receivers: number) => void>();
+  const listeners: ((message: Uint8Array) => void)[] = [];
   let requests = 0;
+  let unread = 0;
   // A supervisor that is gone cannot be told anything; `disconnect` tells that it is.
-  const tell = (message: FromWorker) => process.send?.(message, undefined, undefined, () => undefined);
+  const tell = (message: FromWorker, sent: () => void = () => undefined) =>
+    process.send?.(message, undefined, undefined, sent);
 
   process.on('message', async (message: ToWorker) => {
-    if (message.type === 'gathered') {
-      waiting.get(message.request)?.(message.snapshots);
-      waiting.delete(message.request);
-    } else {
-      tell({ type: 'measured', request: message.request, snapshot: await snapshot() });
+    switch (message.type) {
+      case 'gathered':
+        waiting.get(message.request)?.(message.snapshots);
+        waiting.delete(message.request);
+        break;
+      case 'heard':
+        for (const hear of listeners) hear(message.bytes);
+        break;
+      case 'broadcasted':
+        broadcasts.get(message.request)?.(message.receivers);
+        broadcasts.delete(message.request);
+        break;
+      case 'measure':
+        tell({ type: 'measured', request: message.request, snapshot: await snapshot() });
     }
   });
   process.once('disconnect', async () => {
     for (const resolve of waiting.values()) resolve([await snapshot()]);
+    for (const resolve of broadcasts.values()) resolve(0);
+    broadcasts.clear();
     orphaned();
   });
   return {
@@ -39,5 +57,20 @@ export function joinSupervisor(snapshot: () => Promise<MetricsSnapshot>, orphane
         waiting.set(request, resolve);
         tell({ type: 'gather', request });
       }),
+    bus: {
+      broadcast(bytes) {
+        if (!process.connected || unread + bytes.length > MAX_UNREAD_BYTES) return Promise.resolve(0);
+        unread += bytes.length;
+        return new Promise((resolve) => {
+          const request = ++requests;
+          broadcasts.set(request, resolve);
+          tell({ type: 'broadcast', request, bytes }, () => {
+            unread -= bytes.length;
+          });
+        });
+      },
+      listen: (heard) => void listeners.push(heard),
+      close: async () => void listeners.splice(0),
+    },
   };
 }

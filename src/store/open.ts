@@ -1,8 +1,9 @@
 import { resolve } from 'node:path';
-import type { Store } from '../domain/ports.ts';
+import type { Bus, Store } from '../domain/ports.ts';
 import { openLmdbStore } from './lmdb.ts';
 import { openMemoryStore } from './memory.ts';
 import { openRedisStore, type RedisStoreOptions } from './redis.ts';
+import { openRedisBus } from './redis-bus.ts';
 import { type ClosingCounter, openRedisCounter } from './redis-counter.ts';
 import { isRedisUrl, REDIS_FORMS, withoutCredentials } from './redis-url.ts';
 import { StoreOpenError } from './store-open-error.ts';
@@ -20,6 +21,14 @@ export async function openRateCounter(
   { certificate }: Pick<StoreOptions, 'certificate'> = {},
 ): Promise<ClosingCounter | undefined> {
   return isRedisUrl(url) ? openRedisCounter(url, certificate) : undefined;
+}
+
+/** Leads to all processes that use the store, where it is one that they share by network. */
+export async function openBus(
+  url: string,
+  { certificate }: Pick<StoreOptions, 'certificate'> = {},
+): Promise<Bus | undefined> {
+  return isRedisUrl(url) ? openRedisBus(url, certificate) : undefined;
 }
 
 /**

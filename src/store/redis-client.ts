@@ -10,6 +10,7 @@ export interface RedisCommands {
   getBuffer(name: string): Promise<Buffer | null>;
   mgetBuffer(names: string[]): Promise<(Buffer | null)[]>;
   strlen(name: string): Promise<number>;
+  publish(channel: string, message: Buffer): Promise<number>;
   set(name: string, value: string, mode: 'NX' | 'XX'): Promise<'OK' | null>;
   zrangebylex(
     name: string,
@@ -48,6 +49,8 @@ export interface RedisClient {
   nodeOf(bucket: string): string;
   /** The server, or the primaries of the cluster, with their addresses. */
   servers(): readonly { readonly address: string; readonly server: RedisServer }[];
+  /** Hears all messages of a channel from now on, also over the connections that follow this one. */
+  subscribe(channel: string, heard: (message: Buffer) => void): Promise<void>;
   /** At once; what is under way is rejected. */
   disconnect(): void;
 }
@@ -107,6 +110,7 @@ function serverClient(target: RedisTarget, timeout: number): RedisClient {
     isReady: () => redis.status === 'ready',
     nodeOf: () => target.shown,
     servers: () => [{ address: target.shown, server: redis as RedisServer }],
+    subscribe: (channel, heard) => subscribe(redis, channel, heard),
     disconnect: () => redis.disconnect(),
   };
 }
@@ -137,8 +141,16 @@ function clusterClient(target: RedisTarget, timeout: number): RedisClient {
         address: `${node.options.host}:${node.options.port}`,
         server: node as RedisServer,
       })),
+    subscribe: (channel, heard) => subscribe(cluster, channel, heard),
     disconnect: () => cluster.disconnect(),
   };
+}
+
+async function subscribe(redis: Redis | Cluster, channel: string, heard: (message: Buffer) => void): Promise<void> {
+  redis.on('messageBuffer', (from: Buffer, message: Buffer) => {
+    if (from.toString() === channel) heard(message);
+  });
+  await redis.subscribe(channel);
 }
 
 interface Emitter {

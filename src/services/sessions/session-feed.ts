@@ -127,7 +127,7 @@ export class SessionFeed {
 function bound(store: Store): Omit<Store, 'commit'> {
   return {
     get: (key) => store.get(key),
-    list: (prefix, after, limit) => store.list(prefix, after, limit),
+    list: (prefix, after, limit, maxBytes) => store.list(prefix, after, limit, maxBytes),
     check: () => store.check(),
     close: () => store.close(),
   };

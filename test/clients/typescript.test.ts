@@ -1,5 +1,5 @@
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from 'node:net';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Cellstep, CellstepProblem, CellstepUnreachable, Tensor } from '../../clients/typescript/src/index.ts';
@@ -101,6 +101,88 @@ describe('the TypeScript client', () => {
     expect({ step: stepped.step, output: stepped.output.item() }).toEqual({ step: 1, output: 5 });
     expect(new Set(keys).size).toBe(1);
     expect(keys).toHaveLength(3);
+  });
+
+  it('steps many sessions in one call, each by itself', async () => {
+    const cell = await client.cells.create(SUM);
+    const [a, b] = [await cell.openSession(), await cell.openSession()];
+    const results = await client.steps.many([
+      { session: a.id, inputs: [1] },
+      { session: 'nobody', inputs: [5] },
+      { session: b.id, inputs: [2] },
+      { session: a.id, inputs: [3] },
+    ]);
+    expect(
+      results.map((result) => ('problem' in result ? result.problem.code : [result.output.item(), result.step])),
+    ).toEqual([[1, 1], 'not-found', [2, 1], [4, 2]]);
+  });
+
+  it('streams steps over a socket, on a new connection where one breaks', async () => {
+    const cell = await client.cells.create(SUM);
+    const session = await cell.openSession();
+    const { port } = app.server.address() as AddressInfo;
+    const connections: Socket[] = [];
+    // Cuts each connection once, in the middle of what the service says.
+    const proxy = createTcpServer((from) => {
+      const to = connect(port, '127.0.0.1');
+      connections.push(from);
+      from.on('error', () => to.destroy()).pipe(to);
+      to.on('error', () => from.destroy()).on('close', () => from.destroy());
+      let bytes = 0;
+      to.on('data', (data: Buffer) => {
+        bytes += data.length;
+        if (bytes > 1500 && connections.length < 4) from.destroy();
+        else from.write(data);
+      });
+    });
+    await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+    const through = new Cellstep({ url: `http://127.0.0.1:${(proxy.address() as AddressInfo).port}` });
+    const sums: unknown[] = [];
+    const inputs = Array.from({ length: 30 }, (_, n) => [[n + 1]]);
+    for await (const { step, output } of through.session(session.id).stream(inputs)) sums.push([step, output.item()]);
+    through.close();
+    proxy.close();
+    expect(sums).toEqual(inputs.map((_, n) => [n + 1, ((n + 1) * (n + 2)) / 2]));
+    expect(connections.length).toBeGreaterThan(1);
+  });
+
+  it('follows the changes of a session until it is told to stop', async () => {
+    const cell = await client.cells.create(SUM);
+    const session = await cell.openSession();
+    const stop = new AbortController();
+    const steps: unknown[] = [];
+    const following = (async () => {
+      for await (const { step } of session.changes(stop.signal)) if (steps.push(step) === 3) stop.abort();
+    })();
+    for (let n = 0; steps.length < 3 && n < 100; n++) {
+      await session.step([[1]]);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    await following;
+    expect(steps).toHaveLength(3);
+    client.close();
+  });
+
+  it('trains a cell, and tells of each update', async () => {
+    const cell = await client.cells.create({
+      class_name: 'SimpleRNN',
+      config: { units: 1 },
+      input_shape: [null, null, 1],
+    });
+    const losses: number[] = [];
+    const task = {
+      inputs: [[[1], [0.5]]],
+      targets: [[0.25]],
+      loss: 'mse',
+      optimizer: { class_name: 'SGD', config: { learning_rate: 0.1 } },
+    };
+    for await (const { iteration, loss } of cell.train({ ...task, repeat: 5 })) {
+      losses.push(loss);
+      expect(iteration).toBe(losses.length);
+    }
+    expect(losses).toHaveLength(5);
+    expect(losses[4]).toBeLessThan(losses[0]);
+    await expect(cell.train({ ...task, loss: 'guess' }).next()).rejects.toBeInstanceOf(CellstepProblem);
   });
 
   it('says what it could not reach', async () => {

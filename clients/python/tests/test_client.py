@@ -106,6 +106,45 @@ def test_sends_a_step_again_until_it_is_answered(client: cellstep.Client) -> Non
     assert len(set(keys)) == 1
 
 
+def test_steps_many_sessions_in_one_call(client: cellstep.Client) -> None:
+    cell = client.create_cell("SimpleRNNCell", SUM)
+    first, second = client.session(cell), client.session(cell)
+    results = client.steps({first.id: [1], "nobody": [5], second.id: [2]})
+    assert [result.output is not None and result.output.item() for result in results] == [1, False, 2]
+    assert results[1].problem is not None
+    assert results[1].problem.code == "not-found"
+
+
+def test_streams_steps_over_a_socket(client: cellstep.Client) -> None:
+    with client.session(client.create_cell("SimpleRNNCell", SUM)) as session:
+        sums = [(step.step, step.output.item()) for step in session.stream([[n]] for n in (1, 2, 3))]
+    assert sums == [(1, 1), (2, 3), (3, 6)]
+
+    async def run() -> list[float]:
+        async with cellstep.AsyncClient(URL) as other:
+            cell = await other.create_cell("SimpleRNNCell", SUM)
+            async with await other.session(cell) as session:
+                return [step.output.item() async for step in session.stream([[n]] for n in (1, 2, 3))]
+
+    assert asyncio.run(run()) == [1, 3, 6]
+
+
+def test_a_stream_tells_of_a_refusal(client: cellstep.Client) -> None:
+    with client.session(client.create_cell("SimpleRNNCell", SUM)) as session:
+        with pytest.raises(cellstep.Problem) as refused:
+            list(session.stream([[[1]], [[1, 2]]]))
+        assert refused.value.code == "wrong-shape"
+        assert session.describe()["step"] == 1
+
+
+def test_trains(client: cellstep.Client) -> None:
+    cell = client.create_cell("SimpleRNN", {"units": 1}, input_shape=[None, None, 1])
+    sgd = {"class_name": "SGD", "config": {"learning_rate": 0.1}}
+    trained = cell.train([[[1], [0.5]]], [[0.25]], loss="mse", optimizer=sgd, repeat=5)
+    assert len(trained["losses"]) == 5
+    assert trained["losses"][4] < trained["losses"][0]
+
+
 def test_says_what_it_could_not_reach() -> None:
     with cellstep.Client("http://127.0.0.1:1", retries=0) as nobody, pytest.raises(cellstep.Unreachable):
         nobody.cell("x").describe()

@@ -59,13 +59,19 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     npm: ['fastify', '@fastify/websocket', 'zod'],
     node: ['crypto', 'fs', 'http', 'net', 'stream'],
   },
+  'src/oip': {
+    // The server's metadata has the version of package.json.
+    own: ['src/domain', 'schemas', 'src/services', 'src/http', 'package.json'],
+    npm: ['fastify'],
+    node: ['crypto', 'util', 'zlib'],
+  },
   'src/processes': {
     own: ['src/domain', 'src/http'],
     npm: ['pino'],
     node: ['child_process', 'events', 'net', 'timers/promises'],
   },
   routes: {
-    own: ['src/domain', 'schemas', 'src/http', 'src/services', 'src/streams'],
+    own: ['src/domain', 'schemas', 'src/http', 'src/services', 'src/streams', 'src/oip'],
     npm: ['fastify', 'fastify-type-provider-zod', '@fastify/[^/]+', 'zod'],
     node: ['crypto'],
   },
@@ -76,6 +82,7 @@ const TYPES_ONLY = [
   { from: 'routes', to: 'src/services' },
   { from: 'src/http', to: 'src/services' },
   { from: 'src/streams', to: 'src/services' },
+  { from: 'src/oip', to: 'src/services' },
 ];
 
 const within = (folder: string) => `^${folder.replaceAll('.', '[.]')}(/|$)`;

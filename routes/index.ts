@@ -1,9 +1,11 @@
 import type { Limits } from '../src/domain/limits.ts';
+import type { InferenceDoor } from '../src/oip/door.ts';
 import type { TenantServices } from '../src/services/tenants/index.ts';
 import type { StreamDoor } from '../src/streams/door.ts';
 import { cellRoutes } from './cells.ts';
 import { checkpointRoutes } from './checkpoints.ts';
 import { documentRoutes } from './docs.ts';
+import { inferenceRoutes } from './oip.ts';
 import { opRoutes } from './ops.ts';
 import type { App } from './route.ts';
 import { serviceRoutes } from './service.ts';
@@ -18,7 +20,7 @@ export function addRoutes(
   app: App,
   services: TenantServices,
   limits: Limits,
-  streams: StreamDoor,
+  doors: { readonly streams: StreamDoor; readonly inference: InferenceDoor },
   metrics: () => Promise<string>,
 ): void {
   serviceRoutes(app, services, metrics); //         /healthz, /readyz, /metrics, /problems/{code}
@@ -28,7 +30,8 @@ export function addRoutes(
   variableRoutes(app, services); //                 /v1/variables, /v1/cells/{cell}/variables/{name}
   opRoutes(app, services); //                       /v1/ops
   sessionRoutes(app, services); //                  /v1/sessions
-  streamRoutes(app, streams); //                    /v1/steps, /v1/stream, /asyncapi.yaml
+  streamRoutes(app, doors.streams); //              /v1/steps, /v1/stream, /asyncapi.yaml
+  inferenceRoutes(app, doors.inference, services); // /v2: the Open Inference Protocol
   checkpointRoutes(app, services, limits); //       /v1/checkpoints
   documentRoutes(app); //                           /openapi.json, /openapi.yaml
 }

@@ -36,6 +36,7 @@ import { addSecurityHeaders } from './http/security-headers.ts';
 import { readTls, reloadTls } from './http/tls.ts';
 import { createUuidIds } from './http/uuid-id.ts';
 import { addValidation } from './http/validation.ts';
+import { InferenceDoor } from './oip/door.ts';
 import { applyOp, OPS } from './ops/ops.ts';
 import { randomBackoff } from './services/changes/change.ts';
 import { watchCommits } from './services/changes/watched-store.ts';
@@ -183,7 +184,9 @@ export async function createApp(options: AppOptions): Promise<App> {
     limits: { inFlight: streamInFlight, maxBytes: limits.maxBodyBytes, maxUnreadBytes: streamUnreadBytes },
   });
   app.addHook('preClose', () => streams.close());
-  addRoutes(app, services, limits, streams, async () => metricsText(await allMetrics()));
+  addRoutes(app, services, limits, { streams, inference: new InferenceDoor(services, limits) }, async () =>
+    metricsText(await allMetrics()),
+  );
   addPlayground(app);
   await addDocs(app, documented, gate.closed);
   methods.close();

@@ -20,6 +20,11 @@ export const PROBLEMS = {
     title: 'The request cannot be read',
     help: 'The URL, a header or the framing of the request is malformed.',
   },
+  'sequence-not-started': {
+    status: 400,
+    title: 'The sequence has not begun',
+    help: 'No sequence of this id is under way on the cell: it was never begun, or it has ended. Send sequence_start with the first request of a sequence.',
+  },
   unauthorized: {
     status: 401,
     title: 'Authentication is needed',

@@ -23,7 +23,9 @@ export function addBinaryBody(
   // Before the body is read: what is not taken needs no room.
   app.addHook('preParsing', (request, _reply, payload, done) => {
     const type = request.headers['content-type'];
-    if (type === undefined || type === 'application/json') return done(null, payload);
+    if (type === undefined || type === 'application/json' || request.routeOptions.config.ownBody) {
+      return done(null, payload);
+    }
     const essence = mediaTypeOf(type);
     if (!types.includes(essence)) return done(null, payload);
     if (!typesOf(request).includes(essence)) return done(notTaken(request));

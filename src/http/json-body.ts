@@ -17,6 +17,7 @@ const MAX_DEPTH = 64;
 export function addJsonBody(app: FastifyInstance): void {
   app.addHook('preParsing', (request, _reply, payload, done) => {
     const { 'content-encoding': encoding, 'content-type': type } = request.headers;
+    if (request.routeOptions.config.ownBody) return done(null, payload);
     // By callback and with the usual case first, as every request comes through here.
     if (encoding === undefined && type === 'application/json') return done(null, payload);
     done(refusalOf(encoding, type), payload);
@@ -118,6 +119,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Where the body of the route has tensors. */
     readonly tensorFields?: TensorFields;
+    /** The route reads its body itself, whatever the headers say of it. */
+    readonly ownBody?: true;
   }
   interface FastifyRequest {
     /** The body as it came, for the fingerprint of an Idempotency-Key. */

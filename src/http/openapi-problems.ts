@@ -8,6 +8,8 @@ const DETAILS: Readonly<Record<ProblemCode, string>> = {
   'invalid-header':
     'If-Match \'3\' is not a list of ETags. Send "<version>" in double quotes, several with commas between them, or *.',
   'bad-request': "'/v1/cells/%E0' is not a valid url component",
+  'sequence-not-started':
+    "Sequence 42 of cell 'cell' has not begun, or has ended. Send sequence_start: true with its first request.",
   unauthorized: 'The request has no Authorization: Bearer <key> header.',
   'insufficient-scope': "This needs the scope write; 'reader' has read.",
   'foreign-host':

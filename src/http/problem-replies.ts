@@ -21,36 +21,48 @@ const FASTIFY_ERRORS: Readonly<Record<string, ProblemCode>> = {
   FST_ERR_MAX_LIMIT: 'body-too-large',
 };
 
-/** The one place where an error becomes a reply: RFC 9457, with nothing of the inside in it. */
-export function addProblemReplies(app: FastifyInstance): void {
+type ProblemForm = (document: ProblemDocument) => ProblemDocument;
+
+/**
+ * The one place where an error becomes a reply: RFC 9457, with nothing of the inside in it. `form` makes of the document
+ * what clients of another protocol read; its status is that of the reply.
+ */
+export function addProblemReplies(app: FastifyInstance, form: ProblemForm = (document) => document): void {
   app.setErrorHandler((error: FastifyError | Problem, request, reply) => {
     const problem = requestProblem(error, request);
     // Fastify would hang up, and clients that read no answer before they have sent everything would see a broken pipe.
     // On a connection that stays, Node reads the rest and throws it away, within the time that a request has.
     const hangsUp = /close/i.test(request.headers.connection ?? '');
     if (problem.code === 'body-too-large' && !hangsUp) reply.removeHeader('connection');
-    sendProblem(request, reply, problem);
+    sendProblem(request, reply, problem, form);
   });
 }
 
 /** Errors that Fastify meets before a route is found, such as a malformed path. */
 export function answerFrameworkError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
-  sendProblem(request, reply.headers(SECURITY_HEADERS), requestProblem(error, request));
+  sendProblem(request, reply.headers(SECURITY_HEADERS), requestProblem(error, request), (document) => document);
 }
 
-function sendProblem(request: FastifyRequest, reply: FastifyReply, problem: Problem): void {
+function sendProblem(request: FastifyRequest, reply: FastifyReply, problem: Problem, form: ProblemForm): void {
   const { status } = problem;
   if (status >= 500) request.log.error({ err: problem.cause ?? problem, code: problem.code }, problem.message);
   if (status === 401 || status === 403) hangUpUnread(request, reply);
+  const document = form(problemDocument(problem, request.url, request.id));
   reply
-    .code(status)
+    .code(document.status)
     .headers(headersOf(problem))
     .header('content-type', PROBLEM_JSON)
     .serializer((text: string) => text)
-    .send(JSON.stringify(problemDocument(problem, request.url, request.id)));
+    .send(JSON.stringify(document));
 }
 
-export function problemDocument(problem: Problem, instance: string, requestId: string): Record<string, unknown> {
+export interface ProblemDocument {
+  readonly status: number;
+  readonly detail: string;
+  readonly [field: string]: unknown;
+}
+
+export function problemDocument(problem: Problem, instance: string, requestId: string): ProblemDocument {
   const { code, message, errors, extra } = problem;
   const { status, title } = PROBLEMS[code];
   return {

@@ -18,6 +18,7 @@ export interface OwnCells {
   /** It was used just now. */
   touch(key: string): void;
   keep(key: string, cell: Cell): Cell;
+  drop(key: string): void;
 }
 
 /** Cells in memory, the least recently used first to go. One for all tenants, so that their number does not multiply it. */
@@ -32,6 +33,7 @@ export class CellCache {
       get: (key) => this.cells.get(name(key)),
       touch: (key) => this.touch(name(key)),
       keep: (key, cell) => this.keep(name(key), cell),
+      drop: (key) => this.drop(name(key)),
     };
   }
 
@@ -53,5 +55,10 @@ export class CellCache {
       this.bytes -= freed;
     }
     return cell;
+  }
+
+  private drop(name: string): void {
+    this.bytes -= this.cells.get(name)?.bytes ?? 0;
+    this.cells.delete(name);
   }
 }

@@ -29,6 +29,12 @@ export class CellReader {
     return this.load(cellKey(id));
   }
 
+  /** Frees the memory that the cell takes; its next use loads it again. @throws {Problem} not-found */
+  async unload(id: string): Promise<void> {
+    await this.read(id);
+    this.cache.drop(cellKey(id));
+  }
+
   /** A version that sessions are pinned to. Undefined where it, or the cell, is not there any more. */
   findPinned(cell: Pick<CellRecord, 'id' | 'uid'>, pinned: string): Promise<Cell | undefined> {
     return this.load(versionKey(cell, pinned), pinned);

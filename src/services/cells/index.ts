@@ -70,6 +70,7 @@ export function cellServices(context: Context, weightFiles: WeightFiles) {
       const decide = () => putWeightsFile(context, id, change.expected, read);
       return changer.change(cellKey(id), change, importing(read, decide));
     },
+    unload: (id: string) => cells.unload(id),
     fileFormats: (record: CellRecord) => formatsFor(weightFiles, record),
     writeFile: (format: WeightFileFormat, cell: Cell) => writeCell(format, cell),
     step: (id: string, request: StepRequest) => stepCell(context, id, request),

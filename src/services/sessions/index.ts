@@ -12,6 +12,7 @@ import { listKeptSteps } from './session-history.ts';
 import { readSession, type Session } from './session-record.ts';
 import type { SessionChange } from './session-subscription.ts';
 import { closeSession, putStates, resetSession, rewindSession } from './sessions.ts';
+import { type SequenceStep, stepSequence } from './step-sequence.ts';
 import { type SessionStepRequest, type SteppedSession, stepSession } from './step-session.ts';
 
 /** What can be done with sessions. */
@@ -39,6 +40,9 @@ export function sessionServices(context: Context, feed: TenantFeed) {
       listKeptSteps(store, id, page, clock()),
     rewind: <R>(id: string, step: number, change: Change<Session, R>) =>
       changer.change(sessionKey(id), change, () => rewindSession(context, id, change.expected, step)),
+    /** The next request of a sequence: its session is begun, stepped and ended by it as it says, in one commit. */
+    stepSequence: <R>(id: string, request: SequenceStep, change: Change<SteppedSession, R>) =>
+      changer.change(sessionKey(id), change, () => stepSequence(context, id, request)),
     /** The version that a fork expects is that of the session which it copies. */
     fork: <R>(from: string, step: number | undefined, id: string | undefined, change: Change<Session, R>) => {
       const { expected, ...rest } = change;

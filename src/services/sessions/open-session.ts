@@ -34,11 +34,11 @@ export interface FormerSession extends Pick<NewSession, 'cell' | 'batch_size' | 
   readonly pin?: Pick<CellRecord, 'version' | 'input_shape' | 'variables'> & { readonly weights: Weights };
 }
 
-type Needs = Pick<Context, 'store' | 'clock' | 'newId' | 'limits' | 'cells'>;
+export type OpenContext = Pick<Context, 'store' | 'clock' | 'newId' | 'limits' | 'cells'>;
 
 /** Decides on a new session. @throws {Problem} already-exists, invalid-value where there is no such cell, wrong-shape, too-many-pinned-versions */
 export async function openSession(
-  context: Needs,
+  context: OpenContext,
   id: string,
   input: NewSession,
 ): Promise<Decision<Session> | undefined> {
@@ -59,7 +59,7 @@ export async function openSession(
 
 /** Decides on a session as it was saved, which takes the place of one of its id that has expired. @throws {Problem} as openSession */
 export async function reopenSession(
-  context: Needs,
+  context: OpenContext,
   id: string,
   saved: FormerSession,
 ): Promise<Decision<Session> | undefined> {
@@ -74,7 +74,8 @@ export async function reopenSession(
   return beginSession(context, cell, pin ? pinnedTo(record, pin) : record, states, { pin, output, before });
 }
 
-async function cellFor({ cells }: Needs, id: string): Promise<Cell> {
+/** The cell that a session is to be opened on. @throws {Problem} invalid-value, no-single-step */
+export async function cellFor({ cells }: OpenContext, id: string): Promise<Cell> {
   const cell = await cells.find(id);
   if (!cell) throw fieldProblem('invalid-value', '/cell', `There is no cell '${id}'.`);
   cells.requireSteps(cell);
@@ -93,7 +94,12 @@ function requireStatesOf({ definition }: Cell, id: string, { cell, states, batch
 }
 
 /** The first record of a session. @throws {Problem} limit-exceeded where its history would be too large */
-function recordOf({ clock, newId, limits }: Needs, id: string, cell: Cell, session: FormerSession): SessionRecord {
+export function recordOf(
+  { clock, newId, limits }: OpenContext,
+  id: string,
+  cell: Cell,
+  session: FormerSession,
+): SessionRecord {
   const { batch_size, ttl_seconds = null, history = 0, step, states } = session;
   const { outputWidth, outputDtype } = cell.definition;
   requireHistoryRoom(history, states, batch_size * outputWidth * BYTES_PER_ELEMENT[outputDtype], limits);

@@ -117,8 +117,13 @@ export async function closeSession(
 ): Promise<Decision<Session>> {
   const session = await readSession(store, id, clock());
   requireVersion(`Session '${id}'`, session.record.version, expected);
-  const write = { key: sessionKey(id), expect: session.revision, delete: true } as const;
-  const { record } = session;
+  return endSession(store, session);
+}
+
+/** Decides on ending a session as it was read. */
+export function endSession(store: Context['store'], session: Session): Decision<Session> {
+  const { record, revision } = session;
+  const write = { key: sessionKey(record.id), expect: revision, delete: true } as const;
   return {
     writes: [write, ...historyDeletes(record)],
     result: session,

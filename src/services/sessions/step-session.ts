@@ -4,7 +4,7 @@ import type { Decision } from '../changes/decision.ts';
 import { type CallContext, type CallRequest, prepareCall } from '../compute/prepare-call.ts';
 import type { Stepped } from '../compute/step-cell.ts';
 import { readSession, type Session } from './session-record.ts';
-import { cellOf, nextVersion } from './sessions.ts';
+import { cellOf, type NextState, nextVersion } from './sessions.ts';
 import { stepAtOnce } from './step-at-once.ts';
 import { stepOneByOne } from './step-one-by-one.ts';
 
@@ -27,18 +27,28 @@ export async function stepSession(
   request: SessionStepRequest,
 ): Promise<Decision<SteppedSession>> {
   const session = await readSession(context.store, id, context.clock());
+  requireVersion(`Session '${id}'`, session.record.version, expected);
+  const { next, stepped } = await takeStep(context, session, request);
+  const { writes, result } = nextVersion(session, next, context.clock());
+  return { writes, result: { session: result, stepped } };
+}
+
+/** What comes of the next step, or steps, of a session; nothing is written. @throws {Problem} cell-gone, wrong-shape */
+export async function takeStep(
+  context: CallContext,
+  session: Session,
+  request: SessionStepRequest,
+): Promise<{ readonly next: NextState; readonly stepped: Stepped }> {
   const { record } = session;
-  requireVersion(`Session '${id}'`, record.version, expected);
   const call = await prepareCall(context, await cellOf(context.cells, session), request, {
     forms: ['step', 'sequence'],
     states(batch) {
       if (batch === record.batch_size) return session.states;
-      const detail = `'inputs' has a batch of ${batch}; session '${id}' has batch size ${record.batch_size}. Send as many rows.`;
+      const detail = `'inputs' has a batch of ${batch}; session '${record.id}' has batch size ${record.batch_size}. Send as many rows.`;
       throw fieldProblem('wrong-shape', '/inputs', detail);
     },
   });
   const next = await (record.history ? stepOneByOne : stepAtOnce)(context, call, session);
   const fields = { step: record.step + call.time, cell_version: call.cell.record.version };
-  const { writes, result } = nextVersion(session, { ...next, fields }, context.clock());
-  return { writes, result: { session: result, stepped: next.stepped } };
+  return { next: { ...next, fields }, stepped: next.stepped };
 }

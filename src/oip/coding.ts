@@ -1,0 +1,45 @@
+import { promisify } from 'node:util';
+import { deflate, gunzip, gzip, inflate } from 'node:zlib';
+import { Problem } from '../domain/problems.ts';
+import { HttpProblem } from '../http/http-problem.ts';
+import type { Reply } from '../http/replies.ts';
+
+/** By their names in HTTP, where `deflate` is the format of zlib. */
+const CODINGS = {
+  gzip: { encode: promisify(gzip), decode: promisify(gunzip) },
+  deflate: { encode: promisify(deflate), decode: promisify(inflate) },
+};
+type Coding = keyof typeof CODINGS;
+
+function isCoding(name: string): name is Coding {
+  return Object.hasOwn(CODINGS, name);
+}
+
+/**
+ * A body without its Content-Encoding, at most `maxBytes` long.
+ * @throws {Problem} unsupported-media-type, body-too-large, bad-request where it is damaged
+ */
+export async function decodeBody(bytes: Buffer, coding = 'identity', maxBytes: number): Promise<Buffer> {
+  const name = coding.toLowerCase();
+  if (name === 'identity') return bytes;
+  if (!isCoding(name)) {
+    const detail = `Content-Encoding '${coding.slice(0, 80)}' is not taken here. Send gzip, deflate, or the body as it is.`;
+    throw new HttpProblem('unsupported-media-type', detail, { 'accept-encoding': 'gzip, deflate, identity' });
+  }
+  try {
+    return (await CODINGS[name].decode(bytes, { maxOutputLength: maxBytes })) as Buffer;
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === 'ERR_BUFFER_TOO_LARGE') {
+      throw new Problem('body-too-large', `The body is over the limit of ${maxBytes} bytes once it is uncompressed.`);
+    }
+    throw new Problem('bad-request', `The body is not ${name}: ${message}.`);
+  }
+}
+
+/** Compresses a reply where gzip or deflate alone is asked for: a list is what libraries send by themselves. */
+export async function encodeReply(reply: Reply, accepted: string | undefined): Promise<Reply> {
+  if (accepted === undefined || !isCoding(accepted)) return reply;
+  const body = await CODINGS[accepted].encode(reply.body);
+  return { ...reply, headers: { ...reply.headers, 'content-encoding': accepted, vary: 'Accept-Encoding' }, body };
+}

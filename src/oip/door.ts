@@ -1,0 +1,160 @@
+import { createHash } from 'node:crypto';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import project from '../../package.json' with { type: 'json' };
+import type { InferBody } from '../../schemas/oip.ts';
+import type { Limits } from '../domain/limits.ts';
+import { fieldProblem, Problem } from '../domain/problems.ts';
+import { parserOf } from '../http/body-bytes.ts';
+import { KEPT_REPLY } from '../http/changes.ts';
+import { addProblemReplies, type ProblemDocument } from '../http/problem-replies.ts';
+import type { Reply } from '../http/replies.ts';
+import type { Cell, CellRecord } from '../services/cells/cell-record.ts';
+import type { Repeatable } from '../services/changes/once.ts';
+import type { Services } from '../services/index.ts';
+import type { TenantServices } from '../services/tenants/index.ts';
+import { decodeBody, encodeReply } from './coding.ts';
+import { findModel, infer, rowsOf } from './infer.ts';
+import { readInferBody } from './infer-body.ts';
+import { inferReply } from './infer-reply.ts';
+import { sequenceOf } from './sequence.ts';
+import { Statistics } from './statistics.ts';
+
+/** The protocol has no pages: so many models one reply lists. */
+const MAX_LISTED = 10_000;
+const PAGE = 1_000;
+
+/** What GET /v2 answers. */
+export const SERVER = {
+  name: 'cellstep',
+  version: project.version,
+  extensions: [
+    'sequence',
+    'sequence(string_id)',
+    'binary_tensor_data',
+    'statistics',
+    'parameters',
+    'model_repository',
+    'model_configuration',
+  ],
+};
+
+/** Makes the routes of a scope take any body as bytes, and answer errors as clients of the protocol read them. */
+export function speakProtocol(scope: FastifyInstance): void {
+  scope.removeAllContentTypeParsers();
+  scope.addContentTypeParser(
+    '*',
+    parserOf((bytes) => bytes),
+  );
+  addProblemReplies(scope, problemForm);
+}
+
+/** Statuses that stay; of what else the request is to blame for, Triton says 400. */
+const OWN_STATUSES = new Set([401, 403, 404, 405, 408, 409, 413, 415, 417, 429, 431]);
+
+/** `error` is the text that clients show. */
+function problemForm(document: ProblemDocument): ProblemDocument {
+  const { status, detail } = document;
+  return { error: detail, ...document, status: status >= 500 || OWN_STATUSES.has(status) ? status : 400 };
+}
+
+/** What a path says of a model. */
+interface ModelPath {
+  readonly cell: string;
+  readonly version?: string;
+}
+
+/** Answers requests of the Open Inference Protocol over HTTP. */
+export class InferenceDoor {
+  private readonly services: TenantServices;
+  private readonly limits: Pick<Limits, 'maxBodyBytes'>;
+  private readonly statistics = new Statistics();
+
+  constructor(services: TenantServices, limits: Pick<Limits, 'maxBodyBytes'>) {
+    this.services = services;
+    this.limits = limits;
+  }
+
+  /** @throws {Problem} not-found */
+  findModel(request: FastifyRequest, { cell, version }: ModelPath): Promise<Cell> {
+    return findModel(this.services.of(request), cell, version);
+  }
+
+  /** The body of a request, without its Content-Encoding. @throws {Problem} body-too-large, bad-request */
+  async readBody({ body, headers }: FastifyRequest): Promise<Buffer> {
+    const bytes = Buffer.isBuffer(body) ? body : Buffer.alloc(0);
+    return decodeBody(bytes, headers['content-encoding'], this.limits.maxBodyBytes);
+  }
+
+  async infer(request: FastifyRequest, { cell: id, version }: ModelPath): Promise<Reply> {
+    const start = performance.now();
+    const services = this.services.of(request);
+    const cell = await findModel(services, id, version);
+    const owner = ownerOf(request, cell.record);
+    try {
+      const bytes = await this.readBody(request);
+      const { body, inputs } = readInferBody(bytes, headerLengthOf(request));
+      const read = performance.now();
+      const sequence = sequenceOf(body.parameters);
+      const once = sequence && repeatableOf(id, body, bytes);
+      const outputs = body.outputs?.map(({ name }) => name);
+      const reply = await infer(
+        services,
+        cell,
+        { inputs, sequence, outputs },
+        { answer: (inferred) => inferReply(id, body, inferred), once },
+      );
+      const inferred = performance.now();
+      const encoded = await encodeReply(reply, request.headers['accept-encoding']);
+      this.statistics.succeeded(owner, rowsOf(cell, inputs), { start, read, inferred }, Date.now());
+      return encoded;
+    } catch (error) {
+      this.statistics.failed(owner, start);
+      throw error;
+    }
+  }
+
+  /** Statistics of the cells that are there. */
+  show(request: FastifyRequest, cells: readonly CellRecord[]) {
+    const shown = cells.map((cell) => this.statistics.show(ownerOf(request, cell), cell.id, String(cell.version)));
+    return { model_stats: shown };
+  }
+
+  /** All cells. @throws {Problem} limit-exceeded where one reply cannot list them */
+  async listModels(request: FastifyRequest): Promise<CellRecord[]> {
+    const { cells } = this.services.of(request);
+    const found: CellRecord[] = [];
+    for (let cursor: string | undefined; ; ) {
+      const page: Awaited<ReturnType<Services['cells']['list']>> = await cells.list({ limit: PAGE, cursor });
+      found.push(...page.items);
+      if (page.next_cursor === null) return found;
+      if (found.length >= MAX_LISTED) break;
+      cursor = page.next_cursor;
+    }
+    throw new Problem('limit-exceeded', `There are more than ${MAX_LISTED} cells. List them with GET /v1/cells.`);
+  }
+}
+
+/** What the statistics of a cell stand under: another cell of the same id has its own. */
+function ownerOf({ identity }: FastifyRequest, { id, uid }: CellRecord): string {
+  return `${identity.tenant} ${id} ${uid}`;
+}
+
+/** @throws {Problem} invalid-header */
+function headerLengthOf({ headers }: FastifyRequest): number | undefined {
+  const text = headers['inference-header-content-length'];
+  if (text === undefined) return undefined;
+  if (typeof text === 'string' && /^\d{1,15}$/.test(text)) return Number(text);
+  const detail = `Inference-Header-Content-Length '${String(text).slice(0, 80)}' is not a whole number. Send the length of the JSON part in bytes.`;
+  throw new Problem('invalid-header', detail, { errors: [{ pointer: 'Inference-Header-Content-Length', detail }] });
+}
+
+/** The id of the request as the key of its step, where it asks for that. @throws {Problem} invalid-request */
+function repeatableOf(cell: string, { id = '', parameters }: InferBody, bytes: Buffer): Repeatable<Reply> | undefined {
+  if (!parameters?.cellstep_idempotency) return undefined;
+  if (!/^[\x21-\x7e]{1,255}$/.test(id)) {
+    const detail = `cellstep_idempotency makes the id of the request the key of its step; the id is '${id.slice(0, 80)}'. Send 1 to 255 visible ASCII characters, for example a UUID.`;
+    throw fieldProblem('invalid-request', '/id', detail);
+  }
+  const fingerprint = createHash('sha256').update(`oip ${cell}\n`).update(bytes).digest('hex');
+  return { idempotencyKey: id, fingerprint, codec: KEPT_REPLY };
+}

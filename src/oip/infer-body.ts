@@ -1,0 +1,122 @@
+import { type InferBody, inferBody } from '../../schemas/oip.ts';
+import { isArray, quote } from '../domain/json.ts';
+import { fieldProblem, Problem } from '../domain/problems.ts';
+import { BYTES_PER_ELEMENT, type Dtype, formatShape, type Shape, sizeOf } from '../domain/tensor.ts';
+import { decodeElements } from '../domain/tensor-bytes.ts';
+import { SentTensor, type TensorLiteral } from '../domain/tensor-literal.ts';
+import { checkShape } from '../http/validation.ts';
+import { dtypeOf } from './datatypes.ts';
+import { readJson } from './read-json.ts';
+
+type SentInput = InferBody['inputs'][number];
+/** Tensors by their names. */
+export type NamedTensors = ReadonlyMap<string, TensorLiteral>;
+
+/**
+ * The body of a request to infer: JSON, and after its first `headerLength` bytes the tensors that have a
+ * `binary_data_size`, in the order of the inputs.
+ * @throws {Problem} invalid-json, invalid-request, wrong-shape
+ */
+export function readInferBody(bytes: Buffer, headerLength = bytes.length): { body: InferBody; inputs: NamedTensors } {
+  if (headerLength > bytes.length) {
+    const detail = `Inference-Header-Content-Length is ${headerLength}, but the body has ${bytes.length} bytes.`;
+    throw new Problem('bad-request', detail);
+  }
+  const body = checkShape(inferBody, readJson(bytes.subarray(0, headerLength)));
+  return { body, inputs: readTensors(body.inputs, bytes.subarray(headerLength), bytes.length) };
+}
+
+/** `most` is a bound of the numbers that the JSON part can have. */
+function readTensors(sent: readonly SentInput[], binary: Buffer, most: number): NamedTensors {
+  const tensors = new Map<string, TensorLiteral>();
+  let start = 0;
+  for (const [i, input] of sent.entries()) {
+    const pointer = `/inputs/${i}`;
+    const { name, datatype, shape, data, parameters } = input;
+    if (tensors.has(name)) throw fieldProblem('invalid-request', `${pointer}/name`, `Input '${name}' is there twice.`);
+    const dtype = dtypeOf(datatype, name, `${pointer}/datatype`);
+    const size = parameters?.binary_data_size;
+    if (size === undefined) {
+      tensors.set(name, listedTensor(input, dtype, pointer, most));
+      continue;
+    }
+    if (data !== undefined) {
+      throw fieldProblem(
+        'invalid-request',
+        pointer,
+        `Input '${name}' has data and binary_data_size. Send one of them.`,
+      );
+    }
+    tensors.set(
+      name,
+      rawTensor(name, dtype, shape, binary.subarray(start, start + size), `${pointer}/parameters/binary_data_size`),
+    );
+    start += size;
+  }
+  if (start === binary.length) return tensors;
+  const detail = `The binary_data_size of all inputs is ${start} bytes, but ${binary.length} bytes follow the JSON part. Send as many.`;
+  throw fieldProblem('invalid-request', '/inputs', detail);
+}
+
+/** A tensor of little-endian bytes. @throws {Problem} wrong-shape where they are not as many as its shape takes */
+export function rawTensor(name: string, dtype: Dtype, shape: Shape, bytes: Uint8Array, pointer: string): TensorLiteral {
+  const wanted = sizeOf(shape) * BYTES_PER_ELEMENT[dtype];
+  if (bytes.length !== wanted) {
+    const detail = `Input '${name}' has ${bytes.length} bytes of data; shape ${formatShape(shape)} of ${dtype} takes ${wanted}.`;
+    throw fieldProblem('wrong-shape', pointer, detail);
+  }
+  return new SentTensor(decodeElements(dtype, shape, bytes));
+}
+
+/** `data` as a list, flat or nested. */
+function listedTensor({ name, shape, data }: SentInput, dtype: Dtype, at: string, most: number): TensorLiteral {
+  const pointer = `${at}/data`;
+  if (!isArray(data)) {
+    const detail = `Input '${name}' has ${data === undefined ? 'no data' : `data ${quote(data)}`}. Send a list of numbers, or binary_data_size and the bytes.`;
+    throw fieldProblem('invalid-request', pointer, detail);
+  }
+  const size = sizeOf(shape);
+  const wrong = (there: string) => {
+    const detail = `Input '${name}' has ${there} in data; shape ${formatShape(shape)} takes ${size}.`;
+    return fieldProblem('wrong-shape', pointer, detail);
+  };
+  if (size > most) throw wrong('fewer numbers');
+  const values = new Float64Array(size);
+  const long = new Map<number, bigint>();
+  let count = 0;
+  const read = (list: readonly unknown[]): void => {
+    for (const value of list) {
+      if (isArray(value)) {
+        read(value);
+        continue;
+      }
+      if (count === size) throw wrong(`more than ${size} numbers`);
+      values[count] = numberOf(value, name, pointer);
+      if (typeof value === 'bigint' && dtype === 'int64') long.set(count, value);
+      count++;
+    }
+  };
+  read(data);
+  if (count < size) throw wrong(`${count} numbers`);
+  const literal = { shape, values, dtype, field: 'data' } as const;
+  if (long.size === 0) return literal;
+  const exact = (value: number, i: number) => exactOf(long.get(i) ?? value, name, pointer);
+  return { ...literal, integers: BigInt64Array.from(Array.from(values, exact)) };
+}
+
+const NON_FINITE = new Set<unknown>(['NaN', 'Infinity', '-Infinity']);
+
+function numberOf(value: unknown, name: string, pointer: string): number {
+  if (typeof value === 'number') return value;
+  if (typeof value === 'boolean' || typeof value === 'bigint' || NON_FINITE.has(value)) return Number(value);
+  const detail = `Input '${name}' has ${quote(value)} in data. Send numbers; NaN, Infinity and -Infinity where they are not finite.`;
+  throw fieldProblem('invalid-request', pointer, detail);
+}
+
+/** @throws {Problem} value-out-of-range where an int64 cannot hold it */
+function exactOf(value: number | bigint, name: string, pointer: string): bigint {
+  const exact = typeof value === 'bigint' || Number.isInteger(value) ? BigInt(value) : undefined;
+  if (exact !== undefined && BigInt.asIntN(64, exact) === exact) return exact;
+  const detail = `Input '${name}' has ${quote(value)} in data, which is not an int64. Send whole numbers from -2^63 to 2^63-1.`;
+  throw fieldProblem('value-out-of-range', pointer, detail);
+}

@@ -1,0 +1,148 @@
+import { quote } from '../domain/json.ts';
+import { fieldProblem, Problem } from '../domain/problems.ts';
+import type { Tensor } from '../domain/tensor.ts';
+import type { TensorLiteral } from '../domain/tensor-literal.ts';
+import type { Cell } from '../services/cells/cell-record.ts';
+import type { Change } from '../services/changes/change.ts';
+import type { Services } from '../services/index.ts';
+import type { SteppedSession } from '../services/sessions/step-session.ts';
+import type { NamedTensors } from './infer-body.ts';
+import { inputsOf, isSequence, outputsOf } from './model.ts';
+import { type Sequence, sessionIdOf } from './sequence.ts';
+
+/** A request to infer, by whichever protocol it came. */
+export interface InferRequest {
+  readonly inputs: NamedTensors;
+  readonly sequence?: Sequence;
+  /** Names of the outputs that are asked for; all where left out. */
+  readonly outputs?: readonly string[];
+}
+
+/** What was inferred: the outputs that were asked for, in that order. */
+export interface Inferred {
+  readonly cellVersion: number;
+  readonly outputs: readonly (readonly [name: string, tensor: Tensor])[];
+}
+
+/** How a door answers; see Change. */
+export type InferChange<R> = Pick<Change<Inferred, R>, 'answer' | 'once'>;
+
+type CellServices = Pick<Services, 'cells' | 'sessions'>;
+
+/** The version of a cell that a request names. @throws {Problem} not-found */
+export async function findModel({ cells }: Pick<Services, 'cells'>, id: string, version = ''): Promise<Cell> {
+  const cell = await cells.readWeights(id);
+  const now = String(cell.record.version);
+  if (version === '' || version === now) return cell;
+  throw new Problem('not-found', `Cell '${id}' has version ${now}; there is no version ${quote(version)} of it now.`);
+}
+
+/**
+ * Infers by a cell: a step or a sequence whose states the client carries, or the next step of a session where the request
+ * is part of a sequence. A request that cannot be answered as it asks changes nothing.
+ */
+export async function infer<R>(
+  services: CellServices,
+  cell: Cell,
+  request: InferRequest,
+  { answer, once }: InferChange<R>,
+): Promise<R> {
+  const given = givenTo(cell, request.inputs);
+  const pick = pickerOf(cell, request.outputs);
+  const { sequence } = request;
+  if (!sequence) return answer(pick(await compute(services, cell, given)));
+  const result = ({ session, stepped }: SteppedSession) =>
+    answer(
+      pick({
+        outputs: [stepped.output],
+        states: stepped.states,
+        cellVersion: session.record.cell_version,
+      }),
+    );
+  return services.sessions.stepSequence(
+    sessionIdOf(cell.record.id, sequence.id),
+    {
+      cell: cell.record.id,
+      name: `Sequence ${quote(sequence.id)}`,
+      inputs: given.inputs,
+      trace: false,
+      end: sequence.end,
+      ...startOf(cell, given, sequence),
+    },
+    { answer: result, once },
+  );
+}
+
+/** How many rows the inputs of a request have: what the statistics count. */
+export function rowsOf(cell: Cell, inputs: NamedTensors): number {
+  return batchOf(cell, inputs.get('inputs')?.shape ?? []);
+}
+
+interface Given {
+  readonly inputs: TensorLiteral;
+  readonly states?: readonly (TensorLiteral | null)[];
+}
+
+/** @throws {Problem} invalid-request for a name that the cell does not take */
+function givenTo(cell: Cell, sent: NamedTensors): Given {
+  const names = inputsOf(cell).map(({ name }) => name);
+  for (const name of sent.keys()) {
+    if (names.includes(name)) continue;
+    const detail = `Unexpected inference input ${quote(name)} for cell '${cell.record.id}'. Send ${names.join(', ')}.`;
+    throw fieldProblem('invalid-request', '/inputs', detail);
+  }
+  const inputs = sent.get('inputs');
+  if (!inputs) throw fieldProblem('invalid-request', '/inputs', "The request has no input 'inputs'. Send it.");
+  const states = names.slice(1).map((name) => sent.get(name) ?? null);
+  return states.some((state) => state !== null) ? { inputs, states } : { inputs };
+}
+
+/** @throws {Problem} invalid-request for states where the sequence has its own */
+function startOf(cell: Cell, { inputs, states }: Given, { start, ttlSeconds }: Sequence) {
+  if (start) {
+    const batch = batchOf(cell, inputs.shape);
+    if (batch === 0)
+      throw fieldProblem('wrong-shape', '/inputs', 'A sequence has one row or more; these inputs have 0.');
+    const initial = states ? { initial_state: { list: states } } : {};
+    return { start: { batch_size: batch, ttl_seconds: ttlSeconds, ...initial } };
+  }
+  if (!states) return {};
+  const detail = 'The sequence has its own states. Leave them out, or send sequence_start: true to begin with these.';
+  throw fieldProblem('invalid-request', '/inputs', detail);
+}
+
+function batchOf(cell: Cell, shape: readonly number[]): number {
+  const { layout } = cell.definition;
+  return (isSequence(cell, shape.length) && layout.timeMajor ? shape[1] : shape[0]) ?? 1;
+}
+
+interface Computed {
+  readonly outputs: readonly Tensor[];
+  readonly states: readonly Tensor[];
+  readonly cellVersion: number;
+}
+
+async function compute({ cells }: CellServices, cell: Cell, { inputs, states }: Given): Promise<Computed> {
+  const { id } = cell.record;
+  const list = states && { list: states };
+  if (isSequence(cell, inputs.shape.length)) {
+    return cells.sequence(id, { inputs, trace: false, ...(list ? { initial_state: list } : {}) });
+  }
+  const { output, ...stepped } = await cells.step(id, { inputs, trace: false, ...(list ? { states: list } : {}) });
+  return { ...stepped, outputs: [output] };
+}
+
+/** Picks the outputs that are asked for out of a result. @throws {Problem} invalid-request for one that there is not */
+function pickerOf(cell: Cell, asked: readonly string[] | undefined): (computed: Computed) => Inferred {
+  const names = outputsOf(cell).map(({ name }) => name);
+  for (const [i, name] of (asked ?? []).entries()) {
+    if (names.includes(name)) continue;
+    const detail = `Unexpected inference output ${quote(name)} for cell '${cell.record.id}'. Ask for ${names.join(', ')}.`;
+    throw fieldProblem('invalid-request', `/outputs/${i}/name`, detail);
+  }
+  return ({ outputs, states, cellVersion }) => {
+    const tensors = new Map([...outputs, ...states].map((tensor, i) => [names[i], tensor]));
+    const wanted = asked && asked.length > 0 ? asked : names;
+    return { cellVersion, outputs: wanted.map((name) => [name, tensors.get(name) as Tensor] as const) };
+  };
+}

@@ -1,0 +1,85 @@
+import { stateShape, stepRank } from '../domain/cell-definition.ts';
+import type { Shape } from '../domain/tensor.ts';
+import type { Cell } from '../services/cells/cell-record.ts';
+import { DATATYPES } from './datatypes.ts';
+
+/** A tensor that a cell takes or gives; -1 is any extent. */
+interface ModelTensor {
+  readonly name: string;
+  readonly datatype: string;
+  readonly shape: Shape;
+  /** Zeros where it is left out. */
+  readonly optional?: true;
+}
+
+const ANY = -1;
+
+/** What a cell takes: its inputs, and the states where its client carries them. */
+export function inputsOf({ definition, record }: Cell): ModelTensor[] {
+  const { inputDims, computeDtype, step } = definition;
+  const features = inputDims ?? [record.input_shape?.at(-1) ?? ANY];
+  const datatype = inputDims?.length === 0 ? DATATYPES.int32 : DATATYPES[computeDtype];
+  const shape = [...(step ? [ANY] : [ANY, ANY]), ...features];
+  return [
+    { name: 'inputs', datatype, shape },
+    ...statesOf(definition).map((state) => ({ ...state, optional: true as const })),
+  ];
+}
+
+/** What it gives: after a step, the output and the states. */
+export function outputsOf({ definition }: Cell): ModelTensor[] {
+  const { outputDims, outputWidth, outputWidths = [outputWidth], outputDtype, step, layout } = definition;
+  const lead = step ? [ANY] : [ANY, ANY, ...(layout.directions ? [layout.directions] : [])];
+  const several = outputWidths.length > 1;
+  const outputs = outputWidths.map((width, i) => ({
+    name: several ? `output.${i}` : 'output',
+    datatype: DATATYPES[outputDtype],
+    shape: [...lead, ...(outputDims ?? [width])],
+  }));
+  return [...outputs, ...statesOf(definition)];
+}
+
+function statesOf({ stateGroups }: Cell['definition']): ModelTensor[] {
+  return stateGroups.map((group, i) => ({
+    name: `states.${i}`,
+    datatype: DATATYPES[group.dtype],
+    shape: stateShape(group, ANY),
+  }));
+}
+
+/** Whether inputs of so many axes are a sequence, with an axis of time. */
+export function isSequence({ definition }: Cell, rank: number): boolean {
+  return rank > stepRank(definition) || !definition.step;
+}
+
+/** GET /v2/models/{cell}. */
+export function modelMetadata(cell: Cell) {
+  const shown = ({ name, datatype, shape }: ModelTensor) => ({ name, datatype, shape });
+  return {
+    name: cell.record.id,
+    versions: [String(cell.record.version)],
+    platform: `cellstep_${cell.definition.framework}`,
+    inputs: inputsOf(cell).map(shown),
+    outputs: outputsOf(cell).map(shown),
+  };
+}
+
+/** GET /v2/models/{cell}/config, as Triton's ModelConfig. The batch is an axis of every shape, so max_batch_size is 0. */
+export function modelConfig(cell: Cell) {
+  const { id, version } = cell.record;
+  const shown = ({ name, datatype, shape, optional }: ModelTensor) => ({
+    name,
+    data_type: `TYPE_${datatype}`,
+    dims: shape,
+    ...(optional ? { optional } : {}),
+  });
+  return {
+    name: id,
+    platform: `cellstep_${cell.definition.framework}`,
+    backend: 'cellstep',
+    version_policy: { specific: { versions: [version] } },
+    max_batch_size: 0,
+    input: inputsOf(cell).map(shown),
+    output: outputsOf(cell).map(shown),
+  };
+}

@@ -1,0 +1,51 @@
+import { Problem } from '../domain/problems.ts';
+import { textOf } from '../http/json-body.ts';
+
+/** A whole number that may be past 2^53, not part of a longer number. */
+const LONG_INTEGER = /(?<![\d.eE+])\d{16,}(?![\d.eE])/;
+
+/**
+ * JSON as clients of inference servers write it: NaN, Infinity and -Infinity may stand bare, and become the strings of the
+ * same name; a whole number past 2^53 becomes a bigint.
+ * @throws {Problem} invalid-json
+ */
+export function readJson(bytes: Buffer): unknown {
+  const text = textOf(bytes);
+  const exact = LONG_INTEGER.test(text) ? exactInteger : undefined;
+  try {
+    return JSON.parse(/NaN|Infinity/.test(text) ? quoteNonFinite(text) : text, exact);
+  } catch (error) {
+    throw new Problem('invalid-json', `The body is not valid JSON: ${(error as Error).message}.`);
+  }
+}
+
+function exactInteger(_key: string, value: unknown, { source = '' }: { source?: string } = {}): unknown {
+  const lost = typeof value === 'number' && !Number.isSafeInteger(value) && /^-?\d+$/.test(source);
+  return lost ? BigInt(source) : value;
+}
+
+const NAMES = ['NaN', 'Infinity', '-Infinity'];
+
+/** Puts quotes around names that stand outside of strings. One pass: a pattern would try again at each quote. */
+function quoteNonFinite(text: string): string {
+  const parts: string[] = [];
+  let from = 0;
+  for (let i = 0; i < text.length; i++) {
+    if (text[i] === '"') {
+      i = endOfString(text, i);
+      continue;
+    }
+    const name = NAMES.find((one) => one[0] === text[i] && text.startsWith(one, i));
+    if (!name) continue;
+    parts.push(text.slice(from, i), `"${name}"`);
+    from = i + name.length;
+    i = from - 1;
+  }
+  return parts.join('') + text.slice(from);
+}
+
+function endOfString(text: string, start: number): number {
+  let i = start + 1;
+  while (i < text.length && text[i] !== '"') i += text[i] === '\\' ? 2 : 1;
+  return i;
+}

@@ -51,9 +51,7 @@ function serverRoutes(app: App, door: InferenceDoor, check: () => Promise<void>)
     await check();
     return { ready: true };
   });
-  app.get('/v2/models/stats', options('read'), async (request) =>
-    door.show(request, await door.listModels(request)),
-  );
+  app.get('/v2/models/stats', options('read'), async (request) => door.show(request, await door.listModels(request)));
 }
 
 /** `path` is that of a model, or of a version of it. */

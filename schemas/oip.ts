@@ -47,7 +47,7 @@ const inferInput = z.strictObject({
   datatype: z.string().max(20),
   parameters: z.looseObject({ ...notShared, binary_data_size: z.int().min(0).optional() }).optional(),
   /** Read by its datatype. */
-  data: z.unknown(),
+  data: z.unknown().optional(),
 });
 
 const inferOutput = z.strictObject({

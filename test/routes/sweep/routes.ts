@@ -4,17 +4,17 @@ import { call, type Method } from '../../support/call.ts';
 /** A route as `POST /v1/cells/:cell/steps`. */
 export type Route = `${Method} ${string}`;
 
-/** The pages, which take nothing from a request: the documentation and the playground. */
-const DOCUMENTS = /^\/(docs|playground|$)/;
+/** The pages, which take nothing from a request, and the Open Inference Protocol, whose requests test/oip makes. */
+const APART = /^\/(docs|playground|v2|$)/;
 
 /**
- * Every route of the service but its pages, from the service itself: the paths of its router, and for each the
+ * Every route of the service but those, from the service itself: the paths of its router, and for each the
  * methods that it says it takes.
  */
 export async function routesOf(app: TestApp): Promise<Route[]> {
   const routes: Route[] = [];
   for (const url of pathsOf(app.printRoutes({ commonPrefix: false }))) {
-    if (DOCUMENTS.test(url)) continue;
+    if (APART.test(url)) continue;
     const { headers } = await call(app, 'OPTIONS', url.replaceAll(/:\w+/g, 'x'));
     const methods = String(headers.allow).split(', ') as Method[];
     routes.push(...methods.filter((method) => method !== 'HEAD').map((method): Route => `${method} ${url}`));

@@ -59,7 +59,7 @@ function readTensors(sent: readonly SentInput[], binary: Buffer, most: number): 
 }
 
 /** A tensor of little-endian bytes. @throws {Problem} wrong-shape where they are not as many as its shape takes */
-export function rawTensor(name: string, dtype: Dtype, shape: Shape, bytes: Uint8Array, pointer: string): TensorLiteral {
+function rawTensor(name: string, dtype: Dtype, shape: Shape, bytes: Uint8Array, pointer: string): TensorLiteral {
   const wanted = sizeOf(shape) * BYTES_PER_ELEMENT[dtype];
   if (bytes.length !== wanted) {
     const detail = `Input '${name}' has ${bytes.length} bytes of data; shape ${formatShape(shape)} of ${dtype} takes ${wanted}.`;

@@ -28,7 +28,7 @@ onMemory('the service', (served) => {
 
   it('answers 404 to a path that it does not have', async () => {
     const { app } = served;
-    for (const url of ['/v1', '/v1/cell', '/v2/nope', '/v1/cells/a/b/c/d', '//v1/cells', '/V1/cells']) {
+    for (const url of ['/v1', '/v1/cell', '/v3/nope', '/v1/cells/a/b/c/d', '//v1/cells', '/V1/cells']) {
       const { detail } = expectProblem(await call(app, 'GET', url), 'not-found');
       expect(detail).toContain(url);
     }

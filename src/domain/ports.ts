@@ -177,6 +177,8 @@ export interface TrainingResult {
   readonly cells: readonly CellGradients[];
   readonly layers?: GradientResult['layers'];
   readonly statistics?: GradientResult['statistics'];
+  /** As `layers`, of an Embedding alone: what its gradient's parts are when they are squared before they are added up. */
+  readonly squares?: GradientResult['layers'];
 }
 
 /** One version of a cell, ready for training. */

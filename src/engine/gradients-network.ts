@@ -4,7 +4,7 @@ import { sequenceCells } from '../domain/program.ts';
 import { trainingAfter } from '../domain/training.ts';
 import { drawsOf } from './draws.ts';
 import { differentiableLayer } from './gradients-layer.ts';
-import type { Flowing, NetworkSums, NodePass } from './gradients-node.ts';
+import type { Flowing, NetworkSums, NodePass, SpecialNodes } from './gradients-node.ts';
 import { differentiableRecurrent } from './gradients-recurrent.ts';
 import { maskAfter } from './masks.ts';
 
@@ -17,8 +17,11 @@ export interface NetworkPass {
 }
 
 /** A network that a batch goes through layer by layer, in float64 and unrounded, and back. */
-export function differentiableNetwork(program: NetworkProgram): (request: SequenceRequest) => NetworkPass {
-  const nodes = positions(program.nodes);
+export function differentiableNetwork(
+  program: NetworkProgram,
+  special?: SpecialNodes,
+): (request: SequenceRequest) => NetworkPass {
+  const nodes = positions(program.nodes, special);
   return (request) => {
     const { batch, time, inputs, states, mask, training } = request;
     const running = !program.time && request.returnSequences === true;
@@ -58,13 +61,14 @@ export function differentiableNetwork(program: NetworkProgram): (request: Sequen
 }
 
 /** Each node with the places of its first state, cell, layer and draw among those of the whole network. */
-function positions(nodes: readonly NetworkNode[]) {
+function positions(nodes: readonly NetworkNode[], special?: SpecialNodes) {
   let [state, cell, layer, draw] = [0, 0, 0, 0];
   return nodes.map((node) => {
     const { work } = node;
     const states = nodeStateWidths(node).length;
     const differentiable =
-      work.kind === 'layer' ? differentiableLayer(node, work.layer, layer) : differentiableRecurrent(work, cell);
+      special?.(node, { cell, layer }) ??
+      (work.kind === 'layer' ? differentiableLayer(node, work.layer, layer) : differentiableRecurrent(work, cell));
     const placed = { node, differentiable, state, states, draw };
     state += states;
     draw += drawsOf(node);

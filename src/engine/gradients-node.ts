@@ -1,5 +1,6 @@
 import type { LayerSums } from '../cells/layers/layer-formula.ts';
 import type { GradientSums } from '../cells/step-gradient.ts';
+import type { NetworkNode } from '../domain/network.ts';
 import type { Training } from '../domain/ports.ts';
 
 /** What flows between the layers, as in network.ts, in float64. */
@@ -34,6 +35,12 @@ export interface NetworkSums {
   readonly cells: readonly GradientSums[];
   readonly layers: readonly LayerSums[];
 }
+
+/** Another way for some nodes; `cell` and `layer` are the places of a node's first cell and of the layer that it is. */
+export type SpecialNodes = (
+  node: NetworkNode,
+  place: { readonly cell: number; readonly layer: number },
+) => DifferentiableNode | undefined;
 
 export interface DifferentiableNode {
   forward(call: NodeCall): NodePass;

@@ -6,7 +6,7 @@ import { stateDtypes } from '../domain/program.ts';
 import type { Dtype, FloatArray } from '../domain/tensor.ts';
 import { gather, roundSums } from './gradients.ts';
 import { differentiableNetwork, outputGradient } from './gradients-network.ts';
-import type { Flowing } from './gradients-node.ts';
+import type { Flowing, SpecialNodes } from './gradients-node.ts';
 
 /** A network on its way forwards, and back: what losses and gradients are made from. */
 export interface LearningPass {
@@ -24,11 +24,12 @@ export interface LearningNetwork {
 
 /**
  * Gradients of a network by reverse accumulation, layer by layer over the whole batch in float64; results are rounded once.
+ * `special` computes some nodes in another way.
  * In training mode masks are drawn, and BatchNormalization takes the batch's statistics.
  * @throws {Problem} invalid-config for an activation that a cell can't have
  */
-export function prepareNetworkGradients(program: NetworkProgram): LearningNetwork {
-  const forward = differentiableNetwork(program);
+export function prepareNetworkGradients(program: NetworkProgram, special?: SpecialNodes): LearningNetwork {
+  const forward = differentiableNetwork(program, special);
   const cells = cellsOf(program);
   const layers = layersOf(program);
   const dtypes = program.nodes.flatMap(dtypesOfStates);

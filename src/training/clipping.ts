@@ -1,27 +1,48 @@
 import type { Clipping } from '../domain/learning.ts';
 import type { FloatArray } from '../domain/tensor.ts';
 
-/**
- * Clips gradients in place: each to a norm of clipnorm, g·c/max(‖g‖, c); or all by one factor to a joint norm; or each
- * element to ±clipvalue. A bound of 0 clips nothing. Keras BaseOptimizer._clip_gradients (keras/src/optimizers/base_optimizer.py).
- */
-export function clipGradients(gradients: readonly FloatArray[], clipping: Clipping): void {
-  const { clipnorm, global_clipnorm: global, clipvalue } = clipping;
-  if (clipnorm) {
-    for (const gradient of gradients) scale(gradient, clipnorm / Math.max(Math.sqrt(squares(gradient)), clipnorm));
-  } else if (global) {
-    const norm = Math.sqrt(gradients.reduce((sum, gradient) => sum + squares(gradient), 0));
-    for (const gradient of gradients) scale(gradient, global / Math.max(norm, global));
-  } else if (clipvalue) {
-    for (const gradient of gradients) {
-      for (let i = 0; i < gradient.length; i++) gradient[i] = Math.min(Math.max(gradient[i], -clipvalue), clipvalue);
-    }
-  }
+/** The gradient of a variable. */
+export interface VariableGradient {
+  readonly values: FloatArray;
+  /**
+   * Of an Embedding, the sum of the squares of what came for each id, where Keras on TensorFlow squares the parts of a
+   * sparse gradient before it adds them up. Undefined where the squares are those of the values.
+   */
+  readonly squares?: FloatArray;
 }
 
-function squares(values: FloatArray): number {
+/**
+ * Clips gradients, their values in place: each to a norm of clipnorm, g·c/max(‖g‖, c); or all by one factor to a joint norm;
+ * or each element to ±clipvalue. A bound of 0 clips nothing. What is clipped by itself is no longer sparse. Keras
+ * BaseOptimizer._clip_gradients (keras/src/optimizers/base_optimizer.py).
+ */
+export function clipGradients(gradients: readonly VariableGradient[], clipping: Clipping): VariableGradient[] {
+  const { clipnorm, global_clipnorm: global, clipvalue } = clipping;
+  if (clipnorm) {
+    return gradients.map((gradient) => {
+      scale(gradient.values, clipnorm / Math.max(Math.sqrt(sumOfSquares(gradient)), clipnorm));
+      return { values: gradient.values };
+    });
+  }
+  if (global) {
+    const norm = Math.sqrt(gradients.reduce((sum, gradient) => sum + sumOfSquares(gradient), 0));
+    const factor = global / Math.max(norm, global);
+    for (const { values, squares } of gradients) {
+      scale(values, factor);
+      if (squares) scale(squares, factor * factor);
+    }
+  } else if (clipvalue) {
+    return gradients.map(({ values }) => {
+      for (let i = 0; i < values.length; i++) values[i] = Math.min(Math.max(values[i], -clipvalue), clipvalue);
+      return { values };
+    });
+  }
+  return [...gradients];
+}
+
+function sumOfSquares({ values, squares }: VariableGradient): number {
   let sum = 0;
-  for (let i = 0; i < values.length; i++) sum += values[i] * values[i];
+  for (let i = 0; i < values.length; i++) sum += squares ? squares[i] : values[i] * values[i];
   return sum;
 }
 

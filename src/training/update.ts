@@ -1,6 +1,6 @@
 import type { NamedSpec, OptimizerSpec } from '../domain/learning.ts';
 import { type Dtype, type FloatArray, rounder, type Shape } from '../domain/tensor.ts';
-import { clipGradients } from './clipping.ts';
+import { clipGradients, type VariableGradient } from './clipping.ts';
 import { CONSTRAINTS } from './constraints/constraints.ts';
 import type { Rule } from './optimizers/rule.ts';
 import { RULES } from './optimizers/rules.ts';
@@ -49,10 +49,10 @@ export function* updateVariables(
   spec: OptimizerSpec,
   iteration: number,
   variables: readonly TrainedVariable[],
-  gradients: readonly FloatArray[],
+  gradients: readonly VariableGradient[],
 ): Generator<void, void> {
   const rule = ruleOf(spec);
-  clipGradients(gradients, spec);
+  const clipped = clipGradients(gradients, spec);
   yield;
   for (const [k, variable] of variables.entries()) {
     const { values, slots, dtype, shape, constraint } = variable;
@@ -61,7 +61,8 @@ export function* updateVariables(
     for (let start = 0; start < values.length; start += SLICE) {
       const part = (array: FloatArray) => array.subarray(start, start + SLICE);
       if (spec.weightDecay !== null) decay(part(values), spec.weightDecay * learningRate);
-      rule.update(part(values), part(gradients[k]), slots.map(part), moment);
+      const { values: gradient, squares } = clipped[k];
+      rule.update(part(values), part(gradient), slots.map(part), moment, squares && part(squares));
       yield;
     }
     if (constraint) CONSTRAINTS[constraint.className](constraint.params)(values, shape);

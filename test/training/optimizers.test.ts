@@ -52,7 +52,12 @@ describe('optimizers, regularizers and constraints as Keras has them', () => {
     for (const [iteration, { gradients, penalty, after }] of steps.entries()) {
       const given = gradients.map(numbers);
       expect(regularize(trained, given)).toBeCloseTo(penalty, 5);
-      for (const _ of updateVariables(spec, iteration, trained, given));
+      for (const _ of updateVariables(
+        spec,
+        iteration,
+        trained,
+        given.map((values) => ({ values })),
+      ));
       for (const [k, { data }] of after.entries()) {
         data.forEach((expected, i) => {
           expect(Math.abs(trained[k].values[i] - Number(expected)), `w${k}[${i}]`).toBeLessThan(4e-6);

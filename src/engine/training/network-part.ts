@@ -1,20 +1,35 @@
+import { layersOf, type NetworkProgram } from '../../domain/network.ts';
+import type { FloatArray } from '../../domain/tensor.ts';
 import { outputGradient } from '../gradients-network.ts';
-import type { LearningNetwork } from '../network-gradients.ts';
+import type { KernelThread } from '../kernel-cell.ts';
+import { prepareNetworkGradients } from '../network-gradients.ts';
 import type { PartCall, PartPass, TrainedPart } from './part.ts';
+import { type Squares, trainedNodes } from './trained-nodes.ts';
 
-/** A network in training, in float64: forwards once, with the masks that its layers make, and back from there. */
-export function networkPart(network: LearningNetwork): TrainedPart {
-  return function* ({ arena: _, ...call }: PartCall): Generator<void, PartPass> {
-    const pass = network.forward(call);
+/**
+ * A network, layer by layer over the whole batch: by kernels of float32 those layers that have them, in float64 the others.
+ * Its mask is that of its output.
+ */
+export function networkPart(program: NetworkProgram, thread: KernelThread | undefined): TrainedPart {
+  return function* (call: PartCall): Generator<void, PartPass> {
+    const { batch, returnSequences } = call;
+    const squares: Squares = new Map();
+    const learning = prepareNetworkGradients(program, trainedNodes(thread, call.arena, squares));
+    const pass = learning.forward(call);
     yield;
     const { values, time, mask } = pass.output;
-    const whole = call.returnSequences || time === 1;
+    const last = !returnSequences && program.time;
     return {
-      outputs: [whole ? values : lastSteps(values, call.batch, time)],
-      ...(mask && call.returnSequences ? { mask } : {}),
-      // biome-ignore lint/correctness/useYield: there is nothing to do in turns.
+      outputs: [last ? lastSteps(values, batch, time) : values],
+      mask: last ? undefined : mask,
       *pull(cotangents) {
-        return pass.pull(outputGradient({ ...call, cotangents }, pass.output));
+        const pulled = pass.pull(outputGradient({ ...call, cotangents }, pass.output));
+        yield;
+        const own = layersOf(program).map((_, k): Readonly<Record<string, FloatArray>> => {
+          const embeddings = squares.get(k);
+          return embeddings ? { embeddings } : {};
+        });
+        return { ...pulled, squares: own };
       },
     };
   };
@@ -23,8 +38,8 @@ export function networkPart(network: LearningNetwork): TrainedPart {
 /** [:, -1, :] of [batch, time, width]. */
 function lastSteps(values: Float64Array, batch: number, time: number): Float64Array {
   const width = values.length / Math.max(batch * time, 1);
-  const last = new Float64Array(time > 0 ? batch * width : 0);
-  for (let row = 0; row < batch && time > 0; row++) {
+  const last = new Float64Array(batch * width);
+  for (let row = 0; row < batch; row++) {
     const from = ((row + 1) * time - 1) * width;
     last.set(values.subarray(from, from + width), row * width);
   }

@@ -39,6 +39,7 @@ export interface PartPull {
   /** Of a network, as of gradients: those of its other layers, and their new statistics. */
   readonly layers?: GradientResult['layers'];
   readonly statistics?: GradientResult['statistics'];
+  readonly squares?: GradientResult['layers'];
 }
 
 /** A part of a program in training, forwards on a whole batch. Yields now and then, so that others get their turn. */

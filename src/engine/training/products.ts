@@ -22,7 +22,7 @@ export function rowBytes(width: number): number {
 }
 
 /** values [inner, columns] */
-function packMatrix(arena: Arena, values: FloatArray, inner: number, columns: number): PackedMatrix {
+export function packMatrix(arena: Arena, values: FloatArray, inner: number, columns: number): PackedMatrix {
   const panels = Math.ceil(columns / LANES);
   const { address, values: out } = arena.take(inner * panels * LINE);
   const sources = Int32Array.from({ length: columns }, (_, k) => k);

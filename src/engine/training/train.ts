@@ -19,8 +19,8 @@ export function prepareTraining(memory: SharedMemory | undefined, part: TrainedP
         yield;
         // What is not finite has no gradients that anyone could use.
         if (!Number.isFinite(loss)) return { loss, cells: [] };
-        const { cells, layers, statistics } = yield* pass.pull([gradient]);
-        return { loss, cells, ...(layers && { layers }), ...(statistics && { statistics }) };
+        const { cells, layers, statistics, squares } = yield* pass.pull([gradient]);
+        return { loss, cells, layers, statistics, squares };
       } finally {
         arena.end();
       }

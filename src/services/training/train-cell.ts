@@ -92,18 +92,19 @@ export async function trainCell(
     optimizer: optimizer.spec,
     seed: call.seed ?? context.newSeed(),
   };
-  const before = await findOptimizer(context, cell.record);
-  let state = startOf(cell, optimizer, before);
+  const kept = await findOptimizer(context, cell.record);
+  let state = startOf(cell, optimizer, kept);
   const losses: number[] = [];
   for (let step = 0; step < call.repeat; step++) {
     signal?.throwIfAborted();
-    losses.push(await trainingStep(context, plan, state, step));
-    state = { ...state, iteration: state.iteration + 1 };
+    const { loss: before, statistics } = await trainingStep(context, plan, state, step);
+    losses.push(before);
+    state = { ...state, weights: { ...state.weights, ...statistics }, iteration: state.iteration + 1 };
     const made = { iteration: state.iteration, loss: lossTensor(cell, [], [losses[step]]) };
     if (step < call.repeat - 1) progress?.(made);
   }
   signal?.throwIfAborted();
-  return keep(context, stored, cell, { optimizer, before, state, losses });
+  return keep(context, stored, cell, { optimizer, before: kept, state, losses });
 }
 
 /** What is to be computed. A cell that is not built gets its first values here, which are kept with the trained ones. */
@@ -163,7 +164,8 @@ async function keep(
 ): Promise<Decision<Trained>> {
   const { trained, iteration } = state;
   const fresh = !stored.record.input_shape;
-  const names = new Set(trained.map(({ name }) => name));
+  const followed = Object.keys(cell.weights).filter((name) => state.weights[name] !== cell.weights[name]);
+  const names = new Set([...trained.map(({ name }) => name), ...followed]);
   const variables = cell.record.variables.map((variable) =>
     names.has(variable.name) && !fresh ? { ...variable, version: variable.version + 1 } : variable,
   );

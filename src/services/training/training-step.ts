@@ -2,7 +2,7 @@ import type { CellDefinition, VariableSpec, Weights } from '../../domain/cell-de
 import type { LossSpec, OptimizerSpec, Targets } from '../../domain/learning.ts';
 import type { Precision, TrainingResult } from '../../domain/ports.ts';
 import { fieldProblem, Problem } from '../../domain/problems.ts';
-import { type FloatArray, Tensor } from '../../domain/tensor.ts';
+import { type FloatArray, fromFloat64, Tensor } from '../../domain/tensor.ts';
 import { inTurns } from '../../training/in-turns.ts';
 import { regularize, type TrainedVariable, updateVariables } from '../../training/update.ts';
 import type { SequencePlan } from '../compute/run-sequence.ts';
@@ -23,7 +23,7 @@ export interface TrainingPlan {
 
 /** A cell's values while it is trained. */
 export interface TrainingState {
-  /** All of the cell's, those that are not trained among them. */
+  /** All of the cell's. Those that are trained are as they were; those that follow the batches are replaced. */
   readonly weights: Weights;
   /** Changed in place. */
   readonly trained: readonly TrainedVariable[];
@@ -31,8 +31,16 @@ export interface TrainingState {
   readonly iteration: number;
 }
 
+/** What a step has made. */
+export interface StepMade {
+  /** Before the step. */
+  readonly loss: number;
+  /** New values of the variables that follow the batches. */
+  readonly statistics: Weights;
+}
+
 /**
- * One step of training: the loss before it. The values of `state.trained` are changed in place.
+ * One step of training. The values of `state.trained` are changed in place.
  * @throws {Problem} loss-not-finite
  */
 export async function trainingStep(
@@ -40,7 +48,7 @@ export async function trainingStep(
   plan: TrainingPlan,
   state: TrainingState,
   step: number,
-): Promise<number> {
+): Promise<StepMade> {
   const { definition, precision, features, sequence, targets, loss, optimizer } = plan;
   const { trained, iteration } = state;
   const program = definition.sequence(features, presentWeights(state), sequence.goBackwards);
@@ -53,12 +61,27 @@ export async function trainingStep(
   const gradients = ownGradients(definition, trained, result);
   const total = result.loss + regularize(trained, gradients);
   requireFinite(total, 'The loss with the regularizers', iteration);
-  await inTurns(updateVariables(optimizer, iteration, trained, gradients));
+  const squares = result.squares ? (definition.statistics?.(result.squares) ?? {}) : {};
+  const made = gradients.map((values, k) => {
+    // What a regularizer adds is not sparse.
+    const { name, regularizer } = trained[k];
+    return { values, squares: regularizer ? undefined : squares[name] };
+  });
+  await inTurns(updateVariables(optimizer, iteration, trained, made));
   for (const { name, values } of trained) {
     const wrong = values.findIndex((value) => !Number.isFinite(value));
     if (wrong >= 0) requireFinite(values[wrong], `'${name}' after the update`, iteration);
   }
-  return total;
+  return { loss: total, statistics: statisticsOf(definition, state, result) };
+}
+
+function statisticsOf(definition: CellDefinition, { weights }: TrainingState, result: TrainingResult): Weights {
+  const named = result.statistics ? (definition.statistics?.(result.statistics) ?? {}) : {};
+  const tensors = Object.entries(named).map(([name, values]) => {
+    const { dtype, shape } = weights[name];
+    return [name, fromFloat64(dtype, shape, values)] as const;
+  });
+  return Object.fromEntries(tensors);
 }
 
 /** All weights as they are now, in arrays of their own: what computes may keep them. */

@@ -11,12 +11,12 @@ export function adam(params: RuleParameters): Rule {
   const amsgrad = params.amsgrad === true;
   return {
     slots: ['momentum', 'velocity', ...(amsgrad ? ['velocity_hat'] : [])].map(zeroSlot),
-    update(w, g, [m, v, hat], { t, learningRate, dtype }) {
+    update(w, g, [m, v, hat], { t, learningRate, dtype }, squares) {
       const round = rounder(dtype);
       const alpha = (learningRate * Math.sqrt(1 - round(round(beta2) ** t))) / (1 - round(round(beta1) ** t));
       for (let i = 0; i < w.length; i++) {
         m[i] += (g[i] - m[i]) * (1 - beta1);
-        v[i] += (g[i] * g[i] - v[i]) * (1 - beta2);
+        v[i] += ((squares ? squares[i] : g[i] * g[i]) - v[i]) * (1 - beta2);
         if (hat) hat[i] = Math.max(hat[i], v[i]);
         w[i] -= (m[i] * alpha) / (Math.sqrt(hat ? hat[i] : v[i]) + epsilon);
       }

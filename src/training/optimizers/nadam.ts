@@ -11,14 +11,14 @@ export function nadam(params: RuleParameters): Rule {
   const factor = (t: number) => beta1 * (1 - 0.5 * 0.96 ** t);
   return {
     slots: ['momentum', 'velocity'].map(zeroSlot),
-    update(w, g, [m, v], { t, learningRate: lr, dtype }) {
+    update(w, g, [m, v], { t, learningRate: lr, dtype }, squares) {
       const round = rounder(dtype);
       const [now, next] = [factor(t), factor(t + 1)];
       const product = productOf(factor, t);
       const beta2Power = round(round(beta2) ** t);
       for (let i = 0; i < w.length; i++) {
         m[i] += (g[i] - m[i]) * (1 - beta1);
-        v[i] += (g[i] * g[i] - v[i]) * (1 - beta2);
+        v[i] += ((squares ? squares[i] : g[i] * g[i]) - v[i]) * (1 - beta2);
         const mHat = (next * m[i]) / (1 - product * next) + ((1 - now) * g[i]) / (1 - product);
         w[i] -= (lr * mHat) / (Math.sqrt(v[i] / (1 - beta2Power)) + epsilon);
       }

@@ -10,12 +10,12 @@ export function rmsprop(params: RuleParameters): Rule {
   const slots = ['velocity', ...(momentum > 0 ? ['momentum'] : []), ...(centered ? ['average_gradient'] : [])];
   return {
     slots: slots.map(zeroSlot),
-    update(w, g, given, { learningRate: lr }) {
+    update(w, g, given, { learningRate: lr }, squares) {
       const v = given[0];
       const m = momentum > 0 ? given[1] : undefined;
       const a = centered ? given[given.length - 1] : undefined;
       for (let i = 0; i < w.length; i++) {
-        v[i] = rho * v[i] + (1 - rho) * g[i] * g[i];
+        v[i] = rho * v[i] + (1 - rho) * (squares ? squares[i] : g[i] * g[i]);
         if (a) a[i] = rho * a[i] + (1 - rho) * g[i];
         const step = (lr * g[i]) / Math.sqrt(v[i] - (a ? a[i] * a[i] : 0) + epsilon);
         if (m) m[i] = momentum * m[i] + step;

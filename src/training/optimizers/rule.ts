@@ -19,8 +19,14 @@ export interface Moment {
 /** How an optimizer changes one variable. All its arrays have one length; an update may be made part by part. */
 export interface Rule {
   readonly slots: readonly Slot[];
-  /** Changes `variable` and `slots` in place. */
-  update(variable: FloatArray, gradient: FloatArray, slots: readonly FloatArray[], moment: Moment): void;
+  /** Changes `variable` and `slots` in place. `squares` are those of the gradient, where they are not its own. */
+  update(
+    variable: FloatArray,
+    gradient: FloatArray,
+    slots: readonly FloatArray[],
+    moment: Moment,
+    squares?: FloatArray,
+  ): void;
 }
 
 export type RuleParameters = NamedSpec['params'];

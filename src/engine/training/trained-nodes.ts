@@ -1,0 +1,78 @@
+import type { LayerProgram } from '../../domain/layers.ts';
+import type { RecurrentWork } from '../../domain/network.ts';
+import { sequenceCells } from '../../domain/program.ts';
+import { atOnce } from '../../training/in-turns.ts';
+import type { DifferentiableNode, NodeCall, NodePass, SpecialNodes } from '../gradients-node.ts';
+import { differentiableRecurrent } from '../gradients-recurrent.ts';
+import type { KernelThread } from '../kernel-cell.ts';
+import type { Arena } from './arena.ts';
+import { denseNode } from './dense-node.ts';
+import { embeddingNode } from './embedding-node.ts';
+import { kernelPart } from './kernel-part.ts';
+import type { TrainedPart } from './part.ts';
+
+/** By the index of a layer, that of an Embedding having those of its gradient's parts. */
+export type Squares = Map<number, Float64Array>;
+
+/**
+ * Embeddings, and the layers of float32 that have kernels, each keeping what it needs in the arena. Undefined for the others,
+ * and without a thread for all but embeddings.
+ */
+export function trainedNodes(thread: KernelThread | undefined, arena: Arena, squares: Squares): SpecialNodes {
+  return ({ work, dtype }, { cell, layer }) => {
+    if (work.kind === 'layer' && work.layer.kind === 'embedding') {
+      const own = new Float64Array(work.layer.arrays.embeddings.length);
+      squares.set(layer, own);
+      return embeddingNode(work.layer, layer, own);
+    }
+    if (!thread || dtype !== 'float32') return undefined;
+    if (work.kind === 'layer') {
+      const trains = work.layer.kind === 'dense' && work.layer.computeDtype === 'float32';
+      return trains ? denseNode(thread, arena, work.layer as LayerProgram<'dense'>, layer) : undefined;
+    }
+    const part = kernelPart(thread, work.sequence);
+    return part && recurrentNode(arena, work, part, cell);
+  };
+}
+
+function recurrentNode(arena: Arena, work: RecurrentWork, part: TrainedPart, first: number): DifferentiableNode {
+  const { returnSequences, zeroOutputForMask } = work;
+  const cells = sequenceCells(work.sequence).length;
+  const exact = differentiableRecurrent(work, first);
+  return {
+    forward(given: NodeCall): NodePass {
+      const { batch, inputs, states, running, training } = given;
+      const [input] = inputs;
+      const { time, mask } = input;
+      // There a masked step may repeat a state that is no output.
+      if (mask && states.some((state) => state.some((value) => value !== 0))) return exact.forward(given);
+      const whole = returnSequences || running;
+      const call = {
+        arena,
+        inputs: Float32Array.from(input.values),
+        batch,
+        time,
+        states: states.map((state) => Float32Array.from(state)),
+        ...(mask ? { mask } : {}),
+        zeroOutputForMask,
+        returnSequences: whole,
+        training,
+      };
+      const pass = atOnce(part(call));
+      return {
+        values: Float64Array.from(pass.outputs[0]),
+        time: whole ? time : 1,
+        pull(gradient, sums) {
+          const pulled = atOnce(pass.pull([Float32Array.from(gradient)]));
+          for (let k = 0; k < cells; k++) {
+            const own = sums.cells[first + k] as Readonly<Record<string, Float64Array>>;
+            for (const [name, values] of Object.entries(pulled.cells[k]))
+              for (let i = 0; i < values.length; i++) own[name][i] += values[i];
+          }
+          const wide = (values: ArrayLike<number>) => Float64Array.from(values);
+          return { inputs: [wide(pulled.inputs)], states: pulled.states.map(wide) };
+        },
+      };
+    },
+  };
+}

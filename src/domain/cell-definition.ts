@@ -112,8 +112,6 @@ export interface CellDefinition {
   statistics?(result: Pick<GradientResult, 'statistics'>): Readonly<Record<string, FloatArray>>;
   /** Gradients by variable, each of its variable's size, from those of the sequence program's cells and layers. */
   gradients(result: Pick<GradientResult, 'cells' | 'layers'>): Readonly<Record<string, FloatArray>>;
-  /** Of a network, the variables that follow the batches of training, with the values that they get. */
-  statistics?(layers: NonNullable<GradientResult['statistics']>): Readonly<Record<string, FloatArray>>;
 }
 
 /** Axes of the inputs of a single step: the batch and what a step has; a sequence has one more. */

@@ -61,7 +61,7 @@ export async function trainingStep(
   const gradients = ownGradients(definition, trained, result);
   const total = result.loss + regularize(trained, gradients);
   requireFinite(total, 'The loss with the regularizers', iteration);
-  const squares = result.squares ? (definition.statistics?.(result.squares) ?? {}) : {};
+  const squares = definition.statistics?.({ statistics: result.squares }) ?? {};
   const made = gradients.map((values, k) => {
     // What a regularizer adds is not sparse.
     const { name, regularizer } = trained[k];
@@ -76,7 +76,7 @@ export async function trainingStep(
 }
 
 function statisticsOf(definition: CellDefinition, { weights }: TrainingState, result: TrainingResult): Weights {
-  const named = result.statistics ? (definition.statistics?.(result.statistics) ?? {}) : {};
+  const named = definition.statistics?.(result) ?? {};
   const tensors = Object.entries(named).map(([name, values]) => {
     const { dtype, shape } = weights[name];
     return [name, fromFloat64(dtype, shape, values)] as const;

@@ -66,10 +66,6 @@ export function kerasNetwork(className: NetworkClass, config: JsonObject, option
     sequence: (features, weights) => program(features, weights),
     statistics: ({ statistics = [] }) => statisticsOf(layers, statistics),
     gradients: ({ cells, layers: sums = [] }) => gradientsOf(layers, cells, sums),
-    statistics: (given) => {
-      const plain = layers.filter(({ defined }) => defined.kind === 'layer');
-      return Object.assign({}, ...plain.map(({ name }, k) => prefixed(name, given[k] ?? {})));
-    },
   };
 }
 

@@ -53,8 +53,7 @@ export function parseTensor(value: unknown): TensorInput {
 /** @throws {TensorSyntaxError} also where the tensor is a reference to a variable. */
 export function parseLiteral(value: unknown): TensorLiteral {
   const input = parseTensor(value);
-  if ('variable' in input)
-    throw new TensorSyntaxError('A reference to a variable is not taken here; send the values.', []);
+  if ('variable' in input) throw new TensorSyntaxError('This field cannot refer to a variable; send the values.', []);
   return input;
 }
 
@@ -147,10 +146,7 @@ class ElementReader {
       for (let i = 0; i < values.length; i++) {
         if (integers[i] === 0n && values[i] !== 0) {
           if (!Number.isSafeInteger(values[i])) {
-            throw new TensorSyntaxError(
-              `${values[i]} stands beside integers written as strings; send all as integers.`,
-              [],
-            );
+            throw new TensorSyntaxError(`${values[i]} is among integers written as strings; send all as integers.`, []);
           }
           integers[i] = BigInt(values[i]);
         }

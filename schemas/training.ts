@@ -25,7 +25,11 @@ interface TrainingFields {
 /** A check that a seed comes with training. */
 export function checkTraining({ training, seed }: TrainingFields, context: z.core.$RefinementCtx): void {
   if (training || seed === undefined) return;
-  context.addIssue({ code: 'custom', message: 'A seed is for training: true.', path: ['seed'] });
+  context.addIssue({
+    code: 'custom',
+    message: 'A seed needs training: true. Send both, or leave the seed out.',
+    path: ['seed'],
+  });
 }
 
 export function trainingOf({ training, seed }: TrainingFields): Training | undefined {

@@ -55,7 +55,10 @@ export function openGate(rules: GateRules, clock: Clock, log?: Log): Gate {
       const identity = ring.find(credential, clock());
       if (identity) return identity;
       if (verifier && credential.split('.').length === 3) return verifier.verify(credential);
-      throw new Problem('unauthorized', `The ${verifier ? 'key or token' : 'key'} is not one of this service.`);
+      throw new Problem(
+        'unauthorized',
+        `This service does not know the ${verifier ? 'key or token' : 'key'} that was sent.`,
+      );
     },
     close: unwatch,
   };

@@ -46,7 +46,7 @@ function help(): string {
     '',
     ...rows,
     '',
-    'cellstep <command> --help tells of a command, cellstep --version of this one.',
+    'cellstep <command> --help describes a command; cellstep --version prints the version.',
     'Commands that call a service take --url (or CELLSTEP_URL; http://127.0.0.1:8080) and --key (or CELLSTEP_KEY).',
     '',
   ].join('\n');

@@ -3,10 +3,10 @@ export const SCOPES = ['read', 'step', 'write', 'admin'] as const;
 export type Scope = (typeof SCOPES)[number];
 
 export const SCOPE_MEANINGS: Readonly<Record<Scope, string>> = {
-  read: 'Read and list what there is.',
-  step: 'Compute, and carry sessions along: open, step, reset, rewind, fork and end them.',
+  read: 'Read and list everything.',
+  step: 'Compute, and open, step, reset, rewind, fork and end sessions.',
   write: 'Make, change and delete cells, variables and checkpoints.',
-  admin: 'Read what concerns the service as a whole, such as its metrics.',
+  admin: 'Read about the service as a whole, such as its metrics.',
 };
 
 /** Those who name no tenant share this one. */

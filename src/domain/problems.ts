@@ -7,12 +7,12 @@ export const PROBLEMS = {
   },
   'invalid-request': {
     status: 400,
-    title: 'The request does not have the shape this route takes',
+    title: 'The request does not have the shape that this route accepts',
     help: 'Each entry of `errors` points at a field and says what to send there. Unknown fields are refused.',
   },
   'invalid-header': {
     status: 400,
-    title: 'A header has a value that cannot be used',
+    title: 'A header has an invalid value',
     help: 'If-Match takes "<version>" in double quotes, several of them with commas between, or *; Idempotency-Key takes 1 to 255 visible ASCII characters.',
   },
   'bad-request': {
@@ -28,37 +28,37 @@ export const PROBLEMS = {
   unauthorized: {
     status: 401,
     title: 'Authentication is needed',
-    help: 'Send `Authorization: Bearer <key>` with a key of this service, or with a token of its issuer, that is not expired.',
+    help: 'Send `Authorization: Bearer <key>` with a key of this service or a token of its issuer. It must not have expired.',
   },
   'insufficient-scope': {
     status: 403,
     title: 'The key or token may not do this',
-    help: 'Each route needs a scope (read, step, write or admin), which the documentation of the API names. Use a key or token that has it.',
+    help: 'Each route needs a scope (read, step, write or admin). The API documentation names it. Use a key or token that has it.',
   },
   'foreign-host': {
     status: 403,
     title: 'The Host header names another service',
-    help: 'A service without keys on this machine answers to localhost and 127.0.0.1 alone, so that no web page reaches it by a name of its own. Send the request to one of these, or let the operator add the name to CELLSTEP_ALLOWED_HOSTS.',
+    help: 'A service on this machine without keys answers only to localhost and 127.0.0.1. No web page can then reach it through a name of its own. Send the request to one of these names, or ask the operator to add yours to CELLSTEP_ALLOWED_HOSTS.',
   },
   'foreign-page': {
     status: 403,
     title: 'A page of another site sent this request',
-    help: 'Pages of other sites may not call this service. The operator lets in those of an origin with CELLSTEP_CORS_ORIGINS.',
+    help: 'Pages of other sites may not call this service. The operator can allow an origin with CELLSTEP_CORS_ORIGINS.',
   },
   'not-found': {
     status: 404,
-    title: 'There is no such thing',
+    title: 'Nothing has this path or id',
     help: 'Check the path and the id. The lists (GET /v1/cells, …) show what exists.',
   },
   'method-not-allowed': {
     status: 405,
-    title: 'This path does not take this method',
-    help: 'The Allow header lists the methods that it takes.',
+    title: 'This path does not support this method',
+    help: 'The Allow header lists the methods that it supports.',
   },
   'not-acceptable': {
     status: 406,
-    title: 'There is no representation that Accept names',
-    help: 'The detail lists what there is. Send one of these types as Accept, or leave it out for JSON.',
+    title: 'None of the types in Accept is available',
+    help: 'The detail lists the available types. Send one of them in Accept, or leave Accept out to get JSON.',
   },
   'request-timeout': {
     status: 408,
@@ -68,12 +68,12 @@ export const PROBLEMS = {
   'already-exists': {
     status: 409,
     title: 'The id is taken',
-    help: 'Choose another id, leave it out to be given one, or delete what has it.',
+    help: 'Choose another id, delete the thing that has it, or leave the id out: the service then makes one.',
   },
   'already-built': {
     status: 409,
     title: 'The cell is already built with another input shape',
-    help: 'A cell keeps the feature count that it was built with. Create another cell for another one.',
+    help: 'A cell keeps the feature count that it was built with. Create another cell for another feature count.',
   },
   'not-built': {
     status: 409,
@@ -97,47 +97,47 @@ export const PROBLEMS = {
   },
   'too-many-pinned-versions': {
     status: 409,
-    title: 'Sessions are pinned to as many versions of the cell as may be kept',
-    help: 'Each version that a session was opened on with pin_cell_version is kept until the last such session is gone: one that is deleted at once, one that expired a day later. Delete all sessions of one of these versions, or open this one without pin_cell_version. The operator sets the limit: CELLSTEP_MAX_PINNED_VERSIONS.',
+    title: 'The cell has as many pinned versions as the limit allows',
+    help: 'The service keeps a version that sessions pin (pin_cell_version) until the last of them is gone. A deleted session is gone at once, an expired one a day later. Delete all sessions of one pinned version, or open this session without pin_cell_version. The operator sets the limit: CELLSTEP_MAX_PINNED_VERSIONS.',
   },
   'step-not-kept': {
     status: 409,
     title: 'The session does not keep this step',
-    help: 'A session keeps as many of its last steps as `history` said when it was opened. `oldest_step` of the session is the first one that it can go back to.',
+    help: 'A session keeps its last steps, as many as `history` said when it was opened. Its `oldest_step` is the first step that it can go back to.',
   },
   'in-progress': {
     status: 409,
     title: 'A request with this Idempotency-Key is still running',
-    help: 'Send the same request again a little later: it then gets the first reply.',
+    help: 'Send the same request again a little later. It then gets the first reply.',
   },
   'checkpoint-mismatch': {
     status: 409,
-    title: 'The checkpoint does not fit what is there; nothing was restored',
-    help: 'Each entry of `errors` names what is missing or has another shape. create_missing makes what is missing.',
+    title: 'The checkpoint does not fit what exists now; nothing was restored',
+    help: 'Each entry of `errors` names something that is missing or has another shape. Send "create_missing": true to make what is missing.',
   },
   conflict: {
     status: 409,
-    title: 'The change kept meeting other changes',
-    help: 'Others changed the same thing at the same time. Send the request again. Nothing was changed by it, but for a restore, which may have put some things back already.',
+    title: 'Other changes came first each time',
+    help: 'Others changed the same thing at the same time. This request changed nothing; only a restore may have put some things back already. Send the request again.',
   },
   'version-mismatch': {
     status: 412,
-    title: 'It has another version than If-Match asks for',
-    help: 'Read it again, decide on what it is now, and send the ETag of that reply as If-Match.',
+    title: 'The version is not the one that If-Match asks for',
+    help: 'Read it again, decide what to change, and send the ETag of that reply as If-Match.',
   },
   'body-too-large': {
     status: 413,
-    title: 'The body is larger than this service takes',
+    title: 'The body is larger than this service accepts',
     help: 'Send less in one request. The operator sets the limits: CELLSTEP_MAX_BODY_BYTES, and CELLSTEP_MAX_CHECKPOINT_BYTES for files.',
   },
   'unsupported-media-type': {
     status: 415,
-    title: 'This route does not take this Content-Type',
+    title: 'This route does not accept this Content-Type',
     help: 'Send Content-Type: application/json, unless the route names another.',
   },
   'expectation-failed': {
     status: 417,
-    title: 'This service does not do what Expect asks for',
+    title: 'This service cannot do what Expect asks for',
     help: 'Leave Expect out, or send Expect: 100-continue.',
   },
   'wrong-shape': {
@@ -148,17 +148,17 @@ export const PROBLEMS = {
   'ragged-tensor': {
     status: 422,
     title: 'A nested tensor is ragged',
-    help: 'All rows of one level have the same length. The pointer names the first one that does not.',
+    help: 'All arrays of one level must have the same length. The pointer names the first one with another length.',
   },
   'value-out-of-range': {
     status: 422,
     title: 'A value does not fit its dtype',
-    help: 'Send a value of the range of the dtype; infinity is written "Infinity".',
+    help: 'Send a value in the range of the dtype. Write infinity as "Infinity".',
   },
   'invalid-config': {
     status: 422,
-    title: 'The configuration names something that does not exist or cannot be',
-    help: 'Activations, initializers, regularizers and constraints are those of Keras, case-sensitive.',
+    title: 'The configuration has an unknown name or an impossible value',
+    help: 'Activations, initializers, regularizers and constraints have the names that Keras gives them. Upper and lower case matter.',
   },
   'unsupported-layer': {
     status: 422,
@@ -167,7 +167,7 @@ export const PROBLEMS = {
   },
   'unsupported-network': {
     status: 422,
-    title: 'The graph of a network is not one that this service computes',
+    title: 'This service cannot compute the graph of this network',
     help: 'A network has one input and one output, and each of its layers is used once. The detail says what is different.',
   },
   'invalid-value': {
@@ -183,17 +183,17 @@ export const PROBLEMS = {
   'invalid-file': {
     status: 422,
     title: 'The file cannot be read',
-    help: 'It is truncated, damaged, or not of the format that Content-Type names.',
+    help: 'It is truncated, damaged, or not in the format that Content-Type names.',
   },
   'several-layers': {
     status: 422,
     title: 'The file holds several layers',
-    help: 'A cell is made of one of them. Send its name, one of `layers`, as ?layer=.',
+    help: 'A cell is made from one layer. Send its name as ?layer=; `layers` lists the names.',
   },
   'ambiguous-file': {
     status: 422,
-    title: 'The file does not tell all that the numbers depend on',
-    help: 'The detail lists what is unknown. Send it as query fields, config.<name>=<JSON>, or as JSON under `config` in the __metadata__ of a safetensors file. What you leave out has the default of the class.',
+    title: 'The file leaves out options that the results depend on',
+    help: 'The detail lists the missing options. Send them as query fields, config.<name>=<JSON>, or as JSON under `config` in the __metadata__ of a safetensors file. An option that you leave out has the default of the class.',
   },
   'idempotency-key-reused': {
     status: 422,
@@ -213,21 +213,21 @@ export const PROBLEMS = {
   'too-many-requests': {
     status: 429,
     title: 'Too many requests came in too short a time',
-    help: 'Nothing was changed. Send the request again after Retry-After seconds. RateLimit in each reply says how many more may be sent. The operator sets the limit: CELLSTEP_RATE_LIMIT.',
+    help: 'Nothing was changed. Send the request again after Retry-After seconds. The RateLimit header of each reply says how many more you may send. The operator sets the limit: CELLSTEP_RATE_LIMIT.',
   },
   'too-many-keys': {
     status: 429,
-    title: 'The thing keeps as many answers of requests with an Idempotency-Key as it may',
-    help: 'Nothing was changed. Each answer is kept for a day, so that its request may be repeated. Send the request without a key, or after Retry-After seconds. The operator sets the time and the bytes: CELLSTEP_KEY_HOURS, CELLSTEP_MAX_KEY_BYTES.',
+    title: 'Too many replies to requests with an Idempotency-Key are kept',
+    help: 'Nothing was changed. Each reply is kept for a day, so that its request can be repeated. Send the request without a key, or after Retry-After seconds. The operator sets the time and the bytes: CELLSTEP_KEY_HOURS, CELLSTEP_MAX_KEY_BYTES.',
   },
   'upgrade-required': {
     status: 426,
     title: 'This path is a WebSocket',
-    help: 'Open it with a WebSocket client, by the subprotocol that the detail names.',
+    help: 'Open it with a WebSocket client and the subprotocol that the detail names.',
   },
   'headers-too-large': {
     status: 431,
-    title: 'The headers are larger than this service takes',
+    title: 'The headers are larger than this service accepts',
     help: 'Send smaller headers.',
   },
   'store-full': {
@@ -247,13 +247,13 @@ export const PROBLEMS = {
   },
   overloaded: {
     status: 503,
-    title: 'The service has too much to do already',
-    help: 'So much work is waiting that more would wait too long. Nothing was changed. Send the request again after Retry-After seconds.',
+    title: 'The service has too much work already',
+    help: 'More work would have to wait too long. Nothing was changed. Send the request again after Retry-After seconds.',
   },
   'compute-failed': {
     status: 503,
     title: 'The thread that computed this died',
-    help: 'It was tried a second time, to the same end. Nothing was changed. Send the request again after Retry-After seconds, or less at once.',
+    help: 'A second try failed too. Nothing was changed. Send the request again after Retry-After seconds, or send less at once.',
   },
   'shutting-down': {
     status: 503,
@@ -279,14 +279,14 @@ interface ProblemOptions {
   readonly errors?: readonly FieldError[];
   /** Extension members of the problem document, e.g. `{ expired_at }`. */
   readonly extra?: Readonly<Record<string, unknown>>;
-  /** After so many seconds the same request may succeed. */
+  /** The same request may succeed after this many seconds. */
   readonly retryAfterSeconds?: number;
   /** The version that the thing has now. */
   readonly version?: number;
   readonly cause?: unknown;
 }
 
-/** An expected failure that a client is told of; thrown anywhere, turned into a reply in one place (src/http). */
+/** An expected failure, reported to the client. Thrown anywhere; one place (src/http) turns it into a reply. */
 export class Problem extends Error {
   readonly code: ProblemCode;
   readonly errors: readonly FieldError[];
@@ -308,13 +308,13 @@ export class Problem extends Error {
     return PROBLEMS[this.code].status;
   }
 
-  /** The request was refused for what it is, and nothing was done. Otherwise the service failed: the outcome is unknown. */
+  /** Whether the request itself was refused and nothing was done. If not, the service failed and the outcome is unknown. */
   get isRefusal(): boolean {
     return this.status < 500;
   }
 }
 
-/** A problem of one field: the detail stands both in the problem and beside the field's pointer. */
+/** A problem of one field. Both the problem and the entry of `errors` have the detail. */
 export function fieldProblem(code: ProblemCode, pointer: string, detail: string): Problem {
   return new Problem(code, detail, { errors: [{ pointer, detail }] });
 }

@@ -30,7 +30,10 @@ export function maskAfter(rule: MaskRule, inputs: readonly Masked[], rows: numbe
       return inputs.every((input) => input.mask) ? anyOf(inputs) : new Uint8Array(rows).fill(1);
     case 'refuse':
       if (!mask) return undefined;
-      throw new Problem('invalid-value', 'A Softmax layer takes no mask of time steps. Use the activation "softmax".');
+      throw new Problem(
+        'invalid-value',
+        'A Softmax layer cannot take a mask of time steps. Use the activation "softmax".',
+      );
   }
 }
 

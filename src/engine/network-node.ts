@@ -70,7 +70,7 @@ function stepsOf({ name }: NetworkNode, layer: AnyLayer, inputs: readonly Signal
     (input, k) => input.time !== time && !(layer.kind === 'merge' && layer.params.inputs[k].repeated),
   );
   if (odd < 0 || free) return time;
-  const detail = `Layer '${name}' gets ${time} steps and ${inputs[odd].time} steps, which can't be put together.`;
+  const detail = `Layer '${name}' gets inputs of ${time} and ${inputs[odd].time} steps, which do not fit together.`;
   throw new Problem('wrong-shape', detail);
 }
 

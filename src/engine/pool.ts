@@ -119,7 +119,7 @@ export function createPool({ threads, engines, script = SCRIPT }: PoolOptions): 
     if (job && closed) job.reject(shuttingDown());
     else if (job && job.tries < MAX_TRIES) queue.unshift(job);
     else if (job) {
-      const detail = 'The thread that computed this ended before it was done, and so did that of a second try.';
+      const detail = 'The thread that computed this ended too early, and so did the thread of a second try.';
       const cause = new Error(`a computing thread ended with code ${code}`, { cause: error });
       job.reject(new Problem('compute-failed', detail, { cause }));
     }

@@ -36,7 +36,8 @@ export function decodedBytes(type: ElementType, size: number): number {
  */
 export function decodeElements(type: ElementType, bytes: Uint8Array, littleEndian = true): TensorData {
   const width = ELEMENT_TYPES[type].bytes;
-  if (bytes.length % width !== 0) throw new RangeError(`${bytes.length} bytes are no whole number of ${type} elements`);
+  if (bytes.length % width !== 0)
+    throw new RangeError(`${bytes.length} bytes are not a whole number of ${type} elements`);
   const { buffer } = inHostOrder(bytes, width, littleEndian);
   switch (type) {
     case 'f16':

@@ -14,7 +14,7 @@ export function parseStrictJson(bytes: Uint8Array): { value: unknown; keys: stri
   return { value: JSON.parse(text), keys: outerKeys(text) };
 }
 
-/** @throws {Problem} invalid-file if it is no JSON object. `what` reads like `its member config.json`. */
+/** @throws {Problem} invalid-file if it is not a JSON object. `what` reads like `its member config.json`. */
 export function parseObject(format: string, what: string, bytes: Uint8Array): JsonObject {
   try {
     const { value } = parseStrictJson(bytes);
@@ -22,7 +22,7 @@ export function parseObject(format: string, what: string, bytes: Uint8Array): Js
   } catch (error) {
     throw invalidFile(format, `${what} is not JSON: ${error instanceof Error ? error.message : error}.`, error);
   }
-  throw invalidFile(format, `${what} is no JSON object.`);
+  throw invalidFile(format, `${what} is not a JSON object.`);
 }
 
 function decodeUtf8(bytes: Uint8Array): string {

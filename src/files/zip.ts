@@ -98,7 +98,7 @@ function findEnd(format: string, view: DataView): number {
     )
       return at;
   }
-  throw invalidFile(format, 'it is no zip archive, or its end is missing.');
+  throw invalidFile(format, 'it is not a zip archive, or its end is missing.');
 }
 
 function readMember(format: string, bytes: Uint8Array, view: DataView, at: number, directory: number) {

@@ -75,6 +75,6 @@ export function requireOffer<T extends Offer>(accept: string | undefined, offers
   const chosen = negotiate(accept, offers);
   if (chosen) return chosen;
   const there = offers.map(describeOffer).join(', ');
-  const detail = `Accept '${accept?.slice(0, 200)}' names none of what there is of ${of}: ${there}.`;
+  const detail = `Accept '${accept?.slice(0, 200)}' names no type that ${of} is available in. Send one of ${there}.`;
   throw new Problem('not-acceptable', detail);
 }

@@ -68,7 +68,7 @@ function typesOf(request: FastifyRequest): readonly string[] {
 export function notTaken(request: FastifyRequest): Problem {
   const contentType = request.headers['content-type'];
   const sent = contentType
-    ? `Content-Type '${contentType.slice(0, 200)}' is not taken here.`
+    ? `This route does not accept Content-Type '${contentType.slice(0, 200)}'.`
     : 'The request has a body but no Content-Type.';
   return new Problem('unsupported-media-type', `${sent} Send ${['application/json', ...typesOf(request)].join(', ')}.`);
 }

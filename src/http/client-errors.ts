@@ -68,7 +68,7 @@ export function refuseOddFraming(app: FastifyInstance): void {
 
 /** RFC 9112, 2.3 (versions), 3.2 (Host) and 6.1 (Transfer-Encoding), where Node's parser is milder. */
 function oddityOf({ httpVersion, headers, rawHeaders }: IncomingMessage): string | undefined {
-  if (httpVersion !== '1.1' && httpVersion !== '1.0') return `HTTP/${httpVersion} is not served here. Send HTTP/1.1.`;
+  if (httpVersion !== '1.1' && httpVersion !== '1.0') return `HTTP/${httpVersion} is not supported. Send HTTP/1.1.`;
   const { host, 'transfer-encoding': coding } = headers;
   if (host === undefined && httpVersion === '1.1') return 'The request has no Host header.';
   let hosts = 0;
@@ -80,7 +80,7 @@ function oddityOf({ httpVersion, headers, rawHeaders }: IncomingMessage): string
   if (httpVersion === '1.0') return 'Transfer-Encoding is not part of HTTP/1.0. Send Content-Length.';
   return coding.toLowerCase() === 'chunked'
     ? undefined
-    : `Transfer-Encoding ${quote(coding)} is not read here. Send chunked, or Content-Length.`;
+    : `Transfer-Encoding ${quote(coding)} is not supported. Send chunked, or Content-Length.`;
 }
 
 /**
@@ -100,7 +100,7 @@ export function answerExpectations(app: FastifyInstance): void {
   });
   app.addHook('onRequest', ({ raw }, _reply, done) => {
     if (raw.headers.expect === undefined || !refused.has(raw)) return done();
-    const detail = `Expect ${quote(raw.headers.expect)} is not done here. Leave it out, or send 100-continue.`;
+    const detail = `Expect ${quote(raw.headers.expect)} is not supported. Leave it out, or send 100-continue.`;
     done(new Problem('expectation-failed', detail));
   });
   app.addHook('preParsing', ({ raw }, reply, payload, done) => {

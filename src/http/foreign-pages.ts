@@ -71,6 +71,6 @@ function foreignHost(host: string): Problem {
 }
 
 function foreignPage(header: string): Problem {
-  const detail = `${header} is of another site. Add its origin to CELLSTEP_CORS_ORIGINS if its pages may call this service.`;
+  const detail = `This request comes from another site: ${header}. Add its origin to CELLSTEP_CORS_ORIGINS if its pages may call this service.`;
   return new Problem('foreign-page', detail);
 }

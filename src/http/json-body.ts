@@ -57,12 +57,12 @@ export function plainJson(bytes: Buffer, parse: (text: string) => unknown): unkn
 /** What is wrong with how a body is written; null where nothing is. */
 function refusalOf(encoding: string | undefined, type = ''): Problem | null {
   if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
-    const detail = `Content-Encoding '${encoding.slice(0, 80)}' is not taken here. Send the body as it is.`;
+    const detail = `Content-Encoding '${encoding.slice(0, 80)}' is not supported. Send the body uncompressed.`;
     return new HttpProblem('unsupported-media-type', detail, { 'accept-encoding': 'identity' });
   }
   const [, charset = 'utf-8'] = /^application\/json\s*;.*\bcharset="?([^";\s]*)/i.exec(type) ?? [];
   if (/^(utf-?8|us-ascii)$/i.test(charset)) return null;
-  return new Problem('unsupported-media-type', `charset '${charset.slice(0, 80)}' is not taken here. Send UTF-8.`);
+  return new Problem('unsupported-media-type', `charset '${charset.slice(0, 80)}' is not supported. Send UTF-8.`);
 }
 
 /** JSON.parse that refuses keys which could reach a prototype. The function throws what is wrong with the text. */

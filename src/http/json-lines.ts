@@ -66,7 +66,7 @@ function failure(request: FastifyRequest, error: unknown): object {
   const problem =
     error instanceof Problem
       ? error
-      : new Problem('internal-error', 'The service failed. Nothing of the request can be blamed for it.', {
+      : new Problem('internal-error', 'The service failed. The request is not to blame.', {
           cause: error,
         });
   if (problem.status >= 500) request.log.error({ err: problem.cause ?? problem, code: problem.code }, problem.message);

@@ -34,7 +34,7 @@ export async function readParts(bytes: Uint8Array, contentType: string): Promise
     (parts.length === 1 ? parts[0] : undefined);
   if (!model) {
     const names = parts.map(({ field, name }) => `'${field}' (${name})`).join(', ') || 'none';
-    const detail = `No part of the body is the model; the parts with a filename are: ${names}. Call it "model", or give it a filename that ends in .onnx.`;
+    const detail = `The body has no part for the model; its parts with a filename: ${names}. Name the part "model", or give it a filename that ends in .onnx.`;
     throw new Problem('invalid-request', detail, { errors: [{ pointer: '/model', detail }] });
   }
   const beside = new Map<string, Uint8Array>();

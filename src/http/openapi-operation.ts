@@ -5,12 +5,12 @@ import type { Access } from './auth.ts';
 /** Groups of operations, in the order in which a newcomer reads them. */
 export const TAGS = {
   Cells: 'Recurrent cells: their configuration, their weights, and steps whose state the client carries.',
-  Training: 'Losses and optimizers of Keras on cells, and what an optimizer keeps.',
-  Variables: 'Tensors that can be assigned: those of a cell, and stand-alone ones, as tf.Variable or keras.Variable.',
+  Training: 'Train cells with losses and optimizers of Keras, and read the state of an optimizer.',
+  Variables: 'Tensors that can be assigned: those of a cell, and stand-alone ones like tf.Variable or keras.Variable.',
   Ops: 'Activations and arithmetic on tensors. Nothing is stored.',
   Sessions: 'Hidden states that the service keeps between steps, durably.',
   Checkpoints: 'Snapshots of cells, variables and sessions, to restore later or to take elsewhere as a file.',
-  Service: 'Probes, this document, and pages on problems.',
+  Service: 'Probes, this document, and pages about problems.',
 } as const;
 
 /** A request that runs as it stands, once the examples that create things (cell, v, s, ckpt) have run. */

@@ -15,11 +15,11 @@ const DETAILS: Readonly<Record<ProblemCode, string>> = {
   'foreign-host':
     'Host "example.com" is not a name of this service. Send the request to localhost or 127.0.0.1, or add the name to CELLSTEP_ALLOWED_HOSTS.',
   'foreign-page':
-    'Origin "https://example.com" is of another site. Add its origin to CELLSTEP_CORS_ORIGINS if its pages may call this service.',
+    'This request comes from another site: Origin "https://example.com". Add its origin to CELLSTEP_CORS_ORIGINS if its pages may call this service.',
   'not-found': "There is no cell 'cell2'.",
   'method-not-allowed': '/v1/cells does not take PUT; it takes GET, HEAD, POST.',
   'not-acceptable':
-    "Accept 'image/png' names none of what there is of cell 'cell': application/json, application/x-npz.",
+    "Accept 'image/png' names no type that cell 'cell' is available in. Send one of application/json, application/x-npz.",
   'request-timeout': 'The request did not arrive within 120 seconds.',
   'already-exists': "There is a cell 'cell' already.",
   'already-built': "Cell 'cell' is built with input shape [null,1]; it cannot be built again with [null,2].",
@@ -31,12 +31,12 @@ const DETAILS: Readonly<Record<ProblemCode, string>> = {
     "Cell 'cell' would have 101 versions that sessions are pinned to, over the limit of 100 (CELLSTEP_MAX_PINNED_VERSIONS). End all sessions of one of these versions, or leave pin_cell_version out.",
   'step-not-kept': "'to_step' is 1; session 's' keeps the steps 3 to 12. Send one of these.",
   'in-progress': "A request with idempotency key '6f1c' is still running.",
-  'checkpoint-mismatch': "Variable 'v' is not there. Send create_missing to make it.",
+  'checkpoint-mismatch': 'There is no variable \'v\' now. Send "create_missing": true to make it.',
   conflict: 'The change was tried 100 times, and another one came first each time.',
   'version-mismatch': 'Cell \'cell\' has version 3; If-Match asks for "2".',
   'body-too-large': 'The body is over the limit of 16777216 bytes.',
-  'unsupported-media-type': "Content-Type 'text/plain' is not taken here. Send application/json.",
-  'expectation-failed': 'Expect "x" is not done here. Leave it out, or send 100-continue.',
+  'unsupported-media-type': "This route does not accept Content-Type 'text/plain'. Send application/json.",
+  'expectation-failed': 'Expect "x" is not supported. Leave it out, or send 100-continue.',
   'wrong-shape': "'inputs' has shape [1,2], so 2 features; cell 'cell' is built for 1. Send 1 features.",
   'ragged-tensor': 'The tensor is ragged: [1] has length 1; its siblings have length 2.',
   'value-out-of-range': '1e+39 is beyond the range of float32; send "Infinity" if you mean that.',
@@ -63,9 +63,9 @@ const DETAILS: Readonly<Record<ProblemCode, string>> = {
   'store-unavailable': 'The store does not answer.',
   'issuer-unavailable': 'The keys of the issuer https://login.example cannot be fetched.',
   overloaded: 'Work of about 22 s is waiting already (CELLSTEP_THREADS 2).',
-  'compute-failed': 'The thread that computed this ended before it was done, and so did that of a second try.',
+  'compute-failed': 'The thread that computed this ended too early, and so did the thread of a second try.',
   'shutting-down': 'The service is shutting down.',
-  'internal-error': 'The service failed. Nothing of the request can be blamed for it.',
+  'internal-error': 'The service failed. The request is not to blame.',
 };
 
 const POINTERS: Partial<Readonly<Record<ProblemCode, string>>> = {

@@ -13,16 +13,10 @@ import { PROBLEM_JSON } from './problem-replies.ts';
 export const HEADERS = {
   ETag: header('Version of the thing in double quotes, for If-Match and If-None-Match.', '"1"'),
   Location: header('Path of the new thing.', '/v1/cells/cell'),
-  'Idempotency-Replayed': header(
-    '`true` where this is the kept reply to an earlier request with the same key.',
-    'true',
-  ),
+  'Idempotency-Replayed': header('`true` if this is the kept reply to an earlier request with the same key.', 'true'),
   'Retry-After': header('Seconds to wait before the same request is sent again.', '1'),
-  RateLimit: header(
-    'Requests that are left of the limit, and the seconds until there are more.',
-    '"requests";r=99;t=1',
-  ),
-  'RateLimit-Policy': header('Requests (q) that may be sent in so many seconds (w).', '"requests";q=100;w=1'),
+  RateLimit: header('Requests left under the limit, and the seconds until there are more.', '"requests";r=99;t=1'),
+  'RateLimit-Policy': header('Requests (q) that you may send in a number of seconds (w).', '"requests";q=100;w=1'),
   'WWW-Authenticate': header('How to authenticate.', 'Bearer'),
   Allow: header('With 405: the methods that the path takes.', 'GET, HEAD, POST'),
 } as const;
@@ -87,7 +81,7 @@ export function successes(
     };
   }
   if (takes('If-None-Match')) {
-    responses[304] = { description: 'It still is what If-None-Match names.', ...headerRefs(['ETag']) };
+    responses[304] = { description: 'The version is still the one in If-None-Match.', ...headerRefs(['ETag']) };
   }
   return responses;
 }

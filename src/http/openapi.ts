@@ -35,13 +35,13 @@ export interface DocumentedRoute {
 
 const DESCRIPTION = `Start with *Create a cell*, then *Take a step with a cell*: the examples run as they stand, one after another.
 
-- **Errors** are problem documents (RFC 9457): \`type\` leads to a page on the problem, \`detail\` quotes what was sent and says what to send.
-- **Versions**: what is stored has a \`version\` and answers with it as \`ETag\`. \`If-Match\` on a change refuses it where the version is another one by now (412).
-- **Exactly once**: with an \`Idempotency-Key\`, a change that is sent again is answered by the first reply and not made again.
+- **Errors** are problem documents (RFC 9457): \`type\` links to a page about the problem, \`detail\` quotes what was sent and says what to send.
+- **Versions**: everything stored has a \`version\`, which replies send as \`ETag\`. \`If-Match\` refuses a change if the version has changed since (412).
+- **Exactly once**: a change that is sent again with the same \`Idempotency-Key\` is not made again. It gets the first reply.
 - **Tensors** are nested arrays, \`{ "shape", "data" }\`, \`{ "shape", "dtype", "base64" }\`, or \`{ "variable": id }\`.
-- A path answers a method that it does not take with 405 and \`Allow\`; GET paths take HEAD too.`;
+- A method that a path does not support gets 405 and \`Allow\`. GET paths support HEAD too.`;
 
-const SCOPES_TEXT = `Scopes, none of which includes another: ${SCOPES.map((scope) => `\`${scope}\` ${SCOPE_MEANINGS[scope]}`).join(' ')}`;
+const SCOPES_TEXT = `Scopes (none includes another): ${SCOPES.map((scope) => `\`${scope}\` ${SCOPE_MEANINGS[scope]}`).join(' ')}`;
 
 /** The OpenAPI document of the routes, the same for the same routes. @throws {Error} where two types have one id. */
 export function openApiDocument(routes: readonly DocumentedRoute[]): JsonObject {
@@ -82,13 +82,13 @@ export function openApiDocument(routes: readonly DocumentedRoute[]): JsonObject 
         bearer: {
           type: 'http',
           scheme: 'bearer',
-          description: `A key of the service. One that was started without keys needs none. ${SCOPES_TEXT}`,
+          description: `A key of the service. A service that was started without keys needs none. ${SCOPES_TEXT}`,
         },
         token: {
           type: 'http',
           scheme: 'bearer',
           bearerFormat: 'JWT',
-          description: `A token of the OpenID Connect issuer that the service was started with. Its claim \`scope\` (or \`scp\`) has the scopes, as they are or after \`cellstep:\`. ${SCOPES_TEXT}`,
+          description: `A token of the OpenID Connect issuer that the service was started with. Its claim \`scope\` (or \`scp\`) lists the scopes, with or without the prefix \`cellstep:\`. ${SCOPES_TEXT}`,
         },
       },
     },

@@ -82,7 +82,7 @@ export function problemDocument(problem: Problem, instance: string, requestId: s
 export function asProblem(error: unknown): Problem {
   if (error instanceof Problem) return error;
   if (error instanceof RequestShapeError) return shapeProblem(error);
-  return new Problem('internal-error', 'The service failed. Nothing of the request can be blamed for it.', {
+  return new Problem('internal-error', 'The service failed. The request is not to blame.', {
     cause: error,
   });
 }

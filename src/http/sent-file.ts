@@ -38,6 +38,6 @@ function readOption(name: string, text: string): Json {
 export function refuseFileQuery(query: Readonly<Record<string, unknown>>): void {
   const name = Object.keys(query).find((key) => query[key] !== undefined);
   if (name === undefined) return;
-  const detail = `?${name} is for a body that is a file. Leave it out; a JSON body says all by itself.`;
+  const detail = `?${name} is only for a body that is a file. Leave it out: a JSON body has fields for this.`;
   throw fieldProblem('invalid-request', `?${name}`, detail);
 }

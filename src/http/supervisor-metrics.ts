@@ -20,7 +20,7 @@ export function createSupervisorMetrics(): SupervisorMetrics {
   });
   const deaths = new Counter({
     name: 'cellstep_worker_deaths_total',
-    help: 'Ends of a worker that nobody asked for.',
+    help: 'Unexpected ends of a worker.',
     labelNames,
     registers,
   });

@@ -64,12 +64,12 @@ function noTensor(name: string, fields: TensorFields): Problem {
 }
 
 function gap(field: string, missing: number): Problem {
-  const detail = `There is no tensor '${field}.${missing}', but others of ${field}. Send ${field}.0, ${field}.1 … without a gap.`;
+  const detail = `Tensor '${field}.${missing}' is missing. Send ${field}.0, ${field}.1 … without a gap.`;
   return fieldProblem('invalid-request', pointerOf(field), detail);
 }
 
 function twice(field: string): Problem {
-  const detail = `'${field.slice(0, 80)}' is there twice. Send it once: as one tensor, as tensors of a list, or in __metadata__.`;
+  const detail = `'${field.slice(0, 80)}' was sent twice. Send it once: as one tensor, as tensors of a list, or in __metadata__.`;
   return fieldProblem('invalid-request', pointerOf(field), detail);
 }
 

@@ -67,7 +67,7 @@ const NO_BODY: ShapeIssue = { path: [], message: 'it is missing or null. Send a 
 
 /** A path that ends where an id should be, as /v1/cells/ does. */
 function nothingThere(): Problem {
-  return new Problem('not-found', 'The path has nothing where an id should be.');
+  return new Problem('not-found', 'The path has an empty id.');
 }
 
 /** Tensors that have been read already as the arrays that they stand for. */

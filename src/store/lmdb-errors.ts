@@ -30,7 +30,7 @@ export function hasOverwrittenMemory(error: unknown): boolean {
 /** What a client is told of an error of the LMDB store in `directory`. */
 export function storeProblem(error: unknown, directory: string): Problem {
   if (isFull(error, directory)) {
-    return new Problem('store-full', 'The store has no room left, and this needs some.', { cause: error });
+    return new Problem('store-full', 'The store has no room left for this change.', { cause: error });
   }
   const message = error instanceof Error ? error.message : String(error);
   const reason = message.replace(/: Attempting to write page.*/s, '');

@@ -35,14 +35,14 @@ const ASKED = [
 ] as const;
 const EVENTS = [changedEvent, closedEvent] as const;
 
-const DESCRIPTION = `Steps of any number of sessions over one WebSocket, by the subprotocol \`${SUBPROTOCOL}\`.
+const DESCRIPTION = `Steps of any number of sessions over one WebSocket, with the subprotocol \`${SUBPROTOCOL}\`.
 
-- A **text message** is one JSON object. A **binary message** is a safetensors file: tensors by their names, the other fields as JSON text in \`__metadata__\`; it is answered by one.
-- Messages of one session are carried out in their order, all others side by side; each is answered as soon as it is durable, with its \`id\`.
-- After a **reconnect**, send again what was not answered, with the same \`key\`s: each was carried out once.
-- Where a message is refused, its answer has a \`problem\`, and the socket stays open. It is closed by 1002 and 1009 for what is no WebSocket or too large, 1008 without a valid key, 1013 where answers are not read, 1001 at the end of the service.
-- **Keys**: \`Authorization: Bearer <key>\` in the handshake, or an \`auth\` message as the first one.
-- No more is read while CELLSTEP_STREAM_IN_FLIGHT messages are unanswered.
+- A **text message** is one JSON object. A **binary message** is a safetensors file: tensors by their names, the other fields as JSON text in \`__metadata__\`. Its answer is such a file too.
+- The service carries out messages of one session in their order, and all others side by side. It answers each one, with its \`id\`, as soon as the change is durable.
+- After a **reconnect**, send unanswered messages again with the same \`key\`s. Each is carried out once.
+- The answer to a refused message has a \`problem\`, and the socket stays open. The service closes the socket with 1002 for a protocol error, 1009 for a message that is too large, 1008 without a valid key, 1013 when answers are not read, and 1001 when it ends.
+- **Keys**: \`Authorization: Bearer <key>\` in the handshake, or an \`auth\` message as the first message.
+- The service stops reading while CELLSTEP_STREAM_IN_FLIGHT messages are unanswered.
 
 \`POST /v1/steps\` with \`Content-Type: application/jsonl\` takes the same step messages, a line each.`;
 

@@ -52,7 +52,7 @@ export class SocketDoor {
     }
     const offered = `${request.headers['sec-websocket-protocol'] ?? ''}`.split(',').map((name) => name.trim());
     if (offered.includes(SUBPROTOCOL)) return;
-    const detail = `Sec-WebSocket-Protocol does not offer ${SUBPROTOCOL}, which is what this service speaks.`;
+    const detail = `Sec-WebSocket-Protocol does not offer ${SUBPROTOCOL}, the subprotocol of this service. Send it.`;
     throw new HttpProblem('bad-request', detail, {});
   }
 

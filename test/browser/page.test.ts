@@ -299,7 +299,7 @@ describe.runIf(hasChromium('The page at /'))('the page at /', () => {
       await open('', at);
       await page.getByLabel('API key').fill('not-a-key-of-this-service');
       await press('Use this key');
-      await shows('The key is not one of this service.');
+      await shows('This service does not know the key that was sent.');
       await page.getByLabel('API key').fill(KEY);
       await press('Use this key');
       await poll(count).toBeGreaterThan(1);

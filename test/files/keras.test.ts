@@ -233,7 +233,7 @@ describe('reading', { timeout: 60_000 }, () => {
     [
       'a configuration that is a list',
       () => withMember('simple_rnn.keras', 'config.json', '[]'),
-      /config.json is no JSON object/,
+      /config.json is not a JSON object/,
     ],
     [
       'a configuration with a key twice',
@@ -246,7 +246,7 @@ describe('reading', { timeout: 60_000 }, () => {
       /nested deeper/,
     ],
     ['weights that are not HDF5', () => withMember('simple_rnn.keras', 'model.weights.h5', 'hello'), /HDF5 signature/],
-    ['no archive', async () => goldenBytes('simple_rnn.h5'), /no zip archive/],
+    ['no archive', async () => goldenBytes('simple_rnn.h5'), /not a zip archive/],
   ])('refuses %s', async (_what, file, message) => {
     const text = await refusal(async () => readKeras(hdf5, await file()));
     expect(text).toMatch(/^invalid-file: /);
@@ -279,7 +279,7 @@ describe('reading', { timeout: 60_000 }, () => {
     expect(await refused(list(['kernel', 'recurrent_kernel']), 'model_weights/a/kernel')).toMatch(
       /lists the weight 'recurrent_kernel'/,
     );
-    expect(await refused(list(['recurrent_kernel', 'gamma']))).toMatch(/'gamma' is none of a recurrent layer/);
+    expect(await refused(list(['recurrent_kernel', 'gamma']))).toMatch(/'gamma' is not one of a recurrent layer/);
     expect(await refused(list(['backward_a/kernel', 'backward_a/recurrent_kernel']))).toMatch(
       /weights of one direction only/,
     );

@@ -139,8 +139,8 @@ describe('readNpz', () => {
   });
 
   it.each<[string, Uint8Array, RegExp]>([
-    ['nothing', new Uint8Array(0), /no zip archive/],
-    ['another file', goldenBytes('gru.safetensors'), /no zip archive/],
+    ['nothing', new Uint8Array(0), /not a zip archive/],
+    ['another file', goldenBytes('gru.safetensors'), /not a zip archive/],
     ['zip64', changed(zip(ONE), (copy, end) => copy.writeUInt32LE(0xffffffff, end + 16)), /zip64/],
     ['a member of zip64', zip(ONE, { size: 0xffffffff }), /'x.npy' needs zip64/],
     ['many disks', changed(zip(ONE), (copy, end) => copy.writeUInt16LE(1, end + 4)), /multi-disk/],
@@ -172,8 +172,8 @@ describe('readNpz', () => {
       changed(zip(ONE, {}, { name: 'y.npy' }), (copy, end) => copy.writeUInt32LE(0x00010001, end + 8)),
       /more than its entries/,
     ],
-    ['a member that is no array', zip(ONE, { name: 'x.txt' }), /'x.txt' is no .npy/],
-    ['an array that is none', zip(Buffer.from('hello')), /no array in NumPy's format/],
+    ['a member that is no array', zip(ONE, { name: 'x.txt' }), /'x.txt' is not a .npy/],
+    ['an array that is none', zip(Buffer.from('hello')), /not an array in NumPy's format/],
     ['version 4', zip(Buffer.from(changed(Buffer.from(ONE), (copy) => copy.writeUInt8(4, 6)))), /version 4.0/],
     [
       'a header longer than the file',
@@ -183,11 +183,11 @@ describe('readNpz', () => {
     ['a header of spaces', zip(npy(' '.repeat(20_000))), /20000 bytes, more than 10000/],
     ['no dictionary', zip(npy('hello')), /does not have descr/],
     ['half a dictionary', zip(npy("{'descr': '<f4'}")), /does not have descr/],
-    ['a key twice', zip(npy("{'descr': '<f4', 'descr': '<f4', 'shape': ()}")), /not the dictionary/],
-    ['code', zip(npy("{'descr': __import__('os'), 'fortran_order': False, 'shape': ()}")), /not the dictionary/],
+    ['a key twice', zip(npy("{'descr': '<f4', 'descr': '<f4', 'shape': ()}")), /not a dictionary/],
+    ['code', zip(npy("{'descr': __import__('os'), 'fortran_order': False, 'shape': ()}")), /not a dictionary/],
     ['objects', zip(npy(header('|O', '(1,)'), new Uint8Array(8))), /dtype '\|O'/],
     ['text', zip(npy(header('<U4', '(1,)'), new Uint8Array(16))), /dtype '<U4'/],
-    ['a record', zip(npy("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': ()}")), /not the dictionary/],
+    ['a record', zip(npy("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': ()}")), /not a dictionary/],
     ['a negative extent', zip(npy(header('<f4', '(-1,)'))), /does not have descr/],
     ['10 GB of nothing', zip(npy(header('<f4', '(2500000000,)'))), /0 bytes of data, but .* takes 10000000000/],
     ['a shape that overflows', zip(npy(header('<f4', '(99999999, 99999999, 9)'))), /overflows/],

@@ -176,7 +176,7 @@ describe('readOnnx', () => {
     ['a length of 4 GB', Uint8Array.of(0x3a, 0xff, 0xff, 0xff, 0xff, 0x0f), /cut off/],
     ['a varint that does not end', Uint8Array.of(0x08, ...Array(12).fill(0xff)), /cut off/],
     ['a field 0', Uint8Array.of(0x00, 0x01), /field has the number 0/],
-    ['groups in groups', new Uint8Array(100_000).fill(0x0b), /no protobuf message/],
+    ['groups in groups', new Uint8Array(100_000).fill(0x0b), /not a protobuf message/],
     ['a weight that is an input of the graph', model(gru(), R), /W of the GRU node 'gru_0' is not stored/],
     ['no R', model(gru(['X', 'W']), W), /R of the GRU node 'gru_0' is not stored .*''/],
     [

@@ -113,7 +113,7 @@ describe('readSafetensors', () => {
       /occurs twice/,
     ],
     ['a half surrogate as a name', fileWith(`{"\\ud800":${ONE}}`, new Uint8Array(4)), /well-formed/],
-    ['an entry that is no object', fileWith('{"x":4}'), /entry of 'x' is no object/],
+    ['an entry that is not an object', fileWith('{"x":4}'), /entry of 'x' is not an object/],
     ['an entry without fields', fileWith('{"x":{}}'), /dtype undefined/],
     [
       'a dtype of the prototype',
@@ -127,9 +127,9 @@ describe('readSafetensors', () => {
     ],
     ['U64, which nothing here holds', fileWith(`{"x":${entry('U64', '[1]', '[0,8]')}}`, new Uint8Array(8)), /U64/],
     [
-      'a shape that is no list',
+      'a shape that is not a list',
       fileWith(`{"x":${entry('F32', '1', '[0,4]')}}`, new Uint8Array(4)),
-      /no list of extents/,
+      /not a list of extents/,
     ],
     ['a negative extent', fileWith(`{"x":${entry('F32', '[-1]', '[0,4]')}}`, new Uint8Array(4)), /extent -1/],
     ['half an extent', fileWith(`{"x":${entry('F32', '[0.5]', '[0,2]')}}`, new Uint8Array(2)), /extent 0.5/],
@@ -154,7 +154,7 @@ describe('readSafetensors', () => {
       fileWith(`{"x":${entry('F32', `[${Array(33).fill(1)}]`, '[0,4]')}}`, new Uint8Array(4)),
       /33 dimensions/,
     ],
-    ['one offset', fileWith(`{"x":${entry('F32', '[1]', '[4]')}}`, new Uint8Array(4)), /no pair/],
+    ['one offset', fileWith(`{"x":${entry('F32', '[1]', '[4]')}}`, new Uint8Array(4)), /not a pair/],
     ['offsets backwards', fileWith(`{"x":${entry('F32', '[1]', '[4,0]')}}`, new Uint8Array(4)), /not in order/],
     [
       'offsets that do not fit the shape',
@@ -176,9 +176,9 @@ describe('readSafetensors', () => {
     ['a hole at the start', fileWith(`{"x":${entry('F32', '[1]', '[4,8]')}}`, new Uint8Array(8)), /bytes from 0 to 4/],
     ['bytes left over', fileWith(`{"x":${ONE}}`, new Uint8Array(5)), /take 4 bytes, but 5 follow/],
     ['a bool of 2', fileWith(`{"x":${entry('BOOL', '[1]', '[0,1]')}}`, Uint8Array.of(2)), /in 'x' the bool at 0 is 2/],
-    ['metadata that is a list', fileWith('{"__metadata__":[]}'), /__metadata__ is no object/],
-    ['metadata that is null', fileWith('{"__metadata__":null}'), /__metadata__ is no object/],
-    ['metadata with a number', fileWith('{"__metadata__":{"a":1}}'), /'a' in __metadata__ is no string/],
+    ['metadata that is a list', fileWith('{"__metadata__":[]}'), /__metadata__ is not an object/],
+    ['metadata that is null', fileWith('{"__metadata__":null}'), /__metadata__ is not an object/],
+    ['metadata with a number', fileWith('{"__metadata__":{"a":1}}'), /'a' in __metadata__ is not a string/],
   ])('refuses %s', async (_what, file, message) => {
     const text = await refusal(() => readSafetensors(file));
     expect(text).toMatch(/^invalid-file: /);

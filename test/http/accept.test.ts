@@ -41,7 +41,7 @@ describe('negotiate', () => {
     (accept) => {
       expect(negotiate(accept, offers)).toBeUndefined();
       expect(() => requireOffer(accept, offers, "cell 'c'")).toThrow(
-        `Accept '${accept}' names none of what there is of cell 'c': application/json, application/x-npz, application/x-hdf5, application/x-hdf5; profile=legacy.`,
+        `Accept '${accept}' names no type that cell 'c' is available in. Send one of application/json, application/x-npz, application/x-hdf5, application/x-hdf5; profile=legacy.`,
       );
     },
   );

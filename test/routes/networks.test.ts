@@ -294,7 +294,7 @@ describe('inputs of a network are refused', () => {
     for (const [id, named] of [
       [3, 'Token id 3 is out of range'],
       [-1, 'Token id -1 is out of range'],
-      [0.5, 'Token id 0.5 is no whole number'],
+      [0.5, 'Token id 0.5 is not a whole number'],
     ] as const) {
       const reply = await post('/v1/cells/net/sequences', { inputs: [[0, id]] });
       expect(reply).toMatchObject({ status: 422, body: { code: 'invalid-value' } });

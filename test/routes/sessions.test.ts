@@ -127,7 +127,7 @@ onEveryStore('sessions', (served) => {
         expect(gone.expired_at).toBe('2030-01-01T00:01:59.999Z');
       }
       const again = await call(app, 'POST', '/v1/sessions', { id: 's', cell: 'cell' });
-      expectProblem(again, 'already-exists', /answered as expired for a day; its id is taken/);
+      expectProblem(again, 'already-exists', /its id stays taken for a day/);
     }
   });
 

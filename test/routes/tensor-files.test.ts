@@ -265,7 +265,7 @@ describe('a file of tensors is refused', () => {
     expectProblem(await raw({ trace: 'yes' }), 'invalid-request', /'trace' in __metadata__ is not JSON/);
     expectProblem(await raw({ trace: '"yes"' }), 'invalid-request', /'\/trace'/);
     expectProblem(await raw({ tracing: 'true' }), 'invalid-request', /Unknown field "tracing"/);
-    expectProblem(await raw({ inputs: '[[1,2]]' }), 'invalid-request', /'inputs' is there twice/);
+    expectProblem(await raw({ inputs: '[[1,2]]' }), 'invalid-request', /'inputs' was sent twice/);
     expectProblem(await raw({ ['__proto__']: '{}' }), 'invalid-request');
     expectProblem(await raw({ trace: '{"__proto__":1}' }), 'invalid-request', /__metadata__/);
     expectProblem(await raw({ trace: `${'['.repeat(70)}${']'.repeat(70)}` }), 'invalid-request', /nested/);

@@ -466,7 +466,7 @@ onMemory('content types', (served) => {
       'POST',
       '/v1/cells/cell/steps',
       NPZ,
-      /'application\/x-npz' is not taken here. Send application\/json, application\/x-safetensors\.$/,
+      /does not accept Content-Type 'application\/x-npz'\. Send application\/json, application\/x-safetensors\.$/,
     );
     await refuse('POST', '/v1/checkpoints', NPZ, /Send application\/json, application\/x-safetensors\.$/);
     expect((await postFile(app, 'Application/X-NPZ; charset=binary', file)).status).toBe(201);

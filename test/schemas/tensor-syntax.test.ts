@@ -55,7 +55,7 @@ describe('the text of a tensor', () => {
     expect(integers).toEqual(BigInt64Array.of(2n ** 63n - 1n, 3n, -(2n ** 63n), 0n, 0n));
     expect(parseLiteral([1, 2])).not.toHaveProperty('integers');
     expect(errorOf(['9223372036854775808']).message).toMatch(/does not fit int64/);
-    expect(errorOf(['1', 0.5]).message).toMatch(/0\.5 stands beside integers/);
+    expect(errorOf(['1', 0.5]).message).toMatch(/0\.5 is among integers/);
   });
 
   it('refers to a variable by its id', () => {

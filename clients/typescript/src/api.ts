@@ -2078,8 +2078,8 @@ export interface components {
     responses: {
         /**
          * @description - `invalid-json`: The body is not valid JSON.
-         *     - `invalid-request`: The request does not have the shape this route takes.
-         *     - `invalid-header`: A header has a value that cannot be used.
+         *     - `invalid-request`: The request does not have the shape that this route accepts.
+         *     - `invalid-header`: A header has an invalid value.
          *     - `bad-request`: The request cannot be read.
          */
         "invalid-json.invalid-request.invalid-header.bad-request": {
@@ -2113,7 +2113,7 @@ export interface components {
         /**
          * @description - `already-exists`: The id is taken.
          *     - `in-progress`: A request with this Idempotency-Key is still running.
-         *     - `conflict`: The change kept meeting other changes.
+         *     - `conflict`: Other changes came first each time.
          */
         "already-exists.in-progress.conflict": {
             headers: {
@@ -2124,7 +2124,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description `version-mismatch`: It has another version than If-Match asks for. */
+        /** @description `version-mismatch`: The version is not the one that If-Match asks for. */
         "version-mismatch": {
             headers: {
                 [name: string]: unknown;
@@ -2133,7 +2133,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description `body-too-large`: The body is larger than this service takes. */
+        /** @description `body-too-large`: The body is larger than this service accepts. */
         "body-too-large": {
             headers: {
                 [name: string]: unknown;
@@ -2142,7 +2142,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description `unsupported-media-type`: This route does not take this Content-Type. */
+        /** @description `unsupported-media-type`: This route does not accept this Content-Type. */
         "unsupported-media-type": {
             headers: {
                 [name: string]: unknown;
@@ -2155,11 +2155,11 @@ export interface components {
          * @description - `wrong-shape`: A tensor has the wrong shape.
          *     - `ragged-tensor`: A nested tensor is ragged.
          *     - `value-out-of-range`: A value does not fit its dtype.
-         *     - `invalid-config`: The configuration names something that does not exist or cannot be.
+         *     - `invalid-config`: The configuration has an unknown name or an impossible value.
          *     - `invalid-value`: A value is well-formed but impossible.
          *     - `invalid-file`: The file cannot be read.
          *     - `several-layers`: The file holds several layers.
-         *     - `ambiguous-file`: The file does not tell all that the numbers depend on.
+         *     - `ambiguous-file`: The file leaves out options that the results depend on.
          *     - `idempotency-key-reused`: This Idempotency-Key was used for another request.
          *     - `limit-exceeded`: The request is over a limit of this service.
          */
@@ -2173,7 +2173,7 @@ export interface components {
         };
         /**
          * @description - `too-many-requests`: Too many requests came in too short a time.
-         *     - `too-many-keys`: The thing keeps as many answers of requests with an Idempotency-Key as it may.
+         *     - `too-many-keys`: Too many replies to requests with an Idempotency-Key are kept.
          */
         "too-many-requests.too-many-keys": {
             headers: {
@@ -2209,7 +2209,7 @@ export interface components {
             };
         };
         /**
-         * @description - `invalid-request`: The request does not have the shape this route takes.
+         * @description - `invalid-request`: The request does not have the shape that this route accepts.
          *     - `bad-request`: The request cannot be read.
          */
         "invalid-request.bad-request": {
@@ -2232,7 +2232,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description `not-found`: There is no such thing. */
+        /** @description `not-found`: Nothing has this path or id. */
         "not-found": {
             headers: {
                 [name: string]: unknown;
@@ -2244,7 +2244,7 @@ export interface components {
         /**
          * @description - `in-use`: The cell has open sessions.
          *     - `in-progress`: A request with this Idempotency-Key is still running.
-         *     - `conflict`: The change kept meeting other changes.
+         *     - `conflict`: Other changes came first each time.
          */
         "in-use.in-progress.conflict": {
             headers: {
@@ -2267,7 +2267,7 @@ export interface components {
         /**
          * @description - `already-built`: The cell is already built with another input shape.
          *     - `in-progress`: A request with this Idempotency-Key is still running.
-         *     - `conflict`: The change kept meeting other changes.
+         *     - `conflict`: Other changes came first each time.
          */
         "already-built.in-progress.conflict": {
             headers: {
@@ -2279,7 +2279,7 @@ export interface components {
             };
         };
         /**
-         * @description - `invalid-config`: The configuration names something that does not exist or cannot be.
+         * @description - `invalid-config`: The configuration has an unknown name or an impossible value.
          *     - `invalid-value`: A value is well-formed but impossible.
          *     - `idempotency-key-reused`: This Idempotency-Key was used for another request.
          *     - `limit-exceeded`: The request is over a limit of this service.
@@ -2303,7 +2303,7 @@ export interface components {
         };
         /**
          * @description - `invalid-json`: The body is not valid JSON.
-         *     - `invalid-request`: The request does not have the shape this route takes.
+         *     - `invalid-request`: The request does not have the shape that this route accepts.
          *     - `bad-request`: The request cannot be read.
          */
         "invalid-json.invalid-request.bad-request": {
@@ -2314,7 +2314,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description `not-acceptable`: There is no representation that Accept names. */
+        /** @description `not-acceptable`: None of the types in Accept is available. */
         "not-acceptable": {
             headers: {
                 [name: string]: unknown;
@@ -2325,7 +2325,7 @@ export interface components {
         };
         /**
          * @description - `no-single-step`: The cell has no single step.
-         *     - `conflict`: The change kept meeting other changes.
+         *     - `conflict`: Other changes came first each time.
          */
         "no-single-step.conflict": {
             headers: {
@@ -2339,7 +2339,7 @@ export interface components {
          * @description - `wrong-shape`: A tensor has the wrong shape.
          *     - `ragged-tensor`: A nested tensor is ragged.
          *     - `value-out-of-range`: A value does not fit its dtype.
-         *     - `invalid-config`: The configuration names something that does not exist or cannot be.
+         *     - `invalid-config`: The configuration has an unknown name or an impossible value.
          *     - `invalid-value`: A value is well-formed but impossible.
          *     - `invalid-file`: The file cannot be read.
          *     - `limit-exceeded`: The request is over a limit of this service.
@@ -2355,7 +2355,7 @@ export interface components {
         /**
          * @description - `store-unavailable`: The store cannot be reached.
          *     - `issuer-unavailable`: The issuer of tokens does not answer.
-         *     - `overloaded`: The service has too much to do already.
+         *     - `overloaded`: The service has too much work already.
          *     - `compute-failed`: The thread that computed this died.
          */
         "store-unavailable.issuer-unavailable.overloaded.compute-failed": {
@@ -2367,7 +2367,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description `conflict`: The change kept meeting other changes. */
+        /** @description `conflict`: Other changes came first each time. */
         conflict: {
             headers: {
                 [name: string]: unknown;
@@ -2379,7 +2379,7 @@ export interface components {
         /**
          * @description - `not-built`: The cell is not built yet.
          *     - `in-progress`: A request with this Idempotency-Key is still running.
-         *     - `conflict`: The change kept meeting other changes.
+         *     - `conflict`: Other changes came first each time.
          */
         "not-built.in-progress.conflict": {
             headers: {
@@ -2410,7 +2410,7 @@ export interface components {
         };
         /**
          * @description - `in-progress`: A request with this Idempotency-Key is still running.
-         *     - `conflict`: The change kept meeting other changes.
+         *     - `conflict`: Other changes came first each time.
          */
         "in-progress.conflict": {
             headers: {
@@ -2425,7 +2425,7 @@ export interface components {
          * @description - `wrong-shape`: A tensor has the wrong shape.
          *     - `ragged-tensor`: A nested tensor is ragged.
          *     - `value-out-of-range`: A value does not fit its dtype.
-         *     - `invalid-config`: The configuration names something that does not exist or cannot be.
+         *     - `invalid-config`: The configuration has an unknown name or an impossible value.
          *     - `invalid-value`: A value is well-formed but impossible.
          *     - `loss-not-finite`: The loss is not a finite number.
          *     - `idempotency-key-reused`: This Idempotency-Key was used for another request.
@@ -2443,7 +2443,7 @@ export interface components {
          * @description - `wrong-shape`: A tensor has the wrong shape.
          *     - `ragged-tensor`: A nested tensor is ragged.
          *     - `value-out-of-range`: A value does not fit its dtype.
-         *     - `invalid-config`: The configuration names something that does not exist or cannot be.
+         *     - `invalid-config`: The configuration has an unknown name or an impossible value.
          *     - `invalid-value`: A value is well-formed but impossible.
          *     - `invalid-file`: The file cannot be read.
          *     - `idempotency-key-reused`: This Idempotency-Key was used for another request.
@@ -2488,9 +2488,9 @@ export interface components {
          * @description - `already-exists`: The id is taken.
          *     - `not-built`: The cell is not built yet.
          *     - `no-single-step`: The cell has no single step.
-         *     - `too-many-pinned-versions`: Sessions are pinned to as many versions of the cell as may be kept.
+         *     - `too-many-pinned-versions`: The cell has as many pinned versions as the limit allows.
          *     - `in-progress`: A request with this Idempotency-Key is still running.
-         *     - `conflict`: The change kept meeting other changes.
+         *     - `conflict`: Other changes came first each time.
          */
         "already-exists.not-built.no-single-step.too-many-pinned-versions.in-progress.conflict": {
             headers: {
@@ -2513,7 +2513,7 @@ export interface components {
         /**
          * @description - `cell-gone`: The session's cell was deleted.
          *     - `in-progress`: A request with this Idempotency-Key is still running.
-         *     - `conflict`: The change kept meeting other changes.
+         *     - `conflict`: Other changes came first each time.
          */
         "cell-gone.in-progress.conflict": {
             headers: {
@@ -2527,7 +2527,7 @@ export interface components {
         /**
          * @description - `step-not-kept`: The session does not keep this step.
          *     - `in-progress`: A request with this Idempotency-Key is still running.
-         *     - `conflict`: The change kept meeting other changes.
+         *     - `conflict`: Other changes came first each time.
          */
         "step-not-kept.in-progress.conflict": {
             headers: {
@@ -2543,7 +2543,7 @@ export interface components {
          *     - `cell-gone`: The session's cell was deleted.
          *     - `step-not-kept`: The session does not keep this step.
          *     - `in-progress`: A request with this Idempotency-Key is still running.
-         *     - `conflict`: The change kept meeting other changes.
+         *     - `conflict`: Other changes came first each time.
          */
         "already-exists.cell-gone.step-not-kept.in-progress.conflict": {
             headers: {
@@ -2583,10 +2583,10 @@ export interface components {
             };
         };
         /**
-         * @description - `too-many-pinned-versions`: Sessions are pinned to as many versions of the cell as may be kept.
+         * @description - `too-many-pinned-versions`: The cell has as many pinned versions as the limit allows.
          *     - `in-progress`: A request with this Idempotency-Key is still running.
-         *     - `checkpoint-mismatch`: The checkpoint does not fit what is there; nothing was restored.
-         *     - `conflict`: The change kept meeting other changes.
+         *     - `checkpoint-mismatch`: The checkpoint does not fit what exists now; nothing was restored.
+         *     - `conflict`: Other changes came first each time.
          */
         "too-many-pinned-versions.in-progress.checkpoint-mismatch.conflict": {
             headers: {
@@ -2625,12 +2625,12 @@ export interface components {
         /**
          * @description - `foreign-host`: The Host header names another service.
          *     - `foreign-page`: A page of another site sent this request.
-         *     - `method-not-allowed`: This path does not take this method.
+         *     - `method-not-allowed`: This path does not support this method.
          *     - `request-timeout`: The request did not arrive in time.
-         *     - `body-too-large`: The body is larger than this service takes.
-         *     - `unsupported-media-type`: This route does not take this Content-Type.
-         *     - `expectation-failed`: This service does not do what Expect asks for.
-         *     - `headers-too-large`: The headers are larger than this service takes.
+         *     - `body-too-large`: The body is larger than this service accepts.
+         *     - `unsupported-media-type`: This route does not accept this Content-Type.
+         *     - `expectation-failed`: This service cannot do what Expect asks for.
+         *     - `headers-too-large`: The headers are larger than this service accepts.
          *     - `internal-error`: The service failed.
          */
         default: {
@@ -2692,7 +2692,7 @@ export interface components {
          */
         Location: string;
         /**
-         * @description `true` where this is the kept reply to an earlier request with the same key.
+         * @description `true` if this is the kept reply to an earlier request with the same key.
          * @example true
          */
         "Idempotency-Replayed": string;
@@ -2702,12 +2702,12 @@ export interface components {
          */
         "Retry-After": string;
         /**
-         * @description Requests that are left of the limit, and the seconds until there are more.
+         * @description Requests left under the limit, and the seconds until there are more.
          * @example "requests";r=99;t=1
          */
         RateLimit: string;
         /**
-         * @description Requests (q) that may be sent in so many seconds (w).
+         * @description Requests (q) that you may send in a number of seconds (w).
          * @example "requests";q=100;w=1
          */
         "RateLimit-Policy": string;
@@ -2860,7 +2860,7 @@ export interface operations {
                     "application/json": components["schemas"]["Cell"];
                 };
             };
-            /** @description It still is what If-None-Match names. */
+            /** @description The version is still the one in If-None-Match. */
             304: {
                 headers: {
                     ETag: components["headers"]["ETag"];
@@ -2999,7 +2999,7 @@ export interface operations {
                     "application/json": components["schemas"]["SerializedCell"];
                 };
             };
-            /** @description It still is what If-None-Match names. */
+            /** @description The version is still the one in If-None-Match. */
             304: {
                 headers: {
                     ETag: components["headers"]["ETag"];
@@ -3044,7 +3044,7 @@ export interface operations {
                     "application/json": components["schemas"]["CellVariables"];
                 };
             };
-            /** @description It still is what If-None-Match names. */
+            /** @description The version is still the one in If-None-Match. */
             304: {
                 headers: {
                     ETag: components["headers"]["ETag"];
@@ -3228,7 +3228,7 @@ export interface operations {
                     "application/x-onnx": string;
                 };
             };
-            /** @description It still is what If-None-Match names. */
+            /** @description The version is still the one in If-None-Match. */
             304: {
                 headers: {
                     ETag: components["headers"]["ETag"];
@@ -3390,7 +3390,7 @@ export interface operations {
                     "application/json": components["schemas"]["OptimizerState"];
                 };
             };
-            /** @description It still is what If-None-Match names. */
+            /** @description The version is still the one in If-None-Match. */
             304: {
                 headers: {
                     ETag: components["headers"]["ETag"];
@@ -3561,7 +3561,7 @@ export interface operations {
                     "application/x-safetensors": string;
                 };
             };
-            /** @description It still is what If-None-Match names. */
+            /** @description The version is still the one in If-None-Match. */
             304: {
                 headers: {
                     ETag: components["headers"]["ETag"];
@@ -3919,7 +3919,7 @@ export interface operations {
                     "application/x-safetensors": string;
                 };
             };
-            /** @description It still is what If-None-Match names. */
+            /** @description The version is still the one in If-None-Match. */
             304: {
                 headers: {
                     ETag: components["headers"]["ETag"];
@@ -4409,7 +4409,7 @@ export interface operations {
                     "application/x-safetensors": string;
                 };
             };
-            /** @description It still is what If-None-Match names. */
+            /** @description The version is still the one in If-None-Match. */
             304: {
                 headers: {
                     ETag: components["headers"]["ETag"];
@@ -4928,7 +4928,7 @@ export interface operations {
                     "application/json": components["schemas"]["Checkpoint"];
                 };
             };
-            /** @description It still is what If-None-Match names. */
+            /** @description The version is still the one in If-None-Match. */
             304: {
                 headers: {
                     ETag: components["headers"]["ETag"];
@@ -5014,7 +5014,7 @@ export interface operations {
                     "application/x-safetensors": string;
                 };
             };
-            /** @description It still is what If-None-Match names. */
+            /** @description The version is still the one in If-None-Match. */
             304: {
                 headers: {
                     ETag: components["headers"]["ETag"];

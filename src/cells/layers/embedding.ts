@@ -19,7 +19,7 @@ export const embedding: LayerFormula<'embedding'> = ({ arrays, rowWidth: width }
 /** An input as a row of the embeddings. @throws {Problem} invalid-value */
 export function tokenId(value: number, ids: number): number {
   if (Number.isInteger(value) && value >= 0 && value < ids) return value;
-  const wrong = Number.isInteger(value) ? 'is out of range' : 'is no whole number';
+  const wrong = Number.isInteger(value) ? 'is out of range' : 'is not a whole number';
   const detail = `Token id ${value} ${wrong}: the Embedding has ${ids} rows. Send ids from 0 to ${ids - 1}.`;
   throw fieldProblem('invalid-value', '/inputs', detail);
 }

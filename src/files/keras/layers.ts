@@ -20,12 +20,12 @@ export function layerOf(cell: WholeLayer): WholeLayer {
   }
   const nested = [...weights.keys()].find((name) => /(?:^|\.)cells\.\d+\.cells\./.test(name));
   if (nested !== undefined) {
-    const detail = `Cell '${id}' has stacks inside stacks ('${nested}'), which no file of Keras is written with here. Take application/x-safetensors.`;
+    const detail = `Cell '${id}' has stacks inside stacks ('${nested}'), which this service cannot write to a Keras file. Ask for application/x-safetensors.`;
     throw new Problem('not-acceptable', detail);
   }
   // A name in the config cannot look so: its quotes are escaped.
   if (JSON.stringify(config).includes('"module":"keras2.')) {
-    const detail = `Cell '${id}' has the hard_sigmoid of Keras 2, which Keras 3 does not have. Take application/x-safetensors.`;
+    const detail = `Cell '${id}' has the hard_sigmoid of Keras 2, which Keras 3 does not have. Ask for application/x-safetensors.`;
     throw new Problem('not-acceptable', detail);
   }
   return { ...cell, name: pathName(config.name) ?? id };
@@ -39,8 +39,8 @@ export function legacyLayerOf(cell: WholeLayer): WholeLayer {
   for (const names of namesByPlace(cell.config)) {
     const bad = names.find((name, i) => pathName(name) === undefined || names.indexOf(name) < i);
     if (bad === undefined) continue;
-    const reason = `its weights go by the names of its cells, and ${JSON.stringify(bad)} is no name of one of them alone`;
-    const detail = `Cell '${cell.name}' cannot be written as a legacy HDF5 file: ${reason}. Take application/x-keras.`;
+    const reason = `its weights are named after its cells, and ${JSON.stringify(bad)} does not name exactly one of them`;
+    const detail = `Cell '${cell.name}' cannot be written as a legacy HDF5 file: ${reason}. Ask for application/x-keras.`;
     throw new Problem('not-acceptable', detail);
   }
   return layerOf(cell);

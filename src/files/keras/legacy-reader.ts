@@ -201,7 +201,7 @@ function inDirection(cells: readonly CellPaths[], prefix: string, config: JsonOb
     paths.map((path) => {
       const variable = variableOf(path);
       if (!VARIABLES.includes(variable)) {
-        throw invalidFile(FORMAT, `the weight '${path}' is none of a recurrent layer: ${VARIABLES.join(', ')}.`);
+        throw invalidFile(FORMAT, `the weight '${path}' is not one of a recurrent layer: ${VARIABLES.join(', ')}.`);
       }
       return { weight: `${prefix}${stacked ? `cells.${i}.` : ''}${variable}`, path };
     }),

@@ -86,7 +86,7 @@ export function writeNpy(tensor: Tensor): Uint8Array {
 function headerText(name: string, bytes: Uint8Array): [start: number, text: string] {
   const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   if (file.toString('latin1', 0, 6) !== MAGIC || file.length < 12)
-    throw invalidFile(FORMAT, `'${name}' is no array in NumPy's format.`);
+    throw invalidFile(FORMAT, `'${name}' is not an array in NumPy's format.`);
   const version = file[6];
   if (version < 1 || version > 3 || file[7] !== 0)
     throw invalidFile(FORMAT, `'${name}' is of version ${version}.${file[7]}; 1.0 to 3.0 are read.`);
@@ -107,7 +107,7 @@ function parseHeader(name: string, text: string): Header {
   while (entry.lastIndex < body.length) {
     const found = entry.exec(body);
     if (!found || fields.has(found[2]))
-      throw invalidFile(FORMAT, `the header of '${name}' is not the dictionary it has to be.`);
+      throw invalidFile(FORMAT, `the header of '${name}' is not a dictionary as NumPy writes it.`);
     fields.set(found[2], found[3]);
   }
   const order = fields.get('fortran_order');

@@ -18,7 +18,7 @@ export async function readNpz(
   const tensors = new Map<string, Tensor>();
   let unpacked = 0;
   for (const [member, data] of await readZip(FORMAT, bytes, limits)) {
-    if (!member.endsWith(SUFFIX)) throw invalidFile(FORMAT, `its member '${member}' is no ${SUFFIX} array.`);
+    if (!member.endsWith(SUFFIX)) throw invalidFile(FORMAT, `its member '${member}' is not a ${SUFFIX} array.`);
     const name = member.slice(0, -SUFFIX.length);
     const tensor = readNpy(name, data, limits);
     unpacked += tensor.data.byteLength;

@@ -91,7 +91,7 @@ function nextField(reader: protobuf.Reader, message: Uint8Array): WireField {
   } catch (error) {
     throw invalidFile(
       FORMAT,
-      `it is no protobuf message, or cut off (${error instanceof Error ? error.message : error}).`,
+      `it is not a protobuf message, or it is cut off (${error instanceof Error ? error.message : error}).`,
       error,
     );
   }

@@ -61,7 +61,7 @@ export function writeOnnx(layer: WholeLayer): Uint8Array {
   const { name, className, config, weights } = layer;
   const [W, R] = ['W', 'R'].map((weight) => weights.get(weight));
   const inputs = INPUTS[className];
-  if (!inputs || !W || !R) throw new RangeError(`'${name}' is no RNN, GRU or LSTM node with W and R`);
+  if (!inputs || !W || !R) throw new RangeError(`'${name}' is not an RNN, GRU or LSTM node with W and R`);
   const elemType = elementTypeOf(name, weights);
   const bfloat16 = W.dtype === 'bfloat16';
   const used = inputs.map((input) =>

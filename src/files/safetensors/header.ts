@@ -100,7 +100,7 @@ function parseHeader(bytes: Uint8Array): { names: string[]; header: JsonObject }
   if (bytes[0] !== 0x7b) throw invalidFile(FORMAT, "its header does not start with '{'.");
   try {
     const { value, keys } = parseStrictJson(bytes);
-    if (!isJsonObject(value)) throw new SyntaxError('it is no object');
+    if (!isJsonObject(value)) throw new SyntaxError('it is not an object');
     return { names: keys, header: value };
   } catch (error) {
     throw invalidFile(
@@ -113,9 +113,9 @@ function parseHeader(bytes: Uint8Array): { names: string[]; header: JsonObject }
 
 function readMetadata(value: unknown): Record<string, string> {
   if (value === undefined) return {};
-  if (!isJsonObject(value)) throw invalidFile(FORMAT, `${METADATA} is no object of strings.`);
+  if (!isJsonObject(value)) throw invalidFile(FORMAT, `${METADATA} is not an object of strings.`);
   const entries = Object.entries(value).map(([key, text]): [string, string] => {
-    if (typeof text !== 'string') throw invalidFile(FORMAT, `the value of '${key}' in ${METADATA} is no string.`);
+    if (typeof text !== 'string') throw invalidFile(FORMAT, `the value of '${key}' in ${METADATA} is not a string.`);
     return [key, text];
   });
   return Object.fromEntries(entries);
@@ -123,7 +123,7 @@ function readMetadata(value: unknown): Record<string, string> {
 
 function readEntry(name: string, value: unknown): Entry {
   if (!name.isWellFormed()) throw invalidFile(FORMAT, 'the name of a tensor is not well-formed Unicode.');
-  if (!isJsonObject(value)) throw invalidFile(FORMAT, `the header entry of '${name}' is no object.`);
+  if (!isJsonObject(value)) throw invalidFile(FORMAT, `the header entry of '${name}' is not an object.`);
   const { dtype, shape, data_offsets: offsets } = value;
   if (typeof dtype !== 'string' || !Object.hasOwn(TYPES, dtype)) {
     throw invalidFile(
@@ -131,10 +131,10 @@ function readEntry(name: string, value: unknown): Entry {
       `'${name}' has the dtype ${JSON.stringify(dtype)}; those read are ${Object.keys(TYPES).join(', ')}.`,
     );
   }
-  if (!Array.isArray(shape)) throw invalidFile(FORMAT, `'${name}' has no list of extents as its shape.`);
+  if (!Array.isArray(shape)) throw invalidFile(FORMAT, `the shape of '${name}' is not a list of extents.`);
   const size = checkedSize(FORMAT, name, shape);
   if (!Array.isArray(offsets) || offsets.length !== 2)
-    throw invalidFile(FORMAT, `'${name}' has no pair of data_offsets.`);
+    throw invalidFile(FORMAT, `the data_offsets of '${name}' are not a pair.`);
   const [begin, end] = offsets;
   if (!isCount(begin) || !isCount(end) || begin > end) {
     throw invalidFile(FORMAT, `the data_offsets ${JSON.stringify(offsets)} of '${name}' are not in order.`);

@@ -188,7 +188,7 @@ function unwrapAs(names: readonly string[], value: Json, pointer: string, refusa
   }
   const unwrapped = unwrapSerialized(value, pointer);
   if (names.includes(unwrapped.className)) return unwrapped;
-  const text = `A ${unwrapped.className} cannot stand here. Send one of: ${names.join(', ')}.`;
+  const text = `A ${unwrapped.className} is not allowed here. Send one of: ${names.join(', ')}.`;
   throw fieldProblem('invalid-config', child(pointer, 'class_name'), text);
 }
 

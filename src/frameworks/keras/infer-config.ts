@@ -111,5 +111,5 @@ function serialized({ className, config }: InferredObject): JsonObject {
 }
 
 function invalid(detail: string): Problem {
-  return new Problem('invalid-file', `The file does not tell a cell of Keras: ${detail}`);
+  return new Problem('invalid-file', `The weights in the file do not fit a cell of Keras: ${detail}`);
 }

@@ -32,7 +32,7 @@ export function orderStacks(weights: ReadonlyMap<string, Tensor>): ReadonlyMap<s
         .map(({ group }) => group)
         .join(', ');
       const reason = found.length === 0 ? 'no order of them fits' : 'the sizes of more than one order fit';
-      const detail = `The file does not tell the order of the cells ${groups}: ${reason}. Send a file with its configuration (.keras, .h5), or put this one into a cell that has it.`;
+      const detail = `The file does not give the order of the cells ${groups}: ${reason}. Send a file with its configuration (.keras, .h5), or put these weights into an existing cell.`;
       throw new Problem('invalid-file', detail);
     }
     found[0].forEach((group, i) => {

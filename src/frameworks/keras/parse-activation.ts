@@ -50,7 +50,7 @@ function parseNested(identifier: Json, pointer: string, autoName: AutoName, dept
     pointer,
     'invalid-config',
     (unknown) => {
-      return `A serialized activation has no ${quote(Object.keys(unknown)[0])}: parameters stand in its \`config\`.`;
+      return `A serialized activation has no ${quote(Object.keys(unknown)[0])}: put parameters into its \`config\`.`;
     },
   );
   const module = own(identifier, 'module');

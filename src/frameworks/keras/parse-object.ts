@@ -115,7 +115,7 @@ function unwrap(
     pointer,
     'invalid-config',
     (unknown) => {
-      return `A serialized ${kind} has no ${quote(Object.keys(unknown)[0])}: parameters stand in its \`config\`.`;
+      return `A serialized ${kind} has no ${quote(Object.keys(unknown)[0])}: put parameters into its \`config\`.`;
     },
   );
   const module = own(identifier, 'module');

@@ -37,7 +37,7 @@ export function unwrapSerialized(value: JsonObject, pointer: string): UnwrappedO
     'invalid-request',
     (unknown) => {
       const key = Object.keys(unknown)[0];
-      return `A serialized layer has no ${quote(key)}; it has ${WRAPPER_KEYS.join(', ')}. Arguments stand in its \`config\`.`;
+      return `A serialized layer has no ${quote(key)}; it has ${WRAPPER_KEYS.join(', ')}. Put arguments into its \`config\`.`;
     },
   );
   const name = own(value, 'class_name');

@@ -27,7 +27,7 @@ export function inferOnnx(
       '[directions, n·hidden, input] and [directions, n·hidden, hidden], with n 1 (RNN), 3 (GRU), 4 (LSTM)';
     throw new Problem(
       'invalid-file',
-      `The file does not tell an operator of ONNX: ${sent}; an operator has ${expected}.`,
+      `The weights in the file do not fit an operator of ONNX: ${sent}; an operator has ${expected}.`,
     );
   }
   return { className, config: { hidden_size: hidden, ...direction(directions), ...dtypeOf(dtype) } };

@@ -21,7 +21,10 @@ export function inferPytorch(shapes: Shapes, dtype?: Dtype): { className: string
   const [ih, hh] = ['weight_ih', 'weight_hh'].map((name): Shape => {
     const shape = shapes.get(`${name}${suffix}`);
     if (!shape)
-      throw new Problem('invalid-file', `The file does not tell a module of PyTorch: it has no '${name}${suffix}'.`);
+      throw new Problem(
+        'invalid-file',
+        `The weights in the file do not fit a module of PyTorch: it has no '${name}${suffix}'.`,
+      );
     return shape;
   });
   const hr = shapes.get(`weight_hr${suffix}`);
@@ -32,7 +35,10 @@ export function inferPytorch(shapes: Shapes, dtype?: Dtype): { className: string
   if (kind === undefined || ih[0] !== rows || (hr && kind !== 'LSTM')) {
     const sent = `'weight_ih${suffix}' has shape ${formatShape(ih)} and 'weight_hh${suffix}' ${formatShape(hh)}`;
     const expected = '[n·hidden, input] and [n·hidden, hidden], with n 1 (RNN), 3 (GRU), 4 (LSTM)';
-    throw new Problem('invalid-file', `The file does not tell a module of PyTorch: ${sent}; a module has ${expected}.`);
+    throw new Problem(
+      'invalid-file',
+      `The weights in the file do not fit a module of PyTorch: ${sent}; a module has ${expected}.`,
+    );
   }
   const common: JsonObject = {
     input_size: ih[1],

@@ -52,7 +52,7 @@ export async function buildRecord(
 ): Promise<{ record: CellRecord; weights: Weights }> {
   const features = definition.fixedInputShape ? 0 : inputShape.at(-1);
   if (features === null || features === undefined) {
-    const detail = `${formatShape(inputShape)} does not tell the feature count. Send a last entry that is a number, as in [null, 3].`;
+    const detail = `${formatShape(inputShape)} does not give the feature count. Send a number as the last entry, as in [null, 3].`;
     throw fieldProblem('invalid-value', '/input_shape', detail);
   }
   const specs = definition.variables(features, given && Object.keys(given));

@@ -48,7 +48,7 @@ export async function readLayer(
   );
   if (!format) {
     const taken = [...new Set(formats.map(({ mediaType }) => mediaType))].join(', ');
-    const detail = `A body of type '${file.mediaType}' that starts like this is not a weight file. Send one of ${taken}. A checkpoint of torch.save has to be saved as safetensors first.`;
+    const detail = `This body of type '${file.mediaType}' does not start like a weight file. Send one of ${taken}. Save a checkpoint of torch.save as safetensors first.`;
     throw new Problem('unsupported-media-type', detail);
   }
   return { format, ...pickLayer(await format.read(file.bytes, file.beside), file.layer, whole) };

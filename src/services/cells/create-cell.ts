@@ -125,7 +125,7 @@ function drawSeeds(
   const unknown = Object.keys(given).find((name) => !open.some((variable) => variable.name === name));
   if (unknown !== undefined) {
     const names = open.map(({ name }) => name).join(', ') || 'none';
-    const detail = `'${unknown}' has no initializer without a seed; those of this cell are: ${names}.`;
+    const detail = `'${unknown}' is not a variable whose initializer needs a seed. Those of this cell: ${names}.`;
     throw fieldProblem('invalid-value', `/initializer_seeds/${unknown}`, detail);
   }
   return Object.fromEntries(open.map(({ name }) => [name, given[name] ?? newSeed()]));
@@ -151,7 +151,7 @@ function inputShapeOf(definition: CellDefinition, input: NewCell): readonly (num
   const features = definition.featuresOf(shapes);
   if (features !== undefined) return [null, features];
   const names = Object.keys(shapes).join(', ') || 'none';
-  const detail = `The weights (${names}) do not tell the input shape of ${className}. Send input_shape too.`;
+  const detail = `The weights (${names}) do not determine the input shape of ${className}. Send input_shape too.`;
   throw fieldProblem('invalid-value', '/weights', detail);
 }
 

@@ -72,7 +72,10 @@ export class Changer {
   ): Promise<R> {
     const { expected, answer, once } = change;
     if (expected) {
-      throw new Problem('version-mismatch', `What is made by this request has no version yet; ${expected.asked}.`);
+      throw new Problem(
+        'version-mismatch',
+        `This request makes something new, which has no version yet; ${expected.asked}.`,
+      );
     }
     const chosen = id ?? this.context.newId(ID_PREFIX[kind]);
     if (!once) return this.change(thingKey(kind, chosen), change, () => decide(chosen));

@@ -87,7 +87,7 @@ export function trainingFor({ definition }: Cell, given: Training | undefined): 
   const { framework, className, config, dropouts = [] } = definition;
   // Between layers: with a single one there is nothing to drop out.
   if (framework === 'pytorch' && Number(config.dropout ?? 0) > 0 && Number(config.num_layers ?? 1) > 1) {
-    const detail = `${className}'s dropout between layers is not computed in training; evaluate it, or set its dropout to 0.`;
+    const detail = `${className}'s dropout between layers cannot be computed. Send training: false, or set its dropout to 0.`;
     throw fieldProblem('invalid-value', '/training', detail);
   }
   if (given.seed !== undefined || dropouts.every((dropout) => dropout.seed !== undefined || !hasDropout(dropout))) {

@@ -16,7 +16,7 @@ import { noteSession } from './session-times.ts';
 export function idTaken({ record }: Session, now: number): Problem {
   const { id } = record;
   if (!isExpired(record, now)) return new Problem('already-exists', `There is a session '${id}' already.`);
-  const detail = `There was a session '${id}', which is answered as expired for a day; its id is taken until then.`;
+  const detail = `Session '${id}' has expired, and its id stays taken for a day after that. Choose another id.`;
   return new Problem('already-exists', detail);
 }
 

@@ -50,7 +50,7 @@ export async function openSession(
   const record = recordOf(context, id, cell, { ...input, states, step: 0 });
   if (!input.pin_cell_version) return beginSession(context, cell, record, states, {});
   if (!cell.record.input_shape) {
-    const detail = `Cell '${cell.record.id}' is not built, so it has no weights yet to stay on. Build it first, or leave pin_cell_version out.`;
+    const detail = `Cell '${cell.record.id}' is not built, so it has no weights to pin yet. Build it first, or leave pin_cell_version out.`;
     throw fieldProblem('not-built', '/pin_cell_version', detail);
   }
   const pin = await pinNow(context, cell);

@@ -118,7 +118,7 @@ async function prepare(context: Needs, stored: Cell, call: TrainingCall): Promis
   const request = { ...call, trace: false, training: { seed: 0 } };
   const given = await prepareSequence(context, cell, request, { forms: ['sequence'] });
   if (given.batch * given.time > 0) return given;
-  throw fieldProblem('wrong-shape', '/inputs', "'inputs' has no step of any row. Send one at least.");
+  throw fieldProblem('wrong-shape', '/inputs', "'inputs' is empty. Send at least one step of one row.");
 }
 
 async function built(context: Needs, stored: Cell, { inputs }: TrainingCall): Promise<Cell> {

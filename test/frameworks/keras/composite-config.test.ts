@@ -54,7 +54,7 @@ describe('Bidirectional', () => {
   it.each<[string, JsonObject, string, string]>([
     ['merge mode', { layer: gru(3), merge_mode: 'foo' }, '/config/merge_mode', 'Invalid merge mode. Received: foo'],
     ['layer of no form', { layer: 3 }, '/config/layer', 'Please initialize `Bidirectional` layer'],
-    ['cell for a layer', { layer: cell(3) }, '/config/layer/class_name', 'GRUCell cannot stand here'],
+    ['cell for a layer', { layer: cell(3) }, '/config/layer/class_name', 'GRUCell is not allowed here'],
     [
       'two of one direction',
       { layer: gru(3), backward_layer: gru(3) },
@@ -110,7 +110,7 @@ describe('RNN and StackedRNNCells', () => {
 
   it.each<[string, JsonObject, string, string]>([
     ['RNN', { cell: 3 }, '/config/cell', 'Argument `cell` should have a `call` method. Received: cell=3'],
-    ['RNN', { cell: gru(3) }, '/config/cell/class_name', 'cannot stand here'],
+    ['RNN', { cell: gru(3) }, '/config/cell/class_name', 'is not allowed here'],
     ['RNN', { units: 3, cell: cell(3) }, '/config/units', 'Unrecognized keyword arguments passed to RNN'],
     ['RNN', {}, '/config/cell', "argument: 'cell'"],
     ['StackedRNNCells', { cells: [3] }, '/config/cells/0', 'All cells must have a `call` method'],
@@ -127,7 +127,7 @@ describe('RNN and StackedRNNCells', () => {
       'StackedRNNCells',
       { cells: [{ ...cell(3), units: 4 }] },
       '/config/cells/0/units',
-      'Arguments stand in its `config`',
+      'Put arguments into its `config`',
     ],
   ])('refuse what is not a cell: %s %j', (className, config, pointer, detail) => {
     const refused = refusal(() => parse(className, config));

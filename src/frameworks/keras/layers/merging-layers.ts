@@ -97,7 +97,7 @@ const concatenate: LayerClass = {
 };
 
 function alongTime(source: LayerSource, inputs: readonly Signal[]) {
-  if (inputs.some(({ masked }) => masked)) throw misfit(source, 'masked sequences can not be joined along time.');
+  if (inputs.some(({ masked }) => masked)) throw misfit(source, 'masked sequences cannot be joined along time.');
   const steps = inputs.reduce<number | null>(
     (sum, input) => (sum === null || input.steps === null ? null : sum + input.steps),
     0,

@@ -130,7 +130,7 @@ const cropping1d: LayerClass = {
     sequenceFeatures(source, input);
     const params = sides(source, 'cropping');
     const steps = input.steps === null ? null : input.steps - params.before - params.after;
-    if (steps !== null && steps < 1) throw misfit(source, `it leaves nothing of ${input.steps} steps.`);
+    if (steps !== null && steps < 1) throw misfit(source, `it leaves none of the ${input.steps} steps.`);
     return defineLayer(source, {
       kind: 'cropping1d',
       params,

@@ -57,7 +57,10 @@ function legacyNode(name: string, node: readonly Json[], pointer: string): strin
       isJsonObject(kwargs ?? null) &&
       Object.values(kwargs as JsonObject).some((value) => holdsTensor(value) || isArray(value))
     ) {
-      throw unsupportedNetwork(pointer, `Layer '${name}' gets more than its inputs, which can't be computed.`);
+      throw unsupportedNetwork(
+        pointer,
+        `Layer '${name}' gets arguments besides its inputs, which this service cannot compute.`,
+      );
     }
     return from;
   });

@@ -134,10 +134,7 @@ function readFunctional(layers: NetworkLayers, { config, objects, pointer }: Mod
     }
     if (left === before) {
       const rest = names.filter((name) => !sources.has(name)).map((name) => `'${name}'`);
-      throw unsupportedNetwork(
-        at,
-        `The layers ${rest.slice(0, 20).join(', ')} wait for each other: the graph has a cycle.`,
-      );
+      throw unsupportedNetwork(at, `The graph has a cycle through the layers ${rest.slice(0, 20).join(', ')}.`);
     }
   }
   return { output: sources.get(outputName) as Source, printed };
@@ -161,7 +158,7 @@ function checkNames(
       throw fieldProblem(
         'invalid-config',
         child(pointer, k),
-        `Layer '${name}' takes the output of '${unknown}', which is no layer here.`,
+        `Layer '${name}' takes the output of '${unknown}', which is not a layer of this network.`,
       );
     if (inbound[k].length === 0 && name !== input)
       throw unsupportedNetwork(
@@ -199,7 +196,7 @@ function readLayer(
     return isOperator(layer) ? { ...added, config } : added;
   }
   if (inputs.length !== 1)
-    throw unsupportedNetwork(pointer, `The model within has ${inputs.length} inputs; it takes one.`);
+    throw unsupportedNetwork(pointer, `The inner model has ${inputs.length} inputs; send one with a single input.`);
   const given = own(config, 'name');
   const name = typeof given === 'string' ? given : layers.autoName(className.toLowerCase());
   layers.claim(`${within.prefix}${name}`, pointer);

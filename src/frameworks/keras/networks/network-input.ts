@@ -25,7 +25,7 @@ export function inputSignal(
   const layer = inputLayer(className, config, pointer);
   const shape = shapeOf(layer) ?? readShape(own(config, 'build_input_shape') ?? null) ?? given;
   if (!shape) {
-    const text = `Nothing tells the input shape of this ${className}. Send \`input_shape\`, as in [null, null, 3], or an InputLayer.`;
+    const text = `This ${className} does not give its input shape. Send \`input_shape\`, as in [null, null, 3], or an InputLayer.`;
     throw fieldProblem('invalid-config', child(pointer, 'layers'), text);
   }
   const tokens =
@@ -34,7 +34,7 @@ export function inputSignal(
   const time = rest.length > 1 || (tokens && rest.length === 1);
   const dims = time ? rest.slice(1) : rest;
   if (shape.length > MAX_RANK || !dims.every((extent): extent is number => extent !== null && extent <= MAX_EXTENT)) {
-    const text = `The input shape ${formatShape(shape)} does not tell the features. Send [batch, time, features], features being a number.`;
+    const text = `The input shape ${formatShape(shape)} does not give the features. Send [batch, time, features] with a number for features.`;
     throw fieldProblem('invalid-config', child(pointer, 'layers'), text);
   }
   const dtype = tokens ? 'float64' : dtypeOf(layer);

@@ -72,11 +72,7 @@ export class NetworkLayers {
   /** @throws {Problem} invalid-config where another layer has the name */
   claim(name: string, pointer: string): void {
     if (this.names.has(name)) {
-      throw fieldProblem(
-        'invalid-config',
-        pointer,
-        `Two layers are named ${quote(name)}. Give each a name of its own.`,
-      );
+      throw fieldProblem('invalid-config', pointer, `Two layers are named ${quote(name)}. Give each its own name.`);
     }
     this.names.add(name);
   }

@@ -21,7 +21,7 @@ export function unwrapObject(kind: string, names: readonly string[], sent: Json,
   if (typeof sent === 'string') return { name: sent, config: {}, configPointer: pointer };
   const className = isJsonObject(sent) ? own(sent, 'class_name') : undefined;
   if (!isJsonObject(sent) || typeof className !== 'string') {
-    const detail = `${quote(sent)} is no ${kind}. Send a name or {"class_name", "config"}. Names: ${names.join(', ')}.`;
+    const detail = `${quote(sent)} does not name a known ${kind}. Send a name or {"class_name", "config"}. Names: ${names.join(', ')}.`;
     throw fieldProblem('invalid-config', pointer, detail);
   }
   refuseUnknown(
@@ -30,7 +30,7 @@ export function unwrapObject(kind: string, names: readonly string[], sent: Json,
     pointer,
     'invalid-config',
     (unknown) => {
-      return `A serialized ${kind} has no ${quote(Object.keys(unknown)[0])}: parameters stand in its \`config\`.`;
+      return `A serialized ${kind} has no ${quote(Object.keys(unknown)[0])}: put parameters into its \`config\`.`;
     },
   );
   const config = own(sent, 'config') ?? {};

@@ -17,15 +17,17 @@ import {
 import { checkTraining, trainingFields } from './training.ts';
 import { variableReply } from './variable.ts';
 
-const framework = z.enum(FRAMEWORKS).describe('Whose class names, config, variable names and layouts these are.');
+const framework = z
+  .enum(FRAMEWORKS)
+  .describe('The framework that the class names, config, variable names and layouts come from.');
 const sentFramework = z
   .enum([...FRAMEWORKS, 'torch'])
   .transform((name) => (name === 'torch' ? 'pytorch' : name))
-  .describe('Whose class names, config, variable names and layouts these are; torch is another word for pytorch.');
+  .describe('The framework that the class names, config, variable names and layouts come from; torch means pytorch.');
 export const precision = z
   .enum(['fast', 'exact'])
   .describe(
-    'exact: float64 arithmetic, each result rounded once to the dtype of the cell. fast: float32 arithmetic. A reply names the one that the cell gets: a float64 cell, or one with an activation that only float64 arithmetic has here, is exact.',
+    'exact: float64 arithmetic; each result is rounded once to the dtype of the cell. fast: float32 arithmetic. Replies name the precision that the cell has: it is always exact for a float64 cell, and for an activation that is computed in float64 only.',
   );
 
 /** A framework's own config: an object whose keys the framework's adapter checks (src/frameworks). */
@@ -35,7 +37,7 @@ const config = z
   .meta({
     id: 'CellConfig',
     description:
-      "The config of the class, by the framework's own keys, as get_config() prints it; units alone is enough.",
+      "The config of the class, with the framework's own keys, as get_config() prints it. For a Keras cell, units is enough.",
     type: 'object',
     additionalProperties: true,
     examples: [{ units: 1, activation: null, kernel_initializer: 'ones' }],
@@ -47,7 +49,7 @@ const weights = z
     const sent = Object.entries(given).filter((entry): entry is [string, TensorLiteral] => entry[1] !== null);
     return Object.fromEntries(sent);
   })
-  .describe('All weights by name; null as if it were left out.');
+  .describe('All weights by name. null is the same as leaving a weight out.');
 const seeds = z
   .record(
     z.string().max(200),
@@ -56,7 +58,7 @@ const seeds = z
       .min(0)
       .max(2 ** 53 - 1),
   )
-  .describe('Seeds of initializers whose own seed is null, by variable; with them the cell can be made again.');
+  .describe('Seeds for initializers whose own seed is null, by variable. With them you can make the same cell again.');
 
 export const createCellBody = z
   .strictObject({
@@ -84,9 +86,7 @@ export const createCellBody = z
     compile_config: z
       .record(z.string(), z.unknown())
       .nullish()
-      .describe(
-        'As keras.saving.serialize_keras_object prints it of a model; training is asked for in requests of its own.',
-      ),
+      .describe('As keras.saving.serialize_keras_object prints it for a model. Training has its own requests.'),
     build_config: z
       .strictObject({
         input_shape: inputShape.nullish(),
@@ -96,7 +96,7 @@ export const createCellBody = z
             initial_state_shape: z.union([inputShape, z.array(inputShape).max(1000)]).nullish(),
           })
           .nullish()
-          .describe('Of a layer that was called with an initial state.'),
+          .describe('For a layer that was called with an initial state.'),
       })
       .nullish()
       .transform((config) => config?.input_shape ?? config?.shapes_dict?.sequences_shape ?? undefined)
@@ -106,7 +106,7 @@ export const createCellBody = z
     // Where build_config itself is wrong, it is not a shape yet.
     if (!Array.isArray(input_shape) || !Array.isArray(build_config)) return;
     if (input_shape.at(-1) === build_config.at(-1)) return;
-    const message = 'It has another feature count than input_shape. Send one of the two.';
+    const message = 'Its feature count differs from that of input_shape. Send one of the two.';
     context.addIssue({ code: 'custom', message, path: ['build_config', 'input_shape'] });
   })
   .meta({ id: 'NewCell' });
@@ -122,19 +122,19 @@ export const cellReply = z
     id: idOf('the cell'),
     framework,
     class_name: z.string(),
-    config: z.record(z.string(), z.unknown()).describe('With all defaults filled in, equal to get_config().'),
+    config: z.record(z.string(), z.unknown()).describe('Equal to get_config(), with all defaults filled in.'),
     precision,
     initializer_seeds: seeds,
     built: z.boolean(),
     input_shape: inputShape.nullable(),
     state_shapes: z.array(inputShape).describe('Shape of each state, null for any batch.'),
-    state_names: z.array(z.string()).describe('Of each state, for example h, cells.0.c, or lstm.h in a network.'),
+    state_names: z.array(z.string()).describe('Name of each state, for example h, cells.0.c, or lstm.h in a network.'),
     output_shape: inputShape,
     output_is_state: z
       .int()
       .nullable()
       .describe(
-        "Index of the state that the output is, rounded to the output's dtype where that is another one; null where it is none.",
+        "Index of the state that equals the output, after rounding to the output's dtype. null if no state does.",
       ),
     variables: z.array(variableSummary),
     parameter_count: z.int(),
@@ -146,7 +146,7 @@ export const cellReply = z
 
 export const configReply = z
   .object({ class_name: z.string(), config: z.record(z.string(), z.unknown()) })
-  .meta({ id: 'SerializedCell', description: 'May be sent as a new cell.' });
+  .meta({ id: 'SerializedCell', description: 'You can send it as a new cell.' });
 
 export const cellVariablesReply = z.object({ items: z.array(variableReply) }).meta({ id: 'CellVariables' });
 
@@ -158,7 +158,7 @@ export const weightsReply = z
 export const stepBody = z
   .strictObject({
     inputs: tensorInput.describe('[batch, features]'),
-    states: optional(statesInput).describe('[batch, units] each; zeros where left out.'),
+    states: optional(statesInput).describe('[batch, units] each; zeros if left out.'),
     trace: z.boolean().default(false).describe('Answer with every gate, before and after its activation.'),
     ...trainingFields,
     tensor_format: tensorFormat,
@@ -167,23 +167,26 @@ export const stepBody = z
   .meta({ id: 'Step' });
 
 const maskDescription =
-  'True or 1 where a step counts; elsewhere the states stay and the output is the former one, or zeros.';
+  'True or 1 for a step that counts. At other steps the states stay, and the output is the previous one or zeros.';
 export const maskField = optional(tensorLiteral).describe(`[batch, time]. ${maskDescription}`);
 
 const sequenceFields = {
   inputs: tensorInput.describe(
-    '[batch, time, features]; [time, batch, features] where time comes first: with time_major, in layers of PyTorch without ' +
+    '[batch, time, features]; [time, batch, features] if time comes first: with time_major, in PyTorch layers without ' +
       'batch_first, in ONNX with layout 0.',
   ),
-  initial_state: optional(statesInput).describe('[batch, units] each; zeros where left out.'),
+  initial_state: optional(statesInput).describe('[batch, units] each; zeros if left out.'),
   mask: maskField,
-  sequence_lengths: optional(lengthsInput).describe('Instead of a mask: steps that count, for each row.'),
+  sequence_lengths: optional(lengthsInput).describe('Instead of a mask: how many steps of each row count.'),
   return_sequences: z
     .boolean()
     .optional()
-    .describe('The outputs of all steps (default for a cell), or the last one alone.'),
-  go_backwards: z.boolean().optional().describe('From the last step to the first; outputs in the order of processing.'),
-  zero_output_for_mask: z.boolean().optional().describe('Masked steps give zeros rather than the former output.'),
+    .describe('The outputs of all steps (the default for a cell), or only the last one.'),
+  go_backwards: z
+    .boolean()
+    .optional()
+    .describe('Go from the last step to the first. Outputs come in the order of processing.'),
+  zero_output_for_mask: z.boolean().optional().describe('Masked steps give zeros instead of the previous output.'),
   time_major: z.boolean().optional().describe('Inputs and outputs are [time, batch, …]; the mask stays [batch, time].'),
   ...trainingFields,
   tensor_format: tensorFormat,
@@ -214,17 +217,19 @@ export const sequenceBody = z
 export const gradientsBody = z
   .strictObject({
     ...sequenceFields,
-    cotangent: optional(tensorInput).describe('Gradient of the loss with respect to the output, of its shape.'),
+    cotangent: optional(tensorInput).describe(
+      'Gradient of the loss with respect to the output, in the shape of the output.',
+    ),
     cotangents: z
       .array(tensorInput)
       .length(2)
       .optional()
-      .describe('Instead of cotangent, where the cell has two outputs.'),
+      .describe('Instead of cotangent, if the cell has two outputs.'),
   })
   .superRefine((body, context) => {
     checkSequence(body, context);
     if ((body.cotangent === undefined) !== (body.cotangents === undefined)) return;
-    const message = 'Send cotangent, or cotangents where the cell has two outputs.';
+    const message = 'Send cotangent, or cotangents if the cell has two outputs.';
     context.addIssue({ code: 'custom', message, path: ['cotangent'] });
   })
   .meta({ id: 'GradientRequest' });
@@ -246,8 +251,8 @@ export const sequenceReply = z
   .object({
     output: z
       .union([tensorReply, z.array(tensorReply)])
-      .describe('Of every step, or of the last; a list of two where a Bidirectional has merge_mode null.'),
-    states: z.array(tensorReply).describe('The final ones.'),
+      .describe('Output of every step, or of the last one. A list of two if a Bidirectional has merge_mode null.'),
+    states: z.array(tensorReply).describe('The final states.'),
     trace: traceReply.optional(),
     cell_version: version,
   })
@@ -256,8 +261,8 @@ export const sequenceReply = z
 export const gradientsReply = z
   .object({
     output: z.union([tensorReply, z.array(tensorReply)]),
-    states: z.array(tensorReply).describe('The final ones.'),
-    loss: scalarReply.describe('The sum of output times cotangent, whose gradients these are.'),
+    states: z.array(tensorReply).describe('The final states.'),
+    loss: scalarReply.describe('The sum of output times cotangent. The gradients are those of this sum.'),
     gradients: z
       .object({ inputs: tensorReply, initial_state: z.array(tensorReply) })
       .catchall(tensorReply)

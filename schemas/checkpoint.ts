@@ -27,7 +27,7 @@ const saveCheckpointBody = z
     const named = body.cells.length + body.variables.length + body.sessions.length;
     if (body.all === named > 0) {
       const message = body.all
-        ? 'Send all, or names, not both.'
+        ? 'Send all, or names, but not both.'
         : 'Name at least one thing to save, or send "all": true.';
       context.addIssue({ code: 'custom', message });
     }
@@ -37,14 +37,14 @@ const saveCheckpointBody = z
 const file = z.instanceof(Uint8Array).meta({
   type: 'string',
   contentMediaType: 'application/x-safetensors',
-  description: 'A safetensors file, as GET /v1/checkpoints/{checkpoint}/content answers it.',
+  description: 'A safetensors file from GET /v1/checkpoints/{checkpoint}/content.',
 });
 
 /** Either of the two: what to save, or a file to bring in. */
 export const checkpointBody = z.union([file, saveCheckpointBody]);
 
 export const importQuery = z.strictObject({
-  id: idOf('the checkpoint that a file becomes; the service makes one where it is left out').optional(),
+  id: idOf('the checkpoint made from a file; the service makes one if you leave it out').optional(),
 });
 
 export const checkpointReply = z
@@ -61,7 +61,7 @@ export const checkpointReply = z
 
 /** A body may be left out. */
 export const restoreBody = z
-  .strictObject({ create_missing: z.boolean().default(false).describe('Make what is not there any more.') })
+  .strictObject({ create_missing: z.boolean().default(false).describe('Make things that no longer exist.') })
   .meta({ id: 'Restore' })
   .nullish();
 
@@ -69,8 +69,8 @@ const things = z.object({ cells: ids('cell'), variables: ids('variable'), sessio
 export const restoreReply = z
   .object({
     checkpoint: idOf('the checkpoint'),
-    restored: things.describe('What was there and has its saved values again.'),
-    created: things.describe('What was missing and was made.'),
+    restored: things.describe('Things that existed and have their saved values again.'),
+    created: things.describe('Things that were missing and were made.'),
   })
   .meta({ id: 'Restored' });
 

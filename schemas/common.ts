@@ -11,7 +11,7 @@ export function idOf(thing: string) {
     .describe(`Id of ${thing}.`);
 }
 
-export const newId = idOf('the new thing; the service makes one where it is left out').optional();
+export const newId = idOf('the new thing; the service makes one if you leave it out').optional();
 
 const dimension = z
   .int()
@@ -22,13 +22,13 @@ export const inputShape = z
   .array(dimension.nullable())
   .min(1)
   .max(8)
-  .describe('Shape of the inputs, null for any batch; the last entry is the feature count, all that counts.');
+  .describe('Shape of the inputs, with null for any batch. Only the last entry matters: the feature count.');
 
 export const version = z
   .int()
   .min(1)
-  .describe('1 at first, and one more at each change; the ETag is this number in quotes.');
-export const timestamp = z.iso.datetime().describe('When, in UTC.');
+  .describe('Starts at 1 and grows by one with each change. The ETag is this number in quotes.');
+export const timestamp = z.iso.datetime().describe('Time in UTC.');
 
 /** Digits only: Number would also read 0x10, 1e2 and blanks. */
 const limit = z
@@ -38,16 +38,16 @@ const limit = z
   })
   .transform(Number)
   .default(100)
-  .meta({ type: 'integer', minimum: 1, maximum: 1000, description: 'At most so many items.' });
+  .meta({ type: 'integer', minimum: 1, maximum: 1000, description: 'The most items to return.' });
 
 export const listQuery = z.strictObject({
   limit,
-  cursor: z.string().min(1).max(200).optional().describe('next_cursor of the page before.'),
+  cursor: z.string().min(1).max(200).optional().describe('next_cursor of the previous page.'),
   prefix: z
     .string()
     .regex(/^[A-Za-z0-9._-]{1,128}$/, { error: 'Send 1 to 128 characters of ids: letters, digits, dots, _ and -.' })
     .optional()
-    .describe('Only things whose ids begin so.'),
+    .describe('Only things whose ids begin with this.'),
 });
 
 /** Lists carry no tensors unless they are asked for. */
@@ -55,7 +55,7 @@ export const valuesQuery = z
   .enum(['true', 'false'])
   .default('false')
   .transform((text) => text === 'true')
-  .describe('true: with the values of tensors.');
+  .describe('Whether to return the values of tensors.');
 
 export function page<T extends z.ZodType>(item: T) {
   return z.object({
@@ -69,7 +69,9 @@ export const noQuery = z.strictObject({});
 const idempotencyKey = z
   .string()
   .optional()
-  .describe('1 to 255 visible characters. The same request with the same key is carried out once, and answered alike.');
+  .describe(
+    '1 to 255 visible characters. A request that is sent again with the same key is carried out once and gets the same reply.',
+  );
 
 /** Headers that a request takes which makes something new. */
 export const createHeaders = z.looseObject({ 'idempotency-key': idempotencyKey });
@@ -80,7 +82,7 @@ export const changeHeaders = z.looseObject({
     .string()
     .optional()
     .describe(
-      'Refuse the change unless the version is this one, as "<version>", or one of several with commas between.',
+      'Refuse the change unless the version is this one, written "<version>". You can list several, separated by commas.',
     ),
   'idempotency-key': idempotencyKey,
 });
@@ -88,12 +90,12 @@ export const readHeaders = z.looseObject({
   'if-none-match': z
     .string()
     .optional()
-    .describe('Answer 304 if the ETag is still this one, or one of several with commas between.'),
+    .describe('Answer 304 if the ETag is still this one. You can list several, separated by commas.'),
 });
 
 export const problem = z
   .object({
-    type: z.string().describe('A relative URI; the service answers it with a page on the problem.'),
+    type: z.string().describe('A relative URI of a page about the problem.'),
     title: z.string(),
     status: z.int(),
     detail: z.string().describe('What was sent and what to send.'),
@@ -103,8 +105,10 @@ export const problem = z
     errors: z
       .array(z.object({ pointer: z.string(), detail: z.string() }))
       .optional()
-      .describe('Bad fields: a JSON pointer into the body, {name} of the path, ?name of the query, or a header.'),
-    expired_at: z.string().optional().describe('Of a session that expired.'),
-    layers: z.array(z.string()).optional().describe('Of a file with several layers: their names.'),
+      .describe(
+        'The fields that are wrong. `pointer` is a JSON pointer into the body, {name} in the path, ?name in the query, or a header.',
+      ),
+    expired_at: z.string().optional().describe('When the session expired.'),
+    layers: z.array(z.string()).optional().describe('For a file with several layers: their names.'),
   })
   .meta({ id: 'Problem', description: 'What went wrong (RFC 9457).' });

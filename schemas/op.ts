@@ -23,7 +23,7 @@ export const opsReply = z
         inputs: z.int().describe('How many tensors it takes.'),
         params: z
           .record(z.string(), z.union([z.number(), z.boolean(), z.null()]))
-          .describe('Parameters with their defaults; null where there is none.'),
+          .describe('Parameters with their defaults; null for no default.'),
       }),
     ),
   })

@@ -4,7 +4,10 @@ export const healthReply = z.object({ status: z.literal('ok') }).meta({ id: 'Hea
 
 export const problemPage = z
   .string()
-  .meta({ contentMediaType: 'text/html', description: 'An HTML page on the problem: what it means, what to do.' });
+  .meta({
+    contentMediaType: 'text/html',
+    description: 'An HTML page about the problem: what it means and what to do.',
+  });
 
 export const openApiJson = z.looseObject({ openapi: z.string() }).describe('An OpenAPI 3.1 document.');
 

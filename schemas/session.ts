@@ -15,24 +15,26 @@ export const openSessionBody = z
       .max(2 ** 24)
       .default(1)
       .describe('Rows of the state.'),
-    initial_state: optional(statesInput).describe('[batch_size, units] each; zeros where left out.'),
+    initial_state: optional(statesInput).describe('[batch_size, units] each; zeros if left out.'),
     ttl_seconds: z
       .int()
       .min(1)
       .max(10 * 366 * 86400)
       .optional()
-      .describe('Expire after so many idle seconds; never where left out.'),
+      .describe('Expire after this many idle seconds. Left out: never.'),
     history: z
       .int()
       .min(0)
       .max(MAX_HISTORY)
       .default(0)
-      .describe('Keep the last so many steps, each with its output and states, to list, rewind and fork from.'),
+      .describe(
+        'How many of the last steps to keep, each with its output and states. You can list them, rewind to them and fork from them.',
+      ),
     pin_cell_version: z
       .boolean()
       .default(false)
       .describe(
-        'Keep to the weights that the cell has now, whatever becomes of them; otherwise steps use the newest ones. So many versions of a cell are kept at most (CELLSTEP_MAX_PINNED_VERSIONS).',
+        'Always use the weights that the cell has now. Otherwise steps use the newest weights. CELLSTEP_MAX_PINNED_VERSIONS limits the versions of a cell that are kept.',
       ),
     tensor_format: tensorFormat,
   })
@@ -43,14 +45,14 @@ export const sessionReply = z
     id: idOf('the session'),
     cell: idOf('its cell'),
     cell_version: version.describe('Version of the cell that the last step used, or that the session was opened on.'),
-    pin_cell_version: z.boolean().describe('Whether it keeps to this version.'),
+    pin_cell_version: z.boolean().describe('Whether the session stays on this version.'),
     batch_size: z.int(),
-    step: z.int().describe('Steps since the session was opened or reset; a rewind goes back in this count.'),
+    step: z.int().describe('Steps since the session was opened or reset. A rewind sets this count back.'),
     states: z.array(tensorReply).describe('[batch_size, units] each.'),
     history: z.int().describe('How many of its last steps it keeps.'),
     oldest_step: z.int().describe('The first step that it can be rewound to, or forked at.'),
     ttl_seconds: z.int().nullable(),
-    expires_at: timestamp.nullable().describe('When it expires if nothing is done with it.'),
+    expires_at: timestamp.nullable().describe('When it expires if it is not used.'),
     version,
     created_at: timestamp,
     updated_at: timestamp,
@@ -63,16 +65,16 @@ export const listSessionsQuery = listQuery.extend({
 });
 export const listedSession = sessionReply.partial({ states: true }).meta({
   id: 'ListedSession',
-  description: 'A session of a list: with its states where the request says values=true.',
+  description: 'A session in a list. It has its states if the request says values=true.',
 });
 
 export const sessionStepBody = z
   .strictObject({
     inputs: tensorInput.describe(
-      '[batch_size, features], or for many steps at once [batch_size, time, features]; [time, batch_size, features] where ' +
-        'the cell puts time first: layers of PyTorch without batch_first, ONNX with layout 0.',
+      '[batch_size, features], or for many steps at once [batch_size, time, features]; [time, batch_size, features] if ' +
+        'the cell puts time first: PyTorch layers without batch_first, ONNX with layout 0.',
     ),
-    mask: maskField.describe('[batch_size, time], of a single step [batch_size]: the steps that count.'),
+    mask: maskField.describe('The steps that count: [batch_size, time], or [batch_size] for a single step.'),
     trace: z.boolean().default(false).describe('Answer with every gate, before and after its activation.'),
     return_states: z.boolean().default(false).describe('Answer with the new states.'),
     ...trainingFields,
@@ -102,9 +104,7 @@ const stepNumber = z.int().min(0);
 
 export const rewindBody = z
   .strictObject({
-    to_step: stepNumber.describe(
-      'Step to go back to, from oldest_step to step; its states become those of the session.',
-    ),
+    to_step: stepNumber.describe('Step to go back to, from oldest_step to step. The session gets its states.'),
     tensor_format: tensorFormat,
   })
   .meta({ id: 'Rewind' });
@@ -113,7 +113,7 @@ export const rewindBody = z
 export const forkBody = z
   .strictObject({
     id: newId,
-    at_step: stepNumber.optional().describe('Step to copy, from oldest_step to step; the present one where left out.'),
+    at_step: stepNumber.optional().describe('Step to copy, from oldest_step to step. Left out: the current one.'),
     tensor_format: tensorFormat,
   })
   .meta({ id: 'Fork' })
@@ -127,15 +127,17 @@ const after = z
   })
   .transform(Number)
   .optional()
-  .meta({ type: 'integer', minimum: 0, description: 'Only steps after this one; next_after of the page before.' });
+  .meta({ type: 'integer', minimum: 0, description: 'Only steps after this one: next_after of the previous page.' });
 
 export const keptStepsQuery = z.strictObject({ limit: listQuery.shape.limit, after });
 
 const keptStep = z
   .object({
-    step: z.int().describe('How many steps the session had taken then.'),
-    output: tensorReply.nullable().describe('[batch_size, width]: what the step put out.'),
-    states: z.array(tensorReply).describe('After the step, or as they were put in since; [batch_size, units] each.'),
+    step: z.int().describe('How many steps the session had taken by then.'),
+    output: tensorReply.nullable().describe('[batch_size, width]: the output of the step.'),
+    states: z
+      .array(tensorReply)
+      .describe('States after the step, or states that were put in later; [batch_size, units] each.'),
     cell_version: version.describe('Version of the cell that the step used.'),
     at: timestamp,
   })

@@ -19,11 +19,11 @@ const key = z
   .regex(/^[\x21-\x7e]{1,255}$/, { error: 'Send 1 to 255 visible ASCII characters, for example a UUID.' })
   .optional()
   .describe(
-    'An Idempotency-Key. A message that is sent again with its key is carried out once, and answered by the first answer.',
+    'An Idempotency-Key. A message that is sent again with its key is carried out once and gets the first answer.',
   );
 const ifMatch = version
   .optional()
-  .describe('Refuse it unless the session has this version.')
+  .describe('Refuse the message unless the session has this version.')
   .meta({ examples: [1] });
 const session = idOf('a session').meta({ examples: ['s'] });
 
@@ -44,7 +44,7 @@ export const openMessage = z
     id,
     key,
     ...openSessionBody.omit({ id: true }).shape,
-    session: newId.describe('Id of the new session; the service makes one where it is left out.'),
+    session: newId.describe('Id of the new session; the service makes one if you leave it out.'),
   })
   .meta({
     id: 'OpenMessage',
@@ -55,7 +55,7 @@ export const forkMessage = z
   .strictObject({
     op: z.literal('fork'),
     ...change,
-    new_session: newId.describe('Id of the copy; the service makes one where it is left out.'),
+    new_session: newId.describe('Id of the copy; the service makes one if you leave it out.'),
     at_step: forkBody.unwrap().unwrap().shape.at_step,
     tensor_format: tensorFormat,
   })
@@ -81,23 +81,23 @@ export const subscribeMessage = z
   .strictObject({ op: z.literal('subscribe'), id, session, tensor_format: tensorFormat })
   .meta({
     id: 'SubscribeMessage',
-    description: 'From now on the socket is told of each change of the session, whoever makes it.',
+    description: 'From now on, send the socket every change of the session, no matter who makes it.',
     examples: [{ op: 'subscribe', id: 7, session: 's' }],
   });
 export const unsubscribeMessage = z.strictObject({ op: z.literal('unsubscribe'), id, session }).meta({
   id: 'UnsubscribeMessage',
-  description: 'Be told of it no more.',
+  description: 'Stop sending the changes of the session.',
   examples: [{ op: 'unsubscribe', id: 8, session: 's' }],
 });
 export const authMessage = z
   .strictObject({
     op: z.literal('auth'),
     id,
-    token: z.string().min(1).max(8192).describe('What would stand after Bearer.'),
+    token: z.string().min(1).max(8192).describe('The key or token, as it would follow Bearer.'),
   })
   .meta({
     id: 'AuthMessage',
-    description: 'The first message of a client that cannot send an Authorization header, as browsers cannot.',
+    description: 'The first message of a client that cannot send an Authorization header, such as a browser.',
     examples: [{ op: 'auth', token: 'a-key-of-this-service' }],
   });
 
@@ -123,12 +123,12 @@ export const sessionAnswer = z
     status: z.union([z.literal(200), z.literal(201)]),
     replayed: z.literal(true).optional(),
   })
-  .meta({ id: 'SessionAnswer', description: 'The session as it is now: 201 where the message made it.' });
+  .meta({ id: 'SessionAnswer', description: 'The session as it is now; 201 if the message made it.' });
 export const closedAnswer = z
   .object({ id, session, status: z.literal(204), replayed: z.literal(true).optional() })
   .meta({
     id: 'ClosedAnswer',
-    description: 'It is done, and there is nothing to show.',
+    description: 'Done. There is nothing to return.',
     examples: [{ id: 6, session: 's', status: 204 }],
   });
 export const problemAnswer = z
@@ -137,7 +137,7 @@ export const problemAnswer = z
     session: session.optional(),
     status: z.int().min(400),
     problem: problem
-      .extend({ retry_after: z.int().optional().describe('Seconds to wait before the same is sent again.') })
+      .extend({ retry_after: z.int().optional().describe('Seconds to wait before you send the same message again.') })
       .meta({ id: 'MessageProblem' }),
   })
   .meta({ id: 'ProblemAnswer', description: 'The message was refused, and nothing was changed by it.' });
@@ -155,7 +155,9 @@ export const changedEvent = z
       .int()
       .min(1)
       .optional()
-      .describe('Changes before this one that the socket was not told of: a link between processes was down.'),
+      .describe(
+        'How many changes before this one did not reach the socket, because a link between processes was down.',
+      ),
   })
   .meta({
     id: 'ChangedEvent',
@@ -174,7 +176,7 @@ export const changedEvent = z
   });
 export const closedEvent = z.object({ event: z.literal('closed'), session }).meta({
   id: 'ClosedEvent',
-  description: 'It was ended; the subscription ends with it.',
+  description: 'The session ended, and so did the subscription.',
   examples: [{ event: 'closed', session: 's' }],
 });
 
@@ -185,7 +187,7 @@ const stepsBody = z
       .array(stepMessage)
       .min(1)
       .max(MAX_ITEMS)
-      .describe('Carried out side by side; those of one session in their order.'),
+      .describe('Steps of one session are taken in their order, all others side by side.'),
   })
   .meta({ id: 'Steps' });
 const stepsReply = z
@@ -209,21 +211,21 @@ function lines(contentMediaType: (typeof JSON_LINES)[number], description: strin
   return z.custom<NodeJS.ReadableStream>().meta({ type: 'string', contentMediaType, description });
 }
 
-const SENT_LINES = 'A StepMessage a line, without an end where the client likes.';
+const SENT_LINES = 'One StepMessage per line, for as long as the client likes.';
 export const stepsBodies = z.union([
   stepsBody,
   file(
-    'Steps of as many sessions as `inputs` [n, features] has rows; in the metadata, as JSON text, `sessions` with their ids, and where wanted `keys`, `if_match` (lists as long, null for none) and `return_states`.',
+    'Steps of as many sessions as `inputs` [n, features] has rows; in the metadata, as JSON text, `sessions` with their ids. `keys`, `if_match` (lists of the same length, null for none) and `return_states` are optional.',
   ),
   ...JSON_LINES.map((type) => lines(type, SENT_LINES)),
 ]);
 
 const ANSWERED_LINES =
-  'A StepAnswer or a ProblemAnswer a line, each as soon as its step is durable, so in another order than sent.';
+  'One StepAnswer or ProblemAnswer per line, sent as soon as its step is durable. The order may differ from that of the messages.';
 export const stepsReplies = z.union([
   stepsReply,
   file(
-    '`output` [n, width] and, where asked for, `states.0` … with a row for each step, zeros where it was refused; `results` in the metadata. Outputs that are not all alike are `output.0`, `output.1` ….',
+    '`output` [n, width] and, if asked for, `states.0` …: a row for each step, zeros for a refused one. `results` is in the metadata. If the outputs differ in shape or dtype they are `output.0`, `output.1` ….',
   ),
   ...JSON_LINES.map((type) => lines(type, ANSWERED_LINES)),
 ]);

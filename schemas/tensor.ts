@@ -23,7 +23,7 @@ const shapeSchema = {
 const dtypeSchema = { type: 'string', enum: DTYPES, description: 'Element type.' };
 const nested = {
   description:
-    'A number for a scalar, or nested arrays of one length a level. NaN and infinities are the strings "NaN", "Infinity" and ' +
+    'A number for a scalar, or nested arrays, all of the same length at each level. NaN and infinities are the strings "NaN", "Infinity" and ' +
     '"-Infinity"; integers beyond 2^53 are strings of digits; a bool tensor has true and false.',
   anyOf: [
     { type: 'number' },
@@ -111,8 +111,8 @@ export const tensorLiteral = wireType<TensorLiteral>(parseLiteral, {
 export const statesInput = wireType<StatesGiven>(parseStates, {
   id: 'RequestStates',
   description:
-    'A list with one tensor [batch, units] for each state, null for zeros; or that tensor alone, where the cell has one state. ' +
-    'The states of a stack are listed cell by cell, in one list or in a list for each cell.',
+    'A list with one tensor [batch, units] for each state, null for zeros. If the cell has one state, the tensor alone is enough. ' +
+    'List the states of a stack cell by cell, in one list or in a list for each cell.',
   anyOf: [
     { title: 'StateList', type: 'array', items: { $ref: '#/components/schemas/RequestTensor' } },
     ...literalForms,

@@ -21,13 +21,13 @@ function keras(id: string, description: string, example: string) {
 
 const loss = keras(
   'Loss',
-  'A loss as Keras names it: MeanSquaredError, MeanAbsoluteError, Huber, LogCosh, BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy, KLDivergence, CosineSimilarity, or their short names such as "mse"; or with its class_name and config.',
+  'A loss, named as in Keras: MeanSquaredError, MeanAbsoluteError, Huber, LogCosh, BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy, KLDivergence, CosineSimilarity, or a short name such as "mse"; or an object with class_name and config.',
   'mse',
 );
 
 const optimizer = keras(
   'Optimizer',
-  'An optimizer as Keras names it: SGD, RMSprop, Adam, AdamW, Nadam, Adagrad; or with its class_name and config, where `learning_rate` may be an ExponentialDecay, CosineDecay or PiecewiseConstantDecay. Another config than before starts anew.',
+  'An optimizer, named as in Keras: SGD, RMSprop, Adam, AdamW, Nadam, Adagrad; or an object with class_name and config, where `learning_rate` may be an ExponentialDecay, CosineDecay or PiecewiseConstantDecay. A changed config starts a new optimizer.',
   'adam',
 );
 
@@ -36,32 +36,35 @@ const MAX_REPEAT = 10_000;
 
 export const trainingBody = z
   .strictObject({
-    inputs: tensorInput.describe('As those of a sequence: [batch, time, features], in the layout of the framework.'),
+    inputs: tensorInput.describe('As for a sequence: [batch, time, features], in the layout of the framework.'),
     targets: tensorInput.describe(
-      "Of the output's shape; for SparseCategoricalCrossentropy the numbers of the classes, without the last axis.",
+      'In the shape of the output. For SparseCategoricalCrossentropy: the class numbers, without the last axis.',
     ),
     loss,
     optimizer,
     sample_weight: optional(tensorInput).describe(
-      "What each entry's loss is multiplied by: of the output's shape without the last axis, or [batch, 1].",
+      'Factor for the loss of each entry: in the shape of the output without the last axis, or [batch, 1].',
     ),
     mask: optional(tensorLiteral).describe(
-      '[batch, time]. True or 1 where a step counts: elsewhere the states stay, and the loss leaves the step out.',
+      '[batch, time]. True or 1 for a step that counts. At other steps the states stay, and the loss leaves the step out.',
     ),
-    initial_state: optional(statesInput).describe('[batch, units] each; zeros where left out.'),
+    initial_state: optional(statesInput).describe('[batch, units] each; zeros if left out.'),
     return_sequences: z
       .boolean()
       .optional()
-      .describe(
-        'Whether the loss is of all outputs or of the last one; as the class and its config say where left out.',
-      ),
+      .describe('Whether the loss uses all outputs or only the last one. Left out: as the class and its config say.'),
     seed: z
       .int()
       .min(0)
       .max(2 ** 53 - 1)
       .optional()
-      .describe('Of dropout, other masks for each step; a fresh one where it is left out.'),
-    repeat: z.int().min(1).max(MAX_REPEAT).default(1).describe('Steps with the same batch, all of them in one commit.'),
+      .describe('Seed of dropout, which draws new masks for each step. Left out: the service draws a seed.'),
+    repeat: z
+      .int()
+      .min(1)
+      .max(MAX_REPEAT)
+      .default(1)
+      .describe('How many steps to take with this batch, all in one commit.'),
   })
   .meta({ id: 'TrainingSteps' });
 
@@ -69,15 +72,15 @@ const iteration = z.int().min(1).describe('Updates that the optimizer has made.'
 
 export const trainingReply = z
   .object({
-    loss: scalarReply.describe('Before the last update, the terms of the regularizers included.'),
-    losses: tensorReply.describe('The same of each step, [repeat].'),
+    loss: scalarReply.describe('Loss before the last update, including the terms of the regularizers.'),
+    losses: tensorReply.describe('The same for each step, [repeat].'),
     iteration,
     cell_version: version,
   })
   .meta({ id: 'Trained' });
 
 export const optimizerQuery = z.strictObject({
-  values: z.enum(['true', 'false']).default('false').describe('Answer with the values of the slots.'),
+  values: z.enum(['true', 'false']).default('false').describe('Return the values of the slots.'),
 });
 
 export const optimizerReply = z
@@ -88,8 +91,8 @@ export const optimizerReply = z
     slots: z
       .array(
         z.object({
-          variable: z.string().describe('Name of the variable that it is kept for.'),
-          name: z.string().describe("Keras' name, such as momentum or velocity."),
+          variable: z.string().describe('Name of the variable that the slot belongs to.'),
+          name: z.string().describe('Name in Keras, such as momentum or velocity.'),
           shape,
           dtype,
           value: tensorReply.optional(),

@@ -6,14 +6,14 @@ export const trainingFields = {
   training: z
     .boolean()
     .default(false)
-    .describe('Apply dropout and recurrent_dropout as in training; needs a seed, here or in the config.'),
+    .describe('Apply dropout and recurrent_dropout as in training. This needs a seed, here or in the config.'),
   seed: z
     .int()
     .min(0)
     .max(2 ** 53 - 1)
     .optional()
     .describe(
-      'Of the dropout masks, which are drawn as Keras draws them: the cells of a composite take seed, seed + 1 …, or each that of its own config where none is sent.',
+      'Seed of the dropout masks, which are drawn as in Keras. The cells of a composite take seed, seed + 1 …. If no seed is sent, each takes the seed of its own config.',
     ),
 };
 

@@ -11,15 +11,15 @@ const initializer = z
   .transform((value) => value as Json)
   .meta({
     id: 'Initializer',
-    description: 'An initializer as Keras names it, for example "ones", or with its class_name and config.',
+    description: 'An initializer, named as in Keras, for example "ones"; or an object with class_name and config.',
     anyOf: [{ type: 'string' }, { type: 'object' }],
     examples: ['ones'],
   }) as unknown as z.ZodType<Json, unknown>;
 
 const randint = z
   .strictObject({
-    low: z.int().describe('Least value.'),
-    high: z.int().describe('One more than the greatest value.'),
+    low: z.int().describe('Smallest value.'),
+    high: z.int().describe('Largest value plus one.'),
     size: shape,
     seed: z
       .int()
@@ -47,10 +47,10 @@ export const createVariableBody = z
       const message = `Send one of value, initializer (with shape) and randint; ${ways.length === 0 ? 'none' : ways.join(' and ')} was sent.`;
       context.addIssue({ code: 'custom', message, path: ways.slice(1, 2) });
     } else if ((body.initializer === undefined) !== (body.shape === undefined)) {
-      context.addIssue({ code: 'custom', message: 'initializer and shape go together.', path: ['shape'] });
+      context.addIssue({ code: 'custom', message: 'Send initializer and shape together.', path: ['shape'] });
     }
   })
-  .meta({ id: 'NewVariable', description: 'One of value, initializer with shape, or randint.' });
+  .meta({ id: 'NewVariable', description: 'Send one of value, initializer with shape, and randint.' });
 
 export const variableReply = z
   .object({
@@ -67,7 +67,7 @@ export const variableReply = z
 export const listVariablesQuery = listQuery.extend({ values: valuesQuery });
 export const listedVariable = variableReply.partial({ value: true }).meta({
   id: 'ListedVariable',
-  description: 'A variable of a list: with its value where the request says values=true.',
+  description: 'A variable in a list. It has its value if the request says values=true.',
 });
 
 export type VariableReply = z.input<typeof variableReply>;
@@ -81,7 +81,7 @@ export const scatterBody = z
     indices: z
       .array(z.array(z.int().min(0)).max(8))
       .max(1_000_000)
-      .describe('[n, k]: places along the first k axes; of two updates of one place the later one stays.'),
+      .describe('[n, k]: places along the first k axes. If two updates have the same place, the later one counts.'),
     updates: tensorInput.describe('[n, ...rest]: what to put there.'),
     tensor_format: tensorFormat,
   })

@@ -14,15 +14,15 @@ import { cellReply, createCellBody, precision, weightsBody, weightsReply } from 
 import { idOf } from './common.ts';
 
 const DESCRIPTIONS: Readonly<Record<SentFileType, string>> = {
-  [SAFETENSORS]: 'Named tensors; what this service writes has the configuration in its metadata.',
+  [SAFETENSORS]: 'Named tensors. Files that this service writes have the configuration in their metadata.',
   [NPZ]: 'Named arrays of NumPy, as numpy.savez and numpy.savez_compressed write them.',
   [HDF5]: "Keras' `.weights.h5`, or its legacy `.h5` (`application/x-hdf5; profile=legacy`).",
   [KERAS]: "A whole model in Keras' `.keras` format.",
   [ONNX]: 'A model with RNN, GRU or LSTM nodes.',
-  [ZIP]: 'An `.npz` or `.keras` file: its first bytes tell which.',
-  [OCTET_STREAM]: 'Any of these files: its first bytes tell which.',
+  [ZIP]: 'An `.npz` or `.keras` file. The service looks at its content.',
+  [OCTET_STREAM]: 'Any of these files. The service looks at the first bytes.',
   [MULTIPART]:
-    'A model as the part `model`, and the files that hold its data, each with its filename: what torch.onnx.export writes beside an ONNX model.',
+    'A model in the part `model`, and the files that hold its data, each with its filename. torch.onnx.export writes such files beside an ONNX model.',
 };
 
 /** What an import took of a file, and what it left out. */
@@ -31,7 +31,7 @@ const imported = z
     layers: z.array(z.string()),
     skipped: z.array(z.object({ name: z.string(), reason: z.string() })),
   })
-  .describe('What was taken of a file, and what of it was left out; left out itself where nothing was.');
+  .describe('What was taken from a file and what was left out. Absent if nothing was left out.');
 
 export const importedCellReply = cellReply.extend({ imported: imported.optional() }).meta({ id: 'ImportedCell' });
 
@@ -53,7 +53,7 @@ const layer = z
   .string()
   .max(1000)
   .optional()
-  .describe('Of a file with several layers: the one to take. `.` is the one whose tensors have no path.');
+  .describe('For a file with several layers: the layer to take. `.` is the layer whose tensors have no path.');
 
 const option = z.string().max(10_000).optional();
 /** Any option of a config, by its dotted name. */
@@ -61,17 +61,17 @@ const OPTION_NAME = /^config\.[A-Za-z_][A-Za-z0-9_.]{0,199}$/;
 
 export const createCellQuery = z
   .object({
-    id: idOf('the cell that a file becomes; the service makes one where it is left out').optional(),
+    id: idOf('the cell made from a file; the service makes one if you leave it out').optional(),
     layer,
-    precision: precision.optional().describe('Of the cell that a file becomes: what `precision` is in a JSON body.'),
+    precision: precision.optional().describe('For the cell made from a file: the same as `precision` in a JSON body.'),
     class_name: z
       .string()
       .min(1)
       .max(100)
       .optional()
-      .describe('Of a layer whose class is custom, or is not in the file: the class that computes what it does.'),
+      .describe('For a layer whose class is custom or not in the file: the class that computes the same.'),
     'config.batch_first': option.describe(
-      'JSON. An option that a file cannot tell; any other option of the config goes by `config.<name>` too, with dots into the config of an inner layer: `config.layer.activation`.',
+      'JSON. An option that is not in the file. Send any other option of the config as `config.<name>` too. Dots lead into the config of an inner layer: `config.layer.activation`.',
     ),
     'config.activation': option.describe('JSON: `"relu"`.'),
     'config.return_sequences': option.describe('JSON: `true`.'),

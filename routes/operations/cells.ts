@@ -30,7 +30,7 @@ export const CELL_OPERATIONS = {
     access: 'write',
     summary: 'Create a cell',
     description:
-      "Makes a cell from its class and config, in Keras' words; everything but `units` has Keras' default. With `input_shape` (or `build_config`, or `weights`) the cell is built at once, otherwise by its first step. What `keras.saving.serialize_keras_object(cell)` prints is taken as it is.\n\nWith the content type of a file, the cell is made of the file: `.keras` and legacy `.h5` of Keras and ONNX models have the configuration too, and so has a safetensors file that this service wrote. Of other files (`.npz`, `.safetensors` of PyTorch's `state_dict`, `.weights.h5`) the names and shapes tell class, sizes, biases, stacks and directions; the rest (activations, `return_sequences`, `merge_mode` …) is the class's default. `?layer=` picks one of several layers, `?id=` and `?precision=` stand for the fields of the body. Weights of one dtype make a cell of that dtype; otherwise they are cast to the cell's.",
+      "Makes a cell from its class and config, with the names of Keras. Only `units` is required; all else has the default of Keras. With `input_shape` (or `build_config`, or `weights`) the cell is built at once, otherwise by its first step. You can send the output of `keras.saving.serialize_keras_object(cell)` unchanged.\n\nWith the content type of a file, the cell is made from the file. `.keras` and legacy `.h5` files of Keras, ONNX models, and safetensors files that this service wrote have the configuration too. Other files (`.npz`, `.safetensors` of PyTorch's `state_dict`, `.weights.h5`) have only names and shapes, which determine class, sizes, biases, stacks and directions. The other options (activations, `return_sequences`, `merge_mode` …) get the defaults of the class. `?layer=` picks one of several layers; `?id=` and `?precision=` replace the fields of the body. If all weights have one dtype, the cell has it too; otherwise they are cast to the dtype of the cell.",
     examples: {
       cell: {
         summary: 'SimpleRNNCell of one unit: kernels of ones, bias 3, no activation',
@@ -59,7 +59,7 @@ export const CELL_OPERATIONS = {
         },
       },
       unbuilt: {
-        summary: 'LSTMCell that its first step builds, under an id that the service makes',
+        summary: 'LSTMCell that its first step builds; the service makes the id',
         body: { class_name: 'LSTMCell', config: { units: 4 } },
       },
       serialized: {
@@ -120,7 +120,7 @@ export const CELL_OPERATIONS = {
     access: 'write',
     summary: 'Build a cell',
     description:
-      'Makes the variables for inputs of the given shape and draws their values by the initializers. Building again for as many features changes nothing.',
+      'Makes the variables for inputs of the given shape. The initializers draw their values. Building again with the same feature count changes nothing.',
     examples: { build: { summary: 'For one feature', body: { input_shape: [null, 1] }, reply: CELL } },
     problems: ['already-built', 'invalid-config', 'invalid-value', 'limit-exceeded'],
     links: ofCell,
@@ -160,7 +160,7 @@ export const CELL_OPERATIONS = {
     access: 'read',
     summary: "Read a cell's weights",
     description:
-      'All weights by name, of one version of the cell: as JSON, or as the file that `Accept` names, which may be sent back to make the same cell. Safetensors and npz are there for every cell; `.keras` and HDF5 for those of Keras, in which a cell that is not a layer is put into an `RNN` layer; ONNX for those of ONNX. `Accept: application/x-hdf5` gives a `.weights.h5`, `application/x-hdf5; profile=legacy` a legacy `.h5`. npz and `.weights.h5` hold no configuration.',
+      'All weights by name, from one version of the cell: as JSON, or as a file of the type in `Accept`. You can send the file back to make the same cell. Every cell can be read as safetensors and npz, Keras cells as `.keras` and HDF5, and ONNX cells as ONNX. A Keras cell that is not a layer is written inside an `RNN` layer. `Accept: application/x-hdf5` gives a `.weights.h5`, `application/x-hdf5; profile=legacy` a legacy `.h5`. npz and `.weights.h5` hold no configuration.',
     examples: {
       weights: {
         summary: 'SimpleRNNCell of one unit',
@@ -175,7 +175,7 @@ export const CELL_OPERATIONS = {
     access: 'write',
     summary: "Put a cell's weights",
     description:
-      'Replaces all weights at once; each is given, in its own shape. No step sees a part of the change. A file is taken in any format that cells are made of; its configuration does not matter here, and floats of another dtype are cast. `?layer=` picks one of several layers.',
+      'Replaces all weights at once. Send every weight, in its own shape. No step sees part of the change. The body may be a file in any format that a cell can be made from. Its configuration is ignored, and floats of another dtype are cast. `?layer=` picks one of several layers.',
     examples: {
       weights: {
         summary: 'Recurrent kernel 3 and bias 1',

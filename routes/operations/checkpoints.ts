@@ -7,7 +7,7 @@ const tags = ['Checkpoints'] as const;
 const ofCheckpoint = {
   readCheckpoint: {
     operationId: 'readCheckpoint',
-    description: 'Read what it has.',
+    description: 'Read what it contains.',
     parameters: { checkpoint: '$response.body#/id' },
   },
   readCheckpointContent: {
@@ -28,14 +28,14 @@ export const CHECKPOINT_OPERATIONS = {
     access: 'write',
     summary: 'Save a checkpoint',
     description:
-      'Saves the present values of cells, variables and sessions as one snapshot that never changes. With `application/x-safetensors` the body is the file of a checkpoint, which is brought in under `?id=`.',
+      'Saves the current values of cells, variables and sessions as one snapshot that never changes. With `application/x-safetensors` the body is the file of a checkpoint, which is stored under `?id=`.',
     examples: {
       variable: {
         summary: 'tf.train.Checkpoint(v=v).save(…)',
         body: { id: 'ckpt', variables: ['v'] },
         reply: CHECKPOINT,
       },
-      all: { summary: 'Everything there is', body: { id: 'all', all: true } },
+      all: { summary: 'Everything', body: { id: 'all', all: true } },
       named: { summary: 'A cell and a session on it', body: { cells: ['cell'], sessions: ['s'] } },
     },
     problems: ['already-exists', 'invalid-value', 'invalid-file', 'limit-exceeded'],
@@ -54,7 +54,7 @@ export const CHECKPOINT_OPERATIONS = {
     tags,
     access: 'read',
     summary: 'Read a checkpoint',
-    description: 'What it has, and the size of its file.',
+    description: 'What it contains, and the size of its file.',
     examples: { checkpoint: { summary: 'Of one variable', reply: CHECKPOINT } },
     links: ofCheckpoint,
   },
@@ -63,7 +63,8 @@ export const CHECKPOINT_OPERATIONS = {
     tags,
     access: 'read',
     summary: 'Download a checkpoint',
-    description: 'A safetensors file with all values, and the configs in its metadata. Another service can take it in.',
+    description:
+      'A safetensors file with all values, and the configs in its metadata. You can send it to another service.',
     examples: { file: { summary: 'Of one variable' } },
   },
 
@@ -72,10 +73,10 @@ export const CHECKPOINT_OPERATIONS = {
     access: 'write',
     summary: 'Restore a checkpoint',
     description:
-      'Assigns all saved values back, or none: where a name or a shape does not fit, nothing is restored (409). `create_missing` makes what is not there any more; a session that has expired is not there.',
+      'Assigns all saved values back, or none: if a name or a shape does not fit, nothing is restored (409). `create_missing` makes things that no longer exist, such as an expired session.',
     examples: {
       restore: {
-        summary: 'The variable that is there',
+        summary: 'A variable that exists',
         body: { create_missing: false },
         reply: {
           checkpoint: 'ckpt',

@@ -17,7 +17,7 @@ export const OP_OPERATIONS = {
     pure: true,
     summary: 'Apply an op',
     description:
-      "Every Keras activation, and `add`, `subtract`, `multiply`, `divide` and `matmul` with NumPy's broadcasting. Nothing is stored: an op on a variable leaves it as it is.",
+      "Every Keras activation, and `add`, `subtract`, `multiply`, `divide` and `matmul` with NumPy's broadcasting. Nothing is stored: an op does not change a variable.",
     examples: {
       tanh: {
         summary: 'tanh([-∞, 6, ∞])',

@@ -7,7 +7,7 @@ export const SERVICE_OPERATIONS = {
     tags,
     access: 'open',
     summary: 'Is the process alive?',
-    description: 'Answers as long as the process serves requests at all. For liveness probes.',
+    description: 'Answers as long as the process serves requests. For liveness probes.',
     examples: { alive: { summary: 'Alive', reply: { status: 'ok' } } },
   },
 
@@ -16,7 +16,7 @@ export const SERVICE_OPERATIONS = {
     access: 'open',
     summary: 'Can it serve?',
     description:
-      'Answers 200 while the store does, and 503 otherwise and while the service shuts down. For readiness probes.',
+      'Answers 200 while the store answers, and 503 if it does not or while the service shuts down. For readiness probes.',
     examples: { ready: { summary: 'Ready', reply: { status: 'ok' } } },
     problems: ['store-unavailable', 'shutting-down'],
   },
@@ -26,7 +26,7 @@ export const SERVICE_OPERATIONS = {
     access: 'admin',
     summary: 'Read the metrics',
     description:
-      'For Prometheus: durations of requests, steps and commits, sizes of batches, threads, and the process itself. Of all processes of the service, which the label `worker` tells apart. No label has an id.',
+      'For Prometheus: durations of requests, steps and commits, sizes of batches, threads, and the process itself. They cover all processes of the service; the label `worker` has the number of the process. No label contains an id.',
     examples: { metrics: { summary: 'All metrics' } },
   },
 
@@ -34,7 +34,7 @@ export const SERVICE_OPERATIONS = {
     tags,
     access: 'open',
     summary: 'Read about a problem',
-    description: 'An HTML page on the problem that the `type` of a problem document names.',
+    description: 'An HTML page about the problem that the `type` of a problem document names.',
     examples: { problem: { summary: 'session-expired' } },
   },
 

@@ -41,7 +41,7 @@ export const SESSION_OPERATIONS = {
     access: 'step',
     summary: 'Open a session',
     description:
-      'Opens a hidden state on a cell, kept until the session is deleted or was idle for `ttl_seconds`. It starts from `initial_state`, or from zeros. With `history`, its last steps can be listed, gone back to and forked from. With `pin_cell_version` it keeps to the weights that its cell has now.',
+      'Opens a hidden state on a cell. The service keeps it until the session is deleted or has been idle for `ttl_seconds`. It starts from `initial_state`, or from zeros. With `history` you can list its last steps, go back to them and fork from them. With `pin_cell_version` it always uses the weights that its cell has now.',
     examples: {
       session: {
         summary: 'From zeros, with its last ten steps kept',
@@ -71,7 +71,7 @@ export const SESSION_OPERATIONS = {
     access: 'read',
     summary: 'List the sessions',
     description:
-      'All sessions that have not expired, with their states, in the order of their ids, a page at a time. A page may have fewer items than `limit` although another one follows.',
+      'All sessions that have not expired, with their states, in the order of their ids, a page at a time. A page may have fewer items than `limit` even if another page follows.',
     examples: { sessions: { summary: 'One session', reply: { items: [SESSION], next_cursor: null } } },
   },
 
@@ -90,7 +90,7 @@ export const SESSION_OPERATIONS = {
     access: 'step',
     summary: 'Take the next step of a session',
     description:
-      'One step for `inputs` [batch_size, features], or one after another for [batch_size, time, features] ([time, batch_size, features] where the cell puts time first): all of them or none. The reply is sent once the new state is durable. Steps that come at the same time are carried out one after another; `If-Match` refuses one that is out of turn, and with an `Idempotency-Key` a step that is sent again is not taken again.',
+      'Takes one step for `inputs` [batch_size, features]. For [batch_size, time, features] ([time, batch_size, features] if the cell puts time first) it takes all steps or none. The reply is sent once the new state is durable. Steps that arrive at the same time are taken one after another. `If-Match` refuses a step that is out of turn. With an `Idempotency-Key` a step that is sent again is not taken again.',
     examples: {
       step: {
         summary: 'x = 2, from h = 0: 2·1 + 0·1 + 3 = 5',
@@ -102,13 +102,13 @@ export const SESSION_OPERATIONS = {
         body: { inputs: [[[2], [3]]], return_states: true },
         reply: { output: [[[5], [11]]], step: 2, states: [[[11]]], cell_version: 1 },
       },
-      trace: { summary: 'With what is before and after the activation', body: { inputs: [[2]], trace: true } },
+      trace: { summary: 'With the values before and after the activation', body: { inputs: [[2]], trace: true } },
     },
     problems: ['cell-gone', 'session-expired', 'invalid-config', ...bad, 'overloaded', 'compute-failed'],
     links: {
       readSession: {
         operationId: 'readSession',
-        description: 'Read the state that it left.',
+        description: 'Read the state after it.',
         parameters: { session: '$request.path.session' },
       },
       stepSession: {
@@ -129,7 +129,7 @@ export const SESSION_OPERATIONS = {
     access: 'read',
     summary: 'List the steps that a session keeps',
     description:
-      'The last steps, as many as `history` says, in their order: what each put out and the states after it. Every time step of a sequence is one. States that were put in since stand in place of those that the step left. A page may end early where its states are large.',
+      'The last steps in their order, as many as `history` says: the output of each step and the states after it. Every time step of a sequence is one step. States that were put in later replace those after the step. A page may be shorter if the states are large.',
     examples: { steps: { summary: 'Before the first step', reply: { items: [], next_after: null } } },
     problems: ['session-expired', 'conflict'],
   },
@@ -139,7 +139,7 @@ export const SESSION_OPERATIONS = {
     access: 'step',
     summary: 'Go back to a kept step',
     description:
-      'The states, the step count and the cell version are again what they were after `to_step`, and the steps after it are forgotten. `oldest_step` is the first one that it can go back to: with a history of n, n steps can be undone. What this changed can not be undone itself; fork the session first to keep both.',
+      'Sets the states, the step count and the cell version back to what they were after `to_step`, and forgets the later steps. `oldest_step` is the first step that the session can go back to: with a history of n, you can undo n steps. A rewind cannot be undone; fork the session first to keep both.',
     examples: {
       beginning: {
         summary: 'To where it began',
@@ -156,7 +156,7 @@ export const SESSION_OPERATIONS = {
     access: 'step',
     summary: 'Copy a session',
     description:
-      'A new session with the states, step count and settings that this one has now, or had after `at_step`. The copy goes its own way; its history begins where it was forked. `If-Match` is about the session that is copied. The body may be left out.',
+      'Makes a new session with the states, step count and settings that this one has now, or had after `at_step`. The two sessions are then independent; the history of the copy begins at the fork. `If-Match` refers to the session that is copied. The body may be left out.',
     examples: {
       past: { summary: 'As it was when it began', body: { at_step: 0 } },
       fork: {
@@ -174,7 +174,7 @@ export const SESSION_OPERATIONS = {
     access: 'step',
     summary: 'Put states into a session',
     description:
-      'Replaces the states, for example by those of another session. The step count stays; a history has them as the states after the last step.',
+      'Replaces the states, for example by those of another session. The step count stays. The history keeps them as the states after the last step.',
     examples: {
       states: {
         summary: 'h = 1',
@@ -190,7 +190,7 @@ export const SESSION_OPERATIONS = {
     tags,
     access: 'step',
     summary: 'Reset a session',
-    description: 'Zero states and step 0, where a new history begins. The body may be left out.',
+    description: 'Sets the states to zero and the step count to 0, and begins a new history. The body may be left out.',
     examples: { reset: { summary: 'Answer with nested arrays', body: {}, reply: { ...SESSION, version: 2 } } },
     problems: ['session-expired'],
     links: ofSession,

@@ -13,7 +13,7 @@ export const STEP_OPERATIONS = {
     pure: true,
     summary: 'Take a step with a cell',
     description:
-      'One step from `inputs` [batch, features] and the `states` that the client carries; nothing is stored. States that are left out are zeros. Send the `states` of the reply with the next step.',
+      'Takes one step from `inputs` [batch, features] and the `states` that the client sends. Nothing is stored. States that are left out are zeros. Send the `states` of the reply with the next step.',
     examples: {
       step: {
         summary: 'x = 2, h = 1: 2·1 + 1·1 + 3 = 6',
@@ -26,7 +26,7 @@ export const STEP_OPERATIONS = {
         reply: { output: [[5], [6]], states: [[[5], [6]]], cell_version: 1 },
       },
       trace: {
-        summary: 'With what is before and after the activation',
+        summary: 'With the values before and after the activation',
         body: { inputs: [[2]], states: [[[1]]], trace: true },
       },
       base64: {
@@ -58,7 +58,7 @@ export const STEP_OPERATIONS = {
     pure: true,
     summary: 'Run a cell over sequences',
     description:
-      "Many steps in one call: `inputs` [batch, time, features] from `initial_state`, with Keras' results for masks, `go_backwards`, `return_sequences` and `zero_output_for_mask`. What is left out is as the class and its config say; nothing is stored. PyTorch and ONNX keep their own layouts.",
+      "Many steps in one call: `inputs` [batch, time, features] from `initial_state`, with Keras' results for masks, `go_backwards`, `return_sequences` and `zero_output_for_mask`. Options that are left out come from the class and its config. Nothing is stored. PyTorch and ONNX keep their own layouts.",
     examples: {
       sequence: {
         summary: 'Three steps: 2 + 0 + 3 = 5, 3 + 5 + 3 = 11, 4 + 11 + 3 = 18',
@@ -66,7 +66,7 @@ export const STEP_OPERATIONS = {
         reply: { output: [[[5], [11], [18]]], states: [[[18]]], cell_version: 1 },
       },
       mask: {
-        summary: 'The last output alone, from h = 1; the second step is masked',
+        summary: 'Only the last output, from h = 1; the second step is masked',
         body: {
           inputs: [[[2], [3]]],
           initial_state: [[[1]]],
@@ -113,7 +113,7 @@ export const STEP_OPERATIONS = {
     pure: true,
     summary: 'Gradients through time',
     description:
-      'For loss = Σ output·cotangent: its gradients with respect to every variable, the inputs and the initial state, through all time steps. `assign_sub` of a gradient times a learning rate is a training step. The fields of a sequence mean what they mean there.',
+      'The gradients of loss = Σ output·cotangent with respect to every variable, the inputs and the initial state, through all time steps. For a training step, `assign_sub` a gradient times a learning rate. The fields of a sequence have the same meaning as there.',
     examples: {
       gradients: {
         summary: 'Two steps; the loss is the sum of both outputs, 5 + 11',

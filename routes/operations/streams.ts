@@ -6,10 +6,10 @@ export const STREAM_OPERATIONS = {
     access: 'step',
     summary: 'Take steps of many sessions',
     description:
-      'Each item is a step of one session, and stands alone: it is taken and answered, or refused with a problem of its own, whatever becomes of the others. Those of one session are taken in their order; all others run side by side, and those of one cell in one product. With its `key` an item that is sent again is not taken again.\n\nAs `application/jsonl` it is a stream both ways: a step a line, and a line for each as soon as it is durable, with the `id` of the message. It goes on as long as the client likes: no more is read while CELLSTEP_STREAM_IN_FLIGHT lines are unanswered, or while the answers are not read.',
+      'Each item is a step of one session, independent of the others: it is taken and answered, or refused with its own problem. Steps of one session are taken in their order. All others run side by side, and steps of one cell are computed together. An item that is sent again with its `key` is not taken again.\n\nAs `application/jsonl` it is a stream in both directions: one step per line, and one answer per line, with the `id` of the message, as soon as the step is durable. The stream lasts as long as the client likes. The service stops reading while CELLSTEP_STREAM_IN_FLIGHT lines are unanswered, or while the client does not read the answers.',
     examples: {
       steps: {
-        summary: 'One step, and one of a session that is not there',
+        summary: 'One step, and one of a session that does not exist',
         body: {
           steps: [
             { session: 's', inputs: [[2]] },
@@ -18,7 +18,7 @@ export const STREAM_OPERATIONS = {
         },
       },
       keyed: {
-        summary: 'With a key, so that it may be sent again',
+        summary: 'With a key, so that you can send it again',
         body: { steps: [{ id: 1, session: 's', inputs: [[2]], key: 'b1e3', return_states: true }] },
       },
     },

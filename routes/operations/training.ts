@@ -9,10 +9,10 @@ export const TRAINING_OPERATIONS = {
     access: 'write',
     summary: 'Train a cell',
     description:
-      "`repeat` steps of the optimizer on one batch, in one commit: what Keras' `train_on_batch` does. Regularizers add to the loss, constraints act after each update, and `trainable: false` is left alone. The optimizer's slots and iteration are kept with the cell and go on with the next request that has the same optimizer. Sessions step on with the weights that were committed last. `Accept: application/jsonl` answers a line `{ iteration, loss }` for each step as it is made; the last one comes after the commit and has `cell_version`. Hanging up stops after the step under way; nothing is changed then. A loss that is not finite changes nothing either.",
+      "Takes `repeat` steps of the optimizer on one batch, in one commit, as Keras' `train_on_batch` does. Regularizers add to the loss, constraints act after each update, and variables with `trainable: false` do not change. The cell keeps the slots and the iteration of the optimizer; the next request with the same optimizer continues from there. Sessions always use the weights that were committed last. With `Accept: application/jsonl` the reply has a line `{ iteration, loss }` for each step as it is made; the last line comes after the commit and has `cell_version`. If the client hangs up, training stops after the current step and nothing is changed. A loss that is not finite changes nothing either.",
     examples: {
       sgd: {
-        summary: 'One step towards an output of 4, which is 5: the loss is 1, and each weight goes down by 0.1·2·x',
+        summary: 'The output is 5 and should be 4: the loss is 1, and one step lowers each weight by 0.1·2·x',
         body: {
           inputs: [[[2]]],
           targets: [[[4]]],
@@ -22,7 +22,7 @@ export const TRAINING_OPERATIONS = {
         reply: { loss: 1, losses: [1], iteration: 1, cell_version: 2 },
       },
       adam: {
-        summary: 'Three steps of Adam on two sequences, of which the second has a step less',
+        summary: 'Three steps of Adam on two sequences; the second is one step shorter',
         body: {
           inputs: [
             [[2], [3]],
@@ -60,7 +60,7 @@ export const TRAINING_OPERATIONS = {
     tags,
     access: 'read',
     summary: "Read a cell's optimizer",
-    description: 'Its config, its iteration and its slots; their values with `?values=true`.',
+    description: 'Its config, its iteration and its slots. `?values=true` adds the values of the slots.',
     examples: { optimizer: { summary: 'The optimizer of the last training' } },
   },
 

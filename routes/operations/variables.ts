@@ -26,7 +26,7 @@ function update(
   description: string,
   examples: { readonly own: Readonly<Record<string, Example>>; readonly ofCell: Readonly<Record<string, Example>> },
 ): { own: Operation; ofCell: Operation } {
-  const note = 'The cell gets a new version with it.';
+  const note = 'This gives the cell a new version.';
   return {
     own: {
       tags,
@@ -52,7 +52,7 @@ const put = update('Put', 'Replaces the value; the shape stays. The same as assi
   own: { value: { summary: '99', body: { value: 99 }, reply: { ...VARIABLE, value: 99, version: 2 } } },
   ofCell: { value: { summary: '2', body: { value: [[2]] }, reply: { ...KERNEL, value: [[2]], version: 2 } } },
 });
-const assign = update('Assign to', 'Replaces the value, as `v.assign(value)`; the shape stays.', {
+const assign = update('Assign to', 'Replaces the value, as `v.assign(value)` does. The shape stays.', {
   own: { assign: { summary: 'v.assign(2.0)', body: { value: 2 }, reply: { ...VARIABLE, value: 2, version: 2 } } },
   ofCell: {
     assign: {
@@ -62,21 +62,25 @@ const assign = update('Assign to', 'Replaces the value, as `v.assign(value)`; th
     },
   },
 });
-const assignAdd = update('Add to', 'Adds in place, as `v.assign_add(value)`: no change in between is lost.', {
-  own: {
-    add: { summary: 'v.assign_add(0.5)', body: { value: 0.5 }, reply: { ...VARIABLE, value: 1.5, version: 2 } },
-  },
-  ofCell: {
-    add: {
-      summary: 'kernel.assign_add([[0.5]])',
-      body: { value: [[0.5]] },
-      reply: { ...KERNEL, value: [[1.5]], version: 2 },
+const assignAdd = update(
+  'Add to',
+  'Adds to the current value, as `v.assign_add(value)` does. No concurrent change is lost.',
+  {
+    own: {
+      add: { summary: 'v.assign_add(0.5)', body: { value: 0.5 }, reply: { ...VARIABLE, value: 1.5, version: 2 } },
+    },
+    ofCell: {
+      add: {
+        summary: 'kernel.assign_add([[0.5]])',
+        body: { value: [[0.5]] },
+        reply: { ...KERNEL, value: [[1.5]], version: 2 },
+      },
     },
   },
-});
+);
 const assignSub = update(
   'Subtract from',
-  'Subtracts in place, as `v.assign_sub(value)`: no change in between is lost.',
+  'Subtracts from the current value, as `v.assign_sub(value)` does. No concurrent change is lost.',
   {
     own: {
       subtract: {
@@ -96,11 +100,11 @@ const assignSub = update(
 );
 const scatterUpdate = update(
   'Update places of',
-  'Replaces what `indices` [n, k] address along the first k axes by `updates` [n, …rest]; the rest stays.',
+  'Replaces the places that `indices` [n, k] name along the first k axes with `updates` [n, …rest]. Other places stay.',
   {
     own: {
       scalar: {
-        summary: 'The one place of a scalar, which takes no index',
+        summary: 'The only place of a scalar, which needs no index',
         body: { indices: [[]], updates: [7] },
         reply: { ...VARIABLE, value: 7, version: 2 },
       },
@@ -126,7 +130,7 @@ export const VARIABLE_OPERATIONS = {
     access: 'write',
     summary: 'Create a variable',
     description:
-      "Makes a stand-alone variable from a `value`, from an `initializer` with a `shape`, or from NumPy's `randint`. Its shape and dtype stay as they are from then on. Requests may name it in place of a tensor.",
+      "Makes a stand-alone variable from a `value`, from an `initializer` with a `shape`, or from NumPy's `randint`. Its shape and dtype never change. Requests can name the variable instead of sending a tensor.",
     examples: {
       scalar: { summary: 'tf.Variable(1.0)', body: { id: 'v', value: 1 }, reply: VARIABLE },
       randint: {
@@ -170,7 +174,7 @@ export const VARIABLE_OPERATIONS = {
     tags,
     access: 'read',
     summary: 'Read a variable',
-    description: 'Its present value, shape, dtype and version.',
+    description: 'Its current value, shape, dtype and version.',
     examples: { scalar: { summary: 'A scalar', reply: VARIABLE } },
     links: ofVariable,
   },
@@ -184,7 +188,7 @@ export const VARIABLE_OPERATIONS = {
     tags,
     access: 'write',
     summary: 'Delete a variable',
-    description: 'Deletes a stand-alone variable. Checkpoints that have its value keep it.',
+    description: 'Deletes a stand-alone variable. Checkpoints keep the values that they have of it.',
     examples: { variable: { summary: 'The scalar' } },
   },
 
@@ -192,7 +196,7 @@ export const VARIABLE_OPERATIONS = {
     tags,
     access: 'read',
     summary: 'Read a variable of a cell',
-    description: 'Its present value, shape, dtype and version.',
+    description: 'Its current value, shape, dtype and version.',
     examples: { kernel: { summary: 'The kernel', reply: KERNEL } },
     problems: ['not-built'],
   },

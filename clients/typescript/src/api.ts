@@ -19,9 +19,9 @@ export interface paths {
         put?: never;
         /**
          * Create a cell
-         * @description Makes a cell from its class and config, in Keras' words; everything but `units` has Keras' default. With `input_shape` (or `build_config`, or `weights`) the cell is built at once, otherwise by its first step. What `keras.saving.serialize_keras_object(cell)` prints is taken as it is.
+         * @description Makes a cell from its class and config, with the names of Keras. Only `units` is required; all else has the default of Keras. With `input_shape` (or `build_config`, or `weights`) the cell is built at once, otherwise by its first step. You can send the output of `keras.saving.serialize_keras_object(cell)` unchanged.
          *
-         *     With the content type of a file, the cell is made of the file: `.keras` and legacy `.h5` of Keras and ONNX models have the configuration too, and so has a safetensors file that this service wrote. Of other files (`.npz`, `.safetensors` of PyTorch's `state_dict`, `.weights.h5`) the names and shapes tell class, sizes, biases, stacks and directions; the rest (activations, `return_sequences`, `merge_mode` …) is the class's default. `?layer=` picks one of several layers, `?id=` and `?precision=` stand for the fields of the body. Weights of one dtype make a cell of that dtype; otherwise they are cast to the cell's.
+         *     With the content type of a file, the cell is made from the file. `.keras` and legacy `.h5` files of Keras, ONNX models, and safetensors files that this service wrote have the configuration too. Other files (`.npz`, `.safetensors` of PyTorch's `state_dict`, `.weights.h5`) have only names and shapes, which determine class, sizes, biases, stacks and directions. The other options (activations, `return_sequences`, `merge_mode` …) get the defaults of the class. `?layer=` picks one of several layers; `?id=` and `?precision=` replace the fields of the body. If all weights have one dtype, the cell has it too; otherwise they are cast to the dtype of the cell.
          */
         post: operations["createCell"];
         delete?: never;
@@ -65,7 +65,7 @@ export interface paths {
         put?: never;
         /**
          * Build a cell
-         * @description Makes the variables for inputs of the given shape and draws their values by the initializers. Building again for as many features changes nothing.
+         * @description Makes the variables for inputs of the given shape. The initializers draw their values. Building again with the same feature count changes nothing.
          */
         post: operations["buildCell"];
         delete?: never;
@@ -125,7 +125,7 @@ export interface paths {
         put?: never;
         /**
          * Take a step with a cell
-         * @description One step from `inputs` [batch, features] and the `states` that the client carries; nothing is stored. States that are left out are zeros. Send the `states` of the reply with the next step.
+         * @description Takes one step from `inputs` [batch, features] and the `states` that the client sends. Nothing is stored. States that are left out are zeros. Send the `states` of the reply with the next step.
          */
         post: operations["stepCell"];
         delete?: never;
@@ -145,7 +145,7 @@ export interface paths {
         put?: never;
         /**
          * Run a cell over sequences
-         * @description Many steps in one call: `inputs` [batch, time, features] from `initial_state`, with Keras' results for masks, `go_backwards`, `return_sequences` and `zero_output_for_mask`. What is left out is as the class and its config say; nothing is stored. PyTorch and ONNX keep their own layouts.
+         * @description Many steps in one call: `inputs` [batch, time, features] from `initial_state`, with Keras' results for masks, `go_backwards`, `return_sequences` and `zero_output_for_mask`. Options that are left out come from the class and its config. Nothing is stored. PyTorch and ONNX keep their own layouts.
          */
         post: operations["runCellSequence"];
         delete?: never;
@@ -165,7 +165,7 @@ export interface paths {
         put?: never;
         /**
          * Gradients through time
-         * @description For loss = Σ output·cotangent: its gradients with respect to every variable, the inputs and the initial state, through all time steps. `assign_sub` of a gradient times a learning rate is a training step. The fields of a sequence mean what they mean there.
+         * @description The gradients of loss = Σ output·cotangent with respect to every variable, the inputs and the initial state, through all time steps. For a training step, `assign_sub` a gradient times a learning rate. The fields of a sequence have the same meaning as there.
          */
         post: operations["readGradients"];
         delete?: never;
@@ -183,12 +183,12 @@ export interface paths {
         };
         /**
          * Read a cell's weights
-         * @description All weights by name, of one version of the cell: as JSON, or as the file that `Accept` names, which may be sent back to make the same cell. Safetensors and npz are there for every cell; `.keras` and HDF5 for those of Keras, in which a cell that is not a layer is put into an `RNN` layer; ONNX for those of ONNX. `Accept: application/x-hdf5` gives a `.weights.h5`, `application/x-hdf5; profile=legacy` a legacy `.h5`. npz and `.weights.h5` hold no configuration.
+         * @description All weights by name, from one version of the cell: as JSON, or as a file of the type in `Accept`. You can send the file back to make the same cell. Every cell can be read as safetensors and npz, Keras cells as `.keras` and HDF5, and ONNX cells as ONNX. A Keras cell that is not a layer is written inside an `RNN` layer. `Accept: application/x-hdf5` gives a `.weights.h5`, `application/x-hdf5; profile=legacy` a legacy `.h5`. npz and `.weights.h5` hold no configuration.
          */
         get: operations["readWeights"];
         /**
          * Put a cell's weights
-         * @description Replaces all weights at once; each is given, in its own shape. No step sees a part of the change. A file is taken in any format that cells are made of; its configuration does not matter here, and floats of another dtype are cast. `?layer=` picks one of several layers.
+         * @description Replaces all weights at once. Send every weight, in its own shape. No step sees part of the change. The body may be a file in any format that a cell can be made from. Its configuration is ignored, and floats of another dtype are cast. `?layer=` picks one of several layers.
          */
         put: operations["putWeights"];
         post?: never;
@@ -209,7 +209,7 @@ export interface paths {
         put?: never;
         /**
          * Train a cell
-         * @description `repeat` steps of the optimizer on one batch, in one commit: what Keras' `train_on_batch` does. Regularizers add to the loss, constraints act after each update, and `trainable: false` is left alone. The optimizer's slots and iteration are kept with the cell and go on with the next request that has the same optimizer. Sessions step on with the weights that were committed last. `Accept: application/jsonl` answers a line `{ iteration, loss }` for each step as it is made; the last one comes after the commit and has `cell_version`. Hanging up stops after the step under way; nothing is changed then. A loss that is not finite changes nothing either.
+         * @description Takes `repeat` steps of the optimizer on one batch, in one commit, as Keras' `train_on_batch` does. Regularizers add to the loss, constraints act after each update, and variables with `trainable: false` do not change. The cell keeps the slots and the iteration of the optimizer; the next request with the same optimizer continues from there. Sessions always use the weights that were committed last. With `Accept: application/jsonl` the reply has a line `{ iteration, loss }` for each step as it is made; the last line comes after the commit and has `cell_version`. If the client hangs up, training stops after the current step and nothing is changed. A loss that is not finite changes nothing either.
          */
         post: operations["trainCell"];
         delete?: never;
@@ -227,7 +227,7 @@ export interface paths {
         };
         /**
          * Read a cell's optimizer
-         * @description Its config, its iteration and its slots; their values with `?values=true`.
+         * @description Its config, its iteration and its slots. `?values=true` adds the values of the slots.
          */
         get: operations["readOptimizer"];
         put?: never;
@@ -257,7 +257,7 @@ export interface paths {
         put?: never;
         /**
          * Create a variable
-         * @description Makes a stand-alone variable from a `value`, from an `initializer` with a `shape`, or from NumPy's `randint`. Its shape and dtype stay as they are from then on. Requests may name it in place of a tensor.
+         * @description Makes a stand-alone variable from a `value`, from an `initializer` with a `shape`, or from NumPy's `randint`. Its shape and dtype never change. Requests can name the variable instead of sending a tensor.
          */
         post: operations["createVariable"];
         delete?: never;
@@ -275,7 +275,7 @@ export interface paths {
         };
         /**
          * Read a variable
-         * @description Its present value, shape, dtype and version.
+         * @description Its current value, shape, dtype and version.
          */
         get: operations["readVariable"];
         /**
@@ -286,7 +286,7 @@ export interface paths {
         post?: never;
         /**
          * Delete a variable
-         * @description Deletes a stand-alone variable. Checkpoints that have its value keep it.
+         * @description Deletes a stand-alone variable. Checkpoints keep the values that they have of it.
          */
         delete: operations["deleteVariable"];
         options?: never;
@@ -305,7 +305,7 @@ export interface paths {
         put?: never;
         /**
          * Assign to a variable
-         * @description Replaces the value, as `v.assign(value)`; the shape stays.
+         * @description Replaces the value, as `v.assign(value)` does. The shape stays.
          */
         post: operations["assignVariable"];
         delete?: never;
@@ -325,7 +325,7 @@ export interface paths {
         put?: never;
         /**
          * Add to a variable
-         * @description Adds in place, as `v.assign_add(value)`: no change in between is lost.
+         * @description Adds to the current value, as `v.assign_add(value)` does. No concurrent change is lost.
          */
         post: operations["assignAddVariable"];
         delete?: never;
@@ -345,7 +345,7 @@ export interface paths {
         put?: never;
         /**
          * Subtract from a variable
-         * @description Subtracts in place, as `v.assign_sub(value)`: no change in between is lost.
+         * @description Subtracts from the current value, as `v.assign_sub(value)` does. No concurrent change is lost.
          */
         post: operations["assignSubVariable"];
         delete?: never;
@@ -365,7 +365,7 @@ export interface paths {
         put?: never;
         /**
          * Update places of a variable
-         * @description Replaces what `indices` [n, k] address along the first k axes by `updates` [n, …rest]; the rest stays.
+         * @description Replaces the places that `indices` [n, k] name along the first k axes with `updates` [n, …rest]. Other places stay.
          */
         post: operations["scatterUpdateVariable"];
         delete?: never;
@@ -383,12 +383,12 @@ export interface paths {
         };
         /**
          * Read a variable of a cell
-         * @description Its present value, shape, dtype and version.
+         * @description Its current value, shape, dtype and version.
          */
         get: operations["readCellVariable"];
         /**
          * Put a variable of a cell
-         * @description Replaces the value; the shape stays. The same as assign. The cell gets a new version with it.
+         * @description Replaces the value; the shape stays. The same as assign. This gives the cell a new version.
          */
         put: operations["putCellVariable"];
         post?: never;
@@ -409,7 +409,7 @@ export interface paths {
         put?: never;
         /**
          * Assign to a variable of a cell
-         * @description Replaces the value, as `v.assign(value)`; the shape stays. The cell gets a new version with it.
+         * @description Replaces the value, as `v.assign(value)` does. The shape stays. This gives the cell a new version.
          */
         post: operations["assignCellVariable"];
         delete?: never;
@@ -429,7 +429,7 @@ export interface paths {
         put?: never;
         /**
          * Add to a variable of a cell
-         * @description Adds in place, as `v.assign_add(value)`: no change in between is lost. The cell gets a new version with it.
+         * @description Adds to the current value, as `v.assign_add(value)` does. No concurrent change is lost. This gives the cell a new version.
          */
         post: operations["assignAddCellVariable"];
         delete?: never;
@@ -449,7 +449,7 @@ export interface paths {
         put?: never;
         /**
          * Subtract from a variable of a cell
-         * @description Subtracts in place, as `v.assign_sub(value)`: no change in between is lost. The cell gets a new version with it.
+         * @description Subtracts from the current value, as `v.assign_sub(value)` does. No concurrent change is lost. This gives the cell a new version.
          */
         post: operations["assignSubCellVariable"];
         delete?: never;
@@ -469,7 +469,7 @@ export interface paths {
         put?: never;
         /**
          * Update places of a variable of a cell
-         * @description Replaces what `indices` [n, k] address along the first k axes by `updates` [n, …rest]; the rest stays. The cell gets a new version with it.
+         * @description Replaces the places that `indices` [n, k] name along the first k axes with `updates` [n, …rest]. Other places stay. This gives the cell a new version.
          */
         post: operations["scatterUpdateCellVariable"];
         delete?: never;
@@ -509,7 +509,7 @@ export interface paths {
         put?: never;
         /**
          * Apply an op
-         * @description Every Keras activation, and `add`, `subtract`, `multiply`, `divide` and `matmul` with NumPy's broadcasting. Nothing is stored: an op on a variable leaves it as it is.
+         * @description Every Keras activation, and `add`, `subtract`, `multiply`, `divide` and `matmul` with NumPy's broadcasting. Nothing is stored: an op does not change a variable.
          */
         post: operations["applyOp"];
         delete?: never;
@@ -527,13 +527,13 @@ export interface paths {
         };
         /**
          * List the sessions
-         * @description All sessions that have not expired, with their states, in the order of their ids, a page at a time. A page may have fewer items than `limit` although another one follows.
+         * @description All sessions that have not expired, with their states, in the order of their ids, a page at a time. A page may have fewer items than `limit` even if another page follows.
          */
         get: operations["listSessions"];
         put?: never;
         /**
          * Open a session
-         * @description Opens a hidden state on a cell, kept until the session is deleted or was idle for `ttl_seconds`. It starts from `initial_state`, or from zeros. With `history`, its last steps can be listed, gone back to and forked from. With `pin_cell_version` it keeps to the weights that its cell has now.
+         * @description Opens a hidden state on a cell. The service keeps it until the session is deleted or has been idle for `ttl_seconds`. It starts from `initial_state`, or from zeros. With `history` you can list its last steps, go back to them and fork from them. With `pin_cell_version` it always uses the weights that its cell has now.
          */
         post: operations["openSession"];
         delete?: never;
@@ -575,13 +575,13 @@ export interface paths {
         };
         /**
          * List the steps that a session keeps
-         * @description The last steps, as many as `history` says, in their order: what each put out and the states after it. Every time step of a sequence is one. States that were put in since stand in place of those that the step left. A page may end early where its states are large.
+         * @description The last steps in their order, as many as `history` says: the output of each step and the states after it. Every time step of a sequence is one step. States that were put in later replace those after the step. A page may be shorter if the states are large.
          */
         get: operations["listSessionSteps"];
         put?: never;
         /**
          * Take the next step of a session
-         * @description One step for `inputs` [batch_size, features], or one after another for [batch_size, time, features] ([time, batch_size, features] where the cell puts time first): all of them or none. The reply is sent once the new state is durable. Steps that come at the same time are carried out one after another; `If-Match` refuses one that is out of turn, and with an `Idempotency-Key` a step that is sent again is not taken again.
+         * @description Takes one step for `inputs` [batch_size, features]. For [batch_size, time, features] ([time, batch_size, features] if the cell puts time first) it takes all steps or none. The reply is sent once the new state is durable. Steps that arrive at the same time are taken one after another. `If-Match` refuses a step that is out of turn. With an `Idempotency-Key` a step that is sent again is not taken again.
          */
         post: operations["stepSession"];
         delete?: never;
@@ -600,7 +600,7 @@ export interface paths {
         get?: never;
         /**
          * Put states into a session
-         * @description Replaces the states, for example by those of another session. The step count stays; a history has them as the states after the last step.
+         * @description Replaces the states, for example by those of another session. The step count stays. The history keeps them as the states after the last step.
          */
         put: operations["putSessionStates"];
         post?: never;
@@ -621,7 +621,7 @@ export interface paths {
         put?: never;
         /**
          * Reset a session
-         * @description Zero states and step 0, where a new history begins. The body may be left out.
+         * @description Sets the states to zero and the step count to 0, and begins a new history. The body may be left out.
          */
         post: operations["resetSession"];
         delete?: never;
@@ -641,7 +641,7 @@ export interface paths {
         put?: never;
         /**
          * Go back to a kept step
-         * @description The states, the step count and the cell version are again what they were after `to_step`, and the steps after it are forgotten. `oldest_step` is the first one that it can go back to: with a history of n, n steps can be undone. What this changed can not be undone itself; fork the session first to keep both.
+         * @description Sets the states, the step count and the cell version back to what they were after `to_step`, and forgets the later steps. `oldest_step` is the first step that the session can go back to: with a history of n, you can undo n steps. A rewind cannot be undone; fork the session first to keep both.
          */
         post: operations["rewindSession"];
         delete?: never;
@@ -661,7 +661,7 @@ export interface paths {
         put?: never;
         /**
          * Copy a session
-         * @description A new session with the states, step count and settings that this one has now, or had after `at_step`. The copy goes its own way; its history begins where it was forked. `If-Match` is about the session that is copied. The body may be left out.
+         * @description Makes a new session with the states, step count and settings that this one has now, or had after `at_step`. The two sessions are then independent; the history of the copy begins at the fork. `If-Match` refers to the session that is copied. The body may be left out.
          */
         post: operations["forkSession"];
         delete?: never;
@@ -681,9 +681,9 @@ export interface paths {
         put?: never;
         /**
          * Take steps of many sessions
-         * @description Each item is a step of one session, and stands alone: it is taken and answered, or refused with a problem of its own, whatever becomes of the others. Those of one session are taken in their order; all others run side by side, and those of one cell in one product. With its `key` an item that is sent again is not taken again.
+         * @description Each item is a step of one session, independent of the others: it is taken and answered, or refused with its own problem. Steps of one session are taken in their order. All others run side by side, and steps of one cell are computed together. An item that is sent again with its `key` is not taken again.
          *
-         *     As `application/jsonl` it is a stream both ways: a step a line, and a line for each as soon as it is durable, with the `id` of the message. It goes on as long as the client likes: no more is read while CELLSTEP_STREAM_IN_FLIGHT lines are unanswered, or while the answers are not read.
+         *     As `application/jsonl` it is a stream in both directions: one step per line, and one answer per line, with the `id` of the message, as soon as the step is durable. The stream lasts as long as the client likes. The service stops reading while CELLSTEP_STREAM_IN_FLIGHT lines are unanswered, or while the client does not read the answers.
          */
         post: operations["stepSessions"];
         delete?: never;
@@ -707,7 +707,7 @@ export interface paths {
         put?: never;
         /**
          * Save a checkpoint
-         * @description Saves the present values of cells, variables and sessions as one snapshot that never changes. With `application/x-safetensors` the body is the file of a checkpoint, which is brought in under `?id=`.
+         * @description Saves the current values of cells, variables and sessions as one snapshot that never changes. With `application/x-safetensors` the body is the file of a checkpoint, which is stored under `?id=`.
          */
         post: operations["saveCheckpoint"];
         delete?: never;
@@ -725,7 +725,7 @@ export interface paths {
         };
         /**
          * Read a checkpoint
-         * @description What it has, and the size of its file.
+         * @description What it contains, and the size of its file.
          */
         get: operations["readCheckpoint"];
         put?: never;
@@ -749,7 +749,7 @@ export interface paths {
         };
         /**
          * Download a checkpoint
-         * @description A safetensors file with all values, and the configs in its metadata. Another service can take it in.
+         * @description A safetensors file with all values, and the configs in its metadata. You can send it to another service.
          */
         get: operations["readCheckpointContent"];
         put?: never;
@@ -771,7 +771,7 @@ export interface paths {
         put?: never;
         /**
          * Restore a checkpoint
-         * @description Assigns all saved values back, or none: where a name or a shape does not fit, nothing is restored (409). `create_missing` makes what is not there any more; a session that has expired is not there.
+         * @description Assigns all saved values back, or none: if a name or a shape does not fit, nothing is restored (409). `create_missing` makes things that no longer exist, such as an expired session.
          */
         post: operations["restoreCheckpoint"];
         delete?: never;
@@ -789,7 +789,7 @@ export interface paths {
         };
         /**
          * Is the process alive?
-         * @description Answers as long as the process serves requests at all. For liveness probes.
+         * @description Answers as long as the process serves requests. For liveness probes.
          */
         get: operations["readHealth"];
         put?: never;
@@ -809,7 +809,7 @@ export interface paths {
         };
         /**
          * Can it serve?
-         * @description Answers 200 while the store does, and 503 otherwise and while the service shuts down. For readiness probes.
+         * @description Answers 200 while the store answers, and 503 if it does not or while the service shuts down. For readiness probes.
          */
         get: operations["readReadiness"];
         put?: never;
@@ -829,7 +829,7 @@ export interface paths {
         };
         /**
          * Read the metrics
-         * @description For Prometheus: durations of requests, steps and commits, sizes of batches, threads, and the process itself. Of all processes of the service, which the label `worker` tells apart. No label has an id.
+         * @description For Prometheus: durations of requests, steps and commits, sizes of batches, threads, and the process itself. They cover all processes of the service; the label `worker` has the number of the process. No label contains an id.
          */
         get: operations["readMetrics"];
         put?: never;
@@ -849,7 +849,7 @@ export interface paths {
         };
         /**
          * Read about a problem
-         * @description An HTML page on the problem that the `type` of a problem document names.
+         * @description An HTML page about the problem that the `type` of a problem document names.
          */
         get: operations["readProblem"];
         put?: never;
@@ -934,28 +934,28 @@ export interface components {
             tensor_format?: "nested" | "flat" | "base64";
         };
         Build: {
-            /** @description Shape of the inputs, null for any batch; the last entry is the feature count, all that counts. */
+            /** @description Shape of the inputs, with null for any batch. Only the last entry matters: the feature count. */
             input_shape: (number | null)[];
         };
         Cell: {
             /** @description Id of the cell. */
             id: string;
             /**
-             * @description Whose class names, config, variable names and layouts these are.
+             * @description The framework that the class names, config, variable names and layouts come from.
              * @enum {string}
              */
             framework: "keras" | "pytorch" | "onnx";
             class_name: string;
-            /** @description With all defaults filled in, equal to get_config(). */
+            /** @description Equal to get_config(), with all defaults filled in. */
             config: {
                 [key: string]: unknown;
             };
             /**
-             * @description exact: float64 arithmetic, each result rounded once to the dtype of the cell. fast: float32 arithmetic. A reply names the one that the cell gets: a float64 cell, or one with an activation that only float64 arithmetic has here, is exact.
+             * @description exact: float64 arithmetic; each result is rounded once to the dtype of the cell. fast: float32 arithmetic. Replies name the precision that the cell has: it is always exact for a float64 cell, and for an activation that is computed in float64 only.
              * @enum {string}
              */
             precision: "fast" | "exact";
-            /** @description Seeds of initializers whose own seed is null, by variable; with them the cell can be made again. */
+            /** @description Seeds for initializers whose own seed is null, by variable. With them you can make the same cell again. */
             initializer_seeds: {
                 [key: string]: number;
             };
@@ -963,29 +963,29 @@ export interface components {
             input_shape: (number | null)[] | null;
             /** @description Shape of each state, null for any batch. */
             state_shapes: (number | null)[][];
-            /** @description Of each state, for example h, cells.0.c, or lstm.h in a network. */
+            /** @description Name of each state, for example h, cells.0.c, or lstm.h in a network. */
             state_names: string[];
-            /** @description Shape of the inputs, null for any batch; the last entry is the feature count, all that counts. */
+            /** @description Shape of the inputs, with null for any batch. Only the last entry matters: the feature count. */
             output_shape: (number | null)[];
-            /** @description Index of the state that the output is, rounded to the output's dtype where that is another one; null where it is none. */
+            /** @description Index of the state that equals the output, after rounding to the output's dtype. null if no state does. */
             output_is_state: number | null;
             variables: components["schemas"]["CellVariable"][];
             parameter_count: number;
-            /** @description 1 at first, and one more at each change; the ETag is this number in quotes. */
+            /** @description Starts at 1 and grows by one with each change. The ETag is this number in quotes. */
             version: number;
             /**
              * Format: date-time
-             * @description When, in UTC.
+             * @description Time in UTC.
              */
             created_at: string;
             /**
              * Format: date-time
-             * @description When, in UTC.
+             * @description Time in UTC.
              */
             updated_at: string;
         };
         /**
-         * @description The config of the class, by the framework's own keys, as get_config() prints it; units alone is enough.
+         * @description The config of the class, with the framework's own keys, as get_config() prints it. For a Keras cell, units is enough.
          * @example {
          *       "units": 1,
          *       "activation": null,
@@ -1006,7 +1006,7 @@ export interface components {
              */
             dtype: "float32" | "float64" | "float16" | "bfloat16" | "int32" | "int64" | "bool";
             trainable: boolean;
-            /** @description 1 at first, and one more at each change; the ETag is this number in quotes. */
+            /** @description Starts at 1 and grows by one with each change. The ETag is this number in quotes. */
             version: number;
         };
         CellVariables: {
@@ -1023,14 +1023,14 @@ export interface components {
             version: number;
             /**
              * Format: date-time
-             * @description When, in UTC.
+             * @description Time in UTC.
              */
             created_at: string;
         };
         Fork: {
-            /** @description Id of the new thing; the service makes one where it is left out. */
+            /** @description Id of the new thing; the service makes one if you leave it out. */
             id?: string;
-            /** @description Step to copy, from oldest_step to step; the present one where left out. */
+            /** @description Step to copy, from oldest_step to step. Left out: the current one. */
             at_step?: number;
             /**
              * @description How the reply writes its tensors.
@@ -1041,7 +1041,7 @@ export interface components {
         };
         GradientRequest: {
             /**
-             * @description [batch, time, features]; [time, batch, features] where time comes first: with time_major, in layers of PyTorch without batch_first, in ONNX with layout 0.
+             * @description [batch, time, features]; [time, batch, features] if time comes first: with time_major, in PyTorch layers without batch_first, in ONNX with layout 0.
              * @example [
              *       [
              *         2
@@ -1049,26 +1049,26 @@ export interface components {
              *     ]
              */
             inputs: components["schemas"]["RequestTensor"];
-            /** @description [batch, units] each; zeros where left out. */
+            /** @description [batch, units] each; zeros if left out. */
             initial_state?: components["schemas"]["RequestStates"] | null;
-            /** @description [batch, time]. True or 1 where a step counts; elsewhere the states stay and the output is the former one, or zeros. */
+            /** @description [batch, time]. True or 1 for a step that counts. At other steps the states stay, and the output is the previous one or zeros. */
             mask?: components["schemas"]["TensorLiteral"] | null;
-            /** @description Instead of a mask: steps that count, for each row. */
+            /** @description Instead of a mask: how many steps of each row count. */
             sequence_lengths?: components["schemas"]["TensorLiteral"] | null;
-            /** @description The outputs of all steps (default for a cell), or the last one alone. */
+            /** @description The outputs of all steps (the default for a cell), or only the last one. */
             return_sequences?: boolean;
-            /** @description From the last step to the first; outputs in the order of processing. */
+            /** @description Go from the last step to the first. Outputs come in the order of processing. */
             go_backwards?: boolean;
-            /** @description Masked steps give zeros rather than the former output. */
+            /** @description Masked steps give zeros instead of the previous output. */
             zero_output_for_mask?: boolean;
             /** @description Inputs and outputs are [time, batch, …]; the mask stays [batch, time]. */
             time_major?: boolean;
             /**
-             * @description Apply dropout and recurrent_dropout as in training; needs a seed, here or in the config.
+             * @description Apply dropout and recurrent_dropout as in training. This needs a seed, here or in the config.
              * @default false
              */
             training?: boolean;
-            /** @description Of the dropout masks, which are drawn as Keras draws them: the cells of a composite take seed, seed + 1 …, or each that of its own config where none is sent. */
+            /** @description Seed of the dropout masks, which are drawn as in Keras. The cells of a composite take seed, seed + 1 …. If no seed is sent, each takes the seed of its own config. */
             seed?: number;
             /**
              * @description How the reply writes its tensors.
@@ -1076,17 +1076,17 @@ export interface components {
              * @enum {string}
              */
             tensor_format?: "nested" | "flat" | "base64";
-            /** @description Gradient of the loss with respect to the output, of its shape. */
+            /** @description Gradient of the loss with respect to the output, in the shape of the output. */
             cotangent?: components["schemas"]["RequestTensor"] | null;
-            /** @description Instead of cotangent, where the cell has two outputs. */
+            /** @description Instead of cotangent, if the cell has two outputs. */
             cotangents?: components["schemas"]["RequestTensor"][];
         };
         Gradients: {
             output: components["schemas"]["Tensor"] | components["schemas"]["Tensor"][];
-            /** @description The final ones. */
+            /** @description The final states. */
             states: components["schemas"]["Tensor"][];
             /**
-             * @description The sum of output times cotangent, whose gradients these are.
+             * @description The sum of output times cotangent. The gradients are those of this sum.
              * @example 6
              */
             loss: components["schemas"]["Scalar"];
@@ -1097,7 +1097,7 @@ export interface components {
             } & {
                 [key: string]: components["schemas"]["Tensor"];
             };
-            /** @description 1 at first, and one more at each change; the ETag is this number in quotes. */
+            /** @description Starts at 1 and grows by one with each change. The ETag is this number in quotes. */
             cell_version: number;
         };
         Health: {
@@ -1108,21 +1108,21 @@ export interface components {
             /** @description Id of the cell. */
             id: string;
             /**
-             * @description Whose class names, config, variable names and layouts these are.
+             * @description The framework that the class names, config, variable names and layouts come from.
              * @enum {string}
              */
             framework: "keras" | "pytorch" | "onnx";
             class_name: string;
-            /** @description With all defaults filled in, equal to get_config(). */
+            /** @description Equal to get_config(), with all defaults filled in. */
             config: {
                 [key: string]: unknown;
             };
             /**
-             * @description exact: float64 arithmetic, each result rounded once to the dtype of the cell. fast: float32 arithmetic. A reply names the one that the cell gets: a float64 cell, or one with an activation that only float64 arithmetic has here, is exact.
+             * @description exact: float64 arithmetic; each result is rounded once to the dtype of the cell. fast: float32 arithmetic. Replies name the precision that the cell has: it is always exact for a float64 cell, and for an activation that is computed in float64 only.
              * @enum {string}
              */
             precision: "fast" | "exact";
-            /** @description Seeds of initializers whose own seed is null, by variable; with them the cell can be made again. */
+            /** @description Seeds for initializers whose own seed is null, by variable. With them you can make the same cell again. */
             initializer_seeds: {
                 [key: string]: number;
             };
@@ -1130,27 +1130,27 @@ export interface components {
             input_shape: (number | null)[] | null;
             /** @description Shape of each state, null for any batch. */
             state_shapes: (number | null)[][];
-            /** @description Of each state, for example h, cells.0.c, or lstm.h in a network. */
+            /** @description Name of each state, for example h, cells.0.c, or lstm.h in a network. */
             state_names: string[];
-            /** @description Shape of the inputs, null for any batch; the last entry is the feature count, all that counts. */
+            /** @description Shape of the inputs, with null for any batch. Only the last entry matters: the feature count. */
             output_shape: (number | null)[];
-            /** @description Index of the state that the output is, rounded to the output's dtype where that is another one; null where it is none. */
+            /** @description Index of the state that equals the output, after rounding to the output's dtype. null if no state does. */
             output_is_state: number | null;
             variables: components["schemas"]["CellVariable"][];
             parameter_count: number;
-            /** @description 1 at first, and one more at each change; the ETag is this number in quotes. */
+            /** @description Starts at 1 and grows by one with each change. The ETag is this number in quotes. */
             version: number;
             /**
              * Format: date-time
-             * @description When, in UTC.
+             * @description Time in UTC.
              */
             created_at: string;
             /**
              * Format: date-time
-             * @description When, in UTC.
+             * @description Time in UTC.
              */
             updated_at: string;
-            /** @description What was taken of a file, and what of it was left out; left out itself where nothing was. */
+            /** @description What was taken from a file and what was left out. Absent if nothing was left out. */
             imported?: {
                 layers: string[];
                 skipped: {
@@ -1160,22 +1160,22 @@ export interface components {
             };
         };
         /**
-         * @description An initializer as Keras names it, for example "ones", or with its class_name and config.
+         * @description An initializer, named as in Keras, for example "ones"; or an object with class_name and config.
          * @example ones
          */
         Initializer: string | Record<string, never>;
         KeptStep: {
-            /** @description How many steps the session had taken then. */
+            /** @description How many steps the session had taken by then. */
             step: number;
-            /** @description [batch_size, width]: what the step put out. */
+            /** @description [batch_size, width]: the output of the step. */
             output: components["schemas"]["Tensor"] | null;
-            /** @description After the step, or as they were put in since; [batch_size, units] each. */
+            /** @description States after the step, or states that were put in later; [batch_size, units] each. */
             states: components["schemas"]["Tensor"][];
             /** @description Version of the cell that the step used. */
             cell_version: number;
             /**
              * Format: date-time
-             * @description When, in UTC.
+             * @description Time in UTC.
              */
             at: string;
         };
@@ -1184,7 +1184,7 @@ export interface components {
             /** @description Send it as ?after= for the next page; null at the end. */
             next_after: number | null;
         };
-        /** @description A session of a list: with its states where the request says values=true. */
+        /** @description A session in a list. It has its states if the request says values=true. */
         ListedSession: {
             /** @description Id of the session. */
             id: string;
@@ -1192,10 +1192,10 @@ export interface components {
             cell: string;
             /** @description Version of the cell that the last step used, or that the session was opened on. */
             cell_version: number;
-            /** @description Whether it keeps to this version. */
+            /** @description Whether the session stays on this version. */
             pin_cell_version: boolean;
             batch_size: number;
-            /** @description Steps since the session was opened or reset; a rewind goes back in this count. */
+            /** @description Steps since the session was opened or reset. A rewind sets this count back. */
             step: number;
             /** @description [batch_size, units] each. */
             states?: components["schemas"]["Tensor"][];
@@ -1204,22 +1204,22 @@ export interface components {
             /** @description The first step that it can be rewound to, or forked at. */
             oldest_step: number;
             ttl_seconds: number | null;
-            /** @description When it expires if nothing is done with it. */
+            /** @description When it expires if it is not used. */
             expires_at: string | null;
-            /** @description 1 at first, and one more at each change; the ETag is this number in quotes. */
+            /** @description Starts at 1 and grows by one with each change. The ETag is this number in quotes. */
             version: number;
             /**
              * Format: date-time
-             * @description When, in UTC.
+             * @description Time in UTC.
              */
             created_at: string;
             /**
              * Format: date-time
-             * @description When, in UTC.
+             * @description Time in UTC.
              */
             updated_at: string;
         };
-        /** @description A variable of a list: with its value where the request says values=true. */
+        /** @description A variable in a list. It has its value if the request says values=true. */
         ListedVariable: {
             /** @description Id of a stand-alone variable. */
             id?: string;
@@ -1234,16 +1234,16 @@ export interface components {
             dtype: "float32" | "float64" | "float16" | "bfloat16" | "int32" | "int64" | "bool";
             trainable: boolean;
             value?: components["schemas"]["Tensor"];
-            /** @description 1 at first, and one more at each change; the ETag is this number in quotes. */
+            /** @description Starts at 1 and grows by one with each change. The ETag is this number in quotes. */
             version: number;
         };
         /**
-         * @description A loss as Keras names it: MeanSquaredError, MeanAbsoluteError, Huber, LogCosh, BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy, KLDivergence, CosineSimilarity, or their short names such as "mse"; or with its class_name and config.
+         * @description A loss, named as in Keras: MeanSquaredError, MeanAbsoluteError, Huber, LogCosh, BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy, KLDivergence, CosineSimilarity, or a short name such as "mse"; or an object with class_name and config.
          * @example mse
          */
         Loss: string | Record<string, never>;
         MessageProblem: {
-            /** @description A relative URI; the service answers it with a page on the problem. */
+            /** @description A relative URI of a page about the problem. */
             type: string;
             title: string;
             status: number;
@@ -1252,23 +1252,23 @@ export interface components {
             instance: string;
             code: string;
             request_id: string;
-            /** @description Bad fields: a JSON pointer into the body, {name} of the path, ?name of the query, or a header. */
+            /** @description The fields that are wrong. `pointer` is a JSON pointer into the body, {name} in the path, ?name in the query, or a header. */
             errors?: {
                 pointer: string;
                 detail: string;
             }[];
-            /** @description Of a session that expired. */
+            /** @description When the session expired. */
             expired_at?: string;
-            /** @description Of a file with several layers: their names. */
+            /** @description For a file with several layers: their names. */
             layers?: string[];
-            /** @description Seconds to wait before the same is sent again. */
+            /** @description Seconds to wait before you send the same message again. */
             retry_after?: number;
         };
         NewCell: {
-            /** @description Id of the new thing; the service makes one where it is left out. */
+            /** @description Id of the new thing; the service makes one if you leave it out. */
             id?: string;
             /**
-             * @description Whose class names, config, variable names and layouts these are; torch is another word for pytorch.
+             * @description The framework that the class names, config, variable names and layouts come from; torch means pytorch.
              * @default keras
              * @enum {string}
              */
@@ -1281,12 +1281,12 @@ export interface components {
                 [key: string]: components["schemas"]["TensorLiteral"] | null;
             } | null;
             /**
-             * @description exact: float64 arithmetic, each result rounded once to the dtype of the cell. fast: float32 arithmetic. A reply names the one that the cell gets: a float64 cell, or one with an activation that only float64 arithmetic has here, is exact.
+             * @description exact: float64 arithmetic; each result is rounded once to the dtype of the cell. fast: float32 arithmetic. Replies name the precision that the cell has: it is always exact for a float64 cell, and for an activation that is computed in float64 only.
              * @default fast
              * @enum {string}
              */
             precision?: "fast" | "exact";
-            /** @description Seeds of initializers whose own seed is null, by variable; with them the cell can be made again. */
+            /** @description Seeds for initializers whose own seed is null, by variable. With them you can make the same cell again. */
             initializer_seeds?: {
                 [key: string]: number;
             };
@@ -1294,14 +1294,14 @@ export interface components {
             module?: string | null;
             /** @description As keras.saving.serialize_keras_object prints it. */
             registered_name?: string | null;
-            /** @description As keras.saving.serialize_keras_object prints it of a model; training is asked for in requests of its own. */
+            /** @description As keras.saving.serialize_keras_object prints it for a model. Training has its own requests. */
             compile_config?: {
                 [key: string]: unknown;
             } | null;
             /** @description As keras.saving.serialize_keras_object prints it; its input_shape builds the cell. */
             build_config?: {
                 input_shape?: (number | null)[] | null;
-                /** @description Of a layer that was called with an initial state. */
+                /** @description For a layer that was called with an initial state. */
                 shapes_dict?: {
                     sequences_shape?: (number | null)[] | null;
                     initial_state_shape?: ((number | null)[] | (number | null)[][]) | null;
@@ -1309,7 +1309,7 @@ export interface components {
             } | null;
         };
         NewCheckpoint: {
-            /** @description Id of the new thing; the service makes one where it is left out. */
+            /** @description Id of the new thing; the service makes one if you leave it out. */
             id?: string;
             /**
              * @description Save every cell, variable and session.
@@ -1324,7 +1324,7 @@ export interface components {
             sessions?: string[];
         };
         NewSession: {
-            /** @description Id of the new thing; the service makes one where it is left out. */
+            /** @description Id of the new thing; the service makes one if you leave it out. */
             id?: string;
             /** @description Id of the cell to step. */
             cell: string;
@@ -1333,17 +1333,17 @@ export interface components {
              * @default 1
              */
             batch_size?: number;
-            /** @description [batch_size, units] each; zeros where left out. */
+            /** @description [batch_size, units] each; zeros if left out. */
             initial_state?: components["schemas"]["RequestStates"] | null;
-            /** @description Expire after so many idle seconds; never where left out. */
+            /** @description Expire after this many idle seconds. Left out: never. */
             ttl_seconds?: number;
             /**
-             * @description Keep the last so many steps, each with its output and states, to list, rewind and fork from.
+             * @description How many of the last steps to keep, each with its output and states. You can list them, rewind to them and fork from them.
              * @default 0
              */
             history?: number;
             /**
-             * @description Keep to the weights that the cell has now, whatever becomes of them; otherwise steps use the newest ones. So many versions of a cell are kept at most (CELLSTEP_MAX_PINNED_VERSIONS).
+             * @description Always use the weights that the cell has now. Otherwise steps use the newest weights. CELLSTEP_MAX_PINNED_VERSIONS limits the versions of a cell that are kept.
              * @default false
              */
             pin_cell_version?: boolean;
@@ -1363,9 +1363,9 @@ export interface components {
              */
             tensor_format?: "nested" | "flat" | "base64";
         };
-        /** @description One of value, initializer with shape, or randint. */
+        /** @description Send one of value, initializer with shape, and randint. */
         NewVariable: {
-            /** @description Id of the new thing; the service makes one where it is left out. */
+            /** @description Id of the new thing; the service makes one if you leave it out. */
             id?: string;
             value?: components["schemas"]["RequestTensor"];
             initializer?: components["schemas"]["Initializer"];
@@ -1387,7 +1387,7 @@ export interface components {
             tensor_format?: "nested" | "flat" | "base64";
         };
         NewWeights: {
-            /** @description All weights by name; null as if it were left out. */
+            /** @description All weights by name. null is the same as leaving a weight out. */
             weights: {
                 [key: string]: components["schemas"]["TensorLiteral"] | null;
             };
@@ -1418,14 +1418,14 @@ export interface components {
                 formula: string;
                 /** @description How many tensors it takes. */
                 inputs: number;
-                /** @description Parameters with their defaults; null where there is none. */
+                /** @description Parameters with their defaults; null for no default. */
                 params: {
                     [key: string]: number | boolean | null;
                 };
             }[];
         };
         /**
-         * @description An optimizer as Keras names it: SGD, RMSprop, Adam, AdamW, Nadam, Adagrad; or with its class_name and config, where `learning_rate` may be an ExponentialDecay, CosineDecay or PiecewiseConstantDecay. Another config than before starts anew.
+         * @description An optimizer, named as in Keras: SGD, RMSprop, Adam, AdamW, Nadam, Adagrad; or an object with class_name and config, where `learning_rate` may be an ExponentialDecay, CosineDecay or PiecewiseConstantDecay. A changed config starts a new optimizer.
          * @example adam
          */
         Optimizer: string | Record<string, never>;
@@ -1439,9 +1439,9 @@ export interface components {
             iteration: number;
             /** @description What the optimizer keeps for each variable. */
             slots: {
-                /** @description Name of the variable that it is kept for. */
+                /** @description Name of the variable that the slot belongs to. */
                 variable: string;
-                /** @description Keras' name, such as momentum or velocity. */
+                /** @description Name in Keras, such as momentum or velocity. */
                 name: string;
                 /** @description Extent of each axis. */
                 shape: number[];
@@ -1452,17 +1452,17 @@ export interface components {
                 dtype: "float32" | "float64" | "float16" | "bfloat16" | "int32" | "int64" | "bool";
                 value?: components["schemas"]["Tensor"];
             }[];
-            /** @description 1 at first, and one more at each change; the ETag is this number in quotes. */
+            /** @description Starts at 1 and grows by one with each change. The ETag is this number in quotes. */
             version: number;
             /**
              * Format: date-time
-             * @description When, in UTC.
+             * @description Time in UTC.
              */
             updated_at: string;
         };
         /** @description What went wrong (RFC 9457). */
         Problem: {
-            /** @description A relative URI; the service answers it with a page on the problem. */
+            /** @description A relative URI of a page about the problem. */
             type: string;
             title: string;
             status: number;
@@ -1471,14 +1471,14 @@ export interface components {
             instance: string;
             code: string;
             request_id: string;
-            /** @description Bad fields: a JSON pointer into the body, {name} of the path, ?name of the query, or a header. */
+            /** @description The fields that are wrong. `pointer` is a JSON pointer into the body, {name} in the path, ?name in the query, or a header. */
             errors?: {
                 pointer: string;
                 detail: string;
             }[];
-            /** @description Of a session that expired. */
+            /** @description When the session expired. */
             expired_at?: string;
-            /** @description Of a file with several layers: their names. */
+            /** @description For a file with several layers: their names. */
             layers?: string[];
         };
         /** @description The message was refused, and nothing was changed by it. */
@@ -1495,9 +1495,9 @@ export interface components {
         };
         /** @description Whole numbers from [low, high), as NumPy's randint. */
         Randint: {
-            /** @description Least value. */
+            /** @description Smallest value. */
             low: number;
-            /** @description One more than the greatest value. */
+            /** @description Largest value plus one. */
             high: number;
             /** @description Extent of each axis. */
             size: number[];
@@ -1505,7 +1505,7 @@ export interface components {
             seed?: number;
         };
         /**
-         * @description A list with one tensor [batch, units] for each state, null for zeros; or that tensor alone, where the cell has one state. The states of a stack are listed cell by cell, in one list or in a list for each cell.
+         * @description A list with one tensor [batch, units] for each state, null for zeros. If the cell has one state, the tensor alone is enough. List the states of a stack cell by cell, in one list or in a list for each cell.
          * @example [
          *       [
          *         [
@@ -1580,7 +1580,7 @@ export interface components {
         };
         Restore: {
             /**
-             * @description Make what is not there any more.
+             * @description Make things that no longer exist.
              * @default false
              */
             create_missing?: boolean;
@@ -1588,13 +1588,13 @@ export interface components {
         Restored: {
             /** @description Id of the checkpoint. */
             checkpoint: string;
-            /** @description What was there and has its saved values again. */
+            /** @description Things that existed and have their saved values again. */
             restored: {
                 cells: string[];
                 variables: string[];
                 sessions: string[];
             };
-            /** @description What was missing and was made. */
+            /** @description Things that were missing and were made. */
             created: {
                 cells: string[];
                 variables: string[];
@@ -1602,7 +1602,7 @@ export interface components {
             };
         };
         Rewind: {
-            /** @description Step to go back to, from oldest_step to step; its states become those of the session. */
+            /** @description Step to go back to, from oldest_step to step. The session gets its states. */
             to_step: number;
             /**
              * @description How the reply writes its tensors.
@@ -1617,7 +1617,7 @@ export interface components {
          */
         Scalar: number | ("NaN" | "Infinity" | "-Infinity");
         ScatterUpdate: {
-            /** @description [n, k]: places along the first k axes; of two updates of one place the later one stays. */
+            /** @description [n, k]: places along the first k axes. If two updates have the same place, the later one counts. */
             indices: number[][];
             /**
              * @description [n, ...rest]: what to put there.
@@ -1637,7 +1637,7 @@ export interface components {
         };
         Sequence: {
             /**
-             * @description [batch, time, features]; [time, batch, features] where time comes first: with time_major, in layers of PyTorch without batch_first, in ONNX with layout 0.
+             * @description [batch, time, features]; [time, batch, features] if time comes first: with time_major, in PyTorch layers without batch_first, in ONNX with layout 0.
              * @example [
              *       [
              *         2
@@ -1645,26 +1645,26 @@ export interface components {
              *     ]
              */
             inputs: components["schemas"]["RequestTensor"];
-            /** @description [batch, units] each; zeros where left out. */
+            /** @description [batch, units] each; zeros if left out. */
             initial_state?: components["schemas"]["RequestStates"] | null;
-            /** @description [batch, time]. True or 1 where a step counts; elsewhere the states stay and the output is the former one, or zeros. */
+            /** @description [batch, time]. True or 1 for a step that counts. At other steps the states stay, and the output is the previous one or zeros. */
             mask?: components["schemas"]["TensorLiteral"] | null;
-            /** @description Instead of a mask: steps that count, for each row. */
+            /** @description Instead of a mask: how many steps of each row count. */
             sequence_lengths?: components["schemas"]["TensorLiteral"] | null;
-            /** @description The outputs of all steps (default for a cell), or the last one alone. */
+            /** @description The outputs of all steps (the default for a cell), or only the last one. */
             return_sequences?: boolean;
-            /** @description From the last step to the first; outputs in the order of processing. */
+            /** @description Go from the last step to the first. Outputs come in the order of processing. */
             go_backwards?: boolean;
-            /** @description Masked steps give zeros rather than the former output. */
+            /** @description Masked steps give zeros instead of the previous output. */
             zero_output_for_mask?: boolean;
             /** @description Inputs and outputs are [time, batch, …]; the mask stays [batch, time]. */
             time_major?: boolean;
             /**
-             * @description Apply dropout and recurrent_dropout as in training; needs a seed, here or in the config.
+             * @description Apply dropout and recurrent_dropout as in training. This needs a seed, here or in the config.
              * @default false
              */
             training?: boolean;
-            /** @description Of the dropout masks, which are drawn as Keras draws them: the cells of a composite take seed, seed + 1 …, or each that of its own config where none is sent. */
+            /** @description Seed of the dropout masks, which are drawn as in Keras. The cells of a composite take seed, seed + 1 …. If no seed is sent, each takes the seed of its own config. */
             seed?: number;
             /**
              * @description How the reply writes its tensors.
@@ -1679,15 +1679,15 @@ export interface components {
             trace?: boolean;
         };
         SequenceResult: {
-            /** @description Of every step, or of the last; a list of two where a Bidirectional has merge_mode null. */
+            /** @description Output of every step, or of the last one. A list of two if a Bidirectional has merge_mode null. */
             output: components["schemas"]["Tensor"] | components["schemas"]["Tensor"][];
-            /** @description The final ones. */
+            /** @description The final states. */
             states: components["schemas"]["Tensor"][];
             trace?: components["schemas"]["Trace"];
-            /** @description 1 at first, and one more at each change; the ETag is this number in quotes. */
+            /** @description Starts at 1 and grows by one with each change. The ETag is this number in quotes. */
             cell_version: number;
         };
-        /** @description May be sent as a new cell. */
+        /** @description You can send it as a new cell. */
         SerializedCell: {
             class_name: string;
             config: {
@@ -1701,10 +1701,10 @@ export interface components {
             cell: string;
             /** @description Version of the cell that the last step used, or that the session was opened on. */
             cell_version: number;
-            /** @description Whether it keeps to this version. */
+            /** @description Whether the session stays on this version. */
             pin_cell_version: boolean;
             batch_size: number;
-            /** @description Steps since the session was opened or reset; a rewind goes back in this count. */
+            /** @description Steps since the session was opened or reset. A rewind sets this count back. */
             step: number;
             /** @description [batch_size, units] each. */
             states: components["schemas"]["Tensor"][];
@@ -1713,24 +1713,24 @@ export interface components {
             /** @description The first step that it can be rewound to, or forked at. */
             oldest_step: number;
             ttl_seconds: number | null;
-            /** @description When it expires if nothing is done with it. */
+            /** @description When it expires if it is not used. */
             expires_at: string | null;
-            /** @description 1 at first, and one more at each change; the ETag is this number in quotes. */
+            /** @description Starts at 1 and grows by one with each change. The ETag is this number in quotes. */
             version: number;
             /**
              * Format: date-time
-             * @description When, in UTC.
+             * @description Time in UTC.
              */
             created_at: string;
             /**
              * Format: date-time
-             * @description When, in UTC.
+             * @description Time in UTC.
              */
             updated_at: string;
         };
         SessionStep: {
             /**
-             * @description [batch_size, features], or for many steps at once [batch_size, time, features]; [time, batch_size, features] where the cell puts time first: layers of PyTorch without batch_first, ONNX with layout 0.
+             * @description [batch_size, features], or for many steps at once [batch_size, time, features]; [time, batch_size, features] if the cell puts time first: PyTorch layers without batch_first, ONNX with layout 0.
              * @example [
              *       [
              *         2
@@ -1738,7 +1738,7 @@ export interface components {
              *     ]
              */
             inputs: components["schemas"]["RequestTensor"];
-            /** @description [batch_size, time], of a single step [batch_size]: the steps that count. */
+            /** @description The steps that count: [batch_size, time], or [batch_size] for a single step. */
             mask?: components["schemas"]["TensorLiteral"] | null;
             /**
              * @description Answer with every gate, before and after its activation.
@@ -1751,11 +1751,11 @@ export interface components {
              */
             return_states?: boolean;
             /**
-             * @description Apply dropout and recurrent_dropout as in training; needs a seed, here or in the config.
+             * @description Apply dropout and recurrent_dropout as in training. This needs a seed, here or in the config.
              * @default false
              */
             training?: boolean;
-            /** @description Of the dropout masks, which are drawn as Keras draws them: the cells of a composite take seed, seed + 1 …, or each that of its own config where none is sent. */
+            /** @description Seed of the dropout masks, which are drawn as in Keras. The cells of a composite take seed, seed + 1 …. If no seed is sent, each takes the seed of its own config. */
             seed?: number;
             /**
              * @description How the reply writes its tensors.
@@ -1770,7 +1770,7 @@ export interface components {
             step: number;
             states?: components["schemas"]["Tensor"][];
             trace?: components["schemas"]["Trace"];
-            /** @description 1 at first, and one more at each change; the ETag is this number in quotes. */
+            /** @description Starts at 1 and grows by one with each change. The ETag is this number in quotes. */
             cell_version: number;
         };
         Step: {
@@ -1783,7 +1783,7 @@ export interface components {
              *     ]
              */
             inputs: components["schemas"]["RequestTensor"];
-            /** @description [batch, units] each; zeros where left out. */
+            /** @description [batch, units] each; zeros if left out. */
             states?: components["schemas"]["RequestStates"] | null;
             /**
              * @description Answer with every gate, before and after its activation.
@@ -1791,11 +1791,11 @@ export interface components {
              */
             trace?: boolean;
             /**
-             * @description Apply dropout and recurrent_dropout as in training; needs a seed, here or in the config.
+             * @description Apply dropout and recurrent_dropout as in training. This needs a seed, here or in the config.
              * @default false
              */
             training?: boolean;
-            /** @description Of the dropout masks, which are drawn as Keras draws them: the cells of a composite take seed, seed + 1 …, or each that of its own config where none is sent. */
+            /** @description Seed of the dropout masks, which are drawn as in Keras. The cells of a composite take seed, seed + 1 …. If no seed is sent, each takes the seed of its own config. */
             seed?: number;
             /**
              * @description How the reply writes its tensors.
@@ -1828,7 +1828,7 @@ export interface components {
              * @example s
              */
             session: string;
-            /** @description 1 at first, and one more at each change; the ETag is this number in quotes. */
+            /** @description Starts at 1 and grows by one with each change. The ETag is this number in quotes. */
             version: number;
             /** @constant */
             status: 200;
@@ -1837,7 +1837,7 @@ export interface components {
             step: number;
             states?: components["schemas"]["Tensor"][];
             trace?: components["schemas"]["Trace"];
-            /** @description 1 at first, and one more at each change; the ETag is this number in quotes. */
+            /** @description Starts at 1 and grows by one with each change. The ETag is this number in quotes. */
             cell_version: number;
             /**
              * @description This is the first answer, again.
@@ -1871,15 +1871,15 @@ export interface components {
              * @example s
              */
             session: string;
-            /** @description An Idempotency-Key. A message that is sent again with its key is carried out once, and answered by the first answer. */
+            /** @description An Idempotency-Key. A message that is sent again with its key is carried out once and gets the first answer. */
             key?: string;
             /**
-             * @description Refuse it unless the session has this version.
+             * @description Refuse the message unless the session has this version.
              * @example 1
              */
             if_match?: number;
             /**
-             * @description [batch_size, features], or for many steps at once [batch_size, time, features]; [time, batch_size, features] where the cell puts time first: layers of PyTorch without batch_first, ONNX with layout 0.
+             * @description [batch_size, features], or for many steps at once [batch_size, time, features]; [time, batch_size, features] if the cell puts time first: PyTorch layers without batch_first, ONNX with layout 0.
              * @example [
              *       [
              *         2
@@ -1887,7 +1887,7 @@ export interface components {
              *     ]
              */
             inputs: components["schemas"]["RequestTensor"];
-            /** @description [batch_size, time], of a single step [batch_size]: the steps that count. */
+            /** @description The steps that count: [batch_size, time], or [batch_size] for a single step. */
             mask?: components["schemas"]["TensorLiteral"] | null;
             /**
              * @description Answer with every gate, before and after its activation.
@@ -1900,11 +1900,11 @@ export interface components {
              */
             return_states?: boolean;
             /**
-             * @description Apply dropout and recurrent_dropout as in training; needs a seed, here or in the config.
+             * @description Apply dropout and recurrent_dropout as in training. This needs a seed, here or in the config.
              * @default false
              */
             training?: boolean;
-            /** @description Of the dropout masks, which are drawn as Keras draws them: the cells of a composite take seed, seed + 1 …, or each that of its own config where none is sent. */
+            /** @description Seed of the dropout masks, which are drawn as in Keras. The cells of a composite take seed, seed + 1 …. If no seed is sent, each takes the seed of its own config. */
             seed?: number;
             /**
              * @description How the reply writes its tensors.
@@ -1917,11 +1917,11 @@ export interface components {
             output: components["schemas"]["Tensor"];
             states: components["schemas"]["Tensor"][];
             trace?: components["schemas"]["Trace"];
-            /** @description 1 at first, and one more at each change; the ETag is this number in quotes. */
+            /** @description Starts at 1 and grows by one with each change. The ETag is this number in quotes. */
             cell_version: number;
         };
         Steps: {
-            /** @description Carried out side by side; those of one session in their order. */
+            /** @description Steps of one session are taken in their order, all others side by side. */
             steps: components["schemas"]["StepMessage"][];
         };
         StepsResult: {
@@ -1929,7 +1929,7 @@ export interface components {
             results: (components["schemas"]["StepAnswer"] | components["schemas"]["ProblemAnswer"])[];
         };
         /**
-         * @description A tensor in the form that tensor_format asked for. A number for a scalar, or nested arrays of one length a level. NaN and infinities are the strings "NaN", "Infinity" and "-Infinity"; integers beyond 2^53 are strings of digits; a bool tensor has true and false. NaN, Infinity, -Infinity are strings.
+         * @description A tensor in the form that tensor_format asked for. A number for a scalar, or nested arrays, all of the same length at each level. NaN and infinities are the strings "NaN", "Infinity" and "-Infinity"; integers beyond 2^53 are strings of digits; a bool tensor has true and false. NaN, Infinity, -Infinity are strings.
          * @example [
          *       [
          *         6
@@ -1995,12 +1995,12 @@ export interface components {
         };
         Trained: {
             /**
-             * @description Before the last update, the terms of the regularizers included.
+             * @description Loss before the last update, including the terms of the regularizers.
              * @example 6
              */
             loss: components["schemas"]["Scalar"];
             /**
-             * @description The same of each step, [repeat].
+             * @description The same for each step, [repeat].
              * @example [
              *       [
              *         6
@@ -2010,12 +2010,12 @@ export interface components {
             losses: components["schemas"]["Tensor"];
             /** @description Updates that the optimizer has made. */
             iteration: number;
-            /** @description 1 at first, and one more at each change; the ETag is this number in quotes. */
+            /** @description Starts at 1 and grows by one with each change. The ETag is this number in quotes. */
             cell_version: number;
         };
         TrainingSteps: {
             /**
-             * @description As those of a sequence: [batch, time, features], in the layout of the framework.
+             * @description As for a sequence: [batch, time, features], in the layout of the framework.
              * @example [
              *       [
              *         2
@@ -2024,7 +2024,7 @@ export interface components {
              */
             inputs: components["schemas"]["RequestTensor"];
             /**
-             * @description Of the output's shape; for SparseCategoricalCrossentropy the numbers of the classes, without the last axis.
+             * @description In the shape of the output. For SparseCategoricalCrossentropy: the class numbers, without the last axis.
              * @example [
              *       [
              *         2
@@ -2034,18 +2034,18 @@ export interface components {
             targets: components["schemas"]["RequestTensor"];
             loss: components["schemas"]["Loss"];
             optimizer: components["schemas"]["Optimizer"];
-            /** @description What each entry's loss is multiplied by: of the output's shape without the last axis, or [batch, 1]. */
+            /** @description Factor for the loss of each entry: in the shape of the output without the last axis, or [batch, 1]. */
             sample_weight?: components["schemas"]["RequestTensor"] | null;
-            /** @description [batch, time]. True or 1 where a step counts: elsewhere the states stay, and the loss leaves the step out. */
+            /** @description [batch, time]. True or 1 for a step that counts. At other steps the states stay, and the loss leaves the step out. */
             mask?: components["schemas"]["TensorLiteral"] | null;
-            /** @description [batch, units] each; zeros where left out. */
+            /** @description [batch, units] each; zeros if left out. */
             initial_state?: components["schemas"]["RequestStates"] | null;
-            /** @description Whether the loss is of all outputs or of the last one; as the class and its config say where left out. */
+            /** @description Whether the loss uses all outputs or only the last one. Left out: as the class and its config say. */
             return_sequences?: boolean;
-            /** @description Of dropout, other masks for each step; a fresh one where it is left out. */
+            /** @description Seed of dropout, which draws new masks for each step. Left out: the service draws a seed. */
             seed?: number;
             /**
-             * @description Steps with the same batch, all of them in one commit.
+             * @description How many steps to take with this batch, all in one commit.
              * @default 1
              */
             repeat?: number;
@@ -2064,14 +2064,14 @@ export interface components {
             dtype: "float32" | "float64" | "float16" | "bfloat16" | "int32" | "int64" | "bool";
             trainable: boolean;
             value: components["schemas"]["Tensor"];
-            /** @description 1 at first, and one more at each change; the ETag is this number in quotes. */
+            /** @description Starts at 1 and grows by one with each change. The ETag is this number in quotes. */
             version: number;
         };
         Weights: {
             weights: {
                 [key: string]: components["schemas"]["Tensor"];
             };
-            /** @description 1 at first, and one more at each change; the ETag is this number in quotes. */
+            /** @description Starts at 1 and grows by one with each change. The ETag is this number in quotes. */
             cell_version: number;
         };
     };
@@ -2644,19 +2644,19 @@ export interface components {
         };
     };
     parameters: {
-        /** @description Of a file with several layers: the one to take. `.` is the one whose tensors have no path. */
+        /** @description For a file with several layers: the layer to take. `.` is the layer whose tensors have no path. */
         layer: string;
-        /** @description 1 to 255 visible characters. The same request with the same key is carried out once, and answered alike. */
+        /** @description 1 to 255 visible characters. A request that is sent again with the same key is carried out once and gets the same reply. */
         "Idempotency-Key": string;
-        /** @description At most so many items. */
+        /** @description The most items to return. */
         limit: number;
-        /** @description next_cursor of the page before. */
+        /** @description next_cursor of the previous page. */
         cursor: string;
-        /** @description Only things whose ids begin so. */
+        /** @description Only things whose ids begin with this. */
         prefix: string;
-        /** @description Answer 304 if the ETag is still this one, or one of several with commas between. */
+        /** @description Answer 304 if the ETag is still this one. You can list several, separated by commas. */
         "If-None-Match": string;
-        /** @description Refuse the change unless the version is this one, as "<version>", or one of several with commas between. */
+        /** @description Refuse the change unless the version is this one, written "<version>". You can list several, separated by commas. */
         "If-Match": string;
         /**
          * @description Id of a stand-alone variable.
@@ -2729,11 +2729,11 @@ export interface operations {
     listCells: {
         parameters: {
             query?: {
-                /** @description At most so many items. */
+                /** @description The most items to return. */
                 limit?: components["parameters"]["limit"];
-                /** @description next_cursor of the page before. */
+                /** @description next_cursor of the previous page. */
                 cursor?: components["parameters"]["cursor"];
-                /** @description Only things whose ids begin so. */
+                /** @description Only things whose ids begin with this. */
                 prefix?: components["parameters"]["prefix"];
             };
             header?: never;
@@ -2766,15 +2766,15 @@ export interface operations {
     createCell: {
         parameters: {
             query?: {
-                /** @description Id of the cell that a file becomes; the service makes one where it is left out. */
+                /** @description Id of the cell made from a file; the service makes one if you leave it out. */
                 id?: string;
-                /** @description Of a file with several layers: the one to take. `.` is the one whose tensors have no path. */
+                /** @description For a file with several layers: the layer to take. `.` is the layer whose tensors have no path. */
                 layer?: components["parameters"]["layer"];
-                /** @description Of the cell that a file becomes: what `precision` is in a JSON body. */
+                /** @description For the cell made from a file: the same as `precision` in a JSON body. */
                 precision?: "fast" | "exact";
-                /** @description Of a layer whose class is custom, or is not in the file: the class that computes what it does. */
+                /** @description For a layer whose class is custom or not in the file: the class that computes the same. */
                 class_name?: string;
-                /** @description JSON. An option that a file cannot tell; any other option of the config goes by `config.<name>` too, with dots into the config of an inner layer: `config.layer.activation`. */
+                /** @description JSON. An option that is not in the file. Send any other option of the config as `config.<name>` too. Dots lead into the config of an inner layer: `config.layer.activation`. */
                 "config.batch_first"?: string;
                 /** @description JSON: `"relu"`. */
                 "config.activation"?: string;
@@ -2786,7 +2786,7 @@ export interface operations {
                 "config.merge_mode"?: string;
             };
             header?: {
-                /** @description 1 to 255 visible characters. The same request with the same key is carried out once, and answered alike. */
+                /** @description 1 to 255 visible characters. A request that is sent again with the same key is carried out once and gets the same reply. */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
             };
             path?: never;
@@ -2836,7 +2836,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Answer 304 if the ETag is still this one, or one of several with commas between. */
+                /** @description Answer 304 if the ETag is still this one. You can list several, separated by commas. */
                 "If-None-Match"?: components["parameters"]["If-None-Match"];
             };
             path: {
@@ -2884,9 +2884,9 @@ export interface operations {
                 force?: "true" | "false";
             };
             header?: {
-                /** @description Refuse the change unless the version is this one, as "<version>", or one of several with commas between. */
+                /** @description Refuse the change unless the version is this one, written "<version>". You can list several, separated by commas. */
                 "If-Match"?: components["parameters"]["If-Match"];
-                /** @description 1 to 255 visible characters. The same request with the same key is carried out once, and answered alike. */
+                /** @description 1 to 255 visible characters. A request that is sent again with the same key is carried out once and gets the same reply. */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
             };
             path: {
@@ -2925,9 +2925,9 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Refuse the change unless the version is this one, as "<version>", or one of several with commas between. */
+                /** @description Refuse the change unless the version is this one, written "<version>". You can list several, separated by commas. */
                 "If-Match"?: components["parameters"]["If-Match"];
-                /** @description 1 to 255 visible characters. The same request with the same key is carried out once, and answered alike. */
+                /** @description 1 to 255 visible characters. A request that is sent again with the same key is carried out once and gets the same reply. */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
             };
             path: {
@@ -2975,7 +2975,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Answer 304 if the ETag is still this one, or one of several with commas between. */
+                /** @description Answer 304 if the ETag is still this one. You can list several, separated by commas. */
                 "If-None-Match"?: components["parameters"]["If-None-Match"];
             };
             path: {
@@ -3020,7 +3020,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Answer 304 if the ETag is still this one, or one of several with commas between. */
+                /** @description Answer 304 if the ETag is still this one. You can list several, separated by commas. */
                 "If-None-Match"?: components["parameters"]["If-None-Match"];
             };
             path: {
@@ -3199,7 +3199,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Answer 304 if the ETag is still this one, or one of several with commas between. */
+                /** @description Answer 304 if the ETag is still this one. You can list several, separated by commas. */
                 "If-None-Match"?: components["parameters"]["If-None-Match"];
             };
             path: {
@@ -3250,13 +3250,13 @@ export interface operations {
     putWeights: {
         parameters: {
             query?: {
-                /** @description Of a file with several layers: the one to take. `.` is the one whose tensors have no path. */
+                /** @description For a file with several layers: the layer to take. `.` is the layer whose tensors have no path. */
                 layer?: components["parameters"]["layer"];
             };
             header?: {
-                /** @description Refuse the change unless the version is this one, as "<version>", or one of several with commas between. */
+                /** @description Refuse the change unless the version is this one, written "<version>". You can list several, separated by commas. */
                 "If-Match"?: components["parameters"]["If-Match"];
-                /** @description 1 to 255 visible characters. The same request with the same key is carried out once, and answered alike. */
+                /** @description 1 to 255 visible characters. A request that is sent again with the same key is carried out once and gets the same reply. */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
             };
             path: {
@@ -3312,9 +3312,9 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Refuse the change unless the version is this one, as "<version>", or one of several with commas between. */
+                /** @description Refuse the change unless the version is this one, written "<version>". You can list several, separated by commas. */
                 "If-Match"?: components["parameters"]["If-Match"];
-                /** @description 1 to 255 visible characters. The same request with the same key is carried out once, and answered alike. */
+                /** @description 1 to 255 visible characters. A request that is sent again with the same key is carried out once and gets the same reply. */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
             };
             path: {
@@ -3362,11 +3362,11 @@ export interface operations {
     readOptimizer: {
         parameters: {
             query?: {
-                /** @description Answer with the values of the slots. */
+                /** @description Return the values of the slots. */
                 values?: "true" | "false";
             };
             header?: {
-                /** @description Answer 304 if the ETag is still this one, or one of several with commas between. */
+                /** @description Answer 304 if the ETag is still this one. You can list several, separated by commas. */
                 "If-None-Match"?: components["parameters"]["If-None-Match"];
             };
             path: {
@@ -3411,9 +3411,9 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Refuse the change unless the version is this one, as "<version>", or one of several with commas between. */
+                /** @description Refuse the change unless the version is this one, written "<version>". You can list several, separated by commas. */
                 "If-Match"?: components["parameters"]["If-Match"];
-                /** @description 1 to 255 visible characters. The same request with the same key is carried out once, and answered alike. */
+                /** @description 1 to 255 visible characters. A request that is sent again with the same key is carried out once and gets the same reply. */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
             };
             path: {
@@ -3451,13 +3451,13 @@ export interface operations {
     listVariables: {
         parameters: {
             query?: {
-                /** @description At most so many items. */
+                /** @description The most items to return. */
                 limit?: components["parameters"]["limit"];
-                /** @description next_cursor of the page before. */
+                /** @description next_cursor of the previous page. */
                 cursor?: components["parameters"]["cursor"];
-                /** @description Only things whose ids begin so. */
+                /** @description Only things whose ids begin with this. */
                 prefix?: components["parameters"]["prefix"];
-                /** @description true: with the values of tensors. */
+                /** @description Whether to return the values of tensors. */
                 values?: "true" | "false";
             };
             header?: never;
@@ -3491,7 +3491,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description 1 to 255 visible characters. The same request with the same key is carried out once, and answered alike. */
+                /** @description 1 to 255 visible characters. A request that is sent again with the same key is carried out once and gets the same reply. */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
             };
             path?: never;
@@ -3536,7 +3536,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Answer 304 if the ETag is still this one, or one of several with commas between. */
+                /** @description Answer 304 if the ETag is still this one. You can list several, separated by commas. */
                 "If-None-Match"?: components["parameters"]["If-None-Match"];
             };
             path: {
@@ -3583,9 +3583,9 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Refuse the change unless the version is this one, as "<version>", or one of several with commas between. */
+                /** @description Refuse the change unless the version is this one, written "<version>". You can list several, separated by commas. */
                 "If-Match"?: components["parameters"]["If-Match"];
-                /** @description 1 to 255 visible characters. The same request with the same key is carried out once, and answered alike. */
+                /** @description 1 to 255 visible characters. A request that is sent again with the same key is carried out once and gets the same reply. */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
             };
             path: {
@@ -3636,9 +3636,9 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Refuse the change unless the version is this one, as "<version>", or one of several with commas between. */
+                /** @description Refuse the change unless the version is this one, written "<version>". You can list several, separated by commas. */
                 "If-Match"?: components["parameters"]["If-Match"];
-                /** @description 1 to 255 visible characters. The same request with the same key is carried out once, and answered alike. */
+                /** @description 1 to 255 visible characters. A request that is sent again with the same key is carried out once and gets the same reply. */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
             };
             path: {
@@ -3677,9 +3677,9 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Refuse the change unless the version is this one, as "<version>", or one of several with commas between. */
+                /** @description Refuse the change unless the version is this one, written "<version>". You can list several, separated by commas. */
                 "If-Match"?: components["parameters"]["If-Match"];
-                /** @description 1 to 255 visible characters. The same request with the same key is carried out once, and answered alike. */
+                /** @description 1 to 255 visible characters. A request that is sent again with the same key is carried out once and gets the same reply. */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
             };
             path: {
@@ -3730,9 +3730,9 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Refuse the change unless the version is this one, as "<version>", or one of several with commas between. */
+                /** @description Refuse the change unless the version is this one, written "<version>". You can list several, separated by commas. */
                 "If-Match"?: components["parameters"]["If-Match"];
-                /** @description 1 to 255 visible characters. The same request with the same key is carried out once, and answered alike. */
+                /** @description 1 to 255 visible characters. A request that is sent again with the same key is carried out once and gets the same reply. */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
             };
             path: {
@@ -3783,9 +3783,9 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Refuse the change unless the version is this one, as "<version>", or one of several with commas between. */
+                /** @description Refuse the change unless the version is this one, written "<version>". You can list several, separated by commas. */
                 "If-Match"?: components["parameters"]["If-Match"];
-                /** @description 1 to 255 visible characters. The same request with the same key is carried out once, and answered alike. */
+                /** @description 1 to 255 visible characters. A request that is sent again with the same key is carried out once and gets the same reply. */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
             };
             path: {
@@ -3836,9 +3836,9 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Refuse the change unless the version is this one, as "<version>", or one of several with commas between. */
+                /** @description Refuse the change unless the version is this one, written "<version>". You can list several, separated by commas. */
                 "If-Match"?: components["parameters"]["If-Match"];
-                /** @description 1 to 255 visible characters. The same request with the same key is carried out once, and answered alike. */
+                /** @description 1 to 255 visible characters. A request that is sent again with the same key is carried out once and gets the same reply. */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
             };
             path: {
@@ -3889,7 +3889,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Answer 304 if the ETag is still this one, or one of several with commas between. */
+                /** @description Answer 304 if the ETag is still this one. You can list several, separated by commas. */
                 "If-None-Match"?: components["parameters"]["If-None-Match"];
             };
             path: {
@@ -3942,9 +3942,9 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Refuse the change unless the version is this one, as "<version>", or one of several with commas between. */
+                /** @description Refuse the change unless the version is this one, written "<version>". You can list several, separated by commas. */
                 "If-Match"?: components["parameters"]["If-Match"];
-                /** @description 1 to 255 visible characters. The same request with the same key is carried out once, and answered alike. */
+                /** @description 1 to 255 visible characters. A request that is sent again with the same key is carried out once and gets the same reply. */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
             };
             path: {
@@ -4000,9 +4000,9 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Refuse the change unless the version is this one, as "<version>", or one of several with commas between. */
+                /** @description Refuse the change unless the version is this one, written "<version>". You can list several, separated by commas. */
                 "If-Match"?: components["parameters"]["If-Match"];
-                /** @description 1 to 255 visible characters. The same request with the same key is carried out once, and answered alike. */
+                /** @description 1 to 255 visible characters. A request that is sent again with the same key is carried out once and gets the same reply. */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
             };
             path: {
@@ -4058,9 +4058,9 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Refuse the change unless the version is this one, as "<version>", or one of several with commas between. */
+                /** @description Refuse the change unless the version is this one, written "<version>". You can list several, separated by commas. */
                 "If-Match"?: components["parameters"]["If-Match"];
-                /** @description 1 to 255 visible characters. The same request with the same key is carried out once, and answered alike. */
+                /** @description 1 to 255 visible characters. A request that is sent again with the same key is carried out once and gets the same reply. */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
             };
             path: {
@@ -4116,9 +4116,9 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Refuse the change unless the version is this one, as "<version>", or one of several with commas between. */
+                /** @description Refuse the change unless the version is this one, written "<version>". You can list several, separated by commas. */
                 "If-Match"?: components["parameters"]["If-Match"];
-                /** @description 1 to 255 visible characters. The same request with the same key is carried out once, and answered alike. */
+                /** @description 1 to 255 visible characters. A request that is sent again with the same key is carried out once and gets the same reply. */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
             };
             path: {
@@ -4174,9 +4174,9 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Refuse the change unless the version is this one, as "<version>", or one of several with commas between. */
+                /** @description Refuse the change unless the version is this one, written "<version>". You can list several, separated by commas. */
                 "If-Match"?: components["parameters"]["If-Match"];
-                /** @description 1 to 255 visible characters. The same request with the same key is carried out once, and answered alike. */
+                /** @description 1 to 255 visible characters. A request that is sent again with the same key is carried out once and gets the same reply. */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
             };
             path: {
@@ -4297,15 +4297,15 @@ export interface operations {
     listSessions: {
         parameters: {
             query?: {
-                /** @description At most so many items. */
+                /** @description The most items to return. */
                 limit?: components["parameters"]["limit"];
-                /** @description next_cursor of the page before. */
+                /** @description next_cursor of the previous page. */
                 cursor?: components["parameters"]["cursor"];
-                /** @description Only things whose ids begin so. */
+                /** @description Only things whose ids begin with this. */
                 prefix?: components["parameters"]["prefix"];
                 /** @description Only sessions of this cell. */
                 cell?: string;
-                /** @description true: with the values of tensors. */
+                /** @description Whether to return the values of tensors. */
                 values?: "true" | "false";
             };
             header?: never;
@@ -4339,7 +4339,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description 1 to 255 visible characters. The same request with the same key is carried out once, and answered alike. */
+                /** @description 1 to 255 visible characters. A request that is sent again with the same key is carried out once and gets the same reply. */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
             };
             path?: never;
@@ -4384,7 +4384,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Answer 304 if the ETag is still this one, or one of several with commas between. */
+                /** @description Answer 304 if the ETag is still this one. You can list several, separated by commas. */
                 "If-None-Match"?: components["parameters"]["If-None-Match"];
             };
             path: {
@@ -4432,9 +4432,9 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Refuse the change unless the version is this one, as "<version>", or one of several with commas between. */
+                /** @description Refuse the change unless the version is this one, written "<version>". You can list several, separated by commas. */
                 "If-Match"?: components["parameters"]["If-Match"];
-                /** @description 1 to 255 visible characters. The same request with the same key is carried out once, and answered alike. */
+                /** @description 1 to 255 visible characters. A request that is sent again with the same key is carried out once and gets the same reply. */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
             };
             path: {
@@ -4473,9 +4473,9 @@ export interface operations {
     listSessionSteps: {
         parameters: {
             query?: {
-                /** @description At most so many items. */
+                /** @description The most items to return. */
                 limit?: components["parameters"]["limit"];
-                /** @description Only steps after this one; next_after of the page before. */
+                /** @description Only steps after this one: next_after of the previous page. */
                 after?: number;
             };
             header?: never;
@@ -4514,9 +4514,9 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Refuse the change unless the version is this one, as "<version>", or one of several with commas between. */
+                /** @description Refuse the change unless the version is this one, written "<version>". You can list several, separated by commas. */
                 "If-Match"?: components["parameters"]["If-Match"];
-                /** @description 1 to 255 visible characters. The same request with the same key is carried out once, and answered alike. */
+                /** @description 1 to 255 visible characters. A request that is sent again with the same key is carried out once and gets the same reply. */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
             };
             path: {
@@ -4568,9 +4568,9 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Refuse the change unless the version is this one, as "<version>", or one of several with commas between. */
+                /** @description Refuse the change unless the version is this one, written "<version>". You can list several, separated by commas. */
                 "If-Match"?: components["parameters"]["If-Match"];
-                /** @description 1 to 255 visible characters. The same request with the same key is carried out once, and answered alike. */
+                /** @description 1 to 255 visible characters. A request that is sent again with the same key is carried out once and gets the same reply. */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
             };
             path: {
@@ -4622,9 +4622,9 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Refuse the change unless the version is this one, as "<version>", or one of several with commas between. */
+                /** @description Refuse the change unless the version is this one, written "<version>". You can list several, separated by commas. */
                 "If-Match"?: components["parameters"]["If-Match"];
-                /** @description 1 to 255 visible characters. The same request with the same key is carried out once, and answered alike. */
+                /** @description 1 to 255 visible characters. A request that is sent again with the same key is carried out once and gets the same reply. */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
             };
             path: {
@@ -4675,9 +4675,9 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Refuse the change unless the version is this one, as "<version>", or one of several with commas between. */
+                /** @description Refuse the change unless the version is this one, written "<version>". You can list several, separated by commas. */
                 "If-Match"?: components["parameters"]["If-Match"];
-                /** @description 1 to 255 visible characters. The same request with the same key is carried out once, and answered alike. */
+                /** @description 1 to 255 visible characters. A request that is sent again with the same key is carried out once and gets the same reply. */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
             };
             path: {
@@ -4728,9 +4728,9 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Refuse the change unless the version is this one, as "<version>", or one of several with commas between. */
+                /** @description Refuse the change unless the version is this one, written "<version>". You can list several, separated by commas. */
                 "If-Match"?: components["parameters"]["If-Match"];
-                /** @description 1 to 255 visible characters. The same request with the same key is carried out once, and answered alike. */
+                /** @description 1 to 255 visible characters. A request that is sent again with the same key is carried out once and gets the same reply. */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
             };
             path: {
@@ -4820,11 +4820,11 @@ export interface operations {
     listCheckpoints: {
         parameters: {
             query?: {
-                /** @description At most so many items. */
+                /** @description The most items to return. */
                 limit?: components["parameters"]["limit"];
-                /** @description next_cursor of the page before. */
+                /** @description next_cursor of the previous page. */
                 cursor?: components["parameters"]["cursor"];
-                /** @description Only things whose ids begin so. */
+                /** @description Only things whose ids begin with this. */
                 prefix?: components["parameters"]["prefix"];
             };
             header?: never;
@@ -4857,11 +4857,11 @@ export interface operations {
     saveCheckpoint: {
         parameters: {
             query?: {
-                /** @description Id of the checkpoint that a file becomes; the service makes one where it is left out. */
+                /** @description Id of the checkpoint made from a file; the service makes one if you leave it out. */
                 id?: string;
             };
             header?: {
-                /** @description 1 to 255 visible characters. The same request with the same key is carried out once, and answered alike. */
+                /** @description 1 to 255 visible characters. A request that is sent again with the same key is carried out once and gets the same reply. */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
             };
             path?: never;
@@ -4904,7 +4904,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Answer 304 if the ETag is still this one, or one of several with commas between. */
+                /** @description Answer 304 if the ETag is still this one. You can list several, separated by commas. */
                 "If-None-Match"?: components["parameters"]["If-None-Match"];
             };
             path: {
@@ -4949,9 +4949,9 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Refuse the change unless the version is this one, as "<version>", or one of several with commas between. */
+                /** @description Refuse the change unless the version is this one, written "<version>". You can list several, separated by commas. */
                 "If-Match"?: components["parameters"]["If-Match"];
-                /** @description 1 to 255 visible characters. The same request with the same key is carried out once, and answered alike. */
+                /** @description 1 to 255 visible characters. A request that is sent again with the same key is carried out once and gets the same reply. */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
             };
             path: {
@@ -4990,7 +4990,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Answer 304 if the ETag is still this one, or one of several with commas between. */
+                /** @description Answer 304 if the ETag is still this one. You can list several, separated by commas. */
                 "If-None-Match"?: components["parameters"]["If-None-Match"];
             };
             path: {
@@ -5035,7 +5035,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description 1 to 255 visible characters. The same request with the same key is carried out once, and answered alike. */
+                /** @description 1 to 255 visible characters. A request that is sent again with the same key is carried out once and gets the same reply. */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
             };
             path: {

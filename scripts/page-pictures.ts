@@ -32,7 +32,7 @@ const SHOWN: readonly (readonly [string, number, Scheme])[] = [
   ['play', 1280, 'light'],
   ['learn', 1280, 'dark'],
   ['session', 1280, 'light'],
-  ['tour', 768, 'dark'],
+  ['tour', 1280, 'dark'],
 ];
 
 type Scheme = 'light' | 'dark';

@@ -200,29 +200,29 @@ describe.runIf(hasChromium('The page at /'))('the page at /', () => {
     const heard: string[] = [];
     page.on('websocket', (socket) => socket.on('framereceived', ({ payload }) => heard.push(String(payload))));
     await press('Make an example session');
-    await shows(/^Step 60, 1 rows/);
+    await shows(/^Step 60, rows: 1/);
     await poll(() => heard.length).toBeGreaterThan(0);
     const id = new URL(page.url()).hash.split('/').at(-1)!;
     await call(app, 'POST', `/v1/sessions/${id}/steps`, { inputs: [[0.5]] });
-    await shows(/^Step 61, 1 rows/);
+    await shows(/^Step 61, rows: 1/);
     expect(heard.some((text) => text.includes('"event":"changed"'))).toBe(true);
-    await fill(/^Input, 1/, 'one');
+    await fill(/^Input, numbers: 1/, 'one');
     await press('Take a step');
     await shows('This is not a number.');
-    await fill(/^Input, 1/, '1, 2');
+    await fill(/^Input, numbers: 1/, '1, 2');
     await press('Take a step');
     await shows(/Send 1 features/);
-    await fill(/^Input, 1/, '1');
+    await fill(/^Input, numbers: 1/, '1');
     await press('Take a step');
-    await shows(/^Step 62, 1 rows/);
+    await shows(/^Step 62, rows: 1/);
     expect(await page.locator('.formula strong').count()).toBe(4);
     await page.getByRole('slider').first().fill('9');
     await shows('Rewind to step 10');
     await press('Rewind to step 10');
-    await shows(/^Step 10, 1 rows/);
+    await shows(/^Step 10, rows: 1/);
     await press('Fork at step 10');
     await poll(() => page.url().includes(id)).toBe(false);
-    await shows(/^Step 10, 1 rows/);
+    await shows(/^Step 10, rows: 1/);
   });
 
   it('finds cells, makes one from a file, and warns of weights that are not numbers', async () => {

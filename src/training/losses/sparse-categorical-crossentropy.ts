@@ -1,4 +1,4 @@
-import { clip, type EntryLoss, EPSILON, type LossParameters, logSumExp, NEARLY_ONE } from './entry-loss.ts';
+import { clip, type EntryLoss, EPSILON, type LossParameters, NEARLY_ONE } from './entry-loss.ts';
 
 /**
  * c is the number of the class: log Σ exp z - z_c from logits z; else log Σ q - log q_c, q = p clipped to [ε, 1 - ε].
@@ -10,10 +10,17 @@ export function sparseCategoricalCrossentropy(params: LossParameters): EntryLoss
 }
 
 const ofLogits: EntryLoss = ([c], logits, gradient) => {
-  const total = logSumExp(logits);
-  for (let u = 0; u < logits.length; u++) gradient[u] = Math.exp(logits[u] - total);
+  let most = logits[0];
+  for (let u = 1; u < logits.length; u++) if (!(logits[u] <= most)) most = logits[u];
+  let sum = 0;
+  // One exponential for each class: it is what a step of a language model spends most of its time on.
+  for (let u = 0; u < logits.length; u++) {
+    gradient[u] = Math.exp(logits[u] - most);
+    sum += gradient[u];
+  }
+  for (let u = 0; u < logits.length; u++) gradient[u] /= sum;
   gradient[c] -= 1;
-  return total - logits[c];
+  return most + Math.log(sum) - logits[c];
 };
 
 const ofProbabilities: EntryLoss = ([c], probabilities, gradient) => {

@@ -1,0 +1,52 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { readJson } from '../../src/oip/read-json.ts';
+
+const read = (text: string) => readJson(Buffer.from(text));
+
+describe('readJson', () => {
+  it('reads bare names of what is not finite as strings, and leaves strings alone', () => {
+    const text = '{"NaN":[NaN,-Infinity , Infinity],"a\\"NaN":"-Infinity \\\\"}';
+    expect(read(text)).toEqual({ NaN: ['NaN', '-Infinity', 'Infinity'], 'a"NaN': '-Infinity \\' });
+  });
+
+  it('keeps whole numbers past 2^53 exactly, and other numbers as they are', () => {
+    const text =
+      '[18446744073709551615,-9007199254740993,9007199254740991,0.10000000149011612,1e300,12345678901234567.0]';
+    expect(read(text)).toEqual([
+      18446744073709551615n,
+      -9007199254740993n,
+      9007199254740991,
+      0.10000000149011612,
+      1e300,
+      12345678901234568,
+    ]);
+  });
+
+  it.each(['{', '[-NaN]', '[NaNs]', '"NaN', '[1,]', '', '[Infinity'])('refuses %s', (text) => {
+    expect(() => read(text)).toThrow('The body is not valid JSON');
+  });
+
+  it('reads what JSON.stringify writes as JSON.parse does', () => {
+    const words = fc.constantFrom('NaN', 'Infinity', '-Infinity', '"NaN"', '\\', '\\"');
+    const value = fc.oneof(fc.jsonValue(), fc.array(words), fc.dictionary(words, words));
+    fc.assert(
+      fc.property(value, (json) => {
+        const text = JSON.stringify(json);
+        const plain = JSON.parse(text, (_key, one) =>
+          typeof one === 'number' && Number.isInteger(one) && !Number.isSafeInteger(one) ? 'long' : one,
+        );
+        const exact = JSON.parse(text, (_key, one) => one);
+        const got = read(text);
+        // Long integers alone differ.
+        if (JSON.stringify(plain).includes('"long"')) return;
+        expect(got).toEqual(exact);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('takes time in proportion to a body of quotes without an end', () => {
+    expect(() => read(`[NaN,${'"\\'.repeat(500_000)}`)).toThrow('not valid JSON');
+  });
+});

@@ -10,8 +10,11 @@ import { liftTensors } from './lift-tensors.ts';
 /** Deepest nesting of arrays and objects in a body: enough for a stack of cells, not for a stack overflow. */
 const MAX_DEPTH = 64;
 
+/** Fields of all objects of a body together, as each costs some microseconds: enough for the largest network. */
+const MOST_MEMBERS = 2 ** 16;
+
 /**
- * Parses application/json bodies: UTF-8, bounded depth, no key that could reach a prototype. Fields that the route's schema
+ * Parses application/json bodies: UTF-8, bounded depth and number of fields, no key that could reach a prototype. Fields that the route's schema
  * has tensors in come as NestedNumbers where they are arrays of numbers.
  */
 export function addJsonBody(app: FastifyInstance): void {
@@ -36,11 +39,11 @@ export function addJsonBody(app: FastifyInstance): void {
   );
 }
 
-/** @throws {Problem} invalid-json */
+/** @throws {Problem} invalid-json, limit-exceeded */
 function bodyOf(bytes: Buffer, fields: TensorFields | undefined, parse: (text: string) => unknown): unknown {
   // DELETE and bare POSTs may carry the header without a body.
   if (bytes.length === 0) return undefined;
-  const lifted = fields && fields.size > 0 ? liftTensors(bytes, fields, parse) : undefined;
+  const lifted = fields && fields.size > 0 ? liftTensors(bytes, fields, parse, MOST_MEMBERS) : undefined;
   return lifted ?? plainJson(bytes, parse);
 }
 
@@ -78,9 +81,9 @@ export function jsonParser(app: FastifyInstance): (request: FastifyRequest, text
   };
 }
 
-/** @throws {Problem} invalid-json where it is not UTF-8, or nested too deep */
+/** @throws {Problem} invalid-json where it is not UTF-8, or nested too deep; limit-exceeded where it has too many fields */
 export function textOf(bytes: Buffer): string {
-  requireDepth(bytes);
+  requireBounds(bytes);
   if (!isUtf8(bytes)) throw new Problem('invalid-json', 'The body is not UTF-8 text.');
   const text = bytes.toString('utf8');
   return text.startsWith('\ufeff') ? text.slice(1) : text;
@@ -95,9 +98,10 @@ function syntaxMessage(text: string, error: Error): string {
   }
 }
 
-/** One pass over the bytes, strings skipped. @throws {Problem} invalid-json */
-function requireDepth(bytes: Uint8Array): void {
+/** One pass over the bytes, strings skipped. @throws {Problem} invalid-json, limit-exceeded */
+function requireBounds(bytes: Uint8Array): void {
   let depth = 0;
+  let members = 0;
   let inString = false;
   for (let i = 0; i < bytes.length; i++) {
     const byte = bytes[i];
@@ -111,6 +115,9 @@ function requireDepth(bytes: Uint8Array): void {
         throw new Problem('invalid-json', `The body is nested more than ${MAX_DEPTH} levels deep.`);
     } else if (byte === 0x5d || byte === 0x7d) {
       depth--;
+    } else if (byte === 0x3a && ++members > MOST_MEMBERS) {
+      const detail = `The body has more than ${MOST_MEMBERS} fields in all its objects. Send less at once.`;
+      throw new Problem('limit-exceeded', detail);
     }
   }
 }

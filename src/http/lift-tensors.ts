@@ -27,10 +27,15 @@ class Unusual extends Error {}
 /**
  * A JSON body whose tensors are read straight from its bytes: each array of numbers in a field of `fields` becomes a
  * NestedNumbers, and `parse` reads every other value from its text. undefined where there is nothing to gain or the body is
- * in any way unusual, wrong ones included: then it has to be read in the plain way.
+ * in any way unusual, wrong ones and those of more than `mostNames` names included: then it has to be read in the plain way.
  */
-export function liftTensors(bytes: Buffer, fields: TensorFields, parse: (text: string) => unknown): unknown {
-  return lift(bytes, fields, parse, codecFor(bytes.length).reader(bytes));
+export function liftTensors(
+  bytes: Buffer,
+  fields: TensorFields,
+  parse: (text: string) => unknown,
+  mostNames = Number.POSITIVE_INFINITY,
+): unknown {
+  return lift(bytes, fields, parse, codecFor(bytes.length).reader(bytes), mostNames);
 }
 
 /** The same of each line of a text, with its number of bytes. The text ends with a newline; lines of blanks alone are left out. */
@@ -62,9 +67,15 @@ function isBlank(line: Buffer): boolean {
   return at === line.length;
 }
 
-function lift(bytes: Buffer, fields: TensorFields, parse: (text: string) => unknown, read: ReadAt): unknown {
+function lift(
+  bytes: Buffer,
+  fields: TensorFields,
+  parse: (text: string) => unknown,
+  read: ReadAt,
+  mostNames = Number.POSITIVE_INFINITY,
+): unknown {
   try {
-    return new BodyReader(bytes, fields, parse, read).run();
+    return new BodyReader(bytes, fields, parse, read, mostNames).run();
   } catch {
     // Whatever is wrong is found again, and told, in the plain way.
     return undefined;
@@ -79,11 +90,14 @@ class BodyReader {
   private readonly fields: TensorFields;
   private readonly parse: (text: string) => unknown;
   private readonly read: ReadAt;
+  private readonly mostNames: number;
+  private names = 0;
   private lifted = 0;
   private parsed = 0;
   private at = 0;
 
-  constructor(bytes: Buffer, fields: TensorFields, parse: (text: string) => unknown, read: ReadAt) {
+  constructor(bytes: Buffer, fields: TensorFields, parse: (text: string) => unknown, read: ReadAt, mostNames: number) {
+    this.mostNames = mostNames;
     this.bytes = bytes;
     this.fields = fields;
     this.parse = parse;
@@ -133,7 +147,7 @@ class BodyReader {
   /** One that has an escape, is not ASCII or could reach a prototype is unusual. */
   private name(): string {
     const { bytes } = this;
-    if (bytes[this.at] !== QUOTE) throw new Unusual();
+    if (bytes[this.at] !== QUOTE || ++this.names > this.mostNames) throw new Unusual();
     const start = ++this.at;
     for (let byte = bytes[start]; byte !== QUOTE; byte = bytes[++this.at]) {
       if (byte === undefined || byte < SPACE || byte > TILDE || byte === BACKSLASH) throw new Unusual();

@@ -6,7 +6,7 @@ import { bodyLimitOf } from './body-bytes.ts';
 import { headersOf } from './http-problem.ts';
 import { SECURITY_HEADERS } from './security-headers.ts';
 import { hangUpUnread } from './unread-body.ts';
-import { RequestShapeError } from './validation.ts';
+import { MOST_ISSUES, RequestShapeError } from './validation.ts';
 
 export const PROBLEM_JSON = 'application/problem+json';
 
@@ -63,13 +63,15 @@ export interface ProblemDocument {
 }
 
 export function problemDocument(problem: Problem, instance: string, requestId: string): ProblemDocument {
-  const { code, message, errors, extra } = problem;
+  const { code, message, extra } = problem;
   const { status, title } = PROBLEMS[code];
+  const errors = problem.errors.slice(0, MOST_ISSUES);
+  const left = problem.errors.length - errors.length;
   return {
     type: `/problems/${code}`,
     title,
     status,
-    detail: message,
+    detail: message + countOf(left),
     instance: instance.slice(0, 500),
     code,
     request_id: requestId,
@@ -103,15 +105,21 @@ function requestProblem(error: FastifyError | Problem, request: FastifyRequest):
   return asProblem(error);
 }
 
-/** A request that does not fit its schema. All places are listed; the first one gives the code and the detail. */
-function shapeProblem({ context, issues }: RequestShapeError): Problem {
-  const errors: FieldError[] = issues
-    .slice(0, 20)
-    .map(({ path, message }) => ({ pointer: pointerOf(context, path), detail: message }));
+/** A request that does not fit its schema. Places are listed up to a number; the first one gives the code and the detail. */
+function shapeProblem({ context, issues, total }: RequestShapeError): Problem {
+  const errors: FieldError[] = issues.map(({ path, message }) => ({
+    pointer: pointerOf(context, path),
+    detail: message,
+  }));
   const [first] = errors;
   const code = issues[0].problem ?? 'invalid-request';
   const where = first.pointer === '' ? 'The body' : `'${first.pointer}'`;
-  return new Problem(code, `${where}: ${first.detail}`, { errors });
+  return new Problem(code, `${where}: ${first.detail}${countOf(total - errors.length)}`, { errors });
+}
+
+/** What a detail says of the places that are not listed. */
+function countOf(left: number): string {
+  return left > 0 ? ` ${left} more places are wrong.` : '';
 }
 
 function pointerOf(context: string, path: readonly PropertyKey[]): string {

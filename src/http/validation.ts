@@ -11,15 +11,22 @@ export interface ShapeIssue {
   readonly problem?: ProblemCode;
 }
 
+/** Places of a request that a reply names; the others are counted. */
+export const MOST_ISSUES = 20;
+
 /** A request part that does not fit its zod schema. */
 export class RequestShapeError extends Error {
   readonly context: string;
+  /** The first MOST_ISSUES. */
   readonly issues: readonly ShapeIssue[];
+  /** The first of them, and those that are only counted. */
+  readonly total: number;
 
-  constructor(context: string, issues: readonly ShapeIssue[]) {
+  constructor(context: string, issues: readonly ShapeIssue[], total = issues.length) {
     super('the request does not fit its schema');
     this.context = context;
     this.issues = issues;
+    this.total = total;
   }
 }
 
@@ -51,10 +58,10 @@ export function checkShape<T>(schema: z.ZodType<T>, value: unknown, context = 'b
   const result = schema.safeParse(value, { reportInput: true });
   if (result.success) return result.data;
   const fields = schema instanceof z.ZodObject ? Object.keys(schema.shape) : [];
-  throw new RequestShapeError(
-    context,
-    result.error.issues.flatMap((issue) => readIssue(issue, fields)),
-  );
+  const { issues } = result.error;
+  const total = issues.reduce((sum, issue) => sum + (issue.code === 'unrecognized_keys' ? issue.keys.length : 1), 0);
+  const read = issues.slice(0, MOST_ISSUES).flatMap((issue) => readIssue(issue, fields));
+  throw new RequestShapeError(context, read.slice(0, MOST_ISSUES), Math.max(total, read.length));
 }
 
 function isEmpty(value: object): boolean {
@@ -82,7 +89,9 @@ function readIssue(issue: z.core.$ZodIssue, fields: readonly string[]): ShapeIss
   const { path } = issue;
   if (issue.code === 'unrecognized_keys') {
     const known = path.length === 0 && fields.length > 0 ? ` Send ${fields.join(', ')}.` : '';
-    return issue.keys.map((key) => ({ path: [...path, key], message: `Unknown field ${quote(key)}.${known}` }));
+    return issue.keys
+      .slice(0, MOST_ISSUES)
+      .map((key) => ({ path: [...path, key], message: `Unknown field ${quote(key)}.${known}` }));
   }
   if (issue.code === 'invalid_union' && issue.errors.length > 0) {
     // The branch that got furthest is the one that was meant.

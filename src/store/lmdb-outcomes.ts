@@ -3,13 +3,23 @@ import { setTimeout as delay } from 'node:timers/promises';
 /** The disk did not answer in time. Of a commit, nobody knows then whether it was made. */
 export class TimeLimitError extends Error {}
 
-/** What comes after the time limit is no longer heard; LMDB carries out the next transactions behind it. */
+/** Into which a time limit is divided. */
+const TICKS = 20;
+
+/**
+ * Time is counted while the event loop turns: one that stood still, as large work makes it, is not taken for a disk that
+ * does not answer. What comes after the time limit is no longer heard; LMDB carries out the next transactions
+ * behind it.
+ */
 export async function withinLimit<T>(transaction: Promise<T>, milliseconds: number): Promise<T> {
   const limit = Promise.withResolvers<never>();
   const message = `the disk did not answer within ${milliseconds} ms; what was sent may still take effect`;
-  const timer = setTimeout(() => limit.reject(new TimeLimitError(message)), milliseconds);
+  let ticks = 0;
+  const timer = setInterval(() => {
+    if (++ticks === TICKS) limit.reject(new TimeLimitError(message));
+  }, milliseconds / TICKS);
   transaction.catch((error: unknown) => reasonOf(error).catch(() => {}));
-  return Promise.race([transaction, limit.promise]).finally(() => clearTimeout(timer));
+  return Promise.race([transaction, limit.promise]).finally(() => clearInterval(timer));
 }
 
 /**

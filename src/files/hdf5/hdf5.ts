@@ -7,9 +7,12 @@ const FORMAT = 'HDF5';
 const SIGNATURE = [0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a];
 /** What the library has at its start and for its own tables. */
 const OWN_MEMORY_BYTES = 64 * 2 ** 20;
+/** Times as long as a file may compute, it may wait for a processor: then the machine is at fault. */
+const PATIENCE = 6;
+const TICKS = 10;
 
 export interface Hdf5 {
-  /** @throws {Problem} invalid-file for any fault, limit-exceeded for a file over `limits`. */
+  /** @throws {Problem} invalid-file for any fault, limit-exceeded for a file over `limits`, overloaded on a busy machine. */
   read(bytes: Uint8Array, limits?: FileLimits): Promise<HdfTree>;
   write(tree: HdfTree): Promise<Uint8Array>;
 }
@@ -17,7 +20,7 @@ export interface Hdf5 {
 interface Hdf5Options {
   /** Files worked on at once; others wait. Each has a thread of its own, about 20 MB and 0.1 s to start. */
   readonly concurrency?: number;
-  /** A file that takes longer is refused: damaged ones can make the library loop (1 in 200 of random damage does). */
+  /** A file that takes more time of a processor is refused: damaged ones can make the library loop (1 in 200 of random damage does). */
   readonly timeoutMs?: number;
 }
 
@@ -47,6 +50,7 @@ export function createHdf5({ concurrency = 2, timeoutMs = 10_000 }: Hdf5Options 
       const copy = new Uint8Array(bytes);
       const request: Hdf5Request = { kind: 'read', bytes: copy, limits, memoryBytes };
       const reply = await inTurn(() => ask(request, timeoutMs, [copy.buffer])).catch((error: unknown) => {
+        if (error instanceof Problem) throw error;
         throw invalidFile(
           FORMAT,
           `the HDF5 library gave up on it: ${error instanceof Error ? error.message : error}.`,
@@ -81,13 +85,24 @@ function ask(request: Hdf5Request, timeoutMs: number, transferList: ArrayBuffer[
   });
   let timer: NodeJS.Timeout | undefined;
   return new Promise<Hdf5Reply>((resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`it took longer than ${timeoutMs} ms`)), timeoutMs);
+    let ticks = 0;
+    timer = setInterval(async () => {
+      if (++ticks >= PATIENCE * TICKS) return reject(tooBusy(timeoutMs));
+      // It is no longer there where the thread has ended: then it has answered.
+      const { user, system } = await worker.cpuUsage().catch(() => ({ user: 0, system: 0 }));
+      if ((user + system) / 1000 > timeoutMs) reject(new Error(`it took longer than ${timeoutMs} ms`));
+    }, timeoutMs / TICKS);
     worker.once('message', resolve);
     worker.once('messageerror', reject);
     worker.once('error', reject);
     worker.once('exit', () => reject(new Error('its thread ended early')));
   }).finally(async () => {
-    clearTimeout(timer);
+    clearInterval(timer);
     await worker.terminate();
   });
+}
+
+function tooBusy(timeoutMs: number): Problem {
+  const detail = `The file was not read within ${PATIENCE * timeoutMs} ms, as the machine is busy. Send it again.`;
+  return new Problem('overloaded', detail, { retryAfterSeconds: 10 });
 }

@@ -24,6 +24,7 @@ import { endConnectionsOnClose } from './http/closing.ts';
 import { addCors } from './http/cors.ts';
 import { addDocs, watchRoutes } from './http/docs.ts';
 import { type BrowserRules, refuseForeignPages } from './http/foreign-pages.ts';
+import { limitInFlight } from './http/in-flight.ts';
 import { addJsonBody } from './http/json-body.ts';
 import { watchMethods } from './http/methods.ts';
 import { createMetrics, type Metrics, type MetricsSnapshot, metricsText } from './http/metrics.ts';
@@ -169,6 +170,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   const documented = watchRoutes(app);
   auditChanges(app);
   addAuth(app, gate);
+  limitInFlight(app, limits.maxInFlightBytes);
   await limitRates(app, { perSecond: rateLimit, counter: options.rateCounter });
   addJsonBody(app);
   answerExpectations(app);

@@ -86,6 +86,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     rateLimit: values.CELLSTEP_RATE_LIMIT,
     limits: Object.freeze({
       maxBodyBytes: values.CELLSTEP_MAX_BODY_BYTES,
+      maxInFlightBytes: values.CELLSTEP_MAX_IN_FLIGHT_BYTES,
       maxCheckpointBytes: values.CELLSTEP_MAX_CHECKPOINT_BYTES,
       maxThingBytes: values.CELLSTEP_MAX_THING_BYTES,
       maxUnits: values.CELLSTEP_MAX_UNITS,
@@ -174,6 +175,11 @@ function contradictionsOf(values: Values): string[] {
     lines.push(
       'CELLSTEP_OIDC_ISSUER needs CELLSTEP_OIDC_AUDIENCE: a token for another service must not open this one.',
     );
+  }
+  for (const name of ['CELLSTEP_MAX_BODY_BYTES', 'CELLSTEP_MAX_CHECKPOINT_BYTES'] as const) {
+    if (values[name] > values.CELLSTEP_MAX_IN_FLIGHT_BYTES) {
+      lines.push(`${name} '${values[name]}' is over CELLSTEP_MAX_IN_FLIGHT_BYTES, which is for all bodies together.`);
+    }
   }
   for (const what of ['TLS', 'REDIS'] as const) {
     const [cert, key] = [`CELLSTEP_${what}_CERT`, `CELLSTEP_${what}_KEY`] as const;

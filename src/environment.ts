@@ -105,7 +105,8 @@ export const environment = z.object({
   CELLSTEP_REDIS_KEY: optionalText(),
   CELLSTEP_RATE_LIMIT: whole(0, 1e9, 0),
   CELLSTEP_MAX_BODY_BYTES: whole(1024, 2 ** 30, 16 * MIB),
-  CELLSTEP_MAX_CHECKPOINT_BYTES: whole(1024, 2 ** 30, 256 * MIB),
+  CELLSTEP_MAX_IN_FLIGHT_BYTES: whole(MIB, 2 ** 36, 256 * MIB),
+  CELLSTEP_MAX_CHECKPOINT_BYTES: whole(1024, 2 ** 30, 128 * MIB),
   CELLSTEP_MAX_THING_BYTES: whole(1024, 2 ** 31, 96 * MIB),
   CELLSTEP_MAX_UNITS: whole(1, 2 ** 16, 8192),
   CELLSTEP_MAX_ELEMENTS: whole(1, 2 ** 28, 2 ** 25),
@@ -119,7 +120,7 @@ export const environment = z.object({
   CELLSTEP_WORKERS: whole(1, 64, 1),
   CELLSTEP_THREADS: THREADS,
   CELLSTEP_BATCH_ROWS: whole(1, 4096, 256),
-  CELLSTEP_MAX_PACKED_BYTES: whole(2 ** 20, 3 * 2 ** 30, 256 * MIB),
+  CELLSTEP_MAX_PACKED_BYTES: whole(2 ** 20, 3 * 2 ** 30, 128 * MIB),
   CELLSTEP_WIDE_SIMD: z
     .string()
     .default('auto')

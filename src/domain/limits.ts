@@ -8,6 +8,8 @@ export interface Limits {
   readonly maxElements: number;
   /** Bytes of all tensors of one cell, session, variable or result. */
   readonly maxThingBytes: number;
+  /** Bytes of bodies that have come and of replies that are not read yet, of all requests of a process. */
+  readonly maxInFlightBytes: number;
   /** Bytes of one checkpoint, saved or brought in. */
   readonly maxCheckpointBytes: number;
   /** Bytes of the steps that one session keeps. */

@@ -8,13 +8,13 @@ type Done = (error: Error | null, bytes?: Buffer) => void;
  * as most do, is not copied: Node gives each piece memory of its own.
  */
 export function readBytes(
-  { headers }: Pick<FastifyRequest, 'headers'>,
+  request: Pick<FastifyRequest, 'headers' | 'holdBytes'>,
   stream: NodeJS.ReadableStream,
   limit: number,
   done: Done,
 ) {
   /** NaN where the body comes in chunks. */
-  const announced = Number(headers['content-length']);
+  const announced = Number(request.headers['content-length']);
   if (announced > limit) return done(new errorCodes.FST_ERR_CTP_BODY_TOO_LARGE());
   const pieces: Buffer[] = [];
   let length = 0;
@@ -22,13 +22,16 @@ export function readBytes(
   function finish(error: Error | null): void {
     over = true;
     stream.off('data', take);
+    if (error) pieces.length = 0;
     if (error) done(error);
     else done(null, pieces.length === 1 ? pieces[0] : Buffer.concat(pieces, length));
   }
   function take(piece: Buffer): void {
+    const noRoom = request.holdBytes(piece.length);
     pieces.push(piece);
     length += piece.length;
-    if (length > limit) finish(new errorCodes.FST_ERR_CTP_BODY_TOO_LARGE());
+    if (noRoom) finish(noRoom);
+    else if (length > limit) finish(new errorCodes.FST_ERR_CTP_BODY_TOO_LARGE());
     else if (length === announced) finish(null);
   }
   stream.on('data', take);

@@ -10,7 +10,7 @@ async function read(
   const stream = new PassThrough();
   const headers = announced === undefined ? {} : { 'content-length': `${announced}` };
   const results: string[] = [];
-  readBytes({ headers }, stream, limit, (error, bytes) => {
+  readBytes({ headers, holdBytes: () => undefined }, stream, limit, (error, bytes) => {
     results.push((error as { code?: string } | null)?.code ?? `${bytes}`);
   });
   for (const piece of pieces) {

@@ -1,0 +1,86 @@
+import { type AddressInfo, connect, type Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { startApp, type TestApp } from '../support/app.ts';
+import { call, expectProblem, make } from '../support/call.ts';
+
+const MIB = 2 ** 20;
+
+describe('what all requests hold', () => {
+  let app: TestApp;
+  let sockets: Socket[] = [];
+  beforeEach(async () => {
+    app = await startApp({ limits: { maxInFlightBytes: 24 * MIB, maxBodyBytes: 24 * MIB } });
+    await app.listen({ host: '127.0.0.1', port: 0 });
+  });
+  afterEach(async () => {
+    for (const socket of sockets) socket.destroy();
+    sockets = [];
+    await app.close();
+  });
+
+  function open(text: string | Buffer): Socket {
+    const { port } = app.server.address() as AddressInfo;
+    const socket = connect({ port, host: '127.0.0.1' }, () => socket.write(text));
+    socket.on('error', () => undefined);
+    sockets.push(socket);
+    return socket;
+  }
+
+  /** A body of which only a part comes. */
+  function stall(bytes: number): Socket {
+    const head = `POST /v1/ops/tanh HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${24 * MIB}\r\n\r\n`;
+    return open(Buffer.concat([Buffer.from(head), Buffer.alloc(bytes, ' ')]));
+  }
+
+  const step = () => call(app, 'POST', '/v1/ops/tanh', { inputs: [[0]] });
+
+  it('is refused where bodies that do not go on hold it all, and free once their connections are over', async () => {
+    const stalled = stall(24 * MIB - 10);
+    let reply = await step();
+    for (let tries = 0; reply.status === 200 && tries < 500; tries++) {
+      await delay(10);
+      reply = await step();
+    }
+    expectProblem(reply, 'overloaded', /CELLSTEP_MAX_IN_FLIGHT_BYTES/);
+    expect(reply.headers['retry-after']).toBe('1');
+    expect((await call(app, 'GET', '/healthz')).status).toBe(200);
+    stalled.destroy();
+    for (let tries = 0; reply.status !== 200 && tries < 500; tries++) {
+      await delay(10);
+      reply = await step();
+    }
+    expect(reply.status).toBe(200);
+  });
+
+  it('has room for no reply beside those that nobody reads', async () => {
+    await make(app, '/v1/variables', { id: 'v', initializer: 'zeros', shape: [2 ** 23] });
+    const path = '/v1/variables/v';
+    const read = () => call(app, 'GET', path);
+    // More than the operating system takes for a client.
+    expect((await read()).text.length).toBeGreaterThan(16 * MIB);
+    const silent = open(`GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+    silent.pause();
+    let reply = await read();
+    for (let tries = 0; reply.status !== 503 && tries < 500; tries++) {
+      await delay(10);
+      reply = await read();
+    }
+    expect(reply.status).toBe(503);
+    expectProblem(reply, 'overloaded');
+    silent.destroy();
+  });
+
+  it('counts the requests of a connection that wait for an answer', async () => {
+    const socket = open('GET /v1/ops HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(150));
+    let text = '';
+    socket.on('data', (piece) => {
+      text += piece;
+    });
+    const statuses = () => [...text.matchAll(/HTTP\/1\.1 (\d+) /g)].map(([, status]) => status);
+    while (statuses().length < 150) await delay(10);
+    expect(new Set(statuses())).toEqual(new Set(['200', '503']));
+    expect(text).toContain('More than 64 requests of this connection wait');
+    expect((await step()).status).toBe(200);
+  });
+});

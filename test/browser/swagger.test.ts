@@ -106,7 +106,7 @@ describe.runIf(hasChromium('Swagger UI'))('Swagger UI at /docs', () => {
     const tags = await page
       .locator('.opblock-tag')
       .evaluateAll((all) => all.map((tag) => tag.getAttribute('data-tag')));
-    expect(tags).toEqual(['Cells', 'Variables', 'Ops', 'Sessions', 'Checkpoints', 'Service']);
+    expect(tags).toEqual(['Cells', 'Training', 'Variables', 'Ops', 'Sessions', 'Checkpoints', 'Service']);
   });
 
   it.each([

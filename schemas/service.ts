@@ -2,12 +2,10 @@ import { z } from 'zod';
 
 export const healthReply = z.object({ status: z.literal('ok') }).meta({ id: 'Health' });
 
-export const problemPage = z
-  .string()
-  .meta({
-    contentMediaType: 'text/html',
-    description: 'An HTML page about the problem: what it means and what to do.',
-  });
+export const problemPage = z.string().meta({
+  contentMediaType: 'text/html',
+  description: 'An HTML page about the problem: what it means and what to do.',
+});
 
 export const openApiJson = z.looseObject({ openapi: z.string() }).describe('An OpenAPI 3.1 document.');
 

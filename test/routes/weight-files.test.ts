@@ -478,7 +478,7 @@ onMemory('content types', (served) => {
       expectProblem(
         await call(app, 'POST', `/v1/cells${query}`, TUTORIAL_CELL),
         'invalid-request',
-        /is for a body that is a file/,
+        /is only for a body that is a file/,
       );
     await make(app, '/v1/cells', { ...TUTORIAL_CELL, input_shape: [null, 1] });
     const weights = { kernel: [[1]], recurrent_kernel: [[1]], bias: [1] };

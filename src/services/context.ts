@@ -2,7 +2,7 @@ import type { CellReader } from './cells/cells.ts';
 import type { Changer } from './changes/change.ts';
 import type { Ports } from './ports.ts';
 
-/** What the use cases work with; each takes a Pick of it. */
+/** The dependencies of the use cases. Each takes a Pick of it. */
 export interface Context extends Ports {
   readonly cells: CellReader;
   readonly changer: Changer;

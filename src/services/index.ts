@@ -19,7 +19,7 @@ export interface ServicePorts extends Ports {
   readonly weightFiles: WeightFiles;
 }
 
-/** All use cases of one tenant, bound to what they work with: what doors call. `cache` has its cells in memory. */
+/** All use cases of one tenant, bound to their dependencies. The doors call these. `cache` keeps the tenant's cells in memory. */
 export function createServices(ports: ServicePorts, cache: OwnCells) {
   const context = { ...ports, cells: new CellReader(ports, cache), changer: new Changer(ports) };
   const sweeper = new Sweeper(ports);
@@ -33,9 +33,9 @@ export function createServices(ports: ServicePorts, cache: OwnCells) {
       list: () => ports.ops.list,
       apply: (op: string, request: OpRequest) => applyOp(context, op, request),
     },
-    /** Lets go of a slice of what nobody needs any more; whether there may be more. */
+    /** Removes a slice of the data that nobody needs any more. Returns whether there may be more. */
     sweep: () => sweeper.sweep(),
-    /** Rejects where the store cannot serve. */
+    /** Rejects if the store cannot serve. */
     check: () => ports.store.check(),
   };
 }

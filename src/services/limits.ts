@@ -2,9 +2,9 @@ import type { Limits } from '../domain/limits.ts';
 import { fieldProblem } from '../domain/problems.ts';
 import { BYTES_PER_ELEMENT, type Dtype, formatShape, type Shape } from '../domain/tensor.ts';
 
-/** @throws {Problem} limit-exceeded where a tensor would be larger than the service takes, or has an absurd axis. */
+/** @throws {Problem} limit-exceeded if a tensor would be too large, or one of its axes is */
 export function requireElements(shape: Shape, { maxElements }: Pick<Limits, 'maxElements'>, pointer: string): void {
-  // An axis of no elements must not hide an absurd one beside it.
+  // An axis of length 0 must not hide a huge axis beside it.
   const size = shape.reduce((product, extent) => product * Math.max(extent, 1), 1);
   if (size <= maxElements) return;
   const detail = `Shape ${formatShape(shape)} is over the limit of ${maxElements} elements a tensor (CELLSTEP_MAX_ELEMENTS).`;
@@ -36,7 +36,7 @@ export function bytesOf(tensors: Iterable<{ readonly shape: Shape; readonly dtyp
   return bytes;
 }
 
-/** @throws {Problem} limit-exceeded where an initializer would take too long: Orthogonal's QR is cubic. */
+/** @throws {Problem} limit-exceeded if an initializer would take too long: Orthogonal's QR is cubic */
 export function requireDraw(
   { className }: { readonly className: string },
   shape: Shape,
@@ -52,7 +52,7 @@ export function requireDraw(
   throw fieldProblem('limit-exceeded', pointer, detail);
 }
 
-/** @throws {Problem} limit-exceeded where a request would cost more multiply-adds than the service does for one. */
+/** @throws {Problem} limit-exceeded if a request costs more multiply-adds than one request may */
 export function requireWork(work: number, { maxWork }: Pick<Limits, 'maxWork'>, pointer: string): void {
   if (work <= maxWork) return;
   const detail = `This takes ${work} multiply-adds, over the limit of ${maxWork} a request (CELLSTEP_MAX_WORK). Send less at once.`;

@@ -9,12 +9,12 @@ import { type Decide, type Decision, decideAnd } from './decision.ts';
 import { decideOnce, type Repeatable } from './once.ts';
 import { Queue } from './queue.ts';
 
-/** How a door asks for a change whose result is a `T`, and answers it by an `R`. */
+/** How a door asks for a change with the result `T` and answers it with an `R`. */
 export interface Change<T, R> {
   readonly expected?: ExpectedVersion;
   /** Called before the commit, so that an answer cannot fail after it. */
   readonly answer: (result: T) => R;
-  /** Left out: a repetition is another request. */
+  /** If left out, a repetition counts as another request. */
   readonly once?: Repeatable<R>;
 }
 
@@ -28,7 +28,7 @@ const ID_PREFIX: Readonly<Record<Kind, string>> = {
   checkpoint: 'ckp',
 };
 
-/** Makes changes: one at a time for each owner (the key of a thing), whole or not at all, once for each idempotency key. */
+/** Makes changes: one at a time per owner (the key of a thing), completely or not at all, once per idempotency key. */
 export class Changer {
   private readonly context: Needs;
   private readonly queue = new Queue();
@@ -38,7 +38,7 @@ export class Changer {
     this.context = context;
   }
 
-  /** Decides and commits; decides again where another writer came between. @throws {Problem} conflict, or as `decide` */
+  /** Decides and commits. Decides again if another writer came first. @throws {Problem} conflict, or as `decide` */
   async commit<T>(owner: string, decide: Decide<T>): Promise<T> {
     const { result, afterwards } = await this.queue.run(owner, () => this.attempt(decide));
     await afterwards?.().catch(() => undefined);
@@ -46,7 +46,7 @@ export class Changer {
   }
 
   /**
-   * The same, once: a repetition is answered by the outcome of the first request.
+   * The same, but only once: a repetition gets the outcome of the first request.
    * @throws {Problem} in-progress, idempotency-key-reused
    */
   once<R>(owner: string, request: Repeatable<R>, decide: Decide<R>): Promise<R> {
@@ -54,15 +54,15 @@ export class Changer {
     return this.exclusively(owner, request.idempotencyKey, () => this.commit(owner, decided));
   }
 
-  /** Changes what there is, as a door asks. */
+  /** Changes an existing thing, as a door asks. */
   change<T, R>(owner: string, { answer, once }: Change<T, R>, decide: Decide<T>): Promise<R> {
     const answered = decideAnd(decide, answer);
     return once ? this.once(owner, once, answered) : this.commit(owner, answered);
   }
 
   /**
-   * Creates a thing under the client's id or a fresh one. With an idempotency key the id is claimed first, in a record of
-   * its own, so that a repetition that does not know the id finds the same one.
+   * Creates a thing under the client's id or a new one. With an idempotency key it first claims the id in a separate record,
+   * so that a repetition finds the same id without knowing it.
    */
   async create<T, R>(
     kind: Kind,
@@ -88,8 +88,8 @@ export class Changer {
       try {
         return await this.commit(owner, decideOnce(this.context, owner, once, answered));
       } catch (error) {
-        // A refused request keeps nothing. An unknown outcome keeps the claim, for the repetition; so does a thing that an
-        // earlier request with this key has made, though its outcome is no longer kept: it must not be made twice.
+        // A refused request keeps nothing. Keep the claim if the outcome is unknown, for the repetition. Keep it also if an
+        // earlier request with this key made the thing and its outcome is no longer kept: it must not be made twice.
         const refused = error instanceof Problem && error.isRefusal;
         if (refused && (claim.fresh || error.code !== 'already-exists')) await releaseClaim(store, claim, owner, once);
         throw error;
@@ -109,7 +109,7 @@ export class Changer {
     throw new Problem('conflict', `The change was tried ${MAX_ATTEMPTS} times, and another one came first each time.`);
   }
 
-  /** Unless a request with the same key is running. */
+  /** Runs the task unless a request with the same key is running. */
   private async exclusively<R>(scope: string, idempotencyKey: string, act: () => Promise<R>): Promise<R> {
     const name = `${scope} ${idempotencyKey}`;
     if (this.running.has(name)) {
@@ -127,5 +127,5 @@ export class Changer {
 
 const MAX_BACKOFF_MS = 50;
 
-/** Waits a random while that grows with the tries, so that racing processes drift apart. */
+/** Waits a random time that grows with the tries, so that racing processes drift apart. */
 export const randomBackoff: Backoff = (tries) => delay(Math.random() * Math.min(MAX_BACKOFF_MS, 2 ** tries));

@@ -8,13 +8,13 @@ import { keyReused, type Repeatable } from './once.ts';
 
 type Request = Pick<Repeatable<unknown>, 'idempotencyKey' | 'fingerprint'>;
 
-/** The id that a creating request with a key is for. */
+/** The id that belongs to a creating request with a key. */
 export interface Claim {
   readonly key: string;
   readonly id: string;
   /** Whether this request made the claim. */
   readonly fresh: boolean;
-  /** When the claim is looked at. */
+  /** When the sweep looks at the claim. */
   readonly dueKey: string;
 }
 
@@ -49,8 +49,8 @@ export async function claimId(
 }
 
 /**
- * Lets go of a claim, unless the same request was carried out in the meantime. The owner may keep the key for another
- * request: then nothing can have been made under a claim that is fresh.
+ * Removes a claim, unless the same request was carried out in the meantime. If the owner keeps the key for another request,
+ * nothing can have been made under a fresh claim.
  */
 export async function releaseClaim(
   store: Pick<Store, 'get' | 'commit'>,

@@ -5,7 +5,7 @@ import { DAY } from '../expiry/due.ts';
 import { keptKey, keptListKey, keptPrefix, outcomeKey, untilOf } from '../keys.ts';
 import { decodeOutcome, encodeOutcome, type Outcome, sizeOf } from './outcome.ts';
 
-/** An outcome of before outcomes went by time: its owner's record names it, and it is kept without its fingerprint. */
+/** An outcome in the older form, without a time: the record of its owner names it, and it has no fingerprint. */
 interface Listed {
   readonly key: string;
   readonly fingerprint: string;
@@ -16,13 +16,13 @@ interface Listed {
 interface Totals {
   readonly count: number;
   readonly bytes: number;
-  /** When the first outcome may go. */
+  /** When the first outcome may be removed. */
   readonly oldest: number;
 }
 
-/** What an owner keeps, and the revision of the record that says so, which every keyed change of the owner replaces. */
+/** What an owner keeps, and the revision of that record. Every keyed change of the owner replaces the record. */
 export interface Kept extends Totals {
-  /** null where there is none. */
+  /** null if there is none. */
   readonly revision: string | null;
   readonly listed: readonly Listed[];
 }
@@ -37,7 +37,7 @@ export async function readKept(store: Pick<Store, 'get'>, owner: string): Promis
   return { ...NONE, ...totals, revision: stored.revision, listed: keys };
 }
 
-/** The outcome of the request that had the key; undefined where none is kept. */
+/** The outcome of the request that had the key; undefined if none is kept. */
 export async function findOutcome(
   store: Pick<Store, 'get'>,
   owner: string,
@@ -50,7 +50,7 @@ export async function findOutcome(
   return former ? { fingerprint: former.fingerprint, answer: stored.bytes } : decodeOutcome(stored.bytes);
 }
 
-/** The writes that keep one outcome more, until a time. */
+/** The writes that keep one more outcome, until a time. */
 export function keepWrites(
   owner: string,
   kept: Kept,
@@ -68,12 +68,12 @@ export function keepWrites(
   ];
 }
 
-/** Outcomes that one commit lets go of. */
+/** The most outcomes that one commit removes. */
 const PAGE = 500;
 
 /**
- * Lets go of the outcomes of an owner whose time is over. `others` is what else is to be written, only together with that.
- * Whether it was done: not where another writer came between; and whether outcomes are left.
+ * Removes the outcomes of an owner whose time is over, and makes the writes `others` in the same commit. Returns whether
+ * this was done (not if another writer came first) and whether outcomes are left.
  */
 export async function letGoOfKept(
   store: Pick<Store, 'get' | 'list' | 'commit'>,
@@ -92,7 +92,7 @@ export async function letGoOfKept(
   }
 }
 
-/** The writes that let go of a page of what is over, and what is left then. */
+/** The writes that remove a page of outcomes whose time is over, and what is left then. */
 async function overWrites(store: Pick<Store, 'list'>, owner: string, kept: Kept, now: number) {
   const listed = kept.listed.filter(({ at }) => at + DAY > now);
   const names = kept.listed.filter((one) => !listed.includes(one)).map(({ key }) => digest(key));

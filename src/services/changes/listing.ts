@@ -13,14 +13,14 @@ export interface Page<T> {
   readonly next_cursor: string | null;
 }
 
-/** A page ends with the thing that reaches so many bytes in the store. */
+/** A page ends with the thing that reaches this many bytes in the store. */
 const PAGE_BYTES = 8 * 2 ** 20;
-/** Things that a page may look at for each one that it can show. */
+/** How many things a page may look at for each one that it can show. */
 const LOOKS = 10;
 
 /**
- * One page of those things of a kind that `shows` lets through. A page may have fewer of them than there are, and still
- * another one after it: it looks at a bounded number of things.
+ * One page of the things of a kind that `shows` accepts. It looks at a bounded number of things, so it may be short even
+ * if another page follows.
  */
 export async function listShown<T>(
   store: Pick<Store, 'list'>,
@@ -43,8 +43,8 @@ export async function listShown<T>(
 }
 
 /**
- * One page of the things of a kind, in id order; the cursor is the last id of the page before, in base64url. It ends early
- * where what it reads is large.
+ * One page of the things of a kind, in id order. The cursor is the last id of the previous page, in base64url. The page
+ * ends early if the things are large.
  */
 export async function listPage<T>(
   store: Pick<Store, 'list'>,
@@ -62,7 +62,7 @@ export async function listPage<T>(
   };
 }
 
-/** All entries, read in pages of so many at most, and of bounded bytes. */
+/** All entries, read in pages of bounded length and bytes. */
 export async function* entriesOf(
   store: Pick<Store, 'list'>,
   prefix: string,

@@ -9,30 +9,30 @@ import type { Decide, Decision } from './decision.ts';
 import { findOutcome, type Kept, keepWrites, letGoOfKept, readKept } from './kept-outcomes.ts';
 import { sizeOf } from './outcome.ts';
 
-/** Turns what a door answered into bytes, and those into the answer to a repetition. What they hold is the door's own. */
+/** Turns the answer of a door into bytes, and back into the answer to a repetition. Only the door knows the format. */
 export interface OutcomeCodec<R> {
   encode(answer: R): Uint8Array;
   replay(bytes: Uint8Array): R;
 }
 
-/** A request that its client may repeat: it is carried out once. */
+/** A request that its client may repeat. It is carried out once. */
 export interface Repeatable<R> {
   readonly idempotencyKey: string;
   /**
-   * Digest of the door and of all that was asked. A key belongs to one of these: doors whose answers differ have
-   * fingerprints that differ, so that no door replays what another one has kept.
+   * Digest of the door and the whole request. A key belongs to one fingerprint. Doors with different answers have different
+   * fingerprints, so no door replays the answer of another.
    */
   readonly fingerprint: string;
   readonly codec: OutcomeCodec<R>;
 }
 
-/** Outcomes stay for so long after their time, so that few commits let go of many. */
+/** Outcomes stay this much longer than needed, so that few commits can remove many. */
 const LATE_MS = HOUR / 6;
 
 /**
- * The decision that replays the outcome which an earlier request with the key had on the owner. Where there is none, it is
- * the given one, and its outcome is kept in the same commit.
- * @throws {Problem} idempotency-key-reused; too-many-keys where no outcome may go yet and there is no room for another
+ * A decision that replays the kept outcome of an earlier request with the key. Without such an outcome it is the given
+ * decision, and its outcome is kept in the same commit.
+ * @throws {Problem} idempotency-key-reused; too-many-keys if there is no room for another outcome and none may be removed yet
  */
 export function decideOnce<R>(
   context: Pick<Ports, 'store' | 'clock' | 'limits'>,
@@ -61,7 +61,7 @@ export function decideOnce<R>(
     }
     const until = now + limits.keyHours * HOUR;
     const writes = keepWrites(owner, kept, idempotencyKey, outcome, until);
-    // A session is looked at in any case; anything else only where it has outcomes.
+    // The sweep looks at every session, but at other things only if they have outcomes.
     if (kept.revision === null && !owner.startsWith(thingsPrefix('session'))) {
       await noteDue(store, until, { kind: 'keys', owner });
     }
@@ -70,8 +70,8 @@ export function decideOnce<R>(
 }
 
 /**
- * The outcome that is kept. It is confirmed by a commit of checks: the first commit may have failed after it was made, as
- * one does that too few replicas of the store have.
+ * Replays a kept outcome, and confirms it with a commit of checks: the first commit may have been made and still failed, for
+ * example because too few replicas of the store had it.
  */
 async function decideReplay<R>(
   store: Pick<Store, 'get'>,
@@ -86,8 +86,8 @@ async function decideReplay<R>(
 }
 
 /**
- * A refusal may be for what the same request has done by another process just now, which its kept outcome answers then:
- * undefined, to decide again, where other outcomes are kept by now; else the refusal stands.
+ * Another process may just have carried out the same request, which can cause the refusal. If other outcomes are kept by
+ * now, returns undefined, to decide again and find the kept outcome. Otherwise the refusal stands.
  */
 async function refuse(store: Pick<Store, 'get'>, owner: string, kept: Kept, refusal: unknown): Promise<undefined> {
   if ((await readKept(store, owner)).revision !== kept.revision) return undefined;
@@ -99,7 +99,7 @@ export function keyReused(idempotencyKey: string): Problem {
   return new Problem('idempotency-key-reused', detail);
 }
 
-/** An outcome that may not go yet must not: its request could be repeated, and would be carried out twice. */
+/** Refuses instead of removing an outcome too early: its request could be repeated and would be carried out twice. */
 function tooManyKeys(owner: string, { count, bytes, oldest }: Kept, now: number, { maxKeyBytes }: Limits): Problem {
   const [kind, id] = owner.split('/');
   const limit = `the limit of ${maxKeyBytes} bytes a thing (CELLSTEP_MAX_KEY_BYTES)`;

@@ -1,16 +1,16 @@
 /** The outcome of a request with an idempotency key, as its owner keeps it. */
 export interface Outcome {
-  /** Of the request that had it. */
+  /** Fingerprint of the request. */
   readonly fingerprint: string;
   /** As the door encoded it. */
   readonly answer: Uint8Array;
 }
 
-/** What the store has beside the bytes of an outcome, for its keys and for when it goes. */
+/** Bytes that the store needs for an outcome besides its own: its keys and its time. */
 const OVERHEAD_BYTES = 400;
 const LENGTH_BYTES = 2;
 
-/** What an outcome counts for in the bytes that an owner may keep. */
+/** How much an outcome counts towards the bytes that an owner may keep. */
 export function sizeOf({ fingerprint, answer }: Outcome): number {
   return OVERHEAD_BYTES + Buffer.byteLength(fingerprint) + answer.length;
 }

@@ -3,7 +3,7 @@
  * It keeps writers of one process from racing; the store's compare-and-set keeps processes apart.
  */
 export class Queue {
-  /** By the name of what runs, how those are begun that wait for it. */
+  /** For each running name, the functions that start the tasks waiting for it. */
   private readonly waiting = new Map<string, (() => void)[]>();
 
   async run<T>(name: string, task: () => Promise<T>): Promise<T> {

@@ -6,8 +6,8 @@ import { PROBE_KEY } from '../keys.ts';
 export type CommitObserver = (outcome: CommitOutcome | 'failed', seconds: number) => void;
 
 /**
- * The same store, telling of each commit. Once it found no room for one, `check` rejects until a commit succeeds again; it
- * tries a small one itself, as nobody may send any changes meanwhile.
+ * The same store, which reports each commit. After a commit found no room, `check` rejects until a commit succeeds again.
+ * `check` tries a small commit itself, since nobody may be sending changes.
  */
 export function watchCommits(store: Store, observe: CommitObserver): Store {
   let full = false;

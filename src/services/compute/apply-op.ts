@@ -12,8 +12,8 @@ export interface OpRequest {
 }
 
 /**
- * One operation on tensors. A literal without a dtype takes that of the inputs that have one, as a Python number does;
- * among those the widest wins; without any it is float32.
+ * One operation on tensors. A literal without a dtype takes the widest dtype of the other inputs, as a Python number does.
+ * If no input has a dtype, it is float32.
  * @throws {Problem} not-found for an unknown op; wrong-shape, invalid-value
  */
 export async function applyOp(
@@ -57,7 +57,7 @@ function commonDtype(dtypes: readonly Dtype[], inputs: readonly TensorInput[]): 
   return widest === 'bool' && untyped.length > 0 ? 'int32' : widest;
 }
 
-/** Two inputs may make a result far larger than they are: at most every element of one with every one of the other. */
+/** Two inputs may give a far larger result: at most one element for each pair of their elements. */
 function requireOpWork(op: string, inputs: readonly Tensor[], limits: Limits): void {
   if (inputs.length !== 2) return;
   const [a, b] = inputs.map(({ shape }) => shape);

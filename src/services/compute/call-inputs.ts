@@ -9,10 +9,10 @@ import type { Cell } from '../cells/cell-record.ts';
 import type { Ports } from '../ports.ts';
 import { resolveTensor } from './resolve-tensor.ts';
 
-/** What a request's inputs may be. */
+/** The forms that a request's inputs may have. */
 export type InputForm = 'step' | 'sequence';
 
-/** A step's or a sequence's inputs in the cell's compute dtype. @throws {Problem} where they are of neither form. */
+/** The inputs of a step or a sequence, in the cell's compute dtype. @throws {Problem} if they have neither form */
 export async function readInputs(
   context: Pick<Ports, 'store' | 'limits'>,
   { definition }: Cell,
@@ -39,7 +39,7 @@ interface Masking {
 }
 
 /**
- * The mask of a request as 0 and 1, [batch, time]: as it was sent, or 0 past the lengths that were.
+ * The mask of a request as 0 and 1, [batch, time]: the mask that was sent, or 0 after the lengths that were sent.
  * @throws {Problem} wrong-shape, value-out-of-range, invalid-value
  */
 export function readMask(
@@ -66,7 +66,7 @@ export function readMask(
   return live;
 }
 
-/** [batch, time] or [batch, time, 1]; that of a single step may be [batch]. */
+/** [batch, time] or [batch, time, 1]; for a single step also [batch]. */
 function sentMask({ shape: sent, data }: Tensor, single: boolean, batch: number, time: number): Uint8Array {
   const shape = single && sent.length === 1 ? [...sent, 1] : sent;
   const [b, t, one = 1] = shape;
@@ -78,14 +78,14 @@ function sentMask({ shape: sent, data }: Tensor, single: boolean, batch: number,
 }
 
 /**
- * Training as asked for, once it is certain that every cell with dropout has a seed: the request's, or its config's.
- * @throws {Problem} invalid-request where one has neither, invalid-value where training would need dropout that is not
- * computed.
+ * The training options of a request. Checks that every cell with dropout has a seed, from the request or its config.
+ * @throws {Problem} invalid-request if a cell has no seed, invalid-value if training needs a dropout that this service
+ * cannot compute
  */
 export function trainingFor({ definition }: Cell, given: Training | undefined): Training | undefined {
   if (!given) return undefined;
   const { framework, className, config, dropouts = [] } = definition;
-  // Between layers: with a single one there is nothing to drop out.
+  // PyTorch drops out between layers, so a single layer has nothing to drop out.
   if (framework === 'pytorch' && Number(config.dropout ?? 0) > 0 && Number(config.num_layers ?? 1) > 1) {
     const detail = `${className}'s dropout between layers cannot be computed. Send training: false, or set its dropout to 0.`;
     throw fieldProblem('invalid-value', '/training', detail);

@@ -28,14 +28,14 @@ import {
 import { fromCanonical } from './states.ts';
 
 export interface GradientCall extends SequenceCall {
-  /** Gradient of the loss with respect to the output, of its shape; one for each output. */
+  /** Gradients of the loss with respect to the outputs, one for each output, in its shape. */
   readonly cotangents: readonly TensorInput[];
 }
 
 export interface Gradients {
   readonly outputs: readonly Tensor[];
   readonly states: readonly Tensor[];
-  /** The sum of output times cotangent: the loss whose gradients these are. */
+  /** The sum of output times cotangent. The gradients are those of this loss. */
   readonly loss: number;
   readonly inputs: Tensor;
   readonly initialState: readonly Tensor[];
@@ -45,7 +45,7 @@ export interface Gradients {
 
 /**
  * Gradients through time of loss = Σ output·cotangent. A single step is a sequence of one.
- * @throws {Problem} as for a sequence; wrong-shape for a cotangent that is not of the output's shape
+ * @throws {Problem} as for a sequence; wrong-shape if a cotangent does not have the shape of its output
  */
 export async function cellGradients(
   context: CallContext & Pick<Context, 'stepper'>,
@@ -55,7 +55,7 @@ export async function cellGradients(
   const found = await context.cells.read(id);
   const called = await prepareSequence(context, found, request, {
     forms: ['step', 'sequence'],
-    // Found before the cell is built by the request.
+    // Checked before the request builds the cell.
     check: async (call) => {
       if (!found.record.input_shape) await readCotangents(context, call, request);
     },
@@ -82,7 +82,7 @@ export async function cellGradients(
     outputs,
     states,
     loss: outputs.reduce((sum, output, i) => sum + dot(output, cotangents[i]), 0),
-    // A single step has no time axis, in its gradients as in its inputs.
+    // A single step has no time axis, neither in its gradients nor in its inputs.
     inputs: call === called ? swapTime(inputs, timeMajor) : new Tensor(inputs.dtype, called.inputs.shape, inputs.data),
     initialState: fromCanonical(definition, result.states, batch),
     variables: Object.fromEntries(
@@ -95,7 +95,7 @@ export async function cellGradients(
   };
 }
 
-/** Of a single step, the output [batch, width] is the one that counts, where the class lets it. */
+/** For a single step the last output [batch, width] counts, if the class allows it. */
 function optionsOf({ single, cell }: Call, request: GradientCall): SequenceOptions {
   const free = !cell.definition.sequenceDefaults.fixed.includes('return_sequences');
   return single && free ? { ...request, return_sequences: false } : request;
@@ -130,7 +130,7 @@ async function readCotangents(
   for (const [i, input] of given.entries()) {
     const width = outputWidths[i];
     const dims = outputDims ?? [width];
-    // How many steps a network gives is known once it has run.
+    // The number of steps that a network returns is known only after it has run.
     const steps = outputDims ? null : time;
     const lead = timeMajor ? [steps, batch] : [batch, steps];
     const arranged = outputDims ? [...lead, ...dims] : arrangedShape([batch, time, width], timeMajor, layout);

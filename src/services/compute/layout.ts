@@ -1,7 +1,7 @@
 import type { SequenceLayout } from '../../domain/cell-definition.ts';
 import { allocate, type FloatArray, type Shape, sizeOf, Tensor } from '../../domain/tensor.ts';
 
-/** A sequence in the framework's layout as the canonical [batch, time, …], or the other way: both swap the first axes. */
+/** Converts a sequence between the framework's layout and the canonical [batch, time, …]. Both ways swap the first axes. */
 export function swapTime(tensor: Tensor, timeMajor: boolean): Tensor {
   return timeMajor ? permute(tensor, [1, 0]) : tensor;
 }
@@ -15,7 +15,7 @@ export function arrangeOutput(output: Tensor, timeMajor: boolean, { directions }
   return timeMajor ? permute(split, [1, 2, 0]) : split;
 }
 
-/** The shape of what `arrangeOutput` makes of a canonical output of so many rows, steps and elements a row. */
+/** The shape of `arrangeOutput`'s result for a canonical output with these rows, steps and elements per row. */
 export function arrangedShape(
   [batch, time, width]: readonly number[],
   timeMajor: boolean,
@@ -27,7 +27,7 @@ export function arrangedShape(
   return timeMajor ? [time, directions, batch, own] : [batch, time, directions, own];
 }
 
-/** The framework's output as the canonical one: what `arrangeOutput` undoes. */
+/** The canonical output from the framework's: the inverse of `arrangeOutput`. */
 export function canonicalOutput(output: Tensor, timeMajor: boolean, { directions }: SequenceLayout): Tensor {
   if (directions === undefined) return swapTime(output, timeMajor);
   const split = timeMajor ? permute(output, [2, 0, 1]) : output;

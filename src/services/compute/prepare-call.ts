@@ -16,9 +16,9 @@ export type CallContext = Pick<Context, 'store' | 'clock' | 'initialize' | 'limi
 /** What a request asks a cell to compute. */
 export interface CallRequest {
   readonly inputs: TensorInput;
-  /** [batch, time]; of a single step [batch]. */
+  /** [batch, time]; [batch] for a single step. */
   readonly mask?: TensorLiteral;
-  /** What is past them is masked. */
+  /** Steps after these lengths are masked. */
   readonly sequence_lengths?: readonly number[];
   readonly time_major?: boolean;
   readonly trace: boolean;
@@ -30,13 +30,13 @@ export interface Call {
   readonly cell: Cell;
   /** [batch, features], or a sequence in the framework's layout, in the cell's compute dtype. */
   readonly inputs: Tensor;
-  /** To start from, in the framework's shapes. */
+  /** The states to start from, in the framework's shapes. */
   readonly states: readonly Tensor[];
-  /** [batch, time], 0 where a step is left out. */
+  /** [batch, time]; 0 masks a step. */
   readonly mask?: Uint8Array;
   readonly batch: number;
   readonly time: number;
-  /** Whether the inputs are those of a single step, without an axis of time. */
+  /** Whether the inputs are a single step, without a time axis. */
   readonly single: boolean;
   /** Whether a sequence is [time, batch, features]. */
   readonly timeMajor: boolean;
@@ -44,19 +44,19 @@ export interface Call {
   readonly training?: Training;
 }
 
-/** What kinds of calls differ in. */
+/** How the kinds of calls differ. */
 export interface CallKind {
-  /** What the inputs may be. */
+  /** The forms that the inputs may have. */
   readonly forms: readonly InputForm[];
-  /** The states to start from, for inputs of so many rows. */
+  /** The states to start from, for this number of rows. */
   states(batch: number): readonly Tensor[] | Promise<readonly Tensor[]>;
-  /** Checks what else the request has; the cell of the call may not be built yet. */
+  /** Checks the rest of the request. The cell of the call may not be built yet. */
   check?(call: Call): Promise<void> | void;
 }
 
 /**
- * The one way from a request to what is to be computed. A cell that is not built is built by the inputs, as Keras does at
- * the first call; whatever is wrong with the request is found before.
+ * The only way from a request to a call that is ready to compute. The inputs build an unbuilt cell, as the first call in
+ * Keras does. The request is checked completely before that.
  * @throws {Problem} wrong-shape, invalid-value, invalid-request, limit-exceeded
  */
 export async function prepareCall(
@@ -94,15 +94,14 @@ export async function prepareCall(
   return record.input_shape ? call : { ...call, cell: await buildFor(context, call) };
 }
 
-/** What a row and what a step cost beside the products with the weights, as so many multiply-adds: measured. */
+/** The measured cost of a row and of a step besides the products with the weights, in multiply-adds. */
 const ROW_WORK = 2_000;
 const STEP_WORK = 5_000;
-/** What a trace has for each number of the state, at most: of a GRU three gates, before and after. */
+/** The most numbers that a trace has for each number of the state: three gates of a GRU, before and after. */
 const TRACED = 6;
 
 /**
- * @throws {Problem} limit-exceeded where so many rows and steps would be too large, with all that a trace of them has, or too
- * much work.
+ * @throws {Problem} limit-exceeded if this many rows and steps need too much memory, including their trace, or too much work
  */
 function requireRoom({ limits }: Pick<Context, 'limits'>, { cell, inputs, batch, time, trace }: Call): void {
   const { definition, record } = cell;
@@ -113,7 +112,7 @@ function requireRoom({ limits }: Pick<Context, 'limits'>, { cell, inputs, batch,
   requireElements([batch, time, Math.max(outputWidth, ...stateWidths)], limits, '/inputs');
   const results = { shape: [batch, time, outputWidth], dtype: definition.outputDtype };
   requireBytes(`The output of ${counted(batch * time, 'step')}`, [results], limits, '/inputs');
-  // A row of a step costs one multiply-add for each weight, but for those that are looked up.
+  // A row of a step costs one multiply-add for each weight, except weights that are only looked up.
   const { stepWork = variables.reduce((sum, { shape }) => sum + sizeOf(shape), 0) } = definition;
   const row = stepWork + ROW_WORK;
   requireWork(batch * time * row + time * STEP_WORK, limits, '/inputs');
@@ -137,7 +136,7 @@ async function buildFor(context: CallContext, { cell, inputs }: Call): Promise<C
   return built;
 }
 
-/** @throws {Problem} wrong-shape where the feature count is not the cell's. */
+/** @throws {Problem} wrong-shape if the cell has another feature count */
 function requireFeatures({ record, definition }: Cell, inputs: Tensor): void {
   const { inputDims } = definition;
   if (inputDims) {
@@ -153,7 +152,7 @@ function requireFeatures({ record, definition }: Cell, inputs: Tensor): void {
   throw fieldProblem('wrong-shape', '/inputs', detail);
 }
 
-/** @throws {Problem} wrong-shape where a network takes sequences of one length only */
+/** @throws {Problem} wrong-shape if a network takes only sequences of another length */
 function requireSteps({ definition: { fixedSteps }, record }: Cell, time: number): void {
   if (fixedSteps === undefined || fixedSteps === time) return;
   const detail = `'inputs' has ${counted(time, 'step')}; network '${record.id}' takes sequences of ${fixedSteps}.`;

@@ -6,8 +6,8 @@ import { requireElements } from '../limits.ts';
 import { findVariable } from '../variables/stand-alone-variables.ts';
 
 /**
- * What a request's tensor stands for, as a tensor of `dtype`: its values, at once, or the present value of a variable.
- * @throws {Problem} invalid-value where the variable is missing, value-out-of-range where a value does not fit.
+ * The tensor of a request, converted to `dtype`: the values that were sent, or the current value of a variable.
+ * @throws {Problem} invalid-value if the variable is missing, value-out-of-range if a value does not fit
  */
 export function resolveTensor(
   { store, limits }: Pick<Context, 'store' | 'limits'>,
@@ -22,7 +22,7 @@ export function resolveTensor(
   return literalToTensor(input, dtype, pointer);
 }
 
-/** @throws {Problem} invalid-value where there is no such stand-alone variable. */
+/** @throws {Problem} invalid-value if the stand-alone variable does not exist */
 export async function resolveReference(
   { store }: Pick<Context, 'store'>,
   id: string,

@@ -10,12 +10,12 @@ import { type Call, type CallContext, type CallKind, type CallRequest, prepareCa
 import { fromCanonical, readStates, toCanonical } from './states.ts';
 import { type Trace, traceOf } from './trace.ts';
 
-/** How a sequence is run; what is left out is as the class and its config say. */
+/** How to run a sequence. Options that are left out come from the class and its config. */
 export interface SequenceOptions {
   readonly return_sequences?: boolean;
   readonly go_backwards?: boolean;
   readonly zero_output_for_mask?: boolean;
-  /** The output of the step before the first, where there was one; [batch, width]. */
+  /** The output of the step before the first one, if any; [batch, width]. */
   readonly previous?: Tensor;
 }
 
@@ -23,7 +23,7 @@ export interface SequenceOptions {
 export type SequenceCall = CallRequest & Omit<SequenceOptions, 'previous'> & { readonly initial_state?: StatesGiven };
 
 export interface Sequenced {
-  /** One output; two where a bidirectional layer does not merge them. */
+  /** One output; two if a bidirectional layer does not merge them. */
   readonly outputs: readonly Tensor[];
   /** Of the last step processed, [batch, width]. */
   readonly last: readonly Tensor[];
@@ -31,14 +31,14 @@ export interface Sequenced {
   readonly trace?: Trace;
 }
 
-/** What a sequence is to be run on, in canonical layouts. */
+/** The inputs of a sequence, in canonical layouts. */
 export interface SequencePlan {
   readonly goBackwards: boolean;
   readonly returnSequences: boolean;
   readonly request: SequenceRequest;
 }
 
-/** A whole sequence; nothing is stored, but that an unbuilt cell is built by it. */
+/** A whole sequence. Stores nothing, except that it builds an unbuilt cell. */
 export async function runCellSequence(
   context: CallContext,
   id: string,
@@ -82,7 +82,7 @@ export function asSequence(call: Call): Call {
   return { ...call, inputs: new Tensor(inputs.dtype, shape, inputs.data) };
 }
 
-/** What the options, the class and its config make of a sequence. */
+/** How to run a sequence, from the options, the class and its config. */
 export function planSequence(call: Call, options: SequenceOptions): SequencePlan {
   const { inputs, states, mask, batch, time, trace, training } = call;
   const { definition } = call.cell;
@@ -115,7 +115,7 @@ export async function runSequence(
   return runPlan(context, call, planSequence(call, options));
 }
 
-/** The same for a sequence that is planned. */
+/** The same for a planned sequence. */
 export async function runPlan(
   { cells }: Pick<Context, 'cells'>,
   { cell, batch, time, timeMajor }: Call,
@@ -127,7 +127,7 @@ export async function runPlan(
   const output = (lead: readonly number[]) => (data: FloatArray, i: number) =>
     new Tensor(outputDtype, outputShape(definition, lead, i), data);
   const last = result.last.map(output([batch]));
-  // A network may give more or fewer steps than it takes.
+  // A network may return more or fewer steps than it takes.
   const steps = outputDims && batch > 0 ? result.sequences[0]?.length / (batch * outputWidth) : time;
   const whole = () => result.sequences.map(output([batch, steps])).map((one) => arrangeOutput(one, timeMajor, layout));
   return {

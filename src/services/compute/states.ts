@@ -14,7 +14,7 @@ import type { Context } from '../context.ts';
 import { requireBytes, requireElements } from '../limits.ts';
 import { resolveTensor } from './resolve-tensor.ts';
 
-/** The states to start from, zeros where none are given; in the framework's shapes. @throws {Problem} wrong-shape */
+/** The states to start from, in the framework's shapes; zeros if none are given. @throws {Problem} wrong-shape */
 export async function readStates(
   context: Pick<Context, 'store' | 'limits'>,
   { record, definition }: Cell,
@@ -40,7 +40,7 @@ export async function readStates(
     return [state];
   }
   const list = listOf(given, shapes);
-  // ONNX' initial_h and initial_c are inputs of their own.
+  // ONNX has separate inputs initial_h and initial_c.
   const missing = definition.framework === 'onnx' ? shapes.length - list.length : 0;
   const entries = missing > 0 ? [...list, ...new Array<null>(missing).fill(null)] : list;
   if (entries.length !== shapes.length) {
@@ -57,7 +57,7 @@ export async function readStates(
   return states;
 }
 
-/** The reading of a list that has as many tensors as the cell has states, of as many axes. */
+/** Picks the reading of a list that has the cell's number of states, each with the right number of axes. */
 function listOf(given: Exclude<StatesGiven, { bare: TensorInput }>, shapes: readonly Shape[]): readonly StateGiven[] {
   const { list, nested } = given;
   const fits = (states: readonly StateGiven[]) =>

@@ -16,7 +16,7 @@ export interface Stepped {
   readonly trace?: Trace;
 }
 
-/** One step from the states that the client carries; nothing is stored, but that an unbuilt cell is built by it. */
+/** One step from the states that the client sends. Stores nothing, except that it builds an unbuilt cell. */
 export async function stepCell(
   context: CallContext,
   id: string,

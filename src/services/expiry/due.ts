@@ -6,13 +6,13 @@ export const HOUR = 3_600_000;
 export const DAY = 24 * HOUR;
 export const WEEK = 7 * DAY;
 
-/** What the index of times asks to look at: whether its time is over, and what of it can go. */
+/** An entry of the index of times: what to check, and what may be removed. */
 export type Due =
   | { readonly kind: 'session'; readonly id: string; readonly uid: string; readonly session: DueSession }
   | { readonly kind: 'claim'; readonly id: string }
   | { readonly kind: 'keys'; readonly owner: string };
 
-/** What is known of a session that may not be there any more. */
+/** What is known of a session that may no longer exist. */
 export interface DueSession {
   readonly cell: string;
   readonly cell_uid: string;
@@ -24,13 +24,13 @@ export interface DueEntry {
   readonly due: Due;
 }
 
-/** Owners that share an hour, so that no shard of the store has a whole hour to itself. */
+/** The owners that share an hour, so that no shard of the store holds a whole hour. */
 const SHARDS = 16;
 
 /**
- * The write that has a thing looked at in the first full hour after `at`. The index is a list in the order of time, by
- * hours. An entry says nothing but that it is time to look: it may be too early or in vain, and is written before what it
- * is about, so that nothing is ever forgotten.
+ * The write that schedules a look at a thing in the first full hour after `at`. The index is a list of hours in time order.
+ * An entry only says that it is time to look. It may be too early or useless. It is written before the thing that it is
+ * about, so nothing is ever forgotten.
  */
 export function dueWrite(at: number, due: Due): StoreWrite & { readonly bytes: Uint8Array } {
   return { key: keyOf(at, due), bytes: encodeRecord({ fields: due, tensors: {} }) };
@@ -44,12 +44,12 @@ function keyOf(at: number, due: Due): string {
   return dueKey(hourOf(at + HOUR - 1), shard.toString(16), name);
 }
 
-/** Has a thing looked at. */
+/** Schedules a look at a thing. */
 export async function noteDue(store: Pick<Store, 'commit'>, at: number, due: Due): Promise<void> {
   await store.commit([dueWrite(at, due)]);
 }
 
-/** The entries whose hour has come, the oldest first, at most `limit`. */
+/** The entries that are due, oldest first, at most `limit`. */
 export async function listDue(store: Pick<Store, 'list'>, now: number, limit: number): Promise<DueEntry[]> {
   const entries = await store.list(DUE_PREFIX, undefined, limit);
   const hour = hourOf(now);

@@ -10,8 +10,8 @@ interface Lease {
 }
 
 /**
- * Whether `holder` has the lease now, or takes it: nobody else has had it for a minute. It saves work and is not needed for
- * safety, so clocks that differ do no harm.
+ * Whether `holder` has the lease now. It may take the lease if nobody else has had it for a minute. The lease only saves
+ * work and is not needed for safety, so different clocks do no harm.
  */
 export async function takeLease(store: Pick<Store, 'get' | 'commit'>, now: number, holder: string): Promise<boolean> {
   const stored = await store.get(LEASE_KEY);

@@ -1,13 +1,13 @@
 import { performance } from 'node:perf_hooks';
 import type { Logger } from 'pino';
 
-/** Where there is nothing to do, or the store does not serve. */
+/** The pause when there is nothing to do, or when the store does not serve. */
 const IDLE_MS = 60_000;
-/** Between slices it rests so many times as long as the last one took: a fifth of the time at most is worked. */
+/** After a slice it rests this many times as long as the slice took, so it works at most a fifth of the time. */
 const RESTS = 4;
 const SHORTEST_MS = 20;
 
-/** Sweeps in the background, until it is stopped; `stop` resolves when nothing is under way any more. */
+/** Sweeps in the background until it is stopped. `stop` resolves when no sweep is running. */
 export function startSweeping(
   sweep: () => Promise<boolean>,
   logger?: Pick<Logger, 'warn'>,
@@ -35,7 +35,7 @@ export function startSweeping(
     timer.unref();
   }
 
-  // Processes that start together do not look together.
+  // Processes that start together must not sweep together.
   schedule(Math.random() * IDLE_MS);
   return {
     async stop() {

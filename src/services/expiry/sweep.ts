@@ -12,19 +12,19 @@ import { isOver, nextLook } from '../sessions/session-times.ts';
 import { DAY, type Due, type DueEntry, dueWrite, HOUR, listDue } from './due.ts';
 import { takeLease } from './sweep-lease.ts';
 
-/** Entries of the index that are worked on at once: so many reads and commits are under way together. */
+/** How many entries of the index to work on at once, and so how many reads and commits run together. */
 const SLICE = 64;
 
 type SessionDue = Due & { readonly kind: 'session' };
 
-/** When to look again; undefined where nothing is left to look at. */
+/** When to look again; undefined if nothing is left. */
 type Next = number | undefined;
 
 /**
- * Lets go of what nobody needs any more: sessions a day after they expired, with all that they keep; idempotency keys and
- * their outcomes after a day; what a session that is gone has left with its cell. It looks only at what the index of times
- * says, one slice at a call. Every deletion expects what was read, so several may do this at once; a lease keeps them from
- * doing it in vain.
+ * Removes data that nobody needs any more: sessions and all that they keep, a day after they expired; idempotency keys and
+ * their outcomes after a day; references in a cell to sessions that are gone. It looks only at entries of the index of
+ * times, one slice per call. Every deletion expects the revision that was read, so several processes may sweep at once.
+ * A lease saves them the useless work.
  */
 export class Sweeper {
   private readonly context: Pick<Ports, 'store' | 'clock'>;
@@ -35,7 +35,7 @@ export class Sweeper {
     this.holder = context.newId('sweeper');
   }
 
-  /** Works on one slice. Whether there may be more to do now. @throws {Problem} store-unavailable */
+  /** Works on one slice. Returns whether there may be more to do now. @throws {Problem} store-unavailable */
   async sweep(): Promise<boolean> {
     const { store, clock } = this.context;
     const now = clock();
@@ -58,7 +58,7 @@ export class Sweeper {
     return entries.length === SLICE;
   }
 
-  /** What cannot be looked at, such as a damaged record, is put off: it must not keep all others waiting. */
+  /** Puts off entries that cannot be read, such as a damaged record, so that the others need not wait. */
   private async lookSafely({ due }: DueEntry, now: number, gone: SessionDue[]): Promise<Next> {
     try {
       return await this.look(due, now, gone);
@@ -85,7 +85,7 @@ export class Sweeper {
     const session = await findSession(store, due.id);
     if (session?.record.uid !== due.uid) {
       gone.push(due);
-      // The keys of a session that was opened under the same id since are not looked at for this one.
+      // If a session was opened under the same id since, its keys are not looked at here.
       return session ? undefined : this.lookAtKeys(owner, now);
     }
     const { record, revision } = session;
@@ -117,7 +117,7 @@ export class Sweeper {
   }
 }
 
-/** What cells know of sessions that are gone. */
+/** The references in cells to sessions that are gone. */
 async function dropReferences(store: Store, gone: readonly SessionDue[]): Promise<void> {
   const sessions = gone.map(({ id, uid, session }) => ({ id, uid, ...session }));
   await commitByOwner(

@@ -24,7 +24,7 @@ export interface TenantServices {
   sweep(): Promise<boolean>;
   /** Ends what goes on between the processes of the service. */
   close(): Promise<void>;
-  /** Rejects where the store cannot serve. */
+  /** Rejects if the store cannot serve. */
   check(): Promise<void>;
 }
 

@@ -4,11 +4,11 @@ import { cellKey } from '../keys.ts';
 import { deleteOptimizer, readOptimizer } from './optimizers.ts';
 import { type Following, type Trained, type TrainingCall, trainCell } from './train-cell.ts';
 
-/** What can be done to let cells learn. */
+/** The use cases of training. */
 export function trainingServices(context: Context) {
   const { changer } = context;
   return {
-    /** One training of a cell after another: each begins with what the one before has left. */
+    /** Runs trainings of one cell one after another: each starts from the result of the one before. */
     train: <R>(cell: string, call: TrainingCall, change: Change<Trained, R>, following?: Following) =>
       changer.change(cellKey(cell), change, () => trainCell(context, cell, change.expected, call, following)),
     readOptimizer: (cell: string) => readOptimizer(context, cell),

@@ -4,16 +4,16 @@ import { sizeOf } from '../../domain/tensor.ts';
 import type { Call } from '../compute/prepare-call.ts';
 import { requireElements, requireWork } from '../limits.ts';
 
-/** What a row costs beside the products with the weights, as so many multiply-adds: measured. */
+/** The measured cost of a row besides the products with the weights, in multiply-adds. */
 const ROW_WORK = 2_000;
-/** Forwards, to the inputs and to the weights. */
+/** One pass forwards, one back to the inputs, one to the weights. */
 const WAYS = 3;
-/** What is kept for the way back, for each number of the states: gates before and after, and their gradients. */
+/** Numbers kept for the backward pass, per number of the states: gates before and after, and their gradients. */
 const KEPT = 8;
 
 /**
- * Refuses what would be too much before any of it is begun: one step as every request that computes, all of them together by
- * a limit of their own, since they can be followed and stopped.
+ * Refuses too much work before any of it begins. One step has the limit of every request that computes. All steps together
+ * have a higher limit, since a client can follow and stop them.
  * @throws {Problem} limit-exceeded
  */
 export function requireTrainingRoom(limits: Limits, { cell, batch, time }: Call, repeat: number): void {

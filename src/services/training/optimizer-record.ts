@@ -11,7 +11,7 @@ export interface OptimizerRecord {
   readonly class_name: string;
   /** All defaults filled in. */
   readonly config: JsonObject;
-  /** Updates since it was made anew. */
+  /** Updates since the optimizer was created. */
   readonly iteration: number;
   readonly version: number;
   readonly updated_at: number;
@@ -24,12 +24,12 @@ export interface StoredOptimizer {
   readonly slots: Readonly<Record<string, Tensor>>;
 }
 
-/** The name of a slot among those of an optimizer. No name of a slot has a slash. */
+/** The name of a slot among the slots of an optimizer. Slot names have no slash. */
 export function slotName(variable: string, slot: string): string {
   return `${variable}/${slot}`;
 }
 
-/** What `slotName` joined. */
+/** The inverse of `slotName`. */
 export function splitSlotName(name: string): { readonly variable: string; readonly name: string } {
   const at = name.lastIndexOf('/');
   return { variable: name.slice(0, at), name: name.slice(at + 1) };
@@ -45,7 +45,7 @@ export async function findOptimizer(
   return { record: fields, revision: stored.revision, slots: tensors };
 }
 
-/** The write that puts an optimizer where `before` is now. */
+/** The write that replaces the optimizer `before`. */
 export function optimizerWrite(
   cell: CellId,
   before: StoredOptimizer | undefined,

@@ -6,7 +6,7 @@ import type { Context } from '../context.ts';
 import { cellKey, optimizerKey } from '../keys.ts';
 import { findOptimizer, type OptimizerRecord, type StoredOptimizer, splitSlotName } from './optimizer-record.ts';
 
-/** An optimizer with what it keeps for each variable. */
+/** An optimizer with its slots for each variable. */
 export interface OptimizerState {
   readonly record: OptimizerRecord;
   readonly slots: readonly { readonly variable: string; readonly name: string; readonly value: Tensor }[];
@@ -25,7 +25,7 @@ async function requireOptimizer(context: Pick<Context, 'store' | 'cells'>, id: s
   return found;
 }
 
-/** Decides on forgetting it: the next training begins with another one. @throws {Problem} not-found, version-mismatch */
+/** Decides on deleting the optimizer. The next training starts with a new one. @throws {Problem} not-found, version-mismatch */
 export async function deleteOptimizer(
   context: Pick<Context, 'store' | 'cells'>,
   id: string,

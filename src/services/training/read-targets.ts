@@ -7,7 +7,7 @@ import type { Call } from '../compute/prepare-call.ts';
 import { resolveTensor } from '../compute/resolve-tensor.ts';
 import type { Context } from '../context.ts';
 
-/** What a request says of targets. */
+/** The targets of a request. */
 export interface TargetsGiven {
   readonly targets: TensorInput;
   readonly sample_weight?: TensorInput;
@@ -16,9 +16,9 @@ export interface TargetsGiven {
 const SPARSE = 'SparseCategoricalCrossentropy';
 
 /**
- * Targets of the output's shape; or its shape without the last axis, where classes are numbered or that axis is 1. Keras
- * squeeze_or_expand_to_same_rank: then the axis before it is the one that a loss is taken along.
- * @throws {Problem} wrong-shape, invalid-value for what is no class
+ * Targets in the shape of the output, or without its last axis if classes are numbered or that axis is 1. In the latter
+ * case the loss is taken along the axis before it (Keras squeeze_or_expand_to_same_rank).
+ * @throws {Problem} wrong-shape, invalid-value for an unknown class
  */
 export async function readTargets(
   context: Pick<Context, 'store' | 'limits'>,

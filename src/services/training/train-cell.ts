@@ -42,29 +42,29 @@ export interface TrainingCall {
   readonly repeat: number;
 }
 
-/** The loss before an update, and how many updates there were then, that one included. */
+/** The loss before an update, and the number of updates, including this one. */
 export interface TrainingProgress {
   readonly iteration: number;
   readonly loss: Tensor;
 }
 
-/** How to follow a training, and to stop it. */
+/** How to follow and stop a training. */
 export interface Following {
-  /** Called after each step but the last, which counts only once all is committed. */
+  /** Called after each step except the last, which counts only after the commit. */
   readonly progress?: (made: TrainingProgress) => void;
-  /** Ends the training after the step under way; nothing is changed then. */
+  /** Ends the training after the current step. Nothing is changed then. */
   readonly signal?: AbortSignal;
 }
 
 export interface Trained {
-  /** Of every step of the request, [repeat]; each is the loss before its update. */
+  /** The loss of every step of the request before its update, [repeat]. */
   readonly losses: Tensor;
   readonly iteration: number;
   readonly cellVersion: number;
 }
 
 /**
- * Decides on training: `repeat` steps of the optimizer on one batch, all of them or none. What Keras' train_on_batch does.
+ * Decides on training: `repeat` steps of the optimizer on one batch, all or none, as Keras' train_on_batch does.
  * @throws {Problem} not-found, version-mismatch, invalid-config, wrong-shape, limit-exceeded, loss-not-finite
  */
 export async function trainCell(
@@ -107,7 +107,7 @@ export async function trainCell(
   return keep(context, stored, cell, { optimizer, before: kept, state, losses });
 }
 
-/** What is to be computed. A cell that is not built gets its first values here, which are kept with the trained ones. */
+/** The call to compute. An unbuilt cell gets its first values here; the commit keeps them with the trained ones. */
 async function prepare(context: Needs, stored: Cell, call: TrainingCall): Promise<Call> {
   const cell = await built(context, stored, call);
   const { outputWidths, className } = cell.definition;
@@ -128,7 +128,7 @@ async function built(context: Needs, stored: Cell, { inputs }: TrainingCall): Pr
   return { ...stored, ...(await buildRecord(context, stored.record, stored.definition, inputShape)) };
 }
 
-/** What training starts from: the optimizer's slots where it is the same as before, else new ones. */
+/** The starting point of training: the slots of the optimizer if it is the same as before, else new slots. */
 function startOf(
   { record, definition, weights }: Cell,
   { spec, serialized }: ParsedOptimizer,

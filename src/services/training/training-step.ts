@@ -17,13 +17,13 @@ export interface TrainingPlan {
   readonly targets: Targets;
   readonly loss: LossSpec;
   readonly optimizer: OptimizerSpec;
-  /** Of the dropout masks; each step of the request has others. */
+  /** Seed of the dropout masks. Each step of the request has different masks. */
   readonly seed: number;
 }
 
 /** A cell's values while it is trained. */
 export interface TrainingState {
-  /** All of the cell's. Those that are trained are as they were; those that follow the batches are replaced. */
+  /** All weights of the cell. Trained weights are the old ones; weights that follow the batches are replaced. */
   readonly weights: Weights;
   /** Changed in place. */
   readonly trained: readonly TrainedVariable[];
@@ -31,7 +31,7 @@ export interface TrainingState {
   readonly iteration: number;
 }
 
-/** What a step has made. */
+/** The result of a step. */
 export interface StepMade {
   /** Before the step. */
   readonly loss: number;
@@ -63,7 +63,7 @@ export async function trainingStep(
   requireFinite(total, 'The loss with the regularizers', iteration);
   const squares = definition.statistics?.({ statistics: result.squares }) ?? {};
   const made = gradients.map((values, k) => {
-    // What a regularizer adds is not sparse.
+    // The gradient of a regularizer is not sparse.
     const { name, regularizer } = trained[k];
     return { values, squares: regularizer ? undefined : squares[name] };
   });
@@ -84,13 +84,13 @@ function statisticsOf(definition: CellDefinition, { weights }: TrainingState, re
   return Object.fromEntries(tensors);
 }
 
-/** All weights as they are now, in arrays of their own: what computes may keep them. */
+/** All current weights, copied: code that computes may keep them. */
 export function presentWeights({ weights, trained }: TrainingState): Weights {
   const own = trained.map(({ name, shape, dtype, values }) => [name, new Tensor(dtype, shape, values.slice())]);
   return { ...weights, ...Object.fromEntries(own) };
 }
 
-/** By variable, in arrays that may be changed: two variables may share a gradient. */
+/** Gradients by variable, in arrays that may be changed: two variables may share a gradient. */
 function ownGradients(
   definition: CellDefinition,
   trained: readonly TrainedVariable[],
@@ -106,7 +106,7 @@ function requireFinite(value: number, what: string, iteration: number): void {
   throw new Problem('loss-not-finite', detail);
 }
 
-/** What is to be trained, in arrays of its own; slots as they were, or as the optimizer begins. @throws {Problem} invalid-value */
+/** The weights to train, copied, with the kept slots or new ones. @throws {Problem} invalid-value */
 export function trainedVariables(
   specs: readonly VariableSpec[],
   weights: Weights,

@@ -17,6 +17,11 @@ export function isArray(value: unknown): value is readonly Json[] {
 export function quote(value: unknown): string {
   // JSON.stringify would write the number 1e400, which is read as Infinity, as null.
   const plain = typeof value === 'bigint' || (typeof value === 'number' && !Number.isFinite(value));
-  const text = plain ? `${value}` : (JSON.stringify(value) ?? String(value));
+  const text = plain ? `${value}` : (JSON.stringify(value, withIntegers) ?? String(value));
   return text.length <= 80 ? text : `${text.slice(0, 77)}...`;
+}
+
+/** JSON.stringify refuses a bigint. */
+function withIntegers(_key: string, value: unknown): unknown {
+  return typeof value === 'bigint' ? `${value}` : value;
 }

@@ -55,13 +55,24 @@ export function addValidation(app: FastifyInstance): void {
 
 /** The value as its schema reads it. @throws {RequestShapeError} */
 export function checkShape<T>(schema: z.ZodType<T>, value: unknown, context = 'body'): T {
-  const result = schema.safeParse(value, { reportInput: true });
+  const result = parse(schema, value, context);
   if (result.success) return result.data;
   const fields = schema instanceof z.ZodObject ? Object.keys(schema.shape) : [];
   const { issues } = result.error;
   const total = issues.reduce((sum, issue) => sum + (issue.code === 'unrecognized_keys' ? issue.keys.length : 1), 0);
   const read = issues.slice(0, MOST_ISSUES).flatMap((issue) => readIssue(issue, fields));
   throw new RequestShapeError(context, read.slice(0, MOST_ISSUES), Math.max(total, read.length));
+}
+
+function parse<T>(schema: z.ZodType<T>, value: unknown, context: string): z.ZodSafeParseResult<T> {
+  try {
+    return schema.safeParse(value, { reportInput: true });
+  } catch (error) {
+    // zod compares the length of whatever has one with the bounds of a list, and not every length is a number.
+    if (!(error instanceof TypeError)) throw error;
+    const message = 'It has a field "length" in an object that stands where a list belongs. Send a list there.';
+    throw new RequestShapeError(context, [{ path: [], message }]);
+  }
 }
 
 function isEmpty(value: object): boolean {

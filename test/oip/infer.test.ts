@@ -110,6 +110,13 @@ describe('a request that cannot be carried out', () => {
       'invalid-request',
       'Unexpected inference input "x"',
     ],
+    [
+      'a long integer where text belongs',
+      '{"id":{"a":9007199254740993},"inputs":[]}',
+      400,
+      'invalid-request',
+      '9007199254740993',
+    ],
     ['no inputs', { inputs: [{ ...input(1), name: 'states.0' }] }, 400, 'invalid-request', "no input 'inputs'"],
     ['an input twice', { inputs: [input(1), input(1)] }, 400, 'invalid-request', 'twice'],
     ['an unknown output', { inputs: [input(1)], outputs: [{ name: 'y' }] }, 400, 'invalid-request', 'output "y"'],

@@ -15,7 +15,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
   'src/frameworks': { own: ['src/domain'], npm: [], node: [] },
   'src/cells': { own: ['src/domain'], npm: [], node: [] },
   'src/training': { own: ['src/domain'], npm: [], node: ['timers/promises'] },
-  'src/ops': { own: ['src/domain', 'src/frameworks', 'src/cells'], npm: [], node: [] },
+  'src/ops': { own: ['src/domain', 'src/frameworks', 'src/cells'], npm: [], node: ['worker_threads'] },
   'src/engine': {
     own: ['src/domain', 'src/cells', 'src/training'],
     npm: [],

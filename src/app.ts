@@ -38,7 +38,8 @@ import { readTls, reloadTls } from './http/tls.ts';
 import { createUuidIds } from './http/uuid-id.ts';
 import { addValidation } from './http/validation.ts';
 import { InferenceDoor } from './oip/door.ts';
-import { applyOp, OPS } from './ops/ops.ts';
+import { createOps } from './ops/op-threads.ts';
+import { OPS } from './ops/ops.ts';
 import { randomBackoff } from './services/changes/change.ts';
 import { watchCommits } from './services/changes/watched-store.ts';
 import { startSweeping } from './services/expiry/sweep-loop.ts';
@@ -103,7 +104,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     browsers = LOOPBACK_ONLY,
     rateLimit = 0,
   } = config;
-  const ops = { list: [...OPS.values()].map(({ apply: _, ...op }) => op), apply: applyOp };
+  const ops = { list: [...OPS.values()].map(({ apply: _, ...op }) => op), apply: createOps() };
   const metrics = options.metrics ?? createMetrics({ worker: 1, ofProcess: false });
   const { allMetrics = async () => [await metrics.snapshot()] } = options;
   if (wideSimd) widenSimd();

@@ -13,8 +13,8 @@ export type Randint = (low: number, high: number, size: Shape, seed: number) => 
 /** The operations on tensors, by name. */
 export interface Ops {
   readonly list: readonly OpSummary[];
-  /** @throws {Problem} not-found, invalid-value, wrong-shape */
-  apply(op: string, inputs: readonly Tensor[], params: JsonObject): Tensor;
+  /** Rejects with a Problem: not-found, invalid-value, wrong-shape, overloaded. */
+  apply(op: string, inputs: readonly Tensor[], params: JsonObject): Promise<Tensor>;
 }
 
 export interface OpSummary {

@@ -76,3 +76,39 @@ describe('the bytes of a checkpoint', () => {
     });
   });
 });
+
+describe('an operation on large tensors', () => {
+  it.each([
+    ['sparsemax', ['v'], 'zeros'],
+    ['matmul', ['m', 'm'], 'ones'],
+  ])('%s lets other requests be answered meanwhile', async (op, names, initializer) => {
+    await withApp({}, async (app) => {
+      const [id] = names;
+      const shape = id === 'v' ? [2 ** 21] : [400, 400];
+      await make(app, '/v1/variables', { id, initializer, shape });
+      const ended: string[] = [];
+      const inputs = names.map((variable) => ({ variable }));
+      const large = call(app, 'POST', `/v1/ops/${op}`, { inputs }).then((reply) => {
+        ended.push('large');
+        return reply;
+      });
+      for (let k = 0; k < 5; k++) {
+        expect((await call(app, 'POST', '/v1/ops/tanh', { inputs: [[0]] })).status).toBe(200);
+        ended.push('small');
+      }
+      const { status, body } = await large;
+      expect(status).toBe(200);
+      expect(body.output.flat()[7]).toBe(op === 'sparsemax' ? 4.7683716e-7 : 400);
+      expect(ended[0]).toBe('small');
+    });
+  });
+
+  it('is refused in its thread as it would be at once', async () => {
+    await withApp({}, async (app) => {
+      await make(app, '/v1/variables', { id: 'a', initializer: 'zeros', shape: [300, 400] });
+      await make(app, '/v1/variables', { id: 'b', initializer: 'zeros', shape: [300, 401] });
+      const reply = await call(app, 'POST', '/v1/ops/matmul', { inputs: [{ variable: 'a' }, { variable: 'b' }] });
+      expect(expectProblem(reply, 'wrong-shape', /cannot multiply shapes/).errors?.[0]?.pointer).toBe('/inputs');
+    });
+  });
+});

@@ -6,7 +6,8 @@ import { createDraws } from '../../src/engine/draw.ts';
 import { referenceEngine } from '../../src/engine/reference.ts';
 import { createStepper } from '../../src/engine/stepper.ts';
 import { createCheckpointCodec } from '../../src/files/checkpoint-codec.ts';
-import { applyOp, OPS } from '../../src/ops/ops.ts';
+import { createOps } from '../../src/ops/op-threads.ts';
+import { OPS } from '../../src/ops/ops.ts';
 import { CellCache } from '../../src/services/cells/cell-cache.ts';
 import { createServices, type Services } from '../../src/services/index.ts';
 import { SessionFeed } from '../../src/services/sessions/session-feed.ts';
@@ -27,7 +28,7 @@ export function createReferenceServices({ store, clock, newId, backoff }: World)
       stepper: createStepper({ engines: { fast: referenceEngine, exact: referenceEngine } }),
       initialize: createDraws(),
       randint,
-      ops: { list: [...OPS.values()].map(({ apply: _, ...op }) => op), apply: applyOp },
+      ops: { list: [...OPS.values()].map(({ apply: _, ...op }) => op), apply: createOps() },
       clock,
       newId,
       newSeed: () => 1,

@@ -52,11 +52,12 @@ export const logSoftmax: RowFunction = (values, offset, length, out, outOffset) 
  * A row whose largest entry is so large that 1 vanishes beside it has no support: Infinity everywhere, as Keras.
  */
 export const sparsemax: RowFunction = (values, offset, length, out, outOffset) => {
-  const sorted: number[] = [];
-  for (let i = 0; i < length; i++) {
-    if (!Number.isNaN(values[offset + i])) sorted.push(values[offset + i]);
-  }
-  sorted.sort((a, b) => b - a);
+  // A typed array is sorted without calls, which takes a small part of the time; NaNs are last.
+  const sorted = values
+    .slice(offset, offset + length)
+    .filter((value) => !Number.isNaN(value))
+    .sort()
+    .reverse();
   const most = sorted.length > 0 ? sorted[0] : Number.NaN;
   if (!(most - (most - 1) > 0)) {
     // tau = -Infinity

@@ -341,7 +341,7 @@ describe('what cannot be trained', () => {
       'inputs of no step',
       { inputs: { shape: [1, 0, 1], data: [] }, targets: { shape: [1, 0, 1], data: [] } },
       'wrong-shape',
-      /no step/,
+      /'inputs' is empty/,
     ],
     [
       'inputs of another feature count',
@@ -393,6 +393,60 @@ describe('what cannot be trained', () => {
       config: { layer: { class_name: 'GRU', config: small.config }, merge_mode: null },
     };
     expectProblem(await train(await newCell(both), SMALL), 'invalid-value', /two outputs/);
+  });
+
+  const network = (...layers: readonly [string, object][]) => ({
+    class_name: 'Sequential',
+    config: {
+      name: 'net',
+      layers: [
+        { class_name: 'InputLayer', config: { batch_shape: [null, null, 1], name: 'input' } },
+        ...layers.map(([class_name, config]) => ({ class_name, config })),
+      ],
+    },
+  });
+  const dense = { name: 'head', units: 1, activity_regularizer: 'l2' };
+
+  it.each<[string, object, RegExp]>([
+    ['a layer', { ...small, config: { ...small.config, name: 'gru', activity_regularizer: 'l2' } }, /^GRU "gru" has/],
+    ['a layer of a network', network(['Dense', dense]), /^Dense "head" has/],
+    [
+      'a layer without weights',
+      network(['Dense', { units: 1 }], ['Dropout', { rate: 0, name: 'drop', activity_regularizer: 'l1' }]),
+      /^Dropout "drop" has/,
+    ],
+    [
+      'a wrapped layer',
+      network(['TimeDistributed', { layer: { class_name: 'Dense', config: dense } }]),
+      /^Dense "head" has/,
+    ],
+    [
+      'ActivityRegularization',
+      network(['Dense', { units: 1 }], ['ActivityRegularization', { l1: 0.1, name: 'costs' }]),
+      /^ActivityRegularization "costs" has an activity regularizer/,
+    ],
+    [
+      'a layer that both directions run',
+      {
+        class_name: 'Bidirectional',
+        config: { layer: { class_name: 'LSTM', config: { ...small.config, name: 'l', activity_regularizer: 'l2' } } },
+        input_shape: [null, null, 1],
+      },
+      /^LSTM "[a-z_]*l" has/,
+    ],
+  ])('refuses an activity regularizer of %s, whose cost is not computed', async (_, cell, message) => {
+    const path = await newCell(cell);
+    expectProblem(await train(path, SMALL), 'invalid-value', message);
+    expect((await call(app, 'GET', path)).body.version).toBe(1);
+    expect((await call(app, 'POST', `${path}/sequences`, { inputs: SMALL.inputs })).status).toBe(200);
+  });
+
+  it('trains with an activity regularizer that costs nothing, and one that Keras forgets', async () => {
+    const zero = await newCell(network(['Dense', { units: 1 }], ['ActivityRegularization', {}]));
+    expect((await train(zero, SMALL)).status).toBe(200);
+    const simple = { ...small.config, activity_regularizer: 'l2' };
+    const forgetful = await newCell({ ...small, class_name: 'SimpleRNN', config: simple });
+    expect((await train(forgetful, SMALL)).status).toBe(200);
   });
 
   it('takes targets without a last axis of 1, as Keras does', async () => {

@@ -209,7 +209,7 @@ export interface paths {
         put?: never;
         /**
          * Train a cell
-         * @description Takes `repeat` steps of the optimizer on one batch, in one commit, as Keras' `train_on_batch` does. Regularizers add to the loss, constraints act after each update, and variables with `trainable: false` do not change. The cell keeps the slots and the iteration of the optimizer; the next request with the same optimizer continues from there. Sessions always use the weights that were committed last. With `Accept: application/jsonl` the reply has a line `{ iteration, loss }` for each step as it is made; the last line comes after the commit and has `cell_version`. If the client hangs up, training stops after the current step and nothing is changed. A loss that is not finite changes nothing either.
+         * @description Takes `repeat` steps of the optimizer on one batch, in one commit, as Keras' `train_on_batch` does. Regularizers add to the loss, constraints act after each update, and variables with `trainable: false` do not change. A cell with an `activity_regularizer` is refused: its term of the loss is not computed. The cell keeps the slots and the iteration of the optimizer; the next request with the same optimizer continues from there. Sessions always use the weights that were committed last. With `Accept: application/jsonl` the reply has a line `{ iteration, loss }` for each step as it is made; the last line comes after the commit and has `cell_version`. If the client hangs up, training stops after the current step and nothing is changed. A loss that is not finite changes nothing either.
          */
         post: operations["trainCell"];
         delete?: never;

@@ -4,6 +4,7 @@ import type { Json } from '../../domain/json.ts';
 import { fieldProblem } from '../../domain/problems.ts';
 import { allocate, type FloatArray, fromFloat64, type Shape, sizeOf, Tensor } from '../../domain/tensor.ts';
 import type { StatesGiven, TensorInput, TensorLiteral } from '../../domain/tensor-literal.ts';
+import { requireNoActivityRegularizer } from '../../frameworks/keras/training/activity-regularizers.ts';
 import { parseLoss } from '../../frameworks/keras/training/parse-loss.ts';
 import { type ParsedOptimizer, parseOptimizer } from '../../frameworks/keras/training/parse-optimizer.ts';
 import { ruleOf } from '../../training/update.ts';
@@ -109,6 +110,7 @@ export async function trainCell(
 
 /** The call to compute. An unbuilt cell gets its first values here; the commit keeps them with the trained ones. */
 async function prepare(context: Needs, stored: Cell, call: TrainingCall): Promise<Call> {
+  requireNoActivityRegularizer(stored.definition.className, stored.definition.config);
   const cell = await built(context, stored, call);
   const { outputWidths, className } = cell.definition;
   if (outputWidths && outputWidths.length > 1) {

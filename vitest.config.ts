@@ -1,15 +1,15 @@
 import { defineConfig } from 'vitest/config';
 
 /**
- * Suites that start processes, kill them, fill disks, drive browsers or sweep thousands of requests: `npm run test:system`.
- * All others are `npm test`.
+ * Suites that start processes, kill them, fill disks, drive browsers, sweep thousands of requests or send files by the hundred:
+ * `npm run test:system`. All others are `npm test`.
  */
 const SYSTEM = [
   'test/{browser,container,deploy,examples,interop,process,torture}/**/*.test.ts',
   'test/clients/python.test.ts',
   'test/oip/triton.test.ts',
   'test/openapi/examples.test.ts',
-  'test/routes/fuzz.test.ts',
+  'test/routes/{fuzz,sweep,weight-files,weight-files-hostile}.test.ts',
   'test/store/{lmdb-errors,lmdb-full-disk,lmdb-processes,lmdb-torn,redis*}.test.ts',
   'test/{readme,tutorial}.test.ts',
 ];

@@ -1,14 +1,14 @@
 import type { Scope } from '../domain/identity.ts';
 import { hasExpired, type KeyEntry, makeKey } from './key-entry.ts';
 
-/** A change of a file's keys that cannot be, for a person. */
+/** An impossible change of a file's keys, explained for a person. */
 export class KeyChangeError extends Error {}
 
 export interface NewKey {
   readonly name: string;
   readonly tenant: string;
   readonly scopes: readonly Scope[];
-  /** After which the key no longer lets in; never where left out. */
+  /** When the key expires. Left out: never. */
   readonly days?: number;
 }
 
@@ -21,7 +21,7 @@ export interface Made {
 const DAY = 86_400_000;
 const HOUR = 3_600_000;
 
-/** @throws {KeyChangeError} where the name is taken by a key that still lets in */
+/** @throws {KeyChangeError} if a valid key has the name */
 export function addKey(keys: readonly KeyEntry[], { days, ...about }: NewKey, now: number): Made {
   const others = keys.filter(({ name }) => name !== about.name);
   if (keys.some((entry) => entry.name === about.name && !hasExpired(entry, now))) {
@@ -32,8 +32,8 @@ export function addKey(keys: readonly KeyEntry[], { days, ...about }: NewKey, no
 }
 
 /**
- * Makes a new key under a name. The former one lets in for so many hours more, so that clients can change over.
- * @throws {KeyChangeError} where no key has the name
+ * Makes a new key under a name. The old key stays valid for this many hours, so that clients can change over.
+ * @throws {KeyChangeError} if no key has the name
  */
 export function rotateKey(keys: readonly KeyEntry[], name: string, overlapHours: number, now: number): Made {
   const current = keys.findLast((entry) => entry.name === name && !hasExpired(entry, now));
@@ -48,7 +48,7 @@ export function rotateKey(keys: readonly KeyEntry[], name: string, overlapHours:
   return { key, keys: [...kept, entry] };
 }
 
-/** @throws {KeyChangeError} where no key has the name */
+/** @throws {KeyChangeError} if no key has the name */
 export function revokeKey(keys: readonly KeyEntry[], name: string): readonly KeyEntry[] {
   const others = keys.filter((entry) => entry.name !== name);
   if (others.length === keys.length) throw unknown(name);

@@ -6,18 +6,18 @@ import { readKeysFile } from './keys-file.ts';
 import { type TokenRules, TokenVerifier } from './tokens.ts';
 import { watchFiles } from './watch-files.ts';
 
-/** In which ways callers say who they are; where there are none, everybody may do everything. */
+/** The ways in which callers can say who they are. If there are none, everybody may do everything. */
 export interface GateRules {
   readonly apiKeys?: readonly string[];
   readonly keysFile?: string;
   readonly tokens?: TokenRules;
 }
 
-/** Tells who a caller is. */
+/** Identifies callers. */
 export interface Gate {
-  /** Whether callers have to say who they are. */
+  /** Whether callers must say who they are. */
   readonly closed: boolean;
-  /** By a key at once, by a token in time. @throws {Problem} unauthorized, issuer-unavailable */
+  /** Synchronous for a key, a promise for a token. @throws {Problem} unauthorized, issuer-unavailable */
   identify(credential: string): Identity | Promise<Identity>;
   close(): void;
 }
@@ -27,12 +27,12 @@ interface Log {
   error(message: string): void;
 }
 
-/** Whether callers have to say who they are. */
+/** Whether callers must say who they are. */
 export function asksWho({ apiKeys = [], keysFile, tokens }: GateRules): boolean {
   return apiKeys.length > 0 || keysFile !== undefined || tokens !== undefined;
 }
 
-/** Reads the file of keys, and again whenever it changes. @throws {KeysFileError} where it cannot at the start */
+/** Reads the file of keys, and again whenever it changes. @throws {KeysFileError} if it cannot be read at the start */
 export function openGate(rules: GateRules, clock: Clock, log?: Log): Gate {
   const { apiKeys = [], keysFile, tokens } = rules;
   const ring = new KeyRing(apiKeys);

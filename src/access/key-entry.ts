@@ -4,7 +4,7 @@ import { NAME_PATTERN, NAME_RULE, SCOPES, type Scope } from '../domain/identity.
 
 const name = z.string().regex(NAME_PATTERN, { error: `is not ${NAME_RULE}` });
 
-/** A key as a file keeps it: all but the key itself, of which there is only a hash. */
+/** A key as a file keeps it. The key itself is only there as a hash. */
 export const keyEntry = z.strictObject({
   name,
   tenant: name,
@@ -16,7 +16,7 @@ export const keyEntry = z.strictObject({
 
 export type KeyEntry = z.output<typeof keyEntry>;
 
-/** A new key, which is shown once, and what is kept of it. */
+/** A new key, to show once, and the entry to keep. */
 export function makeKey(
   about: { readonly name: string; readonly tenant: string; readonly scopes: readonly Scope[] },
   now: number,

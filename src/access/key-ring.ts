@@ -7,8 +7,8 @@ interface Known {
 }
 
 /**
- * The keys that let in, by their hashes: those of the environment, which may do everything in the default tenant, and those
- * of a file, which may be replaced. A key is found by its hash, so how long that takes tells nothing of other keys.
+ * The valid keys, by their hashes: keys of the environment, which may do everything in the default tenant, and keys of a
+ * file, which may be replaced. A key is found by its hash, so the time that this takes reveals nothing about other keys.
  */
 export class KeyRing {
   private readonly fixed: ReadonlyMap<string, Known>;
@@ -31,7 +31,7 @@ export class KeyRing {
     );
   }
 
-  /** Whose key it is; nobody's where it is unknown, revoked or expired. */
+  /** The owner of a key; undefined if the key is unknown, revoked or expired. */
   find(key: string, now: number): Identity | undefined {
     const digest = digestOf(key);
     const known = this.fixed.get(digest) ?? this.listed.get(digest);

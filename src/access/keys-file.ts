@@ -6,7 +6,7 @@ const MAX_BYTES = 4 * 2 ** 20;
 
 const keysFile = z.strictObject({ keys: z.array(keyEntry).max(10_000) });
 
-/** What is wrong with a file of keys, for a person; never anything of its content but names of fields. */
+/** An error in a file of keys, for a person. It quotes no content except names of fields. */
 export class KeysFileError extends Error {}
 
 /** @throws {KeysFileError} */
@@ -33,8 +33,8 @@ export function readKeysFile(path: string): KeyEntry[] {
 }
 
 /**
- * Replaces the keys of a file, which is made where there is none, by what `change` makes of them. All or nothing, and one
- * writer at a time. Only its owner may read it. @throws {KeysFileError}, and what `change` throws
+ * Replaces the keys of a file with the result of `change`. Makes the file if it is missing. All or nothing, and one writer
+ * at a time. Only the owner of the file may read it. @throws {KeysFileError}, and what `change` throws
  */
 export function changeKeysFile(path: string, change: (keys: readonly KeyEntry[]) => readonly KeyEntry[]): void {
   const draft = `${path}.new`;

@@ -11,11 +11,11 @@ export interface TokenRules {
   /** A token has to be for one of these. */
   readonly audience: readonly string[];
   readonly algorithms: readonly string[];
-  /** By which the clocks of issuer and service may differ. */
+  /** How far the clocks of issuer and service may differ. */
   readonly skewSeconds: number;
   /** The claim that names the tenant; without one all tokens are of the default tenant. */
   readonly tenantClaim: string | undefined;
-  /** Where the keys of the issuer are; without it its configuration says so. */
+  /** URL of the issuer's keys. Without it, the issuer's configuration names the URL. */
   readonly jwksUrl: string | undefined;
 }
 
@@ -23,9 +23,9 @@ type KeysOfIssuer = ReturnType<typeof createRemoteJWKSet>;
 
 const FETCH_MILLISECONDS = 5_000;
 const REFRESH_MILLISECONDS = 600_000;
-/** After a failure the issuer is left alone for so long. */
+/** After a failure the service waits this long before it asks the issuer again. */
 const RETRY_MILLISECONDS = 5_000;
-/** A token that was verified is not verified again for so long; then it must still be of a key of the issuer. */
+/** A verified token is not verified again for this long. Then the issuer must still have its key. */
 const TRUST_MILLISECONDS = 60_000;
 const MAX_TRUSTED = 1_000;
 
@@ -98,7 +98,7 @@ export class TokenVerifier {
     const keys = await this.keys;
     if (now > this.refreshed + REFRESH_MILLISECONDS) {
       this.refreshed = now;
-      // Where the issuer does not answer, its former keys go on.
+      // If the issuer does not answer, its old keys stay valid.
       void keys.reload().catch(() => undefined);
     }
     return keys;
@@ -119,7 +119,7 @@ export class TokenVerifier {
   }
 }
 
-/** What jose finds wrong with a token, in our words; other errors are of the issuer. */
+/** Texts for the errors that jose finds in a token. Other errors are the issuer's. */
 const WRONG: Readonly<Record<string, string>> = {
   ERR_JWT_EXPIRED: 'has expired',
   ERR_JWT_CLAIM_VALIDATION_FAILED: 'has a claim that is missing or not right here',

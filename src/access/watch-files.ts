@@ -1,6 +1,6 @@
 import { unwatchFile, watchFile } from 'node:fs';
 
-/** Looking at a file by its name finds it again after it was replaced, also by a link of Kubernetes. */
+/** Polls by name, so that it finds a file that was replaced, even through a link as Kubernetes does. */
 const INTERVAL_MILLISECONDS = 1_000;
 
 /** Calls `changed` within a second or so after one of the files became another. Returns what ends the watch. */

@@ -18,8 +18,8 @@ const QUALITY = /^(?:0(?:\.\d{0,3})?|1(?:\.0{0,3})?)$/;
 
 /**
  * The offer that an Accept header prefers (RFC 9110, 12.5.1): by quality, then by what the header names first, then by
- * the order of the offers; undefined where none is acceptable. `profile` is the only parameter that counts; what is no
- * media range is passed over.
+ * the order of the offers; undefined if none is acceptable. Only the parameter `profile` counts. Items that are not media
+ * ranges are ignored.
  */
 export function negotiate<T extends Offer>(accept: string | undefined, offers: readonly T[]): T | undefined {
   if (accept === undefined || accept.trim() === '') return offers.at(0);
@@ -70,7 +70,7 @@ function describeOffer({ mediaType, profile }: Offer): string {
   return profile === undefined ? mediaType : `${mediaType}; profile=${profile}`;
 }
 
-/** @throws {Problem} not-acceptable, with what there is `of` something */
+/** @throws {Problem} not-acceptable, which lists the types that `of` is available in */
 export function requireOffer<T extends Offer>(accept: string | undefined, offers: readonly T[], of: string): T {
   const chosen = negotiate(accept, offers);
   if (chosen) return chosen;

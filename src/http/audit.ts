@@ -3,8 +3,8 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
 
 /**
- * A line of the log for each request that changes what is stored, or that was not let in to do so: who, what, which id, and
- * the outcome. Nothing of keys, bodies or queries is in it.
+ * One log line for each request that changes stored data, or that was refused permission to do so: who, what, which id, and
+ * the outcome. It contains no keys, bodies or queries.
  */
 export function auditChanges(app: FastifyInstance): void {
   app.addHook('onResponse', (request, reply, done) => {
@@ -23,7 +23,7 @@ export function auditChanges(app: FastifyInstance): void {
   });
 }
 
-/** Those of the path, and the path of what was made. */
+/** The ids in the path, and the path of the new thing. */
 function idsOf({ params }: FastifyRequest, reply: FastifyReply): Record<string, unknown> {
   const made = reply.getHeader('location');
   return { ...(params as object), ...(made === undefined ? {} : { made }) };

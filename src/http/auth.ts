@@ -4,7 +4,7 @@ import { ANYBODY, type Identity, NOBODY, type Scope } from '../domain/identity.t
 import { Problem } from '../domain/problems.ts';
 import { HttpProblem } from './http-problem.ts';
 
-/** What a route asks for: a scope, or nothing at all. Routes that say nothing are for everybody whom the service knows. */
+/** What a route requires: a scope, or nothing. A route that does not say is for everybody whom the service knows. */
 export type Access = Scope | 'open';
 
 /** Whether the route answers everybody. */
@@ -12,7 +12,7 @@ export function isOpen({ routeOptions }: Pick<FastifyRequest, 'routeOptions'>): 
   return routeOptions.config.access === 'open';
 }
 
-/** Takes down what each route asks for, and takes a sender for nobody until it says who it is. Call it before any other. */
+/** Records what each route requires, and treats a sender as nobody until it says who it is. Call it before any other. */
 export function addIdentities(app: FastifyInstance, { closed }: Pick<Gate, 'closed'>): void {
   const first = closed ? NOBODY : ANYBODY;
   app.decorateRequest('identity');
@@ -27,8 +27,8 @@ export function addIdentities(app: FastifyInstance, { closed }: Pick<Gate, 'clos
 }
 
 /**
- * Lets in requests with `Authorization: Bearer <key or token>` whose scopes have that of the route, and says in
- * `request.identity` who sent them. Upgrades to WebSocket pass here too.
+ * Accepts requests with `Authorization: Bearer <key or token>` whose scopes include that of the route, and sets
+ * `request.identity` to the sender. Upgrades to WebSocket come through here too.
  */
 export function addAuth(app: FastifyInstance, gate: Gate): void {
   app.addHook('onClose', async () => gate.close());
@@ -36,7 +36,7 @@ export function addAuth(app: FastifyInstance, gate: Gate): void {
   app.addHook('onRequest', (request, reply, done) => {
     const { access } = request.routeOptions.config;
     if (access === 'open') return done();
-    // A page cannot send the header with the handshake of a socket: its first message says who it is.
+    // A page cannot send the header in the handshake of a socket. Its first message says who it is.
     if (request.ws && request.raw.headers.authorization === undefined) return done();
     const admit = (identity: Identity) => {
       request.identity = identity;

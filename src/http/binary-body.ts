@@ -20,7 +20,7 @@ export function addBinaryBody(
   app.decorate('tensorFiles', files);
   const types: readonly string[] = SENT_FILE_TYPES;
   const parse = jsonParser(app);
-  // Before the body is read: what is not taken needs no room.
+  // Checked before the body is read: a refused body needs no memory.
   app.addHook('preParsing', (request, _reply, payload, done) => {
     const type = request.headers['content-type'];
     if (type === undefined || type === 'application/json' || request.routeOptions.config.ownBody) {
@@ -40,7 +40,7 @@ export function addBinaryBody(
   for (const type of types) app.addContentTypeParser(type, type === MULTIPART ? parseParts : parseFile);
 }
 
-/** The body is then the file of weights; what came with it stands beside it. */
+/** The file of weights becomes the body; the other files go into `fileParts`. */
 const parseParts: FastifyContentTypeParser = (request, stream, done) => {
   readBytes(request, stream, bodyLimitOf(request), (error, bytes) => {
     if (!bytes) return done(error);
@@ -59,12 +59,12 @@ function takesTensors({ routeOptions }: FastifyRequest): boolean {
   return routeOptions.schema?.tensors === true && (routeOptions.config.tensorFields?.size ?? 0) > 0;
 }
 
-/** What a route takes beside JSON. */
+/** The types that a route accepts besides JSON. */
 function typesOf(request: FastifyRequest): readonly string[] {
   return takesTensors(request) ? [SAFETENSORS] : (request.routeOptions.config.takesFiles ?? []);
 }
 
-/** A Content-Type that a route does not take. */
+/** The problem for a Content-Type that a route does not accept. */
 export function notTaken(request: FastifyRequest): Problem {
   const contentType = request.headers['content-type'];
   const sent = contentType
@@ -91,9 +91,9 @@ declare module 'fastify' {
     readonly takesFiles?: readonly string[];
   }
   interface FastifyRequest {
-    /** What a multipart body has beside its file of weights. */
+    /** The parts of a multipart body other than its file of weights. */
     fileParts?: Omit<FileParts, 'model'>;
-    /** The limit of the body, where it is a file. */
+    /** The limit of the body if it is a file. */
     maxFileBytes?: number;
   }
 }

@@ -8,7 +8,7 @@ import type { OutcomeCodec } from '../services/changes/once.ts';
 import { readIfMatch } from './entity-tags.ts';
 import type { Reply } from './replies.ts';
 
-/** How a request asks for a change that is answered by a reply. @throws {Problem} invalid-header */
+/** The change that a request asks for, and how to answer it. @throws {Problem} invalid-header */
 export function changeOf<T>(request: FastifyRequest, answer: (result: T) => Reply): Change<T, Reply> {
   const expected = readIfMatch(request.headers['if-match']);
   const idempotencyKey = readIdempotencyKey(request.headers['idempotency-key']);
@@ -39,7 +39,7 @@ interface KeptReply extends Omit<Reply, 'body'> {
   readonly encoding?: 'base64';
 }
 
-/** Keeps a whole reply, so that a repetition gets the same bytes, and is told that it is one. */
+/** Keeps a whole reply. A repetition gets the same bytes, and a header that says so. */
 export const KEPT_REPLY: OutcomeCodec<Reply> = {
   encode(reply) {
     const { body } = reply;

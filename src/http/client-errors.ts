@@ -21,15 +21,15 @@ const CODES: Readonly<Record<string, { code: ProblemCode; detail: string }>> = {
   HPE_CHUNK_EXTENSIONS_OVERFLOW: { code: 'bad-request', detail: 'The chunk extensions are over 16 KiB.' },
 };
 
-/** Answers what never became a request (garbage, a broken frame, a client that stopped halfway), then hangs up. */
+/** Answers bytes that never became a request (garbage, a broken frame, a client that stopped halfway), then hangs up. */
 export function answerClientErrors(newRequestId: () => string): FastifyServerOptions['clientErrorHandler'] {
   return function answer(this: FastifyInstance, error: ClientError, socket: Socket): void {
-    // After the answer was sent, what still comes in is not even looked at.
+    // After the answer was sent, later bytes are ignored.
     if (!socket.writable || error.code === 'ECONNRESET') return void socket.destroy();
     const running = (socket as { _httpMessage?: ServerResponse<IncomingMessage> })._httpMessage;
-    // Lines that are answered while they come may come for as long as the client likes.
+    // A stream that is answered line by line may last as long as the client likes.
     if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && running && isStream(running)) return;
-    // Half of another answer is on the wire: a second one would be taken for its end.
+    // Half of another answer was sent: a second answer would look like its end.
     if (running?.headersSent) return void socket.destroy();
 
     const { code, detail } = CODES[error.code ?? ''] ?? {
@@ -57,7 +57,7 @@ function isStream(response: ServerResponse): boolean {
   return response.headersSent && JSON_LINES.some((known) => known === type);
 }
 
-/** Refuses what another server on the way may understand differently, before it is let near a route. */
+/** Refuses requests that another server on the way may read differently, before they reach a route. */
 export function refuseOddFraming(app: FastifyInstance): void {
   app.addHook('onRequest', ({ raw }, _reply, done) => {
     const oddity = oddityOf(raw);
@@ -66,7 +66,7 @@ export function refuseOddFraming(app: FastifyInstance): void {
   });
 }
 
-/** RFC 9112, 2.3 (versions), 3.2 (Host) and 6.1 (Transfer-Encoding), where Node's parser is milder. */
+/** RFC 9112, 2.3 (versions), 3.2 (Host) and 6.1 (Transfer-Encoding): Node's parser is less strict. */
 function oddityOf({ httpVersion, headers, rawHeaders }: IncomingMessage): string | undefined {
   if (httpVersion !== '1.1' && httpVersion !== '1.0') return `HTTP/${httpVersion} is not supported. Send HTTP/1.1.`;
   const { host, 'transfer-encoding': coding } = headers;
@@ -84,8 +84,8 @@ function oddityOf({ httpVersion, headers, rawHeaders }: IncomingMessage): string
 }
 
 /**
- * A client that waits with its body is told to send it once nothing speaks against the request: Node would tell it at once.
- * Refuses what else is expected, which Node would do itself without a body.
+ * Sends 100 Continue to a waiting client only after the checks before the body have passed; Node would send it at once.
+ * Refuses any other expectation with a problem; Node would refuse it without a body.
  */
 export function answerExpectations(app: FastifyInstance): void {
   const waiting = new WeakSet<IncomingMessage>();

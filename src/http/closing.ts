@@ -2,16 +2,16 @@ import type { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 
 interface Connection {
-  /** Requests whose replies are not yet wholly with the operating system. */
+  /** Requests whose replies the operating system does not yet have completely. */
   running: number;
-  /** Bytes received when the last of them was done: more of them are the beginning of another request. */
+  /** Bytes received when the last of them was done. More bytes mean that another request has begun. */
   seen: number;
 }
 
 /**
  * Lets the service close as soon as its last request is answered, and no sooner. Node's own closing of idle connections
- * falls short twice: it takes a connection for idle while the end of a large reply still waits to be sent, and cuts it
- * off; and it looks once, so that connections that become idle later stay until their keep-alive time is over.
+ * has two flaws. It treats a connection as idle while the end of a large reply still waits to be sent, and cuts it off.
+ * And it looks only once, so connections that become idle later stay until their keep-alive time is over.
  */
 export function endConnectionsOnClose(app: FastifyInstance): void {
   const connections = new Map<Socket, Connection>();

@@ -9,8 +9,8 @@ const READ =
 const PREFLIGHT_SECONDS = 600;
 
 /**
- * Lets pages of exactly these origins call the service and read its replies; off where there are none. Credentials are keys
- * in a header, never cookies, so Access-Control-Allow-Credentials is not sent.
+ * Lets pages of exactly these origins call the service and read its replies. Without origins it does nothing. Credentials
+ * are keys in a header, never cookies, so Access-Control-Allow-Credentials is not sent.
  */
 export function addCors(app: FastifyInstance, origins: readonly string[]): void {
   if (origins.length === 0) return;

@@ -5,7 +5,7 @@ import type { JsonObject } from '../domain/json.ts';
 import { type DocumentedRoute, openApiDocument } from './openapi.ts';
 import { swaggerTheme } from './swagger-theme.ts';
 
-/** Everything that the page needs comes from this service. Swagger UI sets style attributes, nothing inline else. */
+/** Everything that the page needs comes from this service. Swagger UI sets style attributes and nothing else inline. */
 const CONTENT_SECURITY_POLICY = [
   "default-src 'none'",
   "script-src 'self'",

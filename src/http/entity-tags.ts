@@ -5,7 +5,7 @@ import { Problem } from '../domain/problems.ts';
 const ELEMENT = /[ \t,]*((?:W\/)?"[\x21\x23-\x7e\x80-\xff]*")[ \t]*(?=,|$)/y;
 const REST = /[ \t,]*$/y;
 
-/** The entity tags that a header lists, as they stand in it; undefined where it is no such list, or one of none. */
+/** The entity tags that a header lists, as written there; undefined if it is not such a list, or if the list is empty. */
 export function readEntityTags(header: string): readonly string[] | undefined {
   const tags: string[] = [];
   let at = 0;
@@ -29,7 +29,7 @@ export function etagOf(version: number): string {
 const SHOWN = 80;
 
 /**
- * The versions that If-Match lists. A weak tag (`W/"1"`) is equal to that of no version (RFC 9110, 8.8.3.2).
+ * The versions that If-Match lists. A weak tag (`W/"1"`) never matches a version (RFC 9110, 8.8.3.2).
  * @throws {Problem} invalid-header
  */
 export function readIfMatch(header: string | undefined): ExpectedVersion | undefined {

@@ -12,7 +12,7 @@ interface Sample {
 /** The observations with one value of each label. */
 class Series {
   private readonly bounds: readonly number[];
-  /** One for each bound, and one for what is beyond the last. */
+  /** One count for each bound, and one for values above the last. */
   private readonly counts: number[];
   private sum = 0;
 
@@ -49,8 +49,8 @@ interface Branch {
 }
 
 /**
- * A histogram of prom-client that counts for itself: prom-client writes the labels of each observation as text, by which it
- * looks for what it has counted, several times a request.
+ * A histogram for prom-client that counts by itself. prom-client would build a text from the labels of each observation to
+ * find its count, several times per request.
  */
 export class CountingHistogram extends Histogram {
   private readonly settings: { readonly name: string; readonly labels: readonly string[]; readonly bounds: number[] };

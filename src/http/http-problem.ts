@@ -3,7 +3,7 @@ import { etagOf } from './entity-tags.ts';
 
 type Headers = Readonly<Record<string, string>>;
 
-/** A problem of HTTP itself, whose reply has headers of its own. */
+/** A problem of HTTP itself, whose reply has extra headers. */
 export class HttpProblem extends Problem {
   readonly headers: Headers;
 
@@ -18,7 +18,7 @@ export function retryAfterOf({ status, retryAfterSeconds }: Problem): number | u
   return retryAfterSeconds ?? (status === 503 ? 1 : undefined);
 }
 
-/** The headers that say more of a problem than its document. */
+/** The headers that add to the document of a problem. */
 export function headersOf(problem: Problem): Headers {
   const { version } = problem;
   const retryAfter = retryAfterOf(problem);

@@ -5,9 +5,9 @@ import { Problem } from '../domain/problems.ts';
 import { isOpen } from './auth.ts';
 import { hangUpUnread } from './unread-body.ts';
 
-/** Requests of one connection that wait for their answers: a client that pipelines more shall read some first. */
+/** Requests of one connection that may wait for answers. A client that pipelines more must read some answers first. */
 const MOST_PIPELINED = 64;
-/** A reply that is always sent, as problems are. */
+/** A reply that is always sent, like a problem. */
 const SMALL_BYTES = 2 ** 16;
 const RETRY_SECONDS = 1;
 

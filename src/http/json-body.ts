@@ -21,7 +21,7 @@ export function addJsonBody(app: FastifyInstance): void {
   app.addHook('preParsing', (request, _reply, payload, done) => {
     const { 'content-encoding': encoding, 'content-type': type } = request.headers;
     if (request.routeOptions.config.ownBody) return done(null, payload);
-    // By callback and with the usual case first, as every request comes through here.
+    // Uses a callback and checks the usual case first, since every request comes through here.
     if (encoding === undefined && type === 'application/json') return done(null, payload);
     done(refusalOf(encoding, type), payload);
   });
@@ -47,7 +47,7 @@ function bodyOf(bytes: Buffer, fields: TensorFields | undefined, parse: (text: s
   return lifted ?? plainJson(bytes, parse);
 }
 
-/** What cannot be lifted. @throws {Problem} invalid-json */
+/** Reads a body in the plain way. @throws {Problem} invalid-json */
 export function plainJson(bytes: Buffer, parse: (text: string) => unknown): unknown {
   const text = textOf(bytes);
   try {
@@ -57,7 +57,7 @@ export function plainJson(bytes: Buffer, parse: (text: string) => unknown): unkn
   }
 }
 
-/** What is wrong with how a body is written; null where nothing is. */
+/** The problem with the encoding of a body; null if there is none. */
 function refusalOf(encoding: string | undefined, type = ''): Problem | null {
   if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
     const detail = `Content-Encoding '${encoding.slice(0, 80)}' is not supported. Send the body uncompressed.`;
@@ -68,7 +68,7 @@ function refusalOf(encoding: string | undefined, type = ''): Problem | null {
   return new Problem('unsupported-media-type', `charset '${charset.slice(0, 80)}' is not supported. Send UTF-8.`);
 }
 
-/** JSON.parse that refuses keys which could reach a prototype. The function throws what is wrong with the text. */
+/** JSON.parse that refuses keys which could reach a prototype. Throws the error in the text. */
 export function jsonParser(app: FastifyInstance): (request: FastifyRequest, text: string) => unknown {
   const parser = app.getDefaultJsonParser('error', 'error');
   return (request, text) => {
@@ -126,11 +126,11 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Where the body of the route has tensors. */
     readonly tensorFields?: TensorFields;
-    /** The route reads its body itself, whatever the headers say of it. */
+    /** The route reads its body itself, no matter what the headers say. */
     readonly ownBody?: true;
   }
   interface FastifyRequest {
-    /** The body as it came, for the fingerprint of an Idempotency-Key. */
+    /** The body as it was sent, for the fingerprint of an Idempotency-Key. */
     bodyBytes?: Buffer;
   }
 }

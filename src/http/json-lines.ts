@@ -20,8 +20,8 @@ interface Lines {
 }
 
 /**
- * A reply whose lines are sent as they are made. `act` answers with all lines: where some were sent ahead, only the last of
- * them is sent then. What goes wrong after the first line is told by the last line, `{ "status", "problem" }`.
+ * A reply whose lines are sent as they are made. `act` answers with all lines; if some were sent ahead, only the last one is
+ * sent then. An error after the first line becomes the last line, `{ "status", "problem" }`.
  */
 export function followLines(
   request: FastifyRequest,
@@ -36,7 +36,7 @@ export function followLines(
     let stream: Readable | undefined;
     const write = (line: object) => {
       if (!stream) {
-        // Whoever reads slowly holds up nothing: the lines of one reply are few.
+        // A slow reader blocks nothing: one reply has few lines.
         stream = new Readable({ read: () => {} });
         reply.code(200).header('content-type', JSON_LINES);
         resolve(stream);

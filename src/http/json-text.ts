@@ -4,7 +4,7 @@ import { sameShape } from '../domain/tensor.ts';
 import { encodeElements } from '../domain/tensor-bytes.ts';
 import { expectedLength, flatText, nestedText } from './number-text.ts';
 
-/** Of a reply as text: it is held as a string, and again as the bytes that are sent. */
+/** The most text of a reply. It is held as a string and again as the bytes that are sent. */
 const MOST_CHARACTERS = 64 * 2 ** 20;
 
 /**
@@ -21,14 +21,14 @@ function tooLong(): Problem {
   return new Problem('limit-exceeded', detail);
 }
 
-/** What was printed of a reply so far. */
+/** The part of a reply that was printed so far. */
 interface Printed {
   readonly tensors: { readonly reply: TensorReply; readonly text: string }[];
   /** Of all tensors. */
   characters: number;
 }
 
-/** A state that is the output too is printed once. */
+/** A state that is also the output is printed only once. */
 function textOf(value: unknown, printed: Printed): string {
   if (value instanceof TensorReply) {
     const known = printed.tensors.find(({ reply }) => isSame(reply, value));
@@ -61,7 +61,7 @@ function isSame(a: TensorReply, b: TensorReply): boolean {
 }
 
 function tensorText({ tensor, format }: TensorReply, most: number): string {
-  // Printed first, it would take seconds and the memory that is to be saved.
+  // Checked before printing, which would take seconds and the memory that this limit saves.
   const length = format === 'base64' ? (tensor.data.byteLength / 3) * 4 : expectedLength(tensor);
   if (length > most) throw tooLong();
   if (format === 'nested') return nestedText(tensor);

@@ -16,7 +16,7 @@ const NEWLINE = 0x0a;
 const SPACE = 0x20;
 const TILDE = 0x7e;
 
-/** Far less than a body may be nested, so that the plain way counts where it matters. */
+/** Far less than the allowed nesting of a body, so that the plain way decides about the limit. */
 const MAX_DEPTH = 32;
 /** More values than these, beside tensors, are read faster at once. */
 const MOST_VALUES = 256;
@@ -77,14 +77,14 @@ function lift(
   try {
     return new BodyReader(bytes, fields, parse, read, mostNames).run();
   } catch {
-    // Whatever is wrong is found again, and told, in the plain way.
+    // The plain way finds the error again and reports it.
     return undefined;
   }
 }
 
 type ReadAt = (start: number) => ReadArray | undefined;
 
-/** One pass over the body, that looks into its tensors only. Each reading method leaves `at` behind what it has read. */
+/** One pass over the body that looks only into its tensors. Each reading method moves `at` behind what it has read. */
 class BodyReader {
   private readonly bytes: Buffer;
   private readonly fields: TensorFields;

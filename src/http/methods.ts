@@ -5,8 +5,8 @@ import { HttpProblem } from './http-problem.ts';
 const METHODS: readonly HTTPMethods[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'QUERY'];
 
 /**
- * Answers a known path with a method that it does not take by 405 and Allow, an unknown path by 404. Call it before any
- * route is added, and `close` when all are.
+ * Answers an unsupported method of a known path with 405 and Allow, and an unknown path with 404. Call it before any route
+ * is added, and `close` when all are.
  */
 export function watchMethods(app: FastifyInstance): { close: () => void } {
   const taken = new Map<string, RouteOptions>();

@@ -22,7 +22,7 @@ export interface MetricsOptions {
   readonly ofProcess: boolean;
 }
 
-/** What computing tells at the time of asking. */
+/** The state of computing when it is asked for. */
 export interface ThreadStatistics {
   readonly threads: number;
   readonly running: number;
@@ -42,8 +42,8 @@ const QUEUE_SECONDS = [0.00001, 0.000025, 0.00005, ...SECONDS.slice(0, 12)];
 const ROWS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096];
 
 /**
- * What the process counts and times, for Prometheus. Labels have few values by themselves: routes as they are written in
- * the API, statuses, kinds of work; never an id.
+ * The counts and times of the process, for Prometheus. Labels have few values: routes as written in the API, statuses, kinds
+ * of work; never an id.
  */
 export function createMetrics({ worker, ofProcess }: MetricsOptions): Metrics {
   const registry = new Registry();
@@ -142,7 +142,7 @@ export function createMetrics({ worker, ofProcess }: MetricsOptions): Metrics {
 
 /** The metrics of several processes in the text format of Prometheus. Their labels tell them apart, so nothing is added up. */
 export function metricsText(snapshots: readonly MetricsSnapshot[]): Promise<string> {
-  // Some of prom-client's own are left out of sums, or averaged, unless told otherwise.
+  // prom-client leaves some of its own metrics out of sums, or averages them, by default.
   const kept = snapshots.map((metrics) => metrics.map((metric) => ({ ...metric, aggregator: 'sum' })));
   return AggregatorRegistry.aggregate(kept).metrics();
 }

@@ -4,7 +4,7 @@ import { Problem } from '../domain/problems.ts';
 /** A file of weights and the files that belong to it. */
 export interface FileParts {
   readonly model: Uint8Array;
-  /** As its part says; empty where it does not. */
+  /** As its part says; empty if the part has none. */
   readonly mediaType: string;
   /** By their names, without a path. */
   readonly beside: ReadonlyMap<string, Uint8Array>;
@@ -23,8 +23,8 @@ interface Part {
 /**
  * The parts of a multipart/form-data body. The part called `model`, or else the one whose filename ends in .onnx, or else
  * the only one, is the file of weights.
- * @throws {Problem} bad-request where it is no such body, invalid-request where no part is the model or two have one
- * name, limit-exceeded over 64 parts
+ * @throws {Problem} bad-request if the body is not multipart, invalid-request if no part is the model or two parts have
+ * one name, limit-exceeded over 64 parts
  */
 export async function readParts(bytes: Uint8Array, contentType: string): Promise<FileParts> {
   const parts = await partsOf(bytes, contentType);
@@ -48,7 +48,7 @@ export async function readParts(bytes: Uint8Array, contentType: string): Promise
   return { model: model.bytes, mediaType: model.mediaType, beside };
 }
 
-/** The same bytes for the same files, whatever stands between them: a client draws another boundary for each request. */
+/** The same bytes for the same files, whatever boundary separates them: a client draws a new one for each request. */
 export function bytesOfParts({ model, beside }: FileParts): Buffer {
   const files = [...beside].flatMap(([name, file]) => [Buffer.from(`${name.length}:${name}:${file.length}:`), file]);
   return Buffer.concat([Buffer.from(`${model.length}:`), model, ...files]);

@@ -111,12 +111,12 @@ function viewsOf({ buffer }: WebAssembly.Memory): Views {
   };
 }
 
-/** Beyond so much memory a codec is made for one use, as the memory of one never shrinks. */
+/** Above this size a codec is made for one use only, since its memory never shrinks. */
 const SHARED_BYTES = 4 * 2 ** 20;
 
 const module = new WebAssembly.Module(readFileSync(new URL('./kernels/number-text.wasm', import.meta.url)));
 const tables = numberTables();
-/** Nothing in its memory outlasts a call. */
+/** Its memory is only used during a call. */
 const shared = new NumberCodec(module, tables);
 
 /** A codec for a text of about so many bytes. */

@@ -18,9 +18,9 @@ function awayFromZero(value: number, nearest: number, digits: number): number {
   return Number((nearest + (nearest < value === value > 0 ? Math.sign(value) * unit : 0)).toPrecision(digits));
 }
 
-/** What a number of a reply takes, about. */
+/** About how much text a number of a reply takes. */
 const TEXT_BYTES = 12;
-/** Elements by which the length of a text is told beforehand. */
+/** How many elements are used to estimate the length of a text. */
 const SAMPLE = 1_000;
 
 /** Digits that tell any two values of the dtype apart. */
@@ -80,7 +80,7 @@ export function nestedText({ dtype, shape, data }: Tensor): string {
   return level(0);
 }
 
-/** Nested arrays without a number in them: all of one level are alike, and there may be millions. */
+/** Nested arrays without numbers. All arrays of one level are equal, and there may be millions. */
 function emptyText(shape: readonly number[]): string {
   const [count, ...rest] = shape;
   if (count === 0) return '[]';
@@ -95,7 +95,7 @@ export function flatText({ dtype, data }: Tensor): string {
   return `[${Array.from(data as ArrayLike<number | bigint>, elementText(dtype)).join(',')}]`;
 }
 
-/** About how long the text of a tensor becomes, by some of its elements; 0 where it has too few for that to matter. */
+/** Estimates the length of a tensor's text from some of its elements; 0 if it has too few to matter. */
 export function expectedLength({ dtype, data }: Tensor): number {
   if (data.length < SAMPLE ** 2) return 0;
   const stride = Math.floor(data.length / SAMPLE);

@@ -20,11 +20,11 @@ export interface Example {
   readonly path?: Readonly<Record<string, string>>;
   /** The request body; none where the operation takes none. */
   readonly body?: Json;
-  /** The reply that it gets, where that is always the same but for times. */
+  /** The reply, if it is always the same except for times. */
   readonly reply?: Json;
 }
 
-/** What may be done next, by an operation whose parameters the reply or the request tells. */
+/** A next operation whose parameters come from the reply or the request. */
 interface Link {
   readonly operationId: string;
   readonly description: string;
@@ -32,18 +32,18 @@ interface Link {
   readonly parameters: Readonly<Record<string, string>>;
 }
 
-/** What the documentation says of an operation; its shapes stand beside the route. */
+/** The documentation of an operation. Its shapes are next to the route. */
 export interface Operation {
   readonly tags: readonly [keyof typeof TAGS];
   readonly summary: string;
   readonly description: string;
   /** By name; the first one is what Swagger UI sends at the first click. */
   readonly examples: Readonly<Record<string, Example>>;
-  /** What it can be refused with, beyond what follows from its parameters, headers and body. */
+  /** Its problems, except those that follow from its parameters, headers and body. */
   readonly problems?: readonly ProblemCode[];
   readonly links?: Readonly<Record<string, Link>>;
-  /** The scope that a key or token needs, or `open` where none is asked for. */
+  /** The scope that a key or token needs, or `open` if none is needed. */
   readonly access: Access;
-  /** Changes nothing that is stored, though its method is POST, but that a first step builds its cell. */
+  /** Changes nothing that is stored although its method is POST, except that a first step builds its cell. */
   readonly pure?: true;
 }

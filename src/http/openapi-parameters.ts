@@ -52,7 +52,7 @@ function headerName(name: string): string {
   return name.replace(/(^|-)[a-z]/g, (start) => start.toUpperCase());
 }
 
-/** Puts parameters that are the same wherever their name stands into components, and references in their places. */
+/** Moves parameters that are the same wherever their name occurs into components, and refers to them. */
 export function shareParameters(operations: readonly { parameters: readonly Parameter[] }[]): {
   readonly components: Record<string, Parameter>;
   readonly reference: (parameter: Parameter) => JsonObject;

@@ -81,7 +81,7 @@ const POINTERS: Partial<Readonly<Record<ProblemCode, string>>> = {
   'limit-exceeded': '/config/units',
 };
 
-/** A problem document as it may look, for components/examples. */
+/** An example of a problem document, for components/examples. */
 export function problemExample(code: ProblemCode): JsonObject {
   const { status, title } = PROBLEMS[code];
   const detail = DETAILS[code];

@@ -30,7 +30,7 @@ function headerRefs(names: readonly (keyof typeof HEADERS)[]): JsonObject {
   return { headers: Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }])) };
 }
 
-/** What no operation is to blame for; of a body, where it takes none. */
+/** Problems that do not depend on the operation, such as those of a body that it does not take. */
 const REST: readonly ProblemCode[] = [
   'foreign-host',
   'foreign-page',
@@ -50,7 +50,7 @@ const SUCCESS: Readonly<Record<string, string>> = {
   204: 'Done. There is no body.',
 };
 
-/** The replies of success, and 304 where the request may carry If-None-Match. */
+/** The replies of success, and 304 if the request may have If-None-Match. */
 export function successes(
   operation: Operation,
   replies: Replies,
@@ -102,7 +102,7 @@ export function withExamples(
   return Object.fromEntries(media);
 }
 
-/** What an operation can be refused with: what follows from its parts, and what its table says. */
+/** The problems of an operation: those that follow from its parts, and those in its table. */
 export function problemsOf(
   operation: Operation,
   method: string,
@@ -129,13 +129,13 @@ export function problemsOf(
     parameters.some((one) => one.in === 'path'),
     'not-found',
   );
-  // What is made has no version, so that making it is refused with any If-Match.
+  // A new thing has no version yet, so any If-Match refuses its creation.
   add(takes('Idempotency-Key'), 'invalid-header', 'version-mismatch', 'idempotency-key-reused', 'in-progress');
   add(takes('Idempotency-Key'), 'conflict', 'store-full', 'too-many-keys');
   return inTableOrder(codes);
 }
 
-/** One response a status, for all its problems, and `default` for those that no operation is to blame for. */
+/** One response per status, for all its problems, and `default` for problems that do not depend on the operation. */
 export function problemResponses(codes: readonly ProblemCode[]): Record<string, JsonObject> {
   const responses = byStatus(codes).map((own) => [PROBLEMS[own[0]].status, reference(own)] as const);
   return { ...Object.fromEntries(responses), default: { $ref: '#/components/responses/default' } };

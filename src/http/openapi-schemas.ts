@@ -6,11 +6,11 @@ export type Side = 'input' | 'output';
 
 const JSON_TYPE = 'application/json';
 
-/** JSON Schemas of zod types; those with a meta id are gathered as components, each once. */
+/** JSON Schemas of zod types. Types with a meta id are collected as components, each once. */
 export class SchemaComponents {
   private readonly found = new Map<string, { readonly json: JsonObject; readonly side: Side }>();
 
-  /** @throws {Error} where a type has an id but not the same JSON Schema as elsewhere: it needs two types, and two ids. */
+  /** @throws {Error} if two types with one id have different JSON Schemas. Give them two ids. */
   schemaOf(type: z.ZodType, side: Side): JsonObject {
     const converted = z.toJSONSchema(type, {
       io: side,

@@ -43,7 +43,7 @@ const DESCRIPTION = `Start with *Create a cell*, then *Take a step with a cell*:
 
 const SCOPES_TEXT = `Scopes (none includes another): ${SCOPES.map((scope) => `\`${scope}\` ${SCOPE_MEANINGS[scope]}`).join(' ')}`;
 
-/** The OpenAPI document of the routes, the same for the same routes. @throws {Error} where two types have one id. */
+/** The OpenAPI document of the routes, always the same for the same routes. @throws {Error} if two types have one id */
 export function openApiDocument(routes: readonly DocumentedRoute[]): JsonObject {
   const schemas = new SchemaComponents();
   const operations = inReadingOrder(routes).map((route) => readOperation(route, schemas));
@@ -97,7 +97,7 @@ export function openApiDocument(routes: readonly DocumentedRoute[]): JsonObject 
   return JSON.parse(JSON.stringify(document));
 }
 
-/** Who may call an operation: those with its scope, by key or by token; everybody, where the service has no keys. */
+/** Who may call an operation: keys and tokens with its scope, or everybody if the service has no keys. */
 function securityOf(access: Access): JsonObject[] {
   return access === 'open' ? [] : [{ bearer: [access] }, { token: [access] }, {}];
 }
@@ -134,7 +134,7 @@ function readOperation({ method, url, schema }: DocumentedRoute, schemas: Schema
   };
 }
 
-/** A body that may be left out is one of an optional type. */
+/** A body is optional if its type is. */
 function unwrapBody(type: z.ZodType | undefined): { body: z.ZodType | undefined; required: boolean } {
   let body = type;
   while (body instanceof z.ZodOptional || body instanceof z.ZodNullable) body = body.unwrap() as z.ZodType;

@@ -23,14 +23,14 @@ const CONTENT_SECURITY_POLICY = [
   "frame-ancestors 'none'",
 ].join('; ');
 
-/** The page changes under its address; the names of its files have a hash of what is in them. */
+/** The page may change under the same address. The names of its files contain a hash of their content. */
 const CACHED = { page: 'no-cache', file: 'public, max-age=31536000, immutable' };
 
 const OPEN = { schema: { hide: true }, config: { access: 'open' } } as const;
 
 interface File {
   readonly bytes: Buffer;
-  /** Compressed when it is asked for first: a start need not wait for it. */
+  /** Compressed at the first request, so that the start need not wait. */
   zipped?: Buffer;
 }
 

@@ -24,13 +24,13 @@ const FASTIFY_ERRORS: Readonly<Record<string, ProblemCode>> = {
 type ProblemForm = (document: ProblemDocument) => ProblemDocument;
 
 /**
- * The one place where an error becomes a reply: RFC 9457, with nothing of the inside in it. `form` makes of the document
- * what clients of another protocol read; its status is that of the reply.
+ * The one place where an error becomes a reply (RFC 9457), without internal details. `form` turns the document into the
+ * form of another protocol. The reply has the document's status.
  */
 export function addProblemReplies(app: FastifyInstance, form: ProblemForm = (document) => document): void {
   app.setErrorHandler((error: FastifyError | Problem, request, reply) => {
     const problem = requestProblem(error, request);
-    // Fastify would hang up, and clients that read no answer before they have sent everything would see a broken pipe.
+    // Fastify would hang up, and a client that sends everything before it reads would see a broken pipe.
     // On a connection that stays, Node reads the rest and throws it away, within the time that a request has.
     const hangsUp = /close/i.test(request.headers.connection ?? '');
     if (problem.code === 'body-too-large' && !hangsUp) reply.removeHeader('connection');
@@ -80,7 +80,7 @@ export function problemDocument(problem: Problem, instance: string, requestId: s
   };
 }
 
-/** What a client is told of an error of this service; what it does not know is a fault of its own. */
+/** The problem that a client gets for an error. An unknown error is a fault of this service. */
 export function asProblem(error: unknown): Problem {
   if (error instanceof Problem) return error;
   if (error instanceof RequestShapeError) return shapeProblem(error);
@@ -105,7 +105,7 @@ function requestProblem(error: FastifyError | Problem, request: FastifyRequest):
   return asProblem(error);
 }
 
-/** A request that does not fit its schema. Places are listed up to a number; the first one gives the code and the detail. */
+/** A request that does not fit its schema. Lists a limited number of places; the first one gives the code and the detail. */
 function shapeProblem({ context, issues, total }: RequestShapeError): Problem {
   const errors: FieldError[] = issues.map(({ path, message }) => ({
     pointer: pointerOf(context, path),
@@ -117,7 +117,7 @@ function shapeProblem({ context, issues, total }: RequestShapeError): Problem {
   return new Problem(code, `${where}: ${first.detail}${countOf(total - errors.length)}`, { errors });
 }
 
-/** What a detail says of the places that are not listed. */
+/** The part of a detail about the places that are not listed. */
 function countOf(left: number): string {
   return left > 0 ? ` ${left} more places are wrong.` : '';
 }

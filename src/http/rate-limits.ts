@@ -6,9 +6,9 @@ import { isOpen } from './auth.ts';
 import { HttpProblem } from './http-problem.ts';
 
 export interface RateRules {
-  /** Requests of one client in a second; 0: as many as it likes. */
+  /** Requests per second of one client; 0: no limit. */
   readonly perSecond: number;
-  /** Counts for all replicas; without it each process counts for itself. */
+  /** Counts for all replicas. Without it, each process counts for itself. */
   readonly counter?: RateCounter;
 }
 
@@ -17,9 +17,9 @@ const WINDOW_MILLISECONDS = 1_000;
 const MAX_CLIENTS = 10_000;
 
 /**
- * Refuses more than so many requests a second of one client: a tenant, or an address where nobody says who they are. Replies
- * say how many are left, as draft-ietf-httpapi-ratelimit-headers-10 has it. Add it after authentication. Probes and pages
- * are not counted. Where the counter does not answer nothing is refused: the store it stands beside will say so.
+ * Limits the requests per second of one client: a tenant, or an address if the service has no keys. Replies say how many
+ * are left, as in draft-ietf-httpapi-ratelimit-headers-10. Add it after authentication. Probes and pages are not counted.
+ * If the counter does not answer, nothing is refused: the store next to it then reports the failure.
  */
 export async function limitRates(app: FastifyInstance, { perSecond, counter }: RateRules): Promise<void> {
   if (perSecond === 0) return;

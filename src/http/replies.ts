@@ -31,7 +31,7 @@ export function writerFor({ headers: { accept }, server }: FastifyRequest): Repl
   return { mediaType: SAFETENSORS, write: (body) => server.tensorFiles.write(fileOfReply(body)) };
 }
 
-/** A 200 reply, and the ETag of the thing where it has a version. */
+/** A 200 reply, with the ETag of the thing if it has a version. */
 export function ok(body: object, version?: number, writer = AS_JSON): Reply {
   const headers: Record<string, string> = { 'content-type': writer.mediaType };
   if (version !== undefined) headers.etag = etagOf(version);
@@ -55,8 +55,8 @@ export function send(reply: FastifyReply, { status, headers, body }: Reply): Pay
 }
 
 /**
- * Never the reply itself: it is a thenable that listens for the end of the response, which costs more than the promise of
- * the handler.
+ * Never returns the reply itself: it is a thenable that listens for the end of the response, which costs more than the
+ * promise of the handler.
  */
 type Payload = string | Buffer | undefined;
 
@@ -72,13 +72,13 @@ export function sendTogether(app: FastifyInstance): void {
     for (const send of sent) send();
   }
   app.addHook('onSend', (_request, _reply, payload, done) => {
-    // A stream is listened to at once, or its errors are nobody's.
+    // Listen to a stream at once, or nobody handles its errors.
     if (payload !== undefined && typeof payload !== 'string' && !Buffer.isBuffer(payload)) return done();
     if (ready.push(done) === 1) process.nextTick(sendReady);
   });
 }
 
-/** Sends what was read, or 304 where If-None-Match names its version. */
+/** Sends what was read, or 304 if If-None-Match names its version. */
 export function sendRead(request: FastifyRequest, reply: FastifyReply, read: Reply): Payload {
   const { etag } = read.headers;
   return etag && isKnown(request, etag) ? sendUnchanged(reply, etag) : send(reply, read);

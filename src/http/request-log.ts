@@ -7,20 +7,20 @@ declare module 'fastify' {
   }
 }
 
-/** What orchestrators and monitoring ask every few seconds: logged at debug level only. */
+/** Paths that orchestrators and monitoring call every few seconds. They are logged at debug level only. */
 const PROBES = new Set(['/healthz', '/readyz', '/metrics']);
 
 /** Request ids that clients may choose: 1 to 128 visible ASCII characters. */
 const REQUEST_ID = /^[\x21-\x7e]{1,128}$/;
 
-/** The client's X-Request-Id where it is one, else a new id. */
+/** The client's X-Request-Id if it is valid, else a new id. */
 export function requestIdOf(header: string | string[] | undefined, newId: () => string): string {
   return typeof header === 'string' && REQUEST_ID.test(header) ? header : newId();
 }
 
 /**
- * Logs one line a request when its reply is sent, with the route's pattern in place of its path, so that no id or query of
- * a client is logged; and sends the request's id back as X-Request-Id.
+ * Logs one line per request when its reply is sent. The line has the route's pattern instead of the path, so no id or query
+ * of a client is logged. Sends the id of the request back as X-Request-Id.
  */
 export function logRequests(app: FastifyInstance): void {
   app.addHook('onRoute', (route) => {

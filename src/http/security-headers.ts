@@ -3,8 +3,8 @@ import type { FastifyInstance } from 'fastify';
 import helmet from 'helmet';
 
 /**
- * What every reply carries, whatever made it: helmet's headers, and that nobody keeps a copy of a state. Pages set a
- * Content-Security-Policy of their own, since this one lets a page do nothing at all.
+ * Headers of every reply: helmet's, and Cache-Control, so that nobody keeps a copy of a state. Pages set their own
+ * Content-Security-Policy, since this one lets a page do nothing at all.
  */
 export const SECURITY_HEADERS: Readonly<Record<string, string>> = Object.freeze({
   ...headersOf(
@@ -14,7 +14,7 @@ export const SECURITY_HEADERS: Readonly<Record<string, string>> = Object.freeze(
         directives: { defaultSrc: ["'none'"], baseUri: ["'none'"], formAction: ["'none'"], frameAncestors: ["'none'"] },
       },
       frameguard: { action: 'deny' },
-      // Other services under the same domain are not this one's to decide about.
+      // This service must not decide for other services under the same domain.
       strictTransportSecurity: { includeSubDomains: false },
     }),
   ),

@@ -17,8 +17,8 @@ export function sentFile(
 }
 
 /**
- * The options of the config that a query says, `config.units=3`, by their dotted names.
- * @throws {Problem} invalid-request where a value is not JSON
+ * The options of the config in a query, such as `config.units=3`, by their dotted names.
+ * @throws {Problem} invalid-request if a value is not JSON
  */
 export function configOptions(query: Readonly<Record<string, string | undefined>>): JsonObject {
   const options = Object.entries(query).filter(([name]) => name.startsWith('config.'));
@@ -34,7 +34,7 @@ function readOption(name: string, text: string): Json {
   }
 }
 
-/** @throws {Problem} invalid-request where a parameter that is for files stands beside a JSON body */
+/** @throws {Problem} invalid-request if a parameter for files comes with a JSON body */
 export function refuseFileQuery(query: Readonly<Record<string, unknown>>): void {
   const name = Object.keys(query).find((key) => query[key] !== undefined);
   if (name === undefined) return;

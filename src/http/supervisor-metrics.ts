@@ -1,7 +1,7 @@
 import { Counter, Gauge, Registry } from 'prom-client';
 import type { MetricsSnapshot } from './metrics.ts';
 
-/** What the supervisor of several processes knows of them. */
+/** What the supervisor knows about its processes. */
 export interface SupervisorMetrics {
   up(worker: number, is: boolean): void;
   died(worker: number): void;

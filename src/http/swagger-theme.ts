@@ -1,6 +1,6 @@
 /**
- * What Swagger UI's page lacks: a viewport, without which a phone shows it as wide as a desk's; its own dark colours where
- * the system, or the page at /, is dark; a way to that page.
+ * What Swagger UI's page lacks: a viewport, so that it fits a phone; its own dark colours if the system or the page at / is
+ * dark; a link to that page.
  */
 const SCRIPT = `
 const dark = matchMedia('(prefers-color-scheme: dark)');

@@ -5,13 +5,13 @@ import { child, fieldProblem, Problem } from '../domain/problems.ts';
 import type { Tensor } from '../domain/tensor.ts';
 import { SentTensor } from '../domain/tensor-literal.ts';
 
-/** What frameworks write into the metadata of any file, which says nothing here. */
+/** Entries that frameworks write into the metadata of every file. They have no meaning here. */
 const NO_FIELD = 'format';
 
 /**
- * The body that a file of tensors stands for: `inputs` is a field, `states.0` an entry of the list `states`, and every entry of
- * the metadata a field as JSON text. What does not fit the schema is told by the schema.
- * @throws {Problem} invalid-request where a name is none, a list has a gap or metadata is not JSON
+ * Turns a file of tensors into a body. `inputs` is a field, `states.0` an entry of the list `states`, and every entry of the
+ * metadata a field as JSON text. The schema then checks the fields.
+ * @throws {Problem} invalid-request if a name is unknown, a list has a gap or metadata is not JSON
  */
 export function bodyOfFile(
   { tensors, metadata }: TensorFile,

@@ -4,7 +4,7 @@ import { createSecureContext } from 'node:tls';
 import type { FastifyInstance } from 'fastify';
 import { watchFiles } from '../access/watch-files.ts';
 
-/** Paths of a certificate (with its chain) and of its key, both PEM. */
+/** Paths of a certificate (with its chain) and its key, both PEM. */
 export interface TlsFiles {
   readonly cert: string;
   readonly key: string;
@@ -13,7 +13,7 @@ export interface TlsFiles {
 /** What is wrong with the files, for a person. */
 export class TlsFilesError extends Error {}
 
-/** Both files, once they fit each other. @throws {TlsFilesError} */
+/** Reads both files and checks that they fit each other. @throws {TlsFilesError} */
 export function readTls(files: TlsFiles): { readonly cert: Buffer; readonly key: Buffer } {
   try {
     const pair = { cert: readFileSync(files.cert), key: readFileSync(files.key) };
@@ -25,14 +25,14 @@ export function readTls(files: TlsFiles): { readonly cert: Buffer; readonly key:
   }
 }
 
-/** Serves a new certificate from when its files have changed. Connections that there are go on with the former one. */
+/** Serves a new certificate once its files have changed. Open connections keep the old one. */
 export function reloadTls(app: FastifyInstance, files: TlsFiles): void {
   const unwatch = watchFiles([files.cert, files.key], () => {
     try {
       (app.server as HttpsServer).setSecureContext(readTls(files));
       app.log.info('CELLSTEP_TLS_CERT and CELLSTEP_TLS_KEY were read again');
     } catch (error) {
-      // One file of two may have changed so far.
+      // Perhaps only one of the two files has changed so far.
       app.log.error(`CELLSTEP_TLS_CERT and CELLSTEP_TLS_KEY: ${(error as Error).message}; the former ones stay`);
     }
   });

@@ -11,7 +11,7 @@ export interface ShapeIssue {
   readonly problem?: ProblemCode;
 }
 
-/** Places of a request that a reply names; the others are counted. */
+/** How many places of a request a reply names. It only counts the others. */
 export const MOST_ISSUES = 20;
 
 /** A request part that does not fit its zod schema. */
@@ -19,7 +19,7 @@ export class RequestShapeError extends Error {
   readonly context: string;
   /** The first MOST_ISSUES. */
   readonly issues: readonly ShapeIssue[];
-  /** The first of them, and those that are only counted. */
+  /** The first places, and the number of the others. */
   readonly total: number;
 
   constructor(context: string, issues: readonly ShapeIssue[], total = issues.length) {
@@ -33,14 +33,14 @@ export class RequestShapeError extends Error {
 /** Lets zod check what comes in; what goes out is already text (see replies.ts). */
 export function addValidation(app: FastifyInstance): void {
   app.setValidatorCompiler(({ schema, httpPart }) => {
-    // What most requests have: no query.
+    // Most requests have no query.
     const empty = httpPart === 'querystring' ? (schema as z.ZodType).safeParse({}) : undefined;
     return (value: unknown) => {
       if (empty?.success && isEmpty(value as object)) return { value: empty.data };
       if (httpPart === 'params' && Object.values(value as object).includes('')) return { error: nothingThere() };
-      // A file: that the route takes it is known by its Content-Type, and zod would look at every byte as a field.
+      // A file: its Content-Type already shows that the route takes it, and zod would treat every byte as a field.
       if (httpPart === 'body' && value instanceof Uint8Array) return { value };
-      // Whatever a header is, it is text, and optional; those that mean something are read where they are used (replies.ts).
+      // Headers are optional text. The ones with a meaning are read where they are used (replies.ts).
       if (httpPart === 'headers') return { value };
       try {
         return { value: checkShape(schema as z.ZodType, value, httpPart) };
@@ -80,7 +80,7 @@ function isEmpty(value: object): boolean {
   return true;
 }
 
-/** Fastify hands on null for no body, and so it reads like the JSON null. */
+/** Fastify passes null for no body, so it looks like the JSON null. */
 const NO_BODY: ShapeIssue = { path: [], message: 'it is missing or null. Send a JSON object.' };
 
 /** A path that ends where an id should be, as /v1/cells/ does. */
@@ -88,14 +88,14 @@ function nothingThere(): Problem {
   return new Problem('not-found', 'The path has an empty id.');
 }
 
-/** Tensors that have been read already as the arrays that they stand for. */
+/** Turns tensors that were read already back into the arrays that were sent. */
 function asSent(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(asSent);
   const { shape, values } = Object(value) as Partial<NestedNumbers>;
   return shape && values instanceof Float64Array ? new NestedNumbers(shape, values) : value;
 }
 
-/** `fields` are those that the whole part may have, to be named where an unknown one stands beside them. */
+/** `fields` are the fields that the whole part may have; a message about an unknown field lists them. */
 function readIssue(issue: z.core.$ZodIssue, fields: readonly string[]): ShapeIssue[] {
   const { path } = issue;
   if (issue.code === 'unrecognized_keys') {
@@ -105,7 +105,7 @@ function readIssue(issue: z.core.$ZodIssue, fields: readonly string[]): ShapeIss
       .map((key) => ({ path: [...path, key], message: `Unknown field ${quote(key)}.${known}` }));
   }
   if (issue.code === 'invalid_union' && issue.errors.length > 0) {
-    // The branch that got furthest is the one that was meant.
+    // The branch that got furthest is probably the one that was meant.
     const depth = (issues: readonly z.core.$ZodIssue[]) => Math.max(0, ...issues.map((one) => one.path.length));
     const best = issue.errors.reduce((a, b) => (depth(b) > depth(a) ? b : a));
     return best.flatMap((inner) => readIssue({ ...inner, path: [...path, ...inner.path] }, fields));

@@ -1,6 +1,6 @@
 import type { MetricsSnapshot } from '../http/metrics.ts';
 
-/** What a worker process tells its supervisor. */
+/** Messages from a worker process to its supervisor. */
 export type FromWorker =
   | { readonly type: 'listening' }
   /** Asks for the metrics of all. */
@@ -10,7 +10,7 @@ export type FromWorker =
   /** For all other workers. */
   | { readonly type: 'broadcast'; readonly request: number; readonly bytes: Uint8Array };
 
-/** What a supervisor tells a worker process. */
+/** Messages from a supervisor to a worker process. */
 export type ToWorker =
   | { readonly type: 'measure'; readonly request: number }
   /** Answers `gather`. */

@@ -2,8 +2,8 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 
 /**
- * The port that the workers are to share: a free one for 0. It is taken for a moment, and alone, which fails where any
- * other service has it, also one that would share it. @throws the error of listen
+ * The port for the workers to share; 0 picks a free one. Listens on it alone for a moment, which fails if any other service
+ * has the port, even one that would share it. @throws the error of listen
  */
 export async function reservePort(host: string, port: number): Promise<number> {
   const server = createServer().listen({ host, port });

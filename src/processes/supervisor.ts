@@ -5,14 +5,14 @@ import type { MetricsSnapshot } from '../http/metrics.ts';
 import { createSupervisorMetrics } from '../http/supervisor-metrics.ts';
 import { type FromWorker, MAX_UNREAD_BYTES, type ToWorker } from './messages.ts';
 
-/** A worker that dies is replaced after so long, twice as long each time that it dies again soon. */
+/** A worker that dies is replaced after this time. The time doubles whenever it dies again soon. */
 const FIRST_BACKOFF_MILLISECONDS = 100;
 const MAX_BACKOFF_MILLISECONDS = 10_000;
-/** A worker that has lived so long has not died soon. */
+/** A worker that lived this long did not die soon. */
 const SOUND_MILLISECONDS = 30_000;
-/** Workers that do not tell their metrics in time are left out: they are busy, or gone. */
+/** Workers that do not send their metrics in time are left out: they are busy or gone. */
 const GATHER_MILLISECONDS = 1_000;
-/** What an operator can mend, in main.ts too. */
+/** The exit code for errors that an operator can fix, in main.ts too. */
 const REFUSED = 2;
 
 export interface SupervisorOptions {
@@ -20,7 +20,7 @@ export interface SupervisorOptions {
   /** Runs a worker when called with `worker <number>`. */
   readonly script: string;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** What workers may take to end after a signal; then they are killed. */
+  /** How long workers may take to end after a signal. Then they are killed. */
   readonly shutdownSeconds: number;
   readonly logger: Logger;
 }
@@ -63,7 +63,7 @@ export async function supervise({ workers: count, script, env, shutdownSeconds, 
   }
 
   function tell({ child }: Worker, message: ToWorker): void {
-    // One that has just died is noticed by its end.
+    // A worker that has just died is noticed by its exit.
     if (child.connected) child.send(message, () => undefined);
   }
 
@@ -145,11 +145,11 @@ export async function supervise({ workers: count, script, env, shutdownSeconds, 
     }
     const codes = await ends;
     logger.info('all workers ended');
-    // One that the signal met before it could listen to signals had nothing to finish.
+    // A worker that got the signal before it could listen for signals had nothing to finish.
     finish(codes.every((code) => code === 0 || code === 'SIGTERM') ? 0 : 1);
   }
 
-  /** One that cannot start at all has said why; the others would say the same. One that was killed meanwhile would not. */
+  /** A worker that cannot start has said why, and the others would say the same. One that was killed has not. */
   async function startFirst(number: number): Promise<boolean> {
     const worker = start(number);
     const listens = new Promise<true>((resolve) => {
@@ -172,7 +172,7 @@ export async function supervise({ workers: count, script, env, shutdownSeconds, 
   }
 
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, close);
-  // The first one alone: what is wrong with the settings is then said once.
+  // Start the first worker alone, so that wrong settings are reported only once.
   if ((await startFirst(1)) && !closing) {
     const others = Array.from({ length: count - 1 }, (_, k) => startFirst(k + 2));
     if ((await Promise.all(others)).every(Boolean)) logger.info({ workers: count }, `all ${count} workers listen`);

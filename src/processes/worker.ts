@@ -22,7 +22,7 @@ export function joinSupervisor(snapshot: () => Promise<MetricsSnapshot>, orphane
   const listeners: ((message: Uint8Array) => void)[] = [];
   let requests = 0;
   let unread = 0;
-  // A supervisor that is gone cannot be told anything; `disconnect` tells that it is.
+  // A supervisor that is gone gets no messages; `disconnect` shows that it is gone.
   const tell = (message: FromWorker, sent: () => void = () => undefined) =>
     process.send?.(message, undefined, undefined, sent);
 

@@ -10,7 +10,7 @@ import { StoreOpenError } from './store-open-error.ts';
 import { syncPath } from './sync-path.ts';
 
 export interface BackupResult {
-  /** Keys in the copy, each of which was read back. */
+  /** Keys in the copy. Each was read back. */
   readonly records: number;
   /** Bytes of their values. */
   readonly bytes: number;
@@ -22,7 +22,7 @@ const PAGE = 1_000;
  * Copies the LMDB store of `directory`, in use or not, to the directory `target`, which must be missing or empty. The copy is
  * of one moment: it has every commit that was acknowledged before the call, and whole commits only. It is read back
  * whole, and appears under its name only when it is complete and on the disk; an `abort` leaves nothing.
- * While it lasts, the store does not use again the pages that it lets go of, and so may grow.
+ * During the copy the store does not reuse the pages that it frees, so it may grow.
  * Throws StoreOpenError when there is no store in `directory`, or `target` cannot be used.
  */
 export async function backupLmdb(directory: string, target: string, abort?: AbortSignal): Promise<BackupResult> {

@@ -4,18 +4,18 @@ import { dataFile } from './lmdb-file.ts';
 import { syncPath } from './sync-path.ts';
 
 /**
- * Says what the data file was when the store was closed in order. It is there only while nobody has the store open: after a
- * loss of power a file can be torn and have its size and times of before.
+ * Records the state of the data file when the store was closed in order. The record exists only while nobody has the store
+ * open: after a power loss a torn file can still have its old size and times.
  */
 const MARK = 'closed.mark';
 
-/** Whether the data file is what it was when the store was closed in order, or there is none. */
+/** Whether the data file is unchanged since the store was closed in order, or missing. */
 export function wasClosed(directory: string): boolean {
   const now = fileState(directory);
   return now === undefined || now === readMark(directory);
 }
 
-/** After the database was closed, by the last that had it open. */
+/** Called after the last process has closed the database. */
 export function markClosed(directory: string): void {
   try {
     writeFileSync(join(directory, MARK), fileState(directory) ?? '', { mode: 0o600 });
@@ -25,7 +25,7 @@ export function markClosed(directory: string): void {
   }
 }
 
-/** Before anything is written: the mark is gone from the disk then, too. */
+/** Called before anything is written. The mark is then gone from the disk too. */
 export function unmarkClosed(directory: string): void {
   const mark = join(directory, MARK);
   if (!existsSync(mark)) return;

@@ -10,10 +10,10 @@ import { hasRoomFor } from './lmdb-room.ts';
 import type { RecentValues } from './recent-values.ts';
 import { createStamps, revisionOf, stampRecord } from './record.ts';
 
-/** Commits that share one sync: enough that the sync costs each little, few enough that none waits long. */
+/** How many commits share one sync: enough to make it cheap, few enough that none waits long. */
 const GROUP_COMMITS = 1_000;
 const GROUP_BYTES = 16 * 2 ** 20;
-/** After which a disk that does not answer is a failure. */
+/** A disk that does not answer within this time has failed. */
 const LIMIT_MILLISECONDS = 5_000;
 const HANGING_MILLISECONDS = 200;
 
@@ -33,7 +33,7 @@ interface WaitingCommit {
 }
 
 export interface CommitQueue {
-  /** Resolves once the commit is on the disk. Rejects with a Problem: nothing of it is then stored. */
+  /** Resolves once the commit is on the disk. If it rejects with a Problem, nothing of it is stored. */
   add(writes: readonly StoreWrite[]): Promise<CommitOutcome>;
   /** A real write to the disk that changes nothing; rejects with a Problem when it fails. */
   probe(): Promise<CommitOutcome>;
@@ -50,7 +50,7 @@ export function createCommitQueue(connection: LmdbConnection, recent: RecentValu
   const nextStamp = createStamps();
   const waiting: WaitingCommit[] = [];
   let running: Promise<void> | undefined;
-  /** Whether the disk did not take the last commit, for another reason than its room. */
+  /** Whether the last commit failed on the disk for a reason other than lack of room. */
   let failing = false;
   let hanging = false;
   let probing: Promise<void> | undefined;
@@ -105,7 +105,7 @@ export function createCommitQueue(connection: LmdbConnection, recent: RecentValu
     };
     let abandoned = false;
     try {
-      // Once the disk has not answered, callers are not kept waiting for it again and again.
+      // After the disk did not answer once, callers need not wait for it again and again.
       if (failing) await withinLimit(probe(), hanging ? HANGING_MILLISECONDS : LIMIT_MILLISECONDS);
       hanging = false;
       const database = connection.current();
@@ -125,7 +125,7 @@ export function createCommitQueue(connection: LmdbConnection, recent: RecentValu
       abandoned = true;
       recent.fail();
       if (thrown instanceof TimeLimitError) {
-        // It may still be made: not tried again, one by one or otherwise.
+        // It may still be made, so it is never tried again.
         failing = true;
         hanging = true;
         for (const { reject } of group()) reject(storeProblem(thrown, connection.directory));
@@ -193,7 +193,7 @@ export function createCommitQueue(connection: LmdbConnection, recent: RecentValu
   };
 }
 
-/** Nothing that this process would answer can be trusted. What it has acknowledged is on the disk. */
+/** No further answer of this process can be trusted. Everything it has acknowledged is on the disk. */
 function endAtOnce(error: unknown): never {
   writeSync(process.stderr.fd, `${error}\nThe overflow of a buffer of lmdb-js has damaged this process, which ends.\n`);
   process.abort();

@@ -19,13 +19,13 @@ export interface LmdbDatabase {
 
 /**
  * Options of lmdb-js, and why:
- * - overlappingSync off: a commit is then written, fdatasynced and made visible in that order, and its promise tells of
- *   a failure in any of them. On (lmdb-js' default), readers see commits that are not yet on the disk, promises resolve
+ * - overlappingSync off: a commit is then written, fdatasynced and made visible in that order, and its promise rejects if
+ *   any of them fails. On (lmdb-js' default), readers see commits that are not yet on the disk, promises resolve
  *   before the disk has them, and `flushed` never settles when the sync fails.
  * - eventTurnBatching off: on, a failed commit also rejects a promise of lmdb-js' own that nobody holds, and the
  *   unhandled rejection ends the process. The store makes its own groups (lmdb-commits.ts).
  * - noSubdir off: otherwise a directory with a dot in its name would become a file.
- * - permissionsMode: hidden states are nobody else's business.
+ * - permissionsMode: nobody else may read hidden states.
  */
 const OPTIONS = {
   overlappingSync: false,
@@ -70,7 +70,7 @@ export function readFormat(root: RootDatabase<string, string>): string | undefin
   return root.get(FORMAT_KEY);
 }
 
-/** Writes what is there already: a page goes to the disk, and nothing is changed by it. */
+/** Writes the existing value again: a page goes to the disk, and nothing changes. */
 export function rewriteFormat(root: RootDatabase<string, string>): void {
   root.put(FORMAT_KEY, FORMAT_VERSION);
 }

@@ -36,7 +36,7 @@ export function dataFile(directory: string): string {
   return join(directory, 'data.mdb');
 }
 
-/** What the work with an open file says. */
+/** Runs `work` with an open file and returns its result. */
 export function withFile<T>(file: string, work: (descriptor: number) => T): T {
   const descriptor = openSync(file, 'r');
   try {

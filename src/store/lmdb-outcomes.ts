@@ -3,13 +3,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 /** The disk did not answer in time. Of a commit, nobody knows then whether it was made. */
 export class TimeLimitError extends Error {}
 
-/** Into which a time limit is divided. */
+/** The number of parts of a time limit. */
 const TICKS = 20;
 
 /**
- * Time is counted while the event loop turns: one that stood still, as large work makes it, is not taken for a disk that
- * does not answer. What comes after the time limit is no longer heard; LMDB carries out the next transactions
- * behind it.
+ * Counts time only while the event loop runs: an event loop that large work blocked must not look like a disk that does not
+ * answer. An outcome after the time limit is ignored; LMDB carries out the next transactions behind it.
  */
 export async function withinLimit<T>(transaction: Promise<T>, milliseconds: number): Promise<T> {
   const limit = Promise.withResolvers<never>();

@@ -6,8 +6,8 @@ import { StoreOpenError } from './store-open-error.ts';
 const ROOM_BYTES = 128 * 2 ** 10;
 
 /**
- * Checks beforehand what would make LMDB fail to open, and throws StoreOpenError for it: when LMDB itself refuses an
- * environment, lmdb-js 3.5 frees its context twice and the process ends with a segmentation fault instead of a message.
+ * Checks for anything that would make LMDB fail to open, and throws StoreOpenError. If LMDB itself refuses an environment,
+ * lmdb-js 3.5 frees its context twice, and the process ends with a segmentation fault instead of a message.
  */
 export function checkBeforeOpening(directory: string): void {
   const data = dataFile(directory);
@@ -20,8 +20,8 @@ export function checkBeforeOpening(directory: string): void {
 }
 
 /**
- * Whether the database lies on a file system that takes no changes now. Asked by opening it: one that the kernel has given
- * up on may say otherwise to access(2).
+ * Whether the database is on a file system that is read-only now. Tries to open the file: access(2) may give a wrong answer
+ * after the kernel has made the file system read-only.
  */
 export function isReadOnly(directory: string): boolean {
   try {

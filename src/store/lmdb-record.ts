@@ -3,7 +3,7 @@ import { STAMP_BYTES } from './record.ts';
 
 const CHECKSUM_BYTES = 4;
 
-/** A record of LMDB that is not what was written. */
+/** A record of LMDB that differs from what was written. */
 class DamagedRecordError extends Error {
   constructor(key: Uint8Array) {
     super(`the record ${Buffer.from(key).toString()} is damaged`);
@@ -18,8 +18,8 @@ export function newSealedRecord(bytes: Uint8Array): Uint8Array {
 }
 
 /**
- * Writes the checksum, CRC-32 of key, stamp and bytes. LMDB has none of its own: what a torn page or a failing disk makes
- * of a value would be taken for the value.
+ * Writes the checksum, CRC-32 of key, stamp and bytes. LMDB has no checksums, so without it a value damaged by a torn page
+ * or a failing disk would look valid.
  */
 export function sealRecord(key: Uint8Array, sealed: Uint8Array): void {
   const record = recordOf(sealed);

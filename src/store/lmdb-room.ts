@@ -2,20 +2,20 @@ import { statfsSync } from 'node:fs';
 import type { LmdbDatabase } from './lmdb-database.ts';
 
 const MEGABYTE = 2 ** 20;
-/** Kept free on the disk, for deletions, which copy pages too. */
+/** Bytes to keep free on the disk for deletions, which copy pages too. */
 const RESERVE_BYTES = MEGABYTE;
 const DELETION_BYTES = RESERVE_BYTES / 4;
-/** What a commit may change beside its values: the pages on the way to them, and LMDB's own list of free pages. */
+/** Bytes that a commit may change besides its values: the pages that lead to them, and LMDB's list of free pages. */
 const PATH_PAGES = 64;
 
-/** Whether the disk has so much more than the reserve that commits of usual size find room. */
+/** Whether the disk has enough room above the reserve for commits of usual size. */
 export function hasRoom(directory: string): boolean {
   return freeBytes(directory) >= 2 * RESERVE_BYTES;
 }
 
 /**
- * Whether values of so many bytes find room, on the disk or in pages that the file has to spare. Asked before a commit: when
- * a write fails, lmdb-js 3.5 prints the reason into a buffer that may be too short for it, and may take the process with it.
+ * Whether there is room for values of this many bytes, on the disk or in free pages of the file. Checked before a commit:
+ * when a write fails, lmdb-js 3.5 prints the reason into a buffer that may be too short, which may end the process.
  */
 export function hasRoomFor(size: number, { root, records }: LmdbDatabase, directory: string): boolean {
   const free = freeBytes(directory);
@@ -41,7 +41,7 @@ function pagesOf({ treeBranchPageCount, treeLeafPageCount, overflowPages }: Tree
   return treeBranchPageCount + treeLeafPageCount + overflowPages;
 }
 
-/** For this user; without end where the file system does not say. */
+/** For this user; Infinity if the file system does not say. */
 function freeBytes(directory: string): number {
   try {
     const { bavail, bsize } = statfsSync(directory);

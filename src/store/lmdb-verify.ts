@@ -14,7 +14,7 @@ export function verifyDatabase(directory: string): void {
     encoding: 'utf8',
   });
   if (status === 0) return;
-  // LMDB prints some of what it finds.
+  // LMDB itself prints some of the errors that it finds.
   const told = stderr?.trim().replace(/\s+/g, ' ');
   const reason = error?.message ?? (status === 2 ? told : `reading it ended with ${signal ?? status}`);
   throw new StoreOpenError(

@@ -20,7 +20,7 @@ import { StoreOpenError } from './store-open-error.ts';
 interface LmdbStoreOptions {
   /** Made, for this user only, when it is missing. */
   readonly directory: string;
-  /** Several processes may have the directory open, if each says so. */
+  /** Several processes may open the directory if each of them sets this. */
   readonly shared?: boolean;
   /** Address space to begin with; it doubles as the data grow. 1 GiB where left out. */
   readonly mapBytes?: number;
@@ -61,7 +61,7 @@ export async function openLmdbStore({
     if (closing !== undefined) throw new Error('store is closed');
   }
 
-  /** What a failed write or sync has left on the disk is not known: then the next opening reads everything. */
+  /** After a failed write or sync the content of the disk is unknown, so the next opening reads everything. */
   function leaveMark(): void {
     if (!hasFailed && !isReadOnly(directory)) markClosed(directory);
   }
@@ -74,7 +74,7 @@ export async function openLmdbStore({
     } finally {
       lock.release();
     }
-    // Of those that share it, the last one.
+    // Only the last process that shares the directory does this.
     if (shared) whileAlone(directory, leaveMark);
   }
 
@@ -82,7 +82,7 @@ export async function openLmdbStore({
     requireOpen();
     try {
       const database = connection.current();
-      // lmdb-js reads on from the moment at which it began to, up to some milliseconds: not what others committed since.
+      // lmdb-js keeps reading one snapshot for some milliseconds, without commits that others made since.
       if (shared) database.root.resetReadTxn();
       return work(database);
     } catch (error) {
@@ -134,11 +134,11 @@ export async function openLmdbStore({
       });
     },
 
-    /** After a failure of the disk only a write can tell; a small one may find room that others do not. */
+    /** After a disk failure only a write shows whether the disk works. A small one may find room that others do not. */
     async check() {
       read(({ root }) => {
         readFormat(root);
-        // A process that was killed while it read would keep LMDB from using pages again.
+        // A process that was killed while it read would keep LMDB from reusing pages.
         root.readerCheck();
       });
       if (failure === undefined) return;
@@ -163,7 +163,7 @@ function rangeOf(prefix: string, after: string | undefined): { start: Uint8Array
   return { start: Buffer.compare(next, first) > 0 ? next : first, end };
 }
 
-/** What the work says, for which no other process may have the directory; undefined where one has it. */
+/** Runs `work` while no other process has the directory, and returns its result; undefined if another process has it. */
 function whileAlone<T>(directory: string, work: () => T): T | undefined {
   let lock: DirectoryLock;
   try {

@@ -5,8 +5,8 @@ import { CopiedValue } from './record.ts';
 import { SortedKeys } from './sorted-keys.ts';
 
 /**
- * A store that lives and dies with the process. It behaves under races as the durable ones do: a commit takes effect
- * in a later turn of the event loop, in the order of the calls, and nothing shows before that.
+ * A store that exists only as long as the process. Under races it behaves like the durable ones: a commit takes effect in a
+ * later turn of the event loop, in the order of the calls, and is not visible before that.
  */
 export function openMemoryStore(): Store {
   const values = new Map<string, StoredValue>();

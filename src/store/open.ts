@@ -15,7 +15,7 @@ export interface StoreOptions extends RedisStoreOptions {
 
 const FORMS = `memory: (lost at exit) or lmdb:<directory>, e.g. lmdb:./data, or ${REDIS_FORMS}`;
 
-/** Counts for all replicas, where the store is one that they share by network. */
+/** Counts for all replicas, if they share the store over the network. */
 export async function openRateCounter(
   url: string,
   { certificate }: Pick<StoreOptions, 'certificate'> = {},
@@ -23,7 +23,7 @@ export async function openRateCounter(
   return isRedisUrl(url) ? openRedisCounter(url, certificate) : undefined;
 }
 
-/** Leads to all processes that use the store, where it is one that they share by network. */
+/** Reaches all processes that use the store, if they share it over the network. */
 export async function openBus(
   url: string,
   { certificate }: Pick<StoreOptions, 'certificate'> = {},

@@ -1,13 +1,13 @@
 import type { StoredValue } from '../domain/ports.ts';
 import { CopiedValue, revisionOf, STAMP_BYTES } from './record.ts';
 
-/** Of all values, with what keeping one takes: objects, their buffer, the key. */
+/** Bytes of all values, including the cost of keeping one: objects, their buffer, the key. */
 const MOST_BYTES = 32 * 2 ** 20;
 const ENTRY_BYTES = 512;
-/** A longer value takes so long to use that reading it is a small part. */
+/** Using a longer value takes so long that reading it is a small part. */
 const LONGEST_BYTES = 2 ** 16;
 
-/** What is to become of the value of a key that commits under way write. */
+/** What to do with the value of a key that running commits write. */
 interface Change {
   commits: number;
   /** Whether it was kept before: what nobody has read need not be. */
@@ -16,15 +16,15 @@ interface Change {
 
 /**
  * Values that this process has lately read, and what it has written over them, for a store that no other process writes to.
- * They are what the store has: none is told while a commit that writes its key is under way, nor after a failure until a
- * commit is made, as what failed may still come to be.
+ * They equal the values in the store. A value is not used while a commit writes its key, nor after a failed commit until
+ * another commit succeeds, since the failed one may still take effect.
  */
 export class RecentValues {
   /** Those kept longest first. */
   private readonly kept = new Map<string, { readonly value: StoredValue; readonly size: number }>();
   private bytes = 0;
   private readonly changing = new Map<string, Change>();
-  /** What the store has is not known. */
+  /** Whether the content of the store is unknown. */
   private failed = false;
   private readonly alone: boolean;
 

@@ -33,7 +33,7 @@ interface CommitPipeline {
   exec(): Promise<readonly (readonly [Error | null, unknown])[] | null>;
 }
 
-/** What a server says of itself. */
+/** The information that a server gives about itself. */
 export interface RedisServer {
   info(): Promise<string>;
   config(get: 'GET', name: string): Promise<unknown>;

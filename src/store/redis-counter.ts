@@ -16,8 +16,8 @@ return { count, redis.call('PTTL', KEYS[1]) }
 `;
 
 /**
- * Counts in the Redis of the store, on a connection of its own: a count must not wait behind the values of cells. Where the
- * server is not there `count` rejects, and the connection is made again by itself.
+ * Counts in the Redis of the store, on its own connection, so that a count need not wait behind the values of cells. If the
+ * server is away, `count` rejects, and the connection is made again automatically.
  */
 export async function openRedisCounter(url: string, certificate?: ClientCertificate): Promise<ClosingCounter> {
   const client = createClient({ ...parseRedisUrl(url), ...(certificate && { certificate }) }, TIMEOUT_MILLISECONDS);

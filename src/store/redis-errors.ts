@@ -29,7 +29,7 @@ export class TimeLimitError extends Error {}
 /** Fewer replicas than asked for have a commit, which the primary has made. */
 export class ReplicaError extends Error {}
 
-/** What a client is told of an error of Redis, of the connection, or of the time limit. */
+/** The problem that a client gets for an error of Redis, of the connection, or of the time limit. */
 export function storeProblem(error: unknown): Problem {
   if (error instanceof Problem) return error;
   const message = messageOf(error);
@@ -49,7 +49,7 @@ function reasonOf(error: unknown, code: string | undefined): string {
   return 'it is not connected, or the connection was lost before it answered';
 }
 
-/** What an operator is told where the store cannot be opened: whether no server answers, or one refuses. */
+/** The message for an operator when the store cannot be opened: whether no server answers, or a server refuses. */
 export function openingProblem(error: unknown): string {
   const message = messageOf(error);
   const away = error instanceof TimeLimitError || UNREACHED.test(message);

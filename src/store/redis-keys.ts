@@ -9,7 +9,7 @@ export const BUCKET_NAMES: readonly string[] = Array.from({ length: BUCKETS }, (
 );
 
 /**
- * How keys lie in Redis. An owner (`cell/a`) belongs to one of 64 buckets; the bucket is the hash tag of everything
+ * How keys are laid out in Redis. An owner (`cell/a`) belongs to one of 64 buckets; the bucket is the hash tag of everything
  * that the owner has, so that a cluster keeps it in one slot and one script may change it. Beside its values each
  * bucket has `cellstep:{bucket}:keys`, a sorted set of the keys that exist in it, which the same script keeps: an index
  * that can't disagree with the values, not even after a failover that loses writes. A listing over all owners merges
@@ -25,7 +25,7 @@ export function indexName(bucket: string): string {
   return `cellstep:{${bucket}}:keys`;
 }
 
-/** Where the version of the layout stands. */
+/** The key of the version of the layout. */
 export const FORMAT_NAME = `cellstep:{${BUCKET_NAMES[0]}}:format`;
 
 /** The bucket of a key: FNV-1a (32 bits) of its owner's characters, its halves folded. Part of the format. */

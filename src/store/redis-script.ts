@@ -5,7 +5,8 @@ import { indexName, valueName } from './redis-keys.ts';
 /**
  * One commit. KEYS: the bucket's index, then the names of the values. ARGV, three for each value: what its stamp must
  * be (`*` anything, empty: no value), the key as the index has it, and `c` to check, `t` to touch what was checked, `d` to
- * delete, `p` for what is refused where a write would be and changes nothing, or the record to write. Nothing is written before all comparisons hold.
+ * delete, `p` to fail where a write would fail without changing anything, or the record to write. Nothing is written before
+ * all comparisons hold.
  *
  * Redis runs a script whole or not at all, but for an error in its middle. The first write is the only one that can
  * fail (no memory, read-only, disk broken): once a script has written, Redis refuses it nothing. So what needs room goes
@@ -66,7 +67,7 @@ export function createScriptCalls(): (bucket: string, writes: readonly StoreWrit
   };
 }
 
-/** A call that changes nothing, and that a server refuses which would refuse a write. */
+/** A call that changes nothing. A server refuses it if it would refuse a write. */
 export function probeCall(bucket: string): ScriptCall {
   return { bucket, keys: [indexName(bucket), valueName(bucket, 'probe')], args: ['*', 'probe', 'p'], size: 0 };
 }
@@ -82,7 +83,7 @@ function recordOf(bytes: Uint8Array, stamp: Uint8Array): Buffer {
   return Buffer.from(record.buffer);
 }
 
-/** The stamp as the script compares it; what is not a revision of this store is one byte, which no stamp equals. */
+/** The stamp as the script compares it. Anything that is not a revision of this store becomes one byte, which no stamp equals. */
 function expectation(expect: string | null | undefined): string | Buffer {
   if (expect === undefined) return '*';
   if (expect === null) return '';

@@ -9,7 +9,7 @@ export interface ClientCertificate {
 export interface RedisTarget {
   readonly cluster: boolean;
   readonly tls: boolean;
-  /** One server, or some nodes of the cluster, from which it tells the others. */
+  /** One server, or some nodes of the cluster, which name the others. */
   readonly nodes: readonly { readonly host: string; readonly port: number }[];
   readonly username?: string;
   readonly password?: string;

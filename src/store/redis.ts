@@ -14,20 +14,20 @@ import { type ClientCertificate, parseRedisUrl, type RedisTarget } from './redis
 import { StoreOpenError } from './store-open-error.ts';
 
 export interface RedisStoreOptions {
-  /** In which every call ends, and after which a silent connection is given up; 2,000 when left out. */
+  /** Time limit of every call, after which a silent connection is also dropped; 2,000 if left out. */
   readonly timeoutMilliseconds?: number;
   /** Replicas that must have a commit before it is acknowledged (WAIT); 0 when left out. */
   readonly waitReplicas?: number;
   /** Shown to servers that ask for one. */
   readonly certificate?: ClientCertificate;
-  /** Told, at the opening, what the server may lose; a line each. */
+  /** Called at the opening with one line for each way in which the server may lose data. */
   readonly warn?: (message: string) => void;
 }
 
 const DEFAULT_TIMEOUT = 2_000;
 /** Opening takes several calls, one after the other. */
 const OPENING_TIMEOUTS = 3;
-/** What may be under way at once; the rest waits here, where it costs the server nothing and can still be withdrawn. */
+/** How much may run at once. The rest waits here, where it costs the server nothing and can still be withdrawn. */
 const MAX_CALLS = 256;
 const MAX_COMMIT_BYTES = 64 * 2 ** 20;
 
@@ -43,7 +43,7 @@ const MAX_COMMIT_BYTES = 64 * 2 ** 20;
 export async function openRedisStore(url: string, options: RedisStoreOptions = {}): Promise<Store> {
   const { timeoutMilliseconds: timeout = DEFAULT_TIMEOUT, waitReplicas = 0, certificate, warn } = options;
   const target = { ...parseRedisUrl(url), ...(certificate && { certificate }) };
-  // A connection that waits for replicas serves nothing else meanwhile; readers have one of their own.
+  // A connection that waits for replicas serves nothing else, so readers have their own.
   const reader = createClient(target, timeout);
   const writer = waitReplicas > 0 ? createClient(target, timeout) : reader;
   const clients = [...new Set([reader, writer])];
@@ -60,12 +60,12 @@ export async function openRedisStore(url: string, options: RedisStoreOptions = {
     if (error instanceof StoreOpenError) throw error;
     throw new StoreOpenError(`store ${target.shown} ${openingProblem(error)}`);
   }
-  // So that a commit behind another one that waits in vain still learns why, before its own time is over.
+  // A commit behind one that waits in vain must still learn why, before its own time is over.
   const wait = { replicas: waitReplicas, milliseconds: Math.floor(timeout / 3) };
   return redisStore({ reader, writer, target, timeout, wait });
 }
 
-/** A cluster that is down, or a server that loads its data, would be waited for without end. */
+/** Without it, the opening would wait forever for a cluster that is down or a server that loads its data. */
 async function within<T>(milliseconds: number, opening: Promise<T>): Promise<T> {
   const limit = Promise.withResolvers<never>();
   const message = `it was not ready within ${milliseconds} ms`;
@@ -143,7 +143,7 @@ function redisStore({ reader, writer, target, timeout, wait }: Connected): Store
       return limited(reader, reads, 0, () => listEntries(reader.commands, prefix, after, { limit, maxBytes }));
     },
 
-    /** Sends what would be refused where a write is, to every bucket of a cluster. */
+    /** Sends a call that fails wherever a write would fail, to every bucket of a cluster. */
     async check() {
       requireOpen();
       const buckets = target.cluster ? BUCKET_NAMES : BUCKET_NAMES.slice(0, 1);

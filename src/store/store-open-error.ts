@@ -6,7 +6,7 @@ export class StoreOpenError extends Error {
   }
 }
 
-/** Of a store that another version of cellstep has written, older or newer. */
+/** The error for a store that an older or newer version of cellstep has written. */
 export function otherFormat(store: string, format: string, read: string): StoreOpenError {
   const reads = `this version of cellstep reads format ${read}`;
   return new StoreOpenError(

@@ -8,6 +8,7 @@ import { createApp } from './app.ts';
 import { type Config, ConfigError, readConfig } from './config.ts';
 import { createMetrics } from './http/metrics.ts';
 import { readTls, TlsFilesError } from './http/tls.ts';
+import { memoryTooSmall } from './memory-need.ts';
 import { reservePort } from './processes/reserve-port.ts';
 import { supervise } from './processes/supervisor.ts';
 import { joinSupervisor } from './processes/worker.ts';
@@ -35,6 +36,9 @@ function refuseAddress(error: unknown, { host, port }: Pick<Config, 'host' | 'po
 
 async function main(): Promise<void> {
   const config = readConfig(process.env);
+  // 0 where nothing is known of a limit, and more than any machine has where there is none.
+  const tooSmall = memoryTooSmall(config, process.constrainedMemory() || Number.POSITIVE_INFINITY);
+  if (tooSmall) refuse(tooSmall);
   // Fastify serves `localhost` on two servers, and awaits the requests of only one of them when it closes.
   const host = config.host === 'localhost' ? '127.0.0.1' : config.host;
   const worker = process.argv[2] === 'worker' && process.send ? Number(process.argv[3]) : undefined;

@@ -48,7 +48,7 @@ export function presentSessionStep(
   };
 }
 
-/** What a subscriber is told of a change. */
+/** The event of a change for a subscriber. */
 export function presentChange(
   id: string,
   { session, missed }: SessionChange,

@@ -18,7 +18,7 @@ export function presentProgress({ iteration, loss }: TrainingProgress): object {
   return { iteration, loss: new TensorReply(loss, 'nested') };
 }
 
-/** A line for each step; the last one tells of the commit too. */
+/** One line for each step. The last one reports the commit too. */
 export function trainedLines({ losses, iteration, cellVersion }: Trained): object[] {
   const count = losses.data.length;
   return Array.from({ length: count }, (_, k) => {

@@ -78,7 +78,7 @@ export interface CellDefinition {
   /** Of each output of a sequence, all directions together, where that is not outputWidth alone. */
   readonly outputWidths?: readonly number[];
   readonly outputDtype: Dtype;
-  /** Index of the state group that a step's output equals, once it is rounded to outputDtype; null where it is none. */
+  /** Index of the state group that equals a step's output after rounding to outputDtype; null if none does. */
   readonly outputIsState: number | null;
   /** The feature count that the config fixes (PyTorch's input_size); such a cell is built when it is made. */
   readonly fixedFeatures?: number;
@@ -100,7 +100,7 @@ export interface CellDefinition {
   variables(features: number, given?: readonly string[]): readonly VariableSpec[];
   /** Features that weights of these shapes are for; undefined if they do not tell. */
   featuresOf(shapes: Readonly<Record<string, Shape>>): number | undefined;
-  /** What a step computes; undefined where there is no single step, as something looks ahead. */
+  /** What a step computes; undefined if something looks ahead, so that there is no single step. */
   readonly step?: (features: number, weights: Weights) => Steppable;
   /** The layers that look ahead, as a message names them. */
   readonly looksAhead?: readonly string[];

@@ -41,7 +41,7 @@ export interface WeightFile {
    */
   readonly network?: FileLayer;
   readonly layers: readonly FileLayer[];
-  /** The rest, of which no cell can be made. */
+  /** The other parts, which no cell can be made from. */
   readonly skipped: readonly Skipped[];
 }
 

@@ -203,7 +203,7 @@ export interface Stepper {
   prepareTraining(program: Runnable, precision: Precision): Deferred<PreparedTraining>;
 }
 
-/** What computing tells of itself, for metrics. Seconds are measured, not estimated. */
+/** Reports about computing, for metrics. Seconds are measured, not estimated. */
 export interface ComputeObserver {
   /** Work was done at once, or on a thread, its wait for one included. */
   computed(kind: 'step' | 'sequence' | 'gradients' | 'training', place: 'loop' | 'thread', seconds: number): void;

@@ -30,7 +30,7 @@ export interface NodePass {
   pull(gradient: Float64Array, sums: NetworkSums): { inputs: readonly Float64Array[]; states: readonly Float64Array[] };
 }
 
-/** By the index of a cell, and of a layer that is none, in the program. */
+/** By the index in the program, of a cell or of a layer that is not a cell. */
 export interface NetworkSums {
   readonly cells: readonly GradientSums[];
   readonly layers: readonly LayerSums[];

@@ -37,7 +37,7 @@ function kernel(code: number, alpha = 0, beta = 0): KernelActivation {
   return { code, alpha, beta };
 }
 
-/** Keras' relu, but for a threshold, and a slope together with a greatest value. */
+/** Keras' relu, except with a threshold, or with both a slope and a maximum. */
 function relu(slope: number, maxValue: Parameters[string], threshold: number): KernelActivation | undefined {
   if (threshold !== 0) return undefined;
   if (maxValue === null) return slope === 0 ? kernel(3) : kernel(5, slope);

@@ -27,7 +27,7 @@ export function arithmeticOf({ computeDtype, activations }: CellArithmetic, prec
   return precision === 'fast' && computeDtype === 'float32' ? 'float32' : 'float64';
 }
 
-/** The same of a layer that is no cell: the kernels compute those that are one product, the formulas all others. */
+/** The same for a layer that is not a cell: kernels compute a layer that is one product, formulas all others. */
 export function layerArithmetic(layer: AnyLayer, precision: Precision): Arithmetic {
   if (precision === 'fast' && isNormalizing(layer)) return 'float32';
   if (!isProduct(layer)) return 'reference';

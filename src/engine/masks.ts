@@ -9,7 +9,7 @@ export interface Masked {
 }
 
 /**
- * The mask of a layer's output by those of its inputs; undefined where there is none. Keras compute_mask.
+ * The mask of a layer's output, from those of its inputs; undefined if there is none. Keras compute_mask.
  * @throws {Problem} invalid-value where a mask comes to a layer that takes none
  */
 export function maskAfter(rule: MaskRule, inputs: readonly Masked[], rows: number): Uint8Array | undefined {
@@ -37,7 +37,7 @@ export function maskAfter(rule: MaskRule, inputs: readonly Masked[], rows: numbe
   }
 }
 
-/** True for the rows of which any number is to be told apart. */
+/** True for the rows with any number that is `live`. */
 function maskWhere(values: FloatArray, rows: number, live: (value: number) => boolean): Uint8Array {
   const width = rows > 0 ? values.length / rows : 0;
   return Uint8Array.from({ length: rows }, (_, row) => {

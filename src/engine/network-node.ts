@@ -62,7 +62,7 @@ function preparePlain(node: NetworkNode, { layer }: LayerWork, parts: NodeParts)
   };
 }
 
-/** The steps that a layer works on; its inputs have as many, but for one without time. @throws {Problem} wrong-shape */
+/** The number of steps that a layer works on. All its inputs with a time axis must have as many. @throws {Problem} wrong-shape */
 function stepsOf({ name }: NetworkNode, layer: AnyLayer, inputs: readonly Signal[]): number {
   const time = Math.max(...inputs.map((input) => input.time));
   const free = layer.kind === 'concatenate' && layer.reach === 'sequence';

@@ -83,7 +83,7 @@ function signalOf(
   return { values, dtype, time, ...(mask ? { mask } : {}) };
 }
 
-/** [:, -1, :] of [batch, time, …]; nothing where there is no step. */
+/** [:, -1, :] of [batch, time, …]; nothing if there are no steps. */
 function lastSteps({ values, time }: Signal, batch: number): FloatArray {
   if (time === 1) return values;
   const width = values.length / Math.max(batch * time, 1);

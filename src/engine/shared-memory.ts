@@ -2,7 +2,7 @@
 const PAGE = 65_536;
 /** Everything starts on a cache line. */
 const LINE = 64;
-/** Pages that are asked for at least when there is no room. */
+/** The fewest pages to ask for when there is no room. */
 const FEWEST_PAGES = 32;
 /** Spans that a thread can tell of; each is larger than all before it together, or at least FEWEST_PAGES. */
 const MOST_GROWN = 2048;

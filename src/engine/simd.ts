@@ -88,7 +88,7 @@ export function createSimdEngines(options: SimdOptions = {}): SimdEngines {
     return { cell, ...residence(program, precision, cell.bytes, write) };
   };
 
-  /** The same of a layer that is no cell. */
+  /** The same for a layer that is not a cell. */
   const packedLayerOf = (program: AnyLayer, precision: Precision) => {
     if (isSharedLayer(program)) {
       const { layer, address } = program.packed;

@@ -36,8 +36,9 @@ const MAX_COMMIT_BYTES = 64 * 2 ** 20;
  * processes may share. A commit is one script; redis-keys.ts has how the keys lie. A commit that resolved is as safe as
  * the server makes it (appendfsync), and `waitReplicas` of its replicas have it.
  *
- * Every call ends within the time limit, with the Problem `store-unavailable` when it fails. What is sent is never sent again: after a time limit or a lost connection nobody knows whether a
- * commit was made, and it is never reported as made or as a conflict. The store goes on as soon as the server does.
+ * Every call ends within the time limit, with the Problem `store-unavailable` when it fails. Nothing is sent twice: after a
+ * time limit or a lost connection nobody knows whether a commit was made, and it is never reported as made or as a
+ * conflict. The store recovers as soon as the server does.
  * Throws StoreOpenError when the URL is malformed, or the server cannot be reached or used.
  */
 export async function openRedisStore(url: string, options: RedisStoreOptions = {}): Promise<Store> {

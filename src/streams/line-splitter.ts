@@ -1,6 +1,6 @@
 const NEWLINE = 0x0a;
 
-/** Whole lines, each with its newline; or that a line was too long, of which nothing is kept. */
+/** Whole lines, each with its newline; or the fact that a line was too long. Nothing of a long line is kept. */
 export interface Lines {
   readonly text: Buffer | undefined;
   readonly tooLong: boolean;

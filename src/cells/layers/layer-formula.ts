@@ -2,7 +2,7 @@ import type { LayerKind, LayerProgram } from '../../domain/layers.ts';
 
 /** What a layer works on at once, beside its inputs. */
 export interface Unit {
-  /** Steps of it: 1, but for a layer that works on all steps of a row. */
+  /** Number of steps: 1, except for a layer that works on all steps of a row. */
   readonly time: number;
   /** [time], 0 where a step is masked; undefined where none is. */
   readonly mask?: Uint8Array;

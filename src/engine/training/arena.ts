@@ -14,7 +14,7 @@ export interface Rows {
   readonly stride: number;
 }
 
-/** Memory that one training step takes as it goes, all of which is given back when it ends. Without kernels there is none. */
+/** Memory that one training step takes as it runs and gives back when it ends. Without kernels there is none. */
 export class Arena {
   private readonly memory: SharedMemory | undefined;
   private readonly taken: { readonly address: number; readonly bytes: number }[] = [];

@@ -16,7 +16,7 @@ interface WasmMemory {
   grow(pages: number): number;
 }
 
-/** The library grows its memory through this method of this thread, and takes an error for "no more". */
+/** The library grows its memory through this method of this thread. It reads an error as "no more memory". */
 function boundMemory(bytes: number): void {
   // TypeScript has WebAssembly's types only for browsers.
   const { Memory }: { Memory: { prototype: WasmMemory } } = Reflect.get(globalThis, 'WebAssembly');

@@ -6,7 +6,7 @@ import { children, classNameOf, groupNames, nameOf, RECURRENT_LAYERS } from './m
 export interface ConfiguredLayer {
   /** `layers/gru_1`: Keras addresses by class and order, never by name (saving_lib._save_container_state). */
   readonly path: string;
-  /** Names of the layers that it stands in, outermost first, and its own. */
+  /** Names of the layers around it, outermost first, and its own name. */
   readonly names: readonly string[];
   readonly name: string;
   /** What its variables begin with in the whole network: that of the wrapper, where it is in one. */

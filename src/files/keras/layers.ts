@@ -9,7 +9,7 @@ export function arrangeCells(layer: FileLayer, config: JsonObject): NamedTensors
 }
 
 /**
- * The cell as a layer of a model; one that is no layer is put into an RNN by the writers.
+ * The cell as a layer of a model. The writers put a cell that is not a layer into an RNN.
  * @throws {Problem} not-acceptable where it has a stack inside a stack, or an activation that only Keras 2 has
  */
 export function layerOf(cell: WholeLayer): WholeLayer {

@@ -115,7 +115,7 @@ function isRecurrent(tree: HdfTree, { group, paths }: LegacyLayer): boolean {
   return kernel !== undefined && (shape === undefined || shape.length === 2);
 }
 
-/** The weights of one of the layers in a group: those whose paths go through its name, and those of what it stands in. */
+/** The weights of one layer in a group: those with its name, or the name of a layer around it, in their paths. */
 function pathsOf(
   { names, name }: ConfiguredLayer,
   paths: readonly string[],

@@ -57,7 +57,7 @@ export function treeOfWeights(modelName: string, layers: readonly WholeLayer[]):
   return { groups, datasets, unread: new Map() };
 }
 
-/** As float32 where h5wasm has no such type: it holds every float16, bfloat16 and bool, and Keras casts when it loads. */
+/** Uses float32 for types that h5wasm lacks: it holds every float16, bfloat16 and bool, and Keras casts when it loads. */
 export function asDataset(tensor: Tensor): HdfDataset {
   const { shape, data } = tensor;
   if (data instanceof Float64Array) return { type: 'f64', shape, bytes: encodeElements(tensor) };

@@ -5,7 +5,7 @@ import { emptyLike, type Fold } from './fold.ts';
 /** Elements that a broadcast may make: shapes are short, and no weight is made so. */
 const MAX_EXPANDED = 2 ** 20;
 
-/** Operators by which exporters compute where to cut weights. */
+/** Operators that exporters use to compute where to cut weights. */
 export const SHAPE_FOLDS: Readonly<Record<string, Fold>> = {
   /** Without `value`, which is a tensor of the file. */
   Constant: ({ attributes }) => {
@@ -42,7 +42,7 @@ function numbersOf({ data }: Tensor): number[] {
   return Array.from(data, Number);
 }
 
-/** Undefined where one of them is no integer that int64 and a number both hold. */
+/** Undefined if one of them is not an integer that both int64 and a number can hold. */
 function integers(shape: readonly number[], values: readonly number[]): Tensor | undefined {
   return values.every(Number.isSafeInteger)
     ? new Tensor('int64', shape, BigInt64Array.from(values, BigInt))

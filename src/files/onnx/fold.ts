@@ -17,7 +17,7 @@ interface View {
 
 export type Fold = (node: ConstantNode) => Tensor | undefined;
 
-/** Operators that only move elements, by which exporters arrange weights. Undefined: not one that can be folded. */
+/** Operators that only move elements. Exporters arrange weights with them. Undefined: the operator cannot be folded. */
 export const FOLDS: Readonly<Record<string, Fold>> = {
   Identity: ({ inputs: [data] }) => data,
   Transpose: ({ inputs: [data], attributes }) => data && transpose(data, intsOf(attributes.get('perm'))),

@@ -7,7 +7,7 @@ export function onnxLayer({ config = {}, ...layer }: FileLayer): FileLayer {
   return { ...layer, config: Object.fromEntries(attributes) };
 }
 
-/** The dtype is no attribute: the weights have it. */
+/** The dtype is not an attribute: the weights have it. */
 export function nodeOf(cell: WholeLayer): WholeLayer {
   const { dtype: _, ...attributes }: JsonObject = cell.config;
   return { ...cell, config: attributes };

@@ -26,7 +26,7 @@ export interface OnnxFile extends WeightFile {
  * The RNN, GRU and LSTM nodes of a model's main graph, with their attributes as `config` and W, R, B, P as they are:
  * from initializers, Constant nodes, or what nodes that only move elements make of those. Data of other files is taken
  * from `beside`, by name; nothing is opened.
- * @throws {Problem} invalid-file for any fault or if there is no such node with its weights, limit-exceeded
+ * @throws {Problem} invalid-file for any fault, or if no such node has its weights in the file; limit-exceeded
  */
 export function readOnnx(
   bytes: Uint8Array,

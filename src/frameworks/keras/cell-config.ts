@@ -14,7 +14,7 @@ export type ParsedKeras = ParsedCell | ParsedStack | ParsedCellLayer | ParsedRnn
 export interface KerasConfigOptions extends FieldOptions {
   /** Of all the cells inside a composite together. */
   readonly maxCells?: number;
-  /** Where the config stands in the request. */
+  /** Pointer to the config in the request. */
   readonly pointer?: string;
 }
 

@@ -13,7 +13,7 @@ export interface LayerHead {
   readonly name: string;
   readonly trainable: boolean;
   readonly policy: DtypePolicy;
-  /** Serialized; null where there is none. It adds to a loss only. */
+  /** Serialized; null if there is none. It only adds to a loss. */
   readonly activityRegularizer: Json;
 }
 

@@ -69,7 +69,7 @@ function parseNested(identifier: Json, pointer: string, autoName: AutoName, dept
     return parseLayer(className, layer, identifier, pointer, autoName, depth);
   }
   if (!isFunctionModule(module, className)) throw unlocated(identifier, className, pointer);
-  // Keras finds a serialized function by its real name only: an alias such as "swish" is no exported function.
+  // Keras finds a serialized function only by its real name. An alias such as "swish" is not an exported function.
   const name = className === 'function' ? own(identifier, 'config') : className;
   if (typeof name !== 'string' || entry(KERAS_ACTIVATIONS, name) === undefined)
     throw unlocated(identifier, className, pointer);

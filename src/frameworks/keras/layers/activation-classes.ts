@@ -63,7 +63,7 @@ const elu: LayerClass = {
     activated(source, input, { name: 'elu', params: { alpha: source.set.numbers.get('alpha') ?? 1 } }),
 };
 
-/** Keras Softmax along the last axis. It takes a mask for its own axis, so that one of time steps is refused, as by Keras. */
+/** Keras Softmax along the last axis. It expects a mask of its own axis, so it refuses one of time steps, as Keras does. */
 const softmax: LayerClass = {
   fields: { axis: json(-1) },
   define(source, [input]) {

@@ -38,17 +38,17 @@ interface Defined {
   /** By their names within the layer, in the order of layer.weights. */
   readonly variables: readonly VariableSpec[];
   readonly mask: MaskRule;
-  /** An output needs later steps, so that there is no single step. */
+  /** An output needs later steps, so the layer has no single step. */
   readonly ahead: boolean;
 }
 
-/** A layer that is no cell: its program but for the weights. */
+/** A layer that is not a cell: its program without the weights. */
 export interface DefinedLayer extends Defined {
   readonly kind: 'layer';
   program(arrays: Readonly<Record<string, FloatArray>>): AnyLayer;
   /** The dtype that its weights are cast to. */
   readonly arrayDtype: Dtype;
-  /** What is no variable, but an array of the program. */
+  /** Arrays of the program that are not variables. */
   readonly constants?: Readonly<Record<string, FloatArray>>;
   readonly activation?: ActivationSpec;
 }
@@ -182,7 +182,7 @@ export function misfit({ className, head, pointer }: LayerSource, detail: string
   return new Problem('wrong-shape', text, { errors: [{ pointer, detail: text }] });
 }
 
-/** The features of the last axis. @throws {Problem} wrong-shape where there is none */
+/** The features of the last axis. @throws {Problem} wrong-shape if there is no such axis */
 export function featuresOf(source: LayerSource, signal: Signal): number {
   const features = signal.dims.at(-1);
   if (features !== undefined) return features;

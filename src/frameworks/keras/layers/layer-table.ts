@@ -9,7 +9,7 @@ import { POOLING_LAYERS } from './pooling-layers.ts';
 import { RECURRENT_LAYERS } from './recurrent-layers.ts';
 import { RESHAPING_LAYERS } from './reshaping-layers.ts';
 
-/** Every layer of Keras that a network may have, but for the recurrent ones. */
+/** Every layer of Keras that a network may have, except the recurrent ones. */
 export const LAYERS: Readonly<Record<string, LayerClass>> = {
   ...ACTIVATION_CLASSES,
   ...CONVOLUTION_LAYERS,

@@ -34,7 +34,7 @@ export const RECURRENT_LAYERS: Readonly<Record<string, ParseRecurrent>> = {
 
 /**
  * A recurrent layer within a network.
- * @throws {Problem} unsupported-layer where it has several outputs, wrong-shape where its input is no sequence
+ * @throws {Problem} unsupported-layer if it has several outputs, wrong-shape if its input is not a sequence
  */
 export function defineRecurrent(source: LayerSource, parsed: ParsedRecurrent, input: Signal): DefinedRecurrent {
   const layer = parsed.kind === 'bidirectional' ? parsed.forwardLayer : parsed;

@@ -110,7 +110,7 @@ function statesOf({ name, defined }: PlacedLayer): Omit<StateGroup, 'members'>[]
   return [{ name: `${name}.inputs`, width: reachBack(window) * inputWidths[0], dtype: computeDtype }];
 }
 
-/** Multiply-adds of a row of a step: one for each weight, but for those of an Embedding, of which it takes one row. */
+/** Multiply-adds of a row of a step: one for each weight. An Embedding counts one row only. */
 function workOf({ defined }: PlacedLayer): number {
   const width = sizeOf(defined.output.dims);
   if (defined.kind === 'layer' && defined.program({}).kind === 'embedding') return width;

@@ -42,7 +42,7 @@ export function inputSignal(
   return { shape, signal };
 }
 
-/** The config of the layer that is the input; that of the first layer, as Keras 2 has the shape there, where there is none. */
+/** The config of the input layer. Without one it is that of the first layer: Keras 2 puts the shape there. */
 function inputLayer(className: string, config: JsonObject, pointer: string): JsonObject {
   const layers = objects(config);
   const first =

@@ -44,7 +44,7 @@ export function unwrapObject(kind: string, names: readonly string[], sent: Json,
   );
 }
 
-/** @throws {Problem} invalid-config: no name of those */
+/** @throws {Problem} invalid-config, which says that the name is not one of these */
 export function unknownName(kind: string, names: readonly string[], sent: string, pointer: string): Problem {
   const shown = quote(sent.slice(0, 80));
   return fieldProblem(

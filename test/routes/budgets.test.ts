@@ -55,9 +55,9 @@ describe('the bytes of one thing', () => {
   });
 
   it('counts the result of an operation before it is computed', async () => {
-    await withApp({ limits: { maxThingBytes: 1024 } }, async (app) => {
+    await withApp({ limits: { maxThingBytes: 4096 } }, async (app) => {
       const inputs = [Array.from({ length: 20 }, () => [1]), [Array(20).fill(1)]];
-      expectProblem(await call(app, 'POST', '/v1/ops/add', { inputs }), 'limit-exceeded', /1600 bytes/);
+      expectProblem(await call(app, 'POST', '/v1/ops/add', { inputs }), 'limit-exceeded', /12800 bytes/);
     });
   });
 });

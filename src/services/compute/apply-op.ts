@@ -1,6 +1,6 @@
 import type { JsonObject } from '../../domain/json.ts';
 import type { Limits } from '../../domain/limits.ts';
-import { cast, type Dtype, isFloat, type Tensor } from '../../domain/tensor.ts';
+import { cast, type Dtype, isFloat, sizeOf, type Tensor } from '../../domain/tensor.ts';
 import { isReference, literalToTensor, type TensorInput } from '../../domain/tensor-literal.ts';
 import type { Context } from '../context.ts';
 import { requireBytes, requireElements, requireWork } from '../limits.ts';
@@ -59,6 +59,7 @@ function commonDtype(dtypes: readonly Dtype[], inputs: readonly TensorInput[]): 
 
 /** Two inputs may give a far larger result: at most one element for each pair of their elements. */
 function requireOpWork(op: string, inputs: readonly Tensor[], limits: Limits): void {
+  for (const { shape } of inputs) requireScratch(sizeOf(shape), limits);
   if (inputs.length !== 2) return;
   const [a, b] = inputs.map(({ shape }) => shape);
   const rank = Math.max(a.length, b.length);
@@ -70,6 +71,14 @@ function requireOpWork(op: string, inputs: readonly Tensor[], limits: Limits): v
   };
   const result = op === 'matmul' ? size(3) * extent(a, 2) * extent(b, 1) : size(1);
   requireElements([result], limits, '/inputs');
-  requireBytes('The result', [{ shape: [result], dtype: inputs[0].dtype }], limits, '/inputs');
+  requireScratch(result, limits);
   if (op === 'matmul') requireWork(result * extent(a, 1), limits, '/inputs');
+}
+
+/** Float64 numbers that are in memory for each element while it is computed, in the operation and its thread. */
+const SCRATCH = 4;
+
+/** @throws {Problem} limit-exceeded */
+function requireScratch(elements: number, limits: Limits): void {
+  requireBytes('This operation', [{ shape: [elements, SCRATCH], dtype: 'float64' }], limits, '/inputs');
 }

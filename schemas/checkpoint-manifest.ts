@@ -10,20 +10,36 @@ const config = z.record(z.string(), z.unknown()).transform((value) => value as J
 
 const pinName = z.string().regex(/^[A-Za-z0-9]{1,80}$/);
 
+/** Three slots a variable at most. */
+const savedOptimizer = z.strictObject({
+  class_name: z.string().max(100),
+  config,
+  iteration: z.int().min(0),
+  slots: z
+    .array(z.strictObject({ variable: z.string().min(1).max(200), name: z.string().regex(/^[a-z_]{1,100}$/) }))
+    .max(3000),
+});
+
 /** What a checkpoint file says of its tensors. A file may come from anywhere, so this is as strict as a request. */
 const manifestSchema = z.strictObject({
   format: z.literal(1),
   cells: z.array(
-    z.strictObject({
-      id: idOf('a cell'),
-      framework: z.enum(FRAMEWORKS),
-      class_name: z.string().max(100),
-      config,
-      precision: z.enum(['fast', 'exact']),
-      initializer_seeds: z.record(z.string(), z.int().min(0)),
-      input_shape: inputShape.nullable(),
-      variables: z.array(z.strictObject({ name: z.string().min(1).max(200), trainable: z.boolean() })).max(1000),
-    }),
+    z
+      .strictObject({
+        id: idOf('a cell'),
+        framework: z.enum(FRAMEWORKS),
+        class_name: z.string().max(100),
+        config,
+        precision: z.enum(['fast', 'exact']),
+        initializer_seeds: z.record(z.string(), z.int().min(0)),
+        input_shape: inputShape.nullable(),
+        variables: z.array(z.strictObject({ name: z.string().min(1).max(200), trainable: z.boolean() })).max(1000),
+        optimizer: savedOptimizer.optional(),
+      })
+      .refine(({ input_shape, optimizer }) => input_shape !== null || optimizer === undefined, {
+        message: 'A cell that is not built has no optimizer.',
+        path: ['optimizer'],
+      }),
   ),
   variables: z.array(z.strictObject({ id: idOf('a variable'), trainable: z.boolean() })),
   sessions: z.array(

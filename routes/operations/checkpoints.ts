@@ -73,7 +73,7 @@ export const CHECKPOINT_OPERATIONS = {
     access: 'write',
     summary: 'Restore a checkpoint',
     description:
-      'Assigns all saved values back, or none: if a name or a shape does not fit, nothing is restored (409). `create_missing` makes things that no longer exist, such as an expired session.',
+      'Assigns all saved values back, or none: if a name or a shape does not fit, nothing is restored (409). `create_missing` makes things that no longer exist, such as an expired session. A cell gets its saved optimizer back too; if none was saved, its training starts anew.',
     examples: {
       restore: {
         summary: 'A variable that exists',

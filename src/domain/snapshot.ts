@@ -27,6 +27,17 @@ export interface SavedCell {
   readonly initializer_seeds: Readonly<Record<string, number>>;
   readonly input_shape: readonly (number | null)[] | null;
   readonly variables: readonly { readonly name: string; readonly trainable: boolean }[];
+  /** Left out where the cell was not trained, and in older checkpoints. */
+  readonly optimizer?: SavedOptimizer;
+}
+
+/** The optimizer of a cell's training. */
+export interface SavedOptimizer {
+  readonly class_name: string;
+  readonly config: JsonObject;
+  readonly iteration: number;
+  /** What it keeps for each variable, by the variable's name and its own. */
+  readonly slots: readonly { readonly variable: string; readonly name: string }[];
 }
 
 export interface SavedVariable {
@@ -56,6 +67,7 @@ export interface SavedPin {
 /** Names of the tensors of a checkpoint file. */
 export const tensorName = {
   cell: (id: string, variable: string) => `cells/${id}/${variable}`,
+  optimizer: (cell: string, variable: string, slot: string) => `optimizers/${cell}/${variable}/${slot}`,
   pinned: (cell: string, name: string, variable: string) => `pinned/${cell}/${name}/${variable}`,
   variable: (id: string) => `variables/${id}`,
   session: (id: string, state: number) => `sessions/${id}/states.${state}`,
@@ -66,6 +78,9 @@ export const tensorName = {
 export function tensorNames({ cells, variables, sessions, pinned = [] }: Manifest): string[] {
   return [
     ...cells.flatMap(({ id, variables: own }) => own.map(({ name }) => tensorName.cell(id, name))),
+    ...cells.flatMap(({ id, optimizer }) =>
+      (optimizer?.slots ?? []).map(({ variable, name }) => tensorName.optimizer(id, variable, name)),
+    ),
     ...variables.map(({ id }) => tensorName.variable(id)),
     ...pinned.flatMap(({ cell, name, variables: own }) => own.map((one) => tensorName.pinned(cell, name, one))),
     ...sessions.flatMap(({ id, states, output }) => [

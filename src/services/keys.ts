@@ -28,8 +28,8 @@ export const KEY_FAMILIES: readonly KeyFamily[] = [
   {
     key: 'cell-optimizer/{cell}/{uid}',
     holds: 'the optimizer of its training: config, iteration and slots',
-    written: 'training',
-    goes: 'when it is deleted, or with the cell',
+    written: 'training, and restoring',
+    goes: 'when it is deleted, when the cell is restored without one, or with the cell',
   },
   {
     key: 'cell-uses/{cell}',

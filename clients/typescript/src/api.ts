@@ -771,7 +771,7 @@ export interface paths {
         put?: never;
         /**
          * Restore a checkpoint
-         * @description Assigns all saved values back, or none: if a name or a shape does not fit, nothing is restored (409). `create_missing` makes things that no longer exist, such as an expired session.
+         * @description Assigns all saved values back, or none: if a name or a shape does not fit, nothing is restored (409). `create_missing` makes things that no longer exist, such as an expired session. A cell gets its saved optimizer back too; if none was saved, its training starts anew.
          */
         post: operations["restoreCheckpoint"];
         delete?: never;

@@ -14,6 +14,7 @@ import { checkpointKey, contentKey, type Kind, thingsPrefix } from '../keys.ts';
 import { bytesOf } from '../limits.ts';
 import { findSession, type Session } from '../sessions/session-record.ts';
 import { findVariable, type StoredVariable } from '../variables/stand-alone-variables.ts';
+import { readTrainedCell, type TrainedCell } from './read-trained-cell.ts';
 import { takeSnapshot } from './take-snapshot.ts';
 
 /** A checkpoint as the store keeps it, beside its file. */
@@ -134,7 +135,7 @@ class Room {
 }
 
 interface Things {
-  readonly cells: Cell[];
+  readonly cells: TrainedCell[];
   readonly variables: StoredVariable[];
   readonly sessions: Session[];
 }
@@ -152,11 +153,12 @@ async function readPinned({ cells }: Needs, sessions: readonly Session[], room: 
 }
 
 /** How to find what a checkpoint is made of, each within its room. */
-function finders({ store, clock, cells }: Needs, room: Room) {
+function finders(context: Needs, room: Room) {
+  const { store, clock } = context;
   return {
     cell: async (id: string) => {
-      const cell = await cells.find(id);
-      return cell && room.hold(cell, Object.values(cell.weights));
+      const cell = await readTrainedCell(context, id);
+      return cell && room.hold(cell, [...Object.values(cell.weights), ...Object.values(cell.optimizer?.slots ?? {})]);
     },
     variable: async (id: string) => {
       const variable = await findVariable(store, id);

@@ -2,40 +2,72 @@ import type { VariableSpec, Weights } from '../../domain/cell-definition.ts';
 import { type SavedCell, tensorName } from '../../domain/snapshot.ts';
 import type { Tensor } from '../../domain/tensor.ts';
 import { type Cell, freshVariables } from '../cells/cell-record.ts';
-import { makeCell, storeCell } from '../cells/create-cell.ts';
+import { type MadeCell, makeCell, storeCell } from '../cells/create-cell.ts';
 import { changeCellWrites } from '../cells/pinned-versions.ts';
 import type { Decision } from '../changes/decision.ts';
+import { findOptimizer } from '../training/optimizer-record.ts';
 import { requireFit } from './restore-fit.ts';
-import { type Plan, type Restoring, requireCreating, savedTensor } from './restore-plan.ts';
+import { optimizerWrites, planOptimizer, type RestoredOptimizer } from './restore-optimizer.ts';
+import { type Plan, type RestoreContext, type Restoring, requireCreating, savedTensor } from './restore-plan.ts';
+
+/** A cell's saved weights, with the optimizer that they were trained with. */
+interface SavedValues {
+  readonly weights: Weights;
+  readonly optimizer: RestoredOptimizer | undefined;
+}
 
 /** @throws {Problem} checkpoint-mismatch */
 export async function planCell(restoring: Restoring, saved: SavedCell): Promise<Plan> {
+  const { context } = restoring;
   const weights: Record<string, Tensor> = {};
   for (const { name } of saved.variables) weights[name] = savedTensor(restoring, tensorName.cell(saved.id, name));
-  const current = await restoring.context.cells.find(saved.id);
+  const current = await context.cells.find(saved.id);
   if (current) {
-    if (saved.input_shape) requireFit(`Cell '${saved.id}'`, variablesOf(current, saved.input_shape, weights), weights);
-    return { creates: false, decide: () => assignCell(restoring, saved, weights) };
+    if (!saved.input_shape) return { creates: false, decide: () => keepCell(context, saved.id) };
+    const specs = variablesOf(current, saved.input_shape, weights);
+    requireFit(`Cell '${saved.id}'`, specs, weights);
+    const values = { weights, optimizer: planOptimizer(restoring, saved, specs) };
+    return { creates: false, decide: () => assignCell(context, saved, values) };
   }
   requireCreating(restoring, 'cell', saved.id);
   const { framework, class_name, config, precision, initializer_seeds, input_shape } = saved;
   const cell = { framework, class_name, config, precision, initializer_seeds, input_shape };
-  const made = await makeCell(restoring.context, saved.id, input_shape ? { ...cell, weights } : cell);
-  return { creates: true, decide: () => storeCell(restoring.context, made) };
+  const made = await makeCell(context, saved.id, input_shape ? { ...cell, weights } : cell);
+  const optimizer = planOptimizer(restoring, saved, made.record.variables);
+  return { creates: true, decide: () => storeTrained(context, made, optimizer) };
 }
 
-async function assignCell({ context }: Restoring, saved: SavedCell, weights: Weights): Promise<Decision<unknown>> {
-  const cell = await context.cells.read(saved.id);
+async function storeTrained(
+  context: RestoreContext,
+  made: MadeCell,
+  optimizer: RestoredOptimizer | undefined,
+): Promise<Decision<unknown>> {
+  const { writes, result } = await storeCell(context, made);
+  return { writes: [...writes, ...optimizerWrites(context, made.record, undefined, optimizer)], result };
+}
+
+/** A cell that was saved before it was built stays as it is now. */
+async function keepCell({ cells }: RestoreContext, id: string): Promise<Decision<unknown>> {
+  return { writes: [], result: (await cells.read(id)).record };
+}
+
+async function assignCell(
+  context: RestoreContext,
+  { id, input_shape: savedShape }: SavedCell,
+  { weights, optimizer }: SavedValues,
+): Promise<Decision<unknown>> {
+  const cell = await context.cells.read(id);
   const { record } = cell;
-  if (!saved.input_shape) return { writes: [], result: record };
-  const specs = variablesOf(cell, saved.input_shape, weights);
-  requireFit(`Cell '${saved.id}'`, specs, weights);
+  const specs = variablesOf(cell, savedShape ?? [], weights);
+  requireFit(`Cell '${id}'`, specs, weights);
   const variables = record.input_shape
     ? record.variables.map((variable) => ({ ...variable, version: variable.version + 1 }))
     : freshVariables(specs);
-  const input_shape = record.input_shape ?? saved.input_shape;
+  const input_shape = record.input_shape ?? savedShape;
   const next = { ...record, input_shape, variables, version: record.version + 1, updated_at: context.clock() };
-  return { writes: await changeCellWrites(context.store, cell, next, weights), result: next };
+  const before = await findOptimizer(context, record);
+  const writes = await changeCellWrites(context.store, cell, next, weights);
+  return { writes: [...writes, ...optimizerWrites(context, record, before, optimizer)], result: next };
 }
 
 /** The variables that a cell has, or, where it is not built, that the saved weights would build it with. */

@@ -1,6 +1,7 @@
 import {
   type Manifest,
   type SavedCell,
+  type SavedOptimizer,
   type SavedPin,
   type SavedSession,
   type SavedVariable,
@@ -10,10 +11,12 @@ import {
 import type { Tensor } from '../../domain/tensor.ts';
 import type { Cell } from '../cells/cell-record.ts';
 import type { Session } from '../sessions/session-record.ts';
+import { type StoredOptimizer, slotName, splitSlotName } from '../training/optimizer-record.ts';
 import type { StoredVariable } from '../variables/stand-alone-variables.ts';
+import type { TrainedCell } from './read-trained-cell.ts';
 
 export interface SavedThings {
-  readonly cells: readonly Cell[];
+  readonly cells: readonly TrainedCell[];
   readonly variables: readonly StoredVariable[];
   readonly sessions: readonly Pick<Session, 'record' | 'states' | 'output'>[];
   /** The versions that sessions are pinned to, once each. */
@@ -22,11 +25,20 @@ export interface SavedThings {
 
 export function takeSnapshot({ cells, variables, sessions, pinned }: SavedThings): Snapshot {
   const tensors = new Map<string, Tensor>();
-  const saveCell = ({ record, weights }: Cell): SavedCell => {
+  const saveOptimizer = (cell: string, { record, slots }: StoredOptimizer): SavedOptimizer => {
+    const names = Object.keys(slots).map(splitSlotName);
+    for (const { variable, name } of names) {
+      tensors.set(tensorName.optimizer(cell, variable, name), slots[slotName(variable, name)]);
+    }
+    const { class_name, config, iteration } = record;
+    return { class_name, config, iteration, slots: names };
+  };
+  const saveCell = ({ record, weights, optimizer }: TrainedCell): SavedCell => {
     for (const { name } of record.variables) tensors.set(tensorName.cell(record.id, name), weights[name]);
     const { id, framework, class_name, config, precision, initializer_seeds, input_shape } = record;
     const names = record.variables.map(({ name, trainable }) => ({ name, trainable }));
-    return { id, framework, class_name, config, precision, initializer_seeds, input_shape, variables: names };
+    const saved = { id, framework, class_name, config, precision, initializer_seeds, input_shape, variables: names };
+    return optimizer ? { ...saved, optimizer: saveOptimizer(id, optimizer) } : saved;
   };
   const saveVariable = ({ record: { id, trainable }, value }: StoredVariable): SavedVariable => {
     tensors.set(tensorName.variable(id), value);

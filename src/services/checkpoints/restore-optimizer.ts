@@ -1,0 +1,62 @@
+import type { VariableSpec } from '../../domain/cell-definition.ts';
+import type { JsonObject } from '../../domain/json.ts';
+import type { StoreWrite } from '../../domain/ports.ts';
+import { Problem } from '../../domain/problems.ts';
+import { type SavedCell, tensorName } from '../../domain/snapshot.ts';
+import type { Tensor } from '../../domain/tensor.ts';
+import { parseOptimizer } from '../../frameworks/keras/training/parse-optimizer.ts';
+import { ruleOf } from '../../training/update.ts';
+import type { Context } from '../context.ts';
+import { type CellId, optimizerKey } from '../keys.ts';
+import { type OptimizerRecord, optimizerWrite, type StoredOptimizer, slotName } from '../training/optimizer-record.ts';
+import { requireFit } from './restore-fit.ts';
+import { type Restoring, savedTensor } from './restore-plan.ts';
+
+/** A saved optimizer that fits its cell. */
+export interface RestoredOptimizer extends Pick<OptimizerRecord, 'class_name' | 'config' | 'iteration'> {
+  /** By `slotName`. */
+  readonly slots: Readonly<Record<string, Tensor>>;
+}
+
+/**
+ * The optimizer to put back with a cell that has `specs`; undefined where none was saved. A slot that is not saved begins anew.
+ * @throws {Problem} checkpoint-mismatch where a slot is not one of the optimizer's; invalid-config
+ */
+export function planOptimizer(
+  restoring: Restoring,
+  { id, optimizer }: SavedCell,
+  specs: readonly Pick<VariableSpec, 'name' | 'shape' | 'dtype'>[],
+): RestoredOptimizer | undefined {
+  if (!optimizer) return undefined;
+  const { class_name, config, iteration } = optimizer;
+  const { spec, serialized } = parseOptimizer({ class_name, config }, `/optimizers/${id}`);
+  const own = new Set(ruleOf(spec).slots.map(({ name }) => name));
+  const what = `The optimizer of cell '${id}'`;
+  const slots: Record<string, Tensor> = {};
+  const fits = optimizer.slots.map(({ variable, name }) => {
+    const of = specs.find((one) => one.name === variable);
+    const slot = slotName(variable, name);
+    if (!of || !own.has(name)) {
+      const detail = `${what}: the checkpoint has '${slot}', which ${class_name} does not keep for this cell.`;
+      throw new Problem('checkpoint-mismatch', detail);
+    }
+    slots[slot] = savedTensor(restoring, tensorName.optimizer(id, variable, name));
+    return { name: slot, shape: of.shape, dtype: of.dtype };
+  });
+  requireFit(what, fits, slots);
+  return { class_name: String(serialized.class_name), config: serialized.config as JsonObject, iteration, slots };
+}
+
+/** The writes that put it where `before` is; without one to put, the next training starts anew. */
+export function optimizerWrites(
+  { clock }: Pick<Context, 'clock'>,
+  cell: CellId,
+  before: StoredOptimizer | undefined,
+  restored: RestoredOptimizer | undefined,
+): StoreWrite[] {
+  if (!restored) return before ? [{ key: optimizerKey(cell), expect: before.revision, delete: true }] : [];
+  const { slots, class_name, config, iteration } = restored;
+  const version = (before?.record.version ?? 0) + 1;
+  const record = { format: 1 as const, class_name, config, iteration, version, updated_at: clock() };
+  return [optimizerWrite(cell, before, record, slots)];
+}

@@ -19,6 +19,6 @@ export async function addWebSocket(app: FastifyInstance, maxMessageBytes: number
 }
 
 /** Only a WebSocket: other clients, such as those that would rather speak h2c, are answered as if they had not asked. */
-export function isWebSocketUpgrade({ headers }: IncomingMessage): boolean {
-  return headers.upgrade?.toLowerCase() === 'websocket';
+export function isWebSocketUpgrade({ headers, url }: IncomingMessage): boolean {
+  return headers.upgrade?.toLowerCase() === 'websocket' && url?.split('?', 1)[0] === '/v1/stream';
 }

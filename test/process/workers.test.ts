@@ -174,10 +174,10 @@ describe('several processes on one port', { timeout: 120_000 }, () => {
     const NODE_OPTIONS = `--import ${fileURLToPath(new URL('note-start.ts', import.meta.url))}`;
     const { child, url } = await workers(2, { CELLSTEP_STORE: `lmdb:${data}`, NODE_OPTIONS, STARTS });
     expect(logLines(readFileSync(STARTS, 'utf8'))).toEqual([
-      { pid: child.pid, parent: process.pid, program: ['main.ts'] },
+      { pid: child.pid, parent: process.pid, program: ['cellstep.cjs'] },
       { pid: expect.any(Number), parent: child.pid, program: ['lmdb-verify-worker.ts', data] },
-      { pid: expect.any(Number), parent: child.pid, program: ['main.ts', 'worker', '1'] },
-      { pid: expect.any(Number), parent: child.pid, program: ['main.ts', 'worker', '2'] },
+      { pid: expect.any(Number), parent: child.pid, program: ['cellstep.cjs', 'worker', '1'] },
+      { pid: expect.any(Number), parent: child.pid, program: ['cellstep.cjs', 'worker', '2'] },
     ]);
     // The first process has left it to them.
     expect(openFiles(child.pid!).filter((file) => file.startsWith(data))).toEqual([]);

@@ -55,7 +55,12 @@ export interface Imported {
 export const TOP = '.';
 
 /** A layer with its class and configuration. */
-export type WholeLayer = FileLayer & { readonly className: string; readonly config: JsonObject };
+export interface WholeLayer extends FileLayer {
+  readonly className: string;
+  readonly config: JsonObject;
+  /** Names of the weights that are not trained; left out where the config tells them. */
+  readonly frozen?: ReadonlySet<string>;
+}
 
 /** A file format that weights come in and go out as. */
 export interface WeightFileFormat {

@@ -6,8 +6,17 @@ import type { Clock } from '../domain/ports.ts';
 import { DEFAULT_FILE_LIMITS, type FileLimits } from './bounds.ts';
 import { isHdf5, isKeras, isNpz, isOnnx, isSafetensors } from './first-bytes.ts';
 import { createHdf5 } from './hdf5/hdf5.ts';
-import { readKeras, readKerasH5, writeKeras, writeKerasLegacy, writeKerasWeights } from './keras/files.ts';
-import { arrangeCells, layerOf, legacyLayerOf } from './keras/layers.ts';
+import { isNetworkClass } from './keras/configured-layers.ts';
+import {
+  readKeras,
+  readKerasH5,
+  writeKeras,
+  writeKerasLegacy,
+  writeKerasLegacyNetwork,
+  writeKerasNetwork,
+  writeKerasWeights,
+} from './keras/files.ts';
+import { arrangeCells, layerOf, legacyLayerOf, refuseNetwork } from './keras/layers.ts';
 import { layersOfNpz, layersOfSafetensors, metadataOf } from './named-layers.ts';
 import { readNpz, writeNpz } from './numpy/npz.ts';
 import { nodeOf, onnxLayer } from './onnx/layers.ts';
@@ -44,7 +53,7 @@ export function createWeightFiles(limits: Limits, clock: Clock): readonly Weight
       ...ofKeras,
       recognises: isHdf5,
       read: readH5,
-      write: async (cell) => writeKerasWeights(hdf5, cell.name, [layerOf(cell)]),
+      write: async (cell) => writeKerasWeights(hdf5, cell.name, [layerOf(refuseNetwork(cell))]),
     },
     {
       mediaType: HDF5,
@@ -53,7 +62,10 @@ export function createWeightFiles(limits: Limits, clock: Clock): readonly Weight
       ...ofKeras,
       recognises: isHdf5,
       read: readH5,
-      write: async (cell) => writeKerasLegacy(hdf5, cell.name, [legacyLayerOf(cell)]),
+      write: async (cell) =>
+        isNetworkClass(cell.className)
+          ? writeKerasLegacyNetwork(hdf5, cell)
+          : writeKerasLegacy(hdf5, cell.name, [legacyLayerOf(cell)]),
     },
     {
       mediaType: KERAS,
@@ -61,7 +73,10 @@ export function createWeightFiles(limits: Limits, clock: Clock): readonly Weight
       ...ofKeras,
       recognises: isKeras,
       read: (bytes) => readKeras(hdf5, bytes, bounds),
-      write: async (cell) => writeKeras(hdf5, cell.name, [layerOf(cell)], new Date(clock())),
+      write: async (cell) =>
+        isNetworkClass(cell.className)
+          ? writeKerasNetwork(hdf5, cell, new Date(clock()))
+          : writeKeras(hdf5, cell.name, [layerOf(cell)], new Date(clock())),
     },
     {
       mediaType: ONNX,

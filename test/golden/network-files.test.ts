@@ -16,7 +16,7 @@ interface Case {
 }
 
 const { cases } = readGolden<{ cases: Case[] }>('networks/cases.json');
-const [KERAS, SAFETENSORS] = ['application/x-keras', 'application/x-safetensors'];
+const [KERAS, HDF5, SAFETENSORS] = ['application/x-keras', 'application/x-hdf5', 'application/x-safetensors'];
 
 let app: TestApp;
 beforeAll(async () => {
@@ -40,13 +40,28 @@ describe('a .keras file of a whole network', () => {
     expectClose(reply.body.output, one.reference_float64?.outputs ?? one.outputs, 'output', tolerance);
   });
 
-  it('goes out and comes back as safetensors, and as no file of Keras', async () => {
+  it('goes out and comes back as safetensors, and not as a file of weights only', async () => {
     const { bytes } = await download(app, 'char_lm', SAFETENSORS);
     const again = await postFile(app, SAFETENSORS, bytes, '?id=again');
     expect(again.status, again.text).toBe(201);
     expect((await download(app, 'again', SAFETENSORS)).bytes.equals(bytes)).toBe(true);
-    const accept = { accept: KERAS };
-    expectProblem(await call(app, 'GET', '/v1/cells/again/weights', undefined, accept), 'not-acceptable', /network/);
+    const accept = { accept: 'application/x-hdf5' };
+    expectProblem(await call(app, 'GET', '/v1/cells/again/weights', undefined, accept), 'not-acceptable', /x-keras/);
+  });
+
+  it.each(cases)('goes out and comes back as files of Keras: $name', async ({ name }) => {
+    const before = (await download(app, name, SAFETENSORS)).bytes;
+    for (const [type, accept] of [
+      [KERAS, KERAS],
+      [HDF5, `${HDF5}; profile=legacy`],
+    ]) {
+      const { bytes } = await download(app, name, accept);
+      const id = `${name}-${type === KERAS ? 'keras' : 'legacy'}`;
+      const again = await postFile(app, type, bytes, `?id=${id}`);
+      expect(again.status, again.text).toBe(201);
+      expect(again.body.config).toEqual((await call(app, 'GET', `/v1/cells/${name}`)).body.config);
+      expect((await download(app, id, SAFETENSORS)).bytes.equals(before)).toBe(true);
+    }
   });
 
   it('fills a network that is there already', async () => {

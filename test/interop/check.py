@@ -2,10 +2,11 @@
 
 python check.py exchange.json results.json
 
-exchange.json: {"cases": […]}, each as ExchangedCase of exchange.ts has it.
+exchange.json: {"cases": […], "networks": […]}, as ExchangedCase and ExchangedNetwork of exchange.ts have them.
 Each case has two runs: the second begins with the states that the first ended with. `files` are {format: path} to open,
 `saves` {format: path} to write, of weights drawn here. results.json: {"opened": {"case format": {difference | error}},
-"saved": {case: {runs | error}}}. What is compared has to have the same shapes throughout.
+"saved": {case: {runs | error}}, "networks": {"network format": {difference | error}}}. What is compared has to have
+the same shapes throughout.
 """
 
 import copy
@@ -96,6 +97,14 @@ def save_keras(case, weights):
         else:
             save_arrays(file_format, path, dict(zip(weights, layer.get_weights(), strict=True)))
     return run_keras(case, model)
+
+
+def network_difference(network, path):
+    """Between what a whole network computes here and in cellstep."""
+    model = keras.saving.load_model(path)
+    inputs = array(network["inputs"]).astype(model.inputs[0].dtype)
+    output = keras.ops.convert_to_numpy(keras.ops.cast(model(inputs), "float32"))
+    return difference([{"output": output, "states": []}], [{"output": network["output"], "states": []}])
 
 
 # PyTorch -------------------------------------------------------------------------------------------------------------
@@ -274,9 +283,13 @@ def attempt(work):
 
 def main(exchange, results):
     with open(exchange) as file:
-        cases = json.load(file)["cases"]
-    opened, saved = {}, {}
-    for case in cases:
+        sent = json.load(file)
+    opened, saved, networks = {}, {}, {}
+    for network in sent["networks"]:
+        for file_format, path in network["files"].items():
+            check = lambda: {"difference": network_difference(network, path)}
+            networks[f"{network['name']} {file_format}"] = attempt(check)
+    for case in sent["cases"]:
         open_file, run, save = FRAMEWORKS[case["framework"]]
         for file_format, path in case["files"].items():
             check = lambda: {"difference": difference(run(case, open_file(case, file_format, path)), case["runs"])}
@@ -287,7 +300,7 @@ def main(exchange, results):
         saved[case["name"]] = attempt(lambda: {"runs": for_json(save(case, draw(case)))})
     versions = {one.__name__: one.__version__ for one in (keras, np, onnx, onnxruntime, torch)}
     with open(results, "w") as file:
-        json.dump({"versions": versions, "opened": opened, "saved": saved}, file)
+        json.dump({"versions": versions, "opened": opened, "saved": saved, "networks": networks}, file)
 
 
 main(*sys.argv[1:])

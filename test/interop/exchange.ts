@@ -10,6 +10,7 @@ import type { TestApp } from '../support/app.ts';
 import { call, make } from '../support/call.ts';
 import { download } from '../support/files.ts';
 import { FORMATS, type InteropCase, type InteropFormat } from './cases.ts';
+import type { NetworkCase } from './networks.ts';
 
 const script = fileURLToPath(new URL('check.py', import.meta.url));
 /** Of the inputs: two sequences for each case, the second of which goes on from the states of the first. */
@@ -19,9 +20,11 @@ const RUNS = 2;
 const tensor = z.object({ shape: z.array(z.number()), data: z.array(z.number()) });
 const run = z.object({ output: tensor, states: z.array(tensor).min(1) });
 const failure = z.object({ error: z.string() });
+const compared = z.record(z.string(), z.union([z.object({ difference: z.number() }), failure]));
 const results = z.object({
   versions: z.record(z.string(), z.string()),
-  opened: z.record(z.string(), z.union([z.object({ difference: z.number() }), failure])),
+  opened: compared,
+  networks: compared,
   saved: z.record(z.string(), z.union([z.object({ runs: z.array(run).length(RUNS) }), failure])),
 });
 
@@ -42,6 +45,14 @@ interface ExchangedCase {
   readonly runs: readonly Run[];
   readonly files: Readonly<Record<string, string>>;
   readonly saves: Readonly<Record<string, string>>;
+}
+
+/** A whole network that Keras is to open. */
+interface ExchangedNetwork {
+  readonly name: string;
+  readonly inputs: FlatTensor;
+  readonly output: FlatTensor;
+  readonly files: Readonly<Record<string, string>>;
 }
 
 /** Why nothing can be exchanged here; undefined where it can. */
@@ -91,6 +102,26 @@ export async function exportCase(
   };
 }
 
+/** The formats that hold whole networks with their configuration. */
+export const NETWORK_FORMATS = FORMATS.filter(({ whole }) => whole.includes('keras'));
+
+/** A network, the files that cellstep writes of it, and what it answers. */
+export async function exportNetwork(app: TestApp, one: NetworkCase, directory: string): Promise<ExchangedNetwork> {
+  const { name, inputs } = one;
+  const posted = await one.make(app);
+  expect(posted.status, posted.text).toBe(201);
+  const files: Record<string, string> = {};
+  for (const format of NETWORK_FORMATS) {
+    const path = pathOf(directory, `${name}-network`, format);
+    writeFileSync(path, (await download(app, name, format.accept)).bytes);
+    files[format.extension] = path;
+  }
+  const body = { inputs, tensor_format: 'flat' };
+  const reply = await call(app, 'POST', `/v1/cells/${name}/sequences`, body);
+  expect(reply.status, reply.text).toBe(200);
+  return { name, inputs, output: tensor.parse(reply.body.output), files };
+}
+
 const made = z.object({
   config: z.record(z.string(), z.unknown()),
   variables: z.array(z.object({ name: z.string(), shape: z.array(z.number()), dtype: z.string() })).min(1),
@@ -122,9 +153,13 @@ export async function runsOf(app: TestApp, one: InteropCase, id: string): Promis
 }
 
 /** Opens and saves all files in one process, since the libraries take seconds to load. */
-export async function exchange(cases: readonly ExchangedCase[], directory: string): Promise<Results> {
+export async function exchange(
+  cases: readonly ExchangedCase[],
+  networks: readonly ExchangedNetwork[],
+  directory: string,
+): Promise<Results> {
   const [sent, received] = ['exchange.json', 'results.json'].map((name) => join(directory, name));
-  writeFileSync(sent, JSON.stringify({ cases }));
+  writeFileSync(sent, JSON.stringify({ cases, networks }));
   await promisify(execFile)(process.env.CELLSTEP_INTEROP_PYTHON ?? '', [script, sent, received], {
     // Keras writes its settings into its home.
     env: { ...process.env, KERAS_HOME: directory, PYTHONDONTWRITEBYTECODE: '1' },

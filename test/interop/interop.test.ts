@@ -10,14 +10,17 @@ import { CASES, FORMATS, type InteropCase, type InteropFormat } from './cases.ts
 import {
   exchange,
   exportCase,
+  exportNetwork,
   formatsOf,
   makeCell,
+  NETWORK_FORMATS,
   pathOf,
   type Results,
   type Run,
   runsOf,
   whyNot,
 } from './exchange.ts';
+import { NETWORKS } from './networks.ts';
 
 const reason = whyNot();
 if (reason !== undefined) {
@@ -27,6 +30,10 @@ if (reason !== undefined) {
 
 /** Largest absolute difference of an output or a state, from what the library computes. */
 const TOLERANCE = 2e-6;
+
+const networkFiles = NETWORKS.flatMap(({ name, tolerance }) =>
+  NETWORK_FORMATS.map(({ extension }) => ({ name, extension, tolerance })),
+);
 
 const exchanged = CASES.flatMap((one, place) =>
   formatsOf(one).map((format) => ({ title: `${one.name} ${format.extension}`, one, id: `cell${place}`, format })),
@@ -55,7 +62,9 @@ describe.skipIf(reason !== undefined)('weights over files', () => {
     for (const [place, one] of CASES.entries()) {
       cases.push(await exportCase(app, one, `cell${place}`, place + 1, directory));
     }
-    results = await exchange(cases, directory);
+    const exported = [];
+    for (const one of NETWORKS) exported.push(await exportNetwork(app, one, directory));
+    results = await exchange(cases, exported, directory);
     const largest = Math.max(...Object.values(results.opened).map((one) => ('error' in one ? 0 : one.difference)));
     console.log(`Opened by ${JSON.stringify(results.versions)}; the largest difference is ${largest}`);
   }, 400_000);
@@ -74,6 +83,18 @@ describe.skipIf(reason !== undefined)('weights over files', () => {
       const result = results.opened[title];
       if ('error' in result) throw new Error(result.error);
       expect(result.difference).toBeLessThanOrEqual(TOLERANCE);
+    });
+  });
+
+  it('are tried of every network', () => {
+    expect(Object.keys(results.networks)).toEqual(networkFiles.map(({ name, extension }) => `${name} ${extension}`));
+  });
+
+  describe('of whole networks compute the same in Keras', () => {
+    it.each(networkFiles)('$name $extension', ({ name, extension, tolerance }) => {
+      const result = results.networks[`${name} ${extension}`];
+      if ('error' in result) throw new Error(result.error);
+      expect(result.difference).toBeLessThanOrEqual(tolerance);
     });
   });
 

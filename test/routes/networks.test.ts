@@ -63,6 +63,24 @@ describe('a network', () => {
     expect(named).toContainEqual(['conv.kernel', true]);
   });
 
+  it('prints the layers of a Functional in the order in which Keras keeps them', async () => {
+    const made = await post(
+      '/v1/cells',
+      functional(
+        'out',
+        node('Dense', 'out', ['sum'], { units: 1 }),
+        node('Add', 'sum', ['short', 'long'], {}),
+        node('Dense', 'short', ['in'], { units: 2 }),
+        node('Dense', 'long', ['first'], { units: 2 }),
+        node('Dense', 'first', ['in'], { units: 3 }),
+        source,
+      ),
+    );
+    expect(made.status).toBe(201);
+    const names = made.body.config.layers.map(({ name }: { name: string }) => name);
+    expect(names).toEqual(['in', 'first', 'short', 'long', 'sum', 'out']);
+  });
+
   it('names its layers as Keras would where they have no names', async () => {
     const made = await post(
       '/v1/cells',

@@ -64,6 +64,10 @@ function leavesOf(
 
 const NETWORKS = ['Sequential', 'Functional'];
 
+export function isNetworkClass(className: string): boolean {
+  return NETWORKS.includes(className);
+}
+
 /** The model as a cell of its own; undefined where it is one recurrent layer alone, or a class of its own. */
 export function networkOf(
   model: JsonObject,
@@ -73,7 +77,7 @@ export function networkOf(
   const className = classNameOf(model);
   const [first, ...others] = layers;
   const alone = others.length === 0 && first && isRecurrentClass(first) && first.names.length === 1;
-  if (!NETWORKS.includes(className) || !isJsonObject(model.config) || !first || alone) return undefined;
+  if (!isNetworkClass(className) || !isJsonObject(model.config) || !first || alone) return undefined;
   const weights = new Map(
     layers.flatMap((layer) =>
       [...weightsOf(layer)].map(([name, tensor]) => [`${layer.place}.${name}`, tensor] as const),

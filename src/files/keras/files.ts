@@ -2,6 +2,7 @@ import type { FileLayer, WeightFile, WholeLayer } from '../../domain/files.ts';
 import type { Json, JsonObject } from '../../domain/json.ts';
 import { DEFAULT_FILE_LIMITS, type FileLimits, invalidFile, requireWithin } from '../bounds.ts';
 import type { Hdf5 } from '../hdf5/hdf5.ts';
+import type { HdfTree } from '../hdf5/tree.ts';
 import { parseObject } from '../strict-json.ts';
 import { readZip, writeZip } from '../zip.ts';
 import {
@@ -11,9 +12,11 @@ import {
   networkOf,
   skippedLayer,
 } from './configured-layers.ts';
+import { requireLegacyNames, requireWritable } from './layers.ts';
 import { isLegacy, readLegacy } from './legacy-reader.ts';
-import { treeOfLegacy } from './legacy-writer.ts';
+import { treeOfLegacy, treeOfLegacyNetwork } from './legacy-writer.ts';
 import { asLayer, KERAS_VERSION, orderCells, sequentialModel } from './model.ts';
+import { networkModel } from './network-model.ts';
 import {
   isWithin,
   layersOfWeights,
@@ -23,7 +26,7 @@ import {
   variablesAt,
   withUniqueNames,
 } from './weights-reader.ts';
-import { treeOfWeights } from './weights-writer.ts';
+import { treeOfNetwork, treeOfWeights } from './weights-writer.ts';
 
 const FORMAT = '.keras';
 const [METADATA, CONFIG, WEIGHTS] = ['metadata.json', 'config.json', 'model.weights.h5'];
@@ -125,20 +128,38 @@ export function writeKerasLegacy(hdf5: Hdf5, modelName: string, layers: readonly
   return hdf5.write(treeOfLegacy(modelName, layers));
 }
 
+/** A legacy `.h5` of a whole network. @throws {Problem} not-acceptable where Keras 3 does not have all that is in it */
+export async function writeKerasLegacyNetwork(hdf5: Hdf5, network: WholeLayer): Promise<Uint8Array> {
+  requireWritable(network);
+  const layers = configuredLayers({ class_name: network.className, config: network.config });
+  for (const { names, config } of layers) requireLegacyNames(network.name, config, names);
+  return hdf5.write(treeOfLegacyNetwork(network, layers));
+}
+
 /** A `.keras` of a Sequential model of these layers, each with its configuration. `savedAt` goes into its metadata. */
-export async function writeKeras(
+export function writeKeras(
   hdf5: Hdf5,
   modelName: string,
   layers: readonly WholeLayer[],
   savedAt: Date,
 ): Promise<Uint8Array> {
+  return writeArchive(hdf5, sequentialModel(modelName, layers.map(asLayer)), treeOfWeights(modelName, layers), savedAt);
+}
+
+/** A `.keras` of a whole network. @throws {Problem} not-acceptable where Keras 3 does not have all that is in it */
+export async function writeKerasNetwork(hdf5: Hdf5, network: WholeLayer, savedAt: Date): Promise<Uint8Array> {
+  requireWritable(network);
+  return writeArchive(hdf5, networkModel(network), treeOfNetwork(network), savedAt);
+}
+
+async function writeArchive(hdf5: Hdf5, model: JsonObject, weights: HdfTree, savedAt: Date): Promise<Uint8Array> {
   const [day, time] = savedAt.toISOString().slice(0, 19).split('T');
   const json = (value: JsonObject) => new TextEncoder().encode(JSON.stringify(value));
   return writeZip(
     new Map([
       [METADATA, json({ keras_version: KERAS_VERSION, date_saved: `${day}@${time}` })],
-      [CONFIG, json(sequentialModel(modelName, layers.map(asLayer)))],
-      [WEIGHTS, await writeKerasWeights(hdf5, modelName, layers)],
+      [CONFIG, json(model)],
+      [WEIGHTS, await hdf5.write(weights)],
     ]),
   );
 }

@@ -1,6 +1,7 @@
 import type { FileLayer, NamedTensors, WholeLayer } from '../../domain/files.ts';
 import { isArray, isJsonObject, type Json, type JsonObject } from '../../domain/json.ts';
 import { Problem } from '../../domain/problems.ts';
+import { isNetworkClass } from './configured-layers.ts';
 import { orderCells } from './model.ts';
 
 /** A file of weights only names the cells of a stack by class; the config of the cell that they are for tells the order. */
@@ -13,11 +14,12 @@ export function arrangeCells(layer: FileLayer, config: JsonObject): NamedTensors
  * @throws {Problem} not-acceptable where it has a stack inside a stack, or an activation that only Keras 2 has
  */
 export function layerOf(cell: WholeLayer): WholeLayer {
-  const { name: id, config, weights } = cell;
-  if (['Sequential', 'Functional'].includes(cell.className)) {
-    const detail = `Cell '${id}' is a whole network, which is not written as a file of Keras here. Take application/x-safetensors.`;
-    throw new Problem('not-acceptable', detail);
-  }
+  requireWritable(cell);
+  return { ...cell, name: pathName(cell.config.name) ?? cell.name };
+}
+
+/** @throws {Problem} not-acceptable where it has a stack inside a stack, or an activation that only Keras 2 has */
+export function requireWritable({ name: id, config, weights }: WholeLayer): void {
   const nested = [...weights.keys()].find((name) => /(?:^|\.)cells\.\d+\.cells\./.test(name));
   if (nested !== undefined) {
     const detail = `Cell '${id}' has stacks inside stacks ('${nested}'), which this service cannot write to a Keras file. Ask for application/x-safetensors.`;
@@ -28,7 +30,6 @@ export function layerOf(cell: WholeLayer): WholeLayer {
     const detail = `Cell '${id}' has the hard_sigmoid of Keras 2, which Keras 3 does not have. Ask for application/x-safetensors.`;
     throw new Problem('not-acceptable', detail);
   }
-  return { ...cell, name: pathName(config.name) ?? id };
 }
 
 /**
@@ -36,14 +37,29 @@ export function layerOf(cell: WholeLayer): WholeLayer {
  * @throws {Problem} not-acceptable where a name is no path, or two cells of a stack have the same
  */
 export function legacyLayerOf(cell: WholeLayer): WholeLayer {
-  for (const names of namesByPlace(cell.config)) {
+  requireLegacyNames(cell.name, cell.config);
+  return layerOf(cell);
+}
+
+/**
+ * Checks the names in a layer's config, and those of the layers that it stands in.
+ * @throws {Problem} not-acceptable where a name is no path, or two cells of a stack have the same
+ */
+export function requireLegacyNames(id: string, config: JsonObject, outer: readonly string[] = []): void {
+  for (const names of [...outer.map((name) => [name]), ...namesByPlace(config)]) {
     const bad = names.find((name, i) => pathName(name) === undefined || names.indexOf(name) < i);
     if (bad === undefined) continue;
     const reason = `its weights are named after its cells, and ${JSON.stringify(bad)} does not name exactly one of them`;
-    const detail = `Cell '${cell.name}' cannot be written as a legacy HDF5 file: ${reason}. Ask for application/x-keras.`;
+    const detail = `Cell '${id}' cannot be written as a legacy HDF5 file: ${reason}. Ask for application/x-keras.`;
     throw new Problem('not-acceptable', detail);
   }
-  return layerOf(cell);
+}
+
+/** A `.weights.h5` has no configuration, which a network needs to be read again. @throws {Problem} not-acceptable */
+export function refuseNetwork(cell: WholeLayer): WholeLayer {
+  if (!isNetworkClass(cell.className)) return cell;
+  const detail = `Cell '${cell.name}' is a whole network, which this service cannot write to a file of weights only. Ask for application/x-keras, or application/x-hdf5; profile=legacy.`;
+  throw new Problem('not-acceptable', detail);
 }
 
 function pathName(name: Json | undefined): string | undefined {

@@ -3,25 +3,69 @@ import { isJsonObject, type Json, type JsonObject } from '../../domain/json.ts';
 import type { Tensor } from '../../domain/tensor.ts';
 import { snakeCase } from '../../domain/words.ts';
 import { type HdfAttributes, type HdfDataset, type HdfTree, parentOf } from '../hdf5/tree.ts';
+import { type ConfiguredLayer, isRecurrentClass } from './configured-layers.ts';
 import { asLayer, classNameOf, inKerasOrder, KERAS_VERSION, nameOf, sequentialModel, stackedCells } from './model.ts';
-import { asDataset } from './weights-writer.ts';
+import { networkModel } from './network-model.ts';
+import { asDataset, ownVariables, requireAll } from './weights-writer.ts';
 
 /** The tree of a legacy `.h5` of a Sequential model of these layers, as Keras 3 writes it. */
 export function treeOfLegacy(modelName: string, layers: readonly WholeLayer[]): HdfTree {
   const whole = layers.map(asLayer);
+  const groups = whole.map(({ name, className, config, weights }): LegacyGroup => {
+    const ordered = trainableFirst(inKerasOrder(weights), config);
+    const path = (weight: string) => `${modelName}/${name}/${legacyPath(className, config, weight)}`;
+    return { name, entries: ordered.map(([weight, tensor]) => ({ path: path(weight), tensor })) };
+  });
+  return legacyTree(sequentialModel(modelName, whole), groups);
+}
+
+/**
+ * The same of a whole network, whose layers these are: those within a layer of the model are in that one's group.
+ * @throws {Problem} not-acceptable where the layout has no place for one of its weights
+ */
+export function treeOfLegacyNetwork(network: WholeLayer, layers: readonly ConfiguredLayer[]): HdfTree {
+  const modelName = nameOf({ config: network.config }, network.name);
+  const groups = [...Map.groupBy(layers, ({ names }) => names[0])].map(([name, inside]): LegacyGroup => {
+    const entries = inside.flatMap((layer) =>
+      variablesOf(layer, network.weights).map(([weight, tensor]) => {
+        const below = isRecurrentClass(layer) ? legacyPath(layer.className, layer.config, weight) : weight;
+        const path = `${modelName}/${layer.names.join('/')}/${below}`;
+        return { path, tensor, frozen: network.frozen?.has(`${layer.place}.${weight}`) ?? false };
+      }),
+    );
+    return { name, entries: [...entries.filter(({ frozen }) => !frozen), ...entries.filter(({ frozen }) => frozen)] };
+  });
+  const tree = legacyTree(networkModel(network), groups);
+  requireAll(network, tree);
+  return tree;
+}
+
+/** The weights of a recurrent layer are those that its prefix and one of their names make. */
+function variablesOf(layer: ConfiguredLayer, weights: NamedTensors): [string, Tensor][] {
+  if (!isRecurrentClass(layer)) return ownVariables(layer, weights);
+  const prefix = `${layer.place}.`;
+  const own = [...weights].filter(([name]) => name.startsWith(prefix) && isRecurrentWeight(name.slice(prefix.length)));
+  return own.map(([name, tensor]) => [name.slice(prefix.length), tensor]);
+}
+
+function isRecurrentWeight(name: string): boolean {
+  return /^(?:(?:forward|backward)_layer\.)?(?:cells\.\d+\.)?(?:kernel|recurrent_kernel|bias)$/.test(name);
+}
+
+/** A layer of the model, and its weights in the order in which Keras assigns them. */
+interface LegacyGroup {
+  readonly name: string;
+  readonly entries: readonly { readonly path: string; readonly tensor: Tensor }[];
+}
+
+function legacyTree({ class_name, config }: JsonObject, layers: readonly LegacyGroup[]): HdfTree {
   const versions = { backend: 'tensorflow', keras_version: KERAS_VERSION };
-  const { class_name, config } = sequentialModel(modelName, whole);
   const groups = new Map<string, HdfAttributes>([
     ['', { ...versions, model_config: JSON.stringify({ class_name, config }) }],
-    ['model_weights', { ...versions, layer_names: whole.map(({ name }) => name) }],
+    ['model_weights', { ...versions, layer_names: layers.map(({ name }) => name) }],
   ]);
   const datasets = new Map<string, HdfDataset>();
-  for (const { name, className, config, weights } of whole) {
-    const ordered = trainableFirst(inKerasOrder(weights), config);
-    const entries = ordered.map(([weight, tensor]) => ({
-      path: `${modelName}/${name}/${legacyPath(className, config, weight)}`,
-      tensor,
-    }));
+  for (const { name, entries } of layers) {
     const group = `model_weights/${name}`;
     groups.set(group, { weight_names: entries.map(({ path }) => path) });
     for (const { path, tensor } of entries) {

@@ -109,5 +109,6 @@ export function writeCell(format: WeightFileFormat, cell: Cell): Promise<Uint8Ar
   const { record, weights } = cell;
   const { id: name, class_name: className, config } = record;
   const ordered = new Map(record.variables.map(({ name }) => [name, weights[name]]));
-  return format.write({ name, framework: record.framework as Framework, className, config, weights: ordered });
+  const frozen = new Set(record.variables.filter(({ trainable }) => !trainable).map(({ name }) => name));
+  return format.write({ name, framework: record.framework as Framework, className, config, weights: ordered, frozen });
 }

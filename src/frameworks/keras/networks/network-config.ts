@@ -5,6 +5,7 @@ import { parseHead } from '../layer-head.ts';
 import type { Signal } from '../layers/layer-class.ts';
 import { type SerializedLayer, serializedLayer } from '../layers/parse-network-layer.ts';
 import { inboundLayers, onlyLayer } from './functional-nodes.ts';
+import { kerasOrder } from './functional-order.ts';
 import { inputSignal } from './network-input.ts';
 import { inputSource, NetworkLayers, type PlacedLayer, type Source, unsupportedNetwork } from './network-layers.ts';
 
@@ -105,7 +106,7 @@ function readSequential(layers: NetworkLayers, { objects }: Model, input: Source
   return { output, printed };
 }
 
-/** Each layer once those before it are read: in the order of the config, where that is one. */
+/** Each layer once those before it are read; printed as Keras would. */
 function readFunctional(layers: NetworkLayers, { config, objects, pointer }: Model, input: Source, within: Within) {
   const inputName = onlyLayer(config, 'input_layers', pointer);
   const outputName = onlyLayer(config, 'output_layers', pointer);
@@ -113,11 +114,13 @@ function readFunctional(layers: NetworkLayers, { config, objects, pointer }: Mod
   const names = objects.map((layer) => String(own(layer.object, 'name') ?? own(layer.config, 'name') ?? ''));
   const inbound = objects.map(({ object }, k) => inboundLayers(names[k], object, child(at, k)));
   checkNames(names, inbound, inputName, outputName, at);
+  const order = kerasOrder(names, inbound, outputName);
   const sources = new Map<string, Source>([[inputName, input]]);
   const printed = objects.map(({ object }) => object);
   for (let left = names.filter((name) => name !== inputName).length; left > 0; ) {
     const before = left;
-    for (const [k, layer] of objects.entries()) {
+    for (const k of order) {
+      const layer = objects[k];
       const inputs = inbound[k].map((name) => sources.get(name));
       if (sources.has(names[k]) || !inputs.every((source): source is Source => source !== undefined)) continue;
       if (layer.className === 'InputLayer') {
@@ -137,7 +140,7 @@ function readFunctional(layers: NetworkLayers, { config, objects, pointer }: Mod
       throw unsupportedNetwork(at, `The graph has a cycle through the layers ${rest.slice(0, 20).join(', ')}.`);
     }
   }
-  return { output: sources.get(outputName) as Source, printed };
+  return { output: sources.get(outputName) as Source, printed: order.map((k) => printed[k]) };
 }
 
 /** @throws {Problem} where a name is missing, taken, unknown, or leads nowhere */

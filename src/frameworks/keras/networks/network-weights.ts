@@ -19,7 +19,9 @@ export function networkWeights(className: NetworkClass, config: JsonObject, weig
   const renamed = [...weights].map(([name, tensor]) => {
     const [, layer, place] = /^(.+)\.(\d+)$/s.exec(name) ?? [];
     if (layer === undefined) return [name, tensor] as const;
-    const spec = ordered.filter((one) => one.name.startsWith(`${layer}.`))[Number(place)];
+    // The layer 'a.b' is another one than 'a'.
+    const isOwn = ({ name: own }: { readonly name: string }) => own.replace(/\.[^.]*$/, '') === layer;
+    const spec = ordered.filter(isOwn)[Number(place)];
     if (spec) return [spec.name, tensor] as const;
     throw new Problem(
       'invalid-file',

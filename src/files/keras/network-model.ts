@@ -1,0 +1,41 @@
+import type { WholeLayer } from '../../domain/files.ts';
+import { isJsonObject, type JsonObject } from '../../domain/json.ts';
+import { children, classNameOf } from './model.ts';
+
+/** Modules of the classes that are not in keras.layers. */
+const MODULES: Readonly<Record<string, string>> = {
+  Sequential: 'keras',
+  Functional: 'keras.src.models.functional',
+};
+
+/** A network as `model.to_json()` has it. A config may leave out the modules of its layers; here they are said. */
+export function networkModel({ className, config }: WholeLayer): JsonObject {
+  const model = completed({ class_name: className, config });
+  const { build_input_shape: shape } = config;
+  return shape === undefined ? model : { ...model, build_config: { input_shape: shape } };
+}
+
+function completed(object: JsonObject): JsonObject {
+  const sent = classNameOf(object);
+  // What Keras 2 calls a Functional.
+  const className = sent === 'Model' ? 'Functional' : sent;
+  const config = isJsonObject(object.config) ? withCompleted(object.config) : {};
+  const module = object.module ?? MODULES[className] ?? 'keras.layers';
+  const registered = object.registered_name ?? (className === 'Functional' ? className : null);
+  return { ...object, ...nodeName(object, config), module, class_name: className, config, registered_name: registered };
+}
+
+/** A layer of a Functional has its name beside its config too. */
+function nodeName(object: JsonObject, { name }: JsonObject): JsonObject {
+  return Object.hasOwn(object, 'inbound_nodes') && name !== undefined ? { name } : {};
+}
+
+function withCompleted(config: JsonObject): JsonObject {
+  const layers = children(config, 'layers').map(completed);
+  const { layer } = config;
+  return {
+    ...config,
+    ...(layers.length > 0 ? { layers } : {}),
+    ...(isJsonObject(layer) ? { layer: completed(layer) } : {}),
+  };
+}

@@ -78,6 +78,8 @@ export interface WeightFileFormat {
    * @throws {Problem} invalid-file for any fault, limit-exceeded
    */
   read(bytes: Uint8Array, beside?: ReadonlyMap<string, Uint8Array>): Promise<WeightFile>;
+  /** All tensors by the names that the file has for them: those of a network's variables. @throws {Problem} as read */
+  readNamed?(bytes: Uint8Array): Promise<NamedTensors>;
   /** The weights of a layer by the names that a cell of `config` has, where the file alone does not tell them. */
   arrange?(layer: FileLayer, config: JsonObject): NamedTensors;
   /**

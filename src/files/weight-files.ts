@@ -37,6 +37,7 @@ export function createWeightFiles(limits: Limits, clock: Clock): readonly Weight
       frameworks: FRAMEWORKS,
       recognises: isSafetensors,
       read: async (bytes) => layersOfSafetensors(readSafetensors(bytes, bounds)),
+      readNamed: async (bytes) => readSafetensors(bytes, bounds).tensors,
       write: async (cell) => writeSafetensors(cell.weights, metadataOf(cell)),
     },
     {
@@ -45,6 +46,7 @@ export function createWeightFiles(limits: Limits, clock: Clock): readonly Weight
       frameworks: FRAMEWORKS,
       recognises: isNpz,
       read: async (bytes) => layersOfNpz(await readNpz(bytes, bounds)),
+      readNamed: (bytes) => readNpz(bytes, bounds),
       write: async ({ weights }) => writeNpz(weights),
     },
     {

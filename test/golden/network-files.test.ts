@@ -17,6 +17,7 @@ interface Case {
 
 const { cases } = readGolden<{ cases: Case[] }>('networks/cases.json');
 const [KERAS, HDF5, SAFETENSORS] = ['application/x-keras', 'application/x-hdf5', 'application/x-safetensors'];
+const NPZ = 'application/x-npz';
 
 let app: TestApp;
 beforeAll(async () => {
@@ -74,6 +75,37 @@ describe('a .keras file of a whole network', () => {
     const put = await putFile(app, one.name, KERAS, bytesOf(one));
     expect(put.status, put.text).toBe(200);
     expect((await download(app, one.name, SAFETENSORS)).bytes.equals(before)).toBe(true);
+  });
+
+  it.each(['char_lm', 'bidirectional_tagger', 'dense_front'])('is put back as %s.npz', async (name) => {
+    const before = (await download(app, name, SAFETENSORS)).bytes;
+    const { bytes } = await download(app, name, NPZ);
+    const { variables } = (await call(app, 'GET', `/v1/cells/${name}`)).body;
+    const zeros = variables.map((one: { name: string; shape: number[] }) => [
+      one.name,
+      { shape: one.shape, data: new Array(one.shape.reduce((a, b) => a * b, 1)).fill(0) },
+    ]);
+    const cleared = await call(app, 'PUT', `/v1/cells/${name}/weights`, { weights: Object.fromEntries(zeros) });
+    expect(cleared.status, cleared.text).toBe(200);
+    expect((await download(app, name, SAFETENSORS)).bytes.equals(before)).toBe(false);
+    const put = await putFile(app, name, NPZ, bytes);
+    expect(put.status, put.text).toBe(200);
+    expect((await download(app, name, SAFETENSORS)).bytes.equals(before)).toBe(true);
+  });
+
+  it('refuses an .npz that is not all of its weights, naming one that is missing', async () => {
+    const { bytes } = await download(app, 'dense_front', NPZ);
+    expectProblem(await putFile(app, 'char_lm', NPZ, bytes), 'wrong-shape', /'embedding\.embeddings' is missing/);
+  });
+
+  it('says what is left out of an .npz, which does not tell the network', async () => {
+    const made = await postFile(app, NPZ, (await download(app, 'char_lm', NPZ)).bytes);
+    expect(made, made.text).toMatchObject({
+      status: 201,
+      body: { class_name: 'GRUCell', imported: { layers: ['gru'] } },
+    });
+    const names = made.body.imported.skipped.map(({ name }: { name: string }) => name);
+    expect(names.toSorted()).toEqual(['dense', 'embedding.embeddings']);
   });
 
   it('gives one layer where ?layer= names it, and says what was left out', async () => {

@@ -1,6 +1,6 @@
 import type { Framework } from '../../domain/cell-definition.ts';
 import type { ExpectedVersion } from '../../domain/conditions.ts';
-import type { FileLayer, Imported, WeightFileFormat } from '../../domain/files.ts';
+import { type FileLayer, type Imported, TOP, type WeightFileFormat } from '../../domain/files.ts';
 import { GENERIC_FILE_TYPES } from '../../domain/media-types.ts';
 import type { Precision } from '../../domain/ports.ts';
 import { Problem } from '../../domain/problems.ts';
@@ -36,22 +36,36 @@ export interface ReadLayer {
   readonly imported?: Imported;
 }
 
-/** @throws {Problem} unsupported-media-type, or as the format's `read` and as pickLayer */
-export async function readLayer(
+/** The layer or network that a new cell is made of. @throws {Problem} as formatOf, the format's `read` and pickLayer */
+export async function readLayer(formats: readonly WeightFileFormat[], file: SentFile): Promise<ReadLayer> {
+  const format = formatOf(formats, file);
+  return { format, ...pickLayer(await format.read(file.bytes, file.beside), file.layer, true) };
+}
+
+/** What fills a cell that is there. @throws {Problem} as readLayer */
+export async function readLayerFor(
+  record: CellRecord,
   formats: readonly WeightFileFormat[],
   file: SentFile,
-  whole = true,
 ): Promise<ReadLayer> {
+  const format = formatOf(formats, file);
+  const network = isNetwork(record);
+  if (network && format.readNamed && file.layer === undefined) {
+    return { format, layer: { name: TOP, framework: 'keras', weights: await format.readNamed(file.bytes) } };
+  }
+  return { format, ...pickLayer(await format.read(file.bytes, file.beside), file.layer, network) };
+}
+
+/** @throws {Problem} unsupported-media-type */
+function formatOf(formats: readonly WeightFileFormat[], file: SentFile): WeightFileFormat {
   const generic: readonly string[] = GENERIC_FILE_TYPES;
   const format = formats.find(({ mediaType, recognises }) =>
     generic.includes(file.mediaType) ? recognises(file.bytes) : mediaType === file.mediaType,
   );
-  if (!format) {
-    const taken = [...new Set(formats.map(({ mediaType }) => mediaType))].join(', ');
-    const detail = `This body of type '${file.mediaType}' does not start like a weight file. Send one of ${taken}. Save a checkpoint of torch.save as safetensors first.`;
-    throw new Problem('unsupported-media-type', detail);
-  }
-  return { format, ...pickLayer(await format.read(file.bytes, file.beside), file.layer, whole) };
+  if (format) return format;
+  const taken = [...new Set(formats.map(({ mediaType }) => mediaType))].join(', ');
+  const detail = `This body of type '${file.mediaType}' does not start like a weight file. Send one of ${taken}. Save a checkpoint of torch.save as safetensors first.`;
+  throw new Problem('unsupported-media-type', detail);
 }
 
 /**
@@ -65,7 +79,7 @@ export function newCellOf({ layer }: ReadLayer, precision: Precision, options: L
 }
 
 /** Whether a cell is a whole network of Keras. */
-export function isNetwork({ framework, class_name }: CellRecord): boolean {
+function isNetwork({ framework, class_name }: CellRecord): boolean {
   return framework === 'keras' && networkClass(class_name) !== undefined;
 }
 
@@ -92,9 +106,8 @@ export async function putWeightsFile(
   { format, layer }: ReadLayer,
 ): Promise<Decision<CellRecord>> {
   const cell = await readBuiltCell(context.cells, id);
-  const weights = isNetwork(cell.record)
-    ? cellOfLayer(layer).weights
-    : (format.arrange?.(layer, cell.record.config) ?? layer.weights);
+  const isWhole = isNetwork(cell.record) && layer.config !== undefined;
+  const weights = isWhole ? cellOfLayer(layer).weights : (format.arrange?.(layer, cell.record.config) ?? layer.weights);
   return changeWeights(context, cell, expected, Object.fromEntries(weights));
 }
 

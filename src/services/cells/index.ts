@@ -16,10 +16,10 @@ import {
   formatsFor,
   type ImportedCell,
   importing,
-  isNetwork,
   newCellOf,
   putWeightsFile,
   readLayer,
+  readLayerFor,
   type SentFile,
   writeCell,
 } from './cell-files.ts';
@@ -66,7 +66,7 @@ export function cellServices(context: Context, weightFiles: WeightFiles) {
       changer.change(cellKey(id), change, () => putWeights(context, id, change.expected, weights)),
     putWeightsFile: async <R>(id: string, file: SentFile, change: Change<ImportedCell, R>) => {
       const { record } = await cells.read(id);
-      const read = await readLayer(weightFiles, file, isNetwork(record));
+      const read = await readLayerFor(record, weightFiles, file);
       const decide = () => putWeightsFile(context, id, change.expected, read);
       return changer.change(cellKey(id), change, importing(read, decide));
     },

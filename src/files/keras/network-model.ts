@@ -1,5 +1,5 @@
 import type { WholeLayer } from '../../domain/files.ts';
-import { isJsonObject, type JsonObject } from '../../domain/json.ts';
+import { isArray, isJsonObject, type Json, type JsonObject } from '../../domain/json.ts';
 import { children, classNameOf } from './model.ts';
 
 /** Modules of the classes that are not in keras.layers. */
@@ -22,12 +22,31 @@ function completed(object: JsonObject): JsonObject {
   const config = isJsonObject(object.config) ? withCompleted(object.config) : {};
   const module = object.module ?? MODULES[className] ?? 'keras.layers';
   const registered = object.registered_name ?? (className === 'Functional' ? className : null);
-  return { ...object, ...nodeName(object, config), module, class_name: className, config, registered_name: registered };
+  return {
+    ...object,
+    ...placeInGraph(object, config),
+    module,
+    class_name: className,
+    config,
+    registered_name: registered,
+  };
 }
 
-/** A layer of a Functional has its name beside its config too. */
-function nodeName(object: JsonObject, { name }: JsonObject): JsonObject {
-  return Object.hasOwn(object, 'inbound_nodes') && name !== undefined ? { name } : {};
+/** A layer of a Functional has its name beside its config too, and what goes into it. */
+function placeInGraph({ inbound_nodes: nodes }: JsonObject, { name }: JsonObject): JsonObject {
+  if (!isArray(nodes)) return {};
+  const whole = nodes.map((node) => withShapes(isJsonObject(node) ? { kwargs: {}, ...node } : node));
+  return { ...(name === undefined ? {} : { name }), inbound_nodes: whole };
+}
+
+/** Keras asks for the shape and dtype of a tensor in a config, and then takes the one that the layer before makes. */
+function withShapes(value: Json): Json {
+  if (isArray(value)) return value.map(withShapes);
+  if (!isJsonObject(value)) return value;
+  const { config } = value;
+  return classNameOf(value) === '__keras_tensor__' && isJsonObject(config)
+    ? { ...value, config: { shape: [], dtype: 'float32', ...config } }
+    : Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, withShapes(inner)]));
 }
 
 function withCompleted(config: JsonObject): JsonObject {

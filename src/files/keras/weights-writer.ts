@@ -42,7 +42,7 @@ export function treeOfNetwork(network: WholeLayer): HdfTree {
 /** @throws {Problem} not-acceptable where a tree has not as many arrays as the network has weights */
 export function requireAll({ name, weights }: WholeLayer, { datasets }: HdfTree): void {
   if (datasets.size === weights.size) return;
-  const detail = `Cell '${name}' has weights that no file of Keras has a place for. Take application/x-safetensors.`;
+  const detail = `Cell '${name}' has weights that no file of Keras has a place for. Ask for application/x-safetensors.`;
   throw new Problem('not-acceptable', detail);
 }
 

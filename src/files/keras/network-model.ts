@@ -35,7 +35,7 @@ function completed(object: JsonObject): JsonObject {
 /** A layer of a Functional has its name beside its config too, and what goes into it. */
 function placeInGraph({ inbound_nodes: nodes }: JsonObject, { name }: JsonObject): JsonObject {
   if (!isArray(nodes)) return {};
-  const whole = nodes.map((node) => withShapes(isJsonObject(node) ? { kwargs: {}, ...node } : node));
+  const whole = nodes.map((node) => withShapes(isJsonObject(node) ? { ...node, kwargs: node.kwargs ?? {} } : node));
   return { ...(name === undefined ? {} : { name }), inbound_nodes: whole };
 }
 

@@ -29,6 +29,8 @@ it('names one family for every key that the service writes, and writes keys of e
   const app = await startApp({ store, clock });
   const key = { 'idempotency-key': 'k' };
   await make(app, '/v1/cells', { ...TUTORIAL_CELL, input_shape: [null, 1] });
+  const batch = { inputs: [[[1]]], targets: [[[1]]], loss: 'mse', optimizer: 'sgd' };
+  expect((await call(app, 'POST', '/v1/cells/cell/training_steps', batch)).status).toBe(200);
   await call(app, 'POST', '/v1/variables', { value: 1 }, key);
   await make(app, '/v1/sessions', { id: 's', cell: 'cell', history: 2, pin_cell_version: true });
   await call(app, 'POST', '/v1/sessions/s/steps', { inputs: [[1]] }, key);

@@ -19,6 +19,8 @@ interface StartOptions {
   readonly rateCounter?: RateCounter;
   readonly browsers?: BrowserRules;
   readonly limits?: Partial<Limits>;
+  /** For large work; without them it is computed on the thread of the service. */
+  readonly threads?: number;
   readonly clock?: TestClock;
   /** Begins the ids that the service makes, so that two runs over one store do not make the same. */
   readonly run?: string;
@@ -44,12 +46,20 @@ export async function startApp(options: StartOptions = {}): Promise<TestApp> {
     logger,
     rateLimit = 0,
     rateCounter,
+    threads = 0,
   } = options;
   let ids = 0;
   let seeds = 0;
   return createApp({
     store,
-    config: { apiKeys, ...gate, rateLimit, limits: { ...LIMITS, ...limits }, ...(browsers ? { browsers } : {}) },
+    config: {
+      apiKeys,
+      ...gate,
+      rateLimit,
+      threads,
+      limits: { ...LIMITS, ...limits },
+      ...(browsers ? { browsers } : {}),
+    },
     ...(logger ? { logger } : {}),
     ...(rateCounter ? { rateCounter } : {}),
     clock: () => clock.now,

@@ -218,7 +218,7 @@ export const gradientsBody = z
   .strictObject({
     ...sequenceFields,
     cotangent: optional(tensorInput).describe(
-      'Gradient of the loss with respect to the output, in the shape of the output.',
+      'What each number of the output counts in the objective, in the shape of the output.',
     ),
     cotangents: z
       .array(tensorInput)
@@ -262,7 +262,8 @@ export const gradientsReply = z
   .object({
     output: z.union([tensorReply, z.array(tensorReply)]),
     states: z.array(tensorReply).describe('The final states.'),
-    loss: scalarReply.describe('The sum of output times cotangent. The gradients are those of this sum.'),
+    objective: scalarReply.describe('The sum of output times cotangent. The gradients are those of this sum.'),
+    loss: scalarReply.meta({ description: 'Use `objective`, which is the same number.', deprecated: true }),
     gradients: z
       .object({ inputs: tensorReply, initial_state: z.array(tensorReply) })
       .catchall(tensorReply)

@@ -113,14 +113,15 @@ export const STEP_OPERATIONS = {
     pure: true,
     summary: 'Gradients through time',
     description:
-      'The gradients of loss = Σ output·cotangent with respect to every variable, the inputs and the initial state, through all time steps. For a training step, `assign_sub` a gradient times a learning rate. The fields of a sequence have the same meaning as there.',
+      'The gradients of objective = Σ output·cotangent with respect to every variable, the inputs and the initial state, through all time steps. For a training step, `assign_sub` a gradient times a learning rate. The fields of a sequence have the same meaning as there.',
     examples: {
       gradients: {
-        summary: 'Two steps; the loss is the sum of both outputs, 5 + 11',
+        summary: 'Two steps; the objective is the sum of both outputs, 5 + 11',
         body: { inputs: [[[2], [3]]], cotangent: [[[1], [1]]] },
         reply: {
           output: [[[5], [11]]],
           states: [[[11]]],
+          objective: 16,
           loss: 16,
           gradients: {
             inputs: [[[2], [1]]],

@@ -91,12 +91,15 @@ export function presentOutputs(outputs: readonly Tensor[], format: TensorFormat)
 }
 
 export function presentGradients(result: Gradients, format: TensorFormat) {
-  const { outputs, states, loss, inputs, initialState, variables, cellVersion } = result;
+  const { outputs, states, objective, inputs, initialState, variables, cellVersion } = result;
   const named = Object.entries(variables).map(([name, tensor]) => [name, new TensorReply(tensor, format)] as const);
+  const sum = new TensorReply(new Tensor('float64', [], Float64Array.of(objective)), 'nested');
   return {
     output: presentOutputs(outputs, format),
     states: presentTensors(states, format),
-    loss: new TensorReply(new Tensor('float64', [], Float64Array.of(loss)), 'nested'),
+    objective: sum,
+    // The name that it had at first.
+    loss: sum,
     gradients: {
       inputs: new TensorReply(inputs, format),
       initial_state: presentTensors(initialState, format),

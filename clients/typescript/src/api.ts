@@ -165,7 +165,7 @@ export interface paths {
         put?: never;
         /**
          * Gradients through time
-         * @description The gradients of loss = Σ output·cotangent with respect to every variable, the inputs and the initial state, through all time steps. For a training step, `assign_sub` a gradient times a learning rate. The fields of a sequence have the same meaning as there.
+         * @description The gradients of objective = Σ output·cotangent with respect to every variable, the inputs and the initial state, through all time steps. For a training step, `assign_sub` a gradient times a learning rate. The fields of a sequence have the same meaning as there.
          */
         post: operations["readGradients"];
         delete?: never;
@@ -1076,7 +1076,7 @@ export interface components {
              * @enum {string}
              */
             tensor_format?: "nested" | "flat" | "base64";
-            /** @description Gradient of the loss with respect to the output, in the shape of the output. */
+            /** @description What each number of the output counts in the objective, in the shape of the output. */
             cotangent?: components["schemas"]["RequestTensor"] | null;
             /** @description Instead of cotangent, if the cell has two outputs. */
             cotangents?: components["schemas"]["RequestTensor"][];
@@ -1087,6 +1087,12 @@ export interface components {
             states: components["schemas"]["Tensor"][];
             /**
              * @description The sum of output times cotangent. The gradients are those of this sum.
+             * @example 6
+             */
+            objective: components["schemas"]["Scalar"];
+            /**
+             * @deprecated
+             * @description Use `objective`, which is the same number.
              * @example 6
              */
             loss: components["schemas"]["Scalar"];

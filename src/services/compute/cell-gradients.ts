@@ -28,15 +28,15 @@ import {
 import { fromCanonical } from './states.ts';
 
 export interface GradientCall extends SequenceCall {
-  /** Gradients of the loss with respect to the outputs, one for each output, in its shape. */
+  /** Gradients of the objective with respect to the outputs, one for each output, in its shape. */
   readonly cotangents: readonly TensorInput[];
 }
 
 export interface Gradients {
   readonly outputs: readonly Tensor[];
   readonly states: readonly Tensor[];
-  /** The sum of output times cotangent. The gradients are those of this loss. */
-  readonly loss: number;
+  /** The sum of output times cotangent. The gradients are those of this sum. */
+  readonly objective: number;
   readonly inputs: Tensor;
   readonly initialState: readonly Tensor[];
   readonly variables: Readonly<Record<string, Tensor>>;
@@ -44,7 +44,7 @@ export interface Gradients {
 }
 
 /**
- * Gradients through time of loss = Σ output·cotangent. A single step is a sequence of one.
+ * Gradients through time of objective = Σ output·cotangent. A single step is a sequence of one.
  * @throws {Problem} as for a sequence; wrong-shape if a cotangent does not have the shape of its output
  */
 export async function cellGradients(
@@ -81,7 +81,7 @@ export async function cellGradients(
   return {
     outputs,
     states,
-    loss: outputs.reduce((sum, output, i) => sum + dot(output, cotangents[i]), 0),
+    objective: outputs.reduce((sum, output, i) => sum + dot(output, cotangents[i]), 0),
     // A single step has no time axis, neither in its gradients nor in its inputs.
     inputs: call === called ? swapTime(inputs, timeMajor) : new Tensor(inputs.dtype, called.inputs.shape, inputs.data),
     initialState: fromCanonical(definition, result.states, batch),

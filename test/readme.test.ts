@@ -1,6 +1,6 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -48,6 +48,9 @@ if ('missing' in curl) {
 } else {
   describe('the tutorial of the README', () => {
     const directory = mkdtempSync(join(tmpdir(), 'cellstep-readme-'));
+    // The file that a call sends is named as seen from the repository.
+    const file = 'golden/networks/char_lm.keras';
+    cpSync(join(import.meta.dirname, file), join(directory, 'test', file));
     const start = () => startService({ CELLSTEP_STORE: `lmdb:${join(directory, 'data')}` });
     let service: ServiceProcess;
     let restarts = 0;

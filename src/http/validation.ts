@@ -37,6 +37,9 @@ export function addValidation(app: FastifyInstance): void {
     const empty = httpPart === 'querystring' ? (schema as z.ZodType).safeParse({}) : undefined;
     return (value: unknown) => {
       if (empty?.success && isEmpty(value as object)) return { value: empty.data };
+      if (httpPart === 'querystring' && Object.hasOwn(value as object, '__proto__')) {
+        return { error: new RequestShapeError('querystring', [UNKNOWN_PROTO]) };
+      }
       if (httpPart === 'params' && Object.values(value as object).includes('')) return { error: nothingThere() };
       // A file: its Content-Type already shows that the route takes it, and zod would treat every byte as a field.
       if (httpPart === 'body' && value instanceof Uint8Array) return { value };
@@ -74,6 +77,9 @@ function parse<T>(schema: z.ZodType<T>, value: unknown, context: string): z.ZodS
     throw new RequestShapeError(context, [{ path: [], message }]);
   }
 }
+
+/** A schema that takes any name would lose this one. */
+const UNKNOWN_PROTO: ShapeIssue = { path: ['__proto__'], message: 'Unknown parameter "__proto__".' };
 
 function isEmpty(value: object): boolean {
   for (const _ in value) return false;

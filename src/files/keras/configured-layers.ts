@@ -68,7 +68,10 @@ export function isNetworkClass(className: string): boolean {
   return NETWORKS.includes(className);
 }
 
-/** The model as a cell of its own; undefined where it is one recurrent layer alone, or a class of its own. */
+/**
+ * The model as a cell of its own; undefined where it is one recurrent layer alone, in a TimeDistributed or not, or a class of
+ * its own.
+ */
 export function networkOf(
   model: JsonObject,
   layers: readonly ConfiguredLayer[],
@@ -76,7 +79,11 @@ export function networkOf(
 ): FileLayer | undefined {
   const className = classNameOf(model);
   const [first, ...others] = layers;
-  const alone = others.length === 0 && first && isRecurrentClass(first) && first.names.length === 1;
+  const alone =
+    others.length === 0 &&
+    first &&
+    isRecurrentClass(first) &&
+    (first.names.length === 1 || first.path.endsWith('/layer'));
   if (!isNetworkClass(className) || !isJsonObject(model.config) || !first || alone) return undefined;
   const weights = new Map(
     layers.flatMap((layer) =>

@@ -120,6 +120,8 @@ const NO_THRESHOLDS: Readonly<Record<string, string>> = {
   KEPT_BYTES: 'what a thread forgets: test/engine/pool.test.ts',
   AT_ONCE: 'initializers: test/engine/draw.test.ts',
   PAGE: 'of WebAssembly',
+  DEVIATION: 'which normalization',
+  NORM: 'which normalization',
   FEWEST_PAGES: 'how memory grows: test/engine/weight-pool.test.ts',
   MOST_GROWN: 'how memory grows: test/engine/weight-pool.test.ts',
   MEGABYTE: 'how scratch grows',

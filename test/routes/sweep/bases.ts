@@ -38,6 +38,7 @@ export const BASES: Readonly<Record<Route, readonly Base[]>> = {
   'GET /readyz': [{}],
   'GET /problems/:code': [{ params: { code: 'not-found' } }],
   'GET /openapi.json': [{}],
+  'GET /asyncapi.yaml': [{}],
   'GET /openapi.yaml': [{}],
   'POST /v1/cells': [
     {
@@ -98,6 +99,25 @@ export const BASES: Readonly<Record<Route, readonly Base[]>> = {
     { params: cell, body: { ...sequence, trace: true } },
     { params: cell, body: { inputs: [[[1], [2]]], sequence_lengths: [1] } },
     { params: { cell: 'free' }, body: { inputs: [[[1], [2]]] } },
+  ],
+  'GET /v1/cells/:cell/optimizer': [{ params: { cell: 'trained' } }],
+  'DELETE /v1/cells/:cell/optimizer': [{ params: { cell: 'trained' } }],
+  'POST /v1/cells/:cell/training_steps': [
+    {
+      params: cell,
+      body: {
+        inputs: [[[1], [2]]],
+        targets: [
+          [
+            [1, 1],
+            [1, 1],
+          ],
+        ],
+        loss: 'mse',
+        optimizer: 'sgd',
+        repeat: 1,
+      },
+    },
   ],
   'POST /v1/cells/:cell/gradients': [
     {

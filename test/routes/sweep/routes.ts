@@ -4,8 +4,11 @@ import { call, type Method } from '../../support/call.ts';
 /** A route as `POST /v1/cells/:cell/steps`. */
 export type Route = `${Method} ${string}`;
 
-/** The pages, which take nothing from a request, and the Open Inference Protocol, whose requests test/oip makes. */
-const APART = /^\/(docs|playground|v2|$)/;
+/**
+ * The pages, which take nothing from a request, the Open Inference Protocol, whose requests test/oip makes, and streams of
+ * messages, each of which is checked by itself: test/streams, test/routes/steps-of-many.
+ */
+const APART = /^\/(docs|playground|v1\/steps|v1\/stream|v2|$)/;
 
 /**
  * Every route of the service but those, from the service itself: the paths of its router, and for each the

@@ -21,6 +21,9 @@ export async function buildWorld(): Promise<World> {
   await make(app, '/v1/cells', { id: 'cell', class_name: 'SimpleRNNCell', config, input_shape: [null, 1] });
   await make(app, '/v1/cells', { id: 'free', class_name: 'GRUCell', config: { units: 1 } });
   await make(app, '/v1/cells', { id: 'lazy', class_name: 'LSTMCell', config: { units: 1 } });
+  await make(app, '/v1/cells', { id: 'trained', class_name: 'GRUCell', config: { units: 1 }, input_shape: [null, 1] });
+  const training = { inputs: [[[1]]], targets: [[[1]]], loss: 'mse', optimizer: 'sgd' };
+  await call(app, 'POST', '/v1/cells/trained/training_steps', training);
   await make(app, '/v1/variables', { id: 'v', value: [1, 2] });
   await make(app, '/v1/variables', { id: 'x', value: [[1]] });
   await make(app, '/v1/variables', { id: 'h', value: [[1, 2]] });

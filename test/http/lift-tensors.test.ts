@@ -8,6 +8,7 @@ import { openSessionBody, putStatesBody, sessionStepBody } from '../../schemas/s
 import { tensorFieldsOf } from '../../schemas/tensor-fields.ts';
 import { assignBody, createVariableBody, scatterBody } from '../../schemas/variable.ts';
 import { createCellBodies, weightsBodies } from '../../schemas/weight-file.ts';
+import { limitInFlight } from '../../src/http/in-flight.ts';
 import { addJsonBody } from '../../src/http/json-body.ts';
 import { codecFor } from '../../src/http/number-codec.ts';
 import { addProblemReplies } from '../../src/http/problem-replies.ts';
@@ -43,6 +44,7 @@ function withoutHints(problem: string): string {
 async function echo(wrap: (body: z.ZodType) => z.ZodType): Promise<FastifyInstance> {
   const app = Fastify({ genReqId: () => 'req' });
   addProblemReplies(app);
+  limitInFlight(app, 2 ** 28);
   addJsonBody(app);
   addValidation(app);
   for (const [name, body] of Object.entries(BODIES)) {

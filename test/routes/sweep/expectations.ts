@@ -31,7 +31,7 @@ export async function probe(world: World, route: Route, request: Request, what: 
 
 /** Fields that a wrong value elsewhere makes wrong: which of the two is at fault, only the client knows. */
 const RELATED: Readonly<Record<string, readonly string[]>> = {
-  inputs: ['states', 'initial_state', 'mask', 'sequence_lengths', 'cotangent', 'axis'],
+  inputs: ['states', 'initial_state', 'mask', 'sequence_lengths', 'cotangent', 'targets', 'axis'],
   time_major: ['initial_state', 'mask', 'cotangent'],
   return_sequences: ['cotangent'],
   framework: ['class_name', 'config'],
@@ -44,7 +44,8 @@ const RELATED: Readonly<Record<string, readonly string[]>> = {
  */
 export function expectNamed(reply: Called, path: Path, value: unknown, what: string): void {
   const { code, detail, errors = [] } = expectAnyProblem(reply);
-  if (code === 'invalid-json') return;
+  // What a number makes of the loss is told of the loss.
+  if (code === 'invalid-json' || code === 'loss-not-finite') return;
   const [field] = path;
   const fields = field === undefined ? [] : [`${field}`, ...(RELATED[field] ?? [])];
   const inField = ({ pointer }: { pointer: string }) =>

@@ -24,6 +24,11 @@ const JUSTIFIED: readonly Justified[] = [
     place: /^\/(inputs|value|states|initial_state|updates|cotangent|weights|mask)(\/.*)?$/,
     values: ELEMENTS,
   },
+  {
+    why: 'numbers to learn from are as free as those to compute with',
+    place: /^\/targets(\/.*)?$/,
+    values: ELEMENTS,
+  },
   { why: 'float64 reaches that far', place: /^\/value\/data\/0$/, values: ['1e39'] },
   {
     why: 'a tensor may have any shape, where nothing else fixes it',

@@ -35,6 +35,8 @@ const ofSession = {
   },
 };
 
+const { states: _, ...LISTED } = SESSION;
+
 export const SESSION_OPERATIONS = {
   openSession: {
     tags,
@@ -71,8 +73,8 @@ export const SESSION_OPERATIONS = {
     access: 'read',
     summary: 'List the sessions',
     description:
-      'All sessions that have not expired, with their states, in the order of their ids, a page at a time. A page may have fewer items than `limit` even if another page follows.',
-    examples: { sessions: { summary: 'One session', reply: { items: [SESSION], next_cursor: null } } },
+      'All sessions that have not expired, in the order of their ids, a page at a time; with their states if `values=true`. A page may have fewer items than `limit` even if another page follows.',
+    examples: { sessions: { summary: 'One session', reply: { items: [LISTED], next_cursor: null } } },
   },
 
   readSession: {

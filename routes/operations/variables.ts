@@ -124,6 +124,8 @@ const scatterUpdate = update(
   },
 );
 
+const { value: _, ...LISTED } = VARIABLE;
+
 export const VARIABLE_OPERATIONS = {
   createVariable: {
     tags,
@@ -166,8 +168,9 @@ export const VARIABLE_OPERATIONS = {
     tags,
     access: 'read',
     summary: 'List the variables',
-    description: 'All stand-alone variables with their values, in the order of their ids, a page at a time.',
-    examples: { variables: { summary: 'One variable', reply: { items: [VARIABLE], next_cursor: null } } },
+    description:
+      'All stand-alone variables, in the order of their ids, a page at a time; with their values if `values=true`.',
+    examples: { variables: { summary: 'One variable', reply: { items: [LISTED], next_cursor: null } } },
   },
 
   readVariable: {

@@ -251,7 +251,7 @@ export interface paths {
         };
         /**
          * List the variables
-         * @description All stand-alone variables with their values, in the order of their ids, a page at a time.
+         * @description All stand-alone variables, in the order of their ids, a page at a time; with their values if `values=true`.
          */
         get: operations["listVariables"];
         put?: never;
@@ -527,7 +527,7 @@ export interface paths {
         };
         /**
          * List the sessions
-         * @description All sessions that have not expired, with their states, in the order of their ids, a page at a time. A page may have fewer items than `limit` even if another page follows.
+         * @description All sessions that have not expired, in the order of their ids, a page at a time; with their states if `values=true`. A page may have fewer items than `limit` even if another page follows.
          */
         get: operations["listSessions"];
         put?: never;

@@ -20,7 +20,7 @@ export async function expectUnavailable(store: Store, calls = allCalls(store)): 
   return settled.map((outcome) => {
     const problem = outcome.status === 'rejected' ? outcome.reason : outcome;
     expect(problem).toBeInstanceOf(Problem);
-    expect([problem.code, problem.status, problem.headers['retry-after']]).toEqual(['store-unavailable', 503, '1']);
+    expect([problem.code, problem.status, problem.retryAfterSeconds]).toEqual(['store-unavailable', 503, 1]);
     return problem.message;
   });
 }

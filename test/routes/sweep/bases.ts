@@ -115,7 +115,6 @@ export const BASES: Readonly<Record<Route, readonly Base[]>> = {
         ],
         loss: 'mse',
         optimizer: 'sgd',
-        repeat: 1,
       },
     },
   ],

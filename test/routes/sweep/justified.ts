@@ -27,7 +27,7 @@ const JUSTIFIED: readonly Justified[] = [
   {
     why: 'numbers to learn from are as free as those to compute with',
     place: /^\/targets(\/.*)?$/,
-    values: ELEMENTS,
+    values: [...ELEMENTS, 'a huge list of numbers'],
   },
   { why: 'float64 reaches that far', place: /^\/value\/data\/0$/, values: ['1e39'] },
   {

@@ -57,16 +57,17 @@ describe.skipIf(reason !== undefined)('the container image', () => {
     expect(stderr).toBe('');
     const found = JSON.parse(stdout);
     expect(found.tools).toEqual([]);
-    const allowed = ['LICENSE', 'node_modules', 'openapi.yaml', 'package.json', 'routes', 'schemas', 'src', 'web'];
-    expect(found.app.filter((name: string) => !allowed.includes(name))).toEqual([]);
+    const files = ['LICENSE', 'asyncapi.yaml', 'openapi.yaml', 'package.json'];
+    const folders = ['bin', 'clients', 'node_modules', 'routes', 'schemas', 'src', 'web'];
+    expect(found.app.filter((name: string) => ![...files, ...folders].includes(name))).toEqual([]);
     expect((await readImageConfig()).Env.filter((variable) => /CERT|NPM|REGISTRY|SECRET/i.test(variable))).toEqual([]);
   });
 
   it('loads every module of the service, the native ones included', async () => {
-    // main.ts starts the service, backup.ts a copy and a worker its job; everything else only declares.
+    // main.ts starts the service, cli/main.ts a command and a worker its job; everything else only declares.
     const load = `
       const { globSync } = await import('node:fs');
-      const files = globSync('{routes,schemas,src}/**/*.ts').filter((file) => !/(^src.(main|backup)|-worker)[.]ts$|kernels/.test(file));
+      const files = globSync('{routes,schemas,src}/**/*.ts').filter((file) => !/(^src.(cli.)?main|-worker|hdf5.worker)[.]ts$|kernels/.test(file));
       for (const file of files) await import('/app/' + file);
       const { h5wasm } = await import('h5wasm');
       await h5wasm.ready;

@@ -2,7 +2,7 @@ import { allocate, type Dtype, Tensor } from './tensor.ts';
 
 export const SAFETENSORS = 'application/x-safetensors';
 
-/** Named tensors, and fields that are no tensors as JSON text, as the service sends and takes them. */
+/** Named tensors, and all other fields as JSON text: what the service sends and takes. */
 export interface TensorFile {
   readonly tensors: ReadonlyMap<string, Tensor>;
   readonly metadata: Readonly<Record<string, string>>;

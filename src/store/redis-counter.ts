@@ -1,5 +1,6 @@
 import type { RateCounter } from '../domain/ports.ts';
 import { createClient } from './redis-client.ts';
+import { connectAll } from './redis-opening.ts';
 import { type ClientCertificate, parseRedisUrl } from './redis-url.ts';
 
 export interface ClosingCounter extends RateCounter {
@@ -7,6 +8,7 @@ export interface ClosingCounter extends RateCounter {
 }
 
 const TIMEOUT_MILLISECONDS = 1_000;
+const OPENING_MILLISECONDS = 3_000;
 
 /** One key, so that it runs in a cluster too. Gives the count and the milliseconds that are left of its window. */
 const COUNT_SCRIPT = `
@@ -18,11 +20,13 @@ return { count, redis.call('PTTL', KEYS[1]) }
 /**
  * Counts in the Redis of the store, on its own connection, so that a count need not wait behind the values of cells. If the
  * server is away, `count` rejects, and the connection is made again automatically.
+ * @throws {StoreOpenError}
  */
 export async function openRedisCounter(url: string, certificate?: ClientCertificate): Promise<ClosingCounter> {
-  const client = createClient({ ...parseRedisUrl(url), ...(certificate && { certificate }) }, TIMEOUT_MILLISECONDS);
-  await client.connect();
-  return {
+  const target = { ...parseRedisUrl(url), ...(certificate && { certificate }) };
+  const client = createClient(target, TIMEOUT_MILLISECONDS);
+  const opening = { clients: [client], shown: target.shown, milliseconds: OPENING_MILLISECONDS };
+  return connectAll(opening, () => ({
     async count(key, milliseconds) {
       const [reply] =
         (await client.commands.pipeline().eval(COUNT_SCRIPT, 1, `cellstep:rate:${key}`, `${milliseconds}`).exec()) ??
@@ -32,5 +36,5 @@ export async function openRedisCounter(url: string, certificate?: ClientCertific
       return { count, left };
     },
     close: () => client.disconnect(),
-  };
+  }));
 }

@@ -4,14 +4,14 @@ import { checkCommit, isKey } from '../domain/store-keys.ts';
 import { bytesOf, revisionOf } from './record.ts';
 import { createClient, type RedisClient } from './redis-client.ts';
 import { createCommitter, type ReplicaWait } from './redis-commits.ts';
-import { openingProblem, storeProblem, TimeLimitError } from './redis-errors.ts';
+import { storeProblem, TimeLimitError } from './redis-errors.ts';
 import { createGate, type Gate } from './redis-gate.ts';
 import { BUCKET_NAMES, bucketOf, valueName } from './redis-keys.ts';
 import { listEntries } from './redis-list.ts';
+import { connectAll } from './redis-opening.ts';
 import { createScriptCalls, probeCall } from './redis-script.ts';
 import { claimFormat, inspectServers } from './redis-server.ts';
 import { type ClientCertificate, parseRedisUrl, type RedisTarget } from './redis-url.ts';
-import { StoreOpenError } from './store-open-error.ts';
 
 export interface RedisStoreOptions {
   /** Time limit of every call, after which a silent connection is also dropped; 2,000 if left out. */
@@ -48,30 +48,16 @@ export async function openRedisStore(url: string, options: RedisStoreOptions = {
   const reader = createClient(target, timeout);
   const writer = waitReplicas > 0 ? createClient(target, timeout) : reader;
   const clients = [...new Set([reader, writer])];
-  const prepare = async () => {
-    await Promise.all(clients.map((client) => client.connect()));
-    const warnings = await inspectServers(reader, { ...target, waitReplicas });
+  const opening = { clients, shown: target.shown, milliseconds: OPENING_TIMEOUTS * timeout };
+  const warnings = await connectAll(opening, async () => {
+    const found = await inspectServers(reader, { ...target, waitReplicas });
     await claimFormat(reader.commands, target.shown);
-    return warnings;
-  };
-  try {
-    for (const warning of await within(OPENING_TIMEOUTS * timeout, prepare())) warn?.(warning);
-  } catch (error) {
-    for (const client of clients) client.disconnect();
-    if (error instanceof StoreOpenError) throw error;
-    throw new StoreOpenError(`store ${target.shown} ${openingProblem(error)}`);
-  }
+    return found;
+  });
+  for (const warning of warnings) warn?.(warning);
   // A commit behind one that waits in vain must still learn why, before its own time is over.
   const wait = { replicas: waitReplicas, milliseconds: Math.floor(timeout / 3) };
   return redisStore({ reader, writer, target, timeout, wait });
-}
-
-/** Without it, the opening would wait forever for a cluster that is down or a server that loads its data. */
-async function within<T>(milliseconds: number, opening: Promise<T>): Promise<T> {
-  const limit = Promise.withResolvers<never>();
-  const message = `it was not ready within ${milliseconds} ms`;
-  const timer = setTimeout(() => limit.reject(new TimeLimitError(message)), milliseconds);
-  return Promise.race([opening, limit.promise]).finally(() => clearTimeout(timer));
 }
 
 interface Connected {

@@ -2,8 +2,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { openStore } from '../../src/store/open.ts';
+import { openBus, openRateCounter, openStore } from '../../src/store/open.ts';
 import { StoreOpenError } from '../../src/store/store-open-error.ts';
+import { freePort } from './redis-servers.ts';
 
 describe('openStore', () => {
   it('opens memory: as a store that starts empty each time', async () => {
@@ -35,5 +36,19 @@ describe('openStore', () => {
 
   it('does not print the password of a URL that it refuses', async () => {
     await expect(openStore('foo://me:secret@host/1')).rejects.toThrow('"foo://***@host/1"');
+  });
+});
+
+describe('a Redis that is not there', () => {
+  it.each([
+    ['the store', openStore],
+    ['the bus between processes', openBus],
+    ['the counter of the rate limit', openRateCounter],
+  ])('is named when %s is opened', async (_, open) => {
+    const opened: Promise<unknown> = open(`redis://me:secret@127.0.0.1:${await freePort()}`);
+    await expect(opened).rejects.toThrow(StoreOpenError);
+    await expect(opened).rejects.toThrow(
+      /^store redis:\/\/(\*\*\*@)?127\.0\.0\.1:\d+ is not reachable: .*ECONNREFUSED/,
+    );
   });
 });

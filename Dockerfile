@@ -14,15 +14,9 @@ COPY package.json package-lock.json .npmrc ./
 RUN --mount=type=secret,id=npmrc,target=/root/.npmrc --mount=type=secret,id=ca,target=/run/secrets/ca \
     if [ -s /run/secrets/ca ]; then export NODE_EXTRA_CA_CERTS=/run/secrets/ca; fi; \
     npm ci --omit=dev --ignore-scripts --no-audit --no-fund --no-update-notifier --cache /tmp/npm
-# Node runs no TypeScript from node_modules and reads no source maps; Node 26 on Debian takes lmdb's napi.glibc binary;
-# the service imports h5wasm, not h5wasm/node.
-RUN set -eu; cd node_modules; \
-    find . -type f \( -name '*.ts' -o -name '*.mts' -o -name '*.cts' -o -name '*.map' -o -name '*.tsbuildinfo' \
-      -o -name '*.c' -o -name '*.cc' -o -name '*.cpp' -o -name '*.h' -o -name '*.py' \
-      -o -iname 'readme*' -o -iname 'changelog*' -o -iname 'history.md' \) -delete; \
-    rm -rf .bin .package-lock.json @lmdb/*/node.abi* @lmdb/*/*.musl.node h5wasm/dist/node h5wasm/dist/iife h5wasm/test \
-      fastify/test fastify/docs protobufjs/dist; \
-    find . -type d -empty -delete
+COPY scripts/trim-dependencies.ts scripts/
+RUN node scripts/trim-dependencies.ts && rm -rf node_modules/.bin node_modules/.package-lock.json \
+ && find node_modules -type d -empty -delete
 COPY . .
 # Every dependency still loads, the native one included.
 RUN node --input-type=module -e "await Promise.all(Object.keys(JSON.parse(await (await import('node:fs/promises')).readFile('package.json')).dependencies).map((name) => import(name)))" \

@@ -11,7 +11,8 @@ const SYSTEM = [
   'test/openapi/examples.test.ts',
   'test/routes/{fuzz,sweep,weight-files,weight-files-hostile}.test.ts',
   'test/store/{lmdb-errors,lmdb-full-disk,lmdb-processes,lmdb-torn,redis*}.test.ts',
-  'test/{readme,tutorial}.test.ts',
+  'test/tutorial.test.ts',
+  'test/docs/calls.test.ts',
 ];
 const system = process.env.CELLSTEP_TEST_SYSTEM === '1';
 /** Files named on the command line run, whichever kind they are. */

@@ -17,7 +17,7 @@ export interface BenchService {
   close(): Promise<void>;
 }
 
-/** `store`: `lmdb`, in a new directory, or `memory`. `settings` as in the README. */
+/** `store`: `lmdb`, in a new directory, or `memory`. `settings` as in docs/configuration.md. */
 export async function serve(
   store: 'lmdb' | 'memory',
   settings: Readonly<Record<string, string>> = {},

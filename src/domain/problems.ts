@@ -203,7 +203,7 @@ export const PROBLEMS = {
   'limit-exceeded': {
     status: 422,
     title: 'The request is over a limit of this service',
-    help: 'The detail names the limit. The operator sets limits in the environment; the README lists them.',
+    help: 'The detail names the limit. The operator sets limits in the environment; docs/configuration.md lists them.',
   },
   'session-expired': {
     status: 410,

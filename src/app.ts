@@ -14,6 +14,7 @@ import { createSimdEngines } from './engine/simd.ts';
 import { createStepper } from './engine/stepper.ts';
 import { widenSimd } from './engine/wide-simd.ts';
 import { createCheckpointCodec } from './files/checkpoint-codec.ts';
+import type { Hdf5 } from './files/hdf5/hdf5.ts';
 import { createTensorFiles } from './files/tensor-files.ts';
 import { createWeightFiles } from './files/weight-files.ts';
 import { auditChanges } from './http/audit.ts';
@@ -78,6 +79,8 @@ export interface AppOptions {
   readonly rateCounter?: RateCounter;
   /** Leads to the other processes of the service, where there are any. */
   readonly bus?: Bus;
+  /** The threads that read and write HDF5; those of the app where left out. */
+  readonly hdf5?: Hdf5;
   /** Clear away, in the background, what has expired. */
   readonly sweeps?: boolean;
   /** Where the metrics are gathered, and how those of the whole service are read. */
@@ -123,7 +126,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     backoff: randomBackoff,
     limits,
     checkpointCodec: createCheckpointCodec(parseManifest),
-    weightFiles: createWeightFiles(limits, clock),
+    weightFiles: createWeightFiles(limits, clock, options.hdf5),
     bus: options.bus,
   });
 

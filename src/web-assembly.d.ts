@@ -1,11 +1,13 @@
 /** What of WebAssembly's interface to JavaScript is used here; Node's types leave it out, and those of browsers are not for a server. */
 declare namespace WebAssembly {
+  type Imports = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  let instantiate: (bytes: Uint8Array, imports: Imports) => Promise<{ module: Module; instance: Instance }>;
   class Module {
     constructor(bytes: Uint8Array);
   }
   class Instance {
     readonly exports: Readonly<Record<string, unknown>>;
-    constructor(module: Module, imports?: Readonly<Record<string, Readonly<Record<string, unknown>>>>);
+    constructor(module: Module, imports?: Imports);
   }
   class Memory {
     readonly buffer: ArrayBuffer;

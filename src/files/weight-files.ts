@@ -5,7 +5,7 @@ import { HDF5, KERAS, NPZ, ONNX, SAFETENSORS } from '../domain/media-types.ts';
 import type { Clock } from '../domain/ports.ts';
 import { DEFAULT_FILE_LIMITS, type FileLimits } from './bounds.ts';
 import { isHdf5, isKeras, isNpz, isOnnx, isSafetensors } from './first-bytes.ts';
-import { createHdf5 } from './hdf5/hdf5.ts';
+import { createHdf5, type Hdf5 } from './hdf5/hdf5.ts';
 import { isNetworkClass } from './keras/configured-layers.ts';
 import {
   readKeras,
@@ -25,9 +25,12 @@ import { writeOnnx } from './onnx/writer.ts';
 import { readSafetensors, writeSafetensors } from './safetensors/safetensors.ts';
 
 /** Every format of weight files, the preferred ones first. `clock` dates what is written. */
-export function createWeightFiles(limits: Limits, clock: Clock): readonly WeightFileFormat[] {
+export function createWeightFiles(
+  limits: Limits,
+  clock: Clock,
+  hdf5: Hdf5 = createHdf5(),
+): readonly WeightFileFormat[] {
   const bounds = fileLimitsOf(limits);
-  const hdf5 = createHdf5();
   const ofKeras = { frameworks: ['keras'], arrange: arrangeCells } as const;
   const readH5 = (bytes: Uint8Array) => readKerasH5(hdf5, bytes, bounds);
   return [

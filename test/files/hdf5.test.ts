@@ -121,6 +121,15 @@ describe('reading', { timeout: 60_000 }, () => {
     expect((await hdf5.read(TYPES)).datasets.size).toBe(12);
   });
 
+  it('reads in the thread of the file before as in a new one', async () => {
+    const one = createHdf5({ concurrency: 1 });
+    const golden = goldenBytes('gru_lstm.weights.h5');
+    const tree = await one.read(golden);
+    for (const file of [TYPES, await one.write({ ...tree, unread: new Map() }), golden]) {
+      expect(await one.read(file)).toEqual(await createHdf5().read(file));
+    }
+  });
+
   it('works on no more files at once than it may, and on all in the end', async () => {
     const one = createHdf5({ concurrency: 1 });
     const trees = await Promise.all([

@@ -4,6 +4,7 @@ import { createApp } from '../../src/app.ts';
 import { readConfig } from '../../src/config.ts';
 import type { Limits } from '../../src/domain/limits.ts';
 import type { RateCounter, Store } from '../../src/domain/ports.ts';
+import { createHdf5 } from '../../src/files/hdf5/hdf5.ts';
 import type { BrowserRules } from '../../src/http/foreign-pages.ts';
 import { openMemoryStore } from '../../src/store/memory.ts';
 
@@ -31,6 +32,8 @@ export class TestClock {
   now = Date.UTC(2030, 0, 1);
 }
 
+/** All apps of a test file share its threads, which take 0.2 s to start. */
+const HDF5 = createHdf5();
 const LIMITS: Limits = readConfig({}).limits;
 
 /** The whole service over a store, with its clock, ids and seeds as data. */
@@ -60,6 +63,7 @@ export async function startApp(options: StartOptions = {}): Promise<TestApp> {
       limits: { ...LIMITS, ...limits },
       ...(browsers ? { browsers } : {}),
     },
+    hdf5: HDF5,
     ...(logger ? { logger } : {}),
     ...(rateCounter ? { rateCounter } : {}),
     clock: () => clock.now,

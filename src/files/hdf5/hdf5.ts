@@ -1,15 +1,12 @@
-import { Worker } from 'node:worker_threads';
 import { Problem } from '../../domain/problems.ts';
 import { DEFAULT_FILE_LIMITS, type FileLimits, invalidFile, requireWithin } from '../bounds.ts';
-import type { Hdf5Reply, Hdf5Request, HdfTree } from './tree.ts';
+import { createThreads } from './threads.ts';
+import type { Hdf5Request, HdfTree } from './tree.ts';
 
 const FORMAT = 'HDF5';
 const SIGNATURE = [0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a];
 /** What the library has at its start and for its own tables. */
 const OWN_MEMORY_BYTES = 64 * 2 ** 20;
-/** Times as long as a file may compute, it may wait for a processor: then the machine is at fault. */
-const PATIENCE = 6;
-const TICKS = 10;
 
 export interface Hdf5 {
   /** @throws {Problem} invalid-file for any fault, limit-exceeded for a file over `limits`, overloaded on a busy machine. */
@@ -18,14 +15,15 @@ export interface Hdf5 {
 }
 
 interface Hdf5Options {
-  /** Files worked on at once; others wait. Each has a thread of its own, about 20 MB and 0.1 s to start. */
+  /** Files worked on at once; others wait. Each has a thread of its own, which takes about 20 MB and 0.2 s to start. */
   readonly concurrency?: number;
   /** A file that takes more time of a processor is refused: damaged ones can make the library loop (1 in 200 of random damage does). */
   readonly timeoutMs?: number;
 }
 
-/** HDF5 through h5wasm, each file in a fresh thread that is ended with it (see hdf5-worker.ts). */
+/** HDF5 through h5wasm, in threads of its own (worker.ts). */
 export function createHdf5({ concurrency = 2, timeoutMs = 10_000 }: Hdf5Options = {}): Hdf5 {
+  const threads = createThreads(timeoutMs);
   const waiting: (() => void)[] = [];
   let running = 0;
 
@@ -49,7 +47,7 @@ export function createHdf5({ concurrency = 2, timeoutMs = 10_000 }: Hdf5Options 
       const memoryBytes = OWN_MEMORY_BYTES + 2 * limits.maxUnpackedBytes;
       const copy = new Uint8Array(bytes);
       const request: Hdf5Request = { kind: 'read', bytes: copy, limits, memoryBytes };
-      const reply = await inTurn(() => ask(request, timeoutMs, [copy.buffer])).catch((error: unknown) => {
+      const reply = await inTurn(() => threads.ask(request, [copy.buffer])).catch((error: unknown) => {
         if (error instanceof Problem) throw error;
         throw invalidFile(
           FORMAT,
@@ -65,44 +63,9 @@ export function createHdf5({ concurrency = 2, timeoutMs = 10_000 }: Hdf5Options 
     async write(tree) {
       const bytes = [...tree.datasets.values()].reduce((sum, dataset) => sum + dataset.bytes.length, 0);
       const request: Hdf5Request = { kind: 'write', tree, memoryBytes: OWN_MEMORY_BYTES + 4 * bytes };
-      const reply = await inTurn(() => ask(request, timeoutMs));
+      const reply = await inTurn(() => threads.ask(request));
       if ('file' in reply) return reply.file;
       throw new Error('the HDF5 thread answered a write without a file');
     },
   };
-}
-
-/** One job in its own thread, without the environment and with its output swallowed (the library logs to it). */
-function ask(request: Hdf5Request, timeoutMs: number, transferList: ArrayBuffer[] = []): Promise<Hdf5Reply> {
-  const worker = new Worker(new URL('./worker.ts', import.meta.url), {
-    workerData: request,
-    transferList,
-    env: {},
-    execArgv: [],
-    stdout: true,
-    stderr: true,
-    resourceLimits: { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 32 },
-  });
-  let timer: NodeJS.Timeout | undefined;
-  return new Promise<Hdf5Reply>((resolve, reject) => {
-    let ticks = 0;
-    timer = setInterval(async () => {
-      if (++ticks >= PATIENCE * TICKS) return reject(tooBusy(timeoutMs));
-      // It is no longer there where the thread has ended: then it has answered.
-      const { user, system } = await worker.cpuUsage().catch(() => ({ user: 0, system: 0 }));
-      if ((user + system) / 1000 > timeoutMs) reject(new Error(`it took longer than ${timeoutMs} ms`));
-    }, timeoutMs / TICKS);
-    worker.once('message', resolve);
-    worker.once('messageerror', reject);
-    worker.once('error', reject);
-    worker.once('exit', () => reject(new Error('its thread ended early')));
-  }).finally(async () => {
-    clearInterval(timer);
-    await worker.terminate();
-  });
-}
-
-function tooBusy(timeoutMs: number): Problem {
-  const detail = `The file was not read within ${PATIENCE * timeoutMs} ms, as the machine is busy. Send it again.`;
-  return new Problem('overloaded', detail, { retryAfterSeconds: 10 });
 }

@@ -1,10 +1,9 @@
-import type { h5wasm } from 'h5wasm';
 import { Problem } from '../../domain/problems.ts';
 import { asShape, checkedSize, invalidFile, requireWithin } from '../bounds.ts';
 import { ELEMENT_TYPES, type ElementType } from '../elements.ts';
+import type { Library } from './library.ts';
 import type { Hdf5Limits, HdfAttributes, HdfDataset, HdfTree } from './tree.ts';
 
-type Library = Awaited<typeof h5wasm.ready>;
 type Metadata = ReturnType<Library['get_dataset_metadata']>;
 
 const FORMAT = 'HDF5';
@@ -16,7 +15,7 @@ const FILTERS = new Set([1, 2, 3]);
 
 /**
  * Reads every group and dataset through the low-level calls of h5wasm, since its classes follow links, leave statuses
- * unchecked and have no float16. The library must throw on errors (`activate_throwing_error_handler`).
+ * unchecked and have no float16. The library throws on errors (library.ts).
  * @throws {Problem} invalid-file or limit-exceeded; whatever the library throws for a damaged file.
  */
 export function readTree(library: Library, path: string, limits: Hdf5Limits): HdfTree {

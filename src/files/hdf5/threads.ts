@@ -1,0 +1,101 @@
+import { Worker } from 'node:worker_threads';
+import { Problem } from '../../domain/problems.ts';
+import type { Hdf5Reply, Hdf5Request } from './tree.ts';
+
+/** A file may wait for a processor this many times as long as it may compute: then the machine is at fault. */
+const PATIENCE = 6;
+const TICKS = 10;
+/** A thread without work ends after this time. */
+const IDLE_MS = 10_000;
+
+/**
+ * Threads for the HDF5 library, as many as there are requests at once. A thread whose file is refused or takes too long is
+ * ended; only one that did its work goes on to another file.
+ */
+export function createThreads(timeoutMs: number) {
+  /** With the timers that end them. */
+  const idle = new Map<Worker, NodeJS.Timeout>();
+
+  function take(): Worker {
+    const worker = idle.keys().next().value ?? startWorker(() => forget(worker));
+    forget(worker);
+    worker.ref();
+    return worker;
+  }
+
+  function forget(worker: Worker): void {
+    clearTimeout(idle.get(worker));
+    idle.delete(worker);
+  }
+
+  /** An idle thread does not keep the process alive. */
+  function keep(worker: Worker): void {
+    worker.unref();
+    idle.set(worker, setTimeout(() => worker.terminate(), IDLE_MS).unref());
+  }
+
+  return {
+    async ask(request: Hdf5Request, transferList: ArrayBuffer[] = []): Promise<Hdf5Reply> {
+      const worker = take();
+      let done = false;
+      try {
+        const reply = await answerOf(worker, timeoutMs, () => worker.postMessage(request, transferList));
+        done = !('problem' in reply);
+        return reply;
+      } finally {
+        if (done) keep(worker);
+        else await worker.terminate();
+      }
+    },
+  };
+}
+
+/** Without the environment, and with its output swallowed: the library logs to it. */
+function startWorker(ended: () => void): Worker {
+  const worker: Worker = new Worker(new URL('./worker.ts', import.meta.url), {
+    env: {},
+    execArgv: [],
+    stdout: true,
+    stderr: true,
+    resourceLimits: { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 32 },
+  });
+  // A fault between two files ends the thread, and only that.
+  worker.on('error', () => {});
+  worker.on('exit', ended);
+  return worker;
+}
+
+async function answerOf(worker: Worker, timeoutMs: number, send: () => void): Promise<Hdf5Reply> {
+  const { promise, resolve, reject } = Promise.withResolvers<Hdf5Reply>();
+  const listeners = {
+    message: resolve,
+    messageerror: reject,
+    error: reject,
+    exit: () => reject(new Error('its thread ended early')),
+  };
+  const before = await usedMs(worker);
+  let ticks = 0;
+  const timer = setInterval(async () => {
+    if (++ticks >= PATIENCE * TICKS) return reject(tooBusy(timeoutMs));
+    if ((await usedMs(worker)) - before > timeoutMs) reject(new Error(`it took longer than ${timeoutMs} ms`));
+  }, timeoutMs / TICKS);
+  for (const [event, listener] of Object.entries(listeners)) worker.on(event, listener);
+  try {
+    send();
+    return await promise;
+  } finally {
+    clearInterval(timer);
+    for (const [event, listener] of Object.entries(listeners)) worker.off(event, listener);
+  }
+}
+
+/** 0 where the thread has ended: then it has answered. */
+async function usedMs(worker: Worker): Promise<number> {
+  const { user, system } = await worker.cpuUsage().catch(() => ({ user: 0, system: 0 }));
+  return (user + system) / 1000;
+}
+
+function tooBusy(timeoutMs: number): Problem {
+  const detail = `The file was not read within ${PATIENCE * timeoutMs} ms, as the machine is busy. Send it again.`;
+  return new Problem('overloaded', detail, { retryAfterSeconds: 10 });
+}

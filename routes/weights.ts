@@ -6,7 +6,7 @@ import { SENT_FILE_TYPES } from '../src/domain/media-types.ts';
 import { requireOffer } from '../src/http/accept.ts';
 import { changeOf } from '../src/http/changes.ts';
 import { ok, send, sendFile, sendRead } from '../src/http/replies.ts';
-import { refuseFileQuery, sentFile } from '../src/http/sent-file.ts';
+import { configOptions, refuseFileQuery, sentFile } from '../src/http/sent-file.ts';
 import type { ImportedCell } from '../src/services/cells/cell-files.ts';
 import type { Cell, CellRecord } from '../src/services/cells/cell-record.ts';
 import type { TenantServices } from '../src/services/tenants/index.ts';
@@ -66,12 +66,10 @@ export function weightRoutes(app: App, services: TenantServices): void {
     async (request, reply) => {
       const { body, params, query } = request;
       if (body instanceof Uint8Array) {
-        return send(
-          reply,
-          await services
-            .of(request)
-            .cells.putWeightsFile(params.cell, sentFile(request, body, query.layer), changeOf(request, shownImported)),
-        );
+        const file = sentFile(request, body, query.layer);
+        const options = { config: configOptions(query) };
+        const change = changeOf(request, shownImported);
+        return send(reply, await services.of(request).cells.putWeightsFile(params.cell, file, options, change));
       }
       refuseFileQuery(query);
       const change = changeOf(request, shown);

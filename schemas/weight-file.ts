@@ -6,6 +6,7 @@ import {
   NPZ,
   OCTET_STREAM,
   ONNX,
+  PYTORCH,
   SAFETENSORS,
   type SentFileType,
   ZIP,
@@ -19,7 +20,9 @@ const DESCRIPTIONS: Readonly<Record<SentFileType, string>> = {
   [HDF5]: "Keras' `.weights.h5`, or its legacy `.h5` (`application/x-hdf5; profile=legacy`).",
   [KERAS]: "A whole model in Keras' `.keras` format.",
   [ONNX]: 'A model with RNN, GRU or LSTM nodes.',
-  [ZIP]: 'An `.npz` or `.keras` file. The service looks at its content.',
+  [PYTORCH]:
+    'A `.pt` or `.pth` file of `torch.save(model.state_dict(), …)`, or of a dict that has a state_dict. Only tensors are read; no code of the file is run.',
+  [ZIP]: 'An `.npz`, `.keras` or `.pt` file. The service looks at its content.',
   [OCTET_STREAM]: 'Any of these files. The service looks at the first bytes.',
   [MULTIPART]:
     'A model in the part `model`, and the files that hold its data, each with its filename. torch.onnx.export writes such files beside an ONNX model.',
@@ -42,7 +45,7 @@ function file(contentMediaType: SentFileType) {
 }
 
 const files = [file(SAFETENSORS), file(NPZ), file(HDF5), file(KERAS), file(ONNX)] as const;
-const sentFiles = [...files, file(ZIP), file(OCTET_STREAM), file(MULTIPART)] as const;
+const sentFiles = [...files, file(PYTORCH), file(ZIP), file(OCTET_STREAM), file(MULTIPART)] as const;
 
 /** JSON comes first, so that a body that is not a file gets the errors of the JSON form. */
 export const createCellBodies = z.union([createCellBody, ...sentFiles]);
@@ -57,7 +60,10 @@ const layer = z
 
 const option = z.string().max(10_000).optional();
 /** Any option of a config, by its dotted name. */
-const OPTION_NAME = /^config\.[A-Za-z_][A-Za-z0-9_.]{0,199}$/;
+const OPTION_NAME = /^config\.[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}$/;
+const chain = option.describe(
+  'JSON: `["embedding","lstm","head"]`. Makes a network of several layers of a PyTorch module, named in the order in which the module calls them. Embedding, Linear, LayerNorm, RNN, GRU and LSTM are known by their tensors. Send the options of a layer as `config.<layer>.<option>`: `config.head.activation="softmax"`, `config.lstm.return_sequences=false`.',
+);
 
 export const createCellQuery = z
   .object({
@@ -70,6 +76,7 @@ export const createCellQuery = z
       .max(100)
       .optional()
       .describe('For a layer whose class is custom or not in the file: the class that computes the same.'),
+    'config.chain': chain,
     'config.batch_first': option.describe(
       'JSON. An option that is not in the file. Send any other option of the config as `config.<name>` too. Dots lead into the config of an inner layer: `config.layer.activation`.',
     ),
@@ -85,4 +92,4 @@ export const createCellQuery = z
     if (keys.length > 0) context.addIssue({ code: 'unrecognized_keys', keys, input: query });
   });
 
-export const putWeightsQuery = z.strictObject({ layer });
+export const putWeightsQuery = z.strictObject({ layer, 'config.chain': chain });

@@ -30,7 +30,7 @@ export const CELL_OPERATIONS = {
     access: 'write',
     summary: 'Create a cell',
     description:
-      "Makes a cell from its class and config, with the names of Keras. Only `units` is required; all else has the default of Keras. With `input_shape` (or `build_config`, or `weights`) the cell is built at once, otherwise by its first step. You can send the output of `keras.saving.serialize_keras_object(cell)` unchanged.\n\nWith the content type of a file, the cell is made from the file. `.keras` and legacy `.h5` files of Keras, ONNX models, and safetensors files that this service wrote have the configuration too. Other files (`.npz`, `.safetensors` of PyTorch's `state_dict`, `.weights.h5`) have only names and shapes, which determine class, sizes, biases, stacks and directions. The other options (activations, `return_sequences`, `merge_mode` …) get the defaults of the class. `?layer=` picks one of several layers; `?id=` and `?precision=` replace the fields of the body. If all weights have one dtype, the cell has it too; otherwise they are cast to the dtype of the cell.",
+      "Makes a cell from its class and config, with the names of Keras. Only `units` is required; all else has the default of Keras. With `input_shape` (or `build_config`, or `weights`) the cell is built at once, otherwise by its first step. You can send the output of `keras.saving.serialize_keras_object(cell)` unchanged.\n\nWith the content type of a file, the cell is made from the file. `.keras` and legacy `.h5` files of Keras, ONNX models, and safetensors files that this service wrote have the configuration too. Other files (`.npz`, `.safetensors` or `.pt` of PyTorch's `state_dict`, `.weights.h5`) have only names and shapes, which determine class, sizes, biases, stacks and directions. The other options (activations, `return_sequences`, `merge_mode` …) get the defaults of the class. `?layer=` picks one of several layers; `?config.chain=` makes a network of the layers of a PyTorch module; `?id=` and `?precision=` replace the fields of the body. If all weights have one dtype, the cell has it too; otherwise they are cast to the dtype of the cell.",
     examples: {
       cell: {
         summary: 'SimpleRNNCell of one unit: kernels of ones, bias 3, no activation',
@@ -83,6 +83,7 @@ export const CELL_OPERATIONS = {
       'invalid-file',
       'several-layers',
       'ambiguous-file',
+      'unsupported-layer',
       'limit-exceeded',
     ],
     links: ofCell,

@@ -1,11 +1,11 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { extname } from 'node:path';
-import type { WeightFileType } from '../../clients/typescript/src/index.ts';
+import type { SentFileType, WeightFileType } from '../../clients/typescript/src/index.ts';
 import { SERVICE_USAGE, serviceArguments, UsageError } from './options.ts';
 
 export const IMPORT_USAGE = `usage: cellstep import FILE [--id ID] [--layer NAME] [--set name=value …] ${SERVICE_USAGE}
-Makes a cell from a .keras, .h5, .onnx, .npz or .safetensors file and prints its id.
---set sends any field that the API takes in the query, such as config.batch_first=true.`;
+Makes a cell from a .keras, .h5, .onnx, .npz, .safetensors, .pt or .pth file and prints its id.
+--set sends any field that the API takes in the query, such as config.batch_first=true or 'config.chain=["embedding","lstm","head"]'.`;
 export const EXPORT_USAGE = `usage: cellstep export CELL --output FILE ${SERVICE_USAGE}
 Writes the weights of a cell; the file's extension says how: .keras, .h5, .onnx, .npz or .safetensors.`;
 
@@ -18,11 +18,17 @@ const TYPES: Readonly<Record<string, WeightFileType>> = {
   '.safetensors': 'application/x-safetensors',
 };
 
-function typeOf(path: string): WeightFileType {
+/** Those that are read only. */
+const SENT_TYPES: Readonly<Record<string, SentFileType>> = {
+  ...TYPES,
+  '.pt': 'application/x-pytorch',
+  '.pth': 'application/x-pytorch',
+};
+
+function typeOf<Type>(types: Readonly<Record<string, Type>>, path: string): Type {
   const extension = extname(path).toLowerCase();
-  const type = Object.hasOwn(TYPES, extension) ? TYPES[extension] : undefined;
-  if (!type) throw new UsageError(`'${path}' has none of the extensions ${Object.keys(TYPES).join(', ')}.`);
-  return type;
+  if (Object.hasOwn(types, extension)) return types[extension];
+  throw new UsageError(`'${path}' has none of the extensions ${Object.keys(types).join(', ')}.`);
 }
 
 export async function importCommand(args: readonly string[]): Promise<void> {
@@ -39,7 +45,7 @@ export async function importCommand(args: readonly string[]): Promise<void> {
     return [name, value];
   });
   const query = { ...(id === undefined ? {} : { id }), ...(layer === undefined ? {} : { layer }) };
-  const type = typeOf(path);
+  const type = typeOf(SENT_TYPES, path);
   const cell = await client.cells.import(type, new Uint8Array(await readFile(path)), {
     ...query,
     ...Object.fromEntries(fields),
@@ -54,7 +60,7 @@ export async function exportCommand(args: readonly string[]): Promise<void> {
   const { argument: id, values, client } = serviceArguments(args, 'CELL', options);
   const { output } = values as { output?: string };
   if (output === undefined) throw new UsageError('Send --output FILE.');
-  const bytes = await client.cells.get(id).weightFile(typeOf(output));
+  const bytes = await client.cells.get(id).weightFile(typeOf(TYPES, output));
   await writeFile(output, bytes);
   process.stderr.write(`${bytes.length} bytes in ${output}\n`);
 }

@@ -23,8 +23,6 @@ export interface FileLayer {
   readonly missing?: string;
   /** Why the file does not tell all that the layer's numbers depend on; left out where it does. Completes a sentence. */
   readonly unsaid?: string;
-  /** Options of the config that stand beside the weights: they go over `config`, or over what the weights tell. */
-  readonly options?: JsonObject;
 }
 
 /** A part of a file that is left out, and why. */
@@ -43,6 +41,10 @@ export interface WeightFile {
   readonly layers: readonly FileLayer[];
   /** The other parts, which no cell can be made from. */
   readonly skipped: readonly Skipped[];
+  /** All its tensors by their names, where the file has no more than these: a network can be made of them by a chain. */
+  readonly named?: NamedTensors;
+  /** Options of the config that stand beside the weights: they go over the config, or over what the weights tell. */
+  readonly options?: JsonObject;
 }
 
 /** What an import took of a file, and what it left out. */
@@ -83,11 +85,14 @@ export interface WeightFileFormat {
   /** The weights of a layer by the names that a cell of `config` has, where the file alone does not tell them. */
   arrange?(layer: FileLayer, config: JsonObject): NamedTensors;
   /**
-   * A cell, whose `name` is its id and whose weights are in the order of its variables.
+   * A cell, whose `name` is its id and whose weights are in the order of its variables. Absent where the format is only read.
    * @throws {Problem} not-acceptable where the format cannot hold it
    */
-  write(cell: WholeLayer): Promise<Uint8Array>;
+  write?(cell: WholeLayer): Promise<Uint8Array>;
 }
+
+/** A format that files are written in, too. */
+export type WrittenFormat = WeightFileFormat & Required<Pick<WeightFileFormat, 'write'>>;
 
 /** Named tensors, and text beside them: what a safetensors file holds. */
 export interface TensorFile {

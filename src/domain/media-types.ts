@@ -1,9 +1,11 @@
-/** Media types of the files that weights come in and go out as. */
+/** Media types of the files that weights come in as, and go out as. */
 export const SAFETENSORS = 'application/x-safetensors';
 export const NPZ = 'application/x-npz';
 export const HDF5 = 'application/x-hdf5';
 export const KERAS = 'application/x-keras';
 export const ONNX = 'application/x-onnx';
+/** torch.save's; read only. */
+export const PYTORCH = 'application/x-pytorch';
 
 /** Types that do not say which of these a file is: its first bytes tell. */
 export const ZIP = 'application/zip';
@@ -12,10 +14,11 @@ export const GENERIC_FILE_TYPES = [ZIP, OCTET_STREAM] as const;
 /** A file with others beside it. */
 export const MULTIPART = 'multipart/form-data';
 
+/** Those that are written, too. */
 export const WEIGHT_FILE_TYPES = [SAFETENSORS, NPZ, HDF5, KERAS, ONNX] as const;
 
 /** Every type that a body with a file of weights may have. */
-export const SENT_FILE_TYPES = [...WEIGHT_FILE_TYPES, ...GENERIC_FILE_TYPES, MULTIPART] as const;
+export const SENT_FILE_TYPES = [...WEIGHT_FILE_TYPES, PYTORCH, ...GENERIC_FILE_TYPES, MULTIPART] as const;
 export type SentFileType = (typeof SENT_FILE_TYPES)[number];
 
 /** A JSON value a line; the second name is the older one. */

@@ -6,6 +6,8 @@ const ZIP_SIGNATURE = Buffer.from('PK\x03\x04', 'latin1');
 const ZIP_HEADER_BYTES = 30;
 const KERAS_MEMBERS = ['metadata.json', 'config.json', 'model.weights.h5'];
 const MAX_SAFETENSORS_HEADER = 2 ** 32;
+/** Protocol 2, then the magic number of torch.serialization. */
+const OLD_PICKLE = Buffer.from('80028a0a6cfc9c46f9206aa850192e', 'hex');
 /** The first field of a model: ir_version, a varint. */
 const ONNX_TAG = 0x08;
 
@@ -19,6 +21,11 @@ export function isKeras(bytes: Uint8Array): boolean {
 
 export function isNpz(bytes: Uint8Array): boolean {
   return firstMember(bytes)?.endsWith('.npy') === true;
+}
+
+/** A pickle in a zip archive, or a bare one as PyTorch before 1.6 wrote it. */
+export function isPytorch(bytes: Uint8Array): boolean {
+  return firstMember(bytes)?.endsWith('/data.pkl') === true || startsWith(bytes, OLD_PICKLE);
 }
 
 /** A header length, then the JSON header. */

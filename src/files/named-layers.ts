@@ -3,6 +3,7 @@ import { type NamedTensors, type TensorFile, TOP, type WeightFile, type WholeLay
 import { isJsonObject, type JsonObject } from '../domain/json.ts';
 import { Problem } from '../domain/problems.ts';
 import { groupByLayer } from './layer-names.ts';
+import type { StateDict } from './pytorch/state-dict.ts';
 
 /** In the metadata of a safetensors file that is one cell: its framework, class_name and config as JSON. */
 const METADATA_KEY = 'cellstep_cell';
@@ -22,10 +23,15 @@ export function layersOfSafetensors({ tensors, metadata }: TensorFile): WeightFi
   if (Object.hasOwn(metadata, METADATA_KEY)) {
     return { layers: [{ name: TOP, ...readDescription(metadata[METADATA_KEY]), weights: tensors }], skipped: [] };
   }
-  const { layers, skipped } = namedLayers('safetensors', tensors);
-  if (!Object.hasOwn(metadata, OPTIONS_KEY)) return { layers, skipped };
-  const options = parse(OPTIONS_KEY, metadata[OPTIONS_KEY]);
-  return { layers: layers.map((layer) => ({ ...layer, options })), skipped };
+  const file = namedLayers('safetensors', tensors);
+  if (!Object.hasOwn(metadata, OPTIONS_KEY)) return file;
+  return { ...file, options: parse(OPTIONS_KEY, metadata[OPTIONS_KEY]) };
+}
+
+/** What else the file holds is skipped. @throws {Problem} as layersOfNpz */
+export function layersOfStateDict({ tensors, skipped }: StateDict): WeightFile {
+  const file = namedLayers('PyTorch', tensors);
+  return { ...file, skipped: [...file.skipped, ...skipped] };
 }
 
 /** With it, POST of the file makes the same cell. `format` is what Hugging Face's loaders ask of PyTorch's files. */
@@ -36,7 +42,7 @@ export function metadataOf({ framework, className, config }: WholeLayer): Record
 
 function namedLayers(format: string, tensors: NamedTensors): WeightFile {
   const file = groupByLayer(tensors);
-  if (file.layers.length > 0) return file;
+  if (file.layers.length > 0) return { ...file, named: tensors };
   const names = [...tensors.keys()].slice(0, MAX_NAMES).map((name) => `'${name.slice(0, 80)}'`);
   const holds = `The ${format} file holds no weights of a recurrent cell, but ${names.join(', ') || 'nothing'}.`;
   const send = "Send Keras' kernel, recurrent_kernel and bias, PyTorch's weight_ih_l0 …, or ONNX' W, R, B and P.";

@@ -1,10 +1,10 @@
 import { FRAMEWORKS } from '../domain/cell-definition.ts';
 import type { WeightFileFormat } from '../domain/files.ts';
 import type { Limits } from '../domain/limits.ts';
-import { HDF5, KERAS, NPZ, ONNX, SAFETENSORS } from '../domain/media-types.ts';
+import { HDF5, KERAS, NPZ, ONNX, PYTORCH, SAFETENSORS } from '../domain/media-types.ts';
 import type { Clock } from '../domain/ports.ts';
 import { DEFAULT_FILE_LIMITS, type FileLimits } from './bounds.ts';
-import { isHdf5, isKeras, isNpz, isOnnx, isSafetensors } from './first-bytes.ts';
+import { isHdf5, isKeras, isNpz, isOnnx, isPytorch, isSafetensors } from './first-bytes.ts';
 import { createHdf5, type Hdf5 } from './hdf5/hdf5.ts';
 import { isNetworkClass } from './keras/configured-layers.ts';
 import {
@@ -17,11 +17,12 @@ import {
   writeKerasWeights,
 } from './keras/files.ts';
 import { arrangeCells, layerOf, legacyLayerOf, refuseNetwork } from './keras/layers.ts';
-import { layersOfNpz, layersOfSafetensors, metadataOf } from './named-layers.ts';
+import { layersOfNpz, layersOfSafetensors, layersOfStateDict, metadataOf } from './named-layers.ts';
 import { readNpz, writeNpz } from './numpy/npz.ts';
 import { nodeOf, onnxLayer } from './onnx/layers.ts';
 import { readOnnx } from './onnx/reader.ts';
 import { writeOnnx } from './onnx/writer.ts';
+import { readStateDict } from './pytorch/state-dict.ts';
 import { readSafetensors, writeSafetensors } from './safetensors/safetensors.ts';
 
 /** Every format of weight files, the preferred ones first. `clock` dates what is written. */
@@ -93,6 +94,14 @@ export function createWeightFiles(
         return { layers: layers.map(onnxLayer), skipped };
       },
       write: async (cell) => writeOnnx(nodeOf(cell)),
+    },
+    {
+      mediaType: PYTORCH,
+      extension: '.pt',
+      frameworks: [],
+      recognises: isPytorch,
+      read: async (bytes) => layersOfStateDict(await readStateDict(bytes, bounds)),
+      readNamed: async (bytes) => (await readStateDict(bytes, bounds)).tensors,
     },
   ];
 }

@@ -5,6 +5,10 @@ import { type FileLimits, invalidFile, requireWithin } from './bounds.ts';
 
 const END_SIGNATURE = 0x06054b50;
 const END_BYTES = 22;
+const END64_SIGNATURE = 0x06064b50;
+const END64_BYTES = 56;
+const LOCATOR_SIGNATURE = 0x07064b50;
+const LOCATOR_BYTES = 20;
 const ENTRY_SIGNATURE = 0x02014b50;
 const ENTRY_BYTES = 46;
 const LOCAL_SIGNATURE = 0x04034b50;
@@ -69,21 +73,22 @@ function readDirectory(format: string, bytes: Uint8Array, limits: FileLimits): M
     throw invalidFile(format, 'it is one part of a multi-disk archive.');
   }
   requireWithin(format, 'members', count, limits.maxTensors);
-  if (start + length !== end) throw invalidFile(format, 'its directory does not end where its end record starts.');
+  if (start + length !== end - end64Bytes(view, end, start))
+    throw invalidFile(format, 'its directory does not end where its end record starts.');
   const members = new Map<string, Member & { from: number; to: number }>();
   let at = start;
   for (let i = 0; i < count; i++) {
-    if (at + ENTRY_BYTES > end || view.getUint32(at, true) !== ENTRY_SIGNATURE)
+    if (at + ENTRY_BYTES > start + length || view.getUint32(at, true) !== ENTRY_SIGNATURE)
       throw invalidFile(format, `entry ${i} of its directory is damaged.`);
     const next =
       at + ENTRY_BYTES + view.getUint16(at + 28, true) + view.getUint16(at + 30, true) + view.getUint16(at + 32, true);
-    if (next > end) throw invalidFile(format, `entry ${i} of its directory is cut off.`);
+    if (next > start + length) throw invalidFile(format, `entry ${i} of its directory is cut off.`);
     const member = readMember(format, bytes, view, at, start);
     if (members.has(member.name)) throw invalidFile(format, `the member '${member.name}' occurs twice.`);
     members.set(member.name, member);
     at = next;
   }
-  if (at !== end) throw invalidFile(format, 'its directory has more than its entries.');
+  if (at !== start + length) throw invalidFile(format, 'its directory has more than its entries.');
   requireApart(format, [...members.values()]);
   return [...members.values()];
 }
@@ -99,6 +104,15 @@ function findEnd(format: string, view: DataView): number {
       return at;
   }
   throw invalidFile(format, 'it is not a zip archive, or its end is missing.');
+}
+
+/** PyTorch writes the end records of zip64 too, before the plain one, and needs them only from 4 GiB on. */
+function end64Bytes(view: DataView, end: number, start: number): number {
+  const bytes = END64_BYTES + LOCATOR_BYTES;
+  const at = end - bytes;
+  if (at < start || view.getUint32(at, true) !== END64_SIGNATURE) return 0;
+  const isSame = view.getBigUint64(at + 48, true) === BigInt(start);
+  return isSame && view.getUint32(at + END64_BYTES, true) === LOCATOR_SIGNATURE ? bytes : 0;
 }
 
 function readMember(format: string, bytes: Uint8Array, view: DataView, at: number, directory: number) {

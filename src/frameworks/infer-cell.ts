@@ -23,10 +23,9 @@ export interface InferredCell {
  * config and no class has such weights; invalid-value at an option that has no place
  */
 export function cellOfLayer(layer: FileLayer, sent: LayerOptions = { config: {} }): InferredCell {
-  const options = { ...layer.options, ...sent.config };
   const cell = ofFile(sent.className === undefined ? layer : { ...layer, className: sent.className });
-  requireSaid(layer, cell.className, { ...sent, config: options });
-  return { ...cell, config: withOptions(cell.config, options) };
+  requireSaid(layer, cell.className, sent);
+  return { ...cell, config: withOptions(cell.config, sent.config) };
 }
 
 function ofFile(layer: FileLayer): InferredCell {

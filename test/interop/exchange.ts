@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -167,6 +167,15 @@ export async function exchange(
     timeout: 300_000,
   });
   return results.parse(JSON.parse(readFileSync(received, 'utf8')));
+}
+
+/** Saves modules of PyTorch with the weights of a seed that the repository's files do not have, and what they compute. */
+export async function saveModules(directory: string): Promise<void> {
+  mkdirSync(directory);
+  const maker = fileURLToPath(new URL('../golden/make_pytorch_modules.py', import.meta.url));
+  const seed = String(1 + Math.floor(Math.random() * 2 ** 30));
+  console.log(`Modules of PyTorch are drawn from the seed ${seed}`);
+  await promisify(execFile)(process.env.CELLSTEP_INTEROP_PYTHON ?? '', [maker, directory, seed], { timeout: 120_000 });
 }
 
 /** float32 numbers, evenly from -limit to limit; the same for the same seed (mulberry32). */

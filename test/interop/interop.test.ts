@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readConfig } from '../../src/config.ts';
 import { createWeightFiles } from '../../src/files/weight-files.ts';
+import { expectModule, MODULES, moduleCases } from '../golden/pytorch-modules.ts';
 import { startApp, type TestApp } from '../support/app.ts';
 import { postFile, putFile } from '../support/files.ts';
 import { CASES, FORMATS, type InteropCase, type InteropFormat } from './cases.ts';
@@ -18,6 +19,7 @@ import {
   type Results,
   type Run,
   runsOf,
+  saveModules,
   whyNot,
 } from './exchange.ts';
 import { NETWORKS } from './networks.ts';
@@ -35,6 +37,8 @@ const networkFiles = NETWORKS.flatMap(({ name, tolerance }) =>
   NETWORK_FORMATS.map(({ extension }) => ({ name, extension, tolerance })),
 );
 
+const moduleNames = moduleCases(MODULES).map(({ name }) => name);
+
 const exchanged = CASES.flatMap((one, place) =>
   formatsOf(one).map((format) => ({ title: `${one.name} ${format.extension}`, one, id: `cell${place}`, format })),
 );
@@ -45,7 +49,8 @@ it('has a case for every format of every framework', () => {
   const there = createWeightFiles(readConfig({}).limits, Date.now);
   const tried = exchanged.map(({ one, format }) => `${one.framework} ${format.extension}`);
   expect(new Set(tried)).toEqual(new Set(there.flatMap(({ frameworks, extension }) => key(frameworks, extension))));
-  expect(there.map(({ extension, mediaType }) => [extension, mediaType])).toEqual(
+  const written = there.filter(({ write }) => write !== undefined);
+  expect(written.map(({ extension, mediaType }) => [extension, mediaType])).toEqual(
     FORMATS.map(({ extension, mediaType }) => [extension, mediaType]),
   );
   expect(new Set(CASES.map(({ name }) => name)).size).toBe(CASES.length);
@@ -64,6 +69,7 @@ describe.skipIf(reason !== undefined)('weights over files', () => {
     }
     const exported = [];
     for (const one of NETWORKS) exported.push(await exportNetwork(app, one, directory));
+    await saveModules(join(directory, 'modules'));
     results = await exchange(cases, exported, directory);
     const largest = Math.max(...Object.values(results.opened).map((one) => ('error' in one ? 0 : one.difference)));
     console.log(`Opened by ${JSON.stringify(results.versions)}; the largest difference is ${largest}`);
@@ -83,6 +89,13 @@ describe.skipIf(reason !== undefined)('weights over files', () => {
       const result = results.opened[title];
       if ('error' in result) throw new Error(result.error);
       expect(result.difference).toBeLessThanOrEqual(TOLERANCE);
+    });
+  });
+
+  describe('of whole modules of PyTorch, saved by another seed, compute the same here', () => {
+    it.each(moduleNames)('%s', async (name) => {
+      const [one] = moduleCases(join(directory, 'modules')).filter((made) => made.name === name);
+      await expectModule(app, join(directory, 'modules'), { ...one, name: `module-${name}` });
     });
   });
 

@@ -2,7 +2,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { strToU8, zipSync } from 'fflate';
 import { File, ready } from 'h5wasm';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { WEIGHT_FILE_TYPES } from '../../src/domain/media-types.ts';
+import { PYTORCH, WEIGHT_FILE_TYPES } from '../../src/domain/media-types.ts';
 import { zeros } from '../../src/domain/tensor.ts';
 import { writeNpy } from '../../src/files/numpy/npy.ts';
 import { writeNpz } from '../../src/files/numpy/npz.ts';
@@ -23,6 +23,7 @@ const GOLDENS = [
   [HDF5, 'simple_rnn.h5'],
   [KERAS, 'simple_rnn.keras'],
   [ONNX, 'gru.onnx'],
+  [PYTORCH, '../pytorch_modules/lstm.pt'],
 ] as const;
 
 const MIB = 2 ** 20;
@@ -71,7 +72,7 @@ describe('a file that is not what it should be', { timeout: 120_000 }, () => {
     await expectRefused(type, bytes.subarray(0, bytes.length - 1));
   });
 
-  it.each(WEIGHT_FILE_TYPES)('is refused under %s where it is of another type', async (type) => {
+  it.each([...WEIGHT_FILE_TYPES, PYTORCH])('is refused under %s where it is of another type', async (type) => {
     for (const [own, file] of GOLDENS) if (own !== type) await expectRefused(type, goldenBytes(file));
     await expectRefused(type, strToU8('{"class_name":"GRUCell","config":{"units":1}}'));
     await expectRefused(type, new Uint8Array());

@@ -37,6 +37,9 @@ export type WeightFileType =
   | 'application/x-hdf5'
   | 'application/x-onnx';
 
+/** Those that a cell can be made from. */
+export type SentFileType = WeightFileType | 'application/x-pytorch';
+
 /** A cell of the service: a network, its weights, and what it computes. */
 export class Cell {
   readonly id: string;
@@ -144,7 +147,7 @@ export class Cells {
 
   /** Makes a cell from a file of Keras, PyTorch or ONNX. `query` is as the API has it: `{ layer: 'lstm' }`. */
   async import(
-    type: WeightFileType,
+    type: SentFileType,
     bytes: Uint8Array<ArrayBuffer>,
     query: Readonly<Record<string, string>> = {},
   ): Promise<Cell> {

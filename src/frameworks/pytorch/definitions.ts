@@ -70,7 +70,7 @@ export function pytorchCell(className: string, config: JsonObject, { maxUnits }:
 }
 
 /** The cells of each layer; of a layer above the first, the features are the outputs of both directions below it. */
-function cellsOf(module: ParsedModule): ModuleCell[][] {
+export function cellsOf(module: ParsedModule): ModuleCell[][] {
   const { layered, directions, values } = module;
   const reverse = directions === 2 ? ['', '_reverse'] : [''];
   return Array.from({ length: values.num_layers }, (_, layer) => {

@@ -1,18 +1,27 @@
 import type { Framework } from '../../domain/cell-definition.ts';
 import type { ExpectedVersion } from '../../domain/conditions.ts';
-import { type FileLayer, type Imported, TOP, type WeightFileFormat } from '../../domain/files.ts';
+import {
+  type FileLayer,
+  type Imported,
+  TOP,
+  type WeightFile,
+  type WeightFileFormat,
+  type WrittenFormat,
+} from '../../domain/files.ts';
+import type { JsonObject } from '../../domain/json.ts';
 import { GENERIC_FILE_TYPES } from '../../domain/media-types.ts';
 import type { Precision } from '../../domain/ports.ts';
-import { Problem } from '../../domain/problems.ts';
+import { fieldProblem, Problem } from '../../domain/problems.ts';
 import type { LayerOptions } from '../../frameworks/file-options.ts';
 import { cellOfLayer } from '../../frameworks/infer-cell.ts';
 import { networkClass } from '../../frameworks/keras/networks/network-config.ts';
+import { networkOfChain } from '../../frameworks/pytorch/chain.ts';
 import { type Decide, type Decision, decideAnd } from '../changes/decision.ts';
 import type { Context } from '../context.ts';
 import type { Cell, CellRecord } from './cell-record.ts';
 import { changeWeights, readBuiltCell, requireBuilt } from './cell-weights.ts';
 import type { NewCell } from './create-cell.ts';
-import { pickLayer } from './pick-layer.ts';
+import { listed, type PickedLayer, pickLayer } from './pick-layer.ts';
 
 /** A file as a request sends it. */
 export interface SentFile {
@@ -30,16 +39,32 @@ export interface ImportedCell {
   readonly imported?: Imported;
 }
 
-export interface ReadLayer {
+export interface ReadLayer extends PickedLayer {
   readonly format: WeightFileFormat;
-  readonly layer: FileLayer;
-  readonly imported?: Imported;
+  /** What is still to go over the layer's config. */
+  readonly options: LayerOptions;
 }
 
-/** The layer or network that a new cell is made of. @throws {Problem} as formatOf, the format's `read` and pickLayer */
-export async function readLayer(formats: readonly WeightFileFormat[], file: SentFile): Promise<ReadLayer> {
-  const format = formatOf(formats, file);
-  return { format, ...pickLayer(await format.read(file.bytes, file.beside), file.layer, true) };
+/**
+ * The layer or network that a new cell is made of: a chain of layers where `options` has one.
+ * @throws {Problem} as formatOf, the format's `read`, pickLayer and networkOfChain
+ */
+export async function readLayer(
+  formats: readonly WeightFileFormat[],
+  sent: SentFile,
+  { className, config }: LayerOptions,
+): Promise<ReadLayer> {
+  const format = formatOf(formats, sent);
+  const file = await format.read(sent.bytes, sent.beside);
+  const options = { ...file.options, ...config };
+  if (!Object.hasOwn(options, 'chain')) {
+    const own = className === undefined ? {} : { className };
+    return { format, ...pickLayer(file, sent.layer, true), options: { ...own, config: options } };
+  }
+  const other = className !== undefined ? 'class_name' : sent.layer !== undefined ? 'layer' : undefined;
+  if (other === undefined) return { format, ...chainLayers(file, options), options: { config: {} } };
+  const detail = `config.chain makes a network of several layers. Leave out ?${other}=, which is for one.`;
+  throw fieldProblem('invalid-value', `?${other}`, detail);
 }
 
 /** What fills a cell that is there. @throws {Problem} as readLayer */
@@ -47,13 +72,29 @@ export async function readLayerFor(
   record: CellRecord,
   formats: readonly WeightFileFormat[],
   file: SentFile,
+  options: LayerOptions,
 ): Promise<ReadLayer> {
+  if (Object.hasOwn(options.config, 'chain')) return readLayer(formats, file, options);
   const format = formatOf(formats, file);
   const network = isNetwork(record);
   if (network && format.readNamed && file.layer === undefined) {
-    return { format, layer: { name: TOP, framework: 'keras', weights: await format.readNamed(file.bytes) } };
+    return { format, layer: { name: TOP, framework: 'keras', weights: await format.readNamed(file.bytes) }, options };
   }
-  return { format, ...pickLayer(await format.read(file.bytes, file.beside), file.layer, network) };
+  return { format, ...pickLayer(await format.read(file.bytes, file.beside), file.layer, network), options };
+}
+
+/** @throws {Problem} as networkOfChain; invalid-value where the file says itself what its layers are */
+function chainLayers({ named, skipped }: WeightFile, options: JsonObject): PickedLayer {
+  if (!named) {
+    const detail =
+      'config.chain is for named tensors, as a state_dict of PyTorch has them. This file tells its layers itself. Leave config.chain out.';
+    throw fieldProblem('invalid-value', '?config.chain', detail);
+  }
+  const { config, weights, chain, skipped: left } = networkOfChain(named, options);
+  // What is skipped for not being recurrent may be in the chain.
+  const others = [...left, ...skipped.filter(({ name }) => !named.has(name))];
+  const layer: FileLayer = { name: TOP, framework: 'keras', className: 'Sequential', config, weights };
+  return others.length === 0 ? { layer } : { layer, imported: { layers: chain, skipped: listed(others) } };
 }
 
 /** @throws {Problem} unsupported-media-type */
@@ -64,15 +105,15 @@ function formatOf(formats: readonly WeightFileFormat[], file: SentFile): WeightF
   );
   if (format) return format;
   const taken = [...new Set(formats.map(({ mediaType }) => mediaType))].join(', ');
-  const detail = `This body of type '${file.mediaType}' does not start like a weight file. Send one of ${taken}. Save a checkpoint of torch.save as safetensors first.`;
+  const detail = `This body of type '${file.mediaType}' does not start like a weight file. Send one of ${taken}.`;
   throw new Problem('unsupported-media-type', detail);
 }
 
 /**
- * What to make of a layer: by its own config, or by what its weights tell, with the client's options over that.
+ * What to make of a layer: by its own config, or by what its weights tell, with the options over that.
  * @throws {Problem} invalid-file, ambiguous-file
  */
-export function newCellOf({ layer }: ReadLayer, precision: Precision, options: LayerOptions): NewCell {
+export function newCellOf({ layer, options }: ReadLayer, precision: Precision): NewCell {
   const { className: class_name, config, weights } = cellOfLayer(layer, options);
   const given = weights.size > 0 ? Object.fromEntries(weights) : null;
   return { framework: layer.framework, class_name, config, precision, weights: given };
@@ -112,12 +153,13 @@ export async function putWeightsFile(
 }
 
 /** The formats that can hold a cell, by the order in which they are preferred. */
-export function formatsFor(formats: readonly WeightFileFormat[], { framework }: CellRecord): WeightFileFormat[] {
-  return formats.filter(({ frameworks }) => (frameworks as readonly string[]).includes(framework));
+export function formatsFor(formats: readonly WeightFileFormat[], { framework }: CellRecord): WrittenFormat[] {
+  const isWritten = (format: WeightFileFormat): format is WrittenFormat => format.write !== undefined;
+  return formats.filter(isWritten).filter(({ frameworks }) => (frameworks as readonly string[]).includes(framework));
 }
 
 /** A cell's weights, and its configuration where the format has room for it. @throws {Problem} not-acceptable */
-export function writeCell(format: WeightFileFormat, cell: Cell): Promise<Uint8Array> {
+export function writeCell(format: WrittenFormat, cell: Cell): Promise<Uint8Array> {
   requireBuilt(cell);
   const { record, weights } = cell;
   const { id: name, class_name: className, config } = record;

@@ -1,4 +1,4 @@
-import type { WeightFileFormat } from '../../domain/files.ts';
+import type { WeightFileFormat, WrittenFormat } from '../../domain/files.ts';
 import type { Precision } from '../../domain/ports.ts';
 import { decodeRecord } from '../../domain/record.ts';
 import type { TensorLiteral } from '../../domain/tensor-literal.ts';
@@ -48,8 +48,8 @@ export function cellServices(context: Context, weightFiles: WeightFiles) {
       made: { readonly id?: string; readonly precision: Precision; readonly options: LayerOptions },
       change: Change<ImportedCell, R>,
     ) => {
-      const read = await readLayer(weightFiles, file);
-      const input = newCellOf(read, made.precision, made.options);
+      const read = await readLayer(weightFiles, file, made.options);
+      const input = newCellOf(read, made.precision);
       const decide = (id: string) => asFileProblem(() => createCell(context, id, input));
       return changer.create('cell', made.id, change, (id) => importing(read, () => decide(id))());
     },
@@ -64,15 +64,15 @@ export function cellServices(context: Context, weightFiles: WeightFiles) {
     readWeights: (id: string) => cells.read(id),
     putWeights: <R>(id: string, weights: Readonly<Record<string, TensorLiteral>>, change: Change<CellRecord, R>) =>
       changer.change(cellKey(id), change, () => putWeights(context, id, change.expected, weights)),
-    putWeightsFile: async <R>(id: string, file: SentFile, change: Change<ImportedCell, R>) => {
+    putWeightsFile: async <R>(id: string, file: SentFile, options: LayerOptions, change: Change<ImportedCell, R>) => {
       const { record } = await cells.read(id);
-      const read = await readLayerFor(record, weightFiles, file);
+      const read = await readLayerFor(record, weightFiles, file, options);
       const decide = () => putWeightsFile(context, id, change.expected, read);
       return changer.change(cellKey(id), change, importing(read, decide));
     },
     unload: (id: string) => cells.unload(id),
     fileFormats: (record: CellRecord) => formatsFor(weightFiles, record),
-    writeFile: (format: WeightFileFormat, cell: Cell) => writeCell(format, cell),
+    writeFile: (format: WrittenFormat, cell: Cell) => writeCell(format, cell),
     step: (id: string, request: StepRequest) => stepCell(context, id, request),
     sequence: (id: string, request: SequenceCall) => runCellSequence(context, id, request),
     gradients: (id: string, request: GradientCall) => cellGradients(context, id, request),

@@ -32,7 +32,8 @@ function reasonOf({ name, missing }: FileLayer): string {
   return `Another layer was taken. Send ?layer=${name} to take this one.`;
 }
 
-function listed(skipped: readonly Skipped[]): readonly Skipped[] {
+/** As many of the parts as a reply lists. */
+export function listed(skipped: readonly Skipped[]): readonly Skipped[] {
   if (skipped.length <= MAX_LISTED) return skipped;
   const rest = skipped.length - MAX_LISTED + 1;
   return [...skipped.slice(0, MAX_LISTED - 1), { name: '…', reason: `${rest} more parts of the file are left out.` }];

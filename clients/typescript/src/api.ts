@@ -21,7 +21,7 @@ export interface paths {
          * Create a cell
          * @description Makes a cell from its class and config, with the names of Keras. Only `units` is required; all else has the default of Keras. With `input_shape` (or `build_config`, or `weights`) the cell is built at once, otherwise by its first step. You can send the output of `keras.saving.serialize_keras_object(cell)` unchanged.
          *
-         *     With the content type of a file, the cell is made from the file. `.keras` and legacy `.h5` files of Keras, ONNX models, and safetensors files that this service wrote have the configuration too. Other files (`.npz`, `.safetensors` of PyTorch's `state_dict`, `.weights.h5`) have only names and shapes, which determine class, sizes, biases, stacks and directions. The other options (activations, `return_sequences`, `merge_mode` …) get the defaults of the class. `?layer=` picks one of several layers; `?id=` and `?precision=` replace the fields of the body. If all weights have one dtype, the cell has it too; otherwise they are cast to the dtype of the cell.
+         *     With the content type of a file, the cell is made from the file. `.keras` and legacy `.h5` files of Keras, ONNX models, and safetensors files that this service wrote have the configuration too. Other files (`.npz`, `.safetensors` or `.pt` of PyTorch's `state_dict`, `.weights.h5`) have only names and shapes, which determine class, sizes, biases, stacks and directions. The other options (activations, `return_sequences`, `merge_mode` …) get the defaults of the class. `?layer=` picks one of several layers; `?config.chain=` makes a network of the layers of a PyTorch module; `?id=` and `?precision=` replace the fields of the body. If all weights have one dtype, the cell has it too; otherwise they are cast to the dtype of the cell.
          */
         post: operations["createCell"];
         delete?: never;
@@ -2162,6 +2162,7 @@ export interface components {
          *     - `ragged-tensor`: A nested tensor is ragged.
          *     - `value-out-of-range`: A value does not fit its dtype.
          *     - `invalid-config`: The configuration has an unknown name or an impossible value.
+         *     - `unsupported-layer`: A network has a layer that this service does not know.
          *     - `invalid-value`: A value is well-formed but impossible.
          *     - `invalid-file`: The file cannot be read.
          *     - `several-layers`: The file holds several layers.
@@ -2169,7 +2170,7 @@ export interface components {
          *     - `idempotency-key-reused`: This Idempotency-Key was used for another request.
          *     - `limit-exceeded`: The request is over a limit of this service.
          */
-        "wrong-shape.ragged-tensor.value-out-of-range.invalid-config.invalid-value.invalid-file.several-layers.ambiguous-file.idempotency-key-reused.limit-exceeded": {
+        "wrong-shape.ragged-tensor.value-out-of-range.invalid-config.unsupported-layer.invalid-value.invalid-file.several-layers.ambiguous-file.idempotency-key-reused.limit-exceeded": {
             headers: {
                 [name: string]: unknown;
             };
@@ -2652,6 +2653,8 @@ export interface components {
     parameters: {
         /** @description For a file with several layers: the layer to take. `.` is the layer whose tensors have no path. */
         layer: string;
+        /** @description JSON: `["embedding","lstm","head"]`. Makes a network of several layers of a PyTorch module, named in the order in which the module calls them. Embedding, Linear, LayerNorm, RNN, GRU and LSTM are known by their tensors. Send the options of a layer as `config.<layer>.<option>`: `config.head.activation="softmax"`, `config.lstm.return_sequences=false`. */
+        "config.chain": string;
         /** @description 1 to 255 visible characters. A request that is sent again with the same key is carried out once and gets the same reply. */
         "Idempotency-Key": string;
         /** @description The most items to return. */
@@ -2780,6 +2783,8 @@ export interface operations {
                 precision?: "fast" | "exact";
                 /** @description For a layer whose class is custom or not in the file: the class that computes the same. */
                 class_name?: string;
+                /** @description JSON: `["embedding","lstm","head"]`. Makes a network of several layers of a PyTorch module, named in the order in which the module calls them. Embedding, Linear, LayerNorm, RNN, GRU and LSTM are known by their tensors. Send the options of a layer as `config.<layer>.<option>`: `config.head.activation="softmax"`, `config.lstm.return_sequences=false`. */
+                "config.chain"?: components["parameters"]["config.chain"];
                 /** @description JSON. An option that is not in the file. Send any other option of the config as `config.<name>` too. Dots lead into the config of an inner layer: `config.layer.activation`. */
                 "config.batch_first"?: string;
                 /** @description JSON: `"relu"`. */
@@ -2806,6 +2811,7 @@ export interface operations {
                 "application/x-hdf5": string;
                 "application/x-keras": string;
                 "application/x-onnx": string;
+                "application/x-pytorch": string;
                 "application/zip": string;
                 "application/octet-stream": string;
                 "multipart/form-data": string;
@@ -2831,7 +2837,7 @@ export interface operations {
             412: components["responses"]["version-mismatch"];
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
-            422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-config.invalid-value.invalid-file.several-layers.ambiguous-file.idempotency-key-reused.limit-exceeded"];
+            422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-config.unsupported-layer.invalid-value.invalid-file.several-layers.ambiguous-file.idempotency-key-reused.limit-exceeded"];
             429: components["responses"]["too-many-requests.too-many-keys"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
             507: components["responses"]["store-full"];
@@ -3258,6 +3264,8 @@ export interface operations {
             query?: {
                 /** @description For a file with several layers: the layer to take. `.` is the layer whose tensors have no path. */
                 layer?: components["parameters"]["layer"];
+                /** @description JSON: `["embedding","lstm","head"]`. Makes a network of several layers of a PyTorch module, named in the order in which the module calls them. Embedding, Linear, LayerNorm, RNN, GRU and LSTM are known by their tensors. Send the options of a layer as `config.<layer>.<option>`: `config.head.activation="softmax"`, `config.lstm.return_sequences=false`. */
+                "config.chain"?: components["parameters"]["config.chain"];
             };
             header?: {
                 /** @description Refuse the change unless the version is this one, written "<version>". You can list several, separated by commas. */
@@ -3282,6 +3290,7 @@ export interface operations {
                 "application/x-hdf5": string;
                 "application/x-keras": string;
                 "application/x-onnx": string;
+                "application/x-pytorch": string;
                 "application/zip": string;
                 "application/octet-stream": string;
                 "multipart/form-data": string;

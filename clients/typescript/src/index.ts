@@ -6,7 +6,15 @@ import { Steps } from './steps.ts';
 import type { Tensor, TensorLike } from './tensor.ts';
 import { type ClientOptions, Transport } from './transport.ts';
 
-export type { Cell, CellDescription, NewCell, SentFileType, SequenceOptions, StepResult, WeightFileType } from './cells.ts';
+export type {
+  Cell,
+  CellDescription,
+  NewCell,
+  SentFileType,
+  SequenceOptions,
+  StepResult,
+  WeightFileType,
+} from './cells.ts';
 export { CellstepProblem, CellstepUnreachable, type ProblemDocument } from './problem.ts';
 export type { OpenOptions, Session, SessionDescription, SessionStep, StepOptions } from './sessions.ts';
 export type { ManyStepsItem, ManyStepsResult } from './steps.ts';

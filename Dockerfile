@@ -20,7 +20,7 @@ RUN node scripts/trim-dependencies.ts && rm -rf node_modules/.bin node_modules/.
 COPY . .
 # Every dependency still loads, the native one included.
 RUN node --input-type=module -e "await Promise.all(Object.keys(JSON.parse(await (await import('node:fs/promises')).readFile('package.json')).dependencies).map((name) => import(name)))" \
- && rm -f package-lock.json .npmrc
+ && rm -rf package-lock.json .npmrc scripts
 
 FROM ${NODE_IMAGE}
 ARG VERSION=unknown

@@ -1,13 +1,12 @@
 /**
  * `node scripts/page-pictures.ts [DIRECTORY]` takes pictures of every view of the page at /, at three widths, light and dark,
  * from a service of its own. Without a directory it takes the few that the documentation shows, into docs/pictures.
- * It needs Chromium, at /usr/bin/chromium or CHROMIUM_PATH.
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type Browser, chromium, type Page } from 'playwright-core';
-import { startService } from './tutorial-service.ts';
+import type { Browser, Page } from 'playwright-core';
+import { onStage } from './page-stage.ts';
 
 interface View {
   readonly name: string;
@@ -48,28 +47,6 @@ async function stepped(page: Page): Promise<void> {
   await page.locator('.formula strong').first().waitFor();
 }
 
-/** A cell, a session with some steps and a checkpoint to look at. */
-async function fill(url: string): Promise<void> {
-  const post = async (path: string, body: unknown) => {
-    const { ok, status } = await fetch(new URL(path, url), {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify(body),
-    });
-    if (!ok && status !== 409) throw new Error(`POST ${path} was answered ${status}.`);
-  };
-  const initializers = {
-    kernel_initializer: { class_name: 'GlorotUniform', config: { seed: 5 } },
-    recurrent_initializer: { class_name: 'Orthogonal', config: { seed: 6 } },
-  };
-  const config = { units: 6, ...initializers };
-  await post('/v1/cells', { id: 'cell', class_name: 'GRUCell', config, input_shape: [null, 1] });
-  await post('/v1/sessions', { id: 'chat', cell: 'cell', history: 500 });
-  const signal = Array.from({ length: 120 }, (_, t) => [Math.sin(t / 6) + (t > 60 ? 0.5 : 0)]);
-  await post('/v1/sessions/chat/steps', { inputs: [signal] });
-  await post('/v1/checkpoints', { id: 'evening', all: true });
-}
-
 async function take(browser: Browser, url: string, view: View, width: number, colorScheme: Scheme, file: string) {
   const viewport = { width, height: 900 };
   const context = await browser.newContext({ viewport, colorScheme, reducedMotion: 'reduce', locale: 'en-US' });
@@ -94,19 +71,10 @@ const wanted = asked
       [390, 768, 1280].flatMap((width) => (['light', 'dark'] as const).map((scheme) => [name, width, scheme] as const)),
     )
   : SHOWN;
-const service = await startService({ CELLSTEP_STORE: 'memory:' });
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM_PATH ?? '/usr/bin/chromium',
-  args: ['--no-sandbox', '--disable-gpu'],
-});
-try {
-  await fill(service.url);
+await onStage(async ({ url, browser }) => {
   for (const [name, width, scheme] of wanted) {
     const view = VIEWS.find((one) => one.name === name)!;
     const file = join(directory, asked ? `${name}-${width}-${scheme}.png` : `${name}.png`);
-    await take(browser, service.url, view, width, scheme, file);
+    await take(browser, url, view, width, scheme, file);
   }
-} finally {
-  await browser.close();
-  await service.stop();
-}
+});

@@ -1,4 +1,4 @@
-import { existsSync, globSync } from 'node:fs';
+import { existsSync, globSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { badges, svg } from '../../scripts/write-badges.ts';
@@ -67,6 +67,20 @@ describe('the badges of README.md', () => {
     expect(pageOf(path)).toBe(svg(badge));
     expect(pageOf('README.md')).toMatch(new RegExp(`!\\[[^\\]]*${badge[1].replace('≥ ', '')}[^\\]]*\\]\\(${path}\\)`));
   });
+});
+
+describe('the moving pictures of README.md', () => {
+  it.each(['playing', 'debugging'])(
+    '%s moves, and is small enough to load (node scripts/moving-pictures.ts)',
+    (name) => {
+      const bytes = readFileSync(`docs/pictures/${name}.png`);
+      const control = bytes.indexOf('acTL');
+      expect(control).toBeGreaterThan(0);
+      expect(bytes.readUInt32BE(control + 4)).toBeGreaterThan(20);
+      expect(bytes.length).toBeLessThan(1_500_000);
+      expect(pageOf('README.md')).toContain(`](docs/pictures/${name}.png)`);
+    },
+  );
 });
 
 const PAGES = [

@@ -61,9 +61,9 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
   },
   'src/oip': {
     // The server's metadata has the version of package.json.
-    own: ['src/domain', 'schemas', 'src/services', 'src/http', 'package.json'],
-    npm: ['fastify'],
-    node: ['crypto', 'util', 'zlib'],
+    own: ['src/domain', 'schemas', 'src/services', 'src/http', 'src/streams', 'package.json'],
+    npm: ['fastify', '@grpc/grpc-js', 'protobufjs'],
+    node: ['crypto', 'events', 'fs', 'net', 'tls', 'util', 'zlib'],
   },
   'src/processes': {
     own: ['src/domain', 'src/http'],

@@ -7,7 +7,7 @@ import { defineConfig } from 'vitest/config';
 const SYSTEM = [
   'test/{browser,container,deploy,examples,interop,process,torture}/**/*.test.ts',
   'test/clients/python.test.ts',
-  'test/oip/triton.test.ts',
+  'test/oip/triton*.test.ts',
   'test/openapi/examples.test.ts',
   'test/routes/{fuzz,sweep,weight-files,weight-files-hostile}.test.ts',
   'test/store/{lmdb-errors,lmdb-full-disk,lmdb-processes,lmdb-torn,redis*}.test.ts',

@@ -66,6 +66,8 @@ const inferOutput = z.strictObject({
 /** The JSON part of a request to infer. */
 export const inferBody = z.strictObject({
   id: z.string().max(255).optional(),
+  /** KServe's client repeats the name of the path here. */
+  model_name: z.string().max(200).optional(),
   inputs: z.array(inferInput).min(1).max(MAX_TENSORS),
   outputs: z.array(inferOutput).max(MAX_TENSORS).optional(),
   parameters: parameters.optional(),

@@ -18,6 +18,6 @@ for (const file of globSync(`${DIST}/**/*.js`)) {
   const built = text.replaceAll(SCRIPT_URL, '$1.js$2');
   if (built !== text) writeFileSync(file, built);
 }
-for (const file of globSync('src/**/*.wasm')) cpSync(file, join(DIST, file));
+for (const file of globSync('src/**/*.{wasm,proto}')) cpSync(file, join(DIST, file));
 cpSync('web/dist', join(DIST, 'web/dist'), { recursive: true });
 cpSync('asyncapi.yaml', join(DIST, 'asyncapi.yaml'));

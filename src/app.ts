@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto';
+import type { Server } from 'node:tls';
 import Fastify, { type FastifyBaseLogger } from 'fastify';
 import { addRoutes } from '../routes/index.ts';
 import { sessionMessages, watchMessages } from '../routes/messages.ts';
@@ -30,15 +31,15 @@ import { addJsonBody } from './http/json-body.ts';
 import { watchMethods } from './http/methods.ts';
 import { createMetrics, type Metrics, type MetricsSnapshot, metricsText } from './http/metrics.ts';
 import { addPlayground } from './http/playground.ts';
-import { addProblemReplies, answerFrameworkError } from './http/problem-replies.ts';
+import { addProblemReplies, answerFrameworkErrors } from './http/problem-replies.ts';
 import { limitRates } from './http/rate-limits.ts';
 import { sendTogether } from './http/replies.ts';
 import { logRequests, requestIdOf } from './http/request-log.ts';
 import { addSecurityHeaders } from './http/security-headers.ts';
-import { readTls, reloadTls } from './http/tls.ts';
+import { readTls, watchTls } from './http/tls.ts';
 import { createUuidIds } from './http/uuid-id.ts';
 import { addValidation } from './http/validation.ts';
-import { InferenceDoor } from './oip/door.ts';
+import { InferenceDoor, problemFormOf } from './oip/door.ts';
 import { createOps } from './ops/op-threads.ts';
 import { OPS } from './ops/ops.ts';
 import { randomBackoff } from './services/changes/change.ts';
@@ -147,7 +148,7 @@ export async function createApp(options: AppOptions): Promise<App> {
       ? { https: { ...connections, handshakeTimeout: 10_000, ...readTls(config.tls) } }
       : { http: connections }),
     clientErrorHandler: answerClientErrors(() => newId('req')),
-    frameworkErrors: answerFrameworkError,
+    frameworkErrors: answerFrameworkErrors(problemFormOf),
     genReqId: ({ headers }) => requestIdOf(headers['x-request-id'], () => newId('req')),
     logController: new Fastify.LogController({ disableRequestLogging: true }),
     requestIdHeader: false,
@@ -157,10 +158,13 @@ export async function createApp(options: AppOptions): Promise<App> {
   app.addHook('onClose', () => pool?.close());
   const sweeping = options.sweeps ? startSweeping(services.sweep, options.logger) : undefined;
   app.addHook('onClose', () => sweeping?.stop());
-  if (config.tls) reloadTls(app, config.tls);
+  if (config.tls) {
+    const unwatch = watchTls(app.server as unknown as Server, config.tls, app.log);
+    app.addHook('onClose', async () => unwatch());
+  }
   app.addHook('onClose', () => services.close());
   await addWebSocket(app, limits.maxBodyBytes);
-  addProblemReplies(app);
+  addProblemReplies(app, problemFormOf);
   logRequests(app);
   addIdentities(app, gate);
   addSecurityHeaders(app);

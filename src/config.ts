@@ -13,6 +13,8 @@ export const VARIABLES: readonly string[] = Object.keys(environment.shape);
 export interface Config extends GateRules {
   readonly host: string;
   readonly port: number;
+  /** Of the Open Inference Protocol over gRPC, where it is served. */
+  readonly grpcPort: number | undefined;
   readonly store: string;
   /** Replicas that must have a commit before it is acknowledged, where the store is Redis. */
   readonly redisWait: number;
@@ -76,6 +78,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
   return Object.freeze({
     host: values.CELLSTEP_HOST,
     port: values.CELLSTEP_PORT,
+    grpcPort: values.CELLSTEP_GRPC_PORT,
     store: values.CELLSTEP_STORE,
     redisWait: values.CELLSTEP_REDIS_WAIT,
     logLevel: values.CELLSTEP_LOG_LEVEL,
@@ -191,6 +194,13 @@ function contradictionsOf(values: Values): string[] {
     lines.push(
       'CELLSTEP_REDIS_CERT is for a store that is reached over TLS. Set CELLSTEP_STORE to a URL that begins with rediss.',
     );
+  }
+  if (
+    values.CELLSTEP_GRPC_PORT !== undefined &&
+    values.CELLSTEP_GRPC_PORT > 0 &&
+    values.CELLSTEP_GRPC_PORT === values.CELLSTEP_PORT
+  ) {
+    lines.push(`CELLSTEP_GRPC_PORT '${values.CELLSTEP_GRPC_PORT}' is CELLSTEP_PORT too. Set another one.`);
   }
   if (values.CELLSTEP_WORKERS > 1 && values.CELLSTEP_STORE === 'memory:') {
     const how = 'Set lmdb:<directory> or redis://host, or one worker';

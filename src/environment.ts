@@ -23,6 +23,14 @@ const THREADS = z
   })
   .transform((text) => (text === 'auto' ? undefined : Number(text)));
 
+const PORT_OR_OFF = z
+  .string()
+  .default('off')
+  .refine((text) => text === 'off' || (/^[0-9]{1,5}$/.test(text) && Number(text) <= 65535), {
+    error: 'is not off or a whole number from 0 to 65535',
+  })
+  .transform((text) => (text === 'off' ? undefined : Number(text)));
+
 /** Texts separated by commas, each of a form. */
 function listOf(form: RegExp, what: string, standard = '') {
   return z
@@ -61,6 +69,7 @@ export const environment = z.object({
     .default('127.0.0.1')
     .refine((host) => host === 'localhost' || isIP(host) !== 0, { error: 'is not an IP address or localhost' }),
   CELLSTEP_PORT: whole(0, 65535, 8080),
+  CELLSTEP_GRPC_PORT: PORT_OR_OFF,
   CELLSTEP_STORE: z
     .string()
     .default('lmdb:./data')

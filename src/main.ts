@@ -25,10 +25,10 @@ function refuse(...lines: readonly string[]): never {
 }
 
 /** @throws the error, where no operator can mend it */
-function refuseAddress(error: unknown, { host, port }: Pick<Config, 'host' | 'port'>): never {
+function refuseAddress(error: unknown, host: string, variable: string): never {
   const { code } = error as NodeJS.ErrnoException;
-  if (code === 'EADDRINUSE') refuse(`CELLSTEP_PORT ${port} on ${host} is in use by another process.`);
-  if (code === 'EACCES') refuse(`CELLSTEP_PORT ${port} may not be used by this user.`);
+  if (code === 'EADDRINUSE') refuse(`${variable} on ${host} is in use by another process.`);
+  if (code === 'EACCES') refuse(`${variable} may not be used by this user.`);
   if (code === 'EADDRNOTAVAIL') refuse(`CELLSTEP_HOST ${host} is not an address of this machine.`);
   if (code === 'ENOTSUP') refuse('CELLSTEP_WORKERS needs a system that lets processes share a port, such as Linux.');
   throw error;
@@ -52,11 +52,15 @@ async function main(): Promise<void> {
   if (config.workers === 1) return serve({ ...config, host }, logger);
   // Once for all workers: the check after a crash, and what is wrong with the store. What it warns of, workers say.
   await (await openStore(config.store, { ...storeAccess(config), shared: true })).close();
-  const port = await reservePort(host, config.port).catch((error) => refuseAddress(error, config));
+  const reserve = (variable: string, wanted: number) =>
+    reservePort(host, wanted).catch((error) => refuseAddress(error, host, `${variable} ${wanted}`));
+  const port = await reserve('CELLSTEP_PORT', config.port);
+  const { grpcPort: grpc } = config;
+  const grpcPort = grpc === undefined ? {} : { CELLSTEP_GRPC_PORT: `${await reserve('CELLSTEP_GRPC_PORT', grpc)}` };
   const code = await supervise({
     workers: config.workers,
     script: process.argv[1],
-    env: { ...process.env, CELLSTEP_PORT: `${port}` },
+    env: { ...process.env, CELLSTEP_PORT: `${port}`, ...grpcPort },
     shutdownSeconds: config.shutdownSeconds + 2 * STORE_SECONDS,
     logger,
   });
@@ -92,15 +96,21 @@ async function serve(config: Config, logger: Logger, worker?: number): Promise<v
     allMetrics: line?.gather,
   });
 
+  const grpc = config.grpcPort === undefined ? undefined : await openGrpc(app, config);
+
   let closing = false;
   async function close(signal: string): Promise<void> {
     if (closing) return;
     closing = true;
     logger.info({ signal }, 'closing: no new requests');
-    const ended = app.close().then(() => true);
+    // Calls of gRPC go through the app.
+    const ended = Promise.resolve(grpc?.close())
+      .then(() => app.close())
+      .then(() => true);
     const waited = delay(config.shutdownSeconds * 1000, false, { ref: false });
     if (!(await Promise.race([ended, waited]))) {
       logger.warn(`connections still open after ${config.shutdownSeconds} s are cut off`);
+      grpc?.cutOff();
       app.server.closeAllConnections();
     }
     rateCounter?.close();
@@ -115,14 +125,23 @@ async function serve(config: Config, logger: Logger, worker?: number): Promise<v
   }
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, close);
 
-  try {
-    await app.listen({ host: config.host, port: config.port, ...(shared ? { reusePort: true } : {}) });
-  } catch (error) {
-    await store.close();
-    refuseAddress(error, config);
-  }
+  const { host, port, grpcPort = 0 } = config;
+  const listen = (variable: string, listening: Promise<unknown>) =>
+    listening.catch(async (error) => {
+      await store.close();
+      refuseAddress(error, host, variable);
+    });
+  if (grpc) await listen(`CELLSTEP_GRPC_PORT ${grpcPort}`, grpc.listen({ host, port: grpcPort, reusePort: shared }));
+  await listen(`CELLSTEP_PORT ${port}`, app.listen({ host, port, ...(shared ? { reusePort: true } : {}) }));
   if (process.stdout.isTTY) greet(app);
   line?.listening();
+}
+
+/** Loaded only where it is served: gRPC brings a library of its own. */
+async function openGrpc(app: App, { limits, requestSeconds, streamInFlight, tls }: Config) {
+  const { GrpcDoor } = await import('./oip/grpc/door.ts');
+  const { maxBodyBytes, maxInFlightBytes } = limits;
+  return new GrpcDoor(app, { maxBodyBytes, maxInFlightBytes, requestSeconds, streamInFlight, tls });
 }
 
 /** Where a person at a terminal goes next. */

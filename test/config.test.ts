@@ -38,6 +38,8 @@ describe('the configuration', () => {
     ['CELLSTEP_PORT', '80.5'],
     ['CELLSTEP_PORT', '0x50'],
     ['CELLSTEP_PORT', ''],
+    ['CELLSTEP_GRPC_PORT', '65536'],
+    ['CELLSTEP_GRPC_PORT', 'on'],
     ['CELLSTEP_STORE', 'redis'],
     ['CELLSTEP_STORE', 'lmdb:'],
     ['CELLSTEP_LOG_LEVEL', 'loud'],
@@ -61,6 +63,12 @@ describe('the configuration', () => {
   ])('refuses %s %j, naming both', (name, value) => {
     expect(() => readConfig({ [name]: value })).toThrow(ConfigError);
     expect(() => readConfig({ [name]: value })).toThrow(`${name} '${value}' `);
+  });
+
+  it('refuses one port for both protocols', () => {
+    expect(readConfig({ CELLSTEP_GRPC_PORT: '8001' }).grpcPort).toBe(8001);
+    expect(readConfig({}).grpcPort).toBeUndefined();
+    expect(() => readConfig({ CELLSTEP_GRPC_PORT: '8080' })).toThrow('is CELLSTEP_PORT too');
   });
 
   it('tells of all that is wrong at once, one line each', () => {

@@ -39,7 +39,8 @@ const DESCRIPTION = `Start with *Create a cell*, then *Take a step with a cell*:
 - **Versions**: everything stored has a \`version\`, which replies send as \`ETag\`. \`If-Match\` refuses a change if the version has changed since (412).
 - **Exactly once**: a change that is sent again with the same \`Idempotency-Key\` is not made again. It gets the first reply.
 - **Tensors** are nested arrays, \`{ "shape", "data" }\`, \`{ "shape", "dtype", "base64" }\`, or \`{ "variable": id }\`.
-- A method that a path does not support gets 405 and \`Allow\`. GET paths support HEAD too.`;
+- A method that a path does not support gets 405 and \`Allow\`. GET paths support HEAD too.
+- **Other doors**: \`/v1/stream\` is a WebSocket, described by \`/asyncapi.yaml\`. \`/v2\` speaks the [Open Inference Protocol](https://github.com/kserve/open-inference-protocol), which has a description of its own.`;
 
 const SCOPES_TEXT = `Scopes (none includes another): ${SCOPES.map((scope) => `\`${scope}\` ${SCOPE_MEANINGS[scope]}`).join(' ')}`;
 

@@ -21,37 +21,46 @@ const FASTIFY_ERRORS: Readonly<Record<string, ProblemCode>> = {
   FST_ERR_MAX_LIMIT: 'body-too-large',
 };
 
-type ProblemForm = (document: ProblemDocument) => ProblemDocument;
+/** How a problem is written: as RFC 9457 says, or as another protocol does. The reply has the document's status. */
+export interface ProblemForm {
+  readonly mediaType: string;
+  write(document: ProblemDocument): ProblemDocument;
+}
 
-/**
- * The one place where an error becomes a reply (RFC 9457), without internal details. `form` turns the document into the
- * form of another protocol. The reply has the document's status.
- */
-export function addProblemReplies(app: FastifyInstance, form: ProblemForm = (document) => document): void {
+export const PROBLEM_FORM: ProblemForm = { mediaType: PROBLEM_JSON, write: (document) => document };
+
+/** The form that clients of a path read. */
+export type ProblemFormOf = (url: string) => ProblemForm;
+
+/** The one place where an error becomes a reply, without internal details. */
+export function addProblemReplies(app: FastifyInstance, formOf: ProblemFormOf = () => PROBLEM_FORM): void {
   app.setErrorHandler((error: FastifyError | Problem, request, reply) => {
     const problem = requestProblem(error, request);
     // Fastify would hang up, and a client that sends everything before it reads would see a broken pipe.
     // On a connection that stays, Node reads the rest and throws it away, within the time that a request has.
     const hangsUp = /close/i.test(request.headers.connection ?? '');
     if (problem.code === 'body-too-large' && !hangsUp) reply.removeHeader('connection');
-    sendProblem(request, reply, problem, form);
+    sendProblem(request, reply, problem, formOf(request.url));
   });
 }
 
 /** Errors that Fastify meets before a route is found, such as a malformed path. */
-export function answerFrameworkError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
-  sendProblem(request, reply.headers(SECURITY_HEADERS), requestProblem(error, request), (document) => document);
+export function answerFrameworkErrors(formOf: ProblemFormOf) {
+  return (error: FastifyError, request: FastifyRequest, reply: FastifyReply): void => {
+    const form = formOf(request.url);
+    sendProblem(request, reply.headers(SECURITY_HEADERS), requestProblem(error, request), form);
+  };
 }
 
 function sendProblem(request: FastifyRequest, reply: FastifyReply, problem: Problem, form: ProblemForm): void {
   const { status } = problem;
   if (status >= 500) request.log.error({ err: problem.cause ?? problem, code: problem.code }, problem.message);
   if (status === 401 || status === 403) hangUpUnread(request, reply);
-  const document = form(problemDocument(problem, request.url, request.id));
+  const document = form.write(problemDocument(problem, request.url, request.id));
   reply
     .code(document.status)
     .headers(headersOf(problem))
-    .header('content-type', PROBLEM_JSON)
+    .header('content-type', form.mediaType)
     .serializer((text: string) => text)
     .send(JSON.stringify(document));
 }

@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
-import type { Server as HttpsServer } from 'node:https';
-import { createSecureContext } from 'node:tls';
-import type { FastifyInstance } from 'fastify';
+import { createSecureContext, type Server as TlsServer } from 'node:tls';
+import type { FastifyBaseLogger } from 'fastify';
 import { watchFiles } from '../access/watch-files.ts';
 
 /** Paths of a certificate (with its chain) and its key, both PEM. */
@@ -25,16 +24,19 @@ export function readTls(files: TlsFiles): { readonly cert: Buffer; readonly key:
   }
 }
 
-/** Serves a new certificate once its files have changed. Open connections keep the old one. */
-export function reloadTls(app: FastifyInstance, files: TlsFiles): void {
-  const unwatch = watchFiles([files.cert, files.key], () => {
+/** Lets a server have a new certificate once its files have changed, until it is called off. Open connections keep the old one. */
+export function watchTls(
+  server: TlsServer,
+  files: TlsFiles,
+  log: Pick<FastifyBaseLogger, 'info' | 'error'>,
+): () => void {
+  return watchFiles([files.cert, files.key], () => {
     try {
-      (app.server as HttpsServer).setSecureContext(readTls(files));
-      app.log.info('CELLSTEP_TLS_CERT and CELLSTEP_TLS_KEY were read again');
+      server.setSecureContext(readTls(files));
+      log.info('CELLSTEP_TLS_CERT and CELLSTEP_TLS_KEY were read again');
     } catch (error) {
       // Perhaps only one of the two files has changed so far.
-      app.log.error(`CELLSTEP_TLS_CERT and CELLSTEP_TLS_KEY: ${(error as Error).message}; the former ones stay`);
+      log.error(`CELLSTEP_TLS_CERT and CELLSTEP_TLS_KEY: ${(error as Error).message}; the former ones stay`);
     }
   });
-  app.addHook('onClose', async () => unwatch());
 }

@@ -2,11 +2,12 @@ import { createHash } from 'node:crypto';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import project from '../../package.json' with { type: 'json' };
 import type { InferBody } from '../../schemas/oip.ts';
+import { quote } from '../domain/json.ts';
 import type { Limits } from '../domain/limits.ts';
 import { fieldProblem, Problem } from '../domain/problems.ts';
 import { parserOf } from '../http/body-bytes.ts';
 import { KEPT_REPLY } from '../http/changes.ts';
-import { addProblemReplies, type ProblemDocument } from '../http/problem-replies.ts';
+import { PROBLEM_FORM, type ProblemForm } from '../http/problem-replies.ts';
 import type { Reply } from '../http/replies.ts';
 import type { Cell, CellRecord } from '../services/cells/cell-record.ts';
 import type { Repeatable } from '../services/changes/once.ts';
@@ -38,23 +39,30 @@ export const SERVER = {
   ],
 };
 
-/** Makes the routes of a scope take any body as bytes, and answer errors as clients of the protocol read them. */
+/** Makes the routes of a scope take any body as bytes. */
 export function speakProtocol(scope: FastifyInstance): void {
   scope.removeAllContentTypeParsers();
   scope.addContentTypeParser(
     '*',
     parserOf((bytes) => bytes),
   );
-  addProblemReplies(scope, problemForm);
 }
 
 /** Statuses that stay; of what else the request is to blame for, Triton says 400. */
 const OWN_STATUSES = new Set([401, 403, 404, 405, 408, 409, 413, 415, 417, 429, 431]);
 
-/** `error` is the text that clients show. */
-function problemForm(document: ProblemDocument): ProblemDocument {
-  const { status, detail } = document;
-  return { error: detail, ...document, status: status >= 500 || OWN_STATUSES.has(status) ? status : 400 };
+/** `error` is the text that clients show, some of them only where the type is that of JSON. */
+const ERROR_FORM: ProblemForm = {
+  mediaType: 'application/json',
+  write(document) {
+    const { status, detail } = document;
+    return { error: detail, ...document, status: status >= 500 || OWN_STATUSES.has(status) ? status : 400 };
+  },
+};
+
+/** Errors as the clients of a path read them. */
+export function problemFormOf(url: string): ProblemForm {
+  return /^\/v2(?![^/?#])/.test(url) ? ERROR_FORM : PROBLEM_FORM;
 }
 
 /** What a path says of a model. */
@@ -93,6 +101,7 @@ export class InferenceDoor {
     try {
       const bytes = await this.readBody(request);
       const { body, inputs } = readInferBody(bytes, headerLengthOf(request));
+      requireSameModel(id, body);
       const read = performance.now();
       const sequence = sequenceOf(body.parameters);
       const once = sequence && repeatableOf(id, body, bytes);
@@ -146,6 +155,13 @@ function headerLengthOf({ headers }: FastifyRequest): number | undefined {
   if (typeof text === 'string' && /^\d{1,15}$/.test(text)) return Number(text);
   const detail = `Inference-Header-Content-Length '${String(text).slice(0, 80)}' is not a whole number. Send the length of the JSON part in bytes.`;
   throw new Problem('invalid-header', detail, { errors: [{ pointer: 'Inference-Header-Content-Length', detail }] });
+}
+
+/** @throws {Problem} invalid-request where the body names another cell than the path */
+function requireSameModel(cell: string, { model_name: name = cell }: InferBody): void {
+  if (name === cell) return;
+  const detail = `model_name is ${quote(name)}, but the path is that of cell '${cell}'. Leave model_name out.`;
+  throw fieldProblem('invalid-request', '/model_name', detail);
 }
 
 /** The id of the request as the key of its step, where it asks for that. @throws {Problem} invalid-request */

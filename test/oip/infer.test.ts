@@ -118,6 +118,7 @@ describe('a request that cannot be carried out', () => {
       '9007199254740993',
     ],
     ['no inputs', { inputs: [{ ...input(1), name: 'states.0' }] }, 400, 'invalid-request', "no input 'inputs'"],
+    ['another model', { model_name: 'x', inputs: [input(1)] }, 400, 'invalid-request', 'model_name is "x"'],
     ['an input twice', { inputs: [input(1), input(1)] }, 400, 'invalid-request', 'twice'],
     ['an unknown output', { inputs: [input(1)], outputs: [{ name: 'y' }] }, 400, 'invalid-request', 'output "y"'],
     ['a datatype of text', { inputs: [{ ...input(1), datatype: 'BYTES' }] }, 400, 'invalid-request', "'BYTES'"],
@@ -168,6 +169,18 @@ describe('a request that cannot be carried out', () => {
       expect([reply.statusCode, typeof reply.json().error]).toEqual([404, 'string']);
     },
   );
+});
+
+it.each([
+  ['DELETE', '/v2/models/sum/infer', 405],
+  ['PUT', '/v2', 405],
+  ['GET', '/v2/models/%zz', 400],
+  ['PATCH', '/v2/nothing', 405],
+] as const)('%s %s has `error` too', async (method, url, status) => {
+  const reply = await app.inject({ method, url });
+  expect(reply.statusCode).toBe(status);
+  expect(reply.headers['content-type']).toBe('application/json');
+  expect(reply.json()).toMatchObject({ status, error: reply.json().detail });
 });
 
 describe('a sequence', () => {

@@ -1,39 +1,11 @@
-import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { startService } from '../../scripts/tutorial-service.ts';
+import { type Found, makeSum, PYTHON, runClient } from './inference-clients.ts';
 
-/** A Python that has what test/oip/requirements.txt lists. */
-const PYTHON = process.env.CELLSTEP_TRITON_PYTHON;
-if (!PYTHON && process.env.CELLSTEP_CI === '1') throw new Error('CELLSTEP_TRITON_PYTHON is not set.');
-const run = promisify(execFile);
-
-/** h' = x + h: a running sum, as the sequence examples of Triton have it. */
-const SUM = {
-  id: 'sum',
-  class_name: 'SimpleRNNCell',
-  config: { units: 1, activation: null, use_bias: false, kernel_initializer: 'ones', recurrent_initializer: 'ones' },
-  input_shape: [null, 1],
-};
-
-/** What the script prints, by the names of its checks. */
-// biome-ignore lint/suspicious/noExplicitAny: each check has a shape of its own
-type Found = Record<string, any>;
-
-async function client(command: string, url: string): Promise<Found> {
-  const { stdout } = await run(`${PYTHON}`, ['test/oip/triton_client.py', command, new URL(url).host]);
-  const lines = stdout.trim().split('\n');
-  return Object.assign({}, ...lines.map((line) => JSON.parse(line)));
-}
-
-async function makeSum(url: string): Promise<void> {
-  const headers = { 'content-type': 'application/json' };
-  const made = await fetch(`${url}/v1/cells`, { method: 'POST', headers, body: JSON.stringify(SUM) });
-  expect(made.status).toBe(201);
-}
+const client = (command: string, url: string) => runClient('triton_client.py', command, new URL(url).host);
 
 describe.skipIf(!PYTHON)('the clients of Triton (skipped without CELLSTEP_TRITON_PYTHON)', () => {
   let found: Found;

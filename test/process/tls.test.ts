@@ -2,6 +2,7 @@ import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
 import { join } from 'node:path';
 import { connect, type PeerCertificate, type TLSSocket } from 'node:tls';
+import { Client, credentials, Metadata } from '@grpc/grpc-js';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { spawnService } from '../../scripts/tutorial-service.ts';
 import { type Certificate, makeCertificate, OPENSSL } from './certificates.ts';
@@ -55,6 +56,38 @@ describe.runIf(OPENSSL)('HTTPS', () => {
     expect((await get(`${url}/healthz`, first.certificate)).status).toBe(200);
     place(next, directory);
     await vi.waitFor(async () => expect((await get(`${url}/healthz`, next.certificate)).status).toBe(200), {
+      timeout: 20_000,
+      interval: 200,
+    });
+    expect(await started.stop()).toEqual({ code: 0, signal: null });
+  });
+
+  test('is there for gRPC too, with the next certificate once the files have changed', async () => {
+    const directory = temporaryDirectory();
+    const first = makeCertificate('DNS:localhost');
+    const started = await service({ ...place(first, directory), CELLSTEP_GRPC_PORT: '0' });
+    const [, port] = /gRPC listening at 127\.0\.0\.1:(\d+)/.exec(started.stdout()) ?? [];
+    const live = (ca: string) => {
+      const client = new Client(`127.0.0.1:${port}`, credentials.createSsl(readFileSync(ca)), {
+        'grpc.use_local_subchannel_pool': 1,
+        'grpc.ssl_target_name_override': 'localhost',
+      });
+      const same = (bytes: Buffer) => bytes;
+      const path = '/inference.GRPCInferenceService/ServerLive';
+      return new Promise((resolve, reject) => {
+        const deadline = Date.now() + 5_000;
+        client.makeUnaryRequest(path, same, same, Buffer.alloc(0), new Metadata(), { deadline }, (error, reply) => {
+          client.close();
+          if (error) reject(error);
+          else resolve(reply);
+        });
+      });
+    };
+    expect(await live(first.certificate)).toEqual(Buffer.from([8, 1]));
+    const next = makeCertificate('DNS:localhost');
+    await expect(live(next.certificate)).rejects.toThrow();
+    place(next, directory);
+    await vi.waitFor(async () => expect(await live(next.certificate)).toEqual(Buffer.from([8, 1])), {
       timeout: 20_000,
       interval: 200,
     });

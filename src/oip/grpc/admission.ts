@@ -1,0 +1,117 @@
+import {
+  Metadata,
+  ResponderBuilder,
+  ServerInterceptingCall,
+  type ServerInterceptor,
+  ServerListenerBuilder,
+  status,
+} from '@grpc/grpc-js';
+
+export interface AdmissionLimits {
+  /** Messages that may be on their way at once; others are not read until one has come. */
+  readonly arriving: number;
+  /** In which a message has to arrive whole. */
+  readonly seconds: number;
+  /** Streams that may be open at once. */
+  readonly streams: number;
+}
+
+/**
+ * Bounds what clients can make a process hold before a call begins: so many messages that are not yet whole, each for a
+ * time, and so many open streams.
+ */
+export function createAdmission({ arriving, seconds, streams }: AdmissionLimits): ServerInterceptor {
+  const waiting = new Set<() => void>();
+  let free = arriving;
+  let open = 0;
+
+  function enter(begin: () => void): void {
+    if (free > 0) {
+      free--;
+      begin();
+    } else waiting.add(begin);
+  }
+
+  function leave(): void {
+    free++;
+    const [next] = waiting;
+    if (!next) return;
+    waiting.delete(next);
+    enter(next);
+  }
+
+  const single: ServerInterceptor = (_method, inner) => {
+    let late: NodeJS.Timeout | undefined;
+    let begin: (() => void) | undefined;
+    const done = () => {
+      if (begin) waiting.delete(begin);
+      if (!late) return;
+      clearTimeout(late);
+      late = undefined;
+      leave();
+    };
+    const listener = new ServerListenerBuilder()
+      .withOnReceiveMetadata((metadata, next) => {
+        begin = () => {
+          const details = `The message did not arrive within ${seconds} s (CELLSTEP_REQUEST_SECONDS).`;
+          late = setTimeout(
+            () => call.sendStatus({ code: status.DEADLINE_EXCEEDED, details, metadata: new Metadata() }),
+            seconds * 1000,
+          );
+          next(metadata);
+        };
+        enter(begin);
+      })
+      .withOnReceiveMessage((message, next) => {
+        done();
+        next(message);
+      })
+      .withOnCancel(done)
+      .build();
+    const call = new ServerInterceptingCall(
+      inner,
+      new ResponderBuilder()
+        .withStart((next) => next(listener))
+        .withSendStatus((sent, next) => {
+          done();
+          next(sent);
+        })
+        .build(),
+    );
+    return call;
+  };
+
+  const stream: ServerInterceptor = (_method, inner) => {
+    let counted = false;
+    const done = () => {
+      if (counted) open--;
+      counted = false;
+    };
+    const listener = new ServerListenerBuilder()
+      .withOnReceiveMetadata((metadata, next) => {
+        if (open < streams) {
+          open++;
+          counted = true;
+          next(metadata);
+          return;
+        }
+        const details = `This process has ${streams} open streams already. Try again later.`;
+        call.sendStatus({ code: status.RESOURCE_EXHAUSTED, details, metadata: new Metadata() });
+      })
+      .withOnCancel(done)
+      .build();
+    const call = new ServerInterceptingCall(
+      inner,
+      new ResponderBuilder()
+        .withStart((next) => next(listener))
+        .withSendStatus((sent, next) => {
+          done();
+          next(sent);
+        })
+        .build(),
+    );
+    return call;
+  };
+
+  return (method, call) => (method.requestStream ? stream : single)(method, call);
+}

@@ -1,0 +1,151 @@
+import { fieldProblem, Problem } from '../../domain/problems.ts';
+import type { InferCall } from './infer-request.ts';
+import { decodeMessage, encodeMessage, MAX_SMALL_BYTES } from './messages.ts';
+
+/** A request of the protocol over HTTP. */
+export interface HttpRequest {
+  readonly method: 'GET' | 'POST';
+  readonly url: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly payload?: string | Buffer;
+}
+
+/** What HTTP answered. */
+export interface HttpReply {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, unknown>>;
+  readonly body: Buffer;
+}
+
+/** A call with one request and one reply, by what says the same over HTTP. */
+export interface UnaryCall {
+  /** @throws {Problem} where the message asks for nothing that there is */
+  ask(message: Buffer): HttpRequest;
+  /** Undefined where a reply is a failure of the call. */
+  answer(reply: HttpReply): Buffer | undefined;
+}
+
+interface Named {
+  readonly name?: unknown;
+  readonly version?: unknown;
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** Calls whose requests are small; `unless` is the reply where HTTP answers with that status. */
+function smallCall(
+  name: string,
+  ask: (fields: Fields) => HttpRequest,
+  answer: (body: object) => object,
+  unless?: { readonly status: number; readonly reply: object },
+): [string, UnaryCall] {
+  const call: UnaryCall = {
+    ask: (message) => ask(readSmall(`${name}Request`, message)),
+    answer({ status, body }) {
+      if (status === unless?.status) return encodeMessage(`${name}Response`, unless.reply);
+      if (status !== 200) return undefined;
+      return encodeMessage(`${name}Response`, answer(JSON.parse(body.toString())));
+    },
+  };
+  return [name, call];
+}
+
+const get = (url: string): HttpRequest => ({ method: 'GET', url });
+const post = (url: string, body: object): HttpRequest => ({ method: 'POST', url, payload: JSON.stringify(body) });
+const same = (body: object) => body;
+const empty = () => ({});
+const notReady = (status: number) => ({ status, reply: { ready: false } });
+
+/** Every call with one request and one reply, but ModelInfer. */
+export const SMALL_CALLS: ReadonlyMap<string, UnaryCall> = new Map([
+  smallCall('ServerLive', () => get('/v2/health/live'), same),
+  smallCall('ServerReady', () => get('/v2/health/ready'), same, notReady(503)),
+  smallCall('ServerMetadata', () => get('/v2'), same),
+  smallCall('ModelReady', (named) => get(`${modelPath(named)}/ready`), same, notReady(404)),
+  smallCall('ModelMetadata', (named) => get(modelPath(named)), same),
+  smallCall(
+    'ModelConfig',
+    (named) => get(`${modelPath(named)}/config`),
+    (config) => ({ config }),
+  ),
+  smallCall(
+    'ModelStatistics',
+    (named) => get(named.name === '' ? '/v2/models/stats' : `${modelPath(named)}/stats`),
+    same,
+  ),
+  smallCall(
+    'RepositoryIndex',
+    ({ ready }) => post('/v2/repository/index', { ready }),
+    (models) => ({ models }),
+  ),
+  smallCall(
+    'RepositoryModelLoad',
+    ({ model_name: name, parameters }) => post(`/v2/repository${modelPath({ name }, '')}/load`, { parameters }),
+    empty,
+  ),
+  smallCall(
+    'RepositoryModelUnload',
+    ({ model_name: name, parameters }) =>
+      post(`/v2/repository${modelPath({ name }, '')}/unload`, { parameters: plain(parameters) }),
+    empty,
+  ),
+]);
+
+/** POST /v2/models/{cell}/infer. */
+export function inferRequest({ model, version, body, headerLength }: InferCall): HttpRequest {
+  return {
+    method: 'POST',
+    url: `${modelPath({ name: model, version })}/infer`,
+    headers: { 'inference-header-content-length': `${headerLength}` },
+    payload: body,
+  };
+}
+
+/** A ModelInferResponse, as the fields of one. */
+export function inferResponse({ headers, body }: HttpReply): object {
+  const length = Number(headers['inference-header-content-length'] ?? body.length);
+  const { outputs, ...header } = JSON.parse(body.toString('utf8', 0, length));
+  let start = length;
+  const raw = outputs.map(({ parameters: { binary_data_size: size } }: SentOutput) => {
+    start += size;
+    return body.subarray(start - size, start);
+  });
+  return { ...header, outputs, raw_output_contents: raw };
+}
+
+interface SentOutput {
+  readonly parameters: { readonly binary_data_size: number };
+}
+
+/** @throws {Problem} invalid-request for a name that would be another path */
+function modelPath({ name, version = '' }: Named, prefix = '/v2'): string {
+  const model = `${prefix}/models/${segment('model name', name)}`;
+  return version === '' ? model : `${model}/versions/${segment('model version', version)}`;
+}
+
+function segment(what: string, value: unknown): string {
+  const text = String(value ?? '');
+  if (!/^\.{0,2}$/.test(text)) return encodeURIComponent(text.toWellFormed());
+  throw fieldProblem('invalid-request', '', `The ${what} is '${text}'. Send the id of a cell.`);
+}
+
+/** @throws {Problem} body-too-large, bad-request */
+function readSmall(name: string, message: Buffer): Fields {
+  if (message.length > MAX_SMALL_BYTES) {
+    throw new Problem(
+      'body-too-large',
+      `The message has ${message.length} bytes. A ${name} has at most ${MAX_SMALL_BYTES}.`,
+    );
+  }
+  try {
+    return decodeMessage(name, message);
+  } catch (error) {
+    throw new Problem('bad-request', `The message is not a ${name}: ${(error as Error).message}.`);
+  }
+}
+
+/** Parameters by their values, as JSON has them. */
+function plain(parameters: unknown): object {
+  const entries = Object.entries(parameters as Record<string, object>);
+  return Object.fromEntries(entries.map(([name, choice]) => [name, Object.values(choice)[0]]));
+}

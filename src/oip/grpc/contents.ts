@@ -1,0 +1,109 @@
+import protobuf from 'protobufjs';
+import { fieldProblem, Problem } from '../../domain/problems.ts';
+import { fieldsOf, readInt64 } from './fields.ts';
+
+/** How InferTensorContents has the elements of a datatype, and how many bytes one takes as raw contents. */
+interface Contents {
+  readonly field: number;
+  readonly name: string;
+  readonly width: number;
+  /** Moves an element from the message to `at`, little-endian, with its bits. */
+  move(from: protobuf.Reader, to: DataView, at: number): void;
+}
+
+const CONTENTS: Readonly<Record<string, Contents>> = {
+  BOOL: { field: 1, name: 'bool_contents', width: 1, move: (from, to, at) => to.setUint8(at, from.bool() ? 1 : 0) },
+  INT32: { field: 2, name: 'int_contents', width: 4, move: (from, to, at) => to.setInt32(at, from.int32(), true) },
+  INT64: {
+    field: 3,
+    name: 'int64_contents',
+    width: 8,
+    move(from, to, at) {
+      const { low, high } = readInt64(from);
+      to.setInt32(at, low, true);
+      to.setInt32(at + 4, high, true);
+    },
+  },
+  FP32: { field: 6, name: 'fp32_contents', width: 4, move: (from, to, at) => to.setUint32(at, from.fixed32(), true) },
+  FP64: {
+    field: 7,
+    name: 'fp64_contents',
+    width: 8,
+    move(from, to, at) {
+      to.setUint32(at, from.fixed32(), true);
+      to.setUint32(at + 4, from.fixed32(), true);
+    },
+  },
+};
+
+/** Datatypes that the message has no field for. */
+const HALVES: readonly string[] = ['FP16', 'BF16'];
+
+/** Elements by their fields, packed or not. */
+interface Packed {
+  readonly field: number;
+  readonly bytes: Buffer;
+}
+
+/**
+ * The typed contents of an input as raw contents.
+ * @throws {Problem} invalid-request where they are in another field, body-too-large where they would be over `maxBytes`
+ */
+export function rawContents(
+  input: { readonly name: string; readonly datatype: string; readonly pointer: string },
+  message: Buffer,
+  maxBytes: number,
+): Buffer {
+  const contents = CONTENTS[input.datatype];
+  // What cells do not take at all is refused with all other inputs.
+  if (!contents && !HALVES.includes(input.datatype)) return Buffer.alloc(0);
+  const { field, bytes } = packedOf(message);
+  if (!contents || (field !== contents.field && bytes.length > 0)) throw misplaced(input, contents);
+  const size = contents.width * countOf(contents, bytes);
+  if (size > maxBytes) {
+    const detail = `The contents of input '${input.name}' take ${size} bytes as raw contents; the limit of a message is ${maxBytes}.`;
+    throw new Problem('body-too-large', detail);
+  }
+  const raw = Buffer.alloc(size);
+  const [reader, view] = [protobuf.Reader.create(bytes), new DataView(raw.buffer, raw.byteOffset, raw.length)];
+  for (let at = 0; at < size; at += contents.width) contents.move(reader, view, at);
+  return raw;
+}
+
+/** Lists of numbers may come in several parts. @throws {Problem} invalid-request for lists in two fields */
+function packedOf(message: Buffer): Packed {
+  const bytes = Buffer.alloc(message.length);
+  let length = 0;
+  let field = 0;
+  for (const part of fieldsOf(message)) {
+    if (field !== 0 && part.number !== field) {
+      throw fieldProblem(
+        'invalid-request',
+        '/inputs',
+        'An input has contents of two datatypes. Send those of its own.',
+      );
+    }
+    field = part.number;
+    part.bytes.copy(bytes, length);
+    length += part.bytes.length;
+  }
+  return { field, bytes: bytes.subarray(0, length) };
+}
+
+/** How many elements there are: each varint ends with a byte below 128. @throws {RangeError} where the last one is cut off */
+function countOf({ field, width }: Contents, bytes: Buffer): number {
+  if (field >= 6) {
+    if (bytes.length % width !== 0) throw new RangeError('a number is cut off');
+    return bytes.length / width;
+  }
+  let count = 0;
+  for (const byte of bytes) if (byte < 128) count++;
+  return count;
+}
+
+function misplaced({ name, datatype, pointer }: Parameters<typeof rawContents>[0], contents?: Contents): Problem {
+  const detail = contents
+    ? `Input '${name}' is ${datatype}, but its contents are those of another datatype. Send ${contents.name}, or raw_input_contents.`
+    : `Input '${name}' is ${datatype}, which has no typed contents. Send raw_input_contents.`;
+  return fieldProblem('invalid-request', pointer, detail);
+}

@@ -1,0 +1,211 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer, type Server as NetServer } from 'node:net';
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:tls';
+import {
+  type handleUnaryCall,
+  Server,
+  ServerCredentials,
+  type ServerDuplexStream,
+  type ServerUnaryCall,
+} from '@grpc/grpc-js';
+import type { FastifyInstance } from 'fastify';
+import { Problem } from '../../domain/problems.ts';
+import { asProblem } from '../../http/problem-replies.ts';
+import { readTls, type TlsFiles, watchTls } from '../../http/tls.ts';
+import { createAdmission } from './admission.ts';
+import { type HttpReply, type HttpRequest, inferRequest, inferResponse, SMALL_CALLS, type UnaryCall } from './calls.ts';
+import { type InferCall, readInferRequest } from './infer-request.ts';
+import { encodeMessage, SERVICE } from './messages.ts';
+import { type CallFailure, failureOf, failureOfProblem, metadataOf } from './statuses.ts';
+import { InferStream, type StreamAnswer } from './stream.ts';
+
+export interface GrpcOptions {
+  readonly maxBodyBytes: number;
+  /** Of all bodies that a process holds. */
+  readonly maxInFlightBytes: number;
+  /** In which a message has to arrive whole. */
+  readonly requestSeconds: number;
+  /** Messages of one stream that are carried out at once. */
+  readonly streamInFlight: number;
+  readonly tls?: TlsFiles;
+}
+
+export interface GrpcAddress {
+  readonly host: string;
+  readonly port: number;
+  /** Other processes of the service listen there too. */
+  readonly reusePort: boolean;
+}
+
+/** Headers of a call that the request over HTTP has too. */
+const PASSED = ['authorization', 'x-request-id', 'traceparent', 'tracestate', 'origin', 'user-agent'];
+const MAX_STREAMS = 256;
+const CALLS_OF_CONNECTION = 256;
+
+type Call = ServerUnaryCall<Buffer, Buffer> | ServerDuplexStream<Buffer, StreamAnswer>;
+
+/**
+ * Serves the Open Inference Protocol over gRPC. Each message becomes the request that says the same over HTTP and goes
+ * through the same door, so that keys, limits, rates, logs and the protocol itself are there once.
+ */
+export class GrpcDoor {
+  private readonly app: FastifyInstance;
+  private readonly options: GrpcOptions;
+  private readonly server: Server;
+  private readonly listener: NetServer | TlsServer;
+  private readonly streams = new Set<InferStream>();
+  private readonly unwatch: () => void = () => undefined;
+
+  constructor(app: FastifyInstance, options: GrpcOptions) {
+    this.app = app;
+    this.options = options;
+    const { maxBodyBytes, maxInFlightBytes, requestSeconds, tls } = options;
+    this.server = new Server({
+      'grpc.max_receive_message_length': maxBodyBytes,
+      'grpc.max_send_message_length': -1,
+      'grpc.max_concurrent_streams': CALLS_OF_CONNECTION,
+      'grpc.keepalive_time_ms': 60_000,
+      'grpc.keepalive_timeout_ms': 20_000,
+      'grpc.max_connection_idle_ms': 600_000,
+      interceptors: [
+        createAdmission({
+          arriving: Math.max(1, Math.floor(maxInFlightBytes / maxBodyBytes)),
+          seconds: requestSeconds,
+          streams: MAX_STREAMS,
+        }),
+      ],
+    });
+    this.addCalls();
+    this.listener = tls
+      ? createTlsServer({ ...readTls(tls), ALPNProtocols: ['h2'], handshakeTimeout: 10_000 })
+      : createServer();
+    const connections = this.server.createConnectionInjector(ServerCredentials.createInsecure());
+    this.listener.on(tls ? 'secureConnection' : 'connection', (socket) => {
+      // What goes wrong with a connection is its own end.
+      socket.on('error', () => socket.destroy());
+      connections.injectConnection(socket);
+    });
+    if (tls) this.unwatch = watchTls(this.listener as TlsServer, tls, app.log);
+    this.listener.on('tlsClientError', (_error, socket) => socket.destroy());
+  }
+
+  /** The port that it listens on. @throws the error of listen */
+  async listen(address: GrpcAddress): Promise<number> {
+    this.listener.listen(address);
+    await once(this.listener, 'listening');
+    const { port } = this.listener.address() as AddressInfo;
+    this.app.log.info(`gRPC listening at ${address.host}:${port}`);
+    return port;
+  }
+
+  /** Answers the calls that have begun, and ends the connections. */
+  async close(): Promise<void> {
+    this.unwatch();
+    this.listener.close();
+    const closed = new Promise<void>((resolve) => this.server.tryShutdown(() => resolve()));
+    const failure = failureOfProblem(shuttingDown());
+    await Promise.all([...this.streams].map((stream) => stream.finish(failure)));
+    await closed;
+  }
+
+  /** Cuts off what still runs. */
+  cutOff(): void {
+    this.server.forceShutdown();
+  }
+
+  private addCalls(): void {
+    const method = (name: string) => ({ path: `/${SERVICE}/${name}`, deserialize: same, serialize: same });
+    const infer: UnaryCall = {
+      ask: (message) => inferRequest(this.read(message)),
+      answer: (reply) => (reply.status === 200 ? encodeMessage('ModelInferResponse', inferResponse(reply)) : undefined),
+    };
+    for (const [name, call] of [...SMALL_CALLS, ['ModelInfer', infer] as const]) {
+      const { path, deserialize, serialize } = method(name);
+      this.server.register(path, this.unary(call), serialize, deserialize, 'unary');
+    }
+    const { path, deserialize } = method('ModelStreamInfer');
+    const serialize = (answer: StreamAnswer) => encodeMessage('ModelStreamInferResponse', answer);
+    const stream = (call: ServerDuplexStream<Buffer, StreamAnswer>) => this.openStream(call);
+    this.server.register(path, stream, serialize, deserialize, 'bidi');
+  }
+
+  private read(message: Buffer): InferCall {
+    return readInferRequest(message, this.options.maxBodyBytes);
+  }
+
+  private unary({ ask, answer }: UnaryCall): handleUnaryCall<Buffer, Buffer> {
+    return async (call, respond) => {
+      try {
+        if (call.cancelled) return;
+        const reply = await this.exchange(call, ask(call.request));
+        const message = answer(reply);
+        if (message) {
+          call.sendMetadata(metadataOf(reply.headers));
+          respond(null, message);
+        } else respond(failureOf(reply));
+      } catch (error) {
+        respond(this.failure(error));
+      }
+    };
+  }
+
+  private openStream(call: ServerDuplexStream<Buffer, StreamAnswer>): void {
+    const { maxBodyBytes: maxBytes, streamInFlight: inFlight } = this.options;
+    const refuse = (error: unknown) => ({ error_message: this.failure(error).details ?? '' });
+    const stream = new InferStream(call, {
+      inFlight,
+      maxBytes,
+      read: (message) => this.read(message),
+      refuse,
+      infer: async (request) => {
+        try {
+          const reply = await this.exchange(call, inferRequest(request));
+          if (reply.status === 200) return { infer_response: inferResponse(reply) };
+          return { error_message: failureOf(reply).details ?? '' };
+        } catch (error) {
+          return refuse(error);
+        }
+      },
+    });
+    this.streams.add(stream);
+    const closed = () => this.streams.delete(stream);
+    call.once('close', closed).once('cancelled', closed).once('finish', closed);
+  }
+
+  private async exchange(call: Call, { method, url, headers, payload }: HttpRequest): Promise<HttpReply> {
+    const passed = PASSED.flatMap((name) =>
+      call.metadata
+        .get(name)
+        .slice(0, 1)
+        .map((value) => [name, String(value)]),
+    );
+    const { statusCode, rawPayload, ...reply } = await this.app.inject({
+      method,
+      url,
+      headers: { ...Object.fromEntries(passed), host: call.getHost(), ...headers },
+      payload,
+      remoteAddress: addressOf(call.getPeer()),
+    });
+    return { status: statusCode, headers: reply.headers, body: rawPayload };
+  }
+
+  private failure(error: unknown): CallFailure {
+    const closing = (error as { code?: string }).code === 'FST_ERR_REOPENED_CLOSE_SERVER';
+    const problem = closing ? shuttingDown() : asProblem(error);
+    if (problem.status >= 500) this.app.log.error({ err: problem.cause ?? problem }, problem.message);
+    return failureOfProblem(problem);
+  }
+}
+
+function shuttingDown(): Problem {
+  return new Problem('shutting-down', 'The service is shutting down. Send the request again.');
+}
+
+function same(message: Buffer): Buffer {
+  return message;
+}
+
+/** Without the port. */
+function addressOf(peer: string): string {
+  return peer.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1');
+}

@@ -1,0 +1,193 @@
+import protobuf from 'protobufjs';
+import { fieldProblem, Problem } from '../../domain/problems.ts';
+import { rawContents } from './contents.ts';
+import { type Field, fieldsOf, int64Of, textOf } from './fields.ts';
+
+/** Fields of one request, those of its tensors and parameters included; the elements of contents are not counted. */
+const MOST_FIELDS = 20_000;
+
+/** A request to infer, as the body that it has over HTTP. */
+export interface InferCall {
+  readonly model: string;
+  readonly version: string;
+  /** JSON, and after its first `headerLength` bytes the tensors. */
+  readonly body: Buffer;
+  readonly headerLength: number;
+  /** What it belongs to, where it is part of a sequence: such requests keep their order. */
+  readonly sequence?: string;
+}
+
+type Parameter = boolean | bigint | number | string;
+
+/**
+ * A ModelInferRequest as the request that says the same over HTTP, so that there is one implementation of the protocol.
+ * `maxBytes` bounds typed contents once they are raw.
+ * @throws {Problem} bad-request where it is no such message, invalid-request, body-too-large
+ */
+export function readInferRequest(message: Buffer, maxBytes: number): InferCall {
+  try {
+    return new InferRequestReader(maxBytes).read(message);
+  } catch (error) {
+    if (error instanceof Problem) throw error;
+    throw new Problem('bad-request', `The message is not a ModelInferRequest: ${(error as Error).message}.`);
+  }
+}
+
+/** One use: a request. */
+class InferRequestReader {
+  private readonly maxBytes: number;
+  private fields = 0;
+
+  constructor(maxBytes: number) {
+    this.maxBytes = maxBytes;
+  }
+
+  read(message: Buffer): InferCall {
+    const names = { model: '', version: '', id: '' };
+    const parameters = new Map<string, Parameter>();
+    const inputs: SentInput[] = [];
+    const outputs: object[] = [];
+    const raw: Buffer[] = [];
+    for (const field of this.walk(message)) {
+      if (field.number === 1) names.model = textOf(field);
+      else if (field.number === 2) names.version = textOf(field);
+      else if (field.number === 3) names.id = textOf(field);
+      else if (field.number === 4) parameters.set(...this.entry(field));
+      else if (field.number === 5) inputs.push(this.input(field));
+      else if (field.number === 6) outputs.push(this.output(field));
+      else if (field.number === 7) raw.push(field.bytes);
+    }
+    const binary = this.binaryOf(inputs, raw);
+    const header = Buffer.from(
+      jsonText({
+        ...(names.id === '' ? {} : { id: names.id }),
+        parameters: { ...Object.fromEntries(parameters), binary_data_output: true },
+        inputs: inputs.map(({ contents: _, parameters: own, ...input }, i) => ({
+          ...input,
+          parameters: { ...Object.fromEntries(own), binary_data_size: binary[i].length },
+        })),
+        ...(outputs.length > 0 ? { outputs } : {}),
+      }),
+    );
+    const sequence = parameters.get('sequence_id');
+    return {
+      model: names.model,
+      version: names.version,
+      body: Buffer.concat([header, ...binary]),
+      headerLength: header.length,
+      ...(sequence ? { sequence: `${names.model} ${typeof sequence} ${sequence}` } : {}),
+    };
+  }
+
+  /** The raw bytes of each input. */
+  private binaryOf(inputs: readonly SentInput[], raw: readonly Buffer[]): readonly Buffer[] {
+    if (raw.length === 0) {
+      let left = this.maxBytes;
+      return inputs.map(({ name, datatype, contents }, i) => {
+        const bytes = rawContents({ name, datatype, pointer: `/inputs/${i}/contents` }, contents, left);
+        left -= bytes.length;
+        return bytes;
+      });
+    }
+    if (raw.length !== inputs.length) {
+      const detail = `There are ${raw.length} raw_input_contents for ${inputs.length} inputs. Send one for each, in their order.`;
+      throw fieldProblem('invalid-request', '/raw_input_contents', detail);
+    }
+    const both = inputs.find(({ contents }) => contents.length > 0);
+    if (!both) return raw;
+    const detail = `Input '${both.name}' has contents, and raw_input_contents are there too. Send one of them.`;
+    throw fieldProblem('invalid-request', '/inputs', detail);
+  }
+
+  private input(field: Field): SentInput {
+    const input = { name: '', datatype: '', contents: Buffer.alloc(0) as Buffer };
+    const shape: bigint[] = [];
+    const parameters = new Map<string, Parameter>();
+    for (const part of this.walk(field.bytes)) {
+      if (part.number === 1) input.name = textOf(part);
+      else if (part.number === 2) input.datatype = textOf(part);
+      else if (part.number === 3) this.extents(part, shape);
+      else if (part.number === 4) parameters.set(...this.entry(part));
+      else if (part.number === 5) input.contents = part.bytes;
+    }
+    return { ...input, shape, parameters };
+  }
+
+  /** One extent, or a list of them. */
+  private extents({ bytes }: Field, into: bigint[]): void {
+    const reader = protobuf.Reader.create(bytes);
+    while (reader.pos < reader.len) {
+      this.count();
+      const start = reader.pos;
+      reader.skipType(0);
+      into.push(int64Of({ number: 3, bytes: bytes.subarray(start, reader.pos) }));
+    }
+  }
+
+  private output(field: Field): object {
+    let name = '';
+    const parameters = new Map<string, Parameter>();
+    for (const part of this.walk(field.bytes)) {
+      if (part.number === 1) name = textOf(part);
+      else if (part.number === 2) parameters.set(...this.entry(part));
+    }
+    return { name, parameters: Object.fromEntries(parameters) };
+  }
+
+  /** An entry of a map of parameters. */
+  private entry(field: Field): [string, Parameter] {
+    let name = '';
+    let value: Parameter = '';
+    for (const part of this.walk(field.bytes)) {
+      if (part.number === 1) name = textOf(part);
+      else if (part.number === 2) for (const choice of this.walk(part.bytes)) value = parameterOf(choice);
+    }
+    // A client has a uint64 in the int64 of the message.
+    return [name, name === 'sequence_id' && typeof value === 'bigint' ? BigInt.asUintN(64, value) : value];
+  }
+
+  private *walk(message: Buffer): Generator<Field> {
+    for (const field of fieldsOf(message)) {
+      this.count();
+      yield field;
+    }
+  }
+
+  private count(): void {
+    this.fields += 1;
+    if (this.fields <= MOST_FIELDS) return;
+    const detail = `The request has more than ${MOST_FIELDS} fields. Send fewer tensors and parameters in one request.`;
+    throw new Problem('limit-exceeded', detail);
+  }
+}
+
+interface SentInput {
+  readonly name: string;
+  readonly datatype: string;
+  readonly shape: readonly bigint[];
+  readonly parameters: ReadonlyMap<string, Parameter>;
+  /** InferTensorContents; empty where the input has raw contents. */
+  readonly contents: Buffer;
+}
+
+/** InferParameter. */
+function parameterOf(choice: Field): Parameter {
+  const reader = protobuf.Reader.create(choice.bytes);
+  if (choice.number === 1) return reader.bool();
+  if (choice.number === 2) return int64Of(choice);
+  if (choice.number === 3) return textOf(choice);
+  if (choice.number === 4) return reader.double();
+  if (choice.number === 5) return BigInt.asUintN(64, int64Of(choice));
+  throw new RangeError(`a parameter has the unknown field ${choice.number}`);
+}
+
+/** JSON with bigints as whole numbers. */
+function jsonText(value: object): string {
+  return JSON.stringify(value, (_key, member) => (typeof member === 'bigint' ? JSON.rawJSON(`${member}`) : member));
+}
+
+declare global {
+  interface JSON {
+    rawJSON(text: string): object;
+  }
+}

@@ -1,0 +1,86 @@
+import type { ServerDuplexStream } from '@grpc/grpc-js';
+import { Flow } from '../../streams/flow.ts';
+import type { InferCall } from './infer-request.ts';
+import type { CallFailure } from './statuses.ts';
+
+/** An answer on a stream: a reply, or why there is none. */
+export type StreamAnswer = { readonly infer_response: object } | { readonly error_message: string };
+
+export interface InferStreamParts {
+  /** Messages of one stream that are carried out at once. */
+  readonly inFlight: number;
+  /** Of these messages. */
+  readonly maxBytes: number;
+  /** @throws {Problem} */
+  read(message: Buffer): InferCall;
+  /** Never rejects. */
+  infer(request: InferCall): Promise<StreamAnswer>;
+  refuse(error: unknown): StreamAnswer;
+}
+
+/** ModelStreamInfer: requests are carried out side by side, those of one sequence in turn, and answered in their order. */
+export class InferStream {
+  private readonly call: ServerDuplexStream<Buffer, StreamAnswer>;
+  private readonly parts: InferStreamParts;
+  private readonly flow: Flow;
+  /** The last request of each sequence that is under way. */
+  private readonly sequences = new Map<string, Promise<StreamAnswer>>();
+  private last: Promise<void> = Promise.resolve();
+  private ending = false;
+
+  constructor(call: ServerDuplexStream<Buffer, StreamAnswer>, parts: InferStreamParts) {
+    this.call = call;
+    this.parts = parts;
+    this.flow = new Flow({
+      inFlight: parts.inFlight,
+      maxBytes: parts.maxBytes,
+      isCongested: () => call.writableNeedDrain,
+      reading: (open) => (open ? call.resume() : call.pause()),
+    });
+    call.on('data', (message: Buffer) => {
+      this.flow.add(message.length, () => this.carryOut(message));
+      this.flow.advance();
+    });
+    call.on('drain', () => this.flow.advance());
+    call.on('end', () => void this.finish());
+    call.on('cancelled', () => this.flow.end());
+    call.on('error', () => this.flow.end());
+  }
+
+  /** Answers what has begun, and ends the stream; with a failure where the client may have sent more. */
+  async finish(failure?: CallFailure): Promise<void> {
+    if (this.ending) return;
+    this.ending = true;
+    this.call.pause();
+    await this.flow.settled();
+    if (failure) this.call.emit('error', failure);
+    else this.call.end();
+  }
+
+  /** Resolves when the answer is written, after those before it. */
+  private carryOut(message: Buffer): Promise<void> {
+    const answer = this.begin(message);
+    this.last = this.last.then(async () => {
+      const sent = await answer;
+      if (!this.call.cancelled) this.call.write(sent);
+    });
+    return this.last;
+  }
+
+  private async begin(message: Buffer): Promise<StreamAnswer> {
+    let request: InferCall;
+    try {
+      request = this.parts.read(message);
+    } catch (error) {
+      return this.parts.refuse(error);
+    }
+    const { sequence } = request;
+    if (sequence === undefined) return this.parts.infer(request);
+    const before = this.sequences.get(sequence);
+    const answer = before ? before.then(() => this.parts.infer(request)) : this.parts.infer(request);
+    this.sequences.set(sequence, answer);
+    const answered = await answer;
+    if (this.sequences.get(sequence) === answer) this.sequences.delete(sequence);
+    return answered;
+  }
+}

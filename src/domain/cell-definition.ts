@@ -78,6 +78,8 @@ export interface CellDefinition {
   /** Of each output of a sequence, all directions together, where that is not outputWidth alone. */
   readonly outputWidths?: readonly number[];
   readonly outputDtype: Dtype;
+  /** Of a network: steps of a sequence of outputs, for so many of inputs. */
+  readonly outputSteps?: (time: number) => number;
   /** Index of the state group that equals a step's output after rounding to outputDtype; null if none does. */
   readonly outputIsState: number | null;
   /** The feature count that the config fixes (PyTorch's input_size); such a cell is built when it is made. */

@@ -68,6 +68,11 @@ export type Steppable = StepProgram | NetworkProgram;
 /** What can run over a whole sequence. */
 export type Runnable = SequenceProgram | NetworkProgram;
 
+/** Numbers of a step of a network's output. */
+export function networkWidth({ nodes, output, inputWidth }: NetworkProgram): number {
+  return output === NETWORK_INPUT ? inputWidth : nodes[output].width;
+}
+
 /** The states of a node: those of its cells, or the inputs that a causal window still needs. */
 export function nodeStateWidths({ work }: NetworkNode): number[] {
   if (work.kind === 'recurrent') return sequenceCells(work.sequence).flatMap(stateWidths);

@@ -6,6 +6,7 @@ import { layerPull } from '../cells/layers/layer-gradients.ts';
 import { layerTraining } from '../cells/layers/layer-training.ts';
 import type { AnyLayer } from '../domain/layers.ts';
 import type { NetworkNode } from '../domain/network.ts';
+import { layerSteps, workedSteps } from '../domain/network-steps.ts';
 import type { DifferentiableNode, NodeCall, NodePass } from './gradients-node.ts';
 import { unitOf } from './layer.ts';
 import { gatherWindows, scatterWindows } from './windows.ts';
@@ -32,7 +33,8 @@ export function differentiableLayer(node: NetworkNode, layer: AnyLayer, index: n
       if (layer.window) return windowed(layer, evaluate, call, index);
       const { batch, inputs, training } = call;
       const given = inputs.map(({ values }) => values);
-      const time = Math.max(...inputs.map((input) => input.time));
+      const steps = inputs.map((input) => input.time);
+      const time = workedSteps(layer, steps);
       if (training && train) {
         const [{ mask }] = inputs;
         const pass = train({ input: given[0], batch, time, ...(mask ? { mask } : {}), seed: training.seed });
@@ -48,10 +50,10 @@ export function differentiableLayer(node: NetworkNode, layer: AnyLayer, index: n
         ? { inputs: given, count: batch, time, mask: inputs[0].mask }
         : { inputs: given, count: batch * time, time: 1 };
       const done = evaluate(work);
-      const steps = whole && node.time ? done.values.length / Math.max(batch * node.width, 1) : whole ? 1 : time;
+      const after = node.time ? layerSteps(layer, steps) : whole ? 1 : time;
       return {
         values: done.values,
-        time: steps,
+        time: after,
         pull: (gradient, sums) => ({ inputs: done.pull(gradient, sums.layers[index]), states: [] }),
       };
     },

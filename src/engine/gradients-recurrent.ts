@@ -27,7 +27,7 @@ export function differentiableRecurrent(work: RecurrentWork, first: number): Dif
           sums: own,
           live: (t) => mask?.[n * time + t] !== 0,
           zeroOutputForMask,
-          carriesOutput: sequence.kind === 'run' && !sequence.goBackwards,
+          carriesOutput: mask !== undefined && sequence.kind === 'run' && !sequence.goBackwards,
           stateGradients: [],
         };
         return { context, pass: differentiable.forward(vectors(values, n, time, batch), context) };

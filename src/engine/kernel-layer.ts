@@ -31,7 +31,9 @@ export function prepareKernelLayer(
   block: () => number,
 ): PreparedLayer {
   const { inner, columns, panels, arithmetic } = packed;
-  const { activation, computeDtype } = layer;
+  const { activation, computeDtype, outputWidth } = layer;
+  // A Dense works on the last axis of a unit that has several.
+  const rowsOfUnit = outputWidth / columns;
   const set = kernels[arithmetic];
   const xStride = inner * (arithmetic === 'float32' ? 4 : 8);
   const outStride = panels * LINE;
@@ -52,8 +54,8 @@ export function prepareKernelLayer(
   };
 
   return {
-    run([x], _, trace = false) {
-      const count = inner > 0 ? x.length / inner : 0;
+    run([x], units, trace = false) {
+      const count = units.count * rowsOfUnit;
       const address = block();
       const most = Math.max(1, Math.min(count, Math.floor(BUDGET / perRow)));
       const start = scratch.room(most * perRow + 4 * LINE);

@@ -1,6 +1,7 @@
 import { layerTraining } from '../cells/layers/layer-training.ts';
 import { type AnyLayer, streams } from '../domain/layers.ts';
 import type { LayerWork, NetworkNode, RecurrentWork } from '../domain/network.ts';
+import { layerSteps, workedSteps } from '../domain/network-steps.ts';
 import type { PreparedCell, PreparedSequence } from '../domain/ports.ts';
 import { Problem } from '../domain/problems.ts';
 import { type SequenceProgram, type StepProgram, stateWidths, stepCells } from '../domain/program.ts';
@@ -56,7 +57,14 @@ function preparePlain(node: NetworkNode, { layer }: LayerWork, parts: NodeParts)
     const whole = layer.reach === 'sequence';
     const units = whole ? { count: batch, time, mask: inputs[0].mask } : { count: batch * time, time: 1 };
     const output = prepared.run(given, units, call.trace !== undefined);
-    const steps = whole && node.time ? output.after.length / Math.max(batch * node.width, 1) : whole ? 1 : time;
+    const steps = node.time
+      ? layerSteps(
+          layer,
+          inputs.map((input) => input.time),
+        )
+      : whole
+        ? 1
+        : time;
     keepTrace(node, output, steps, call);
     return { values: output.after, time: steps, states: [] };
   };
@@ -64,7 +72,10 @@ function preparePlain(node: NetworkNode, { layer }: LayerWork, parts: NodeParts)
 
 /** The number of steps that a layer works on. All its inputs with a time axis must have as many. @throws {Problem} wrong-shape */
 function stepsOf({ name }: NetworkNode, layer: AnyLayer, inputs: readonly Signal[]): number {
-  const time = Math.max(...inputs.map((input) => input.time));
+  const time = workedSteps(
+    layer,
+    inputs.map((input) => input.time),
+  );
   const free = layer.kind === 'concatenate' && layer.reach === 'sequence';
   const odd = inputs.findIndex(
     (input, k) => input.time !== time && !(layer.kind === 'merge' && layer.params.inputs[k].repeated),
@@ -124,8 +135,8 @@ function prepareRecurrent(node: NetworkNode, work: RecurrentWork, parts: NodePar
       keepTrace(node, { after: values }, 1, call);
       return { values, time: 1, states: result.states };
     }
-    const previous =
-      mask && sequence.kind === 'run' ? convert(states[outputState(sequence.cell)], node.dtype) : undefined;
+    const carries = mask && sequence.kind === 'run' && !sequence.goBackwards;
+    const previous = carries ? convert(states[outputState(sequence.cell)], node.dtype) : undefined;
     const request = { inputs, batch, time, states, mask, zeroOutputForMask, previous, trace, training };
     const result = prepared.run(request);
     const whole = returnSequences || running;

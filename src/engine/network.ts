@@ -1,4 +1,10 @@
-import { NETWORK_INPUT, type NetworkNode, type NetworkProgram, nodeStateWidths } from '../domain/network.ts';
+import {
+  NETWORK_INPUT,
+  type NetworkNode,
+  type NetworkProgram,
+  networkWidth,
+  nodeStateWidths,
+} from '../domain/network.ts';
 import type {
   GateTrace,
   PreparedCell,
@@ -7,7 +13,7 @@ import type {
   SequenceResult,
   StepResult,
 } from '../domain/ports.ts';
-import type { FloatArray } from '../domain/tensor.ts';
+import { allocate, type FloatArray } from '../domain/tensor.ts';
 import { trainingAfter } from '../domain/training.ts';
 import { convert } from './convert.ts';
 import { drawsOf } from './draws.ts';
@@ -64,7 +70,7 @@ export function prepareNetwork(program: NetworkProgram, parts: NodeParts): Prepa
       const sequence = program.time || running;
       return {
         sequences: sequence ? [output.values] : [],
-        last: [sequence ? lastSteps(output, batch) : output.values],
+        last: [sequence ? lastSteps(output, batch, networkWidth(program)) : output.values],
         states: next,
         ...(trace ? { trace: gates } : {}),
       };
@@ -83,11 +89,10 @@ function signalOf(
   return { values, dtype, time, ...(mask ? { mask } : {}) };
 }
 
-/** [:, -1, :] of [batch, time, …]; nothing if there are no steps. */
-function lastSteps({ values, time }: Signal, batch: number): FloatArray {
+/** [:, -1, :] of [batch, time, width]; zeros if there are no steps. */
+function lastSteps({ values, dtype, time }: Signal, batch: number, width: number): FloatArray {
   if (time === 1) return values;
-  const width = values.length / Math.max(batch * time, 1);
-  const last = values.slice(0, time > 0 ? batch * width : 0);
+  const last = allocate(dtype, batch * width) as FloatArray;
   for (let row = 0; row < batch && time > 0; row++) {
     const from = ((row + 1) * time - 1) * width;
     last.set(values.subarray(from, from + width), row * width);

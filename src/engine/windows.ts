@@ -1,4 +1,5 @@
 import { reachBack, type Window } from '../domain/layers.ts';
+import { slides } from '../domain/network-steps.ts';
 import { Problem } from '../domain/problems.ts';
 import { allocate, type Dtype, type FloatArray } from '../domain/tensor.ts';
 
@@ -14,9 +15,9 @@ export interface Steps {
 function padding(window: Window, time: number): { before: number; after: number; count: number } {
   const { stride } = window;
   const back = reachBack(window);
-  if (window.padding === 'causal') return { before: back, after: 0, count: Math.ceil(time / stride) };
-  if (window.padding === 'valid') return { before: 0, after: 0, count: Math.floor((time - back - 1) / stride) + 1 };
-  const count = Math.ceil(time / stride);
+  const count = slides({ size: back + 1, stride, padding: window.padding }, time);
+  if (window.padding === 'causal') return { before: back, after: 0, count };
+  if (window.padding === 'valid') return { before: 0, after: 0, count };
   const total = Math.max(0, (count - 1) * stride + back + 1 - time);
   return { before: total >> 1, after: total - (total >> 1), count };
 }
@@ -35,7 +36,7 @@ export function gatherWindows(
   const { taps, dilation, stride } = window;
   const { before, count } = padding(window, time);
   if (count < 1 && time > 0) throw tooFewSteps(reachBack(window) + 1, time);
-  const windows = allocate(dtype, batch * Math.max(count, 0) * taps * width) as FloatArray;
+  const windows = allocate(dtype, batch * count * taps * width) as FloatArray;
   for (let row = 0; row < batch; row++) {
     for (let k = 0; k < count; k++) {
       for (let tap = 0; tap < taps; tap++) {
@@ -51,7 +52,7 @@ export function gatherWindows(
       }
     }
   }
-  return { windows, count: Math.max(count, 0) };
+  return { windows, count };
 }
 
 /** The last steps, those of the history among them, as the history of what comes next. */

@@ -1,4 +1,5 @@
 import type { LossSpec, Targets } from '../domain/learning.ts';
+import { Problem } from '../domain/problems.ts';
 import type { FloatArray } from '../domain/tensor.ts';
 import { entryWeights } from './loss-weights.ts';
 import { LOSSES } from './losses/losses.ts';
@@ -16,7 +17,7 @@ export interface LossValue {
 export function lossOf(spec: LossSpec, targets: Targets, predictions: FloatArray, mask?: Uint8Array): LossValue {
   const { values, entries, width, sampleWeight } = targets;
   const entryLoss = LOSSES[spec.className](spec.params);
-  const kept = keptEntries(spec, values, mask);
+  const kept = keptEntries(spec, targets, mask && entryMask(mask, entries));
   const { factors, divisor } = entryWeights(spec.reduction, { entries, sampleWeight, mask: kept });
   const gradient = predictions.slice().fill(0);
   const own = new Float64Array(width);
@@ -34,8 +35,23 @@ export function lossOf(spec: LossSpec, targets: Targets, predictions: FloatArray
   return { loss: spec.reduction === 'none' && entries > 0 ? sum / entries : sum, gradient };
 }
 
+/**
+ * A mask of steps for entries: an output of several axes has several entries in a step.
+ * @throws {Problem} wrong-shape where an entry goes over several steps
+ */
+function entryMask(mask: Uint8Array, entries: number): Uint8Array {
+  if (mask.length === entries) return mask;
+  const each = entries / Math.max(mask.length, 1);
+  if (Number.isInteger(each)) return Uint8Array.from({ length: entries }, (_, n) => mask[Math.floor(n / each)]);
+  throw new Problem('wrong-shape', 'The output is masked step by step. Send targets with the last axis of the output.');
+}
+
 /** The mask without the entries whose class is to be ignored. */
-function keptEntries({ params }: LossSpec, classes: FloatArray, mask: Uint8Array | undefined): Uint8Array | undefined {
+function keptEntries(
+  { params }: LossSpec,
+  { values: classes }: Targets,
+  mask: Uint8Array | undefined,
+): Uint8Array | undefined {
   const ignored = params.ignore_class;
   if (ignored === undefined || ignored === null) return mask;
   return Uint8Array.from(classes, (value, n) => (value === ignored || mask?.[n] === 0 ? 0 : 1));

@@ -1,10 +1,10 @@
 import type { LayerFormula } from './layer-formula.ts';
 
-/** The largest number of each feature over all steps; a mask is not looked at. Keras GlobalMaxPooling1D.call. */
+/** The largest number of each feature over all steps, -∞ where there are none; a mask is not looked at. Keras GlobalMaxPooling1D.call. */
 export const globalMaxPooling1d: LayerFormula<'global_max_pooling1d'> = ({ outputWidth: width }) => {
   return ([x]) => {
-    const y = x.slice(0, width);
-    for (let i = width; i < x.length; i++) y[i % width] = Math.max(y[i % width], x[i]);
+    const y = new Float64Array(width).fill(Number.NEGATIVE_INFINITY);
+    for (let i = 0; i < x.length; i++) y[i % width] = Math.max(y[i % width], x[i]);
     return y;
   };
 };

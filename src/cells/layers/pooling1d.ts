@@ -1,11 +1,12 @@
 import type { Pooling } from '../../domain/layers.ts';
+import { slides } from '../../domain/network-steps.ts';
 import type { LayerFormula } from './layer-formula.ts';
 
 /** The steps [from, to) that each step of the output looks at, those of the padding left out. */
 export function pools({ size, stride, padding }: Pooling, time: number): [from: number, to: number][] {
-  const count = padding === 'same' ? Math.ceil(time / stride) : Math.floor((time - size) / stride) + 1;
+  const count = slides({ size, stride, padding }, time);
   const before = padding === 'same' ? Math.max(0, (count - 1) * stride + size - time) >> 1 : 0;
-  return Array.from({ length: Math.max(count, 0) }, (_, k) => {
+  return Array.from({ length: count }, (_, k) => {
     const start = k * stride - before;
     return [Math.max(start, 0), Math.min(start + size, time)];
   });

@@ -13,14 +13,14 @@ export function denseNode(
   layer: LayerProgram<'dense'>,
   index: number,
 ): DifferentiableNode {
-  const { arrays, rowWidth: units, activation } = layer;
+  const { arrays, rowWidth: units, outputWidth, activation } = layer;
   const { kernel, bias } = arrays;
   const features = kernel.length / units;
   const gate = activation && gateFunction(activation);
   const back = activation && gateGradient(activation);
   return {
-    forward({ inputs: [input] }: NodeCall): NodePass {
-      const rows = input.values.length / features;
+    forward({ batch, inputs: [input] }: NodeCall): NodePass {
+      const rows = (batch * input.time * outputWidth) / units;
       const products = new Products(thread.kernels.float32, arena);
       const x = place(arena, input.values, rows, features);
       const y = arena.takeRows(rows, rowBytes(units));

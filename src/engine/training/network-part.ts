@@ -1,4 +1,4 @@
-import { layersOf, type NetworkProgram } from '../../domain/network.ts';
+import { layersOf, type NetworkProgram, networkWidth } from '../../domain/network.ts';
 import type { FloatArray } from '../../domain/tensor.ts';
 import { outputGradient } from '../gradients-network.ts';
 import type { KernelThread } from '../kernel-cell.ts';
@@ -20,7 +20,7 @@ export function networkPart(program: NetworkProgram, thread: KernelThread | unde
     const { values, time, mask } = pass.output;
     const last = !returnSequences && program.time;
     return {
-      outputs: [last ? lastSteps(values, batch, time) : values],
+      outputs: [last ? lastSteps(values, { batch, time, width: networkWidth(program) }) : values],
       mask: last ? undefined : mask,
       *pull(cotangents) {
         const pulled = pass.pull(outputGradient({ ...call, cotangents }, pass.output));
@@ -35,11 +35,13 @@ export function networkPart(program: NetworkProgram, thread: KernelThread | unde
   };
 }
 
-/** [:, -1, :] of [batch, time, width]. */
-function lastSteps(values: Float64Array, batch: number, time: number): Float64Array {
-  const width = values.length / Math.max(batch * time, 1);
+/** [:, -1, :] of [batch, time, width]; zeros if there are no steps. */
+function lastSteps(
+  values: Float64Array,
+  { batch, time, width }: { readonly batch: number; readonly time: number; readonly width: number },
+): Float64Array {
   const last = new Float64Array(batch * width);
-  for (let row = 0; row < batch; row++) {
+  for (let row = 0; row < batch && time > 0; row++) {
     const from = ((row + 1) * time - 1) * width;
     last.set(values.subarray(from, from + width), row * width);
   }

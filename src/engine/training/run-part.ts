@@ -1,4 +1,4 @@
-import { type CellProgram, type RunProgram, stateWidths, stepCells } from '../../domain/program.ts';
+import { type CellProgram, type RunProgram, stateWidths, stepCells, stepWidth } from '../../domain/program.ts';
 import type { FloatArray } from '../../domain/tensor.ts';
 import { hasDropout } from '../../domain/training.ts';
 import { arithmeticOf, cellArithmetic } from '../kernel-arithmetic.ts';
@@ -31,7 +31,7 @@ export function runPart(thread: KernelThread, program: RunProgram): TrainedPart 
       inputs = pass.sequence;
     }
     const { batch, time, returnSequences, mask } = call;
-    const width = inputs.length / Math.max(batch * time, 1);
+    const width = stepWidth(program.cell);
     const last = { batch, time, width, place: timeOrder ? 0 : time - 1 };
     return {
       outputs: [returnSequences ? inputs : takeStep(inputs, last)],

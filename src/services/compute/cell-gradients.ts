@@ -1,3 +1,4 @@
+import { outputShape } from '../../domain/cell-definition.ts';
 import { fieldProblem } from '../../domain/problems.ts';
 import {
   type FloatArray,
@@ -13,7 +14,7 @@ import { counted } from '../../domain/words.ts';
 import { featuresOf } from '../cells/cell-record.ts';
 import type { Context } from '../context.ts';
 import { requireWork } from '../limits.ts';
-import { arrangedShape, canonicalOutput, swapTime } from './layout.ts';
+import { canonicalOutput, sequenceShape, swapTime } from './layout.ts';
 import type { Call, CallContext } from './prepare-call.ts';
 import { resolveTensor } from './resolve-tensor.ts';
 import {
@@ -68,7 +69,6 @@ export async function cellGradients(
   requireWork(3 * batch * time * stepWork, context.limits, '/inputs');
   const plan = planSequence(call, optionsOf(called, request));
   const { outputs, states } = await runPlan(context, call, plan);
-  for (const [i, { shape }] of outputs.entries()) requireCotangent(cotangents[i].shape, shape, '/cotangent');
   const program = definition.sequence(featuresOf(record), weights, plan.goBackwards);
   const result = await context.stepper.prepareGradients(program).run({
     ...plan.request,
@@ -102,7 +102,7 @@ function optionsOf({ single, cell }: Call, request: GradientCall): SequenceOptio
 }
 
 /** @throws {Problem} wrong-shape */
-function requireCotangent(shape: Shape, output: readonly (number | null)[], pointer: string): void {
+function requireCotangent(shape: Shape, output: Shape, pointer: string): void {
   requireShape(shape, output, pointer, `the output has shape ${formatShape(output)}. Send that`);
 }
 
@@ -112,15 +112,8 @@ async function readCotangents(
   request: GradientCall,
 ): Promise<Tensor[]> {
   const { cotangents: given } = request;
-  const { batch, time, timeMajor, cell } = call;
-  const {
-    outputDtype,
-    outputWidth,
-    outputWidths = [outputWidth],
-    outputDims,
-    layout,
-    sequenceDefaults,
-  } = cell.definition;
+  const { definition } = call.cell;
+  const { outputDtype, outputWidth, outputWidths = [outputWidth], sequenceDefaults } = definition;
   if (given.length !== outputWidths.length) {
     const detail = `'cotangent' has ${counted(given.length, 'tensor')}; this cell has ${counted(outputWidths.length, 'output')}. Send one for each.`;
     throw fieldProblem('wrong-shape', '/cotangent', detail);
@@ -128,13 +121,7 @@ async function readCotangents(
   const whole = optionsOf(call, request).return_sequences ?? sequenceDefaults.returnSequences;
   const cotangents: Tensor[] = [];
   for (const [i, input] of given.entries()) {
-    const width = outputWidths[i];
-    const dims = outputDims ?? [width];
-    // The number of steps that a network returns is known only after it has run.
-    const steps = outputDims ? null : time;
-    const lead = timeMajor ? [steps, batch] : [batch, steps];
-    const arranged = outputDims ? [...lead, ...dims] : arrangedShape([batch, time, width], timeMajor, layout);
-    const shape = whole ? arranged : [batch, ...dims];
+    const shape = whole ? sequenceShape(definition, call, i) : outputShape(definition, [call.batch], i);
     const pointer = given.length === 1 ? '/cotangent' : `/cotangent/${i}`;
     const cotangent = await resolveTensor(context, input, outputDtype, pointer);
     requireCotangent(cotangent.shape, shape, pointer);

@@ -1,4 +1,4 @@
-import type { SequenceLayout } from '../../domain/cell-definition.ts';
+import type { CellDefinition, SequenceLayout } from '../../domain/cell-definition.ts';
 import { allocate, type FloatArray, type Shape, sizeOf, Tensor } from '../../domain/tensor.ts';
 
 /** Converts a sequence between the framework's layout and the canonical [batch, time, …]. Both ways swap the first axes. */
@@ -15,8 +15,20 @@ export function arrangeOutput(output: Tensor, timeMajor: boolean, { directions }
   return timeMajor ? permute(split, [1, 2, 0]) : split;
 }
 
+/** The shape of a sequence of outputs as the framework shows it. */
+export function sequenceShape(
+  definition: CellDefinition,
+  { batch, time, timeMajor }: { readonly batch: number; readonly time: number; readonly timeMajor: boolean },
+  index = 0,
+): Shape {
+  const { outputSteps, outputWidth, outputWidths = [outputWidth], outputDims, layout } = definition;
+  const steps = outputSteps?.(time) ?? time;
+  if (!outputDims) return arrangedShape([batch, steps, outputWidths[index]], timeMajor, layout);
+  return [...(timeMajor ? [steps, batch] : [batch, steps]), ...outputDims];
+}
+
 /** The shape of `arrangeOutput`'s result for a canonical output with these rows, steps and elements per row. */
-export function arrangedShape(
+function arrangedShape(
   [batch, time, width]: readonly number[],
   timeMajor: boolean,
   { directions }: SequenceLayout,

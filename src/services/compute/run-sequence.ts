@@ -123,12 +123,12 @@ export async function runPlan(
 ): Promise<Sequenced> {
   const { definition } = cell;
   const result = await cells.prepareSequence(cell, goBackwards).run(request);
-  const { outputDtype, outputDims, outputWidth, layout } = definition;
+  const { outputDtype, layout } = definition;
   const output = (lead: readonly number[]) => (data: FloatArray, i: number) =>
     new Tensor(outputDtype, outputShape(definition, lead, i), data);
   const last = result.last.map(output([batch]));
   // A network may return more or fewer steps than it takes.
-  const steps = outputDims && batch > 0 ? result.sequences[0]?.length / (batch * outputWidth) : time;
+  const steps = definition.outputSteps?.(time) ?? time;
   const whole = () => result.sequences.map(output([batch, steps])).map((one) => arrangeOutput(one, timeMajor, layout));
   return {
     outputs: returnSequences ? whole() : last,

@@ -1,8 +1,9 @@
+import { outputShape } from '../../domain/cell-definition.ts';
 import type { LossSpec, Targets } from '../../domain/learning.ts';
 import { fieldProblem } from '../../domain/problems.ts';
 import { type FloatArray, formatShape, type Shape, sameShape, sizeOf, Tensor } from '../../domain/tensor.ts';
 import type { TensorInput } from '../../domain/tensor-literal.ts';
-import { arrangedShape, canonicalOutput } from '../compute/layout.ts';
+import { canonicalOutput, sequenceShape } from '../compute/layout.ts';
 import type { Call } from '../compute/prepare-call.ts';
 import { resolveTensor } from '../compute/resolve-tensor.ts';
 import type { Context } from '../context.ts';
@@ -28,8 +29,9 @@ export async function readTargets(
   given: TargetsGiven,
 ): Promise<Targets> {
   const { cell, timeMajor, mask } = call;
-  const { layout, outputDtype } = cell.definition;
-  const shape = outputShape(call, returnSequences);
+  const { definition } = cell;
+  const { layout, outputDtype } = definition;
+  const shape = returnSequences ? sequenceShape(definition, call) : outputShape(definition, [call.batch]);
   const width = shape[shape.length - 1];
   const dtype = outputDtype === 'float64' ? 'float64' : 'float32';
   const sent = await resolveTensor(context, given.targets, dtype, '/targets');
@@ -57,12 +59,6 @@ export async function readTargets(
     return { values: sent.data as FloatArray, entries: entries[0], width: entries[1] };
   }
   throw wrongTargets(sent.shape, shape);
-}
-
-/** The output's shape as the framework shows it. */
-function outputShape({ cell, batch, time, timeMajor }: Call, returnSequences: boolean): Shape {
-  const { outputWidth, outputWidths: [width] = [outputWidth], layout } = cell.definition;
-  return returnSequences ? arrangedShape([batch, time, width], timeMajor, layout) : [batch, width];
 }
 
 function wrongTargets(sent: Shape, shape: Shape, entries?: Shape): Error {

@@ -61,7 +61,7 @@ export function inPieces(
   return { sequences: sequence ? [sequence] : [], last: last ? [last] : [], states };
 }
 
-function timeSlice<A extends FloatArray | Uint8Array>(
+export function timeSlice<A extends FloatArray | Uint8Array>(
   all: A,
   batch: number,
   time: number,

@@ -2,6 +2,7 @@ import type { CellDefinition, StateGroup, VariableSpec, Weights } from '../../..
 import type { JsonObject } from '../../../domain/json.ts';
 import { KERNEL_LAYERS, reachBack, streams } from '../../../domain/layers.ts';
 import type { NetworkNode, NetworkProgram } from '../../../domain/network.ts';
+import { outputSteps, type StepsNode } from '../../../domain/network-steps.ts';
 import { oncePerWeights } from '../../../domain/once-per-weights.ts';
 import type { CellArithmetic, Dropout } from '../../../domain/program.ts';
 import { type FloatArray, sizeOf } from '../../../domain/tensor.ts';
@@ -47,6 +48,8 @@ export function kerasNetwork(className: NetworkClass, config: JsonObject, option
     outputWidth: sizeOf(output.signal.dims),
     outputDims: output.signal.dims,
     outputDtype: output.signal.dtype,
+    // Without an axis of time there is an output at each step, where a sequence of them is wanted.
+    outputSteps: (time) => (output.signal.time ? outputSteps(layers.map(stepsNodeOf), output.index, time) : time),
     outputIsState: null,
     fixedInputShape: network.inputShape,
     layout: { timeMajor: false },
@@ -87,6 +90,11 @@ function nodeOf(layer: PlacedLayer, weights: Weights): NetworkNode {
       .map((spec) => [spec.name, weightArray(own, spec.name, spec.shape, defined.arrayDtype)]),
   );
   return { ...common, work: { kind: 'layer', layer: defined.program(arrays) } };
+}
+
+function stepsNodeOf({ inputs, defined }: PlacedLayer): StepsNode {
+  const { time } = defined.output;
+  return { inputs, time, ...(defined.kind === 'layer' ? { layer: defined.program({}) } : {}) };
 }
 
 function variablesOf({ name, trainable, defined }: PlacedLayer): VariableSpec[] {

@@ -1,0 +1,67 @@
+import type { AnyLayer } from './layers.ts';
+import { reachBack } from './layers.ts';
+import { NETWORK_INPUT, type NetworkNode } from './network.ts';
+
+/** What of a node tells how many steps come out of it: the layer that it is, none for a recurrent one. */
+export interface StepsNode extends Pick<NetworkNode, 'inputs' | 'time'> {
+  readonly layer?: AnyLayer;
+}
+
+/** Steps that a node of a network gives for `time` steps of the network's input; 1 where it has no axis of time. */
+export function outputSteps(nodes: readonly StepsNode[], index: number, time: number): number {
+  const steps: number[] = [];
+  for (const node of nodes) {
+    const given = node.inputs.map((k) => (k === NETWORK_INPUT ? time : steps[k]));
+    steps.push(node.time ? stepsAfter(node, given) : 1);
+  }
+  return index === NETWORK_INPUT ? time : steps[index];
+}
+
+function stepsAfter({ layer }: StepsNode, given: readonly number[]): number {
+  return layer ? layerSteps(layer, given) : given[0];
+}
+
+/** Steps that a layer works on: an input that is the same at every step of the others has none of its own. */
+export function workedSteps(layer: AnyLayer, given: readonly number[]): number {
+  const own = layer.kind === 'merge' ? given.filter((_, k) => !layer.params.inputs[k].repeated) : given;
+  return Math.max(...own);
+}
+
+/** Steps of a layer's output that has an axis of time, for those of its inputs. */
+export function layerSteps(layer: AnyLayer, given: readonly number[]): number {
+  const time = workedSteps(layer, given);
+  if (layer.window) {
+    const { padding, stride } = layer.window;
+    return slides({ size: reachBack(layer.window) + 1, stride, padding }, time);
+  }
+  if (layer.reach === 'step') return time;
+  switch (layer.kind) {
+    case 'concatenate':
+      return given.reduce((sum, steps) => sum + steps, 0);
+    case 'repeat_vector':
+      return layer.params.times;
+    case 'up_sampling1d':
+      return layer.params.times * time;
+    case 'zero_padding1d':
+      return layer.params.before + time + layer.params.after;
+    case 'cropping1d':
+      return Math.max(0, time - layer.params.before - layer.params.after);
+    case 'max_pooling1d':
+    case 'average_pooling1d':
+      return slides(layer.params, time);
+    case 'reshape':
+    case 'permute':
+      return (time * layer.inputWidths[0]) / layer.outputWidth;
+    default:
+      return time;
+  }
+}
+
+/** How often something over `size` steps, moved on by `stride`, has a place: within the steps, or one at each of them. */
+export function slides(
+  over: { readonly size: number; readonly stride: number; readonly padding: 'valid' | 'same' | 'causal' },
+  time: number,
+): number {
+  const { size, stride, padding } = over;
+  return padding === 'valid' ? Math.max(0, Math.floor((time - size) / stride) + 1) : Math.ceil(time / stride);
+}

@@ -19,6 +19,8 @@ export interface Gate {
   readonly closed: boolean;
   /** Synchronous for a key, a promise for a token. @throws {Problem} unauthorized, issuer-unavailable */
   identify(credential: string): Identity | Promise<Identity>;
+  /** Calls `changed` whenever other keys are valid than before, until it is called off. */
+  watch(changed: () => void): () => void;
   close(): void;
 }
 
@@ -37,6 +39,7 @@ export function openGate(rules: GateRules, clock: Clock, log?: Log): Gate {
   const { apiKeys = [], keysFile, tokens } = rules;
   const ring = new KeyRing(apiKeys);
   const verifier = tokens && new TokenVerifier(tokens, clock);
+  const watchers = new Set<() => void>();
   if (keysFile !== undefined) ring.replace(readKeysFile(keysFile));
   const unwatch = keysFile === undefined ? () => undefined : watchFiles([keysFile], () => reload(keysFile));
 
@@ -44,6 +47,7 @@ export function openGate(rules: GateRules, clock: Clock, log?: Log): Gate {
     try {
       const keys = readKeysFile(path);
       ring.replace(keys);
+      for (const changed of watchers) changed();
       log?.info(`CELLSTEP_KEYS_FILE was read again: ${keys.length} keys`);
     } catch (error) {
       log?.error(`CELLSTEP_KEYS_FILE ${(error as Error).message}; the former keys stay`);
@@ -59,6 +63,10 @@ export function openGate(rules: GateRules, clock: Clock, log?: Log): Gate {
         'unauthorized',
         `This service does not know the ${verifier ? 'key or token' : 'key'} that was sent.`,
       );
+    },
+    watch(changed) {
+      watchers.add(changed);
+      return () => watchers.delete(changed);
     },
     close: unwatch,
   };

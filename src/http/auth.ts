@@ -54,8 +54,8 @@ export function addAuth(app: FastifyInstance, gate: Gate): void {
   });
 }
 
-/** @throws {Problem} unauthorized */
-function credentialOf({ raw }: FastifyRequest): string {
+/** The key or token that a request has. @throws {Problem} unauthorized */
+export function credentialOf({ raw }: Pick<FastifyRequest, 'raw'>): string {
   const [, credential] = /^Bearer ([\x21-\x7e]+)$/i.exec(raw.headers.authorization ?? '') ?? [];
   if (credential === undefined) {
     throw new Problem('unauthorized', 'The request has no Authorization: Bearer <key> header.');

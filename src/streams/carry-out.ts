@@ -4,6 +4,7 @@ import { retryAfterOf } from '../http/http-problem.ts';
 import { asProblem, problemDocument } from '../http/problem-replies.ts';
 import type { AnswerFields, AnswerForm, MessageId, Written } from './answer-form.ts';
 import type { MessageHandler } from './message-handler.ts';
+import { SessionTurns } from './session-turns.ts';
 
 /** The messages of all callers that have a key and are not answered yet. */
 export type Running = Map<string, Promise<unknown>>;
@@ -23,6 +24,8 @@ export class Messages {
   private readonly handlers: ReadonlyMap<string, MessageHandler>;
   private readonly tenant: string;
   private readonly running: Running;
+  private readonly turns = new SessionTurns();
+  private refusal: Problem | undefined;
 
   constructor(handlers: ReadonlyMap<string, MessageHandler>, tenant: string, running: Running) {
     this.handlers = handlers;
@@ -40,20 +43,29 @@ export class Messages {
     }
   }
 
+  /** From now on, answers every message with this problem. */
+  refuse(problem: Problem): void {
+    this.refusal = problem;
+  }
+
   private act<R extends Written>(sent: unknown, form: AnswerForm<R>): Promise<R> {
+    if (this.refusal) throw this.refusal;
     if (sent instanceof Error) throw sent;
     if (!isJsonObject(sent)) {
       throw fieldProblem('invalid-request', '', `${quote(sent)} is not a message. Send a JSON object.`);
     }
-    const { op = 'step', session, key } = sent;
+    const { op = 'step', session, key, new_session: copy } = sent;
     const handler = this.handlers.get(op as string);
     if (!handler) {
       const known = [...this.handlers.keys()].join(', ');
       throw fieldProblem('invalid-request', '/op', `Unknown op ${quote(op)}. Send one of ${known}.`);
     }
-    return typeof key === 'string'
-      ? this.inTurn(`${this.tenant} ${op} ${session} ${key}`, () => handler.act(sent, form))
-      : handler.act(sent, form);
+    const act = () =>
+      typeof key === 'string'
+        ? this.inTurn(`${this.tenant} ${op} ${session} ${key}`, () => handler.act(sent, form))
+        : handler.act(sent, form);
+    const named = [session, copy].filter((name) => typeof name === 'string');
+    return this.turns.take(named, op === 'fork' || op === 'open', act);
   }
 
   private async inTurn<R>(name: string, act: () => Promise<R>): Promise<R> {

@@ -4,9 +4,11 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { openMessage, stepMessage } from '../../schemas/stream.ts';
 import { tensorFieldsOf } from '../../schemas/tensor-fields.ts';
 import { JSON_LINES, SAFETENSORS } from '../domain/media-types.ts';
+import { credentialOf } from '../http/auth.ts';
 import { mediaTypeOf } from '../http/binary-body.ts';
 import { jsonParser } from '../http/json-body.ts';
 import { writerFor } from '../http/replies.ts';
+import { watchCaller } from './admission.ts';
 import { fieldsForm, TEXT_FORM } from './answer-form.ts';
 import { Messages, type Running } from './carry-out.ts';
 import { answerLines, type StreamLimits } from './json-lines.ts';
@@ -29,6 +31,7 @@ export interface StreamParts {
 export class StreamDoor {
   private readonly limits: StreamLimits;
   private readonly offers: Offers;
+  private readonly gate: SocketDoorParts['gate'];
   private readonly running: Running = new Map();
   private readonly parse: (text: string) => unknown;
   private readonly reader: MessageReader;
@@ -41,6 +44,7 @@ export class StreamDoor {
     const parseJson = jsonParser(app);
     this.limits = limits;
     this.offers = offers;
+    this.gate = gate;
     this.parse = (text) => parseJson(undefined as never, text);
     this.reader = new MessageReader(FIELDS, this.parse, app.tensorFiles);
     this.sockets = new SocketDoor(app, { offers, running: this.running, reader: this.reader, gate, limits });
@@ -83,8 +87,16 @@ export class StreamDoor {
 
   private answerLines(request: FastifyRequest, reply: FastifyReply, type: string): FastifyReply {
     const output = new PassThrough();
+    const messages = this.stepsOf(request);
+    if (this.gate.closed) {
+      const caller = { credential: credentialOf(request), identity: request.identity };
+      output.once(
+        'close',
+        watchCaller(this.gate, caller, (problem) => messages.refuse(problem)),
+      );
+    }
     const { stop } = answerLines(request.body as Readable, output, {
-      messages: this.stepsOf(request),
+      messages,
       reader: this.reader,
       call: callOf(request),
       limits: this.limits,

@@ -49,11 +49,12 @@ export function answerLines(
     if (!output.destroyed) output.write(lines);
   }
 
-  async function answer(message: unknown): Promise<void> {
+  async function answer(message: unknown): Promise<number> {
     const line = await messages.carryOut(message, TEXT_FORM, call);
     // Those that are committed together are written together.
     if (ready === '') process.nextTick(write);
     ready += `${line}\n`;
+    return line.length;
   }
 
   function take(text: Buffer): void {

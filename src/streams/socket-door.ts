@@ -3,8 +3,10 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { authMessage, SUBPROTOCOL } from '../../schemas/stream.ts';
 import type { Gate } from '../access/gate.ts';
 import { Problem } from '../domain/problems.ts';
+import { credentialOf } from '../http/auth.ts';
 import { HttpProblem } from '../http/http-problem.ts';
 import { checkShape } from '../http/validation.ts';
+import { type Caller, watchCaller } from './admission.ts';
 import type { Written } from './answer-form.ts';
 import { Messages, type Running } from './carry-out.ts';
 import type { MessageHandler } from './message-handler.ts';
@@ -12,21 +14,21 @@ import type { MessageReader } from './read-messages.ts';
 import { CLOSE, type SocketLimits, SocketLine } from './socket.ts';
 import { Subscriptions } from './subscriptions.ts';
 
-type Caller = Pick<FastifyRequest, 'identity'>;
+type Known = Pick<FastifyRequest, 'identity'>;
 type Handlers = readonly (readonly [op: string, handler: MessageHandler])[];
 
 /** What callers may ask for, by `op`. */
 export interface Offers {
-  of(caller: Caller): Handlers;
+  of(caller: Known): Handlers;
   /** On a socket beside that: to be told of changes. */
-  watching(caller: Caller, subscriptions: Subscriptions, send: (event: Written) => void): Handlers;
+  watching(caller: Known, subscriptions: Subscriptions, send: (event: Written) => void): Handlers;
 }
 
 export interface SocketDoorParts {
   readonly offers: Offers;
   readonly running: Running;
   readonly reader: MessageReader;
-  readonly gate: Pick<Gate, 'closed' | 'identify'>;
+  readonly gate: Pick<Gate, 'closed' | 'identify' | 'watch'>;
   readonly limits: SocketLimits;
 }
 
@@ -62,8 +64,13 @@ export class SocketDoor {
     socket.once('close', () => this.lines.delete(line));
     // Whatever is wrong with what it sends, ws closes it with the code that says so.
     socket.on('error', (error) => request.log.info({ err: error }, 'a socket failed'));
-    if (!this.parts.gate.closed || request.headers.authorization !== undefined) this.serve(line, socket, request);
-    else this.askWho(line, socket, request);
+    const { closed } = this.parts.gate;
+    if (closed && request.headers.authorization === undefined) {
+      this.askWho(line, socket, request);
+      return;
+    }
+    this.serve(line, socket, request);
+    if (closed) this.watch(line, socket, { credential: credentialOf(request), identity: request.identity });
   }
 
   /** Ends what is under way on every socket, and then the sockets. */
@@ -80,6 +87,12 @@ export class SocketDoor {
     line.serve(new Messages(handlers, identity.tenant, running), reader, { url, id, log });
   }
 
+  /** Closes the socket when its key is not valid any more. */
+  private watch(line: SocketLine, socket: WebSocket, caller: Caller): void {
+    const stop = watchCaller(this.parts.gate, caller, ({ message }) => line.close(CLOSE.violation, message));
+    socket.once('close', stop);
+  }
+
   private askWho(line: SocketLine, socket: WebSocket, request: FastifyRequest): void {
     const late = setTimeout(() => line.close(CLOSE.violation, 'No auth message came.'), AUTH_MS);
     socket.once('close', () => clearTimeout(late));
@@ -93,6 +106,7 @@ export class SocketDoor {
         if (!identity.scopes.has('step')) throw new Problem('insufficient-scope', 'A socket needs the scope step.');
         request.identity = identity;
         this.serve(line, socket, request);
+        this.watch(line, socket, { credential: token, identity });
         line.send(JSON.stringify({ id, status: 204 }));
         socket.resume();
       } catch {

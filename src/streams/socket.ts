@@ -73,10 +73,13 @@ export class SocketLine {
     });
   }
 
-  /** A client that has left too much unread is given up: what it has missed cannot be kept for it. */
-  send(answer: Written): void {
+  /**
+   * A client that has left too much unread is given up: what it has missed cannot be kept for it. Returns how much was
+   * sent.
+   */
+  send(answer: Written): number {
     const { socket, raw } = this;
-    if (socket.readyState !== socket.OPEN) return;
+    if (socket.readyState !== socket.OPEN) return 0;
     // What is ready together goes out together.
     if (!this.corked) {
       this.corked = true;
@@ -86,9 +89,10 @@ export class SocketLine {
         raw.uncork();
       });
     }
-    if (typeof answer === 'string') socket.send(answer);
-    else socket.send(this.files.write(fileOfReply(answer)));
+    const sent = typeof answer === 'string' ? answer : this.files.write(fileOfReply(answer));
+    socket.send(sent);
     if (socket.bufferedAmount > this.limits.maxUnreadBytes) this.close(CLOSE.tryLater, 'Answers are not read.');
+    return sent.length;
   }
 
   /** Ends what is under way, and then the socket. */

@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { status } from '@grpc/grpc-js';
 import fc from 'fast-check';
 import { pino } from 'pino';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { GrpcDoor } from '../../src/oip/grpc/door.ts';
 import { startApp, type TestApp } from '../support/app.ts';
 import { call } from '../support/call.ts';
@@ -370,8 +370,10 @@ describe('the door of gRPC', () => {
     const reply = await client.call('ModelInfer', request(1), { ...writer, 'x-request-id': 'mine' });
     expect(outputOf(reply)).toBe(1);
     expect(reply.metadata.get('x-request-id')).toEqual(['mine']);
-    const audit = lines.map((line) => JSON.parse(line)).find(({ reqId, audit: one }) => reqId === 'mine' && one)?.audit;
-    expect(audit).toMatchObject({ who: 'writer', tenant: 'one', what: 'inferModel', ids: { cell: 'sum' } });
+    await vi.waitFor(() => {
+      const logged = lines.map((line) => JSON.parse(line)).find(({ reqId, audit }) => reqId === 'mine' && audit);
+      expect(logged?.audit).toMatchObject({ who: 'writer', tenant: 'one', what: 'inferModel', ids: { cell: 'sum' } });
+    });
   });
 
   it('counts calls with the requests of HTTP where rates are limited', async () => {

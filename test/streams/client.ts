@@ -12,8 +12,13 @@ export class StreamClient {
   readonly closed: Promise<{ code: number; reason: string }>;
   private readonly opened: Promise<void>;
 
-  constructor(base: string, headers: Readonly<Record<string, string>> = {}, protocol = 'cellstep.v1') {
-    this.socket = new WebSocket(`${base.replace(/^http/, 'ws')}/v1/stream`, protocol, { headers });
+  constructor(
+    base: string,
+    headers: Readonly<Record<string, string>> = {},
+    protocol = 'cellstep.v1',
+    options: { readonly autoPong?: boolean } = {},
+  ) {
+    this.socket = new WebSocket(`${base.replace(/^http/, 'ws')}/v1/stream`, protocol, { headers, ...options });
     this.opened = new Promise((resolve, reject) => {
       this.socket.once('open', resolve);
       this.socket.once('error', reject);

@@ -1,13 +1,21 @@
 import { describe, expect, it } from 'vitest';
 import { Flow } from '../../src/streams/flow.ts';
 
-function started(options: { inFlight?: number; maxBytes?: number; congested?: () => boolean } = {}) {
+interface Options {
+  readonly inFlight?: number;
+  readonly maxBytes?: number;
+  readonly answerBytes?: number;
+  readonly congested?: () => boolean;
+}
+
+function started(options: Options = {}) {
   const begun: number[] = [];
   const reading: boolean[] = [];
-  const ends: (() => void)[] = [];
+  const ends: ((answerBytes: number) => void)[] = [];
   const flow = new Flow({
     inFlight: options.inFlight ?? 2,
     maxBytes: options.maxBytes ?? 1000,
+    answerBytes: options.answerBytes,
     isCongested: options.congested ?? (() => false),
     reading: (open) => reading.push(open),
   });
@@ -18,8 +26,8 @@ function started(options: { inFlight?: number; maxBytes?: number; congested?: ()
     });
     flow.advance();
   };
-  const end = async () => {
-    ends.shift()?.();
+  const end = async (answerBytes = 1) => {
+    ends.shift()?.(answerBytes);
     await new Promise(setImmediate);
   };
   return { flow, begun, reading, add, end };
@@ -48,6 +56,28 @@ describe('the flow of one client', () => {
     expect(begun).toEqual([1, 2]);
     await end();
     expect(begun).toEqual([1, 2, 3]);
+  });
+
+  it('begins a few at first, and more with each answer', async () => {
+    const { begun, add, end } = started({ inFlight: 20 });
+    for (let name = 1; name <= 40; name++) add(name);
+    expect(begun).toHaveLength(16);
+    await end();
+    expect(begun).toHaveLength(18);
+    for (let i = 0; i < 10; i++) await end();
+    expect(begun).toHaveLength(31);
+  });
+
+  it('begins as many as have room for answers like the largest of the last ones', async () => {
+    const { begun, add, end } = started({ inFlight: 20, answerBytes: 100 });
+    for (let name = 1; name <= 40; name++) add(name);
+    for (let i = 0; i < 16; i++) await end(40);
+    const before = begun.length;
+    await end(40);
+    await end(40);
+    expect(begun).toHaveLength(before + 2);
+    for (let i = 0; i < 4; i++) await end(1000);
+    expect(begun.length).toBeLessThan(before + 6);
   });
 
   it('begins nothing while answers are not read', async () => {

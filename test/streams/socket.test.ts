@@ -5,7 +5,7 @@ import { readSafetensors, writeSafetensors } from '../../src/files/safetensors/s
 import { until } from '../process/support.ts';
 import { startApp, type TestApp } from '../support/app.ts';
 import { call, make, TUTORIAL_CELL } from '../support/call.ts';
-import { StreamClient } from './client.ts';
+import { type Answer, StreamClient } from './client.ts';
 
 const KEY = 'a-key-of-twenty-letters';
 const BEARER = { authorization: `Bearer ${KEY}` };
@@ -65,6 +65,26 @@ describe('a socket', () => {
     expect(client.heard.map(({ id, step }) => [id, step])).toEqual(
       Array.from({ length: 500 }, (_, k) => [k + 1, k + 1]),
     );
+  });
+
+  it('copies a session as it is between its messages, and finds what it has just opened', async () => {
+    const client = await connect();
+    for (let round = 1; round <= 50; round++) {
+      client.say({ id: `a${round}`, session: 's', inputs: [[1]] });
+      client.say({ id: `f${round}`, op: 'fork', session: 's', new_session: `f${round}`, key: `k${round}` });
+      client.say({ id: `r${round}`, op: 'reset', session: 's' });
+      client.say({ id: `g${round}`, session: `f${round}`, inputs: [[1]] });
+      client.say({ id: `o${round}`, op: 'open', session: `o${round}`, cell: 'cell', key: `o${round}` });
+      client.say({ id: `p${round}`, session: `o${round}`, inputs: [[1]] });
+    }
+    const answers = new Map<unknown, Answer>();
+    await until(() => client.heard.length === 300);
+    for (const answer of client.heard) answers.set(answer.id, answer);
+    for (let round = 1; round <= 50; round++) {
+      expect(answers.get(`f${round}`)).toMatchObject({ status: 201, step: 1, states: [[[4]]] });
+      expect(answers.get(`g${round}`)).toMatchObject({ status: 200, step: 2 });
+      expect(answers.get(`p${round}`)).toMatchObject({ status: 200, step: 1 });
+    }
   });
 
   it('answers what is wrong by a problem, and stays open', async () => {

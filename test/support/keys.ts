@@ -16,6 +16,11 @@ export class TestKeys {
     return said.stdout;
   }
 
+  revoke(name: string): void {
+    const { code, stderr } = keysCommand(['revoke', name], { CELLSTEP_KEYS_FILE: this.file }, new TestClock().now);
+    if (code !== 0) throw new Error(stderr);
+  }
+
   remove(): void {
     rmSync(this.directory, { recursive: true });
   }

@@ -102,11 +102,11 @@ export function inferRequest({ model, version, body, headerLength }: InferCall):
 }
 
 /** A ModelInferResponse, as the fields of one. */
-export function inferResponse({ headers, body }: HttpReply): object {
+export function inferResponse({ headers, body }: HttpReply) {
   const length = Number(headers['inference-header-content-length'] ?? body.length);
   const { outputs, ...header } = JSON.parse(body.toString('utf8', 0, length));
   let start = length;
-  const raw = outputs.map(({ parameters: { binary_data_size: size } }: SentOutput) => {
+  const raw: Buffer[] = outputs.map(({ parameters: { binary_data_size: size } }: SentOutput) => {
     start += size;
     return body.subarray(start - size, start);
   });

@@ -4,7 +4,9 @@ import type { InferCall } from './infer-request.ts';
 import type { CallFailure } from './statuses.ts';
 
 /** An answer on a stream: a reply, or why there is none. */
-export type StreamAnswer = { readonly infer_response: object } | { readonly error_message: string };
+export type StreamAnswer =
+  | { readonly infer_response: { readonly raw_output_contents: readonly Buffer[] } }
+  | { readonly error_message: string };
 
 export interface InferStreamParts {
   /** Messages of one stream that are carried out at once. */
@@ -25,7 +27,7 @@ export class InferStream {
   private readonly flow: Flow;
   /** The last request of each sequence that is under way. */
   private readonly sequences = new Map<string, Promise<StreamAnswer>>();
-  private last: Promise<void> = Promise.resolve();
+  private last: Promise<unknown> = Promise.resolve();
   private ending = false;
 
   constructor(call: ServerDuplexStream<Buffer, StreamAnswer>, parts: InferStreamParts) {
@@ -57,14 +59,16 @@ export class InferStream {
     else this.call.end();
   }
 
-  /** Resolves when the answer is written, after those before it. */
-  private carryOut(message: Buffer): Promise<void> {
+  /** Resolves with its length when the answer is written, after those before it. */
+  private carryOut(message: Buffer): Promise<number> {
     const answer = this.begin(message);
-    this.last = this.last.then(async () => {
+    const written = this.last.then(async () => {
       const sent = await answer;
       if (!this.call.cancelled) this.call.write(sent);
+      return bytesOf(sent);
     });
-    return this.last;
+    this.last = written;
+    return written;
   }
 
   private async begin(message: Buffer): Promise<StreamAnswer> {
@@ -83,4 +87,9 @@ export class InferStream {
     if (this.sequences.get(sequence) === answer) this.sequences.delete(sequence);
     return answered;
   }
+}
+
+function bytesOf(answer: StreamAnswer): number {
+  if ('error_message' in answer) return answer.error_message.length;
+  return answer.infer_response.raw_output_contents.reduce((sum, { length }) => sum + length, 0);
 }

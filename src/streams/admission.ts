@@ -1,0 +1,56 @@
+import type { Gate } from '../access/gate.ts';
+import type { Identity } from '../domain/identity.ts';
+import { Problem } from '../domain/problems.ts';
+
+/** A key may expire, and a token does, without anybody saying so. */
+const CHECK_MS = 15_000;
+
+/** The caller of a stream or a socket, which may last longer than its key is valid. */
+export interface Caller {
+  readonly credential: string;
+  readonly identity: Identity;
+}
+
+/**
+ * Calls `revoked` once when the caller would not be let in any more: at once where its key was removed or changed, and
+ * soon after it expired. Returns how to call it off.
+ */
+export function watchCaller(
+  gate: Pick<Gate, 'identify' | 'watch'>,
+  { credential, identity }: Caller,
+  revoked: (problem: Problem) => void,
+): () => void {
+  const check = async () => {
+    const problem = await refusalOf(gate, credential, identity);
+    if (!problem || stopped) return;
+    stop();
+    revoked(problem);
+  };
+  let stopped = false;
+  const unwatch = gate.watch(check);
+  const timer = setInterval(check, CHECK_MS);
+  timer.unref();
+  const stop = () => {
+    stopped = true;
+    unwatch();
+    clearInterval(timer);
+  };
+  return stop;
+}
+
+async function refusalOf(
+  gate: Pick<Gate, 'identify'>,
+  credential: string,
+  { tenant }: Identity,
+): Promise<Problem | undefined> {
+  try {
+    const now = await gate.identify(credential);
+    if (now.tenant === tenant && now.scopes.has('step')) return undefined;
+    return new Problem('insufficient-scope', 'The key of this connection may not step any more.');
+  } catch (error) {
+    // An issuer that does not answer says nothing about its tokens.
+    return error instanceof Problem && error.status === 401
+      ? new Problem('unauthorized', 'The key of this connection is not valid any more.')
+      : undefined;
+  }
+}

@@ -1,0 +1,48 @@
+/** Messages of one session that are not answered yet. */
+interface Under {
+  /** The last one that runs alone, and those after it that run side by side. */
+  alone: Promise<unknown> | undefined;
+  readonly others: Set<Promise<unknown>>;
+}
+
+/**
+ * The turns of the messages of one client. Changes of one session are made in their order anyway. A message that reads a
+ * session beside the one it changes, or looks for the id of a new one, takes its turn alone: after all before it, before
+ * all after it.
+ */
+export class SessionTurns {
+  private readonly sessions = new Map<string, Under>();
+
+  async take<R>(sessions: readonly string[], alone: boolean, act: () => Promise<R>): Promise<R> {
+    const all = sessions.map((session) => this.of(session));
+    const before = all.flatMap((under) => [...(under.alone ? [under.alone] : []), ...(alone ? under.others : [])]);
+    const acting = before.length > 0 ? Promise.allSettled(before).then(act) : Promise.try(act);
+    for (const under of all) {
+      if (!alone) under.others.add(acting);
+      else {
+        under.alone = acting;
+        under.others.clear();
+      }
+    }
+    try {
+      return await acting;
+    } finally {
+      for (const [i, under] of all.entries()) {
+        under.others.delete(acting);
+        if (under.alone === acting) under.alone = undefined;
+        if (!under.alone && under.others.size === 0 && this.sessions.get(sessions[i]) === under) {
+          this.sessions.delete(sessions[i]);
+        }
+      }
+    }
+  }
+
+  private of(session: string): Under {
+    let under = this.sessions.get(session);
+    if (!under) {
+      under = { alone: undefined, others: new Set() };
+      this.sessions.set(session, under);
+    }
+    return under;
+  }
+}

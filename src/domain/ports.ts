@@ -2,6 +2,7 @@ import type { LossSpec, Targets } from './learning.ts';
 import type { Runnable, Steppable } from './network.ts';
 import type { CellArithmetic } from './program.ts';
 import type { Dtype, FloatArray } from './tensor.ts';
+import type { StoredUsage } from './usage.ts';
 
 /** A stored value and the opaque, never reused stamp of the commit that wrote it. */
 export interface StoredValue {
@@ -48,6 +49,15 @@ export interface Store {
   /** Resolves when the store can serve; rejects with the reason when it cannot. */
   check(): Promise<void>;
   close(): Promise<void>;
+}
+
+/** A store that knows, without looking through it, how much each tenant keeps: it counts in the same commit as it writes. */
+export interface CountedStore extends Store {
+  usageOf(tenant: string): Promise<StoredUsage>;
+  /** Of all tenants that keep something. */
+  usages(): Promise<ReadonlyMap<string, StoredUsage>>;
+  /** Bytes that are left on its medium; undefined where it cannot tell. */
+  freeBytes(): Promise<number | undefined>;
 }
 
 /** Counts what happens in windows of time. */

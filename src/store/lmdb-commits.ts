@@ -5,10 +5,11 @@ import { type LmdbDatabase, rewriteFormat } from './lmdb-database.ts';
 import { probeDisk } from './lmdb-disk.ts';
 import { hasOverwrittenMemory, NoRoomError, storeProblem } from './lmdb-errors.ts';
 import { reasonOf, TimeLimitError, withinLimit } from './lmdb-outcomes.ts';
-import { newSealedRecord, recordOf, sealRecord, unsealRecord } from './lmdb-record.ts';
+import { newSealedRecord, recordOf, sealedLength, sealRecord, unsealRecord } from './lmdb-record.ts';
 import { hasRoomFor } from './lmdb-room.ts';
 import type { RecentValues } from './recent-values.ts';
 import { createStamps, revisionOf, stampRecord } from './record.ts';
+import { UsageTally } from './usage-tally.ts';
 
 /** How many commits share one sync: enough to make it cheap, few enough that none waits long. */
 const GROUP_COMMITS = 1_000;
@@ -26,7 +27,7 @@ interface PreparedWrite {
 }
 
 interface WaitingCommit {
-  readonly work: (database: LmdbDatabase) => CommitOutcome;
+  readonly work: (database: LmdbDatabase, tally: UsageTally) => CommitOutcome;
   readonly size: number;
   readonly resolve: (outcome: CommitOutcome) => void;
   readonly reject: (error: unknown) => void;
@@ -73,19 +74,22 @@ export function createCommitQueue(connection: LmdbConnection, recent: RecentValu
     return waiting.splice(0, count);
   }
 
-  function apply({ records }: LmdbDatabase, writes: readonly PreparedWrite[]): CommitOutcome {
+  function apply({ records }: LmdbDatabase, writes: readonly PreparedWrite[], tally: UsageTally): CommitOutcome {
     for (const { key, expect } of writes) {
       if (expect === undefined) continue;
       const record = records.get(key);
       if ((record === undefined ? null : revisionOf(unsealRecord(key, record))) !== expect) return 'conflict';
     }
     const stamp = nextStamp();
-    for (const { key, record, deletes } of writes) {
+    for (const { name, key, record, deletes } of writes) {
+      if (record === undefined && !deletes) continue;
+      const former = records.getBinaryFast(key);
+      tally.add(name, former && sealedLength(former), record && sealedLength(record));
       if (record !== undefined) {
         stampRecord(record, stamp);
         sealRecord(key, record);
         records.put(key, record);
-      } else if (deletes) {
+      } else {
         records.remove(key);
       }
     }
@@ -113,7 +117,10 @@ export function createCommitQueue(connection: LmdbConnection, recent: RecentValu
         if (abandoned) return [];
         const bytes = group().reduce((sum, { size }) => sum + size, 0);
         if (!hasRoomFor(bytes, database, connection.directory)) throw new NoRoomError('no room on the disk');
-        return group().map(({ work }) => work(database));
+        const tally = new UsageTally();
+        const outcomes = group().map(({ work }) => work(database, tally));
+        countIn(database, tally);
+        return outcomes;
       });
       const outcomes = await withinLimit(transaction, LIMIT_MILLISECONDS);
       failing = false;
@@ -180,7 +187,7 @@ export function createCommitQueue(connection: LmdbConnection, recent: RecentValu
       const settled = (made: boolean) => {
         for (const { name, record } of changed) recent.settled(name, made && record ? recordOf(record) : undefined);
       };
-      return enqueue(size, (database) => apply(database, prepared), settled);
+      return enqueue(size, (database, tally) => apply(database, prepared, tally), settled);
     },
     probe: () =>
       enqueue(0, ({ root }) => {
@@ -191,6 +198,14 @@ export function createCommitQueue(connection: LmdbConnection, recent: RecentValu
       while (running !== undefined) await running;
     },
   };
+}
+
+/** In the transaction that made the writes. */
+function countIn({ usages }: LmdbDatabase, tally: UsageTally): void {
+  for (const [tenant, usage] of tally.over((tenant) => usages.get(tenant))) {
+    if (usage.keys === 0) usages.remove(tenant);
+    else usages.put(tenant, usage);
+  }
 }
 
 /** No further answer of this process can be trusted. Everything it has acknowledged is on the disk. */

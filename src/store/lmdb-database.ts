@@ -1,7 +1,10 @@
 import { type Database, open, type RootDatabase } from 'lmdb';
+import type { StoredUsage } from '../domain/usage.ts';
 import { checkBeforeOpening } from './lmdb-preflight.ts';
+import { sealedLength } from './lmdb-record.ts';
 import { otherFormat, StoreOpenError } from './store-open-error.ts';
 import { syncPath } from './sync-path.ts';
+import { UsageTally } from './usage-tally.ts';
 
 const FORMAT_VERSION = '3';
 /** Its sessions are records in JSON, which are read too: it becomes the present one. */
@@ -10,11 +13,14 @@ const FORMAT_KEY = 'cellstep-format';
 
 /** Keys and records as raw bytes, so that their order is that of the bytes. */
 type Records = Database<Uint8Array, Uint8Array>;
+type Usages = Database<StoredUsage, string>;
 
-/** `records` holds the store's keys; `root` also holds the format version and the name of `records`. */
+/** `records` holds the store's keys; `root` also holds the format version and the names of the others. */
 export interface LmdbDatabase {
   readonly root: RootDatabase<string, string>;
   readonly records: Records;
+  /** By tenant, what it keeps in `records`. */
+  readonly usages: Usages;
 }
 
 /**
@@ -46,10 +52,11 @@ export function openDatabase(directory: string, mapBytes: number): LmdbDatabase 
   try {
     root = open<string, string>({ path: directory, mapSize: mapBytes, ...OPTIONS });
     const isNew = claimFormat(directory, root);
-    const records: Records = root.openDB('records', { encoding: 'binary', keyEncoding: 'binary' });
+    const database = openTrees(root);
+    countAnew(database);
     // LMDB syncs its file, not the entry of the new file in its directory.
     if (isNew) syncPath(directory);
-    return { root, records };
+    return database;
   } catch (error) {
     root?.close();
     if (error instanceof StoreOpenError) throw error;
@@ -61,8 +68,33 @@ export function openDatabase(directory: string, mapBytes: number): LmdbDatabase 
 /** For reading alone, where the file system takes no changes: LMDB then does without its lock file. */
 export function openReadOnly(directory: string, mapBytes: number): LmdbDatabase {
   const root = open<string, string>({ path: directory, mapSize: mapBytes, readOnly: true, ...OPTIONS });
+  return openTrees(root);
+}
+
+function openTrees(root: RootDatabase<string, string>): LmdbDatabase {
   const records: Records = root.openDB('records', { encoding: 'binary', keyEncoding: 'binary' });
-  return { root, records };
+  const usages: Usages = root.openDB('usages', { encoding: 'json' });
+  return { root, records, usages };
+}
+
+/**
+ * A version of cellstep that does not count may have written to the store: then the number of its keys is another, and all
+ * are counted, once.
+ */
+function countAnew({ root, records, usages }: LmdbDatabase): void {
+  root.resetReadTxn();
+  const { entryCount } = records.getStats() as { entryCount: number };
+  let counted = 0;
+  for (const { value } of usages.getRange({})) counted += value.keys;
+  if (counted === entryCount) return;
+  root.transactionSync(() => {
+    const tally = new UsageTally();
+    for (const { key, value } of records.getRange({})) {
+      tally.add(Buffer.from(key).toString(), undefined, sealedLength(value));
+    }
+    usages.clearSync();
+    for (const [tenant, usage] of tally.over(() => undefined)) usages.put(tenant, usage);
+  });
 }
 
 /** Whether the database can be read; throws LMDB's error when it cannot. */

@@ -17,6 +17,11 @@ export function newSealedRecord(bytes: Uint8Array): Uint8Array {
   return sealed;
 }
 
+/** Bytes of the value in a sealed record. */
+export function sealedLength(sealed: Uint8Array): number {
+  return sealed.length - STAMP_BYTES - CHECKSUM_BYTES;
+}
+
 /**
  * Writes the checksum, CRC-32 of key, stamp and bytes. LMDB has no checksums, so without it a value damaged by a torn page
  * or a failing disk would look valid.

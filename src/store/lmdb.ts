@@ -1,7 +1,8 @@
 import { accessSync, constants } from 'node:fs';
-import type { Store, StoredEntry } from '../domain/ports.ts';
+import type { CountedStore, StoredEntry } from '../domain/ports.ts';
 import { Problem } from '../domain/problems.ts';
 import { checkCommit, isKey, MAX_WHOLE_KEY_LENGTH } from '../domain/store-keys.ts';
+import { NO_USAGE } from '../domain/usage.ts';
 import { type DirectoryLock, lockDirectory } from './directory-lock.ts';
 import { markClosed, unmarkClosed, wasClosed } from './lmdb-closed.ts';
 import { createCommitQueue } from './lmdb-commits.ts';
@@ -10,7 +11,7 @@ import { type LmdbDatabase, readFormat } from './lmdb-database.ts';
 import { NoRoomError, storeProblem } from './lmdb-errors.ts';
 import { checkBeforeOpening, isReadOnly } from './lmdb-preflight.ts';
 import { unsealRecord } from './lmdb-record.ts';
-import { hasRoom } from './lmdb-room.ts';
+import { freeBytes, hasRoom } from './lmdb-room.ts';
 import { verifyDatabase } from './lmdb-verify.ts';
 import { makeDirectory } from './make-directory.ts';
 import { RecentValues } from './recent-values.ts';
@@ -36,7 +37,7 @@ export async function openLmdbStore({
   directory,
   shared = false,
   mapBytes = 2 ** 30,
-}: LmdbStoreOptions): Promise<Store> {
+}: LmdbStoreOptions): Promise<CountedStore> {
   prepareDirectory(directory);
   // Others that have it open have read it.
   const doubtful = shared && (whileAlone(directory, () => !wasClosed(directory)) ?? false);
@@ -145,6 +146,19 @@ export async function openLmdbStore({
       if (failure.code === 'store-full' && !hasRoom(directory)) throw failure;
       await commits.probe();
       failure = undefined;
+    },
+
+    async usageOf(tenant) {
+      return read(({ usages }) => usages.get(tenant) ?? NO_USAGE);
+    },
+
+    async usages() {
+      return read(({ usages }) => new Map([...usages.getRange({})].map(({ key, value }) => [key, value])));
+    },
+
+    async freeBytes() {
+      const free = freeBytes(directory);
+      return Number.isFinite(free) ? free : undefined;
     },
 
     async close() {

@@ -1,19 +1,22 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { CommitOutcome, Store, StoredEntry, StoredValue, StoreWrite } from '../domain/ports.ts';
+import type { CommitOutcome, CountedStore, StoredEntry, StoredValue, StoreWrite } from '../domain/ports.ts';
 import { checkCommit } from '../domain/store-keys.ts';
+import { NO_USAGE, type StoredUsage } from '../domain/usage.ts';
 import { CopiedValue } from './record.ts';
 import { SortedKeys } from './sorted-keys.ts';
+import { UsageTally } from './usage-tally.ts';
 
 /**
  * A store that exists only as long as the process. Under races it behaves like the durable ones: a commit takes effect in a
  * later turn of the event loop, in the order of the calls, and is not visible before that.
  */
-export function openMemoryStore(): Store {
+export function openMemoryStore(): CountedStore {
   const values = new Map<string, StoredValue>();
   /** Commits of this turn. */
   let waiting: (() => void)[] = [];
   let underWay = Promise.resolve();
   const keys = new SortedKeys();
+  const usages = new Map<string, StoredUsage>();
   let commits = 0;
   let closed = false;
 
@@ -23,8 +26,10 @@ export function openMemoryStore(): Store {
     }
     commits += 1;
     const revision = String(commits);
+    const tally = new UsageTally();
     for (const { key, bytes, delete: deletes } of writes) {
       if (bytes === undefined && !deletes) continue;
+      tally.add(key, values.get(key)?.bytes.length, bytes?.length);
       if (bytes !== undefined) {
         if (!values.has(key)) keys.add(key);
         values.set(key, { revision, bytes });
@@ -32,6 +37,7 @@ export function openMemoryStore(): Store {
         keys.delete(key);
       }
     }
+    for (const [tenant, usage] of tally.over((tenant) => usages.get(tenant))) usages.set(tenant, usage);
     return 'committed';
   }
 
@@ -79,6 +85,20 @@ export function openMemoryStore(): Store {
 
     async check() {
       requireOpen();
+    },
+
+    async usageOf(tenant) {
+      requireOpen();
+      return usages.get(tenant) ?? NO_USAGE;
+    },
+
+    async usages() {
+      requireOpen();
+      return new Map([...usages].filter(([, { keys }]) => keys > 0));
+    },
+
+    async freeBytes() {
+      return undefined;
     },
 
     async close() {

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import type { Bus, Store } from '../domain/ports.ts';
+import type { Bus, CountedStore } from '../domain/ports.ts';
 import { openLmdbStore } from './lmdb.ts';
 import { openMemoryStore } from './memory.ts';
 import { openRedisStore, type RedisStoreOptions } from './redis.ts';
@@ -36,7 +36,7 @@ export async function openBus(
  * `redis://`, `rediss://` and the same with `+cluster`. Throws StoreOpenError for another
  * form, or when the store cannot be opened.
  */
-export async function openStore(url: string, options: StoreOptions = {}): Promise<Store> {
+export async function openStore(url: string, options: StoreOptions = {}): Promise<CountedStore> {
   if (url === 'memory:') return openMemoryStore();
   if (url.startsWith('lmdb:') && url.length > 'lmdb:'.length) {
     return openLmdbStore({ directory: resolve(url.slice('lmdb:'.length)), shared: options.shared });

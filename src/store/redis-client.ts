@@ -1,7 +1,7 @@
 import { Cluster, type CommonRedisOptions, Redis } from 'ioredis';
 import { messageOf } from './redis-errors.ts';
 import { slotOf } from './redis-keys.ts';
-import { COMMIT_SCRIPT } from './redis-script.ts';
+import { COMMIT_SCRIPT, USAGE_SCRIPT } from './redis-script.ts';
 import type { RedisTarget } from './redis-url.ts';
 
 /** What the store asks of one server; of a cluster, each command goes to the node that has its keys. */
@@ -24,6 +24,8 @@ export interface RedisCommands {
   pipeline(): CommitPipeline;
   /** COMMIT_SCRIPT: EVALSHA, or EVAL where the server does not have the script. */
   cellstepCommit(keyCount: number, ...keysAndArgs: readonly (string | Buffer)[]): Promise<unknown>;
+  /** USAGE_SCRIPT, likewise. */
+  cellstepUsage(keyCount: number, ...keysAndArgs: readonly string[]): Promise<unknown>;
 }
 
 /** Commands that one node gets together. */
@@ -55,7 +57,7 @@ export interface RedisClient {
   disconnect(): void;
 }
 
-const SCRIPTS = { cellstepCommit: { lua: COMMIT_SCRIPT } };
+const SCRIPTS = { cellstepCommit: { lua: COMMIT_SCRIPT }, cellstepUsage: { lua: USAGE_SCRIPT } };
 
 /**
  * Options of ioredis, and why:

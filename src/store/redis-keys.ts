@@ -25,6 +25,11 @@ export function indexName(bucket: string): string {
   return `cellstep:{${bucket}}:keys`;
 }
 
+/** What the tenants keep in a bucket: a hash of `tenant/what` and numbers. */
+export function usageName(bucket: string): string {
+  return `cellstep:{${bucket}}:usage`;
+}
+
 /** The key of the version of the layout. */
 export const FORMAT_NAME = `cellstep:{${BUCKET_NAMES[0]}}:format`;
 

@@ -1,10 +1,13 @@
+import { DEFAULT_TENANT } from '../domain/identity.ts';
 import type { CommitOutcome, StoreWrite } from '../domain/ports.ts';
+import { COUNTED_KINDS, countedKey } from '../domain/usage.ts';
 import { createStamps, newRecord, STAMP_BYTES, stampRecord } from './record.ts';
-import { indexName, valueName } from './redis-keys.ts';
+import { indexName, usageName, valueName } from './redis-keys.ts';
 
 /**
- * One commit. KEYS: the bucket's index, then the names of the values. ARGV, three for each value: what its stamp must
- * be (`*` anything, empty: no value), the key as the index has it, and `c` to check, `t` to touch what was checked, `d` to
+ * One commit. KEYS: the bucket's index and usage, then the names of the values. ARGV: the tenant, then four for each value:
+ * what its stamp must be (`*` anything, empty: no value), the key as the index has it, what its thing is counted as
+ * (empty: nothing), and `c` to check, `t` to touch what was checked, `d` to
  * delete, `p` to fail where a write would fail without changing anything, or the record to write. Nothing is written before
  * all comparisons hold.
  *
@@ -17,21 +20,40 @@ import { indexName, valueName } from './redis-keys.ts';
  * it touches that: a change that replicas get, that changes nothing, and that needs no room.
  */
 export const COMMIT_SCRIPT = `
-for i = 2, #KEYS do
-  local expect = ARGV[3 * i - 5]
+for i = 3, #KEYS do
+  local expect = ARGV[4 * i - 10]
   if expect ~= '*' and redis.call('GETRANGE', KEYS[i], 0, ${STAMP_BYTES - 1}) ~= expect then return 0 end
 end
-for i = 2, #KEYS do
-  local write = ARGV[3 * i - 3]
+local more = {}
+local function count(what, by) more[what] = (more[what] or 0) + by end
+for i = 3, #KEYS do
+  local key, kind, write = ARGV[4 * i - 9], ARGV[4 * i - 8], ARGV[4 * i - 7]
+  if #write >= ${STAMP_BYTES} or write == 'd' then
+    local own = string.gsub(key, '^@[^/]*/', '')
+    local before, after = redis.call('STRLEN', KEYS[i]), #write
+    if before > 0 then
+      count('keys', -1)
+      count('bytes', ${STAMP_BYTES} - before - #own)
+      if kind ~= '' then count(kind, -1) end
+    end
+    if write ~= 'd' then
+      count('keys', 1)
+      count('bytes', after - ${STAMP_BYTES} + #own)
+      if kind ~= '' then count(kind, 1) end
+    end
+  end
+end
+for i = 3, #KEYS do
+  local write = ARGV[4 * i - 7]
   if #write >= ${STAMP_BYTES} then
-    redis.call('ZADD', KEYS[1], 0, ARGV[3 * i - 4])
+    redis.call('ZADD', KEYS[1], 0, ARGV[4 * i - 9])
     redis.call('SET', KEYS[i], write)
   end
 end
-for i = 2, #KEYS do
-  local write = ARGV[3 * i - 3]
+for i = 3, #KEYS do
+  local write = ARGV[4 * i - 7]
   if write == 'd' then
-    redis.call('ZREM', KEYS[1], ARGV[3 * i - 4])
+    redis.call('ZREM', KEYS[1], ARGV[4 * i - 9])
     redis.call('DEL', KEYS[i])
   elseif write == 't' then
     redis.call('PEXPIREAT', KEYS[i], '9007199254740991')
@@ -40,7 +62,54 @@ for i = 2, #KEYS do
     redis.call('SETRANGE', KEYS[i], 0, '')
   end
 end
+for what, by in pairs(more) do
+  if by ~= 0 then redis.call('HINCRBY', KEYS[2], ARGV[1] .. '/' .. what, string.format('%d', by)) end
+end
 return 1
+`;
+
+/**
+ * The usage of one bucket, of the tenant ARGV[1] or, without one, of all: a flat list of fields and numbers. A version of
+ * cellstep that does not count may have written to the bucket: then the number of its keys is another, and all are counted
+ * anew. KEYS: the bucket's index and usage; ARGV[2]: what the names of the bucket's values begin with.
+ */
+export const USAGE_SCRIPT = `
+local all = redis.call('HGETALL', KEYS[2])
+local keys = 0
+for i = 1, #all, 2 do
+  if string.sub(all[i], -5) == '/keys' then keys = keys + tonumber(all[i + 1]) end
+end
+if keys ~= redis.call('ZCARD', KEYS[1]) then
+  local sums = {}
+  local function count(what, by) sums[what] = (sums[what] or 0) + by end
+  for _, key in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
+    local tenant, own = string.match(key, '^@([^/]*)/(.*)$')
+    tenant, own = tenant or '${DEFAULT_TENANT}', own or key
+    local kind = string.match(own, '^(%a+)/[^/]*$')
+    count(tenant .. '/keys', 1)
+    count(tenant .. '/bytes', redis.call('STRLEN', ARGV[2] .. key) - ${STAMP_BYTES} + #own)
+    if kind and string.find('${COUNTED_KINDS.map((kind) => ` ${kind} `).join('')}', ' ' .. kind .. ' ', 1, true) then
+      count(tenant .. '/' .. kind, 1)
+    end
+  end
+  all = {}
+  redis.pcall('DEL', KEYS[2])
+  for what, sum in pairs(sums) do
+    redis.pcall('HSET', KEYS[2], what, string.format('%d', sum))
+    table.insert(all, what)
+    table.insert(all, string.format('%d', sum))
+  end
+end
+if ARGV[1] == '' then return all end
+local own = {}
+local mine = ARGV[1] .. '/'
+for i = 1, #all, 2 do
+  if string.sub(all[i], 1, #mine) == mine then
+    table.insert(own, all[i])
+    table.insert(own, all[i + 1])
+  end
+end
+return own
 `;
 
 /** What the script is called with, and how many bytes that is. */
@@ -61,15 +130,18 @@ export function createScriptCalls(): (bucket: string, writes: readonly StoreWrit
     const args = writes.flatMap(({ key, expect, bytes, delete: deletes }) => {
       const write = bytes === undefined ? (deletes ? 'd' : check) : recordOf(bytes, stamp);
       size += write.length;
-      return [expectation(expect), key, write];
+      return [expectation(expect), key, countedKey(key).kind ?? '', write];
     });
-    return { bucket, keys: [indexName(bucket), ...writes.map(({ key }) => valueName(bucket, key))], args, size };
+    const names = writes.map(({ key }) => valueName(bucket, key));
+    const { tenant } = countedKey(writes[0].key);
+    return { bucket, keys: [indexName(bucket), usageName(bucket), ...names], args: [tenant, ...args], size };
   };
 }
 
 /** A call that changes nothing. A server refuses it if it would refuse a write. */
 export function probeCall(bucket: string): ScriptCall {
-  return { bucket, keys: [indexName(bucket), valueName(bucket, 'probe')], args: ['*', 'probe', 'p'], size: 0 };
+  const keys = [indexName(bucket), usageName(bucket), valueName(bucket, 'probe')];
+  return { bucket, keys, args: ['', '*', 'probe', '', 'p'], size: 0 };
 }
 
 export function outcomeOf(reply: unknown): CommitOutcome {

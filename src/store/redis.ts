@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Store } from '../domain/ports.ts';
+import type { CountedStore } from '../domain/ports.ts';
 import { checkCommit, isKey } from '../domain/store-keys.ts';
+import { NO_USAGE } from '../domain/usage.ts';
 import { bytesOf, revisionOf } from './record.ts';
 import { createClient, type RedisClient } from './redis-client.ts';
 import { createCommitter, type ReplicaWait } from './redis-commits.ts';
@@ -12,6 +13,7 @@ import { connectAll } from './redis-opening.ts';
 import { createScriptCalls, probeCall } from './redis-script.ts';
 import { claimFormat, inspectServers } from './redis-server.ts';
 import { type ClientCertificate, parseRedisUrl, type RedisTarget } from './redis-url.ts';
+import { freeBytesOf, readUsages } from './redis-usage.ts';
 
 export interface RedisStoreOptions {
   /** Time limit of every call, after which a silent connection is also dropped; 2,000 if left out. */
@@ -41,7 +43,7 @@ const MAX_COMMIT_BYTES = 64 * 2 ** 20;
  * conflict. The store recovers as soon as the server does.
  * Throws StoreOpenError when the URL is malformed, or the server cannot be reached or used.
  */
-export async function openRedisStore(url: string, options: RedisStoreOptions = {}): Promise<Store> {
+export async function openRedisStore(url: string, options: RedisStoreOptions = {}): Promise<CountedStore> {
   const { timeoutMilliseconds: timeout = DEFAULT_TIMEOUT, waitReplicas = 0, certificate, warn } = options;
   const target = { ...parseRedisUrl(url), ...(certificate && { certificate }) };
   // A connection that waits for replicas serves nothing else, so readers have their own.
@@ -68,7 +70,7 @@ interface Connected {
   readonly wait: ReplicaWait;
 }
 
-function redisStore({ reader, writer, target, timeout, wait }: Connected): Store {
+function redisStore({ reader, writer, target, timeout, wait }: Connected): CountedStore {
   const commitCall = createCommitter(writer, wait);
   const toCall = createScriptCalls();
   const reads = createGate(MAX_CALLS, Number.POSITIVE_INFINITY);
@@ -135,6 +137,27 @@ function redisStore({ reader, writer, target, timeout, wait }: Connected): Store
       requireOpen();
       const buckets = target.cluster ? BUCKET_NAMES : BUCKET_NAMES.slice(0, 1);
       await limited(writer, reads, 0, () => Promise.all(buckets.map((bucket) => commitCall(probeCall(bucket)))));
+    },
+
+    async usageOf(tenant) {
+      requireOpen();
+      const found = await limited(reader, reads, 0, () => readUsages(reader.commands, tenant));
+      return found.get(tenant) ?? NO_USAGE;
+    },
+
+    async usages() {
+      requireOpen();
+      return limited(reader, reads, 0, () => readUsages(reader.commands));
+    },
+
+    /** Of the fullest server of a cluster. */
+    async freeBytes() {
+      requireOpen();
+      const infos = await limited(reader, reads, 0, () =>
+        Promise.all(reader.servers().map(({ server }) => server.info())),
+      );
+      const free = infos.map(freeBytesOf).filter((bytes) => bytes !== undefined);
+      return free.length > 0 ? Math.min(...free) : undefined;
     },
 
     async close() {

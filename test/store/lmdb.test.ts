@@ -11,19 +11,22 @@ import type { Store } from '../../src/domain/ports.ts';
 import { openLmdbStore } from '../../src/store/lmdb.ts';
 import { StoreOpenError } from '../../src/store/store-open-error.ts';
 import { storeContract } from '../contract/store-contract.ts';
+import { usageContract } from '../contract/usage-contract.ts';
 import { increment } from './increment.ts';
 
-storeContract('the LMDB store', async () => {
-  const directory = mkdtempSync(join(tmpdir(), 'cellstep-store-'));
-  const store = await openLmdbStore({ directory });
-  return {
-    store,
-    cleanup: async () => {
-      await store.close();
-      rmSync(directory, { recursive: true });
-    },
-  };
-});
+for (const contract of [storeContract, usageContract]) {
+  contract('the LMDB store', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'cellstep-store-'));
+    const store = await openLmdbStore({ directory });
+    return {
+      store,
+      cleanup: async () => {
+        await store.close();
+        rmSync(directory, { recursive: true });
+      },
+    };
+  });
+}
 
 describe('the LMDB store on its directory', () => {
   let base: string;
@@ -245,3 +248,21 @@ async function kill(child: ChildProcess): Promise<void> {
   child.kill('SIGKILL');
   await once(child, 'close');
 }
+
+describe('what tenants keep', () => {
+  it('is counted anew after a version has written that does not count, and survives an end without closing', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'cellstep-store-'));
+    const store = await openLmdbStore({ directory });
+    await store.commit([{ key: '@acme/cell/a', bytes: new Uint8Array(10) }]);
+    const counted = await store.usages();
+    await store.close();
+    const root = open<string, string>({ path: directory, noSubdir: false, encoding: 'string' });
+    await root.openDB({ name: 'usages', encoding: 'json' }).clearAsync();
+    await root.close();
+    const again = await openLmdbStore({ directory });
+    expect(await again.usages()).toEqual(counted);
+    expect(counted.get('acme')).toEqual({ cell: 1, session: 0, variable: 0, keys: 1, bytes: 'cell/a'.length + 10 });
+    await again.close();
+    rmSync(directory, { recursive: true });
+  });
+});

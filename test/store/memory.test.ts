@@ -1,7 +1,10 @@
 import { openMemoryStore } from '../../src/store/memory.ts';
 import { storeContract } from '../contract/store-contract.ts';
+import { usageContract } from '../contract/usage-contract.ts';
 
-storeContract('the memory store', async () => {
-  const store = openMemoryStore();
-  return { store, cleanup: () => store.close() };
-});
+for (const contract of [storeContract, usageContract]) {
+  contract('the memory store', async () => {
+    const store = openMemoryStore();
+    return { store, cleanup: () => store.close() };
+  });
+}

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openRedisStore } from '../../src/store/redis.ts';
 import { storeContract } from '../contract/store-contract.ts';
+import { usageContract } from '../contract/usage-contract.ts';
 import { REDIS_SERVER, type RedisProcess, startCluster, startRedis } from './redis-servers.ts';
 
 describe('the tests of the Redis store', () => {
@@ -20,11 +21,13 @@ describe.runIf(REDIS_SERVER)('on one server', () => {
   });
   afterAll(() => server?.remove());
 
-  storeContract('the Redis store', async () => {
-    await server.admin.flushall();
-    const store = await openRedisStore(server.url);
-    return { store, cleanup: () => store.close() };
-  });
+  for (const contract of [storeContract, usageContract]) {
+    contract('the Redis store', async () => {
+      await server.admin.flushall();
+      const store = await openRedisStore(server.url);
+      return { store, cleanup: () => store.close() };
+    });
+  }
 });
 
 describe.runIf(REDIS_SERVER)('on a cluster of three', () => {
@@ -34,9 +37,11 @@ describe.runIf(REDIS_SERVER)('on a cluster of three', () => {
   });
   afterAll(() => Promise.all(nodes.map((node) => node.remove())));
 
-  storeContract('the Redis store', async () => {
-    await Promise.all(nodes.map(({ admin }) => admin.flushall()));
-    const store = await openRedisStore(`redis+cluster://127.0.0.1:${nodes[0].port},127.0.0.1:${nodes[1].port}`);
-    return { store, cleanup: () => store.close() };
-  });
+  for (const contract of [storeContract, usageContract]) {
+    contract('the Redis store', async () => {
+      await Promise.all(nodes.map(({ admin }) => admin.flushall()));
+      const store = await openRedisStore(`redis+cluster://127.0.0.1:${nodes[0].port},127.0.0.1:${nodes[1].port}`);
+      return { store, cleanup: () => store.close() };
+    });
+  }
 });

@@ -152,7 +152,7 @@ onEveryStore('what has expired', (served) => {
 
 describe('clearing away', () => {
   async function expired(count: number): Promise<Served> {
-    const served = { store: openMemoryStore(), clock: new TestClock() } as Served;
+    const served = { store: openMemoryStore(), clock: new TestClock() } as Partial<Served> as Served;
     served.app = await startApp(served);
     await build(served);
     for (let i = 0; i < count; i++)

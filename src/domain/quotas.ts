@@ -1,0 +1,14 @@
+/** What a tenant may be limited in. */
+export const QUOTA_NAMES = [
+  'cells',
+  'sessions',
+  'variables',
+  'stored_bytes',
+  'requests_per_second',
+  'work_per_second',
+  'connections',
+] as const;
+export type QuotaName = (typeof QUOTA_NAMES)[number];
+
+/** The quotas of one tenant. One that is left out is no limit. */
+export type Quotas = Readonly<Partial<Record<QuotaName, number>>>;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import { createApp } from '../src/app.ts';
 import { readConfig } from '../src/config.ts';
-import type { Store } from '../src/domain/ports.ts';
+import type { CountedStore } from '../src/domain/ports.ts';
 import { openStore } from '../src/store/open.ts';
 import { startRedis } from '../test/store/redis-servers.ts';
 
@@ -19,7 +19,7 @@ const LANES = 64;
 const directory = mkdtempSync(join(tmpdir(), 'cellstep-bytes-'));
 const redis = await startRedis();
 
-async function measure(name: string, store: Store, bytes: () => Promise<number>): Promise<void> {
+async function measure(name: string, store: CountedStore, bytes: () => Promise<number>): Promise<void> {
   const app = await createApp({ store, config: readConfig({}), logger: pino({ level: 'silent' }) });
   const post = async (url: string, body: object, headers: Record<string, string> = {}) => {
     const { statusCode, payload } = await app.inject({ method: 'POST', url, payload: body, headers });

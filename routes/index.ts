@@ -23,7 +23,7 @@ export function addRoutes(
   doors: { readonly streams: StreamDoor; readonly inference: InferenceDoor },
   metrics: () => Promise<string>,
 ): void {
-  serviceRoutes(app, services, metrics); //         /healthz, /readyz, /metrics, /problems/{code}
+  serviceRoutes(app, services, metrics); //         /healthz, /readyz, /metrics, /v1/usage, /problems/{code}
   cellRoutes(app, services); //                     /v1/cells
   weightRoutes(app, services); //                   /v1/cells/{cell}/weights
   trainingRoutes(app, services); //                 /v1/cells/{cell}/training_steps, /v1/cells/{cell}/optimizer

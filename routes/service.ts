@@ -1,10 +1,11 @@
 import { hash } from 'node:crypto';
 import { z } from 'zod';
 import { noQuery } from '../schemas/common.ts';
-import { healthReply, metricsPage, problemPage } from '../schemas/service.ts';
+import { healthReply, metricsPage, problemPage, usageReply } from '../schemas/service.ts';
 import { PROBLEMS, Problem, type ProblemCode } from '../src/domain/problems.ts';
 import { ok, send } from '../src/http/replies.ts';
 import type { TenantServices } from '../src/services/tenants/index.ts';
+import { presentUsage } from './present/usage.ts';
 import { type App, describe } from './route.ts';
 
 const params = z.strictObject({
@@ -20,7 +21,7 @@ const PAGE_POLICY = `default-src 'none'; style-src '${hashOf(STYLE)}'; img-src d
 
 export function serviceRoutes(
   app: App,
-  { check }: Pick<TenantServices, 'check'>,
+  { check, usageOf }: Pick<TenantServices, 'check' | 'usageOf'>,
   metrics: () => Promise<string>,
 ): void {
   let closing = false;
@@ -54,6 +55,12 @@ export function serviceRoutes(
     { schema: describe('readMetrics', { querystring: noQuery, reply: { 200: metricsPage } }) },
     async (_request, reply) =>
       reply.header('content-type', 'text/plain; version=0.0.4; charset=utf-8').send(await metrics()),
+  );
+
+  app.get(
+    '/v1/usage',
+    { schema: describe('readUsage', { querystring: noQuery, reply: { 200: usageReply } }) },
+    async (request, reply) => send(reply, ok(presentUsage(await usageOf(request)))),
   );
 
   app.get(

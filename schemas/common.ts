@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ID_PATTERN } from '../src/domain/ids.ts';
+import { QUOTA_NAMES } from '../src/domain/quotas.ts';
 
 /** A string that names a thing of this service. */
 export function idOf(thing: string) {
@@ -109,6 +110,9 @@ export const problem = z
         'The fields that are wrong. `pointer` is a JSON pointer into the body, {name} in the path, ?name in the query, or a header.',
       ),
     expired_at: z.string().optional().describe('When the session expired.'),
+    quota: z.enum(QUOTA_NAMES).optional().describe('The quota that is used up.'),
+    limit: z.number().optional().describe('The most that the tenant may use of it.'),
+    used: z.number().optional().describe('What the tenant uses of it.'),
     layers: z.array(z.string()).optional().describe('For a file with several layers: their names.'),
   })
   .meta({ id: 'Problem', description: 'What went wrong (RFC 9457).' });

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { mapQuotas } from '../src/domain/quotas.ts';
 
 export const healthReply = z.object({ status: z.literal('ok') }).meta({ id: 'Health' });
 
@@ -21,6 +22,18 @@ export const asyncApiYaml = z.string().meta({
   description: 'An AsyncAPI 3 document.',
   examples: ['asyncapi: 3.0.0\ninfo:\n  title: cellstep streams\n'],
 });
+
+const used = z
+  .object({
+    used: z.number().min(0),
+    quota: z.number().nullable().describe('The most that the tenant may use; null: no limit.'),
+  })
+  .meta({ id: 'UsedOf' });
+
+export const usageReply = z
+  .object({ tenant: z.string(), ...mapQuotas(() => used) })
+  .meta({ id: 'Usage' })
+  .describe('What a tenant uses, and its quotas.');
 
 export const metricsPage = z
   .string()

@@ -8,7 +8,7 @@ import { parseManifest } from '../schemas/checkpoint-manifest.ts';
 import { openGate } from './access/gate.ts';
 import { randint } from './cells/random/randint.ts';
 import type { Config } from './config.ts';
-import type { Bus, Clock, NewId, NewSeed, RateCounter, Store } from './domain/ports.ts';
+import type { Bus, Clock, CountedStore, NewId, NewSeed, RateCounter } from './domain/ports.ts';
 import { createDraws } from './engine/draw.ts';
 import { createPool } from './engine/pool.ts';
 import { createSimdEngines } from './engine/simd.ts';
@@ -36,6 +36,7 @@ import { limitRates } from './http/rate-limits.ts';
 import { sendTogether } from './http/replies.ts';
 import { logRequests, requestIdOf } from './http/request-log.ts';
 import { addSecurityHeaders } from './http/security-headers.ts';
+import { countLoads } from './http/tenant-loads.ts';
 import { readTls, watchTls } from './http/tls.ts';
 import { createUuidIds } from './http/uuid-id.ts';
 import { addValidation } from './http/validation.ts';
@@ -51,7 +52,7 @@ import { addLineBody } from './streams/line-body.ts';
 import { addWebSocket, isWebSocketUpgrade } from './streams/websocket.ts';
 
 export interface AppOptions {
-  readonly store: Store;
+  readonly store: CountedStore;
   readonly config: Pick<Config, 'limits'> &
     Partial<
       Pick<
@@ -69,7 +70,7 @@ export interface AppOptions {
         | 'maxPackedBytes'
         | 'browsers'
         | 'tls'
-        | 'rateLimit'
+        | 'quotas'
       >
     >;
   readonly logger?: FastifyBaseLogger;
@@ -106,7 +107,6 @@ export async function createApp(options: AppOptions): Promise<App> {
     wideSimd = true,
     maxPackedBytes,
     browsers = LOOPBACK_ONLY,
-    rateLimit = 0,
   } = config;
   const ops = { list: [...OPS.values()].map(({ apply: _, ...op }) => op), apply: createOps() };
   const metrics = options.metrics ?? createMetrics({ worker: 1, ofProcess: false });
@@ -115,7 +115,10 @@ export async function createApp(options: AppOptions): Promise<App> {
   const engines = createSimdEngines({ relaxed: relaxedSimd, maxPackedBytes });
   const pool = threads > 0 ? createPool({ threads, engines }) : undefined;
   if (pool) metrics.watchThreads(pool.statistics);
+  const gate = openGate(config, clock, options.logger);
   const services = createTenantServices({
+    counted: store,
+    quotasOf: gate.quotasOf,
     store: watchCommits(store, metrics.committed),
     stepper: createStepper({ engines, pool, batchRows, observer: metrics.compute }),
     initialize: createDraws(),
@@ -137,7 +140,6 @@ export async function createApp(options: AppOptions): Promise<App> {
     requireHostHeader: false,
     shouldUpgradeCallback: isWebSocketUpgrade,
   };
-  const gate = openGate(config, clock, options.logger);
   const app: App = Fastify({
     ...(options.logger ? { loggerInstance: options.logger } : {}),
     bodyLimit: limits.maxBodyBytes,
@@ -179,7 +181,8 @@ export async function createApp(options: AppOptions): Promise<App> {
   auditChanges(app);
   addAuth(app, gate);
   limitInFlight(app, limits.maxInFlightBytes);
-  await limitRates(app, { perSecond: rateLimit, counter: options.rateCounter });
+  await limitRates(app, { quotasOf: gate.quotasOf, counter: options.rateCounter });
+  countLoads(app, services.loads);
   addJsonBody(app);
   answerExpectations(app);
   addBinaryBody(app, { maxBytes: limits.maxCheckpointBytes, files: createTensorFiles(limits) });

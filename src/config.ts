@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import type { z } from 'zod';
 import { asksWho, type GateRules } from './access/gate.ts';
 import type { Limits } from './domain/limits.ts';
+import type { Quotas } from './domain/quotas.ts';
 import { environment } from './environment.ts';
 import type { BrowserRules } from './http/foreign-pages.ts';
 import type { TlsFiles } from './http/tls.ts';
@@ -24,8 +25,8 @@ export interface Config extends GateRules {
   /** Shown to Redis. */
   readonly redisTls: TlsFiles | undefined;
   readonly browsers: BrowserRules;
-  /** Requests of a client in a second; 0: as many as it likes. */
-  readonly rateLimit: number;
+  /** Of each tenant, unless the keys file has others for it. */
+  readonly quotas: Quotas;
   readonly limits: Limits;
   /** Processes that serve the port. */
   readonly workers: number;
@@ -86,7 +87,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     tls: pairOf(values.CELLSTEP_TLS_CERT, values.CELLSTEP_TLS_KEY),
     redisTls: pairOf(values.CELLSTEP_REDIS_CERT, values.CELLSTEP_REDIS_KEY),
     browsers: Object.freeze({ hosts: hostsOf(values), corsOrigins: values.CELLSTEP_CORS_ORIGINS }),
-    rateLimit: values.CELLSTEP_RATE_LIMIT,
+    quotas: quotasOf(values),
     limits: Object.freeze({
       maxBodyBytes: values.CELLSTEP_MAX_BODY_BYTES,
       maxInFlightBytes: values.CELLSTEP_MAX_IN_FLIGHT_BYTES,
@@ -117,6 +118,20 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
 }
 
 type Values = z.output<typeof environment>;
+
+/** 0 is no limit. */
+function quotasOf(values: Values): Quotas {
+  const all: Required<Quotas> = {
+    cells: values.CELLSTEP_QUOTA_CELLS,
+    sessions: values.CELLSTEP_QUOTA_SESSIONS,
+    variables: values.CELLSTEP_QUOTA_VARIABLES,
+    stored_bytes: values.CELLSTEP_QUOTA_STORED_BYTES,
+    requests_per_second: values.CELLSTEP_RATE_LIMIT,
+    work_per_second: values.CELLSTEP_QUOTA_WORK_PER_SECOND,
+    connections: values.CELLSTEP_QUOTA_CONNECTIONS,
+  };
+  return Object.freeze(Object.fromEntries(Object.entries(all).filter(([, limit]) => limit > 0)));
+}
 
 /** Keys and passwords are secrets: the line says what is wrong with them, not what they are. */
 function wrong(name: string, value: string | undefined, message = ''): string {

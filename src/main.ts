@@ -81,7 +81,8 @@ async function serve(config: Config, logger: Logger, worker?: number): Promise<v
     warn: (message) => logger.warn(message),
     shared,
   });
-  const rateCounter = config.rateLimit > 0 ? await openRateCounter(config.store, access) : undefined;
+  const limitsRates = config.quotas.requests_per_second !== undefined || config.keysFile !== undefined;
+  const rateCounter = limitsRates ? await openRateCounter(config.store, access) : undefined;
   const metrics = createMetrics({ worker: worker ?? 1, ofProcess: true });
   const line = shared ? joinSupervisor(metrics.snapshot, () => close('its supervisor is gone')) : undefined;
   const bus = (await openBus(config.store, access)) ?? line?.bus;
@@ -89,7 +90,7 @@ async function serve(config: Config, logger: Logger, worker?: number): Promise<v
     store,
     config,
     logger,
-    rateCounter,
+    rateCounter: rateCounter ?? line?.rateCounter,
     bus,
     sweeps: true,
     metrics,

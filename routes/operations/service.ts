@@ -30,6 +30,17 @@ export const SERVICE_OPERATIONS = {
     examples: { metrics: { summary: 'All metrics' } },
   },
 
+  readUsage: {
+    tags,
+    access: 'read',
+    summary: 'Read what your tenant uses',
+    description:
+      'What the tenant of the caller uses, and its quotas; `quota` is null where there is none. Without keys everybody is of the tenant `default`. Cells, sessions, variables and bytes are counted in the commit that changes them. A session that expired counts until it is removed, a day later. Bytes are those of keys and values, before the store adds its own. Requests and work are those of the last full second, work in multiply-adds of the weights. A connection counts from its first request to its end.',
+    examples: {
+      usage: { summary: 'Your usage and quotas' },
+    },
+  },
+
   readProblem: {
     tags,
     access: 'open',

@@ -1,8 +1,10 @@
 import type { Identity } from '../domain/identity.ts';
 import type { Clock } from '../domain/ports.ts';
 import { Problem } from '../domain/problems.ts';
+import type { Quotas } from '../domain/quotas.ts';
 import { KeyRing } from './key-ring.ts';
-import { readKeysFile } from './keys-file.ts';
+import { type KeysFile, readKeysFile } from './keys-file.ts';
+import { quotasFor } from './quota-entry.ts';
 import { type TokenRules, TokenVerifier } from './tokens.ts';
 import { watchFiles } from './watch-files.ts';
 
@@ -11,6 +13,8 @@ export interface GateRules {
   readonly apiKeys?: readonly string[];
   readonly keysFile?: string;
   readonly tokens?: TokenRules;
+  /** Of each tenant, unless the keys file has others for it. */
+  readonly quotas?: Quotas;
 }
 
 /** Identifies callers. */
@@ -21,6 +25,7 @@ export interface Gate {
   identify(credential: string): Identity | Promise<Identity>;
   /** Calls `changed` whenever other keys are valid than before, until it is called off. */
   watch(changed: () => void): () => void;
+  quotasOf(tenant: string): Quotas;
   close(): void;
 }
 
@@ -36,19 +41,25 @@ export function asksWho({ apiKeys = [], keysFile, tokens }: GateRules): boolean 
 
 /** Reads the file of keys, and again whenever it changes. @throws {KeysFileError} if it cannot be read at the start */
 export function openGate(rules: GateRules, clock: Clock, log?: Log): Gate {
-  const { apiKeys = [], keysFile, tokens } = rules;
+  const { apiKeys = [], keysFile, tokens, quotas = {} } = rules;
+  let quotasOfTenants: ReadonlyMap<string, Quotas> = new Map();
   const ring = new KeyRing(apiKeys);
   const verifier = tokens && new TokenVerifier(tokens, clock);
   const watchers = new Set<() => void>();
-  if (keysFile !== undefined) ring.replace(readKeysFile(keysFile));
+  if (keysFile !== undefined) use(readKeysFile(keysFile));
   const unwatch = keysFile === undefined ? () => undefined : watchFiles([keysFile], () => reload(keysFile));
+
+  function use(file: KeysFile): void {
+    ring.replace(file.keys);
+    quotasOfTenants = new Map(Object.entries(file.quotas).map(([tenant, entry]) => [tenant, quotasFor(quotas, entry)]));
+  }
 
   function reload(path: string): void {
     try {
-      const keys = readKeysFile(path);
-      ring.replace(keys);
+      const file = readKeysFile(path);
+      use(file);
       for (const changed of watchers) changed();
-      log?.info(`CELLSTEP_KEYS_FILE was read again: ${keys.length} keys`);
+      log?.info(`CELLSTEP_KEYS_FILE was read again: ${file.keys.length} keys`);
     } catch (error) {
       log?.error(`CELLSTEP_KEYS_FILE ${(error as Error).message}; the former keys stay`);
     }
@@ -68,6 +79,7 @@ export function openGate(rules: GateRules, clock: Clock, log?: Log): Gate {
       watchers.add(changed);
       return () => watchers.delete(changed);
     },
+    quotasOf: (tenant) => quotasOfTenants.get(tenant) ?? quotas,
     close: unwatch,
   };
 }

@@ -2,12 +2,12 @@ import { hash, randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import { NAME_PATTERN, NAME_RULE, SCOPES, type Scope } from '../domain/identity.ts';
 
-const name = z.string().regex(NAME_PATTERN, { error: `is not ${NAME_RULE}` });
+export const nameSchema = z.string().regex(NAME_PATTERN, { error: `is not ${NAME_RULE}` });
 
 /** A key as a file keeps it. The key itself is only there as a hash. */
 export const keyEntry = z.strictObject({
-  name,
-  tenant: name,
+  name: nameSchema,
+  tenant: nameSchema,
   scopes: z.array(z.enum(SCOPES)).min(1),
   sha256: z.string().regex(/^[0-9a-f]{64}$/, { error: 'is not a SHA-256 of 64 hexadecimal digits' }),
   created_at: z.iso.datetime(),

@@ -1,16 +1,26 @@
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, statSync, unlinkSync, writeSync } from 'node:fs';
 import { z } from 'zod';
-import { type KeyEntry, keyEntry } from './key-entry.ts';
+import { type KeyEntry, keyEntry, nameSchema } from './key-entry.ts';
+import { type QuotaEntry, quotaEntry } from './quota-entry.ts';
 
 const MAX_BYTES = 4 * 2 ** 20;
 
-const keysFile = z.strictObject({ keys: z.array(keyEntry).max(10_000) });
+const keysFile = z.strictObject({
+  keys: z.array(keyEntry).max(10_000),
+  quotas: z.record(nameSchema, quotaEntry).default({}),
+});
+
+export interface KeysFile {
+  readonly keys: readonly KeyEntry[];
+  /** By tenant. */
+  readonly quotas: Readonly<Record<string, QuotaEntry>>;
+}
 
 /** An error in a file of keys, for a person. It quotes no content except names of fields. */
 export class KeysFileError extends Error {}
 
 /** @throws {KeysFileError} */
-export function readKeysFile(path: string): KeyEntry[] {
+export function readKeysFile(path: string): KeysFile {
   let text: string;
   try {
     const { size } = statSync(path);
@@ -27,16 +37,16 @@ export function readKeysFile(path: string): KeyEntry[] {
     throw new KeysFileError(`'${path}' is not JSON`);
   }
   const parsed = keysFile.safeParse(json);
-  if (parsed.success) return parsed.data.keys;
+  if (parsed.success) return parsed.data;
   const [{ path: place, message }] = parsed.error.issues;
   throw new KeysFileError(`'${path}' has a mistake at /${place.join('/')}: ${message}`);
 }
 
 /**
- * Replaces the keys of a file with the result of `change`. Makes the file if it is missing. All or nothing, and one writer
+ * Replaces the content of a file with the result of `change`. Makes the file if it is missing. All or nothing, and one writer
  * at a time. Only the owner of the file may read it. @throws {KeysFileError}, and what `change` throws
  */
-export function changeKeysFile(path: string, change: (keys: readonly KeyEntry[]) => readonly KeyEntry[]): void {
+export function changeKeysFile(path: string, change: (file: KeysFile) => KeysFile): void {
   const draft = `${path}.new`;
   let file: number;
   try {
@@ -49,8 +59,8 @@ export function changeKeysFile(path: string, change: (keys: readonly KeyEntry[])
     );
   }
   try {
-    const keys = statSync(path, { throwIfNoEntry: false }) ? readKeysFile(path) : [];
-    writeSync(file, `${JSON.stringify({ keys: change(keys) }, null, 2)}\n`);
+    const former = statSync(path, { throwIfNoEntry: false }) ? readKeysFile(path) : { keys: [], quotas: {} };
+    writeSync(file, `${JSON.stringify(change(former), null, 2)}\n`);
     fsyncSync(file);
     closeSync(file);
   } catch (error) {

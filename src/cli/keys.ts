@@ -3,11 +3,13 @@ import { addKey, KeyChangeError, type Made, revokeKey, rotateKey } from '../acce
 import { hasExpired, type KeyEntry } from '../access/key-entry.ts';
 import { changeKeysFile, KeysFileError, readKeysFile } from '../access/keys-file.ts';
 import { DEFAULT_TENANT, NAME_PATTERN, NAME_RULE, SCOPES, type Scope } from '../domain/identity.ts';
+import { quotaCommand } from './quota.ts';
 
 export const KEYS_USAGE = `usage: cellstep keys create NAME [--scopes read,step,write] [--tenant ${DEFAULT_TENANT}] [--days N]
        cellstep keys list
        cellstep keys rotate NAME [--overlap-hours 24]
        cellstep keys revoke NAME
+       cellstep keys quota TENANT [QUOTA=N|none|standard …]
 Changes the file of keys that CELLSTEP_KEYS_FILE or --file names. A service that runs reads it again by itself.`;
 
 /** What a command says: `stdout` for programs, `stderr` for people. */
@@ -35,11 +37,14 @@ function run(args: readonly string[], env: Environment, now: number): Said {
   const [verb, name, ...more] = positionals;
   const path = values.file ?? env.CELLSTEP_KEYS_FILE;
   const isList = verb === 'list' && name === undefined;
-  if (more.length > 0 || !(isList || (name !== undefined && ['create', 'rotate', 'revoke'].includes(verb)))) {
+  if (
+    (more.length > 0 && verb !== 'quota') ||
+    !(isList || (name !== undefined && ['create', 'rotate', 'revoke', 'quota'].includes(verb)))
+  ) {
     return { code: 2, stderr: KEYS_USAGE };
   }
   if (!path) throw new KeyChangeError('Set CELLSTEP_KEYS_FILE to the file of keys, or send --file PATH.');
-  if (isList) return { code: 0, stdout: table(readKeysFile(path), now) };
+  if (isList) return { code: 0, stdout: table(readKeysFile(path).keys, now) };
   switch (verb) {
     case 'create':
       return make(path, (keys) => addKey(keys, readNewKey(name, values), now));
@@ -47,8 +52,10 @@ function run(args: readonly string[], env: Environment, now: number): Said {
       return make(path, (keys) =>
         rotateKey(keys, name, wholeOf('--overlap-hours', values['overlap-hours'] ?? '24'), now),
       );
+    case 'quota':
+      return quotaCommand(path, name, more);
     default:
-      changeKeysFile(path, (keys) => revokeKey(keys, name));
+      changeKeysFile(path, (file) => ({ ...file, keys: revokeKey(file.keys, name) }));
       return { code: 0, stderr: `The keys '${name}' no longer let in.` };
   }
 }
@@ -63,10 +70,10 @@ const OPTIONS = {
 
 function make(path: string, change: (keys: readonly KeyEntry[]) => Made): Said {
   let key = '';
-  changeKeysFile(path, (keys) => {
-    const made = change(keys);
+  changeKeysFile(path, (file) => {
+    const made = change(file.keys);
     key = made.key;
-    return made.keys;
+    return { ...file, keys: made.keys };
   });
   return { code: 0, stdout: key, stderr: 'This is the key. It is not kept and cannot be shown again.' };
 }

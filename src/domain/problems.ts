@@ -215,6 +215,11 @@ export const PROBLEMS = {
     title: 'Too many requests came in too short a time',
     help: 'Nothing was changed. Send the request again after Retry-After seconds. The RateLimit header of each reply says how many more you may send. The operator sets the limit: CELLSTEP_RATE_LIMIT.',
   },
+  'quota-exceeded': {
+    status: 429,
+    title: 'A quota of this tenant is used up',
+    help: 'Nothing was changed. `quota`, `limit` and `used` say which quota it is; GET /v1/usage shows all of them. Delete what you do not need, or send the request again after Retry-After seconds. The operator sets quotas: CELLSTEP_QUOTA_…, or `quotas` in the keys file.',
+  },
   'too-many-keys': {
     status: 429,
     title: 'Too many replies to requests with an Idempotency-Key are kept',
@@ -229,6 +234,11 @@ export const PROBLEMS = {
     status: 431,
     title: 'The headers are larger than this service accepts',
     help: 'Send smaller headers.',
+  },
+  'tenant-full': {
+    status: 507,
+    title: 'The quota of stored bytes of this tenant is used up',
+    help: 'Nothing was changed by this request. Delete what you do not need: GET /v1/usage shows what is in use. The operator sets the quota: CELLSTEP_QUOTA_STORED_BYTES, or `quotas` in the keys file.',
   },
   'store-full': {
     status: 507,

@@ -12,3 +12,8 @@ export type QuotaName = (typeof QUOTA_NAMES)[number];
 
 /** The quotas of one tenant. One that is left out is no limit. */
 export type Quotas = Readonly<Partial<Record<QuotaName, number>>>;
+
+/** A value for each quota. */
+export function mapQuotas<T>(value: (name: QuotaName) => T): Record<QuotaName, T> {
+  return Object.fromEntries(QUOTA_NAMES.map((name) => [name, value(name)])) as Record<QuotaName, T>;
+}

@@ -54,11 +54,16 @@ const DETAILS: Readonly<Record<ProblemCode, string>> = {
     "Idempotency key '6f1c' was first used for another request. Make a new key for a new request.",
   'limit-exceeded': 'Shape [8192,8192] is over the limit of 33554432 elements a tensor (CELLSTEP_MAX_ELEMENTS).',
   'session-expired': "Session 's' expired at 2030-01-01T01:00:00.000Z, after 3600 idle seconds.",
-  'too-many-requests': 'More than 100 requests came in a second (CELLSTEP_RATE_LIMIT). Send the next in 1 s.',
+  'too-many-requests':
+    'More than 100 requests came in a second (CELLSTEP_RATE_LIMIT, or requests_per_second in the keys file). Send the next in 1 s.',
+  'quota-exceeded':
+    'This tenant may have 100 sessions, and 100 are in use. End a session first. GET /v1/usage shows all quotas.',
   'too-many-keys':
     "The session 's' keeps the answers of 99 requests with an idempotency key, 134217000 bytes; one more is over the limit of 134217728 bytes a thing (CELLSTEP_MAX_KEY_BYTES). Send the request without a key, or after 2030-01-01T00:00:00.000Z, when the first of them goes.",
   'upgrade-required': '/v1/stream is a WebSocket. Open it with the subprotocol cellstep.v1.',
   'headers-too-large': 'The headers are over the limit of 16384 bytes.',
+  'tenant-full':
+    'This tenant may have 1073741824 bytes in the store, and 1073741200 are in use. Delete something first. GET /v1/usage shows all quotas.',
   'store-full': 'The store has no room left.',
   'store-unavailable': 'The store does not answer.',
   'issuer-unavailable': 'The keys of the issuer https://login.example cannot be fetched.',
@@ -96,6 +101,8 @@ export function problemExample(code: ProblemCode): JsonObject {
     request_id: 'req_019b8e2f-6a00-7c3d-9f1e-5b7a2c4d6e8f',
     ...(pointer ? { errors: [{ pointer, detail }] } : {}),
     ...(code === 'several-layers' ? { layers: ['gru_a', 'lstm_a'] } : {}),
+    ...(code === 'quota-exceeded' ? { quota: 'sessions', limit: 100, used: 100 } : {}),
+    ...(code === 'tenant-full' ? { quota: 'stored_bytes', limit: 1073741824, used: 1073741200 } : {}),
     ...(code === 'session-expired' ? { expired_at: '2030-01-01T01:00:00.000Z' } : {}),
   };
   return { summary: title, value };

@@ -118,7 +118,7 @@ export function problemsOf(
   const add = (condition: boolean, ...more: ProblemCode[]) => {
     if (condition) for (const code of more) codes.add(code);
   };
-  add(closed, 'unauthorized', 'insufficient-scope', 'issuer-unavailable', 'too-many-requests');
+  add(closed, 'unauthorized', 'insufficient-scope', 'issuer-unavailable', 'too-many-requests', 'quota-exceeded');
   add(hasBody, 'body-too-large', 'unsupported-media-type');
   // The body of a DELETE is ignored, but read.
   add(hasBody || method === 'DELETE', 'invalid-json');
@@ -131,7 +131,7 @@ export function problemsOf(
   );
   // A new thing has no version yet, so any If-Match refuses its creation.
   add(takes('Idempotency-Key'), 'invalid-header', 'version-mismatch', 'idempotency-key-reused', 'in-progress');
-  add(takes('Idempotency-Key'), 'conflict', 'store-full', 'too-many-keys');
+  add(takes('Idempotency-Key'), 'conflict', 'store-full', 'tenant-full', 'too-many-keys');
   return inTableOrder(codes);
 }
 

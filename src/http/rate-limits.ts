@@ -2,12 +2,13 @@ import rateLimit from '@fastify/rate-limit';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { ANYBODY } from '../domain/identity.ts';
 import type { RateCounter } from '../domain/ports.ts';
+import type { Quotas } from '../domain/quotas.ts';
 import { isOpen } from './auth.ts';
 import { HttpProblem } from './http-problem.ts';
 
 export interface RateRules {
-  /** Requests per second of one client; 0: no limit. */
-  readonly perSecond: number;
+  /** Their `requests_per_second` is for one client. */
+  readonly quotasOf: (tenant: string) => Quotas;
   /** Counts for all replicas. Without it, each process counts for itself. */
   readonly counter?: RateCounter;
 }
@@ -21,11 +22,11 @@ const MAX_CLIENTS = 10_000;
  * are left, as in draft-ietf-httpapi-ratelimit-headers-10. Add it after authentication. Probes and pages are not counted.
  * If the counter does not answer, nothing is refused: the store next to it then reports the failure.
  */
-export async function limitRates(app: FastifyInstance, { perSecond, counter }: RateRules): Promise<void> {
-  if (perSecond === 0) return;
+export async function limitRates(app: FastifyInstance, { quotasOf, counter }: RateRules): Promise<void> {
+  const quotaOf = ({ identity }: FastifyRequest) => quotasOf(identity.tenant).requests_per_second;
   await app.register(rateLimit, {
     global: false,
-    max: perSecond,
+    max: (request) => quotaOf(request) ?? 0,
     timeWindow: WINDOW_MILLISECONDS,
     cache: MAX_CLIENTS,
     keyGenerator: clientOf,
@@ -34,25 +35,28 @@ export async function limitRates(app: FastifyInstance, { perSecond, counter }: R
   });
   const count = app.createRateLimit();
   app.addHook('onRequest', async (request, reply) => {
-    if (isOpen(request)) return;
+    if (isOpen(request) || quotaOf(request) === undefined) return;
     const rate = await count(request);
-    if (!rate.isAllowed) tell(reply, perSecond, rate);
+    if (!rate.isAllowed) tell(reply, rate);
   });
 }
 
+interface Rate {
+  readonly max: number;
+  readonly remaining: number;
+  readonly ttlInSeconds: number;
+  readonly isExceeded: boolean;
+}
+
 /** @throws {HttpProblem} too-many-requests */
-function tell(
-  reply: FastifyReply,
-  perSecond: number,
-  { remaining, ttlInSeconds, isExceeded }: { remaining: number; ttlInSeconds: number; isExceeded: boolean },
-): void {
+function tell(reply: FastifyReply, { max, remaining, ttlInSeconds, isExceeded }: Rate): void {
   const seconds = Math.max(1, ttlInSeconds);
   reply.headers({
-    'ratelimit-policy': `"requests";q=${perSecond};w=${WINDOW_MILLISECONDS / 1000}`,
+    'ratelimit-policy': `"requests";q=${max};w=${WINDOW_MILLISECONDS / 1000}`,
     ratelimit: `"requests";r=${remaining};t=${seconds}`,
   });
   if (!isExceeded) return;
-  const detail = `More than ${perSecond} requests came in a second (CELLSTEP_RATE_LIMIT). Send the next in ${seconds} s.`;
+  const detail = `More than ${max} requests came in a second (CELLSTEP_RATE_LIMIT, or requests_per_second in the keys file). Send the next in ${seconds} s.`;
   throw new HttpProblem('too-many-requests', detail, { 'retry-after': `${seconds}` });
 }
 

@@ -7,6 +7,8 @@ export type FromWorker =
   | { readonly type: 'gather'; readonly request: number }
   /** Answers `measure`. */
   | { readonly type: 'measured'; readonly request: number; readonly snapshot: MetricsSnapshot }
+  /** Counts one more in a window of time, for all workers. */
+  | { readonly type: 'count'; readonly request: number; readonly key: string; readonly milliseconds: number }
   /** For all other workers. */
   | { readonly type: 'broadcast'; readonly request: number; readonly bytes: Uint8Array };
 
@@ -17,6 +19,8 @@ export type ToWorker =
   | { readonly type: 'gathered'; readonly request: number; readonly snapshots: readonly MetricsSnapshot[] }
   /** Another worker's broadcast. */
   | { readonly type: 'heard'; readonly bytes: Uint8Array }
+  /** Answers `count`. */
+  | { readonly type: 'counted'; readonly request: number; readonly count: number; readonly left: number }
   /** Answers `broadcast`: how many workers it was sent to. */
   | { readonly type: 'broadcasted'; readonly request: number; readonly receivers: number };
 

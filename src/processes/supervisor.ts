@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import type { MetricsSnapshot } from '../http/metrics.ts';
 import { createSupervisorMetrics } from '../http/supervisor-metrics.ts';
 import { type FromWorker, MAX_UNREAD_BYTES, type ToWorker } from './messages.ts';
+import { RateWindows } from './rate-windows.ts';
 
 /** A worker that dies is replaced after this time. The time doubles whenever it dies again soon. */
 const FIRST_BACKOFF_MILLISECONDS = 100;
@@ -42,6 +43,7 @@ interface Worker {
 export async function supervise({ workers: count, script, env, shutdownSeconds, logger }: SupervisorOptions) {
   const workers = new Map<number, Worker>();
   const metrics = createSupervisorMetrics();
+  const rates = new RateWindows();
   const gathering = new Map<number, (worker: number, snapshot: MetricsSnapshot) => void>();
   let requests = 0;
   let closing = false;
@@ -79,6 +81,11 @@ export async function supervise({ workers: count, script, env, shutdownSeconds, 
       case 'broadcast': {
         const receivers = forward(worker, message.bytes);
         tell(worker, { type: 'broadcasted', request: message.request, receivers });
+        break;
+      }
+      case 'count': {
+        const { request, key, milliseconds } = message;
+        tell(worker, { type: 'counted', request, ...rates.count(key, milliseconds) });
         break;
       }
       case 'gather':

@@ -1,4 +1,4 @@
-import type { Bus } from '../domain/ports.ts';
+import type { Bus, RateCounter } from '../domain/ports.ts';
 import type { MetricsSnapshot } from '../http/metrics.ts';
 import { type FromWorker, MAX_UNREAD_BYTES, type ToWorker } from './messages.ts';
 
@@ -10,6 +10,8 @@ export interface WorkerLine {
   gather(): Promise<readonly MetricsSnapshot[]>;
   /** Leads to the other workers. */
   readonly bus: Bus;
+  /** Counts for all workers. */
+  readonly rateCounter: RateCounter;
 }
 
 /**
@@ -18,6 +20,7 @@ export interface WorkerLine {
  */
 export function joinSupervisor(snapshot: () => Promise<MetricsSnapshot>, orphaned: () => void): WorkerLine {
   const waiting = new Map<number, (snapshots: readonly MetricsSnapshot[]) => void>();
+  const counts = new Map<number, (counted: Awaited<ReturnType<RateCounter['count']>>) => void>();
   const broadcasts = new Map<number, (receivers: number) => void>();
   const listeners: ((message: Uint8Array) => void)[] = [];
   let requests = 0;
@@ -39,6 +42,10 @@ export function joinSupervisor(snapshot: () => Promise<MetricsSnapshot>, orphane
         broadcasts.get(message.request)?.(message.receivers);
         broadcasts.delete(message.request);
         break;
+      case 'counted':
+        counts.get(message.request)?.(message);
+        counts.delete(message.request);
+        break;
       case 'measure':
         tell({ type: 'measured', request: message.request, snapshot: await snapshot() });
     }
@@ -47,6 +54,8 @@ export function joinSupervisor(snapshot: () => Promise<MetricsSnapshot>, orphane
     for (const resolve of waiting.values()) resolve([await snapshot()]);
     for (const resolve of broadcasts.values()) resolve(0);
     broadcasts.clear();
+    for (const resolve of counts.values()) resolve({ count: 0, left: 0 });
+    counts.clear();
     orphaned();
   });
   return {
@@ -57,6 +66,16 @@ export function joinSupervisor(snapshot: () => Promise<MetricsSnapshot>, orphane
         waiting.set(request, resolve);
         tell({ type: 'gather', request });
       }),
+    rateCounter: {
+      // This process ends soon after its supervisor; until then it lets everything in.
+      count: (key, milliseconds) =>
+        new Promise((resolve) => {
+          if (!process.connected) return resolve({ count: 0, left: 0 });
+          const request = ++requests;
+          counts.set(request, resolve);
+          tell({ type: 'count', request, key, milliseconds });
+        }),
+    },
     bus: {
       broadcast(bytes) {
         if (!process.connected || unread + bytes.length > MAX_UNREAD_BYTES) return Promise.resolve(0);

@@ -1,6 +1,7 @@
 import type { Limits } from '../domain/limits.ts';
 import { fieldProblem } from '../domain/problems.ts';
 import { BYTES_PER_ELEMENT, type Dtype, formatShape, type Shape } from '../domain/tensor.ts';
+import type { Ports } from './ports.ts';
 
 /** @throws {Problem} limit-exceeded if a tensor would be too large, or one of its axes is */
 export function requireElements(shape: Shape, { maxElements }: Pick<Limits, 'maxElements'>, pointer: string): void {
@@ -52,8 +53,20 @@ export function requireDraw(
   throw fieldProblem('limit-exceeded', pointer, detail);
 }
 
+/**
+ * Checks and counts the work of a request before it is done.
+ * @throws {Problem} limit-exceeded if it costs more multiply-adds than one request may; quota-exceeded if its tenant has
+ * no work left for now
+ */
+export function requireWork(work: number, { limits, spendWork }: WorkContext, pointer: string): void {
+  requireWorkOfOne(work, limits, pointer);
+  spendWork(work);
+}
+
+export type WorkContext = Pick<Ports, 'limits' | 'spendWork'>;
+
 /** @throws {Problem} limit-exceeded if a request costs more multiply-adds than one request may */
-export function requireWork(work: number, { maxWork }: Pick<Limits, 'maxWork'>, pointer: string): void {
+export function requireWorkOfOne(work: number, { maxWork }: Pick<Limits, 'maxWork'>, pointer: string): void {
   if (work <= maxWork) return;
   const detail = `This takes ${work} multiply-adds, over the limit of ${maxWork} a request (CELLSTEP_MAX_WORK). Send less at once.`;
   throw fieldProblem('limit-exceeded', pointer, detail);

@@ -37,4 +37,6 @@ export interface Ports {
   readonly newSeed: NewSeed;
   readonly backoff: Backoff;
   readonly limits: Limits;
+  /** Counts multiply-adds of the tenant before they are done. @throws {Problem} quota-exceeded */
+  readonly spendWork: (work: number) => void;
 }

@@ -105,11 +105,16 @@ export class SocketDoor {
         const identity = await this.parts.gate.identify(token);
         if (!identity.scopes.has('step')) throw new Problem('insufficient-scope', 'A socket needs the scope step.');
         request.identity = identity;
+        this.app.holdConnection(request.raw.socket, identity.tenant);
         this.serve(line, socket, request);
         this.watch(line, socket, { credential: token, identity });
         line.send(JSON.stringify({ id, status: 204 }));
         socket.resume();
-      } catch {
+      } catch (error) {
+        if (error instanceof Problem && error.status === 429) {
+          line.close(CLOSE.tryLater, 'This tenant has as many connections as it may have.');
+          return;
+        }
         line.close(CLOSE.violation, 'The first message is not an auth message with a key that may step.');
       }
     });

@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { KeyRing } from '../../src/access/key-ring.ts';
 import { readKeysFile } from '../../src/access/keys-file.ts';
 import { keysCommand } from '../../src/cli/keys.ts';
@@ -21,7 +21,7 @@ describe('cellstep keys', () => {
   const run = (line: string, now = NOW) => keysCommand(line.split(' '), { CELLSTEP_KEYS_FILE: file }, now);
   const find = (key: string | undefined, now: number) => {
     const ring = new KeyRing([]);
-    ring.replace(readKeysFile(file));
+    ring.replace(readKeysFile(file).keys);
     return ring.find(`${key}`, now);
   };
 
@@ -104,6 +104,34 @@ describe('cellstep keys', () => {
     run('create ci');
     writeFileSync(`${file}.new`, '');
     expect(run('revoke ci')).toMatchObject({ code: 2, stderr: expect.stringContaining('another command') });
-    expect(readKeysFile(file)).toHaveLength(1);
+    expect(readKeysFile(file).keys).toHaveLength(1);
+  });
+});
+
+describe('cellstep keys quota', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'cellstep-keys-'));
+  const file = join(directory, 'keys.json');
+  afterAll(() => rmSync(directory, { recursive: true }));
+  const run = (line: string) => keysCommand(line.split(' '), { CELLSTEP_KEYS_FILE: file }, NOW);
+
+  it('sets, lifts and shows quotas of a tenant, and keeps the keys', () => {
+    run('create ci --tenant acme');
+    expect(run('quota acme cells=100 sessions=none').stdout).toContain('cells=100\nsessions=none\nvariables=standard');
+    run('quota acme cells=standard connections=5');
+    expect(readKeysFile(file)).toMatchObject({
+      keys: [{ name: 'ci' }],
+      quotas: { acme: { sessions: null, connections: 5 } },
+    });
+    expect(readKeysFile(file).quotas.acme).not.toHaveProperty('cells');
+    run('revoke ci');
+    expect(readKeysFile(file).quotas.acme.connections).toBe(5);
+  });
+
+  it('says what is wrong, and changes nothing', () => {
+    const before = readFileSync(file, 'utf8');
+    expect(run('quota acme boats=1').stderr).toMatch(/no quota 'boats'.*cells, sessions/);
+    expect(run('quota acme cells=-1').stderr).toMatch(/cells '-1' is not a whole number/);
+    expect(run('quota Acme cells=1').stderr).toMatch(/TENANT 'Acme' is not/);
+    expect(readFileSync(file, 'utf8')).toBe(before);
   });
 });

@@ -280,3 +280,47 @@ describe('several processes that cannot start', () => {
     expect(stderr).toMatch(/^cellstep: CELLSTEP_WORKERS '2' cannot share CELLSTEP_STORE 'memory:'[^\n]+\n$/);
   });
 });
+
+describe('tenants of several processes', { timeout: 60_000 }, () => {
+  test('keep a quota together and count right, also when one of them is killed meanwhile', async () => {
+    const { url, pids } = await workers(3, { CELLSTEP_QUOTA_SESSIONS: '40' });
+    await openCounter(url);
+    let answered = 1;
+    const open = async (n: number) => {
+      if (n === 30) process.kill(pids().get(2)!, 'SIGKILL');
+      try {
+        const { status } = await send(url, '/v1/sessions', { id: `q${n}`, cell: 'sum' }, CLOSE);
+        if (status === 201) answered++;
+        return status;
+      } catch {
+        // The process that had it was killed.
+        return 0;
+      }
+    };
+    let refused = 0;
+    for (let n = 0; n < 400 && refused < 60; n += 6) {
+      const statuses = await Promise.all(Array.from({ length: 6 }, (_, k) => open(n + k)));
+      refused += statuses.filter((status) => status === 429).length;
+    }
+    const read = async (path: string) => JSON.parse(await (await fetch(`${url}${path}`, { headers: CLOSE })).text());
+    const usage = await read('/v1/usage');
+    const { items } = await read('/v1/sessions?limit=1000');
+    expect(usage.sessions).toEqual({ used: items.length, quota: 40 });
+    expect(items.length).toBeGreaterThanOrEqual(Math.max(40, answered));
+    // What six requests at once may add.
+    expect(items.length).toBeLessThanOrEqual(45);
+  });
+
+  test('count the requests of a client together', async () => {
+    const { url } = await workers(3, { CELLSTEP_RATE_LIMIT: '20' });
+    const begun = performance.now();
+    const replies = await Promise.all(
+      Array.from({ length: 120 }, () => fetch(`${url}/v1/cells`, { headers: CLOSE }).then(({ status }) => status)),
+    );
+    const windows = Math.ceil((performance.now() - begun) / 1000) + 1;
+    const served = replies.filter((status) => status === 200).length;
+    expect(served).toBeGreaterThanOrEqual(20);
+    expect(served).toBeLessThanOrEqual(20 * windows);
+    expect(replies.filter((status) => status === 429)).toHaveLength(120 - served);
+  });
+});

@@ -13,9 +13,11 @@ function heldDatabase(directory: string) {
   let changed = stored;
   const asked: { readonly begin: () => void; readonly end: () => void; readonly fail: () => void }[] = [];
   const records = {
+    getBinaryFast: (key: Uint8Array) => changed.get(Buffer.from(key).toString()),
     get: (key: Uint8Array) => changed.get(Buffer.from(key).toString()),
     put: (key: Uint8Array, record: Uint8Array) => void changed.set(Buffer.from(key).toString(), record),
   };
+  const usages = { get: () => undefined, put: () => undefined, remove: () => undefined };
   const childTransaction = (work: () => unknown) => {
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
     let result: unknown;
@@ -35,7 +37,7 @@ function heldDatabase(directory: string) {
     });
     return promise;
   };
-  const database = { root: { childTransaction }, records } as unknown as LmdbDatabase;
+  const database = { root: { childTransaction }, records, usages } as unknown as LmdbDatabase;
   const connection: LmdbConnection = {
     directory,
     current: () => database,

@@ -3,20 +3,26 @@ import type { GateRules } from '../../src/access/gate.ts';
 import { createApp } from '../../src/app.ts';
 import { readConfig } from '../../src/config.ts';
 import type { Limits } from '../../src/domain/limits.ts';
-import type { RateCounter, Store } from '../../src/domain/ports.ts';
+import type { Bus, CountedStore, RateCounter, Store } from '../../src/domain/ports.ts';
+import type { Quotas } from '../../src/domain/quotas.ts';
+import { NO_USAGE } from '../../src/domain/usage.ts';
 import { createHdf5 } from '../../src/files/hdf5/hdf5.ts';
 import type { BrowserRules } from '../../src/http/foreign-pages.ts';
 import { openMemoryStore } from '../../src/store/memory.ts';
+import { UsageTally } from '../../src/store/usage-tally.ts';
 
 export type TestApp = Awaited<ReturnType<typeof createApp>>;
 
 interface StartOptions {
-  readonly store?: Store;
+  /** One that does not count is looked through. */
+  readonly store?: Store | CountedStore;
   readonly apiKeys?: readonly string[];
   /** Other ways than keys to say who one is. */
   readonly gate?: Omit<GateRules, 'apiKeys'>;
   readonly logger?: FastifyBaseLogger;
   readonly rateLimit?: number;
+  readonly quotas?: Quotas;
+  readonly bus?: Bus;
   readonly rateCounter?: RateCounter;
   readonly browsers?: BrowserRules;
   readonly limits?: Partial<Limits>;
@@ -47,18 +53,20 @@ export async function startApp(options: StartOptions = {}): Promise<TestApp> {
     browsers,
     gate,
     logger,
-    rateLimit = 0,
+    rateLimit,
+    quotas = {},
+    bus,
     rateCounter,
     threads = 0,
   } = options;
   let ids = 0;
   let seeds = 0;
   return createApp({
-    store,
+    store: counting(store),
     config: {
       apiKeys,
       ...gate,
-      rateLimit,
+      quotas: { ...(rateLimit ? { requests_per_second: rateLimit } : {}), ...quotas },
       threads,
       limits: { ...LIMITS, ...limits },
       ...(browsers ? { browsers } : {}),
@@ -66,8 +74,23 @@ export async function startApp(options: StartOptions = {}): Promise<TestApp> {
     hdf5: HDF5,
     ...(logger ? { logger } : {}),
     ...(rateCounter ? { rateCounter } : {}),
+    ...(bus ? { bus } : {}),
     clock: () => clock.now,
     newId: (prefix) => `${prefix}_${run}${String(++ids).padStart(8, '0')}`,
     newSeed: () => ++seeds,
+  });
+}
+
+function counting(store: Store | CountedStore): CountedStore {
+  if ('usageOf' in store) return store;
+  const usages = async () => {
+    const tally = new UsageTally();
+    for (const { key, bytes } of await store.list('', undefined, 100_000)) tally.add(key, undefined, bytes.length);
+    return new Map(tally.over(() => undefined));
+  };
+  return Object.assign(Object.create(store), {
+    usages,
+    usageOf: async (tenant: string) => (await usages()).get(tenant) ?? NO_USAGE,
+    freeBytes: async () => undefined,
   });
 }

@@ -1,6 +1,7 @@
 import { expect } from 'vitest';
 import { z } from 'zod';
 import { PROBLEMS, type ProblemCode } from '../../src/domain/problems.ts';
+import { QUOTA_NAMES } from '../../src/domain/quotas.ts';
 import type { TestApp } from './app.ts';
 
 export interface Called {
@@ -56,6 +57,9 @@ export const problemDocument = z.strictObject({
     .optional(),
   expired_at: z.iso.datetime().optional(),
   layers: z.array(z.string()).min(2).optional(),
+  quota: z.enum(QUOTA_NAMES).optional(),
+  limit: z.number().optional(),
+  used: z.number().optional(),
 });
 
 /** The reply is this problem, whole and with nothing of the inside in it. */

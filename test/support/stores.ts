@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Store, StoredEntry } from '../../src/domain/ports.ts';
+import type { CountedStore, Store, StoredEntry } from '../../src/domain/ports.ts';
 import { openLmdbStore } from '../../src/store/lmdb.ts';
 import { openMemoryStore } from '../../src/store/memory.ts';
 import { openRedisStore } from '../../src/store/redis.ts';
@@ -9,7 +9,7 @@ import { startRedis } from '../store/redis-servers.ts';
 
 /** A store of a test, and how to be rid of it with all that it holds. */
 export interface TestStore {
-  readonly store: Store;
+  readonly store: CountedStore;
   readonly dispose: () => Promise<void>;
 }
 

@@ -34,6 +34,7 @@ export function createReferenceServices({ store, clock, newId, backoff }: World)
       newSeed: () => 1,
       backoff,
       limits: readConfig({}).limits,
+      spendWork: () => undefined,
       checkpointCodec: createCheckpointCodec(parseManifest),
       weightFiles: [],
       feed: new SessionFeed(store).of(''),

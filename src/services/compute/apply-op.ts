@@ -3,7 +3,7 @@ import type { Limits } from '../../domain/limits.ts';
 import { cast, type Dtype, isFloat, sizeOf, type Tensor } from '../../domain/tensor.ts';
 import { isReference, literalToTensor, type TensorInput } from '../../domain/tensor-literal.ts';
 import type { Context } from '../context.ts';
-import { requireBytes, requireElements, requireWork } from '../limits.ts';
+import { requireBytes, requireElements, requireWork, type WorkContext } from '../limits.ts';
 import { resolveReference } from './resolve-tensor.ts';
 
 export interface OpRequest {
@@ -17,7 +17,7 @@ export interface OpRequest {
  * @throws {Problem} not-found for an unknown op; wrong-shape, invalid-value
  */
 export async function applyOp(
-  context: Pick<Context, 'store' | 'limits' | 'ops'>,
+  context: Pick<Context, 'store' | 'limits' | 'spendWork' | 'ops'>,
   op: string,
   { inputs, params }: OpRequest,
 ): Promise<Tensor> {
@@ -40,7 +40,7 @@ export async function applyOp(
     const tensor = given[i];
     return tensor ? cast(tensor, dtype) : literalToTensor(input as never, dtype, `/inputs/${i}`);
   });
-  requireOpWork(op, tensors, context.limits);
+  requireOpWork(op, tensors, context);
   return context.ops.apply(op, tensors, params);
 }
 
@@ -58,7 +58,8 @@ function commonDtype(dtypes: readonly Dtype[], inputs: readonly TensorInput[]): 
 }
 
 /** Two inputs may give a far larger result: at most one element for each pair of their elements. */
-function requireOpWork(op: string, inputs: readonly Tensor[], limits: Limits): void {
+function requireOpWork(op: string, inputs: readonly Tensor[], context: WorkContext): void {
+  const { limits } = context;
   for (const { shape } of inputs) requireScratch(sizeOf(shape), limits);
   if (inputs.length !== 2) return;
   const [a, b] = inputs.map(({ shape }) => shape);
@@ -72,7 +73,7 @@ function requireOpWork(op: string, inputs: readonly Tensor[], limits: Limits): v
   const result = op === 'matmul' ? size(3) * extent(a, 2) * extent(b, 1) : size(1);
   requireElements([result], limits, '/inputs');
   requireScratch(result, limits);
-  if (op === 'matmul') requireWork(result * extent(a, 1), limits, '/inputs');
+  if (op === 'matmul') requireWork(result * extent(a, 1), context, '/inputs');
 }
 
 /** Float64 numbers that are in memory for each element while it is computed, in the operation and its thread. */

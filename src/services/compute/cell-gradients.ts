@@ -66,7 +66,7 @@ export async function cellGradients(
   const { cell, batch, time, timeMajor } = call;
   const { definition, record, weights } = cell;
   const { stepWork = record.variables.reduce((sum, { shape }) => sum + sizeOf(shape), 1) } = definition;
-  requireWork(3 * batch * time * stepWork, context.limits, '/inputs');
+  requireWork(3 * batch * time * stepWork, context, '/inputs');
   const plan = planSequence(call, optionsOf(called, request));
   const { outputs, states } = await runPlan(context, call, plan);
   const program = definition.sequence(featuresOf(record), weights, plan.goBackwards);

@@ -8,10 +8,13 @@ import { buildCell } from '../cells/build-cell.ts';
 import { type Cell, featuresOf } from '../cells/cell-record.ts';
 import type { Context } from '../context.ts';
 import { cellKey } from '../keys.ts';
-import { requireBytes, requireElements, requireWork } from '../limits.ts';
+import { requireBytes, requireElements, requireWork, type WorkContext } from '../limits.ts';
 import { type InputForm, readInputs, readMask, trainingFor } from './call-inputs.ts';
 
-export type CallContext = Pick<Context, 'store' | 'clock' | 'initialize' | 'limits' | 'cells' | 'changer'>;
+export type CallContext = Pick<
+  Context,
+  'store' | 'clock' | 'initialize' | 'limits' | 'spendWork' | 'cells' | 'changer'
+>;
 
 /** What a request asks a cell to compute. */
 export interface CallRequest {
@@ -103,7 +106,8 @@ const TRACED = 6;
 /**
  * @throws {Problem} limit-exceeded if this many rows and steps need too much memory, including their trace, or too much work
  */
-function requireRoom({ limits }: Pick<Context, 'limits'>, { cell, inputs, batch, time, trace }: Call): void {
+function requireRoom(context: WorkContext, { cell, inputs, batch, time, trace }: Call): void {
+  const { limits } = context;
   const { definition, record } = cell;
   const { outputWidth, stateWidths } = definition;
   const variables: readonly { readonly shape: Shape }[] = record.input_shape
@@ -115,9 +119,11 @@ function requireRoom({ limits }: Pick<Context, 'limits'>, { cell, inputs, batch,
   // A row of a step costs one multiply-add for each weight, except weights that are only looked up.
   const { stepWork = variables.reduce((sum, { shape }) => sum + sizeOf(shape), 0) } = definition;
   const row = stepWork + ROW_WORK;
-  requireWork(batch * time * row + time * STEP_WORK, limits, '/inputs');
   const traced = trace ? batch * time * TRACED * stateWidths.reduce((sum, width) => sum + width, 0) : 0;
-  if (traced <= limits.maxElements) return;
+  if (traced <= limits.maxElements) {
+    requireWork(batch * time * row + time * STEP_WORK, context, '/inputs');
+    return;
+  }
   const detail = `A trace of this may have ${traced} numbers, over the limit of ${limits.maxElements} elements (CELLSTEP_MAX_ELEMENTS). Send less at once.`;
   throw fieldProblem('limit-exceeded', '/trace', detail);
 }

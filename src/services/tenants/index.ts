@@ -1,9 +1,14 @@
 import { DEFAULT_TENANT } from '../../domain/identity.ts';
-import type { Bus } from '../../domain/ports.ts';
+import type { Bus, CountedStore, Store } from '../../domain/ports.ts';
+import type { Quotas } from '../../domain/quotas.ts';
+import type { StoredUsage } from '../../domain/usage.ts';
 import { CellCache } from '../cells/cell-cache.ts';
 import { createServices, type ServicePorts, type Services } from '../index.ts';
 import { TENANTS_PREFIX } from '../keys.ts';
 import { SessionFeed } from '../sessions/session-feed.ts';
+import { type Load, TenantLoads } from './loads.ts';
+import { storeWithin } from './quota-store.ts';
+import type { QuotasOf } from './quotas.ts';
 import { storeOfTenant, tenantPrefix } from './tenant-store.ts';
 
 /** Tenants whose services are kept ready; those of others are made when they are called. */
@@ -11,14 +16,31 @@ const MAX_READY = 1_000;
 /** Tenants that are swept at one call. */
 const SWEPT_AT_ONCE = 64;
 
-export interface TenantPorts extends Omit<ServicePorts, 'feed'> {
+export interface TenantPorts extends Omit<ServicePorts, 'feed' | 'spendWork'> {
+  /** Where usage is counted. */
+  readonly counted: Pick<CountedStore, 'usageOf'>;
+  readonly quotasOf: QuotasOf;
   readonly bus?: Bus;
+}
+
+/** What a tenant uses and may use. */
+export interface TenantUsage {
+  readonly tenant: string;
+  readonly stored: StoredUsage;
+  readonly load: Load;
+  readonly quotas: Quotas;
+}
+
+interface Caller {
+  readonly identity: { readonly tenant: string };
 }
 
 /** The use cases of every tenant, each over its own part of the store, and what is the same for all. */
 export interface TenantServices {
   /** Those of whoever called. */
-  of(caller: { readonly identity: { readonly tenant: string } }): Services;
+  of(caller: Caller): Services;
+  usageOf(caller: Caller): Promise<TenantUsage>;
+  readonly loads: TenantLoads;
   readonly describeCell: Services['cells']['describe'];
   /** Lets go of a slice of what nobody needs any more, of some tenants; whether there may be more. */
   sweep(): Promise<boolean>;
@@ -29,17 +51,17 @@ export interface TenantServices {
 }
 
 /** `bus` leads to the other processes of the service, where there are any. */
-export function createTenantServices({ bus, ...given }: TenantPorts): TenantServices {
+export function createTenantServices({ bus, counted, quotasOf, ...given }: TenantPorts): TenantServices {
   const feed = new SessionFeed(given.store, bus);
-  const ports = { ...given, store: feed.watched, feed: feed.of('') };
+  const loads = new TenantLoads({ clock: given.clock, quotasOf, bus });
   const cache = new CellCache();
-  const shared = createServices(ports, cache.of(''));
+  const shared = makeServices(DEFAULT_TENANT, feed.watched, feed.of(''));
   const ready = new Map<string, Services>();
   let lastSwept: string | undefined;
 
   function servicesOf(tenant: string): Services {
     if (tenant === DEFAULT_TENANT) return shared;
-    const found = ready.get(tenant) ?? makeServices(tenant);
+    const found = ready.get(tenant) ?? makeOwn(tenant);
     ready.delete(tenant);
     ready.set(tenant, found);
     for (const oldest of ready.keys()) {
@@ -49,17 +71,27 @@ export function createTenantServices({ bus, ...given }: TenantPorts): TenantServ
     return found;
   }
 
-  function makeServices(tenant: string): Services {
-    const store = storeOfTenant(ports.store, tenant);
-    return createServices({ ...ports, store, feed: feed.of(tenantPrefix(tenant)) }, cache.of(tenant));
+  function makeOwn(tenant: string): Services {
+    return makeServices(tenant, storeOfTenant(feed.watched, tenant), feed.of(tenantPrefix(tenant)));
+  }
+
+  function makeServices(tenant: string, own: Store, feedOfTenant: ServicePorts['feed']): Services {
+    const store = storeWithin(own, { tenant, quotasOf, counted, now: () => performance.now() });
+    const spendWork = (work: number) => loads.spend(tenant, work);
+    const cells = cache.of(tenant === DEFAULT_TENANT ? '' : tenant);
+    return createServices({ ...given, store, spendWork, feed: feedOfTenant }, cells);
   }
 
   return {
     of: ({ identity }) => servicesOf(identity.tenant),
+    async usageOf({ identity: { tenant } }) {
+      return { tenant, stored: await counted.usageOf(tenant), load: loads.of(tenant), quotas: quotasOf(tenant) };
+    },
+    loads,
     describeCell: shared.cells.describe,
     async sweep() {
       const more = lastSwept === undefined && (await shared.sweep());
-      const page = await ports.store.list(TENANTS_PREFIX, lastSwept, SWEPT_AT_ONCE);
+      const page = await feed.watched.list(TENANTS_PREFIX, lastSwept, SWEPT_AT_ONCE);
       lastSwept = page.length === SWEPT_AT_ONCE ? page.at(-1)?.key : undefined;
       let left = more || lastSwept !== undefined;
       for (const { key } of page) {
@@ -68,6 +100,9 @@ export function createTenantServices({ bus, ...given }: TenantPorts): TenantServ
       return left;
     },
     check: shared.check,
-    close: () => feed.close(),
+    async close() {
+      loads.close();
+      await feed.close();
+    },
   };
 }

@@ -1,8 +1,7 @@
-import type { Limits } from '../../domain/limits.ts';
 import { fieldProblem } from '../../domain/problems.ts';
 import { sizeOf } from '../../domain/tensor.ts';
 import type { Call } from '../compute/prepare-call.ts';
-import { requireElements, requireWork } from '../limits.ts';
+import { requireElements, requireWorkOfOne, type WorkContext } from '../limits.ts';
 
 /** The measured cost of a row besides the products with the weights, in multiply-adds. */
 const ROW_WORK = 2_000;
@@ -14,18 +13,25 @@ const KEPT = 8;
 /**
  * Refuses too much work before any of it begins. One step has the limit of every request that computes. All steps together
  * have a higher limit, since a client can follow and stop them.
- * @throws {Problem} limit-exceeded
+ * @throws {Problem} limit-exceeded, quota-exceeded
  */
-export function requireTrainingRoom(limits: Limits, { cell, batch, time }: Call, repeat: number): void {
+export function requireTrainingRoom(
+  { limits, spendWork }: WorkContext,
+  { cell, batch, time }: Call,
+  repeat: number,
+): void {
   const { record, definition } = cell;
   const { stateWidths, outputWidth } = definition;
   const states = stateWidths.reduce((sum, width) => sum + width, outputWidth);
   requireElements([batch, time, KEPT * states], limits, '/inputs');
   const weights = record.variables.reduce((sum, { shape }) => sum + sizeOf(shape), ROW_WORK);
   const step = WAYS * batch * time * weights;
-  requireWork(step, limits, '/inputs');
+  requireWorkOfOne(step, limits, '/inputs');
   const { maxTrainingWork: most } = limits;
-  if (step * repeat <= most) return;
+  if (step * repeat <= most) {
+    spendWork(step * repeat);
+    return;
+  }
   const steps = Math.floor(most / step);
   const detail = `${repeat} steps take ${step * repeat} multiply-adds, over the limit of ${most} a request (CELLSTEP_MAX_TRAINING_WORK). Send a \`repeat\` of ${steps} at most.`;
   throw fieldProblem('limit-exceeded', '/repeat', detail);

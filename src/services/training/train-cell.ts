@@ -81,7 +81,7 @@ export async function trainCell(
   requireVersion(`Cell '${id}'`, stored.record.version, expected);
   const given = await prepare(context, stored, call);
   const { cell } = given;
-  requireTrainingRoom(context.limits, given, call.repeat);
+  requireTrainingRoom(context, given, call.repeat);
   const sequence = planSequence(given, call);
   const plan: TrainingPlan = {
     definition: cell.definition,

@@ -15,7 +15,9 @@ const weightsOf = (bias: number): Weights => ({ bias: new Tensor('float32', [1],
 describe.each(STORES)('pins to weights of their own, on $name,', ({ open }) => {
   it('do not pass the limit together, though there was room for each', async () => {
     const { store, dispose } = await open();
-    const context = { store, limits: { maxPinnedVersions: 1 } } as Pick<Context, 'limits'> & { store: Store };
+    const context = { store, limits: { maxPinnedVersions: 1 } } as unknown as Pick<Context, 'limits'> & {
+      store: Store;
+    };
     const pin = (bias: number) => pinOwn(context, CELL, CELL, weightsOf(bias));
     const [one, same, another] = await Promise.all([pin(1), pin(1), pin(2)]);
     expect(await store.commit(pinWrites(sessionOf('a'), one))).toBe('committed');

@@ -1,0 +1,44 @@
+import type { Socket } from 'node:net';
+import type { FastifyInstance } from 'fastify';
+import type { TenantLoads } from '../services/tenants/loads.ts';
+import { isOpen } from './auth.ts';
+import { hangUpUnread } from './unread-body.ts';
+
+/** Counts the connections and requests of tenants. */
+export type LoadCounts = Pick<TenantLoads, 'request' | 'connect'>;
+
+/**
+ * Counts each request of a tenant, and each connection that it uses, until that is closed. A connection that is over the
+ * quota is ended. Add it after authentication.
+ */
+export function countLoads(app: FastifyInstance, loads: LoadCounts): void {
+  const holders = new WeakMap<Socket, Set<string>>();
+  app.decorate('holdConnection', (socket: Socket, tenant: string) => {
+    const tenants = holders.get(socket) ?? new Set();
+    if (tenants.has(tenant)) return;
+    const end = loads.connect(tenant);
+    holders.set(socket, tenants.add(tenant));
+    socket.once('close', end);
+  });
+  app.addHook('onRequest', (request, reply, done) => {
+    const { tenant } = request.identity;
+    // Nobody is of no tenant: a socket that has yet to say who it is.
+    if (isOpen(request) || tenant === '') return done();
+    loads.request(tenant);
+    try {
+      app.holdConnection(request.raw.socket, tenant);
+    } catch (problem) {
+      hangUpUnread(request, reply);
+      reply.header('connection', 'close');
+      return done(problem as Error);
+    }
+    done();
+  });
+}
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Counts a connection for a tenant, until it is closed. @throws {Problem} quota-exceeded */
+    holdConnection: (socket: Socket, tenant: string) => void;
+  }
+}

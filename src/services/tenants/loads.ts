@@ -1,0 +1,182 @@
+import { randomUUID } from 'node:crypto';
+import type { Bus, Clock } from '../../domain/ports.ts';
+import { type QuotasOf, quotaExceeded } from './quotas.ts';
+import { SecondCounter } from './second-counter.ts';
+
+/** What a tenant uses now. */
+export interface Load {
+  /** In the last full second. */
+  readonly requests: number;
+  /** Multiply-adds in the last full second. */
+  readonly work: number;
+  readonly connections: number;
+}
+
+interface Own {
+  readonly requests: SecondCounter;
+  readonly work: SecondCounter;
+  connections: number;
+  /** Work that has been let in and not paid off: it sinks by the quota in a second. */
+  debt: number;
+  debtAt: number;
+  /** Work that the other processes have not heard of. */
+  untold: number;
+}
+
+interface Told extends Load {
+  readonly until: number;
+}
+
+/** One tenant in a message: name, work since the last message, requests and work of the last second, connections. */
+type Entry = readonly [tenant: string, spent: number, requests: number, work: number, connections: number];
+
+const KIND = '{"kind":"load"';
+const TELL_MS = 250;
+/** What a process said is believed for this long. If it died, its connections died with it. */
+const BELIEVED_MS = 1_000;
+const MAX_TENANTS = 10_000;
+
+/**
+ * What tenants use from moment to moment: requests, work, connections. Every process counts for itself and tells the others
+ * four times a second, so a quota may be exceeded by what the others let in during a quarter of a second.
+ */
+export class TenantLoads {
+  private readonly clock: Clock;
+  private readonly quotasOf: QuotasOf;
+  private readonly bus: Bus | undefined;
+  private readonly name = randomUUID();
+  private readonly tenants = new Map<string, Own>();
+  private readonly others = new Map<string, Map<string, Told>>();
+  private readonly timer: NodeJS.Timeout | undefined;
+
+  constructor({ clock, quotasOf, bus }: { clock: Clock; quotasOf: QuotasOf; bus?: Bus }) {
+    this.clock = clock;
+    this.quotasOf = quotasOf;
+    this.bus = bus;
+    if (!bus) return;
+    bus.listen((message) => this.hear(message));
+    this.timer = setInterval(() => this.tell(), TELL_MS);
+    this.timer.unref();
+  }
+
+  of(tenant: string): Load {
+    const own = this.tenants.get(tenant);
+    const now = this.clock();
+    const told = [...(this.others.get(tenant)?.values() ?? [])].filter(({ until }) => until > now);
+    const sum = (what: keyof Load, mine: number) => told.reduce((total, load) => total + load[what], mine);
+    return {
+      requests: sum('requests', own?.requests.last(now) ?? 0),
+      work: sum('work', own?.work.last(now) ?? 0),
+      connections: sum('connections', own?.connections ?? 0),
+    };
+  }
+
+  request(tenant: string): void {
+    this.own(tenant).requests.add(1, this.clock());
+  }
+
+  /** Counts a connection until the returned function is called. @throws {Problem} quota-exceeded */
+  connect(tenant: string): () => void {
+    const quota = this.quotasOf(tenant).connections;
+    if (quota !== undefined && this.of(tenant).connections >= quota) {
+      throw quotaExceeded('connections', quota, quota, 'Close one, or try again later.');
+    }
+    const own = this.own(tenant);
+    own.connections++;
+    return () => {
+      own.connections--;
+    };
+  }
+
+  /**
+   * Counts work before it is done. Work is let in while less than the quota is unpaid, however much it is itself: what is
+   * over has to be paid off before the next is let in. @throws {Problem} quota-exceeded
+   */
+  spend(tenant: string, work: number): void {
+    const own = this.own(tenant);
+    const now = this.clock();
+    const quota = this.quotasOf(tenant).work_per_second;
+    if (quota !== undefined) {
+      this.payOff(own, quota, now);
+      if (own.debt >= quota) {
+        const seconds = Math.max(1, Math.ceil((own.debt - quota) / quota));
+        const how = `The next is let in after ${seconds} s.`;
+        throw quotaExceeded('work_per_second', Math.round(own.debt), quota, how, seconds);
+      }
+      own.debt += work;
+      own.untold += work;
+    }
+    own.work.add(work, now);
+  }
+
+  close(): void {
+    clearInterval(this.timer);
+  }
+
+  private payOff(own: Own, quota: number, now: number): void {
+    own.debt = Math.max(0, own.debt - (quota * Math.max(0, now - own.debtAt)) / 1_000);
+    own.debtAt = now;
+  }
+
+  private own(tenant: string): Own {
+    const known = this.tenants.get(tenant);
+    if (known) return known;
+    if (this.tenants.size >= MAX_TENANTS) this.forgetIdle();
+    const now = this.clock();
+    const own = {
+      requests: new SecondCounter(),
+      work: new SecondCounter(),
+      connections: 0,
+      debt: 0,
+      debtAt: now,
+      untold: 0,
+    };
+    this.tenants.set(tenant, own);
+    return own;
+  }
+
+  private forgetIdle(): void {
+    const now = this.clock();
+    for (const [tenant, own] of this.tenants) {
+      const quota = this.quotasOf(tenant).work_per_second;
+      if (quota === undefined) own.debt = 0;
+      else this.payOff(own, quota, now);
+      if (own.connections + own.untold + own.debt === 0) this.tenants.delete(tenant);
+    }
+  }
+
+  private tell(): void {
+    const now = this.clock();
+    const loads: Entry[] = [];
+    for (const [tenant, own] of this.tenants) {
+      const [requests, work] = [own.requests.last(now), own.work.last(now)];
+      if (own.untold + requests + work + own.connections === 0) continue;
+      loads.push([tenant, own.untold, requests, work, own.connections]);
+      own.untold = 0;
+    }
+    if (loads.length === 0) return;
+    const message = `${KIND},"from":"${this.name}","loads":${JSON.stringify(loads)}}\n`;
+    void this.bus?.broadcast(Buffer.from(message)).catch(() => undefined);
+  }
+
+  private hear(message: Uint8Array): void {
+    const text = Buffer.from(message.buffer, message.byteOffset, message.length);
+    if (text.toString('latin1', 0, KIND.length) !== KIND) return;
+    const { from, loads } = JSON.parse(text.toString()) as { from: string; loads: readonly Entry[] };
+    const now = this.clock();
+    for (const [tenant, spent, requests, work, connections] of loads) {
+      const told = this.others.get(tenant) ?? new Map<string, Told>();
+      told.set(from, { requests, work, connections, until: now + BELIEVED_MS });
+      this.others.set(tenant, told);
+      const quota = this.quotasOf(tenant).work_per_second;
+      if (quota === undefined || spent === 0) continue;
+      const own = this.own(tenant);
+      this.payOff(own, quota, now);
+      own.debt += spent;
+    }
+    for (const [tenant, told] of this.others) {
+      for (const [process, { until }] of told) if (until <= now) told.delete(process);
+      if (told.size === 0) this.others.delete(tenant);
+    }
+  }
+}

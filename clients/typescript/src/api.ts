@@ -840,6 +840,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read what your tenant uses
+         * @description What the tenant of the caller uses, and its quotas; `quota` is null where there is none. Without keys everybody is of the tenant `default`. Cells, sessions, variables and bytes are counted in the commit that changes them. A session that expired counts until it is removed, a day later. Bytes are those of keys and values, before the store adds its own. Requests and work are those of the last full second, work in multiply-adds of the weights. A connection counts from its first request to its end.
+         */
+        get: operations["readUsage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/problems/{code}": {
         parameters: {
             query?: never;
@@ -1265,6 +1285,15 @@ export interface components {
             }[];
             /** @description When the session expired. */
             expired_at?: string;
+            /**
+             * @description The quota that is used up.
+             * @enum {string}
+             */
+            quota?: "cells" | "sessions" | "variables" | "stored_bytes" | "requests_per_second" | "work_per_second" | "connections";
+            /** @description The most that the tenant may use of it. */
+            limit?: number;
+            /** @description What the tenant uses of it. */
+            used?: number;
             /** @description For a file with several layers: their names. */
             layers?: string[];
             /** @description Seconds to wait before you send the same message again. */
@@ -1484,6 +1513,15 @@ export interface components {
             }[];
             /** @description When the session expired. */
             expired_at?: string;
+            /**
+             * @description The quota that is used up.
+             * @enum {string}
+             */
+            quota?: "cells" | "sessions" | "variables" | "stored_bytes" | "requests_per_second" | "work_per_second" | "connections";
+            /** @description The most that the tenant may use of it. */
+            limit?: number;
+            /** @description What the tenant uses of it. */
+            used?: number;
             /** @description For a file with several layers: their names. */
             layers?: string[];
         };
@@ -2056,6 +2094,21 @@ export interface components {
              */
             repeat?: number;
         };
+        Usage: {
+            tenant: string;
+            cells: components["schemas"]["UsedOf"];
+            sessions: components["schemas"]["UsedOf"];
+            variables: components["schemas"]["UsedOf"];
+            stored_bytes: components["schemas"]["UsedOf"];
+            requests_per_second: components["schemas"]["UsedOf"];
+            work_per_second: components["schemas"]["UsedOf"];
+            connections: components["schemas"]["UsedOf"];
+        };
+        UsedOf: {
+            used: number;
+            /** @description The most that the tenant may use; null: no limit. */
+            quota: number | null;
+        };
         Variable: {
             /** @description Id of a stand-alone variable. */
             id?: string;
@@ -2180,9 +2233,10 @@ export interface components {
         };
         /**
          * @description - `too-many-requests`: Too many requests came in too short a time.
+         *     - `quota-exceeded`: A quota of this tenant is used up.
          *     - `too-many-keys`: Too many replies to requests with an Idempotency-Key are kept.
          */
-        "too-many-requests.too-many-keys": {
+        "too-many-requests.quota-exceeded.too-many-keys": {
             headers: {
                 "Retry-After": components["headers"]["Retry-After"];
                 RateLimit: components["headers"]["RateLimit"];
@@ -2206,8 +2260,11 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description `store-full`: The store has no room left. */
-        "store-full": {
+        /**
+         * @description - `tenant-full`: The quota of stored bytes of this tenant is used up.
+         *     - `store-full`: The store has no room left.
+         */
+        "tenant-full.store-full": {
             headers: {
                 [name: string]: unknown;
             };
@@ -2227,8 +2284,11 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description `too-many-requests`: Too many requests came in too short a time. */
-        "too-many-requests": {
+        /**
+         * @description - `too-many-requests`: Too many requests came in too short a time.
+         *     - `quota-exceeded`: A quota of this tenant is used up.
+         */
+        "too-many-requests.quota-exceeded": {
             headers: {
                 "Retry-After": components["headers"]["Retry-After"];
                 RateLimit: components["headers"]["RateLimit"];
@@ -2368,6 +2428,15 @@ export interface components {
         "store-unavailable.issuer-unavailable.overloaded.compute-failed": {
             headers: {
                 "Retry-After": components["headers"]["Retry-After"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description `store-full`: The store has no room left. */
+        "store-full": {
+            headers: {
                 [name: string]: unknown;
             };
             content: {
@@ -2767,7 +2836,7 @@ export interface operations {
             400: components["responses"]["invalid-request.bad-request"];
             401: components["responses"]["unauthorized"];
             403: components["responses"]["insufficient-scope"];
-            429: components["responses"]["too-many-requests"];
+            429: components["responses"]["too-many-requests.quota-exceeded"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
             default: components["responses"]["default"];
         };
@@ -2838,9 +2907,9 @@ export interface operations {
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-config.unsupported-layer.invalid-value.invalid-file.several-layers.ambiguous-file.idempotency-key-reused.limit-exceeded"];
-            429: components["responses"]["too-many-requests.too-many-keys"];
+            429: components["responses"]["too-many-requests.quota-exceeded.too-many-keys"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
-            507: components["responses"]["store-full"];
+            507: components["responses"]["tenant-full.store-full"];
             default: components["responses"]["default"];
         };
     };
@@ -2884,7 +2953,7 @@ export interface operations {
             401: components["responses"]["unauthorized"];
             403: components["responses"]["insufficient-scope"];
             404: components["responses"]["not-found"];
-            429: components["responses"]["too-many-requests"];
+            429: components["responses"]["too-many-requests.quota-exceeded"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
             default: components["responses"]["default"];
         };
@@ -2927,9 +2996,9 @@ export interface operations {
             409: components["responses"]["in-use.in-progress.conflict"];
             412: components["responses"]["version-mismatch"];
             422: components["responses"]["idempotency-key-reused"];
-            429: components["responses"]["too-many-requests.too-many-keys"];
+            429: components["responses"]["too-many-requests.quota-exceeded.too-many-keys"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
-            507: components["responses"]["store-full"];
+            507: components["responses"]["tenant-full.store-full"];
             default: components["responses"]["default"];
         };
     };
@@ -2977,9 +3046,9 @@ export interface operations {
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["invalid-config.invalid-value.idempotency-key-reused.limit-exceeded"];
-            429: components["responses"]["too-many-requests.too-many-keys"];
+            429: components["responses"]["too-many-requests.quota-exceeded.too-many-keys"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
-            507: components["responses"]["store-full"];
+            507: components["responses"]["tenant-full.store-full"];
             default: components["responses"]["default"];
         };
     };
@@ -3023,7 +3092,7 @@ export interface operations {
             401: components["responses"]["unauthorized"];
             403: components["responses"]["insufficient-scope"];
             404: components["responses"]["not-found"];
-            429: components["responses"]["too-many-requests"];
+            429: components["responses"]["too-many-requests.quota-exceeded"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
             default: components["responses"]["default"];
         };
@@ -3069,7 +3138,7 @@ export interface operations {
             403: components["responses"]["insufficient-scope"];
             404: components["responses"]["not-found"];
             409: components["responses"]["not-built"];
-            429: components["responses"]["too-many-requests"];
+            429: components["responses"]["too-many-requests.quota-exceeded"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
             default: components["responses"]["default"];
         };
@@ -3113,7 +3182,7 @@ export interface operations {
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-config.invalid-value.invalid-file.limit-exceeded"];
-            429: components["responses"]["too-many-requests"];
+            429: components["responses"]["too-many-requests.quota-exceeded"];
             503: components["responses"]["store-unavailable.issuer-unavailable.overloaded.compute-failed"];
             507: components["responses"]["store-full"];
             default: components["responses"]["default"];
@@ -3158,7 +3227,7 @@ export interface operations {
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-config.invalid-value.invalid-file.limit-exceeded"];
-            429: components["responses"]["too-many-requests"];
+            429: components["responses"]["too-many-requests.quota-exceeded"];
             503: components["responses"]["store-unavailable.issuer-unavailable.overloaded.compute-failed"];
             507: components["responses"]["store-full"];
             default: components["responses"]["default"];
@@ -3202,7 +3271,7 @@ export interface operations {
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-config.invalid-value.invalid-file.limit-exceeded"];
-            429: components["responses"]["too-many-requests"];
+            429: components["responses"]["too-many-requests.quota-exceeded"];
             503: components["responses"]["store-unavailable.issuer-unavailable.overloaded.compute-failed"];
             default: components["responses"]["default"];
         };
@@ -3254,7 +3323,7 @@ export interface operations {
             404: components["responses"]["not-found"];
             406: components["responses"]["not-acceptable"];
             409: components["responses"]["not-built"];
-            429: components["responses"]["too-many-requests"];
+            429: components["responses"]["too-many-requests.quota-exceeded"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
             default: components["responses"]["default"];
         };
@@ -3317,9 +3386,9 @@ export interface operations {
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-value.invalid-file.several-layers.idempotency-key-reused.limit-exceeded"];
-            429: components["responses"]["too-many-requests.too-many-keys"];
+            429: components["responses"]["too-many-requests.quota-exceeded.too-many-keys"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
-            507: components["responses"]["store-full"];
+            507: components["responses"]["tenant-full.store-full"];
             default: components["responses"]["default"];
         };
     };
@@ -3368,9 +3437,9 @@ export interface operations {
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-config.invalid-value.loss-not-finite.idempotency-key-reused.limit-exceeded"];
-            429: components["responses"]["too-many-requests.too-many-keys"];
+            429: components["responses"]["too-many-requests.quota-exceeded.too-many-keys"];
             503: components["responses"]["store-unavailable.issuer-unavailable.overloaded.compute-failed"];
-            507: components["responses"]["store-full"];
+            507: components["responses"]["tenant-full.store-full"];
             default: components["responses"]["default"];
         };
     };
@@ -3417,7 +3486,7 @@ export interface operations {
             401: components["responses"]["unauthorized"];
             403: components["responses"]["insufficient-scope"];
             404: components["responses"]["not-found"];
-            429: components["responses"]["too-many-requests"];
+            429: components["responses"]["too-many-requests.quota-exceeded"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
             default: components["responses"]["default"];
         };
@@ -3457,9 +3526,9 @@ export interface operations {
             409: components["responses"]["in-progress.conflict"];
             412: components["responses"]["version-mismatch"];
             422: components["responses"]["idempotency-key-reused"];
-            429: components["responses"]["too-many-requests.too-many-keys"];
+            429: components["responses"]["too-many-requests.quota-exceeded.too-many-keys"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
-            507: components["responses"]["store-full"];
+            507: components["responses"]["tenant-full.store-full"];
             default: components["responses"]["default"];
         };
     };
@@ -3497,7 +3566,7 @@ export interface operations {
             400: components["responses"]["invalid-request.bad-request"];
             401: components["responses"]["unauthorized"];
             403: components["responses"]["insufficient-scope"];
-            429: components["responses"]["too-many-requests"];
+            429: components["responses"]["too-many-requests.quota-exceeded"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
             default: components["responses"]["default"];
         };
@@ -3541,9 +3610,9 @@ export interface operations {
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-config.invalid-value.invalid-file.idempotency-key-reused.limit-exceeded"];
-            429: components["responses"]["too-many-requests.too-many-keys"];
+            429: components["responses"]["too-many-requests.quota-exceeded.too-many-keys"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
-            507: components["responses"]["store-full"];
+            507: components["responses"]["tenant-full.store-full"];
             default: components["responses"]["default"];
         };
     };
@@ -3589,7 +3658,7 @@ export interface operations {
             403: components["responses"]["insufficient-scope"];
             404: components["responses"]["not-found"];
             406: components["responses"]["not-acceptable"];
-            429: components["responses"]["too-many-requests"];
+            429: components["responses"]["too-many-requests.quota-exceeded"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
             default: components["responses"]["default"];
         };
@@ -3641,9 +3710,9 @@ export interface operations {
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-value.invalid-file.idempotency-key-reused.limit-exceeded"];
-            429: components["responses"]["too-many-requests.too-many-keys"];
+            429: components["responses"]["too-many-requests.quota-exceeded.too-many-keys"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
-            507: components["responses"]["store-full"];
+            507: components["responses"]["tenant-full.store-full"];
             default: components["responses"]["default"];
         };
     };
@@ -3682,9 +3751,9 @@ export interface operations {
             409: components["responses"]["in-progress.conflict"];
             412: components["responses"]["version-mismatch"];
             422: components["responses"]["idempotency-key-reused"];
-            429: components["responses"]["too-many-requests.too-many-keys"];
+            429: components["responses"]["too-many-requests.quota-exceeded.too-many-keys"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
-            507: components["responses"]["store-full"];
+            507: components["responses"]["tenant-full.store-full"];
             default: components["responses"]["default"];
         };
     };
@@ -3735,9 +3804,9 @@ export interface operations {
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-value.invalid-file.idempotency-key-reused.limit-exceeded"];
-            429: components["responses"]["too-many-requests.too-many-keys"];
+            429: components["responses"]["too-many-requests.quota-exceeded.too-many-keys"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
-            507: components["responses"]["store-full"];
+            507: components["responses"]["tenant-full.store-full"];
             default: components["responses"]["default"];
         };
     };
@@ -3788,9 +3857,9 @@ export interface operations {
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-value.invalid-file.idempotency-key-reused.limit-exceeded"];
-            429: components["responses"]["too-many-requests.too-many-keys"];
+            429: components["responses"]["too-many-requests.quota-exceeded.too-many-keys"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
-            507: components["responses"]["store-full"];
+            507: components["responses"]["tenant-full.store-full"];
             default: components["responses"]["default"];
         };
     };
@@ -3841,9 +3910,9 @@ export interface operations {
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-value.invalid-file.idempotency-key-reused.limit-exceeded"];
-            429: components["responses"]["too-many-requests.too-many-keys"];
+            429: components["responses"]["too-many-requests.quota-exceeded.too-many-keys"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
-            507: components["responses"]["store-full"];
+            507: components["responses"]["tenant-full.store-full"];
             default: components["responses"]["default"];
         };
     };
@@ -3894,9 +3963,9 @@ export interface operations {
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-value.invalid-file.idempotency-key-reused.limit-exceeded"];
-            429: components["responses"]["too-many-requests.too-many-keys"];
+            429: components["responses"]["too-many-requests.quota-exceeded.too-many-keys"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
-            507: components["responses"]["store-full"];
+            507: components["responses"]["tenant-full.store-full"];
             default: components["responses"]["default"];
         };
     };
@@ -3948,7 +4017,7 @@ export interface operations {
             404: components["responses"]["not-found"];
             406: components["responses"]["not-acceptable"];
             409: components["responses"]["not-built"];
-            429: components["responses"]["too-many-requests"];
+            429: components["responses"]["too-many-requests.quota-exceeded"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
             default: components["responses"]["default"];
         };
@@ -4005,9 +4074,9 @@ export interface operations {
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-value.invalid-file.idempotency-key-reused.limit-exceeded"];
-            429: components["responses"]["too-many-requests.too-many-keys"];
+            429: components["responses"]["too-many-requests.quota-exceeded.too-many-keys"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
-            507: components["responses"]["store-full"];
+            507: components["responses"]["tenant-full.store-full"];
             default: components["responses"]["default"];
         };
     };
@@ -4063,9 +4132,9 @@ export interface operations {
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-value.invalid-file.idempotency-key-reused.limit-exceeded"];
-            429: components["responses"]["too-many-requests.too-many-keys"];
+            429: components["responses"]["too-many-requests.quota-exceeded.too-many-keys"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
-            507: components["responses"]["store-full"];
+            507: components["responses"]["tenant-full.store-full"];
             default: components["responses"]["default"];
         };
     };
@@ -4121,9 +4190,9 @@ export interface operations {
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-value.invalid-file.idempotency-key-reused.limit-exceeded"];
-            429: components["responses"]["too-many-requests.too-many-keys"];
+            429: components["responses"]["too-many-requests.quota-exceeded.too-many-keys"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
-            507: components["responses"]["store-full"];
+            507: components["responses"]["tenant-full.store-full"];
             default: components["responses"]["default"];
         };
     };
@@ -4179,9 +4248,9 @@ export interface operations {
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-value.invalid-file.idempotency-key-reused.limit-exceeded"];
-            429: components["responses"]["too-many-requests.too-many-keys"];
+            429: components["responses"]["too-many-requests.quota-exceeded.too-many-keys"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
-            507: components["responses"]["store-full"];
+            507: components["responses"]["tenant-full.store-full"];
             default: components["responses"]["default"];
         };
     };
@@ -4237,9 +4306,9 @@ export interface operations {
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-value.invalid-file.idempotency-key-reused.limit-exceeded"];
-            429: components["responses"]["too-many-requests.too-many-keys"];
+            429: components["responses"]["too-many-requests.quota-exceeded.too-many-keys"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
-            507: components["responses"]["store-full"];
+            507: components["responses"]["tenant-full.store-full"];
             default: components["responses"]["default"];
         };
     };
@@ -4264,7 +4333,7 @@ export interface operations {
             400: components["responses"]["invalid-request.bad-request"];
             401: components["responses"]["unauthorized"];
             403: components["responses"]["insufficient-scope"];
-            429: components["responses"]["too-many-requests"];
+            429: components["responses"]["too-many-requests.quota-exceeded"];
             503: components["responses"]["issuer-unavailable"];
             default: components["responses"]["default"];
         };
@@ -4304,7 +4373,7 @@ export interface operations {
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-config.invalid-value.invalid-file.limit-exceeded"];
-            429: components["responses"]["too-many-requests"];
+            429: components["responses"]["too-many-requests.quota-exceeded"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
             default: components["responses"]["default"];
         };
@@ -4345,7 +4414,7 @@ export interface operations {
             400: components["responses"]["invalid-request.bad-request"];
             401: components["responses"]["unauthorized"];
             403: components["responses"]["insufficient-scope"];
-            429: components["responses"]["too-many-requests"];
+            429: components["responses"]["too-many-requests.quota-exceeded"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
             default: components["responses"]["default"];
         };
@@ -4389,9 +4458,9 @@ export interface operations {
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-value.invalid-file.idempotency-key-reused.limit-exceeded"];
-            429: components["responses"]["too-many-requests.too-many-keys"];
+            429: components["responses"]["too-many-requests.quota-exceeded.too-many-keys"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
-            507: components["responses"]["store-full"];
+            507: components["responses"]["tenant-full.store-full"];
             default: components["responses"]["default"];
         };
     };
@@ -4438,7 +4507,7 @@ export interface operations {
             404: components["responses"]["not-found"];
             406: components["responses"]["not-acceptable"];
             410: components["responses"]["session-expired"];
-            429: components["responses"]["too-many-requests"];
+            429: components["responses"]["too-many-requests.quota-exceeded"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
             default: components["responses"]["default"];
         };
@@ -4479,9 +4548,9 @@ export interface operations {
             410: components["responses"]["session-expired"];
             412: components["responses"]["version-mismatch"];
             422: components["responses"]["idempotency-key-reused"];
-            429: components["responses"]["too-many-requests.too-many-keys"];
+            429: components["responses"]["too-many-requests.quota-exceeded.too-many-keys"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
-            507: components["responses"]["store-full"];
+            507: components["responses"]["tenant-full.store-full"];
             default: components["responses"]["default"];
         };
     };
@@ -4520,7 +4589,7 @@ export interface operations {
             404: components["responses"]["not-found"];
             409: components["responses"]["conflict"];
             410: components["responses"]["session-expired"];
-            429: components["responses"]["too-many-requests"];
+            429: components["responses"]["too-many-requests.quota-exceeded"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
             default: components["responses"]["default"];
         };
@@ -4573,9 +4642,9 @@ export interface operations {
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-config.invalid-value.invalid-file.idempotency-key-reused.limit-exceeded"];
-            429: components["responses"]["too-many-requests.too-many-keys"];
+            429: components["responses"]["too-many-requests.quota-exceeded.too-many-keys"];
             503: components["responses"]["store-unavailable.issuer-unavailable.overloaded.compute-failed"];
-            507: components["responses"]["store-full"];
+            507: components["responses"]["tenant-full.store-full"];
             default: components["responses"]["default"];
         };
     };
@@ -4627,9 +4696,9 @@ export interface operations {
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-value.invalid-file.idempotency-key-reused.limit-exceeded"];
-            429: components["responses"]["too-many-requests.too-many-keys"];
+            429: components["responses"]["too-many-requests.quota-exceeded.too-many-keys"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
-            507: components["responses"]["store-full"];
+            507: components["responses"]["tenant-full.store-full"];
             default: components["responses"]["default"];
         };
     };
@@ -4680,9 +4749,9 @@ export interface operations {
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["idempotency-key-reused"];
-            429: components["responses"]["too-many-requests.too-many-keys"];
+            429: components["responses"]["too-many-requests.quota-exceeded.too-many-keys"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
-            507: components["responses"]["store-full"];
+            507: components["responses"]["tenant-full.store-full"];
             default: components["responses"]["default"];
         };
     };
@@ -4733,9 +4802,9 @@ export interface operations {
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["idempotency-key-reused"];
-            429: components["responses"]["too-many-requests.too-many-keys"];
+            429: components["responses"]["too-many-requests.quota-exceeded.too-many-keys"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
-            507: components["responses"]["store-full"];
+            507: components["responses"]["tenant-full.store-full"];
             default: components["responses"]["default"];
         };
     };
@@ -4787,9 +4856,9 @@ export interface operations {
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["idempotency-key-reused"];
-            429: components["responses"]["too-many-requests.too-many-keys"];
+            429: components["responses"]["too-many-requests.quota-exceeded.too-many-keys"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
-            507: components["responses"]["store-full"];
+            507: components["responses"]["tenant-full.store-full"];
             default: components["responses"]["default"];
         };
     };
@@ -4827,7 +4896,7 @@ export interface operations {
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["wrong-shape.invalid-value.invalid-file.limit-exceeded"];
-            429: components["responses"]["too-many-requests"];
+            429: components["responses"]["too-many-requests.quota-exceeded"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
             default: components["responses"]["default"];
         };
@@ -4864,7 +4933,7 @@ export interface operations {
             400: components["responses"]["invalid-request.bad-request"];
             401: components["responses"]["unauthorized"];
             403: components["responses"]["insufficient-scope"];
-            429: components["responses"]["too-many-requests"];
+            429: components["responses"]["too-many-requests.quota-exceeded"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
             default: components["responses"]["default"];
         };
@@ -4909,9 +4978,9 @@ export interface operations {
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["invalid-value.invalid-file.idempotency-key-reused.limit-exceeded"];
-            429: components["responses"]["too-many-requests.too-many-keys"];
+            429: components["responses"]["too-many-requests.quota-exceeded.too-many-keys"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
-            507: components["responses"]["store-full"];
+            507: components["responses"]["tenant-full.store-full"];
             default: components["responses"]["default"];
         };
     };
@@ -4955,7 +5024,7 @@ export interface operations {
             401: components["responses"]["unauthorized"];
             403: components["responses"]["insufficient-scope"];
             404: components["responses"]["not-found"];
-            429: components["responses"]["too-many-requests"];
+            429: components["responses"]["too-many-requests.quota-exceeded"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
             default: components["responses"]["default"];
         };
@@ -4995,9 +5064,9 @@ export interface operations {
             409: components["responses"]["in-progress.conflict"];
             412: components["responses"]["version-mismatch"];
             422: components["responses"]["idempotency-key-reused"];
-            429: components["responses"]["too-many-requests.too-many-keys"];
+            429: components["responses"]["too-many-requests.quota-exceeded.too-many-keys"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
-            507: components["responses"]["store-full"];
+            507: components["responses"]["tenant-full.store-full"];
             default: components["responses"]["default"];
         };
     };
@@ -5041,7 +5110,7 @@ export interface operations {
             401: components["responses"]["unauthorized"];
             403: components["responses"]["insufficient-scope"];
             404: components["responses"]["not-found"];
-            429: components["responses"]["too-many-requests"];
+            429: components["responses"]["too-many-requests.quota-exceeded"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
             default: components["responses"]["default"];
         };
@@ -5087,9 +5156,9 @@ export interface operations {
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["idempotency-key-reused.limit-exceeded"];
-            429: components["responses"]["too-many-requests.too-many-keys"];
+            429: components["responses"]["too-many-requests.quota-exceeded.too-many-keys"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
-            507: components["responses"]["store-full"];
+            507: components["responses"]["tenant-full.store-full"];
             default: components["responses"]["default"];
         };
     };
@@ -5159,7 +5228,33 @@ export interface operations {
             400: components["responses"]["invalid-request.bad-request"];
             401: components["responses"]["unauthorized"];
             403: components["responses"]["insufficient-scope"];
-            429: components["responses"]["too-many-requests"];
+            429: components["responses"]["too-many-requests.quota-exceeded"];
+            503: components["responses"]["issuer-unavailable"];
+            default: components["responses"]["default"];
+        };
+    };
+    readUsage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Usage"];
+                };
+            };
+            400: components["responses"]["invalid-request.bad-request"];
+            401: components["responses"]["unauthorized"];
+            403: components["responses"]["insufficient-scope"];
+            429: components["responses"]["too-many-requests.quota-exceeded"];
             503: components["responses"]["issuer-unavailable"];
             default: components["responses"]["default"];
         };

@@ -1,4 +1,4 @@
-import type { Socket } from 'node:net';
+import { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import type { TenantLoads } from '../services/tenants/loads.ts';
 import { isOpen } from './auth.ts';
@@ -14,6 +14,8 @@ export type LoadCounts = Pick<TenantLoads, 'request' | 'connect'>;
 export function countLoads(app: FastifyInstance, loads: LoadCounts): void {
   const holders = new WeakMap<Socket, Set<string>>();
   app.decorate('holdConnection', (socket: Socket, tenant: string) => {
+    // What comes over gRPC has no socket of its own here.
+    if (!(socket instanceof Socket)) return;
     const tenants = holders.get(socket) ?? new Set();
     if (tenants.has(tenant)) return;
     const end = loads.connect(tenant);

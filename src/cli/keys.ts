@@ -4,6 +4,7 @@ import { hasExpired, type KeyEntry } from '../access/key-entry.ts';
 import { changeKeysFile, KeysFileError, readKeysFile } from '../access/keys-file.ts';
 import { DEFAULT_TENANT, NAME_PATTERN, NAME_RULE, SCOPES, type Scope } from '../domain/identity.ts';
 import { quotaCommand } from './quota.ts';
+import type { Said } from './said.ts';
 
 export const KEYS_USAGE = `usage: cellstep keys create NAME [--scopes read,step,write] [--tenant ${DEFAULT_TENANT}] [--days N]
        cellstep keys list
@@ -11,13 +12,6 @@ export const KEYS_USAGE = `usage: cellstep keys create NAME [--scopes read,step,
        cellstep keys revoke NAME
        cellstep keys quota TENANT [QUOTA=N|none|standard …]
 Changes the file of keys that CELLSTEP_KEYS_FILE or --file names. A service that runs reads it again by itself.`;
-
-/** What a command says: `stdout` for programs, `stderr` for people. */
-export interface Said {
-  readonly code: 0 | 2;
-  readonly stdout?: string;
-  readonly stderr?: string;
-}
 
 type Environment = Readonly<Record<string, string | undefined>>;
 

@@ -3,7 +3,7 @@ import { changeKeysFile, readKeysFile } from '../access/keys-file.ts';
 import type { QuotaEntry } from '../access/quota-entry.ts';
 import { NAME_PATTERN, NAME_RULE } from '../domain/identity.ts';
 import { QUOTA_NAMES, type QuotaName } from '../domain/quotas.ts';
-import type { Said } from './keys.ts';
+import type { Said } from './said.ts';
 
 /**
  * Sets quotas of a tenant, such as `cells=100`; `none` lifts one, and `standard` is what the environment says. Shows them.

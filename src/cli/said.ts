@@ -1,0 +1,6 @@
+/** What a command says: `stdout` for programs, `stderr` for people. */
+export interface Said {
+  readonly code: 0 | 2;
+  readonly stdout?: string;
+  readonly stderr?: string;
+}

@@ -6,7 +6,6 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
-from typing import Any
 
 from numpy.typing import ArrayLike
 from websockets.asyncio.client import ClientConnection as AsyncConnection
@@ -22,8 +21,36 @@ from .calls import SessionStep, session_step_of, step_message
 
 _SUBPROTOCOLS = [Subprotocol("cellstep.v1")]
 _PASSING = {429, 503}
-# The service will not have this client, or its message: coming again does not help.
+# The service does not take this client or its message: connecting again does not help.
 _REFUSED = {1002, 1007, 1008, 1009}
+
+
+class _Attempts:
+    """How often one message is sent: the part that both streams share."""
+
+    def __init__(self, message: bytes, retries: int) -> None:
+        self.message = message
+        self.retries = retries
+        self.tries = 0
+
+    def after_close(self, error: Exception) -> float:
+        """Seconds to wait. Raises Unreachable where another connection does not help."""
+        code = error.rcvd.code if isinstance(error, ConnectionClosed) and error.rcvd else None
+        if code in _REFUSED or self.tries >= self.retries:
+            raise Unreachable(f"The stream was closed: {error}") from error
+        self.tries += 1
+        return wait_seconds(self.tries - 1, None)
+
+    def after_answer(self, data: str | bytes) -> SessionStep | float:
+        """The step, or seconds to wait. Raises the Problem where waiting does not help."""
+        answer = _read(data)
+        problem = answer.value("problem")
+        if problem is None:
+            return session_step_of(answer)
+        if problem["status"] not in _PASSING or self.tries >= self.retries:
+            raise Problem(problem)
+        self.tries += 1
+        return wait_seconds(self.tries - 1, str(problem.get("retry_after")))
 
 
 def _address(options: Options) -> str:
@@ -35,30 +62,21 @@ def _headers(options: Options) -> dict[str, str]:
 
 
 def _read(data: str | bytes) -> TensorFile:
-    """A message of the service; one of text has no tensors."""
+    """A message of the service. A message of text has no tensors."""
     if isinstance(data, bytes):
         return read_safetensors(data)
     return TensorFile({}, {name: json.dumps(value) for name, value in json.loads(data).items()})
 
 
-def _passing(problem: Any) -> bool:
-    return problem is not None and problem["status"] in _PASSING
-
-
-def _refusal(error: Exception, tries: int, retries: int) -> Unreachable | None:
-    """The error to end with, or None where another connection may help."""
-    code = error.rcvd.code if isinstance(error, ConnectionClosed) and error.rcvd else None
-    if code not in _REFUSED and tries < retries:
-        return None
-    return Unreachable(f"The stream was closed: {error}")
+def _attempts(options: Options, session: str, given: ArrayLike, number: int) -> _Attempts:
+    return _Attempts(write_safetensors(step_message(session, given, number)), options.retries)
 
 
 def stream_steps(options: Options, session: str, inputs: Iterable[ArrayLike]) -> Iterator[SessionStep]:
     connection: ClientConnection | None = None
     try:
         for number, given in enumerate(inputs):
-            message = write_safetensors(step_message(session, given, number))
-            tries = 0
+            attempts = _attempts(options, session, given, number)
             while True:
                 try:
                     connection = connection or connect(
@@ -67,23 +85,17 @@ def stream_steps(options: Options, session: str, inputs: Iterable[ArrayLike]) ->
                         additional_headers=_headers(options),
                         max_size=None,
                     )
-                    connection.send(message)
-                    answer = _read(connection.recv(timeout=options.timeout))
+                    connection.send(attempts.message)
+                    answer = connection.recv(timeout=options.timeout)
                 except (OSError, ConnectionClosed) as error:
-                    if (refusal := _refusal(error, tries, options.retries)) is not None:
-                        raise refusal from error
                     connection = None
-                    time.sleep(wait_seconds(tries, None))
-                    tries += 1
+                    time.sleep(attempts.after_close(error))
                     continue
-                problem = answer.value("problem")
-                if problem is None:
-                    yield session_step_of(answer)
+                step = attempts.after_answer(answer)
+                if isinstance(step, SessionStep):
+                    yield step
                     break
-                if not _passing(problem) or tries >= options.retries:
-                    raise Problem(problem)
-                time.sleep(wait_seconds(tries, str(problem.get("retry_after"))))
-                tries += 1
+                time.sleep(step)
     finally:
         if connection is not None:
             connection.close()
@@ -105,9 +117,8 @@ async def stream_steps_async(
     number = 0
     try:
         async for given in _each(inputs):
-            message = write_safetensors(step_message(session, given, number))
+            attempts = _attempts(options, session, given, number)
             number += 1
-            tries = 0
             while True:
                 try:
                     connection = connection or await connect_async(
@@ -116,23 +127,17 @@ async def stream_steps_async(
                         additional_headers=_headers(options),
                         max_size=None,
                     )
-                    await connection.send(message)
-                    answer = _read(await asyncio.wait_for(connection.recv(), options.timeout))
+                    await connection.send(attempts.message)
+                    answer = await asyncio.wait_for(connection.recv(), options.timeout)
                 except (OSError, ConnectionClosed) as error:
-                    if (refusal := _refusal(error, tries, options.retries)) is not None:
-                        raise refusal from error
                     connection = None
-                    await asyncio.sleep(wait_seconds(tries, None))
-                    tries += 1
+                    await asyncio.sleep(attempts.after_close(error))
                     continue
-                problem = answer.value("problem")
-                if problem is None:
-                    yield session_step_of(answer)
+                step = attempts.after_answer(answer)
+                if isinstance(step, SessionStep):
+                    yield step
                     break
-                if not _passing(problem) or tries >= options.retries:
-                    raise Problem(problem)
-                await asyncio.sleep(wait_seconds(tries, str(problem.get("retry_after"))))
-                tries += 1
+                await asyncio.sleep(step)
     finally:
         if connection is not None:
             await connection.close()

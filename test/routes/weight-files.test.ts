@@ -318,14 +318,14 @@ onEveryStore('a file that becomes a cell', (served) => {
     expectProblem(await putFile(app, 'gru', NPZ, odd), 'wrong-shape', /'bias' has shape \[9\]. Send shape \[2,9\]/);
     expectProblem(await putFile(app, 'gru', NPZ, writeNpz(named(rest))), 'wrong-shape', /'bias' is missing/);
     const file = writeNpz(named(GRU_WEIGHTS));
-    expectProblem(await putFile(app, 'gru', NPZ, file, '', { 'if-match': '"2"' }), 'version-mismatch');
+    expectProblem(await putFile(app, 'gru', NPZ, file, { headers: { 'if-match': '"2"' } }), 'version-mismatch');
     expect((await download(app, 'gru', NPZ)).bytes.equals(before)).toBe(true);
 
     const headers = { 'if-match': '"1"', 'idempotency-key': 'k' };
-    const put = await putFile(app, 'gru', NPZ, file, '', headers);
+    const put = await putFile(app, 'gru', NPZ, file, { headers });
     expect(put).toMatchObject({ status: 200, headers: { etag: '"2"' }, body: { version: 2 } });
     expect((await download(app, 'gru', NPZ)).bytes.equals(file)).toBe(true);
-    const replayed = await putFile(app, 'gru', NPZ, file, '', headers);
+    const replayed = await putFile(app, 'gru', NPZ, file, { headers });
     expect(replayed).toMatchObject({ text: put.text, headers: { 'idempotency-replayed': 'true' } });
     expectProblem(await putFile(app, 'none', NPZ, file), 'not-found');
     await make(app, '/v1/cells', { id: 'unbuilt', class_name: 'GRUCell', config: { units: 3 } });
@@ -349,8 +349,8 @@ onMemory('a file with several layers', (served) => {
     const made = await postFile(app, KERAS, keras, '?layer=lstm_a&id=lstm');
     expect(made.body).toMatchObject({ class_name: 'LSTM', config: { name: 'lstm_a' } });
     expectProblem(await putFile(app, 'lstm', KERAS, keras), 'several-layers');
-    expectProblem(await putFile(app, 'lstm', KERAS, keras, '?layer=gru_a'), 'wrong-shape');
-    expect((await putFile(app, 'lstm', KERAS, keras, '?layer=lstm_a')).status).toBe(200);
+    expectProblem(await putFile(app, 'lstm', KERAS, keras, { query: '?layer=gru_a' }), 'wrong-shape');
+    expect((await putFile(app, 'lstm', KERAS, keras, { query: '?layer=lstm_a' })).status).toBe(200);
   });
 
   it('tells modules of PyTorch by what stands before their names', async () => {

@@ -24,8 +24,7 @@ export function putFile(
   cell: string,
   type: string,
   bytes: Uint8Array,
-  query = '',
-  headers = {},
+  { query = '', headers = {} } = {},
 ): Promise<Called> {
   return call(app, 'PUT', `/v1/cells/${cell}/weights${query}`, bytes, { ...headers, 'content-type': type });
 }

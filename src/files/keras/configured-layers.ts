@@ -38,17 +38,24 @@ function layersInside(model: JsonObject, prefix: string, names: readonly string[
   if (depth > MAX_NESTING) return [];
   const layers = children(model.config, 'layers');
   const groups = groupNames(layers.map(classNameOf));
-  return layers.flatMap((layer, i) => leavesOf(layer, `${prefix}layers/${groups[i]}`, groups[i], names, depth + 1));
+  return layers.flatMap((layer, i) => {
+    const [path, group] = [`${prefix}layers/${groups[i]}`, groups[i]];
+    return leavesOf(layer, { path, group, outer: names, depth: depth + 1 });
+  });
 }
 
-function leavesOf(
-  layer: JsonObject,
-  path: string,
-  group: string,
-  outer: readonly string[],
-  depth: number,
-  wrapper?: string,
-): ConfiguredLayer[] {
+interface Place {
+  readonly path: string;
+  /** The last part of the path. */
+  readonly group: string;
+  /** Names of the models and wrappers around it. */
+  readonly outer: readonly string[];
+  readonly depth: number;
+  /** The place of the wrapper around it. */
+  readonly wrapper?: string;
+}
+
+function leavesOf(layer: JsonObject, { path, group, outer, depth, wrapper }: Place): ConfiguredLayer[] {
   const className = classNameOf(layer);
   if (depth > MAX_NESTING || className === 'InputLayer' || !isJsonObject(layer.config)) return [];
   const { config } = layer;
@@ -57,7 +64,10 @@ function leavesOf(
   const place = wrapper ?? names.join('.');
   if (!RECURRENT_LAYERS.includes(className)) {
     if (children(config, 'layers').length > 0) return layersInside(layer, `${path}/`, names, depth);
-    if (isJsonObject(config.layer)) return leavesOf(config.layer, `${path}/layer`, 'layer', names, depth + 1, place);
+    if (isJsonObject(config.layer)) {
+      const inside = { path: `${path}/layer`, group: 'layer', outer: names, depth: depth + 1, wrapper: place };
+      return leavesOf(config.layer, inside);
+    }
   }
   return [{ path, names, name, place, className, config }];
 }

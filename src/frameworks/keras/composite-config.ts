@@ -61,7 +61,8 @@ export function parseStack(
   }
   const parsed = sent.map((cell, index) => {
     const refusal = `All cells must have a \`call\` method. Received cell without a \`call\` method: ${python(cell)}`;
-    return parseCellObject(cell, child(at, index), options, budget, depth + 1, refusal);
+    const place = child(at, index);
+    return parseCellObject(unwrapAs(CELL_NAMES, cell, place, refusal), place, options, budget, depth + 1);
   });
   const head = named();
   const cells = parsed.map(({ serialized }) => serialized);
@@ -87,16 +88,10 @@ export function parseRnn(config: JsonObject, pointer: string, options: FieldOpti
   const sent = own(rest, 'cell');
   if (sent === undefined) throw missing(className, 'cell', 'a serialized cell', pointer);
   const at = child(pointer, 'cell');
+  const refusal = `Argument \`cell\` should have a \`call\` method. Received: cell=${python(sent)}`;
   const { cell, serialized } = isArray(sent)
     ? stackOfList(sent, at, options, budget)
-    : parseCellObject(
-        sent,
-        at,
-        options,
-        budget,
-        0,
-        `Argument \`cell\` should have a \`call\` method. Received: cell=${python(sent)}`,
-      );
+    : parseCellObject(unwrapAs(CELL_NAMES, sent, at, refusal), at, options, budget, 0);
   const head = named();
   return {
     kind: 'layer',
@@ -137,14 +132,12 @@ function relocate<Result>(work: () => Result, from: string, to: string): Result 
 }
 
 function parseCellObject(
-  value: Json,
+  unwrapped: UnwrappedObject,
   pointer: string,
   options: FieldOptions,
   budget: CellBudget,
   depth: number,
-  refusal: string,
 ): ParsedCellObject {
-  const unwrapped = unwrapAs(CELL_NAMES, value, pointer, refusal);
   const { className, config } = unwrapped;
   const at = child(pointer, 'config');
   const cellClass = CELL_CLASSES.find((name) => name === className);

@@ -49,7 +49,7 @@ export function readFields(
     const sent = own(config, key);
     const value = sent === undefined ? field.default : sent;
     if (value === undefined) throw missing(className, key, expectation(field.kind), pointer);
-    readField(set, key, field, value, pointer, options);
+    readField(set, field, { key, value, pointer }, options);
   }
   return set;
 }
@@ -84,10 +84,8 @@ function expectation(kind: FieldKind): string {
 
 function readField(
   set: FieldSet,
-  key: string,
   { kind, choices = [] }: Field,
-  value: Json,
-  pointer: string,
+  { key, value, pointer }: { readonly key: string; readonly value: Json; readonly pointer: string },
   options: FieldOptions,
 ): void {
   const at = child(pointer, key);

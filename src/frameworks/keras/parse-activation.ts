@@ -24,6 +24,11 @@ export const KERAS2_HARD_SIGMOID: JsonObject = {
 };
 const KERAS2_SPEC: ActivationSpec = { name: 'onnx_hard_sigmoid', params: { alpha: 0.2, beta: 0.5 } };
 
+interface Nesting {
+  readonly autoName: AutoName;
+  readonly depth: number;
+}
+
 /** An Activation layer may hold an Activation layer, and so on. */
 const MAX_NESTED_LAYERS = 8;
 
@@ -35,10 +40,10 @@ const MAX_NESTED_LAYERS = 8;
  */
 export function parseActivation(identifier: Json, pointer: string, autoName: AutoName = unnumbered): ParsedActivation {
   checkSize(identifier, pointer);
-  return parseNested(identifier, pointer, autoName, 0);
+  return parseNested(identifier, pointer, { autoName, depth: 0 });
 }
 
-function parseNested(identifier: Json, pointer: string, autoName: AutoName, depth: number): ParsedActivation {
+function parseNested(identifier: Json, pointer: string, nesting: Nesting): ParsedActivation {
   if (identifier === null) return named('linear', identifier, pointer);
   if (typeof identifier === 'string') return named(canonicalName(identifier), identifier, pointer);
   if (!isJsonObject(identifier)) throw uninterpretable(identifier, pointer);
@@ -59,14 +64,14 @@ function parseNested(identifier: Json, pointer: string, autoName: AutoName, dept
   }
   const layer = entry(ACTIVATION_LAYERS, className);
   if (layer !== undefined && (module === undefined || module === 'keras.layers')) {
-    if (depth === MAX_NESTED_LAYERS) {
+    if (nesting.depth === MAX_NESTED_LAYERS) {
       throw fieldProblem(
         'limit-exceeded',
         pointer,
         `Activation layers are nested more than ${MAX_NESTED_LAYERS} deep.`,
       );
     }
-    return parseLayer(className, layer, identifier, pointer, autoName, depth);
+    return parseLayer(className, layer, identifier, pointer, nesting);
   }
   if (!isFunctionModule(module, className)) throw unlocated(identifier, className, pointer);
   // Keras finds a serialized function only by its real name. An alias such as "swish" is not an exported function.
@@ -102,8 +107,7 @@ function parseLayer(
   layer: ActivationLayer,
   identifier: JsonObject,
   pointer: string,
-  autoName: AutoName,
-  depth: number,
+  { autoName, depth }: Nesting,
 ): ParsedActivation {
   const config = own(identifier, 'config') ?? {};
   const configPointer = child(pointer, 'config');
@@ -127,7 +131,7 @@ function parseLayer(
     }
     const { activation, ...others } = rest;
     readParameters(className, {}, others, configPointer);
-    const inner = parseNested(activation, child(configPointer, 'activation'), autoName, depth + 1);
+    const inner = parseNested(activation, child(configPointer, 'activation'), { autoName, depth: depth + 1 });
     return wrap({ ...serializeHead(head()), activation: inner.serialized }, inner.spec);
   }
   const checked = readParameters(className, layer.parameters, modernize(layer, rest), configPointer);

@@ -39,7 +39,7 @@ import { addSecurityHeaders } from './http/security-headers.ts';
 import { countLoads } from './http/tenant-loads.ts';
 import { readTls, watchTls } from './http/tls.ts';
 import { createUuidIds } from './http/uuid-id.ts';
-import { addValidation } from './http/validation.ts';
+import { addValidation, NO_COMPILERS } from './http/validation.ts';
 import { InferenceDoor, problemFormOf } from './oip/door.ts';
 import { createOps } from './ops/op-threads.ts';
 import { OPS } from './ops/ops.ts';
@@ -155,6 +155,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     logController: new Fastify.LogController({ disableRequestLogging: true }),
     requestIdHeader: false,
     return503OnClosing: false,
+    schemaController: NO_COMPILERS,
     routerOptions: { maxParamLength: 200 },
   });
   app.addHook('onClose', () => pool?.close());
@@ -181,7 +182,10 @@ export async function createApp(options: AppOptions): Promise<App> {
   auditChanges(app);
   addAuth(app, gate);
   limitInFlight(app, limits.maxInFlightBytes);
-  await limitRates(app, { quotasOf: gate.quotasOf, counter: options.rateCounter });
+  const { keysFile, quotas } = config;
+  if (keysFile !== undefined || quotas?.requests_per_second !== undefined) {
+    await limitRates(app, { quotasOf: gate.quotasOf, counter: options.rateCounter });
+  }
   countLoads(app, services.loads);
   addJsonBody(app);
   answerExpectations(app);
@@ -201,7 +205,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     metricsText(await allMetrics()),
   );
   addPlayground(app);
-  await addDocs(app, documented, gate.closed);
+  addDocs(app, documented, gate.closed);
   methods.close();
   await app.ready();
   return app;

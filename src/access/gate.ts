@@ -5,7 +5,7 @@ import type { Quotas } from '../domain/quotas.ts';
 import { KeyRing } from './key-ring.ts';
 import { type KeysFile, readKeysFile } from './keys-file.ts';
 import { quotasFor } from './quota-entry.ts';
-import { type TokenRules, TokenVerifier } from './tokens.ts';
+import type { TokenRules } from './tokens.ts';
 import { watchFiles } from './watch-files.ts';
 
 /** The ways in which callers can say who they are. If there are none, everybody may do everything. */
@@ -44,7 +44,8 @@ export function openGate(rules: GateRules, clock: Clock, log?: Log): Gate {
   const { apiKeys = [], keysFile, tokens, quotas = {} } = rules;
   let quotasOfTenants: ReadonlyMap<string, Quotas> = new Map();
   const ring = new KeyRing(apiKeys);
-  const verifier = tokens && new TokenVerifier(tokens, clock);
+  // Loaded only where it is needed: it takes part of the start.
+  const verifier = tokens && import('./tokens.ts').then(({ TokenVerifier }) => new TokenVerifier(tokens, clock));
   const watchers = new Set<() => void>();
   if (keysFile !== undefined) use(readKeysFile(keysFile));
   const unwatch = keysFile === undefined ? () => undefined : watchFiles([keysFile], () => reload(keysFile));
@@ -69,7 +70,9 @@ export function openGate(rules: GateRules, clock: Clock, log?: Log): Gate {
     identify(credential) {
       const identity = ring.find(credential, clock());
       if (identity) return identity;
-      if (verifier && credential.split('.').length === 3) return verifier.verify(credential);
+      if (verifier && credential.split('.').length === 3) {
+        return verifier.then((loaded) => loaded.verify(credential));
+      }
       throw new Problem(
         'unauthorized',
         `This service does not know the ${verifier ? 'key or token' : 'key'} that was sent.`,

@@ -19,13 +19,10 @@ import {
 import { arrangeCells, layerOf, legacyLayerOf, refuseNetwork } from './keras/layers.ts';
 import { layersOfNpz, layersOfSafetensors, layersOfStateDict, metadataOf } from './named-layers.ts';
 import { readNpz, writeNpz } from './numpy/npz.ts';
-import { nodeOf, onnxLayer } from './onnx/layers.ts';
-import { readOnnx } from './onnx/reader.ts';
-import { writeOnnx } from './onnx/writer.ts';
 import { readStateDict } from './pytorch/state-dict.ts';
 import { readSafetensors, writeSafetensors } from './safetensors/safetensors.ts';
 
-/** Every format of weight files, the preferred ones first. `clock` dates what is written. */
+/** Every format of weight files, the preferred ones first. `clock` dates what is written. ONNX is loaded at its first use. */
 export function createWeightFiles(
   limits: Limits,
   clock: Clock,
@@ -90,10 +87,17 @@ export function createWeightFiles(
       frameworks: ['onnx'],
       recognises: isOnnx,
       read: async (bytes, beside) => {
+        const [{ readOnnx }, { onnxLayer }] = await Promise.all([
+          import('./onnx/reader.ts'),
+          import('./onnx/layers.ts'),
+        ]);
         const { layers, skipped } = readOnnx(bytes, bounds, beside);
         return { layers: layers.map(onnxLayer), skipped };
       },
-      write: async (cell) => writeOnnx(nodeOf(cell)),
+      async write(cell) {
+        const [{ writeOnnx }, { nodeOf }] = await Promise.all([import('./onnx/writer.ts'), import('./onnx/layers.ts')]);
+        return writeOnnx(nodeOf(cell));
+      },
     },
     {
       mediaType: PYTORCH,

@@ -1,21 +1,9 @@
-import swagger from '@fastify/swagger';
-import swaggerUi from '@fastify/swagger-ui';
-import type { FastifyInstance, RouteOptions } from 'fastify';
-import type { JsonObject } from '../domain/json.ts';
-import { type DocumentedRoute, openApiDocument } from './openapi.ts';
-import { swaggerTheme } from './swagger-theme.ts';
+import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
+import { Problem } from '../domain/problems.ts';
+import type { DocumentedRoute } from './openapi.ts';
 
-/** Everything that the page needs comes from this service. Swagger UI sets style attributes and nothing else inline. */
-const CONTENT_SECURITY_POLICY = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self' 'unsafe-inline'",
-  "img-src 'self' data:",
-  "connect-src 'self'",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-].join('; ');
+/** Headers of one connection, which the outer reply sets itself. */
+const OF_CONNECTION = ['connection', 'keep-alive', 'transfer-encoding', 'date'];
 
 /** Gathers the routes that are added from here on; HEAD twins and hidden ones left out. */
 export function watchRoutes(app: FastifyInstance): readonly DocumentedRoute[] {
@@ -28,42 +16,33 @@ export function watchRoutes(app: FastifyInstance): readonly DocumentedRoute[] {
 }
 
 /**
- * Makes `app.swagger()` answer with the document of the routes, and puts Swagger UI at /docs. `locked` says whether callers
- * need a key.
+ * Puts Swagger UI at /docs. It is an app of its own, which the first request for it opens: loading it takes a seventh of a
+ * start. `app.docs().swagger()` is the document of the routes.
  */
-export async function addDocs(
-  app: FastifyInstance,
-  routes: readonly DocumentedRoute[],
-  locked: boolean,
-): Promise<void> {
-  let document: JsonObject | undefined;
-  const build = () => {
-    document ??= openApiDocument(routes);
-    return document;
-  };
-  await app.register(swagger, {
-    openapi: { openapi: '3.1.1' },
-    // Its own translation is made for OpenAPI 3.0 and drops what 3.1 can say, so every route is built by ours.
-    transform: ({ schema, url }) => ({ schema: { ...schema, hide: true }, url }),
-    transformObject: build as never,
+export function addDocs(app: FastifyInstance, routes: readonly DocumentedRoute[], locked: boolean): void {
+  let opened: Promise<FastifyInstance> | undefined;
+  app.decorate('docs', () => {
+    opened ??= import('./docs-app.ts').then(({ openDocsApp }) => openDocsApp(routes, locked));
+    return opened;
   });
-  app.addHook('onRoute', (route) => {
-    if (/^\/docs(\/|$)/.test(route.url)) route.config = { ...route.config, access: 'open' };
-  });
-  await app.register(swaggerUi, {
-    routePrefix: '/docs',
-    staticCSP: CONTENT_SECURITY_POLICY,
-    theme: swaggerTheme(locked),
-    uiConfig: {
-      layout: 'BaseLayout',
-      docExpansion: 'none',
-      filter: true,
-      deepLinking: true,
-      defaultModelsExpandDepth: 0,
-      displayRequestDuration: true,
-      validatorUrl: null,
-      // A key stays in the page, and is gone with it.
-      persistAuthorization: false,
-    },
-  });
+  app.addHook('onClose', async () => (await opened)?.close());
+  const route = { schema: { hide: true }, config: { access: 'open' } } as const;
+  for (const url of ['/docs', '/docs/', '/docs/*']) {
+    app.get(url, route, async (request, reply) => passOn(await app.docs(), request, reply));
+  }
+}
+
+async function passOn(docs: FastifyInstance, { url, headers }: FastifyRequest, reply: FastifyReply) {
+  const answer = await docs.inject({ method: 'GET', url, headers: headers as Record<string, string> });
+  if (answer.statusCode === 404) throw new Problem('not-found', `There is nothing at GET ${url.slice(0, 200)}.`);
+  for (const [name, value] of Object.entries(answer.headers)) {
+    if (!OF_CONNECTION.includes(name)) reply.header(name, value);
+  }
+  return reply.code(answer.statusCode).send(answer.rawPayload);
+}
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    docs(): Promise<FastifyInstance>;
+  }
 }

@@ -1,4 +1,3 @@
-import { Busboy } from '@fastify/busboy';
 import { Problem } from '../domain/problems.ts';
 
 /** A file of weights and the files that belong to it. */
@@ -55,7 +54,8 @@ export function bytesOfParts({ model, beside }: FileParts): Buffer {
 }
 
 /** Those that have a filename: it has no path, by RFC 7578. */
-function partsOf(bytes: Uint8Array, contentType: string): Promise<Part[]> {
+async function partsOf(bytes: Uint8Array, contentType: string): Promise<Part[]> {
+  const { Busboy } = await import('@fastify/busboy');
   const parts: Part[] = [];
   return new Promise<Part[]>((resolve, reject) => {
     const limits = { files: MAX_PARTS, fields: MAX_PARTS, parts: MAX_PARTS, fieldNameSize: MAX_NAME_BYTES };

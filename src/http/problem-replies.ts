@@ -1,4 +1,3 @@
-import { STATUS_CODES } from 'node:http';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { child, type FieldError, PROBLEMS, Problem, type ProblemCode } from '../domain/problems.ts';
 import { notTaken } from './binary-body.ts';
@@ -109,7 +108,7 @@ function requestProblem(error: FastifyError | Problem, request: FastifyRequest):
   const code = FASTIFY_ERRORS[error.code];
   if (code) return new Problem(code, error.message);
   if (error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500) {
-    return new Problem('bad-request', error.message || (STATUS_CODES[error.statusCode] ?? 'Bad request'));
+    return new Problem('bad-request', error.message || 'The request cannot be read.');
   }
   return asProblem(error);
 }

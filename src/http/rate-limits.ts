@@ -1,4 +1,3 @@
-import rateLimit from '@fastify/rate-limit';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { ANYBODY } from '../domain/identity.ts';
 import type { RateCounter } from '../domain/ports.ts';
@@ -24,6 +23,7 @@ const MAX_CLIENTS = 10_000;
  */
 export async function limitRates(app: FastifyInstance, { quotasOf, counter }: RateRules): Promise<void> {
   const quotaOf = ({ identity }: FastifyRequest) => quotasOf(identity.tenant).requests_per_second;
+  const { default: rateLimit } = await import('@fastify/rate-limit');
   await app.register(rateLimit, {
     global: false,
     max: (request) => quotaOf(request) ?? 0,

@@ -1,10 +1,8 @@
 import { resolve } from 'node:path';
 import type { Bus, CountedStore } from '../domain/ports.ts';
-import { openLmdbStore } from './lmdb.ts';
 import { openMemoryStore } from './memory.ts';
-import { openRedisStore, type RedisStoreOptions } from './redis.ts';
-import { openRedisBus } from './redis-bus.ts';
-import { type ClosingCounter, openRedisCounter } from './redis-counter.ts';
+import type { RedisStoreOptions } from './redis.ts';
+import type { ClosingCounter } from './redis-counter.ts';
 import { isRedisUrl, REDIS_FORMS, withoutCredentials } from './redis-url.ts';
 import { StoreOpenError } from './store-open-error.ts';
 
@@ -20,7 +18,9 @@ export async function openRateCounter(
   url: string,
   { certificate }: Pick<StoreOptions, 'certificate'> = {},
 ): Promise<ClosingCounter | undefined> {
-  return isRedisUrl(url) ? openRedisCounter(url, certificate) : undefined;
+  if (!isRedisUrl(url)) return undefined;
+  const { openRedisCounter } = await import('./redis-counter.ts');
+  return openRedisCounter(url, certificate);
 }
 
 /** Reaches all processes that use the store, if they share it over the network. */
@@ -28,19 +28,25 @@ export async function openBus(
   url: string,
   { certificate }: Pick<StoreOptions, 'certificate'> = {},
 ): Promise<Bus | undefined> {
-  return isRedisUrl(url) ? openRedisBus(url, certificate) : undefined;
+  if (!isRedisUrl(url)) return undefined;
+  const { openRedisBus } = await import('./redis-bus.ts');
+  return openRedisBus(url, certificate);
 }
 
 /**
  * Opens the store that a URL names: `memory:`; `lmdb:<path>` with a path absolute or relative to the working directory;
- * `redis://`, `rediss://` and the same with `+cluster`. Throws StoreOpenError for another
- * form, or when the store cannot be opened.
+ * `redis://`, `rediss://` and the same with `+cluster`. Only the chosen store is loaded.
+ * @throws {StoreOpenError} for another form, or when the store cannot be opened
  */
 export async function openStore(url: string, options: StoreOptions = {}): Promise<CountedStore> {
   if (url === 'memory:') return openMemoryStore();
   if (url.startsWith('lmdb:') && url.length > 'lmdb:'.length) {
+    const { openLmdbStore } = await import('./lmdb.ts');
     return openLmdbStore({ directory: resolve(url.slice('lmdb:'.length)), shared: options.shared });
   }
-  if (isRedisUrl(url)) return openRedisStore(url, options);
+  if (isRedisUrl(url)) {
+    const { openRedisStore } = await import('./redis.ts');
+    return openRedisStore(url, options);
+  }
   throw new StoreOpenError(`store ${JSON.stringify(withoutCredentials(url))} is not of a known form; use ${FORMS}`);
 }

@@ -120,7 +120,7 @@ describe('a chain of the layers of a PyTorch module', () => {
     const zeros = variables.map(({ name, shape }: { name: string; shape: number[] }) => [name, zero(shape)]);
     await call(app, 'PUT', '/v1/cells/lstm/weights', { weights: Object.fromEntries(zeros) });
     const query = `?${new URLSearchParams(caseOf('lstm').query)}`;
-    const put = await putFile(app, 'lstm', PYTORCH, bytesOf('lstm'), query);
+    const put = await putFile(app, 'lstm', PYTORCH, bytesOf('lstm'), { query });
     expect(put.status, put.text).toBe(200);
     expect((await download(app, 'lstm', SAFETENSORS)).bytes.equals(before)).toBe(true);
   });

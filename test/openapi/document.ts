@@ -48,8 +48,8 @@ export interface DocumentedOperation extends OperationObject {
   readonly path: string;
 }
 
-export function documentOf(app: TestApp): Document {
-  return app.swagger() as unknown as Document;
+export async function documentOf(app: TestApp): Promise<Document> {
+  return (await app.docs()).swagger() as unknown as Document;
 }
 
 export function operationsOf({ paths }: Document): DocumentedOperation[] {

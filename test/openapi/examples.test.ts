@@ -5,7 +5,7 @@ import { Checker, documentOf, operationsOf } from './document.ts';
 import { examplesOf, prepare, send } from './run-example.ts';
 
 const app = await startApp();
-const document = documentOf(app);
+const document = await documentOf(app);
 await app.close();
 const checker = new Checker(document);
 const examples = examplesOf(document);

@@ -5,7 +5,7 @@ import { type DocumentedOperation, documentOf, operationsOf } from './document.t
 import { examplesOf, prepare, send } from './run-example.ts';
 
 const app = await startApp();
-const document = documentOf(app);
+const document = await documentOf(app);
 await app.close();
 const operations = operationsOf(document);
 const examples = examplesOf(document);

@@ -6,7 +6,7 @@ import { examplesOf, type NamedExample, pathOf, prepare } from './run-example.ts
 
 const app = await startApp();
 afterAll(() => app.close());
-const document = documentOf(app);
+const document = await documentOf(app);
 const examples = examplesOf(document);
 
 /** What a field may be sent as instead. */

@@ -52,7 +52,7 @@ const as = (key: string, method: Method, url: string, body?: unknown) =>
   call(app, method, url, body, { authorization: `Bearer ${key}` });
 
 const described = await startApp();
-const document = documentOf(described);
+const document = await documentOf(described);
 await described.close();
 const closed = operationsOf(document).filter(
   (operation) => (operation as { security?: unknown[] }).security?.length !== 0,

@@ -1,0 +1,44 @@
+import swagger from '@fastify/swagger';
+import swaggerUi from '@fastify/swagger-ui';
+import Fastify, { type FastifyInstance } from 'fastify';
+import { type DocumentedRoute, openApiDocument } from './openapi.ts';
+import { swaggerTheme } from './swagger-theme.ts';
+
+/** Everything that the page needs comes from this service. Swagger UI sets style attributes and nothing else inline. */
+const CONTENT_SECURITY_POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self' 'unsafe-inline'",
+  "img-src 'self' data:",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ');
+
+/**
+ * The app behind /docs: Swagger UI with the document of the routes, which `swagger()` returns. `locked` says whether callers
+ * need a key.
+ */
+export async function openDocsApp(routes: readonly DocumentedRoute[], locked: boolean): Promise<FastifyInstance> {
+  const app = Fastify();
+  await app.register(swagger, { mode: 'static', specification: { document: openApiDocument(routes) as never } });
+  await app.register(swaggerUi, {
+    routePrefix: '/docs',
+    staticCSP: CONTENT_SECURITY_POLICY,
+    theme: swaggerTheme(locked),
+    uiConfig: {
+      layout: 'BaseLayout',
+      docExpansion: 'none',
+      filter: true,
+      deepLinking: true,
+      defaultModelsExpandDepth: 0,
+      displayRequestDuration: true,
+      validatorUrl: null,
+      // A key stays in the page, and is gone with it.
+      persistAuthorization: false,
+    },
+  });
+  await app.ready();
+  return app;
+}

@@ -57,7 +57,7 @@ describe.runIf(hasChromium('The page at /'))('the page at /', () => {
 
   it('moves by itself at once, says what is seen, and leads on', async () => {
     await open();
-    await shows(/This is a small network, GRU with 6 units/);
+    await shows(/This is a small network: GRU with 6 units/);
     await poll(count).toBeGreaterThan(2);
     expect(await page.locator('.ways a').allTextContents()).toEqual([
       'Take the tutorial',
@@ -134,7 +134,7 @@ describe.runIf(hasChromium('The page at /'))('the page at /', () => {
     await shows('Step 20 of 40');
     await poll(() => page.url()).toContain('step=20');
     await press('Fork after step 20');
-    await shows('The futures part after step 20.');
+    await shows('The two futures separate after step 20.');
     await fill('x1 at step 21', '5');
     await page.locator('.u-legend', { hasText: 'h₁ ⑂' }).waitFor();
     await press('End the fork');
@@ -187,8 +187,8 @@ describe.runIf(hasChromium('The page at /'))('the page at /', () => {
     ).toBeGreaterThan(10);
     await press('Pause');
     await press('One step');
-    await press('Start anew');
-    await shows('Compare with former runs');
+    await press('Start again');
+    await shows('Compare with earlier runs');
     await shows(/^0 steps/);
     await choose('Task', 'characters');
     await shows(/say the next letter/);
@@ -253,7 +253,7 @@ describe.runIf(hasChromium('The page at /'))('the page at /', () => {
     await make(app, '/v1/variables', { id: 'kept', value: 1 });
     await open('#/inspect/checkpoints');
     await page.getByLabel('Variables').fill('kept');
-    await fill('Id (or none)', 'before');
+    await fill('Id (optional)', 'before');
     await press('Save');
     await shows('Checkpoint before');
     await call(app, 'POST', '/v1/variables/kept/assign', { value: 5 });

@@ -24,7 +24,7 @@ export function createViews({ api, saved, calls }: AppContext): ViewState {
   addEventListener('pagehide', () => {
     if (player.own.cell.value) saved.write('play', player.snapshot(KEPT_CHARACTERS));
     player.forget();
-    learner.pause();
+    learner.forget();
     tour.restart();
   });
   // Back from the browser's cache the cells are gone.

@@ -39,6 +39,9 @@ export function CellDetail({ id }: { readonly id: string }) {
         {shown && (
           <>
             <Summary cell={shown} weights={weights.value} />
+            <p>
+              <a href={hashOf(['inspect', 'sessions'], { cell: id })}>{t('cell.sessions')}</a>
+            </p>
             <CellView layers={layersOf(shown)} weights={weights.value} moment={undefined} moving={false} />
             {shown.parameter_count > MOST_SHOWN && <p class="hint">{t('cell.large', { count: MOST_SHOWN })}</p>}
           </>

@@ -1,11 +1,12 @@
 import { useSignal } from '@preact/signals';
 import { useCallback, useEffect } from 'preact/hooks';
+import type { Page } from '../api/types.ts';
 import { useApp } from '../frame/context.ts';
 import { hashOf } from '../frame/place.ts';
 import { Field, Refusal } from '../ui/field.tsx';
 import { Scroll } from '../ui/scroll.tsx';
 import { useAttempt } from '../ui/use-attempt.ts';
-import { type Listing, listPage, SEARCHED, search, type Things } from './lists.ts';
+import { listPage, type Things } from './lists.ts';
 
 interface Thing {
   readonly id: string;
@@ -23,15 +24,15 @@ interface ListProps<T extends Thing> {
 export function ThingsList<T extends Thing>({ things, columns, version }: ListProps<T>) {
   const { api, t, router } = useApp();
   const attempt = useAttempt();
-  const listing = useSignal<Listing<T> | undefined>(undefined);
+  const listing = useSignal<Page<T> | undefined>(undefined);
   const cursors = useSignal<readonly string[]>([]);
-  const wanted = router.place.value.query.search ?? '';
+  const { search: prefix = '', cell = '' } = router.place.value.query;
   const load = useCallback(
     (cursor?: string) =>
       attempt.run(async () => {
-        listing.value = wanted ? await search<T>(api, things, wanted) : await listPage<T>(api, things, cursor);
+        listing.value = await listPage<T>(api, things, { prefix, cell, cursor });
       }),
-    [api, attempt, listing, things, wanted],
+    [api, attempt, listing, things, prefix, cell],
   );
   useEffect(() => {
     cursors.value = [];
@@ -42,29 +43,22 @@ export function ThingsList<T extends Thing>({ things, columns, version }: ListPr
     cursors.value = next;
     load(next.at(-1));
   };
+  const ask = (query: { readonly search: string; readonly cell: string }) =>
+    router.go(hashOf(['inspect', things], { search: query.search || undefined, cell: query.cell || undefined }));
   return (
     <section aria-labelledby="list-title">
       <div class="bar">
         <h2 id="list-title">{t(`things.${things}`)}</h2>
-        <form role="search" onSubmit={(event) => event.preventDefault()}>
-          <Field label={t('list.search')}>
-            {(attributes) => (
-              <input
-                {...attributes}
-                type="search"
-                defaultValue={wanted}
-                key={things}
-                onChange={(event) =>
-                  router.go(hashOf(['inspect', things], { search: event.currentTarget.value.trim() || undefined }))
-                }
-              />
-            )}
-          </Field>
+        <form role="search" class="fields" onSubmit={(event) => event.preventDefault()}>
+          <Search label={t('list.search')} key={things} value={prefix} onSearch={(search) => ask({ search, cell })} />
+          {things === 'sessions' && (
+            <Search label={t('list.of.cell')} value={cell} onSearch={(of) => ask({ search: prefix, cell: of })} />
+          )}
         </form>
       </div>
       <Refusal problem={attempt.problem.value} />
       {list && list.items.length === 0 && (
-        <p class="hint">{wanted ? t('list.none.found', { text: wanted }) : t(`list.none.${things}`)}</p>
+        <p class="hint">{prefix || cell ? t('list.none.found') : t(`list.none.${things}`)}</p>
       )}
       {list && list.items.length > 0 && (
         <Scroll label={t(`things.${things}`)}>
@@ -94,12 +88,15 @@ export function ThingsList<T extends Thing>({ things, columns, version }: ListPr
           </table>
         </Scroll>
       )}
-      {list?.partial && <p class="hint">{t('list.partial', { count: SEARCHED })}</p>}
       <div class="bar">
         <button type="button" disabled={cursors.value.length === 0} onClick={() => turn(cursors.value.slice(0, -1))}>
           {t('list.former')}
         </button>
-        <button type="button" disabled={!list?.next} onClick={() => turn([...cursors.value, list!.next!])}>
+        <button
+          type="button"
+          disabled={!list?.next_cursor}
+          onClick={() => turn([...cursors.value, list!.next_cursor!])}
+        >
           {t('list.next')}
         </button>
         <button type="button" onClick={() => load(cursors.value.at(-1))}>
@@ -107,5 +104,26 @@ export function ThingsList<T extends Thing>({ things, columns, version }: ListPr
         </button>
       </div>
     </section>
+  );
+}
+
+interface SearchProps {
+  readonly label: string;
+  readonly value: string;
+  readonly onSearch: (text: string) => void;
+}
+
+function Search({ label, value, onSearch }: SearchProps) {
+  return (
+    <Field label={label}>
+      {(attributes) => (
+        <input
+          {...attributes}
+          type="search"
+          defaultValue={value}
+          onChange={(event) => onSearch(event.currentTarget.value.trim())}
+        />
+      )}
+    </Field>
   );
 }

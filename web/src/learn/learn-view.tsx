@@ -77,6 +77,7 @@ export function LearnView({ learner }: { readonly learner: Learner }) {
             )}
           </div>
           <p class="hint">{t('learn.network.hint')}</p>
+          <Keep learner={learner} attempt={attempt} />
           <CellView
             layers={learner.own.layers.value}
             weights={learner.own.weights.value}
@@ -85,7 +86,39 @@ export function LearnView({ learner }: { readonly learner: Learner }) {
           />
         </section>
       </div>
+      <p class="hint">
+        {t('learn.examples')}{' '}
+        {EXAMPLES.map((name) => (
+          <code key={name}>npm run example:{name} </code>
+        ))}
+      </p>
     </div>
+  );
+}
+
+/** Programs of the repository. */
+const EXAMPLES = ['train', 'anomaly'];
+
+/** The network goes with the tab: a copy is kept on demand. Programs that do the same are named. */
+function Keep({ learner, attempt }: { readonly learner: Learner; readonly attempt: Attempt }) {
+  const { t } = useApp();
+  const { value: kept } = learner.kept;
+  return (
+    <>
+      <p class="hint">{t('learn.keep.hint')}</p>
+      <div class="bar">
+        <button type="button" disabled={learner.running.value} onClick={() => attempt.run(() => learner.keepCopy())}>
+          {t('learn.keep')}
+        </button>
+        <span role="status">
+          {kept && (
+            <>
+              {t('learn.kept')} <a href={hashOf(['inspect', 'cells', kept])}>{kept}</a>
+            </>
+          )}
+        </span>
+      </div>
+    </>
   );
 }
 

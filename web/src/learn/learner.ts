@@ -55,7 +55,7 @@ const CHECK_MILLISECONDS = 500;
 const MAX_STEPS = 20_000;
 const MAX_RUNS = 5;
 
-/** Trains a network of its own on a task, over the API. The network stays when the page goes: it is what was learned. */
+/** Trains a network of its own on a task, over the API. The tab remembers its weights; a copy can be kept in the service. */
 export class Learner {
   readonly settings = signal<Settings>(FIRST_SETTINGS);
   readonly own: OwnCell;
@@ -65,6 +65,8 @@ export class Learner {
   /** The last step of the first of these examples. */
   readonly moment = signal<Moment | undefined>(undefined);
   readonly runs = signal<readonly Run[]>([]);
+  /** The id of the last copy that was kept. */
+  readonly kept = signal<string | undefined>(undefined);
   private readonly saved: Saved;
   private readonly api: Api;
   private random = randomNumbers(1);
@@ -98,6 +100,7 @@ export class Learner {
       this.runs.value = [{ settings: this.settings.value, losses }, ...this.runs.value].slice(0, MAX_RUNS);
     await this.own.make(newNetwork(settings));
     this.settings.value = settings;
+    this.kept.value = undefined;
     this.losses.value = [];
     this.random = randomNumbers(1);
     await this.look();
@@ -125,6 +128,19 @@ export class Learner {
   pause(): void {
     this.running.value = false;
     this.stop.abort();
+  }
+
+  /** Keeps a copy of the network as a cell, named after what it learned. */
+  async keepCopy(): Promise<void> {
+    const { task, kind, units } = this.settings.value;
+    this.kept.value = await this.own.copy(`${task}-${kind}-${units}`);
+  }
+
+  /** The page goes, and the network with it. */
+  forget(): void {
+    this.pause();
+    this.keep();
+    this.own.forget();
   }
 
   forgetRuns(): void {
@@ -169,11 +185,12 @@ export class Learner {
 
   /** Reads the weights, and how the network does now. */
   private async look(): Promise<void> {
+    const { value: cell } = this.own.cell;
+    if (!cell) return;
     const task = this.task();
     const examples = task.examples(randomNumbers(99), CHECK_ROWS);
     await this.own.readWeights();
-    const { value: cell } = this.own.cell;
-    if (cell) this.moment.value = (await this.own.steps(examples.inputs[0], zeroStates(cell))).at(-1);
+    this.moment.value = (await this.own.steps(examples.inputs[0], zeroStates(cell))).at(-1);
     const outputs = await this.own.outputs(examples.inputs);
     this.check.value = { ...examples, outputs, share: shareRight(task, outputs, examples.targets) };
     this.checked = performance.now();
@@ -184,6 +201,7 @@ export class Learner {
   }
 
   private keep(): void {
+    if (!this.own.cell.value) return;
     const { settings, losses, runs, own } = this;
     const snapshot: Snapshot = {
       settings: settings.value,

@@ -107,6 +107,19 @@ export class OwnCell {
     return (await this.api.get(`v1/cells/${this.cell.value?.id}`).catch(ignoreMissing)) !== undefined;
   }
 
+  /** Makes another cell with the same weights, which stays; gives its id: the name, with a number where it is taken. */
+  async copy(name: string): Promise<string> {
+    for (let number = 1; ; number++) {
+      const id = number === 1 ? name : `${name}-${number}`;
+      try {
+        await this.api.post('v1/cells', { id, ...this.body, weights: this.weights.value });
+        return id;
+      } catch (error) {
+        if (!(error instanceof ApiProblem) || error.status !== 409) throw error;
+      }
+    }
+  }
+
   forget(): void {
     if (this.cell.value) this.api.forget(`v1/cells/${this.cell.value.id}?force=true`);
     this.cell.value = undefined;

@@ -6,6 +6,7 @@ import type { Moment } from '../model/moment.ts';
 import { Choice } from '../ui/field.tsx';
 import { type Line, Plot } from '../ui/plot.tsx';
 import { TimeHeatmap } from '../ui/time-heatmap.tsx';
+import { Columns } from './columns.ts';
 import type { Player } from './player.ts';
 
 /** Steps that are shown while the newest ones are followed. */
@@ -27,9 +28,10 @@ export function OverTime({ player }: { readonly player: Player }) {
   const choices = [...names, ...Object.keys(first?.gates ?? {}).map((name) => `${name} `)];
   const choice = choices.includes(shown.value) ? shown.value : (choices[0] ?? 'h');
   const forks = player.fork.version.value;
+  const columns = useMemo(() => columnsOf(reader(names, choice)), [player, choice, layers, first]);
   const seen = useMemo(
-    () => whatIsSeen(player, from, to, reader(names, choice), choice.trim()),
-    [player, from, to, choice, layers, forks, first],
+    () => whatIsSeen(player, from, to, columns, choice.trim()),
+    [player, from, to, columns, forks],
   );
   const marked = player.at.value;
   const pick = (step: number) => {
@@ -97,25 +99,38 @@ export function OverTime({ player }: { readonly player: Player }) {
   );
 }
 
-/** What the plots draw of the steps from one to another. */
-function whatIsSeen(player: Player, from: number, to: number, read: Read, name: string) {
-  const moments = player.moments.slice(from, to);
-  const [first] = moments;
-  const lineOf = (label: string, value: (moment: Moment) => number): Line => ({
-    label,
-    values: Float64Array.from(moments, value),
-  });
-  const units = Math.min(first ? read(first).length : 0, LINES);
-  const lines = Array.from({ length: units }, (_, j) => lineOf(`${name}${sub(j)}`, (moment) => read(moment)[j]));
-  const forked = player.fork.moments.length > 0 ? player.fork.from.value : undefined;
-  const twins = forked === undefined ? [] : twinLines(player, { from, to, forked }, units, read, name);
+/** Of what is drawn, over all steps of a play. */
+interface SeenColumns {
+  readonly read: Read;
+  readonly steps: Columns;
+  readonly inputs: Columns;
+  readonly values: Columns;
+}
+
+function columnsOf(read: Read): SeenColumns {
+  let step = 0;
   return {
-    xs: Float64Array.from(moments, (_, i) => from + i + 1),
-    inputs: Array.from({ length: Math.min(first?.x.length ?? 0, LINES) }, (_, i) =>
-      lineOf(`x${sub(i)}`, (moment) => moment.x[i]),
-    ),
+    read,
+    steps: new Columns(() => [++step], 1),
+    inputs: new Columns(({ x }) => x, LINES),
+    values: new Columns(read, LINES),
+  };
+}
+
+/** What the plots draw of the steps from one to another. */
+function whatIsSeen(player: Player, from: number, to: number, columns: SeenColumns, name: string) {
+  const { moments, fork } = player;
+  const { read, steps, inputs, values } = columns;
+  const linesOf = (kind: string, all: readonly Float64Array[]): Line[] =>
+    all.map((column, i) => ({ label: `${kind}${sub(i)}`, values: column }));
+  const lines = linesOf(name, values.of(moments, from, to));
+  const forked = fork.moments.length > 0 ? fork.from.value : undefined;
+  const twins = forked === undefined ? [] : twinLines(player, { from, to, forked }, lines.length, read, name);
+  return {
+    xs: steps.of(moments, from, to)[0] ?? [],
+    inputs: linesOf('x', inputs.of(moments, from, to)),
     lines: [...lines, ...twins],
-    at: (i: number) => read(moments[i]),
+    at: (i: number) => read(moments[from + i]),
   };
 }
 

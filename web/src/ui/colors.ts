@@ -17,7 +17,8 @@ export function rgbOf(value: number, scale: number, dark: boolean): Rgb {
   const { zero, plus, minus } = dark ? DARK : LIGHT;
   const share = Math.min(1, Math.abs(value) / (scale || 1)) ** 0.8;
   const end = value < 0 ? minus : plus;
-  return [0, 1, 2].map((i) => Math.round(zero[i] + (end[i] - zero[i]) * share)) as unknown as Rgb;
+  const mixed = (i: 0 | 1 | 2) => Math.round(zero[i] + (end[i] - zero[i]) * share);
+  return [mixed(0), mixed(1), mixed(2)];
 }
 
 export function colorOf(value: number, scale: number, dark: boolean): string {

@@ -34,11 +34,16 @@ export function TimeHeatmap({ label, count, first, at, marked, onPick }: TimeHea
     current.height = units;
     const pen = current.getContext('2d')!;
     const steps = Array.from({ length: columns }, (_, c) => at(Math.floor((c * count) / columns)));
-    const scale = scaleOf(steps.flat(), 0.01);
+    const scale = steps.reduce((most, values) => Math.max(most, scaleOf(values, 0.01)), 0);
     const image = pen.createImageData(columns, units);
     steps.forEach((values, c) => {
       values.forEach((value, j) => {
-        image.data.set([...rgbOf(value, scale, dark.value), 255], 4 * (j * columns + c));
+        const [red, green, blue] = rgbOf(value, scale, dark.value);
+        const place = 4 * (j * columns + c);
+        image.data[place] = red;
+        image.data[place + 1] = green;
+        image.data[place + 2] = blue;
+        image.data[place + 3] = 255;
       });
     });
     pen.putImageData(image, 0, 0);

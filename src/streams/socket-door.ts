@@ -96,20 +96,25 @@ export class SocketDoor {
   private askWho(line: SocketLine, socket: WebSocket, request: FastifyRequest): void {
     const late = setTimeout(() => line.close(CLOSE.violation, 'No auth message came.'), AUTH_MS);
     socket.once('close', () => clearTimeout(late));
+    const early: (readonly [Buffer, boolean])[] = [];
+    const keep = (data: Buffer, isFile: boolean) => void early.push([data, isFile]);
     socket.once('message', async (data: Buffer, isFile: boolean) => {
       clearTimeout(late);
-      // What follows it has to wait.
+      // What follows it has to wait. What came in the same packet is heard in spite of the pause.
       socket.pause();
+      socket.on('message', keep);
       try {
         const { id, token } = checkShape(authMessage, isFile ? undefined : this.parts.reader.text(data));
         const identity = await this.parts.gate.identify(token);
         if (!identity.scopes.has('step')) throw new Problem('insufficient-scope', 'A socket needs the scope step.');
         request.identity = identity;
         this.app.holdConnection(request.raw.socket, identity.tenant);
+        socket.off('message', keep);
         this.serve(line, socket, request);
         this.watch(line, socket, { credential: token, identity });
         line.send(JSON.stringify({ id, status: 204 }));
         socket.resume();
+        for (const [message, file] of early) socket.emit('message', message, file);
       } catch (error) {
         if (error instanceof Problem && error.status === 429) {
           line.close(CLOSE.tryLater, 'This tenant has as many connections as it may have.');

@@ -1,4 +1,5 @@
 import { request } from 'node:http';
+import type { Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Tensor } from '../../src/domain/tensor.ts';
 import { readSafetensors, writeSafetensors } from '../../src/files/safetensors/safetensors.ts';
@@ -193,6 +194,17 @@ describe('a socket of a service with keys', () => {
     await expect(new StreamClient(url, { authorization: 'Bearer another-key-of-nobody' }).open()).rejects.toThrow(
       '401',
     );
+  });
+
+  it('is heard in full where its key and other messages come in one packet', async () => {
+    const client = new StreamClient(url);
+    await client.open();
+    const { _socket: wire } = client.socket as unknown as { _socket: Socket };
+    wire.cork();
+    client.say({ op: 'auth', id: 0, token: KEY });
+    for (const id of [1, 2, 3]) client.say({ ...step, id });
+    wire.uncork();
+    for (const id of [1, 2, 3]) expect(await client.hear((answer) => answer.id === id)).toMatchObject({ status: 404 });
   });
 
   it('is let in by its first message, and closed where that has no key', async () => {

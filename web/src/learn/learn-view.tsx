@@ -34,6 +34,7 @@ export function LearnView({ learner }: { readonly learner: Learner }) {
   }, [router, settings.task]);
   const losses = learner.losses.value;
   const share = learner.check.value?.share;
+  const ready = learner.own.cell.value !== undefined;
   return (
     <div class="view">
       <section class="hero" aria-labelledby="learn-title">
@@ -46,10 +47,15 @@ export function LearnView({ learner }: { readonly learner: Learner }) {
       <div class="transport" role="group" aria-label={t('learn.label')}>
         <PlayButton
           playing={learner.running.value}
+          disabled={!ready}
           label={t(learner.running.value ? 'learn.pause' : 'learn.train')}
           onClick={() => (learner.running.value ? learner.pause() : attempt.run(() => learner.train()))}
         />
-        <button type="button" disabled={learner.running.value} onClick={() => attempt.run(() => learner.step())}>
+        <button
+          type="button"
+          disabled={learner.running.value || !ready}
+          onClick={() => attempt.run(() => learner.step())}
+        >
           {t('learn.step')}
         </button>
         <button type="button" onClick={() => attempt.run(() => learner.reset(settings))}>
@@ -107,7 +113,11 @@ function Keep({ learner, attempt }: { readonly learner: Learner; readonly attemp
     <>
       <p class="hint">{t('learn.keep.hint')}</p>
       <div class="bar">
-        <button type="button" disabled={learner.running.value} onClick={() => attempt.run(() => learner.keepCopy())}>
+        <button
+          type="button"
+          disabled={learner.running.value || !learner.own.cell.value}
+          onClick={() => attempt.run(() => learner.keepCopy())}
+        >
           {t('learn.keep')}
         </button>
         <span role="status">

@@ -29,10 +29,7 @@ export function OverTime({ player }: { readonly player: Player }) {
   const choice = choices.includes(shown.value) ? shown.value : (choices[0] ?? 'h');
   const forks = player.fork.version.value;
   const columns = useMemo(() => columnsOf(reader(names, choice)), [player, choice, layers, first]);
-  const seen = useMemo(
-    () => whatIsSeen(player, from, to, columns, choice.trim()),
-    [player, from, to, columns, forks],
-  );
+  const seen = useMemo(() => whatIsSeen(player, from, to, columns, choice.trim()), [player, from, to, columns, forks]);
   const marked = player.at.value;
   const pick = (step: number) => {
     player.pause();

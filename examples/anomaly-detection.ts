@@ -98,7 +98,7 @@ export async function* watch(cell: Cell, values: Iterable<number>): AsyncGenerat
         alarmed = step;
         // What is unusual must not become usual.
       } else if (step > 0) usual += (error - usual) * Math.max(NEWEST, 1 / step);
-      expected = (await session.step([[value]])).output.item();
+      expected = Number((await session.step([[value]])).output.item());
       step++;
     }
   } finally {

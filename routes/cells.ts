@@ -6,6 +6,7 @@ import {
   configReply,
   gradientsBody,
   gradientsReply,
+  graphReply,
   sequenceBody,
   sequenceReply,
   stepBody,
@@ -18,7 +19,7 @@ import { createCellBodies, createCellQuery, importedCellReply } from '../schemas
 import { SENT_FILE_TYPES } from '../src/domain/media-types.ts';
 import { changeOf } from '../src/http/changes.ts';
 import { created, noContent, ok, send, sendRead, writerFor } from '../src/http/replies.ts';
-import { configOptions, refuseFileQuery, sentFile } from '../src/http/sent-file.ts';
+import { configOptions, graphOptions, refuseFileQuery, sentFile, sentGraph } from '../src/http/sent-file.ts';
 import type { ImportedCell } from '../src/services/cells/cell-files.ts';
 import type { CellRecord } from '../src/services/cells/cell-record.ts';
 import type { TenantServices } from '../src/services/tenants/index.ts';
@@ -26,7 +27,9 @@ import {
   presentCell,
   presentComputed,
   presentGradients,
+  presentGraph,
   presentImported,
+  presentNamed,
   presentOutputs,
   presentVariable,
 } from './present/cell.ts';
@@ -52,13 +55,21 @@ export function cellRoutes(app: App, services: TenantServices): void {
         body: createCellBodies,
         headers: createHeaders,
         querystring: createCellQuery,
-        reply: { 201: importedCellReply },
+        reply: { 200: graphReply, 201: importedCellReply },
       }),
     },
     async (request, reply) => {
       const { body, query } = request;
       if (body instanceof Uint8Array) {
-        const { id, precision = 'fast', layer, class_name: className } = query;
+        const { id, precision = 'fast', layer, class_name: className, graph } = query;
+        const graphs = graphOptions(query);
+        if (graph) {
+          const file = sentGraph(request, body);
+          const { cells } = services.of(request);
+          if (query.dry_run) return send(reply, ok(presentGraph(await cells.describeGraph(file, graphs))));
+          const change = changeOf(request, shownImported);
+          return send(reply, await cells.createGraph(file, { id, options: graphs }, change));
+        }
         const options = { ...(className === undefined ? {} : { className }), config: configOptions(query) };
         const file = sentFile(request, body, layer);
         const change = changeOf(request, shownImported);
@@ -177,7 +188,8 @@ export function cellRoutes(app: App, services: TenantServices): void {
         .of(request)
         .cells.step(request.params.cell, { ...step, training: trainingOf({ training, seed }) });
       const output = new TensorReply(result.output, format);
-      return send(reply, ok({ output, ...presentComputed(result, format) }, undefined, writer));
+      const named = result.outputs ? { outputs: presentNamed(result.outputs, format) } : {};
+      return send(reply, ok({ output, ...named, ...presentComputed(result, format) }, undefined, writer));
     },
   );
 
@@ -200,7 +212,8 @@ export function cellRoutes(app: App, services: TenantServices): void {
         training: trainingOf({ training, seed }),
       });
       const output = presentOutputs(result.outputs, format);
-      return send(reply, ok({ output, ...presentComputed(result, format) }, undefined, writer));
+      const named = result.named ? { outputs: presentNamed(result.named, format) } : {};
+      return send(reply, ok({ output, ...named, ...presentComputed(result, format) }, undefined, writer));
     },
   );
 

@@ -24,8 +24,8 @@ export function sessionMessages(sessions: Services['sessions']): [op: string, ha
     [
       'step',
       messageHandler(stepMessage, (message, asked) => {
-        const { session, inputs, mask, trace, training, seed } = message;
-        const request = { inputs, mask, trace, training: trainingOf({ training, seed }) };
+        const { session, inputs, named_inputs, mask, trace, training, seed } = message;
+        const request = { inputs, named_inputs, mask, trace, training: trainingOf({ training, seed }) };
         const change = asked((stepped: SteppedSession) => ({
           session,
           status: 200,

@@ -14,6 +14,7 @@ import {
   tensorLiteral,
   tensorReply,
 } from './tensor.ts';
+import { FORMS } from './tensor-syntax.ts';
 import { checkTraining, trainingFields } from './training.ts';
 import { variableReply } from './variable.ts';
 
@@ -117,18 +118,47 @@ const variableSummary = z
   .object({ name: z.string(), shape, dtype, trainable: z.boolean(), version })
   .meta({ id: 'CellVariable', description: 'A variable of a cell, without its value.' });
 
+/** A value at the edge of a graph. */
+const graphValue = z.object({
+  name: z.string(),
+  dtype,
+  shape: z.array(z.union([z.int(), z.string()])).describe('The name of an extent that is open, ? where it has none.'),
+  rows: z.int().nullable().describe('Axis of the rows of a batch; null if it has none.'),
+});
+const graphFields = z
+  .object({
+    inputs: z.array(graphValue).describe('Sent with each step; `inputs` of a request is the first.'),
+    outputs: z.array(graphValue).describe('`output` of a reply is the first.'),
+    states: z.array(
+      graphValue.extend({
+        output: z.string().describe('The output that gives the next state.'),
+        found: z
+          .enum(['asked', 'name', 'shape', 'opened'])
+          .describe('opened: it was inside a recurrent node, which has it as an input and an output now.'),
+      }),
+    ),
+    constants: z.array(
+      z.object({ name: z.string(), dtype, shape, values: z.array(z.union([z.number(), z.string()])) }),
+    ),
+  })
+  .meta({ id: 'Graph', description: 'What a whole ONNX graph takes and gives as a cell.' });
+
 export const cellReply = z
   .object({
     id: idOf('the cell'),
     framework,
     class_name: z.string(),
     config: z.record(z.string(), z.unknown()).describe('Equal to get_config(), with all defaults filled in.'),
-    precision,
+    precision: z
+      .enum([...precision.options, 'onnxruntime'])
+      .describe(`${precision.description} onnxruntime: a whole ONNX graph, whose numbers are those of ONNX Runtime.`),
     initializer_seeds: seeds,
     built: z.boolean(),
     input_shape: inputShape.nullable(),
     state_shapes: z.array(inputShape).describe('Shape of each state, null for any batch.'),
     state_names: z.array(z.string()).describe('Name of each state, for example h, cells.0.c, or lstm.h in a network.'),
+    input_names: z.array(z.string()).optional().describe('Of a whole ONNX graph: the names for `named_inputs`.'),
+    output_names: z.array(z.string()).optional().describe('Of a whole ONNX graph: the names in `outputs`.'),
     output_shape: inputShape,
     output_is_state: z
       .int()
@@ -144,6 +174,17 @@ export const cellReply = z
   })
   .meta({ id: 'Cell' });
 
+/** What `?dry_run=true` tells of a graph. */
+export const graphReply = z
+  .object({
+    graph: graphFields,
+    variables: z.array(variableSummary),
+    skipped: z
+      .array(z.object({ name: z.string(), reason: z.string() }))
+      .describe('Recurrent nodes whose states stay inside, and initializers that are not shown as variables.'),
+  })
+  .meta({ id: 'GraphDescription', description: 'A whole ONNX graph as a cell; nothing was stored.' });
+
 export const configReply = z
   .object({ class_name: z.string(), config: z.record(z.string(), z.unknown()) })
   .meta({ id: 'SerializedCell', description: 'You can send it as a new cell.' });
@@ -155,26 +196,51 @@ export const weightsReply = z
   .object({ weights: z.record(z.string(), tensorReply), cell_version: version })
   .meta({ id: 'Weights' });
 
+/** The inputs of a graph that has several. */
+export const namedInputs = z
+  .record(z.string().max(200), tensorInput)
+  .optional()
+  .describe('In place of inputs, for a whole ONNX graph: its inputs by name.');
+
+/** All outputs of a graph that has several. */
+export const outputsReply = z
+  .record(z.string(), tensorReply)
+  .describe('All outputs by name, if the cell is a whole ONNX graph that has several. `output` is the first.');
+
+/** `inputs` or `named_inputs`. */
+export function checkInputs(
+  { inputs, named_inputs }: { readonly inputs?: unknown; readonly named_inputs?: unknown },
+  context: z.core.$RefinementCtx,
+): void {
+  if ((inputs === undefined) !== (named_inputs === undefined)) return;
+  const message = inputs
+    ? 'Send inputs or named_inputs, not both.'
+    : `This field is missing; ${FORMS}. A whole ONNX graph takes named_inputs too.`;
+  context.addIssue({ code: 'custom', message, path: [inputs ? 'named_inputs' : 'inputs'] });
+}
+
 export const stepBody = z
   .strictObject({
-    inputs: tensorInput.describe('[batch, features]'),
+    inputs: tensorInput.optional().describe('[batch, features]'),
+    named_inputs: namedInputs,
     states: optional(statesInput).describe('[batch, units] each; zeros if left out.'),
     trace: z.boolean().default(false).describe('Answer with every gate, before and after its activation.'),
     ...trainingFields,
     tensor_format: tensorFormat,
   })
   .superRefine(checkTraining)
+  .superRefine(checkInputs)
   .meta({ id: 'Step' });
 
 const maskDescription =
   'True or 1 for a step that counts. At other steps the states stay, and the output is the previous one or zeros.';
 export const maskField = optional(tensorLiteral).describe(`[batch, time]. ${maskDescription}`);
 
+const sequenceInputs = tensorInput.describe(
+  '[batch, time, features]; [time, batch, features] if time comes first: with time_major, in PyTorch layers without ' +
+    'batch_first, in ONNX with layout 0.',
+);
 const sequenceFields = {
-  inputs: tensorInput.describe(
-    '[batch, time, features]; [time, batch, features] if time comes first: with time_major, in PyTorch layers without ' +
-      'batch_first, in ONNX with layout 0.',
-  ),
   initial_state: optional(statesInput).describe('[batch, units] each; zeros if left out.'),
   mask: maskField,
   sequence_lengths: optional(lengthsInput).describe('Instead of a mask: how many steps of each row count.'),
@@ -208,14 +274,18 @@ function checkSequence(body: SequenceFields, context: z.core.$RefinementCtx): vo
 
 export const sequenceBody = z
   .strictObject({
+    inputs: sequenceInputs.optional(),
+    named_inputs: namedInputs,
     ...sequenceFields,
     trace: z.boolean().default(false).describe('Answer with every gate of every step.'),
   })
   .superRefine(checkSequence)
+  .superRefine(checkInputs)
   .meta({ id: 'Sequence' });
 
 export const gradientsBody = z
   .strictObject({
+    inputs: sequenceInputs,
     ...sequenceFields,
     cotangent: optional(tensorInput).describe(
       'What each number of the output counts in the objective, in the shape of the output.',
@@ -241,6 +311,7 @@ export const traceReply = z
 export const stepReply = z
   .object({
     output: tensorReply,
+    outputs: outputsReply.optional(),
     states: z.array(tensorReply),
     trace: traceReply.optional(),
     cell_version: version,
@@ -252,6 +323,7 @@ export const sequenceReply = z
     output: z
       .union([tensorReply, z.array(tensorReply)])
       .describe('Output of every step, or of the last one. A list of two if a Bidirectional has merge_mode null.'),
+    outputs: outputsReply.optional(),
     states: z.array(tensorReply).describe('The final states.'),
     trace: traceReply.optional(),
     cell_version: version,

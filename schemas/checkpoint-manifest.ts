@@ -34,6 +34,14 @@ const manifestSchema = z.strictObject({
         initializer_seeds: z.record(z.string(), z.int().min(0)),
         input_shape: inputShape.nullable(),
         variables: z.array(z.strictObject({ name: z.string().min(1).max(200), trainable: z.boolean() })).max(1000),
+        graph: z
+          .strictObject({
+            bytes: z
+              .int()
+              .min(1)
+              .max(2 ** 31),
+          })
+          .optional(),
         optimizer: savedOptimizer.optional(),
       })
       .refine(({ input_shape, optimizer }) => input_shape !== null || optimizer === undefined, {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { MAX_HISTORY } from '../src/domain/session.ts';
-import { maskField, traceReply } from './cell.ts';
+import { checkInputs, maskField, namedInputs, outputsReply, traceReply } from './cell.ts';
 import { idOf, listQuery, newId, timestamp, valuesQuery, version } from './common.ts';
 import { optional, statesInput, tensorFormat, tensorInput, tensorReply } from './tensor.ts';
 import { checkTraining, trainingFields } from './training.ts';
@@ -70,10 +70,13 @@ export const listedSession = sessionReply.partial({ states: true }).meta({
 
 export const sessionStepBody = z
   .strictObject({
-    inputs: tensorInput.describe(
-      '[batch_size, features], or for many steps at once [batch_size, time, features]; [time, batch_size, features] if ' +
-        'the cell puts time first: PyTorch layers without batch_first, ONNX with layout 0.',
-    ),
+    named_inputs: namedInputs,
+    inputs: tensorInput
+      .optional()
+      .describe(
+        '[batch_size, features], or for many steps at once [batch_size, time, features]; [time, batch_size, features] if ' +
+          'the cell puts time first: PyTorch layers without batch_first, ONNX with layout 0.',
+      ),
     mask: maskField.describe('The steps that count: [batch_size, time], or [batch_size] for a single step.'),
     trace: z.boolean().default(false).describe('Answer with every gate, before and after its activation.'),
     return_states: z.boolean().default(false).describe('Answer with the new states.'),
@@ -81,11 +84,13 @@ export const sessionStepBody = z
     tensor_format: tensorFormat,
   })
   .superRefine(checkTraining)
+  .superRefine(checkInputs)
   .meta({ id: 'SessionStep' });
 
 export const sessionStepReply = z
   .object({
     output: tensorReply,
+    outputs: outputsReply.optional(),
     step: z.int().describe('Steps taken so far.'),
     states: z.array(tensorReply).optional(),
     trace: traceReply.optional(),

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { JSON_LINES, SAFETENSORS } from '../src/domain/media-types.ts';
+import { checkInputs } from './cell.ts';
 import { idOf, newId, problem, timestamp, version } from './common.ts';
 import { forkBody, openSessionBody, rewindBody, sessionReply, sessionStepBody, sessionStepReply } from './session.ts';
 import { tensorFormat, tensorLiteral, tensorReply } from './tensor.ts';
@@ -33,6 +34,7 @@ const change = { id, session, key, if_match: ifMatch };
 export const stepMessage = z
   .strictObject({ op: z.literal('step').default('step'), ...change, ...sessionStepBody.shape })
   .superRefine(checkTraining)
+  .superRefine(checkInputs)
   .meta({
     id: 'StepMessage',
     description: 'The next step of a session.',

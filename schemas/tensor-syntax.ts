@@ -22,7 +22,8 @@ export class TensorSyntaxError extends Error {
   }
 }
 
-const FORMS = 'send nested arrays of numbers, {"shape","data"}, {"shape","dtype","base64"} or {"variable"}';
+/** The forms of a tensor, as messages name them. */
+export const FORMS = 'send nested arrays of numbers, {"shape","data"}, {"shape","dtype","base64"} or {"variable"}';
 
 /**
  * Reads any of the four forms of a tensor from parsed JSON.

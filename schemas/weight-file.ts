@@ -58,6 +58,11 @@ const layer = z
   .optional()
   .describe('For a file with several layers: the layer to take. `.` is the layer whose tensors have no path.');
 
+const flag = z
+  .enum(['true', 'false'])
+  .optional()
+  .transform((value) => (value === undefined ? undefined : value === 'true'));
+
 const option = z.string().max(10_000).optional();
 /** Any option of a config, by its dotted name. */
 const OPTION_NAME = /^config\.[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}$/;
@@ -69,6 +74,24 @@ export const createCellQuery = z
   .object({
     id: idOf('the cell made from a file; the service makes one if you leave it out').optional(),
     layer,
+    graph: flag.describe('`true`: keep the whole ONNX graph, and run it in ONNX Runtime.'),
+    dry_run: flag.describe(
+      'With `graph`: say what the graph takes and gives, and what states it has. Nothing is stored.',
+    ),
+    states: z
+      .string()
+      .max(20_000)
+      .optional()
+      .describe(
+        'With `graph`: its states, `input:output,input:output`. Left out: those that names and shapes tell, and those inside of recurrent nodes. Empty: none.',
+      )
+      .meta({ examples: ['state:stateN'] }),
+    constants: z
+      .string()
+      .max(1_000_000)
+      .optional()
+      .describe('With `graph`: JSON, inputs that are fixed for good.')
+      .meta({ examples: ['{"sr":16000}'] }),
     precision: precision.optional().describe('For the cell made from a file: the same as `precision` in a JSON body.'),
     class_name: z
       .string()

@@ -10,12 +10,14 @@ import { randint } from './cells/random/randint.ts';
 import type { Config } from './config.ts';
 import type { Bus, Clock, CountedStore, NewId, NewSeed, RateCounter } from './domain/ports.ts';
 import { createDraws } from './engine/draw.ts';
+import { createGraphEngine } from './engine/onnxruntime/graph-engine.ts';
 import { createPool } from './engine/pool.ts';
 import { createSimdEngines } from './engine/simd.ts';
 import { createStepper } from './engine/stepper.ts';
 import { widenSimd } from './engine/wide-simd.ts';
 import { createCheckpointCodec } from './files/checkpoint-codec.ts';
 import type { Hdf5 } from './files/hdf5/hdf5.ts';
+import { createGraphFiles } from './files/onnx/graph-files.ts';
 import { createTensorFiles } from './files/tensor-files.ts';
 import { createWeightFiles } from './files/weight-files.ts';
 import { auditChanges } from './http/audit.ts';
@@ -71,6 +73,7 @@ export interface AppOptions {
         | 'browsers'
         | 'tls'
         | 'quotas'
+        | 'onnx'
       >
     >;
   readonly logger?: FastifyBaseLogger;
@@ -90,6 +93,8 @@ export interface AppOptions {
   readonly allMetrics?: () => Promise<readonly MetricsSnapshot[]>;
 }
 
+/** As the environment has them by default. */
+const ONNX_LIMITS = { maxBytes: 2 ** 30, maxSeconds: 10, processes: 2 };
 /** As on this machine, without keys. */
 const LOOPBACK_ONLY: BrowserRules = { hosts: 'loopback', corsOrigins: [] };
 
@@ -106,6 +111,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     relaxedSimd,
     wideSimd = true,
     maxPackedBytes,
+    onnx = ONNX_LIMITS,
     browsers = LOOPBACK_ONLY,
   } = config;
   const ops = { list: [...OPS.values()].map(({ apply: _, ...op }) => op), apply: createOps() };
@@ -116,11 +122,12 @@ export async function createApp(options: AppOptions): Promise<App> {
   const pool = threads > 0 ? createPool({ threads, engines }) : undefined;
   if (pool) metrics.watchThreads(pool.statistics);
   const gate = openGate(config, clock, options.logger);
+  const graphs = createGraphEngine({ ...onnx, maxResultBytes: limits.maxThingBytes });
   const services = createTenantServices({
     counted: store,
     quotasOf: gate.quotasOf,
     store: watchCommits(store, metrics.committed),
-    stepper: createStepper({ engines, pool, batchRows, observer: metrics.compute }),
+    stepper: createStepper({ engines, pool, graphs, batchRows, observer: metrics.compute }),
     initialize: createDraws(),
     randint,
     ops,
@@ -131,6 +138,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     limits,
     checkpointCodec: createCheckpointCodec(parseManifest),
     weightFiles: createWeightFiles(limits, clock, options.hdf5),
+    graphFiles: createGraphFiles(limits),
     bus: options.bus,
   });
 
@@ -159,6 +167,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     routerOptions: { maxParamLength: 200 },
   });
   app.addHook('onClose', () => pool?.close());
+  app.addHook('onClose', () => graphs.close());
   const sweeping = options.sweeps ? startSweeping(services.sweep, options.logger) : undefined;
   app.addHook('onClose', () => sweeping?.stop());
   if (config.tls) {

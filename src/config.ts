@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import { asksWho, type GateRules } from './access/gate.ts';
 import type { Limits } from './domain/limits.ts';
 import type { Quotas } from './domain/quotas.ts';
+import type { RuntimeLimits } from './engine/onnxruntime/limits.ts';
 import { environment } from './environment.ts';
 import type { BrowserRules } from './http/foreign-pages.ts';
 import type { TlsFiles } from './http/tls.ts';
@@ -40,6 +41,8 @@ export interface Config extends GateRules {
   readonly relaxedSimd: boolean;
   /** Rows of one batch of steps of several requests; 1: each runs alone. */
   readonly batchRows: number;
+  /** Bounds of the processes that run whole ONNX graphs. */
+  readonly onnx: Omit<RuntimeLimits, 'maxResultBytes'>;
   /** Messages of one stream or socket that are carried out at once. */
   readonly streamInFlight: number;
   /** Unread answers of one socket at which it is closed. */
@@ -109,6 +112,11 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     maxPackedBytes: values.CELLSTEP_MAX_PACKED_BYTES,
     wideSimd: values.CELLSTEP_WIDE_SIMD === 'auto',
     relaxedSimd: values.CELLSTEP_RELAXED_SIMD === '1',
+    onnx: Object.freeze({
+      maxBytes: values.CELLSTEP_ONNX_MAX_BYTES,
+      maxSeconds: values.CELLSTEP_ONNX_SECONDS,
+      processes: values.CELLSTEP_ONNX_PROCESSES,
+    }),
     streamInFlight: values.CELLSTEP_STREAM_IN_FLIGHT,
     streamUnreadBytes: values.CELLSTEP_STREAM_UNREAD_BYTES,
     requestSeconds: values.CELLSTEP_REQUEST_SECONDS,

@@ -144,6 +144,9 @@ export const environment = z.object({
     .string()
     .default('0')
     .refine((text) => text === '0' || text === '1', { error: 'is not 0 or 1' }),
+  CELLSTEP_ONNX_MAX_BYTES: whole(2 ** 28, 2 ** 40, 2 ** 30),
+  CELLSTEP_ONNX_SECONDS: whole(1, 3600, 10),
+  CELLSTEP_ONNX_PROCESSES: whole(1, 64, 2),
   CELLSTEP_STREAM_IN_FLIGHT: whole(1, 65_536, 256),
   CELLSTEP_STREAM_UNREAD_BYTES: whole(2 ** 16, 2 ** 30, 16 * MIB),
   CELLSTEP_REQUEST_SECONDS: whole(1, 3600, 120),

@@ -1,11 +1,13 @@
 import type { z } from 'zod';
-import type { cellReply } from '../../schemas/cell.ts';
+import type { cellReply, graphReply } from '../../schemas/cell.ts';
 import { type TensorFormat, TensorReply } from '../../schemas/tensor.ts';
 import type { VariableReply } from '../../schemas/variable.ts';
 import { outputShape, type StateGroup } from '../../src/domain/cell-definition.ts';
 import type { Imported } from '../../src/domain/files.ts';
+import { type GraphInterface, type GraphValue, isOpen } from '../../src/domain/graph.ts';
 import { sizeOf, Tensor } from '../../src/domain/tensor.ts';
 import type { CellDescription, CellRecord } from '../../src/services/cells/cell-record.ts';
+import type { ReadGraph } from '../../src/services/cells/create-graph.ts';
 import type { Gradients } from '../../src/services/compute/cell-gradients.ts';
 import type { Trace } from '../../src/services/compute/trace.ts';
 import type { Variable } from '../../src/services/variables/variables.ts';
@@ -24,7 +26,10 @@ export function presentCell(record: CellRecord, { definition, precision }: CellD
     input_shape: input_shape && [...input_shape],
     state_shapes: definition.stateGroups.map((group) => presentStateShape(group)),
     state_names: definition.stateGroups.map(({ name }) => name),
-    output_shape: [null, ...outputShape(definition, [])],
+    ...(definition.graph ? presentGraphNames(definition.graph) : {}),
+    output_shape: definition.graph
+      ? presentExtents(definition.graph.outputs[0])
+      : [null, ...outputShape(definition, [])],
     output_is_state: definition.outputIsState,
     variables: variables.map((variable) => ({ ...variable, shape: [...variable.shape] })),
     parameter_count: variables.reduce((sum, { shape }) => sum + sizeOf(shape), 0),
@@ -41,9 +46,33 @@ export function presentImported(cell: z.input<typeof cellReply>, imported?: Impo
   return { ...cell, imported: { layers: [...imported.layers], skipped } };
 }
 
+function presentGraphNames({ inputs, outputs }: GraphInterface) {
+  return { input_names: inputs.map(({ name }) => name), output_names: outputs.map(({ name }) => name) };
+}
+
+/** null stands for an open extent. */
+function presentExtents({ shape }: GraphValue): (number | null)[] {
+  return shape.map((extent) => (isOpen(extent) ? null : extent));
+}
+
+/** A graph that could be a cell. */
+export function presentGraph({ definition, variables, skipped }: ReadGraph): z.input<typeof graphReply> {
+  return {
+    graph: definition.graph as z.input<typeof graphReply>['graph'],
+    variables: variables.map((variable) => ({ ...variable, shape: [...variable.shape] })),
+    skipped: skipped.map(({ name, reason }) => ({ name, reason })),
+  };
+}
+
+/** Outputs by name. */
+export function presentNamed(outputs: Readonly<Record<string, Tensor>>, format: TensorFormat) {
+  return Object.fromEntries(Object.entries(outputs).map(([name, tensor]) => [name, new TensorReply(tensor, format)]));
+}
+
 /** null stands for any batch. */
 function presentStateShape(group: StateGroup): (number | null)[] {
-  const { stackAxis, members, width } = group;
+  const { stackAxis, members, width, extents } = group;
+  if (extents) return [...extents];
   if (stackAxis === undefined) return [null, width];
   return stackAxis === 0 ? [members.length, null, width] : [null, members.length, width];
 }

@@ -7,7 +7,7 @@ import type { KeptPage } from '../../src/services/sessions/session-history.ts';
 import type { Session } from '../../src/services/sessions/session-record.ts';
 import type { SessionChange } from '../../src/services/sessions/session-subscription.ts';
 import type { SteppedSession } from '../../src/services/sessions/step-session.ts';
-import { presentTensors, presentTrace } from './cell.ts';
+import { presentNamed, presentTensors, presentTrace } from './cell.ts';
 
 /** A session as clients see it. */
 export function presentSession(
@@ -41,6 +41,7 @@ export function presentSessionStep(
   const { tensor_format: format } = options;
   return {
     output: new TensorReply(stepped.output, format),
+    ...(stepped.outputs ? { outputs: presentNamed(stepped.outputs, format) } : {}),
     step: session.record.step,
     ...(options.return_states ? { states: presentTensors(stepped.states, format) } : {}),
     ...(stepped.trace ? { trace: presentTrace(stepped.trace, format) } : {}),

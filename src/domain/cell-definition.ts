@@ -1,3 +1,4 @@
+import type { GraphInterface } from './graph.ts';
 import type { JsonObject } from './json.ts';
 import type { NamedSpec } from './learning.ts';
 import type { Runnable, Steppable } from './network.ts';
@@ -33,6 +34,8 @@ export interface StateGroup {
   readonly width: number;
   readonly dtype: Dtype;
   readonly stackAxis?: 0 | 1;
+  /** Of a graph: the extents as it has them, null for the rows of a batch. */
+  readonly extents?: readonly (number | null)[];
 }
 
 /** How a framework arranges a sequence. Canonical is [batch, time, features] in, [batch, time, width] out. */
@@ -82,6 +85,8 @@ export interface CellDefinition {
   readonly outputSteps?: (time: number) => number;
   /** Index of the state group that equals a step's output after rounding to outputDtype; null if none does. */
   readonly outputIsState: number | null;
+  /** Set where the cell is a whole graph, which has inputs and outputs by names and is neither built nor changed. */
+  readonly graph?: GraphInterface;
   /** The feature count that the config fixes (PyTorch's input_size); such a cell is built when it is made. */
   readonly fixedFeatures?: number;
   /** The input shape that the config fixes, whole; such a cell is built when it is made. */
@@ -131,7 +136,8 @@ export function outputShape(
 }
 
 /** The shape of a state group for a batch. */
-export function stateShape({ members, width, stackAxis }: StateGroup, batch: number): Shape {
+export function stateShape({ members, width, stackAxis, extents }: StateGroup, batch: number): Shape {
+  if (extents) return extents.map((extent) => extent ?? batch);
   if (stackAxis === undefined) return [batch, width];
   return stackAxis === 0 ? [members.length, batch, width] : [batch, members.length, width];
 }

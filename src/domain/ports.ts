@@ -1,3 +1,4 @@
+import type { GraphProgram, PreparedGraph } from './graph.ts';
 import type { LossSpec, Targets } from './learning.ts';
 import type { Runnable, Steppable } from './network.ts';
 import type { CellArithmetic } from './program.ts';
@@ -211,12 +212,18 @@ export interface Stepper {
   prepareSequence(program: Runnable, precision: Precision): Deferred<PreparedSequence>;
   prepareGradients(program: Runnable): Deferred<PreparedGradients>;
   prepareTraining(program: Runnable, precision: Precision): Deferred<PreparedTraining>;
+  /** A whole graph, which runs in ONNX Runtime. */
+  prepareGraph(program: GraphProgram): PreparedGraph;
 }
 
 /** Reports about computing, for metrics. Seconds are measured, not estimated. */
 export interface ComputeObserver {
-  /** Work was done at once, or on a thread, its wait for one included. */
-  computed(kind: 'step' | 'sequence' | 'gradients' | 'training', place: 'loop' | 'thread', seconds: number): void;
+  /** Work was done at once, or on a thread or in another process, its wait for one included. */
+  computed(
+    kind: 'step' | 'sequence' | 'gradients' | 'training',
+    place: 'loop' | 'thread' | 'process',
+    seconds: number,
+  ): void;
   /** A batch of steps begins: its rows, and how long each of its requests has waited for it. */
   batched(rows: number, queueSeconds: readonly number[]): void;
 }

@@ -100,6 +100,16 @@ export const PROBLEMS = {
     title: 'The cell has as many pinned versions as the limit allows',
     help: 'The service keeps a version that sessions pin (pin_cell_version) until the last of them is gone. A deleted session is gone at once, an expired one a day later. Delete all sessions of one pinned version, or open this session without pin_cell_version. The operator sets the limit: CELLSTEP_MAX_PINNED_VERSIONS.',
   },
+  'read-only-variable': {
+    status: 409,
+    title: 'The variables of this cell cannot be changed',
+    help: 'The cell is a whole ONNX graph: its variables are the initializers of the file. Create another cell from a changed file.',
+  },
+  'no-gradients': {
+    status: 409,
+    title: 'The cell has no gradients',
+    help: 'The cell is a whole ONNX graph. It runs in ONNX Runtime, which computes outputs and states only. Train it where it came from.',
+  },
   'step-not-kept': {
     status: 409,
     title: 'The session does not keep this step',
@@ -195,6 +205,16 @@ export const PROBLEMS = {
     title: 'The file leaves out options that the results depend on',
     help: 'The detail lists the missing options. Send them as query fields, config.<name>=<JSON>, or as JSON under `config` in the __metadata__ of a safetensors file. An option that you leave out has the default of the class.',
   },
+  'graph-failed': {
+    status: 422,
+    title: 'ONNX Runtime cannot run the graph on these inputs',
+    help: 'The detail is what the runtime says. Most often an input has a shape that the graph does not take. Nothing was changed.',
+  },
+  'no-state': {
+    status: 422,
+    title: 'The graph has no state that could be found',
+    help: 'Name the states: ?states=input:output,input:output. ?dry_run=true shows the inputs and outputs of the graph. ?states= without names makes a cell without states.',
+  },
   'idempotency-key-reused': {
     status: 422,
     title: 'This Idempotency-Key was used for another request',
@@ -239,6 +259,11 @@ export const PROBLEMS = {
     status: 507,
     title: 'The quota of stored bytes of this tenant is used up',
     help: 'Nothing was changed by this request. Delete what you do not need: GET /v1/usage shows what is in use. The operator sets the quota: CELLSTEP_QUOTA_STORED_BYTES, or `quotas` in the keys file.',
+  },
+  'engine-not-installed': {
+    status: 501,
+    title: 'The runtime that this cell needs is not installed',
+    help: 'Whole ONNX graphs run in the package onnxruntime-node, which the plain installation does not have. The operator can install it, or use the image that has it.',
   },
   'store-full': {
     status: 507,

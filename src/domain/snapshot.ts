@@ -27,6 +27,8 @@ export interface SavedCell {
   readonly initializer_seeds: Readonly<Record<string, number>>;
   readonly input_shape: readonly (number | null)[] | null;
   readonly variables: readonly { readonly name: string; readonly trainable: boolean }[];
+  /** Set where the cell is a whole graph: the bytes of its file, whose tensor has them as int32 words, the last one padded. */
+  readonly graph?: { readonly bytes: number };
   /** Left out where the cell was not trained, and in older checkpoints. */
   readonly optimizer?: SavedOptimizer;
 }
@@ -67,6 +69,7 @@ export interface SavedPin {
 /** Names of the tensors of a checkpoint file. */
 export const tensorName = {
   cell: (id: string, variable: string) => `cells/${id}/${variable}`,
+  graph: (id: string) => `graphs/${id}`,
   optimizer: (cell: string, variable: string, slot: string) => `optimizers/${cell}/${variable}/${slot}`,
   pinned: (cell: string, name: string, variable: string) => `pinned/${cell}/${name}/${variable}`,
   variable: (id: string) => `variables/${id}`,
@@ -78,6 +81,7 @@ export const tensorName = {
 export function tensorNames({ cells, variables, sessions, pinned = [] }: Manifest): string[] {
   return [
     ...cells.flatMap(({ id, variables: own }) => own.map(({ name }) => tensorName.cell(id, name))),
+    ...cells.flatMap(({ id, graph }) => (graph ? [tensorName.graph(id)] : [])),
     ...cells.flatMap(({ id, optimizer }) =>
       (optimizer?.slots ?? []).map(({ variable, name }) => tensorName.optimizer(id, variable, name)),
     ),

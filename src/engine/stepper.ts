@@ -7,6 +7,8 @@ import type { ComputeCalls, ComputeKind } from './compute-task.ts';
 import { convert } from './convert.ts';
 import type { Engine } from './engine.ts';
 import { precisionUsed } from './kernel-arithmetic.ts';
+import type { GraphEngine } from './onnxruntime/graph-engine.ts';
+import { notInstalled } from './onnxruntime/runtime-problems.ts';
 import type { ComputePool } from './pool.ts';
 import { joinSequences, sequenceRows, shares } from './split-rows.ts';
 import { gradientNanoseconds, sequenceNanoseconds, stepNanoseconds, trainingNanoseconds } from './work.ts';
@@ -21,6 +23,8 @@ export interface StepperOptions {
   readonly engines: Readonly<Record<Precision, Engine>>;
   /** Without it everything is computed on the thread that calls. */
   readonly pool?: ComputePool;
+  /** Runs whole graphs; without it there are none. */
+  readonly graphs?: Pick<GraphEngine, 'prepare'>;
   /** Rows of one batch of steps of several requests; 1 lets each run alone. */
   readonly batchRows?: number;
   /** Work that takes longer goes to a thread. */
@@ -42,6 +46,7 @@ interface Places<R> {
 export function createStepper({
   engines,
   pool,
+  graphs,
   batchRows = 1,
   loopNanoseconds = LOOP_NANOSECONDS,
   observer,
@@ -143,6 +148,21 @@ export function createStepper({
             here: () => inTurns(prepared().run(request)),
             there: () => onThread!(request, cost),
           });
+        },
+      };
+    },
+
+    prepareGraph(program) {
+      if (!graphs) throw notInstalled();
+      const { load, run } = graphs.prepare(program);
+      return {
+        load,
+        async run(request) {
+          const started = performance.now();
+          const result = await run(request);
+          const kind = request.rows.every(({ steps }) => steps.length === 1) ? 'step' : 'sequence';
+          observer?.computed(kind, 'process', (performance.now() - started) / 1000);
+          return result;
         },
       };
     },

@@ -3,6 +3,7 @@ import { type JsonObject, quote } from '../domain/json.ts';
 import { fieldProblem } from '../domain/problems.ts';
 import { kerasCell } from './keras/definitions.ts';
 import { onnxCell } from './onnx/definitions.ts';
+import { GRAPH_CLASS, graphCell } from './onnx/graph-definition.ts';
 import { pytorchCell } from './pytorch/definitions.ts';
 
 export interface DefineOptions {
@@ -22,6 +23,7 @@ export function defineCell(
 ): CellDefinition {
   if (framework === 'keras') return kerasCell(className, config, options);
   if (framework === 'pytorch') return pytorchCell(className, config, options);
+  if (framework === 'onnx' && className === GRAPH_CLASS) return graphCell(config);
   if (framework === 'onnx') return onnxCell(className, config, options);
   throw fieldProblem(
     'invalid-config',

@@ -29,6 +29,9 @@ const DETAILS: Readonly<Record<ProblemCode, string>> = {
   'cell-gone': "Cell 'cell' of session 's' was deleted.",
   'too-many-pinned-versions':
     "Cell 'cell' would have 101 versions that sessions are pinned to, over the limit of 100 (CELLSTEP_MAX_PINNED_VERSIONS). End all sessions of one of these versions, or leave pin_cell_version out.",
+  'read-only-variable':
+    "Cell 'vad' is a whole ONNX graph. Its variables are the initializers of its file, and stay as they are.",
+  'no-gradients': "Cell 'vad' is a whole ONNX graph. ONNX Runtime computes its outputs and states, and no gradients.",
   'step-not-kept': "'to_step' is 1; session 's' keeps the steps 3 to 12. Send one of these.",
   'in-progress': "A request with idempotency key '6f1c' is still running.",
   'checkpoint-mismatch': 'There is no variable \'v\' now. Send "create_missing": true to make it.',
@@ -50,6 +53,10 @@ const DETAILS: Readonly<Record<ProblemCode, string>> = {
   'ambiguous-file':
     "The file does not tell batch_first of the GRU 'encoder.gru': a state_dict holds weights only. Send it as a query field, for example ?config.batch_first=true.",
   'several-layers': "The file holds several layers: 'gru_a', 'lstm_a'. Send ?layer= with one of these names.",
+  'graph-failed':
+    'ONNX Runtime cannot run this graph on these inputs: Got invalid dimensions for input: input. Index: 1 Got: 3 Expected: 576.',
+  'no-state':
+    "No state was found. Inputs: 'x' FLOAT [1,4]. Outputs: 'y' FLOAT [1,4]. Name the states: ?states=input:output.",
   'idempotency-key-reused':
     "Idempotency key '6f1c' was first used for another request. Make a new key for a new request.",
   'limit-exceeded': 'Shape [8192,8192] is over the limit of 33554432 elements a tensor (CELLSTEP_MAX_ELEMENTS).',
@@ -64,6 +71,8 @@ const DETAILS: Readonly<Record<ProblemCode, string>> = {
   'headers-too-large': 'The headers are over the limit of 16384 bytes.',
   'tenant-full':
     'This tenant may have 1073741824 bytes in the store, and 1073741200 are in use. Delete something first. GET /v1/usage shows all quotas.',
+  'engine-not-installed':
+    'Graphs run in ONNX Runtime, and the package onnxruntime-node is not installed. Install it with "npm install onnxruntime-node --ignore-scripts", or use the image whose tag ends in -onnx.',
   'store-full': 'The store has no room left.',
   'store-unavailable': 'The store does not answer.',
   'issuer-unavailable': 'The keys of the issuer https://login.example cannot be fetched.',

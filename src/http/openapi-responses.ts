@@ -60,24 +60,27 @@ export function successes(
 ): Record<string, JsonObject> {
   const takes = (name: string) => parameters.some((one) => one.name === name);
   const responses: Record<string, JsonObject> = {};
+  // Of several, the last one is what the examples get.
+  const usual = Object.keys(replies).at(-1);
   for (const [status, type] of Object.entries(replies)) {
-    const versioned = type !== null && (status === '201' || takes('If-Match') || takes('If-None-Match'));
+    const isUsual = status === usual;
+    const versioned = type !== null && (status === '201' || (isUsual && takes('If-Match')) || takes('If-None-Match'));
     responses[status] = {
       description: SUCCESS[status] ?? 'Done.',
       ...headerRefs([
         ...(versioned ? (['ETag'] as const) : []),
         ...(status === '201' ? (['Location'] as const) : []),
-        ...(takes('Idempotency-Key') ? (['Idempotency-Replayed'] as const) : []),
+        ...(isUsual && takes('Idempotency-Key') ? (['Idempotency-Replayed'] as const) : []),
       ]),
       ...(type
         ? {
             content: {
-              ...withExamples(schemas.contentOf(type, 'output'), operation.examples, 'reply'),
+              ...withExamples(schemas.contentOf(type, 'output'), isUsual ? operation.examples : {}, 'reply'),
               ...(tensors ? TENSOR_REPLY_CONTENT : {}),
             },
           }
         : {}),
-      ...(operation.links ? { links: operation.links as unknown as JsonObject } : {}),
+      ...(isUsual && operation.links ? { links: operation.links as unknown as JsonObject } : {}),
     };
   }
   if (takes('If-None-Match')) {

@@ -1,8 +1,14 @@
 import type { FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { tensorLiteral } from '../../schemas/tensor.ts';
 import type { Json, JsonObject } from '../domain/json.ts';
-import { OCTET_STREAM, WEIGHT_FILE_TYPES } from '../domain/media-types.ts';
-import { fieldProblem } from '../domain/problems.ts';
+import { OCTET_STREAM, ONNX, WEIGHT_FILE_TYPES } from '../domain/media-types.ts';
+import { fieldProblem, Problem } from '../domain/problems.ts';
+import type { TensorLiteral } from '../domain/tensor-literal.ts';
 import { mediaTypeOf } from './binary-body.ts';
+
+/** The parameters that a whole graph takes. */
+const GRAPH_QUERY = ['id', 'graph', 'dry_run', 'states', 'constants'];
 
 /** A body that is a file, as the use cases take it. */
 export function sentFile(
@@ -32,6 +38,60 @@ function readOption(name: string, text: string): Json {
     const detail = `?${name} is ${text.slice(0, 80)}, which is not JSON. A string needs its quotes: ?${name}="tanh".`;
     throw fieldProblem('invalid-request', `?${name}`, detail);
   }
+}
+
+/** The options for a whole graph. @throws {Problem} invalid-request */
+export function graphOptions(query: {
+  readonly graph?: boolean;
+  readonly dry_run?: boolean;
+  readonly states?: string;
+  readonly constants?: string;
+}) {
+  const alone = (['dry_run', 'states', 'constants'] as const).find((name) => query[name] !== undefined);
+  if (!query.graph && alone) {
+    throw fieldProblem('invalid-request', `?${alone}`, `?${alone} is for whole graphs. Send ?graph=true with it.`);
+  }
+  const states = query.states === undefined ? {} : { states: statesOf(query.states) };
+  return { ...states, constants: constantsOf(query.constants ?? '{}') };
+}
+
+/** `input:output,input:output`; or JSON, `{"input":"output"}`, for names with a colon or a comma. */
+function statesOf(text: string) {
+  if (text.startsWith('{')) {
+    const parsed = z.record(z.string(), z.string()).safeParse(readOption('states', text));
+    if (parsed.success) return Object.entries(parsed.data).map(([input, output]) => ({ input, output }));
+    throw fieldProblem('invalid-request', '?states', '?states is JSON that is not {"input":"output"}.');
+  }
+  return text.split(',').flatMap((pair) => {
+    if (pair === '') return [];
+    const [input, output, ...rest] = pair.split(':');
+    if (input && output && rest.length === 0) return [{ input, output }];
+    const detail = `?states has '${pair.slice(0, 80)}'. Send input:output,input:output, or {"input":"output"} for names with a colon or a comma.`;
+    throw fieldProblem('invalid-request', '?states', detail);
+  });
+}
+
+function constantsOf(text: string): Record<string, TensorLiteral> {
+  const json = readOption('constants', text);
+  const parsed = z.record(z.string().max(200), tensorLiteral).safeParse(json);
+  if (parsed.success) return parsed.data;
+  const [{ path, message }] = parsed.error.issues;
+  throw fieldProblem('invalid-request', ['?constants', ...path].join('/'), `?constants: ${message}`);
+}
+
+/** The file of a whole graph. @throws {Problem} unsupported-media-type, invalid-request */
+export function sentGraph(
+  { headers, fileParts, query }: Pick<FastifyRequest, 'headers' | 'fileParts' | 'query'>,
+  bytes: Uint8Array,
+): Uint8Array {
+  const type = mediaTypeOf(headers['content-type']);
+  if (fileParts || (type !== ONNX && type !== OCTET_STREAM)) {
+    const detail = `A whole graph is one ONNX file; this body is ${type}. Send Content-Type: ${ONNX}, with all data in the file.`;
+    throw new Problem('unsupported-media-type', detail);
+  }
+  const others = Object.keys(query as object).filter((name) => !GRAPH_QUERY.includes(name));
+  if (others.length === 0) return bytes;
+  throw fieldProblem('invalid-request', `?${others[0]}`, `?${others[0]} is not for a whole graph. Leave it out.`);
 }
 
 /** @throws {Problem} invalid-request if a parameter for files comes with a JSON body */

@@ -22,6 +22,11 @@ export function bodyOfFile(
   const lists = new Map<string, SentTensor[]>();
   for (const [name, tensor] of tensors) {
     const sent = new SentTensor(tensor);
+    const named = fields.get(NAMED) === 'map' && name.startsWith(NAMED_PREFIX) ? name.slice(NAMED_PREFIX.length) : '';
+    if (named !== '') {
+      body.set(NAMED, { ...(body.get(NAMED) as object), [named]: sent });
+      continue;
+    }
     const { field, index } = placeOf(name);
     const kind = fields.get(field);
     const fits = index === undefined ? kind === 'tensor' || kind === 'states' : kind === 'states' || kind === 'list';
@@ -47,6 +52,10 @@ export function bodyOfFile(
   }
   return Object.fromEntries(body);
 }
+
+/** `inputs.sr` is the input sr of a graph. */
+const NAMED = 'named_inputs';
+const NAMED_PREFIX = 'inputs.';
 
 /** `states.0` is place 0 of states. */
 function placeOf(name: string): { field: string; index?: number } {

@@ -1,3 +1,4 @@
+import type { GraphInterface } from '../domain/graph.ts';
 import { quote } from '../domain/json.ts';
 import { fieldProblem, Problem } from '../domain/problems.ts';
 import type { Tensor } from '../domain/tensor.ts';
@@ -54,7 +55,7 @@ export async function infer<R>(
   const result = ({ session, stepped }: SteppedSession) =>
     answer(
       pick({
-        outputs: [stepped.output],
+        outputs: outputsOfStep(stepped),
         states: stepped.states,
         cellVersion: session.record.cell_version,
       }),
@@ -64,10 +65,10 @@ export async function infer<R>(
     {
       cell: cell.record.id,
       name: `Sequence ${quote(sequence.id)}`,
-      inputs: given.inputs,
+      ...given.inputs,
       trace: false,
       end: sequence.end,
-      ...startOf(cell, given, sequence),
+      ...startOf(given, sequence),
     },
     { answer: result, once },
   );
@@ -75,11 +76,19 @@ export async function infer<R>(
 
 /** How many rows the inputs of a request have: what the statistics count. */
 export function rowsOf(cell: Cell, inputs: NamedTensors): number {
-  return batchOf(cell, inputs.get('inputs')?.shape ?? []);
+  return batchOf(cell, inputs);
+}
+
+function outputsOfStep({ output, outputs }: Pick<SteppedSession['stepped'], 'output' | 'outputs'>): readonly Tensor[] {
+  return outputs ? Object.values(outputs) : [output];
 }
 
 interface Given {
-  readonly inputs: TensorLiteral;
+  readonly inputs:
+    | { readonly inputs: TensorLiteral }
+    | { readonly named_inputs: Readonly<Record<string, TensorLiteral>> };
+  readonly rank: number;
+  readonly batch: number;
   readonly states?: readonly (TensorLiteral | null)[];
 }
 
@@ -91,16 +100,23 @@ function givenTo(cell: Cell, sent: NamedTensors): Given {
     const detail = `Unexpected inference input ${quote(name)} for cell '${cell.record.id}'. Send ${names.join(', ')}.`;
     throw fieldProblem('invalid-request', '/inputs', detail);
   }
-  const inputs = sent.get('inputs');
-  if (!inputs) throw fieldProblem('invalid-request', '/inputs', "The request has no input 'inputs'. Send it.");
-  const states = names.slice(1).map((name) => sent.get(name) ?? null);
-  return states.some((state) => state !== null) ? { inputs, states } : { inputs };
+  const { graph } = cell.definition;
+  const wanted = graph ? graph.inputs.map(({ name }) => name) : ['inputs'];
+  const given = wanted.map((name): [string, TensorLiteral] => {
+    const literal = sent.get(name);
+    if (literal) return [name, literal];
+    throw fieldProblem('invalid-request', '/inputs', `The request has no input '${name}'. Send it.`);
+  });
+  const inputs = graph ? { named_inputs: Object.fromEntries(given) } : { inputs: given[0][1] };
+  const rank = given.at(0)?.[1].shape.length ?? 0;
+  const states = names.slice(wanted.length).map((name) => sent.get(name) ?? null);
+  const all = { inputs, rank, batch: batchOf(cell, sent) };
+  return states.some((state) => state !== null) ? { ...all, states } : all;
 }
 
 /** @throws {Problem} invalid-request for states where the sequence has its own */
-function startOf(cell: Cell, { inputs, states }: Given, { start, ttlSeconds }: Sequence) {
+function startOf({ batch, states }: Given, { start, ttlSeconds }: Sequence) {
   if (start) {
-    const batch = batchOf(cell, inputs.shape);
     if (batch === 0)
       throw fieldProblem('wrong-shape', '/inputs', 'A sequence has one row or more; these inputs have 0.');
     const initial = states ? { initial_state: { list: states } } : {};
@@ -111,9 +127,21 @@ function startOf(cell: Cell, { inputs, states }: Given, { start, ttlSeconds }: S
   throw fieldProblem('invalid-request', '/inputs', detail);
 }
 
-function batchOf(cell: Cell, shape: readonly number[]): number {
-  const { layout } = cell.definition;
+function batchOf(cell: Cell, sent: NamedTensors): number {
+  const { layout, graph } = cell.definition;
+  if (graph) return graphBatchOf(graph, sent);
+  const shape = sent.get('inputs')?.shape ?? [];
   return (isSequence(cell, shape.length) && layout.timeMajor ? shape[1] : shape[0]) ?? 1;
+}
+
+/** Rows of the first input that has any. */
+function graphBatchOf({ inputs }: GraphInterface, sent: NamedTensors): number {
+  const input = inputs.find(({ name, rows }) => rows !== null && sent.has(name));
+  const shape = input && sent.get(input.name)?.shape;
+  if (!input || !shape) return 1;
+  const { rows } = input;
+  // The axis of time of a sequence is behind that of the rows, or the first one.
+  return shape[shape.length > input.shape.length && rows !== 0 ? Number(rows) + 1 : Number(rows)] ?? 1;
 }
 
 interface Computed {
@@ -122,14 +150,15 @@ interface Computed {
   readonly cellVersion: number;
 }
 
-async function compute({ cells }: CellServices, cell: Cell, { inputs, states }: Given): Promise<Computed> {
+async function compute({ cells }: CellServices, cell: Cell, { inputs, rank, states }: Given): Promise<Computed> {
   const { id } = cell.record;
   const list = states && { list: states };
-  if (isSequence(cell, inputs.shape.length)) {
-    return cells.sequence(id, { inputs, trace: false, ...(list ? { initial_state: list } : {}) });
+  if (isSequence(cell, rank)) {
+    const run = await cells.sequence(id, { ...inputs, trace: false, ...(list ? { initial_state: list } : {}) });
+    return run.named ? { ...run, outputs: Object.values(run.named) } : run;
   }
-  const { output, ...stepped } = await cells.step(id, { inputs, trace: false, ...(list ? { states: list } : {}) });
-  return { ...stepped, outputs: [output] };
+  const stepped = await cells.step(id, { ...inputs, trace: false, ...(list ? { states: list } : {}) });
+  return { ...stepped, outputs: outputsOfStep(stepped) };
 }
 
 /** Picks the outputs that are asked for out of a result. @throws {Problem} invalid-request for one that there is not */

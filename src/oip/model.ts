@@ -1,4 +1,5 @@
 import { stateShape, stepRank } from '../domain/cell-definition.ts';
+import { type GraphValue, isOpen } from '../domain/graph.ts';
 import type { Shape } from '../domain/tensor.ts';
 import type { Cell } from '../services/cells/cell-record.ts';
 import { DATATYPES } from './datatypes.ts';
@@ -16,7 +17,13 @@ const ANY = -1;
 
 /** What a cell takes: its inputs, and the states where its client carries them. */
 export function inputsOf({ definition, record }: Cell): ModelTensor[] {
-  const { inputDims, computeDtype, step } = definition;
+  const { inputDims, computeDtype, step, graph } = definition;
+  if (graph) {
+    return [
+      ...graph.inputs.map(graphTensor),
+      ...graph.states.map((one) => ({ ...graphTensor(one), optional: true }) as const),
+    ];
+  }
   const features = inputDims ?? [record.input_shape?.at(-1) ?? ANY];
   const datatype = inputDims?.length === 0 ? DATATYPES.int32 : DATATYPES[computeDtype];
   const shape = [...(step ? [ANY] : [ANY, ANY]), ...features];
@@ -28,7 +35,11 @@ export function inputsOf({ definition, record }: Cell): ModelTensor[] {
 
 /** What it gives: after a step, the output and the states. */
 export function outputsOf({ definition }: Cell): ModelTensor[] {
-  const { outputDims, outputWidth, outputWidths = [outputWidth], outputDtype, step, layout } = definition;
+  const { outputDims, outputWidth, outputWidths = [outputWidth], outputDtype, step, layout, graph } = definition;
+  if (graph) {
+    const next = graph.states.map((state) => graphTensor({ ...state, name: state.output }));
+    return [...graph.outputs.map(graphTensor), ...next];
+  }
   const lead = step ? [ANY] : [ANY, ANY, ...(layout.directions ? [layout.directions] : [])];
   const several = outputWidths.length > 1;
   const outputs = outputWidths.map((width, i) => ({
@@ -37,6 +48,11 @@ export function outputsOf({ definition }: Cell): ModelTensor[] {
     shape: [...lead, ...(outputDims ?? [width])],
   }));
   return [...outputs, ...statesOf(definition)];
+}
+
+/** A whole graph keeps its own names. */
+function graphTensor({ name, dtype, shape }: GraphValue): ModelTensor {
+  return { name, datatype: DATATYPES[dtype], shape: shape.map((extent) => (isOpen(extent) ? ANY : extent)) };
 }
 
 function statesOf({ stateGroups }: Cell['definition']): ModelTensor[] {
@@ -49,6 +65,8 @@ function statesOf({ stateGroups }: Cell['definition']): ModelTensor[] {
 
 /** Whether inputs of so many axes are a sequence, with an axis of time. */
 export function isSequence({ definition }: Cell, rank: number): boolean {
+  const { graph } = definition;
+  if (graph) return rank > (graph.inputs[0]?.shape.length ?? rank);
   return rank > stepRank(definition) || !definition.step;
 }
 

@@ -26,6 +26,12 @@ export const KEY_FAMILIES: readonly KeyFamily[] = [
     goes: 'with the next version, unless a pinned version of the cell has it',
   },
   {
+    key: 'cell-graph/{cell}/{uid}',
+    holds: 'the file of a cell that is a whole graph',
+    written: 'the creation of the cell',
+    goes: 'with the cell',
+  },
+  {
     key: 'cell-optimizer/{cell}/{uid}',
     holds: 'the optimizer of its training: config, iteration and slots',
     written: 'training, and restoring',
@@ -143,6 +149,8 @@ export const checkpointKey = (id: string): string => thingKey('checkpoint', id);
 export function valueKey({ id, uid }: CellId, value: { readonly name: string; readonly version: number }): string {
   return `cell-variable/${id}/${uid}/${value.name}/${value.version}`;
 }
+
+export const graphKey = ({ id, uid }: CellId): string => `cell-graph/${id}/${uid}`;
 
 export const optimizerKey = ({ id, uid }: CellId): string => `cell-optimizer/${id}/${uid}`;
 

@@ -1,3 +1,4 @@
+import type { GraphFiles } from '../domain/graph.ts';
 import type { JsonObject } from '../domain/json.ts';
 import type { Limits } from '../domain/limits.ts';
 import type { Backoff, Clock, NewId, NewSeed, Stepper, Store } from '../domain/ports.ts';
@@ -32,6 +33,7 @@ export interface Ports {
   readonly initialize: Initialize;
   readonly randint: Randint;
   readonly ops: Ops;
+  readonly graphFiles: GraphFiles;
   readonly clock: Clock;
   readonly newId: NewId;
   readonly newSeed: NewSeed;

@@ -218,8 +218,17 @@ describe('reading tensors straight from the bytes of a body', () => {
   });
 
   it.each([
-    ['step', { inputs: 'tensor', states: 'states' }],
-    ['sequence', { inputs: 'tensor', initial_state: 'states', mask: 'tensor', sequence_lengths: 'tensor' }],
+    ['step', { inputs: 'tensor', named_inputs: 'map', states: 'states' }],
+    [
+      'sequence',
+      {
+        inputs: 'tensor',
+        named_inputs: 'map',
+        initial_state: 'states',
+        mask: 'tensor',
+        sequence_lengths: 'tensor',
+      },
+    ],
     ['op', { inputs: 'list' }],
     ['session', { initial_state: 'states' }],
     ['scatter', { updates: 'tensor' }],

@@ -7,6 +7,7 @@ import { storeOfTenant } from '../../src/services/tenants/tenant-store.ts';
 import { openMemoryStore } from '../../src/store/memory.ts';
 import { startApp, TestClock } from '../support/app.ts';
 import { call, make, TUTORIAL_CELL } from '../support/call.ts';
+import { accumulator } from '../support/onnx-models.ts';
 import { dump } from '../support/stores.ts';
 
 /** What may stand for a part in braces: the last part of a key may have slashes of its own. */
@@ -31,6 +32,10 @@ it('names one family for every key that the service writes, and writes keys of e
   await make(app, '/v1/cells', { ...TUTORIAL_CELL, input_shape: [null, 1] });
   const batch = { inputs: [[[1]]], targets: [[[1]]], loss: 'mse', optimizer: 'sgd' };
   expect((await call(app, 'POST', '/v1/cells/cell/training_steps', batch)).status).toBe(200);
+  const graph = await call(app, 'POST', '/v1/cells?graph=true&id=graph', accumulator(), {
+    'content-type': 'application/x-onnx',
+  });
+  expect(graph.status, graph.text).toBe(201);
   await call(app, 'POST', '/v1/variables', { value: 1 }, key);
   await make(app, '/v1/sessions', { id: 's', cell: 'cell', history: 2, pin_cell_version: true });
   await call(app, 'POST', '/v1/sessions/s/steps', { inputs: [[1]] }, key);

@@ -12,6 +12,8 @@ export interface Node {
   readonly inputs: string[];
   readonly outputs: string[];
   readonly attributes: Map<string, Json>;
+  /** Bytes of the graphs that it runs, by the attribute. */
+  readonly graphs: Map<string, Uint8Array>;
   value?: TensorRecord;
 }
 
@@ -50,8 +52,9 @@ function* submessages(message: Uint8Array, wanted: number, budget: FieldBudget):
   for (const { number, bytes } of fieldsOf(message, budget)) if (number === wanted) yield bytes;
 }
 
-function readNode(message: Uint8Array, budget: FieldBudget): Node {
-  const node: Node = { name: '', opType: '', domain: '', inputs: [], outputs: [], attributes: new Map() };
+export function readNode(message: Uint8Array, budget: FieldBudget): Node {
+  const [attributes, graphs] = [new Map<string, Json>(), new Map<string, Uint8Array>()];
+  const node: Node = { name: '', opType: '', domain: '', inputs: [], outputs: [], attributes, graphs };
   for (const { number, bytes } of fieldsOf(message, budget)) {
     if (number === NODE.input) node.inputs.push(textOf(bytes));
     else if (number === NODE.output) node.outputs.push(textOf(bytes));
@@ -63,11 +66,12 @@ function readNode(message: Uint8Array, budget: FieldBudget): Node {
   return node;
 }
 
-/** Graphs and other values that no recurrent node has are passed over. */
+/** Lists of graphs and other values that no operator of ONNX has are passed over. */
 function readAttribute(message: Uint8Array, budget: FieldBudget, node: Node): void {
   let name = '';
   let type = 0;
   let single: Json | undefined;
+  let graph: Uint8Array | undefined;
   const list: Json[] = [];
   for (const { number, bytes, value } of fieldsOf(message, budget)) {
     if (number === ATTRIBUTE.name) name = textOf(bytes);
@@ -75,6 +79,7 @@ function readAttribute(message: Uint8Array, budget: FieldBudget, node: Node): vo
     else if (number === ATTRIBUTE.f) single = floatsOf(bytes, budget)[0];
     else if (number === ATTRIBUTE.i) single = Number(value);
     else if (number === ATTRIBUTE.s) single = textOf(bytes);
+    else if (number === ATTRIBUTE.g) graph = bytes;
     else if (number === ATTRIBUTE.t && node.value === undefined)
       node.value = readTensorRecord(bytes, budget, 'a constant');
     else if (number === ATTRIBUTE.floats) for (const item of floatsOf(bytes, budget)) list.push(item);
@@ -96,6 +101,7 @@ function readAttribute(message: Uint8Array, budget: FieldBudget, node: Node): vo
   ]);
   const value = list.length > 0 ? list : (single ?? defaults.get(type));
   if (value !== undefined) node.attributes.set(name, value);
+  if (graph) node.graphs.set(name, graph);
 }
 
 /** One float, or a packed list of them. */

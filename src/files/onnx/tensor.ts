@@ -13,6 +13,7 @@ const TYPES: ReadonlyMap<bigint, ElementType> = new Map([
   [BigInt(DATA_TYPE.bfloat16), 'bf16'],
   [BigInt(DATA_TYPE.int32), 'i32'],
   [BigInt(DATA_TYPE.int64), 'i64'],
+  [BigInt(DATA_TYPE.bool), 'bool'],
 ]);
 
 /** A TensorProto whose elements are still bytes of the file: only those that are asked for are decoded. */
@@ -125,6 +126,8 @@ export function decodeRecord(record: TensorRecord, beside: Beside): Tensor {
       `'${name}' has ${data.length} bytes of data, but its shape [${dims.join(',')}] takes ${size * width}.`,
     );
   }
+  if (type === 'bool' && data.some((byte) => byte > 1))
+    throw invalidFile(FORMAT, `'${name}' has a BOOL that is neither 0 nor 1.`);
   const elements: TensorData = decodeElements(type, data);
   return new Tensor(dtype, asShape(dims), elements);
 }
@@ -144,7 +147,8 @@ function integers({ name, packed, unpacked }: TensorRecord, size: number, width:
     for (const bits of part) {
       if (at === size || (width === 2 && (bits < 0n || bits > 0xffffn)))
         throw invalidFile(FORMAT, `element ${at} of '${name}' is beyond its shape or 16 bits.`);
-      if (width === 2) result.setUint16(2 * at++, Number(bits), true);
+      if (width === 1) result.setUint8(at++, Number(bits & 0xffn));
+      else if (width === 2) result.setUint16(2 * at++, Number(bits), true);
       else if (width === 4) result.setInt32(4 * at++, Number(BigInt.asIntN(32, bits)), true);
       else result.setBigInt64(8 * at++, bits, true);
     }

@@ -5,12 +5,29 @@ import { type FileLimits, invalidFile, requireWithin } from '../bounds.ts';
  * The part of onnx.proto (ONNX 1.23, proto2) that a recurrent node needs, by field number. Messages are walked field by
  * field rather than decoded whole: two bytes of a file could otherwise become an object each, and a gigabyte in all.
  */
-export const MODEL = { irVersion: 1, producerName: 2, graph: 7, opsetImport: 8 } as const;
+export const MODEL = { irVersion: 1, producerName: 2, graph: 7, opsetImport: 8, functions: 25 } as const;
 export const OPSET = { version: 2 } as const;
-export const GRAPH = { node: 1, name: 2, initializer: 5, input: 11, output: 12 } as const;
+export const GRAPH = { node: 1, name: 2, initializer: 5, input: 11, output: 12, sparseInitializer: 15 } as const;
+export const FUNCTION = { node: 7, domain: 10 } as const;
 export const NODE = { input: 1, output: 2, name: 3, opType: 4, attribute: 5, domain: 7 } as const;
-export const ATTRIBUTE = { name: 1, f: 2, i: 3, s: 4, t: 5, floats: 7, ints: 8, strings: 9, type: 20 } as const;
+export const ATTRIBUTE = {
+  name: 1,
+  f: 2,
+  i: 3,
+  s: 4,
+  t: 5,
+  g: 6,
+  floats: 7,
+  ints: 8,
+  strings: 9,
+  tensors: 10,
+  graphs: 11,
+  type: 20,
+  sparseTensor: 22,
+  sparseTensors: 23,
+} as const;
 export const ATTRIBUTE_TYPE = { float: 1, int: 2, string: 3, tensor: 4, floats: 6, ints: 7, strings: 8 } as const;
+export const SPARSE_TENSOR = { values: 1, indices: 2 } as const;
 export const TENSOR = {
   dims: 1,
   dataType: 2,
@@ -30,7 +47,7 @@ export const TYPE = { tensorType: 1 } as const;
 export const TENSOR_TYPE = { elemType: 1, shape: 2 } as const;
 export const SHAPE = { dim: 1 } as const;
 export const DIMENSION = { value: 1, param: 2 } as const;
-export const DATA_TYPE = { float: 1, int32: 6, int64: 7, float16: 10, double: 11, bfloat16: 16 } as const;
+export const DATA_TYPE = { float: 1, int32: 6, int64: 7, bool: 9, float16: 10, double: 11, bfloat16: 16 } as const;
 
 const FORMAT = 'ONNX';
 /** Wire types of protobuf. */
@@ -44,6 +61,8 @@ export interface WireField {
   readonly bytes: Uint8Array;
   /** Of a varint, as a signed 64-bit integer; 0 of other fields. */
   readonly value: bigint;
+  /** The field as it stands in the message, its tag included. */
+  readonly whole: Uint8Array;
 }
 
 /** Counts the fields of one file, so that what is made of them is bounded. */
@@ -75,19 +94,24 @@ export function* fieldsOf(message: Uint8Array, budget: FieldBudget): Generator<W
 
 function nextField(reader: protobuf.Reader, message: Uint8Array): WireField {
   try {
+    const first = reader.pos;
     const tag = reader.tag();
     const [number, type] = [tag >>> 3, tag & 7];
     if (number === 0) throw new RangeError('a field has the number 0');
     const start = reader.pos;
-    if (type === VARINT) return { number, bytes: new Uint8Array(0), value: varint(reader) };
-    if (type === BYTES) {
+    let bytes: Uint8Array = new Uint8Array(0);
+    let value = 0n;
+    if (type === VARINT) value = varint(reader);
+    else if (type === BYTES) {
       const length = reader.uint32();
       const from = reader.pos;
       reader.skip(length);
-      return { number, bytes: message.subarray(from, from + length), value: 0n };
+      bytes = message.subarray(from, from + length);
+    } else {
+      reader.skipType(type);
+      bytes = message.subarray(start, reader.pos);
     }
-    reader.skipType(type);
-    return { number, bytes: message.subarray(start, reader.pos), value: 0n };
+    return { number, bytes, value, whole: message.subarray(first, reader.pos) };
   } catch (error) {
     throw invalidFile(
       FORMAT,

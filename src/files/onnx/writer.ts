@@ -1,31 +1,21 @@
-import protobuf from 'protobufjs/minimal.js';
 import type { NamedTensors, WholeLayer } from '../../domain/files.ts';
 import type { Json, JsonObject } from '../../domain/json.ts';
 import { type Dtype, type Shape, sameShape, type Tensor } from '../../domain/tensor.ts';
 import { encodeElements } from '../elements.ts';
 import { INPUTS } from './reader.ts';
+import { ATTRIBUTE, ATTRIBUTE_TYPE, DATA_TYPE, GRAPH, MODEL, NODE, OPSET, TENSOR } from './wire.ts';
 import {
-  ATTRIBUTE,
-  ATTRIBUTE_TYPE,
-  BYTES,
-  DATA_TYPE,
-  DIMENSION,
-  FIXED32,
-  GRAPH,
-  MODEL,
-  NODE,
-  OPSET,
-  SHAPE,
-  TENSOR,
-  TENSOR_TYPE,
-  TYPE,
-  VALUE_INFO,
-  VARINT,
-} from './wire.ts';
-
-type Write = (writer: protobuf.Writer) => void;
-/** A dimension by its size, or a name where any will do. */
-type Dimension = number | string;
+  bytes,
+  type Dimension,
+  encoded,
+  float,
+  integer,
+  message,
+  nested,
+  text,
+  valueInfo,
+  type Write,
+} from './write-messages.ts';
 
 const OUTPUTS: Readonly<Record<string, readonly string[]>> = {
   RNN: ['Y', 'Y_h'],
@@ -83,9 +73,7 @@ export function writeOnnx(layer: WholeLayer): Uint8Array {
     nested(MODEL.graph, graph),
     nested(MODEL.opsetImport, integer(OPSET.version, bfloat16 ? 22 : 14)),
   ]);
-  const writer = new protobuf.Writer();
-  model(writer);
-  return writer.finish();
+  return encoded(model);
 }
 
 function elementTypeOf(name: string, weights: NamedTensors): number {
@@ -148,46 +136,6 @@ function initializer(name: string, elemType: number, tensor: Tensor): Write {
     ...tensor.shape.map((extent) => integer(TENSOR.dims, extent)),
     integer(TENSOR.dataType, elemType),
     text(TENSOR.name, name),
-    (writer) => writer.uint32(tag(TENSOR.rawData, BYTES)).bytes(raw),
+    bytes(TENSOR.rawData, raw),
   ]);
-}
-
-function valueInfo(name: string, elemType: number, dimensions: readonly Dimension[]): Write {
-  const dims = dimensions.map((dimension) =>
-    nested(
-      SHAPE.dim,
-      typeof dimension === 'number' ? integer(DIMENSION.value, dimension) : text(DIMENSION.param, dimension),
-    ),
-  );
-  const tensorType = message([integer(TENSOR_TYPE.elemType, elemType), nested(TENSOR_TYPE.shape, message(dims))]);
-  return message([text(VALUE_INFO.name, name), nested(VALUE_INFO.type, nested(TYPE.tensorType, tensorType))]);
-}
-
-function message(parts: readonly Write[]): Write {
-  return (writer) => {
-    for (const part of parts) part(writer);
-  };
-}
-
-function nested(field: number, write: Write): Write {
-  return (writer) => {
-    write(writer.uint32(tag(field, BYTES)).fork());
-    writer.ldelim();
-  };
-}
-
-function text(field: number, value: string): Write {
-  return (writer) => writer.uint32(tag(field, BYTES)).string(value);
-}
-
-function integer(field: number, value: number): Write {
-  return (writer) => writer.uint32(tag(field, VARINT)).int64(value);
-}
-
-function float(field: number, value: number): Write {
-  return (writer) => writer.uint32(tag(field, FIXED32)).float(value);
-}
-
-function tag(field: number, type: number): number {
-  return ((field << 3) | type) >>> 0;
 }

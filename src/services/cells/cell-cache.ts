@@ -1,3 +1,4 @@
+import type { PreparedGraph } from '../../domain/graph.ts';
 import type { Deferred, PreparedCell, PreparedSequence } from '../../domain/ports.ts';
 import type { Cell } from './cell-record.ts';
 
@@ -8,6 +9,7 @@ export interface CachedCell {
   readonly cell: Cell;
   readonly bytes: number;
   prepared?: Deferred<PreparedCell>;
+  graph?: PreparedGraph;
   /** By direction: forward, backwards. */
   readonly sequences: [Deferred<PreparedSequence>?, Deferred<PreparedSequence>?];
 }
@@ -45,7 +47,8 @@ export class CellCache {
   }
 
   private keep(name: string, cell: Cell): Cell {
-    const bytes = 4096 + Object.values(cell.weights).reduce((sum, { data }) => sum + data.byteLength * 4, 0);
+    const held = Object.values(cell.weights).reduce((sum, { data }) => sum + data.byteLength * 4, 0);
+    const bytes = 4096 + held + (cell.graph?.length ?? 0);
     this.bytes += bytes - (this.cells.get(name)?.bytes ?? 0);
     this.cells.delete(name);
     this.cells.set(name, { cell, bytes, sequences: [] });

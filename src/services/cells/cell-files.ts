@@ -9,12 +9,13 @@ import {
   type WrittenFormat,
 } from '../../domain/files.ts';
 import type { JsonObject } from '../../domain/json.ts';
-import { GENERIC_FILE_TYPES } from '../../domain/media-types.ts';
+import { GENERIC_FILE_TYPES, ONNX } from '../../domain/media-types.ts';
 import type { Precision } from '../../domain/ports.ts';
 import { fieldProblem, Problem } from '../../domain/problems.ts';
 import type { LayerOptions } from '../../frameworks/file-options.ts';
 import { cellOfLayer } from '../../frameworks/infer-cell.ts';
 import { networkClass } from '../../frameworks/keras/networks/network-config.ts';
+import { GRAPH_CLASS } from '../../frameworks/onnx/graph-definition.ts';
 import { networkOfChain } from '../../frameworks/pytorch/chain.ts';
 import { type Decide, type Decision, decideAnd } from '../changes/decision.ts';
 import type { Context } from '../context.ts';
@@ -125,7 +126,7 @@ function isNetwork({ framework, class_name }: CellRecord): boolean {
 }
 
 /** The same decision, whose result says what of the file was taken too. */
-export function importing({ imported }: ReadLayer, decide: Decide<CellRecord>): Decide<ImportedCell> {
+export function importing({ imported }: Pick<ReadLayer, 'imported'>, decide: Decide<CellRecord>): Decide<ImportedCell> {
   return decideAnd(decide, (record) => ({ record, imported }));
 }
 
@@ -153,14 +154,19 @@ export async function putWeightsFile(
 }
 
 /** The formats that can hold a cell, by the order in which they are preferred. */
-export function formatsFor(formats: readonly WeightFileFormat[], { framework }: CellRecord): WrittenFormat[] {
+export function formatsFor(
+  formats: readonly WeightFileFormat[],
+  { framework, class_name }: CellRecord,
+): WrittenFormat[] {
   const isWritten = (format: WeightFileFormat): format is WrittenFormat => format.write !== undefined;
+  if (class_name === GRAPH_CLASS) return formats.filter(isWritten).filter(({ mediaType }) => mediaType === ONNX);
   return formats.filter(isWritten).filter(({ frameworks }) => (frameworks as readonly string[]).includes(framework));
 }
 
 /** A cell's weights, and its configuration where the format has room for it. @throws {Problem} not-acceptable */
 export function writeCell(format: WrittenFormat, cell: Cell): Promise<Uint8Array> {
   requireBuilt(cell);
+  if (cell.graph) return Promise.resolve(cell.graph);
   const { record, weights } = cell;
   const { id: name, class_name: className, config } = record;
   const ordered = new Map(record.variables.map(({ name }) => [name, weights[name]]));

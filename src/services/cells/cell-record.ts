@@ -44,12 +44,14 @@ export interface Cell {
   readonly definition: CellDefinition;
   /** Empty until the cell is built. */
   readonly weights: Weights;
+  /** The file of a cell that is a whole graph. */
+  readonly graph?: Uint8Array;
 }
 
 /** A cell's definition, and the precision that it is computed in, whatever was asked for. */
 export interface CellDescription {
   readonly definition: CellDefinition;
-  readonly precision: Precision;
+  readonly precision: Precision | 'onnxruntime';
 }
 
 export function definitionOf(record: CellRecord, maxUnits: number): CellDefinition {

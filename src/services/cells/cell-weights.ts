@@ -20,6 +20,13 @@ export function requireBuilt({ record }: Cell): void {
   if (!record.input_shape) throw new Problem('not-built', `Cell '${record.id}' has no weights until it is built.`);
 }
 
+/** @throws {Problem} read-only-variable where the cell is a whole graph */
+export function requireVariables({ record, graph }: Cell): void {
+  if (!graph) return;
+  const detail = `Cell '${record.id}' is a whole ONNX graph. Its variables are the initializers of its file, and stay as they are.`;
+  throw new Problem('read-only-variable', detail);
+}
+
 /** Decides on new values of all weights at once. @throws {Problem} not-found, not-built, version-mismatch, wrong-shape */
 export async function putWeights(
   context: Pick<Context, 'store' | 'clock' | 'cells'>,
@@ -38,6 +45,7 @@ export async function changeWeights(
   given: Readonly<Record<string, TensorLiteral | Tensor>>,
 ): Promise<Decision<CellRecord>> {
   const { record, definition } = cell;
+  requireVariables(cell);
   requireVersion(`Cell '${record.id}'`, record.version, expected);
   const weights = tensorsOf(record.variables, definition.variableDtype, given);
   requireWeights(record.variables, weights);

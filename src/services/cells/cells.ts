@@ -1,19 +1,21 @@
 import type { Weights } from '../../domain/cell-definition.ts';
+import type { PreparedGraph } from '../../domain/graph.ts';
 import type { Deferred, PreparedCell, PreparedSequence } from '../../domain/ports.ts';
 import { Problem } from '../../domain/problems.ts';
 import { decodeRecord } from '../../domain/record.ts';
 import type { Tensor } from '../../domain/tensor.ts';
-import { cellKey, valueKey, versionKey } from '../keys.ts';
+import { cellKey, graphKey, valueKey, versionKey } from '../keys.ts';
 import type { Ports } from '../ports.ts';
 import type { CachedCell, OwnCells } from './cell-cache.ts';
 import { type Cell, type CellRecord, definitionOf, featuresOf } from './cell-record.ts';
+import { graphProgram } from './graph-program.ts';
 
 /** Reads cells: always the version that the store has now, its weights and program from memory where they are there. */
 export class CellReader {
-  private readonly context: Pick<Ports, 'store' | 'stepper' | 'limits'>;
+  private readonly context: Pick<Ports, 'store' | 'stepper' | 'limits' | 'graphFiles'>;
   private readonly cache: OwnCells;
 
-  constructor(context: Pick<Ports, 'store' | 'stepper' | 'limits'>, cache: OwnCells) {
+  constructor(context: Pick<Ports, 'store' | 'stepper' | 'limits' | 'graphFiles'>, cache: OwnCells) {
     this.context = context;
     this.cache = cache;
   }
@@ -74,6 +76,14 @@ export class CellReader {
     return prepared;
   }
 
+  /** The graph that the cell is, ready to run. */
+  prepareGraph(cell: Cell): PreparedGraph {
+    const hit = this.cached(cell);
+    const prepared = hit?.graph ?? this.context.stepper.prepareGraph(graphProgram(this.context, cell));
+    if (hit) hit.graph = prepared;
+    return prepared;
+  }
+
   private cached(cell: Cell): CachedCell | undefined {
     const cached = this.cache.get(keyOf(cell));
     return cached?.cell.revision === cell.revision ? cached : undefined;
@@ -91,6 +101,14 @@ export class CellReader {
       }
       const { fields: record, tensors } = decodeRecord<CellRecord>(stored.bytes);
       const { id } = record;
+      const definition = definitionOf(record, this.context.limits.maxUnits);
+      if (definition.graph) {
+        const file = await this.context.store.get(graphKey(record));
+        if (!file) return undefined;
+        const graph = { graph: file.bytes, weights: Object.fromEntries(this.context.graphFiles.variables(file.bytes)) };
+        const version = { record, revision: stored.revision, definition, ...graph };
+        return this.cache.keep(key, pinned === undefined ? version : { ...version, pinned });
+      }
       const known = cached ?? this.cache.get(cellKey(id));
       const weights = Object.keys(tensors).length > 0 ? tensors : await this.loadWeights(record, known?.cell);
       // A value that is gone was replaced since the record was read: read the newer record.
@@ -99,7 +117,6 @@ export class CellReader {
         seen = stored.revision;
         continue;
       }
-      const definition = definitionOf(record, this.context.limits.maxUnits);
       const version = { record, revision: stored.revision, definition, weights };
       return this.cache.keep(key, pinned === undefined ? version : { ...version, pinned });
     }

@@ -9,7 +9,7 @@ import type { TensorLiteral } from '../../domain/tensor-literal.ts';
 import { defineCell } from '../../frameworks/define-cell.ts';
 import type { Decision } from '../changes/decision.ts';
 import type { Context } from '../context.ts';
-import { cellKey, nameKey } from '../keys.ts';
+import { cellKey, graphKey, nameKey } from '../keys.ts';
 import { buildRecord } from './build-cell.ts';
 import { type CellRecord, cellWrites } from './cell-record.ts';
 import { tensorsOf } from './weights.ts';
@@ -30,6 +30,8 @@ type Needs = Pick<Context, 'store' | 'clock' | 'newId' | 'newSeed' | 'initialize
 export interface MadeCell {
   readonly record: CellRecord;
   readonly weights: Weights;
+  /** The file of a cell that is a whole graph. */
+  readonly graph?: Uint8Array;
 }
 
 /** Decides on a new cell. @throws {Problem} already-exists, or as makeCell */
@@ -41,10 +43,11 @@ export async function createCell(context: Needs, id: string, input: NewCell): Pr
 /** Decides on storing a cell that is made. @throws {Problem} already-exists */
 export async function storeCell(
   context: Pick<Context, 'store'>,
-  { record, weights }: MadeCell,
+  { record, weights, graph }: MadeCell,
 ): Promise<Decision<CellRecord>> {
   await requireNoCell(context, record.id);
-  return { writes: cellWrites(undefined, record, weights), result: record };
+  const writes = cellWrites(undefined, record, weights);
+  return { writes: graph ? [...writes, { key: graphKey(record), bytes: graph }] : writes, result: record };
 }
 
 async function requireNoCell({ store }: Pick<Context, 'store'>, id: string): Promise<void> {
@@ -54,6 +57,10 @@ async function requireNoCell({ store }: Pick<Context, 'store'>, id: string): Pro
 /** Makes a cell, with its weights where it is to be built. @throws {Problem} whatever is wrong with the config or the weights. */
 export async function makeCell(context: Needs, id: string, input: NewCell): Promise<MadeCell> {
   const { definition, unnamed } = define(context, input);
+  if (definition.graph) {
+    const detail = 'A graph comes as a file: send the ONNX file with Content-Type: application/x-onnx and ?graph=true.';
+    throw fieldProblem('invalid-config', '/class_name', detail);
+  }
   const now = context.clock();
   const unbuilt: CellRecord = {
     format: 1,

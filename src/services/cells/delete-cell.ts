@@ -6,7 +6,16 @@ import { isExpired } from '../../domain/session.ts';
 import type { Decision } from '../changes/decision.ts';
 import { entriesOf } from '../changes/listing.ts';
 import type { Context } from '../context.ts';
-import { cellKey, cellUsesKey, optimizerKey, pinsKey, pinsPrefix, referencesPrefix, valueKey } from '../keys.ts';
+import {
+  cellKey,
+  cellUsesKey,
+  graphKey,
+  optimizerKey,
+  pinsKey,
+  pinsPrefix,
+  referencesPrefix,
+  valueKey,
+} from '../keys.ts';
 import { findSession } from '../sessions/session-record.ts';
 import type { Cell, CellRecord } from './cell-record.ts';
 import { pinnedKeys } from './pinned-versions.ts';
@@ -30,13 +39,17 @@ export async function deleteCell(
   writes.push(
     uses ? { key: cellUsesKey(id), expect: uses.revision, delete: true } : { key: cellUsesKey(id), expect: null },
   );
-  const values = cell.record.variables.map((variable) => valueKey(cell.record, variable));
+  // Those of a graph are in its file.
+  const values = cell.graph ? [] : cell.record.variables.map((variable) => valueKey(cell.record, variable));
   for (const key of new Set([...values, ...(await pinnedKeys(store, cell.record))])) writes.push({ key, delete: true });
   // With many references it would be a huge commit: the rest goes when the time of their sessions is over.
   for (const prefix of [referencesPrefix(id), pinsPrefix(id)]) {
     for (const { key } of await store.list(prefix, undefined, PAGE)) writes.push({ key, delete: true });
   }
-  const others = [pinsKey(id), optimizerKey(cell.record)].map((key) => ({ key, delete: true as const }));
+  const others = [pinsKey(id), optimizerKey(cell.record), graphKey(cell.record)].map((key) => ({
+    key,
+    delete: true as const,
+  }));
   return { writes: [...writes, ...others], result: undefined };
 }
 

@@ -3,10 +3,11 @@ import type { Precision } from '../../domain/ports.ts';
 import { decodeRecord } from '../../domain/record.ts';
 import type { TensorLiteral } from '../../domain/tensor-literal.ts';
 import type { LayerOptions } from '../../frameworks/file-options.ts';
+import type { GraphOptions } from '../../frameworks/onnx/graph-interface.ts';
 import type { Change } from '../changes/change.ts';
 import { listPage, type PageRequest } from '../changes/listing.ts';
 import { cellGradients, type GradientCall } from '../compute/cell-gradients.ts';
-import { runCellSequence, type SequenceCall } from '../compute/run-sequence.ts';
+import { type AnySequenceCall, runCellSequence } from '../compute/run-sequence.ts';
 import { type StepRequest, stepCell } from '../compute/step-cell.ts';
 import type { Context } from '../context.ts';
 import { cellKey, thingsPrefix } from '../keys.ts';
@@ -24,8 +25,9 @@ import {
   writeCell,
 } from './cell-files.ts';
 import { type Cell, type CellDescription, type CellRecord, definitionOf } from './cell-record.ts';
-import { putWeights } from './cell-weights.ts';
-import { createCell, type NewCell } from './create-cell.ts';
+import { putWeights, requireVariables } from './cell-weights.ts';
+import { createCell, type NewCell, storeCell } from './create-cell.ts';
+import { importedOf, makeGraphCell, readGraph } from './create-graph.ts';
 import { deleteCell } from './delete-cell.ts';
 
 /** Those of one media type by preference: the first is what is written, and the one that reads. */
@@ -38,6 +40,7 @@ export function cellServices(context: Context, weightFiles: WeightFiles) {
     /** What a record's config means, and the precision that its cell gets. */
     describe: (record: CellRecord): CellDescription => {
       const definition = definitionOf(record, context.limits.maxUnits);
+      if (definition.graph) return { definition, precision: 'onnxruntime' };
       const precision = context.stepper.precisionUsed(definition.arithmetics, record.precision);
       return { definition, precision };
     },
@@ -53,6 +56,17 @@ export function cellServices(context: Context, weightFiles: WeightFiles) {
       const decide = (id: string) => asFileProblem(() => createCell(context, id, input));
       return changer.create('cell', made.id, change, (id) => importing(read, () => decide(id))());
     },
+    /** What a whole graph is as a cell; nothing is stored. */
+    describeGraph: (file: Uint8Array, options: GraphOptions) => readGraph(context, file, options),
+    createGraph: async <R>(
+      file: Uint8Array,
+      made: { readonly id?: string; readonly options: GraphOptions },
+      change: Change<ImportedCell, R>,
+    ) => {
+      const read = await readGraph(context, file, made.options);
+      const store = (id: string) => () => storeCell(context, makeGraphCell(context, id, read));
+      return changer.create('cell', made.id, change, (id) => importing({ imported: importedOf(read) }, store(id))());
+    },
     list: (page: PageRequest) =>
       listPage(store, thingsPrefix('cell'), page, (bytes) => decodeRecord<CellRecord>(bytes).fields),
     read: async (id: string) => (await cells.read(id)).record,
@@ -65,8 +79,9 @@ export function cellServices(context: Context, weightFiles: WeightFiles) {
     putWeights: <R>(id: string, weights: Readonly<Record<string, TensorLiteral>>, change: Change<CellRecord, R>) =>
       changer.change(cellKey(id), change, () => putWeights(context, id, change.expected, weights)),
     putWeightsFile: async <R>(id: string, file: SentFile, options: LayerOptions, change: Change<ImportedCell, R>) => {
-      const { record } = await cells.read(id);
-      const read = await readLayerFor(record, weightFiles, file, options);
+      const cell = await cells.read(id);
+      requireVariables(cell);
+      const read = await readLayerFor(cell.record, weightFiles, file, options);
       const decide = () => putWeightsFile(context, id, change.expected, read);
       return changer.change(cellKey(id), change, importing(read, decide));
     },
@@ -74,7 +89,7 @@ export function cellServices(context: Context, weightFiles: WeightFiles) {
     fileFormats: (record: CellRecord) => formatsFor(weightFiles, record),
     writeFile: (format: WrittenFormat, cell: Cell) => writeCell(format, cell),
     step: (id: string, request: StepRequest) => stepCell(context, id, request),
-    sequence: (id: string, request: SequenceCall) => runCellSequence(context, id, request),
+    sequence: (id: string, request: AnySequenceCall) => runCellSequence(context, id, request),
     gradients: (id: string, request: GradientCall) => cellGradients(context, id, request),
   };
 }

@@ -147,7 +147,7 @@ async function readPinned({ cells }: Needs, sessions: readonly Session[], room: 
     const { cell: id, cell_uid: uid, pinned } = record;
     const name = `${id}/${pinned}`;
     const cell = pinned === undefined || versions.has(name) ? undefined : await cells.findPinned({ id, uid }, pinned);
-    if (cell) versions.set(name, room.hold(cell, Object.values(cell.weights)));
+    if (cell && !cell.graph) versions.set(name, room.hold(cell, Object.values(cell.weights)));
   }
   return [...versions.values()];
 }
@@ -158,7 +158,9 @@ function finders(context: Needs, room: Room) {
   return {
     cell: async (id: string) => {
       const cell = await readTrainedCell(context, id);
-      return cell && room.hold(cell, [...Object.values(cell.weights), ...Object.values(cell.optimizer?.slots ?? {})]);
+      if (cell?.graph) room.take(cell.graph.length);
+      const weights = cell?.graph ? [] : Object.values(cell?.weights ?? {});
+      return cell && room.hold(cell, [...weights, ...Object.values(cell.optimizer?.slots ?? {})]);
     },
     variable: async (id: string) => {
       const variable = await findVariable(store, id);

@@ -1,4 +1,5 @@
 import type { VariableSpec, Weights } from '../../domain/cell-definition.ts';
+import { Problem } from '../../domain/problems.ts';
 import { type SavedCell, tensorName } from '../../domain/snapshot.ts';
 import type { Tensor } from '../../domain/tensor.ts';
 import { type Cell, freshVariables } from '../cells/cell-record.ts';
@@ -7,6 +8,7 @@ import { changeCellWrites } from '../cells/pinned-versions.ts';
 import type { Decision } from '../changes/decision.ts';
 import { findOptimizer } from '../training/optimizer-record.ts';
 import { requireFit } from './restore-fit.ts';
+import { planGraph } from './restore-graph.ts';
 import { optimizerWrites, planOptimizer, type RestoredOptimizer } from './restore-optimizer.ts';
 import { type Plan, type RestoreContext, type Restoring, requireCreating, savedTensor } from './restore-plan.ts';
 
@@ -19,9 +21,11 @@ interface SavedValues {
 /** @throws {Problem} checkpoint-mismatch */
 export async function planCell(restoring: Restoring, saved: SavedCell): Promise<Plan> {
   const { context } = restoring;
+  if (saved.graph) return planGraph(restoring, saved, saved.graph.bytes);
   const weights: Record<string, Tensor> = {};
   for (const { name } of saved.variables) weights[name] = savedTensor(restoring, tensorName.cell(saved.id, name));
   const current = await context.cells.find(saved.id);
+  if (current?.graph) throw new Problem('checkpoint-mismatch', `Cell '${saved.id}' is a whole graph now.`);
   if (current) {
     if (!saved.input_shape) return { creates: false, decide: () => keepCell(context, saved.id) };
     const specs = variablesOf(current, saved.input_shape, weights);

@@ -18,6 +18,9 @@ export async function planPin(
   definition: CellDefinition,
 ): Promise<FormerSession['pin']> {
   if (saved.pinned === undefined) return undefined;
+  // A graph never changes: every version of it is the same.
+  if (definition.graph)
+    return { version: 1, input_shape: definition.fixedInputShape ?? [], variables: [], weights: {} };
   const { pinned } = restoring.snapshot.manifest;
   const pin = pinned?.find(({ cell, name }) => cell === saved.cell && name === saved.pinned);
   const what = `The version of cell '${saved.cell}' that session '${saved.id}' stays on`;

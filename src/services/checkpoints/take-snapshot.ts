@@ -13,6 +13,7 @@ import type { Cell } from '../cells/cell-record.ts';
 import type { Session } from '../sessions/session-record.ts';
 import { type StoredOptimizer, slotName, splitSlotName } from '../training/optimizer-record.ts';
 import type { StoredVariable } from '../variables/stand-alone-variables.ts';
+import { wordsOf } from './graph-words.ts';
 import type { TrainedCell } from './read-trained-cell.ts';
 
 export interface SavedThings {
@@ -33,11 +34,15 @@ export function takeSnapshot({ cells, variables, sessions, pinned }: SavedThings
     const { class_name, config, iteration } = record;
     return { class_name, config, iteration, slots: names };
   };
-  const saveCell = ({ record, weights, optimizer }: TrainedCell): SavedCell => {
-    for (const { name } of record.variables) tensors.set(tensorName.cell(record.id, name), weights[name]);
+  const saveCell = ({ record, weights, optimizer, graph }: TrainedCell): SavedCell => {
+    // The variables of a graph are in its file.
+    const variables = graph ? [] : record.variables;
+    if (graph) tensors.set(tensorName.graph(record.id), wordsOf(graph));
+    for (const { name } of variables) tensors.set(tensorName.cell(record.id, name), weights[name]);
     const { id, framework, class_name, config, precision, initializer_seeds, input_shape } = record;
-    const names = record.variables.map(({ name, trainable }) => ({ name, trainable }));
-    const saved = { id, framework, class_name, config, precision, initializer_seeds, input_shape, variables: names };
+    const names = variables.map(({ name, trainable }) => ({ name, trainable }));
+    const fields = { id, framework, class_name, config, precision, initializer_seeds, input_shape, variables: names };
+    const saved = graph ? { ...fields, graph: { bytes: graph.length } } : fields;
     return optimizer ? { ...saved, optimizer: saveOptimizer(id, optimizer) } : saved;
   };
   const saveVariable = ({ record: { id, trainable }, value }: StoredVariable): SavedVariable => {

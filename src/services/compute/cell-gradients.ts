@@ -1,5 +1,5 @@
 import { outputShape } from '../../domain/cell-definition.ts';
-import { fieldProblem } from '../../domain/problems.ts';
+import { fieldProblem, Problem } from '../../domain/problems.ts';
 import {
   type FloatArray,
   formatShape,
@@ -11,7 +11,7 @@ import {
 } from '../../domain/tensor.ts';
 import { requireShape, type TensorInput } from '../../domain/tensor-literal.ts';
 import { counted } from '../../domain/words.ts';
-import { featuresOf } from '../cells/cell-record.ts';
+import { type Cell, featuresOf } from '../cells/cell-record.ts';
 import type { Context } from '../context.ts';
 import { requireWork } from '../limits.ts';
 import { canonicalOutput, sequenceShape, swapTime } from './layout.ts';
@@ -44,6 +44,13 @@ export interface Gradients {
   readonly cellVersion: number;
 }
 
+/** @throws {Problem} no-gradients where the cell is a whole graph */
+export function requireGradients({ record, graph }: Cell): void {
+  if (!graph) return;
+  const detail = `Cell '${record.id}' is a whole ONNX graph. ONNX Runtime computes its outputs and states, and no gradients.`;
+  throw new Problem('no-gradients', detail);
+}
+
 /**
  * Gradients through time of objective = Σ output·cotangent. A single step is a sequence of one.
  * @throws {Problem} as for a sequence; wrong-shape if a cotangent does not have the shape of its output
@@ -54,6 +61,7 @@ export async function cellGradients(
   request: GradientCall,
 ): Promise<Gradients> {
   const found = await context.cells.read(id);
+  requireGradients(found);
   const called = await prepareSequence(context, found, request, {
     forms: ['step', 'sequence'],
     // Checked before the request builds the cell.

@@ -5,8 +5,10 @@ import { type FloatArray, Tensor } from '../../domain/tensor.ts';
 import type { StatesGiven } from '../../domain/tensor-literal.ts';
 import type { Cell } from '../cells/cell-record.ts';
 import type { Context } from '../context.ts';
+import { type GivenInputs, soleInput } from './graph-inputs.ts';
 import { arrangeOutput, swapTime } from './layout.ts';
 import { type Call, type CallContext, type CallKind, type CallRequest, prepareCall } from './prepare-call.ts';
+import { type GraphRun, runGraph } from './run-graph.ts';
 import { fromCanonical, readStates, toCanonical } from './states.ts';
 import { type Trace, traceOf } from './trace.ts';
 
@@ -38,14 +40,41 @@ export interface SequencePlan {
   readonly request: SequenceRequest;
 }
 
+/** The same, where the cell may be a graph with several inputs. */
+export type AnySequenceCall = Omit<SequenceCall, 'inputs'> & GivenInputs;
+
 /** A whole sequence. Stores nothing, except that it builds an unbuilt cell. */
 export async function runCellSequence(
   context: CallContext,
   id: string,
-  request: SequenceCall,
-): Promise<Sequenced & { readonly cellVersion: number }> {
-  const call = await prepareSequence(context, await context.cells.read(id), request, { forms: ['sequence'] });
+  request: AnySequenceCall,
+): Promise<Sequenced & { readonly named?: GraphRun['outputs']; readonly cellVersion: number }> {
+  const found = await context.cells.read(id);
+  if (found.graph) return { ...(await runGraphSequence(context, found, request)), cellVersion: found.record.version };
+  const inputs = soleInput(request, id);
+  const call = await prepareSequence(context, found, { ...request, inputs }, { forms: ['sequence'] });
   return { ...(await runSequence(context, call, request)), cellVersion: call.cell.record.version };
+}
+
+/** Runs of a graph, one for each step. @throws {Problem} as runGraph; invalid-value for what a graph does not have */
+async function runGraphSequence(
+  context: CallContext,
+  found: Cell,
+  request: AnySequenceCall,
+): Promise<Sequenced & { readonly named?: GraphRun['outputs'] }> {
+  const option = (['return_sequences', 'go_backwards', 'zero_output_for_mask', 'time_major'] as const).find(
+    (one) => request[one] !== undefined,
+  );
+  if (option) throw fieldProblem('invalid-value', `/${option}`, `A whole ONNX graph takes no ${option}. Leave it out.`);
+  const states = (rows = 1) => readStates(context, found, request.initial_state, rows, '/initial_state');
+  const { outputs, states: after, time } = await runGraph(context, found, request, { states, everyState: false });
+  if (time === undefined) {
+    const detail = 'The inputs are those of a single step. Send inputs with an axis of time, or POST them to /steps.';
+    throw fieldProblem('wrong-shape', '/inputs', detail);
+  }
+  const all = Object.values(outputs);
+  const named = all.length > 1 ? { named: outputs } : {};
+  return { outputs: all.slice(0, 1), last: [], states: after[after.length - 1], ...named };
 }
 
 /** @throws {Problem} invalid-value for an option that the class fixes, or as prepareCall */

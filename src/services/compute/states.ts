@@ -41,7 +41,7 @@ export async function readStates(
   }
   const list = listOf(given, shapes);
   // ONNX has separate inputs initial_h and initial_c.
-  const missing = definition.framework === 'onnx' ? shapes.length - list.length : 0;
+  const missing = definition.framework === 'onnx' && !definition.graph ? shapes.length - list.length : 0;
   const entries = missing > 0 ? [...list, ...new Array<null>(missing).fill(null)] : list;
   if (entries.length !== shapes.length) {
     const detail = `'${pointer.slice(1)}' has ${counted(list.length, 'tensor')}; cell '${record.id}' has ${counted(shapes.length, 'state')}. Send ${wanted}.`;

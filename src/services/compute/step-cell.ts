@@ -3,14 +3,18 @@ import type { StepResult } from '../../domain/ports.ts';
 import { cast, type FloatArray, Tensor } from '../../domain/tensor.ts';
 import type { StatesGiven } from '../../domain/tensor-literal.ts';
 import type { Context } from '../context.ts';
+import { type GivenInputs, soleInput } from './graph-inputs.ts';
 import { type Call, type CallContext, type CallRequest, prepareCall } from './prepare-call.ts';
+import { type GraphRun, runGraph } from './run-graph.ts';
 import { fromCanonical, readStates, toCanonical } from './states.ts';
 import { type Trace, traceOf } from './trace.ts';
 
-export type StepRequest = Pick<CallRequest, 'inputs' | 'trace' | 'training'> & { readonly states?: StatesGiven };
+export type StepRequest = GivenInputs & Pick<CallRequest, 'trace' | 'training'> & { readonly states?: StatesGiven };
 
 export interface Stepped {
   readonly output: Tensor;
+  /** By name, of a graph that has several. */
+  readonly outputs?: Readonly<Record<string, Tensor>>;
   /** In the framework's shapes. */
   readonly states: readonly Tensor[];
   readonly trace?: Trace;
@@ -24,11 +28,20 @@ export async function stepCell(
 ): Promise<Stepped & { readonly cellVersion: number }> {
   const found = await context.cells.read(id);
   context.cells.requireSteps(found);
-  const call = await prepareCall(context, found, request, {
-    forms: ['step'],
-    states: (batch) => readStates(context, found, request.states, batch, '/states'),
-  });
+  const states = (batch: number) => readStates(context, found, request.states, batch, '/states');
+  if (found.graph) {
+    const run = await runGraph(context, found, request, { states: (rows = 1) => states(rows), everyState: false });
+    return { ...steppedByGraph(run), cellVersion: found.record.version };
+  }
+  const inputs = soleInput(request, id);
+  const call = await prepareCall(context, found, { ...request, inputs }, { forms: ['step'], states });
   return { ...(await stepOnce(context, call)), cellVersion: call.cell.record.version };
+}
+
+/** The result of the last of the runs. */
+export function steppedByGraph({ outputs, states }: GraphRun): Stepped {
+  const all = Object.entries(outputs);
+  return { output: all[0][1], states: states[states.length - 1], ...(all.length > 1 ? { outputs } : {}) };
 }
 
 /** One step of inputs [batch, features] → output [batch, width]. */

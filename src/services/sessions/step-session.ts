@@ -1,14 +1,16 @@
 import { type ExpectedVersion, requireVersion } from '../../domain/conditions.ts';
 import { fieldProblem } from '../../domain/problems.ts';
 import type { Decision } from '../changes/decision.ts';
+import { type GivenInputs, soleInput } from '../compute/graph-inputs.ts';
 import { type CallContext, type CallRequest, prepareCall } from '../compute/prepare-call.ts';
 import type { Stepped } from '../compute/step-cell.ts';
 import { readSession, type Session } from './session-record.ts';
 import { cellOf, type NextState, nextVersion } from './sessions.ts';
 import { stepAtOnce } from './step-at-once.ts';
+import { takeGraphStep } from './step-graph.ts';
 import { stepOneByOne } from './step-one-by-one.ts';
 
-export type SessionStepRequest = Pick<CallRequest, 'inputs' | 'mask' | 'trace' | 'training'>;
+export type SessionStepRequest = GivenInputs & Pick<CallRequest, 'mask' | 'trace' | 'training'>;
 
 export interface SteppedSession {
   readonly session: Session;
@@ -40,7 +42,10 @@ export async function takeStep(
   request: SessionStepRequest,
 ): Promise<{ readonly next: NextState; readonly stepped: Stepped }> {
   const { record } = session;
-  const call = await prepareCall(context, await cellOf(context.cells, session), request, {
+  const cell = await cellOf(context.cells, session);
+  if (cell.graph) return takeGraphStep(context, session, cell, request);
+  const given = { ...request, inputs: soleInput(request, cell.record.id) };
+  const call = await prepareCall(context, cell, given, {
     forms: ['step', 'sequence'],
     states(batch) {
       if (batch === record.batch_size) return session.states;

@@ -13,6 +13,7 @@ import { type Cell, cellWrites, featuresOf } from '../cells/cell-record.ts';
 import { changeCellWrites } from '../cells/pinned-versions.ts';
 import type { Decision } from '../changes/decision.ts';
 import { readInputs } from '../compute/call-inputs.ts';
+import { requireGradients } from '../compute/cell-gradients.ts';
 import type { Call, CallContext } from '../compute/prepare-call.ts';
 import { planSequence, prepareSequence } from '../compute/run-sequence.ts';
 import type { Context } from '../context.ts';
@@ -78,6 +79,7 @@ export async function trainCell(
   const loss = parseLoss(call.loss, '/loss');
   const optimizer = parseOptimizer(call.optimizer, '/optimizer');
   const stored = await context.cells.read(id);
+  requireGradients(stored);
   requireVersion(`Cell '${id}'`, stored.record.version, expected);
   const given = await prepare(context, stored, call);
   const { cell } = given;

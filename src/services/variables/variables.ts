@@ -5,6 +5,7 @@ import { cast, type Dtype, type Shape, type Tensor } from '../../domain/tensor.t
 import { isReference, type TensorInput } from '../../domain/tensor-literal.ts';
 import { checkInitializerFits, parseInitializer, withSeed } from '../../frameworks/keras/parse-object.ts';
 import type { Cell } from '../cells/cell-record.ts';
+import { requireVariables } from '../cells/cell-weights.ts';
 import { changeCellWrites } from '../cells/pinned-versions.ts';
 import type { Decision } from '../changes/decision.ts';
 import { resolveReference, resolveTensor } from '../compute/resolve-tensor.ts';
@@ -128,6 +129,7 @@ async function changeCellVariable(
 ): Promise<Decision<Variable>> {
   const cell = await cells.read(at.cell);
   const current = cellVariable(cell, at.name);
+  requireVariables(cell);
   requireVersion(`Variable '${at.name}' of cell '${at.cell}'`, current.version, expected);
   const value = await update(current.value);
   const version = current.version + 1;

@@ -1,0 +1,136 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import type { Duplex } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import { OVER_MEMORY, type RuntimeLimits } from './limits.ts';
+import { type Answer, FrameReader, frame, type Message } from './messages.ts';
+
+const SCRIPT = fileURLToPath(new URL('./runtime-process.ts', import.meta.url));
+const MIB = 2 ** 20;
+/** What Node needs beside the graphs, in memory that can be written. */
+const NODE_BYTES = 512 * MIB;
+/** The first argument is the bound of the memory that can be written, in KiB; then the command. */
+const BOUNDED = 'ulimit -d "$0"; exec "$@"';
+/** What of stderr is kept. */
+const STDERR_BYTES = 2000;
+/** A process that has had nothing to do for so long ends, and what it has loaded with it. */
+const IDLE_MILLISECONDS = 60_000;
+
+/** How a process ended. */
+export type Ending = 'over-time' | 'over-memory' | 'crashed' | 'closed';
+
+/** The process ended while it had a message. */
+export class ProcessEnded extends Error {
+  readonly ending: Ending;
+  /** Whether it was working on this message. */
+  readonly mayBeCause: boolean;
+
+  constructor(ending: Ending, isFirst: boolean, cause: string) {
+    super(`the process of the runtime ended (${ending})`, { cause: new Error(cause) });
+    this.ending = ending;
+    this.mayBeCause = isFirst && ending !== 'closed';
+  }
+}
+
+interface Asked {
+  readonly resolve: (answer: Answer) => void;
+  readonly reject: (error: ProcessEnded) => void;
+}
+
+/** The process of the runtime, seen from the service. It answers in the order in which it is asked. */
+export class GraphProcess {
+  private readonly limits: RuntimeLimits;
+  private readonly child: ChildProcess;
+  private readonly socket: Duplex;
+  private readonly asked: Asked[] = [];
+  private timer: NodeJS.Timeout | undefined;
+  private idle: NodeJS.Timeout | undefined;
+  private ending: Ending | undefined;
+  private stderr = '';
+  /** Settles when the process has ended. */
+  readonly ended: Promise<void>;
+
+  constructor(limits: RuntimeLimits) {
+    this.limits = limits;
+    const own = [...process.execArgv.filter((flag) => !flag.startsWith('--inspect')), SCRIPT];
+    const command = [process.execPath, ...own, `${process.pid}`, `${limits.maxBytes}`];
+    const kib = `${Math.ceil((limits.maxBytes + NODE_BYTES) / 1024)}`;
+    const [file, ...rest] = process.platform === 'win32' ? command : ['/bin/sh', '-c', BOUNDED, kib, ...command];
+    // It needs none of the environment's secrets, and has no file open but the socket.
+    this.child = spawn(file, rest, { env: {}, cwd: '/', stdio: ['ignore', 'ignore', 'pipe', 'pipe'] });
+    this.socket = this.child.stdio[3] as Duplex;
+    const reader = new FrameReader<Answer>();
+    this.socket.on('data', (chunk: Buffer) => {
+      try {
+        for (const answer of reader.push(chunk)) this.settle(answer);
+      } catch {
+        this.end('crashed');
+      }
+    });
+    // Its end is told by the process itself.
+    this.socket.on('error', () => {});
+    this.child.stderr?.on('data', (chunk: Buffer) => {
+      this.stderr = `${this.stderr}${chunk}`.slice(-STDERR_BYTES);
+    });
+    this.ended = new Promise((resolve) => {
+      const end = (code: unknown, signal?: unknown) => {
+        this.bury(`code ${code}, signal ${signal}: ${this.stderr}`);
+        resolve();
+      };
+      this.child.once('close', end);
+      this.child.once('error', end);
+    });
+    this.rest();
+  }
+
+  /** How many messages it has not answered yet. */
+  get load(): number {
+    return this.asked.length;
+  }
+
+  get living(): boolean {
+    return this.ending === undefined;
+  }
+
+  /** @throws {ProcessEnded} */
+  ask(message: Message): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      if (this.asked.push({ resolve, reject }) === 1) this.watch();
+      this.socket.write(frame(message));
+    });
+  }
+
+  /** Ends it; what it has not answered is refused. */
+  end(ending: Ending): void {
+    this.ending ??= ending;
+    this.child.ref();
+    this.child.kill('SIGKILL');
+  }
+
+  private settle(answer: Answer): void {
+    this.asked.shift()?.resolve(answer);
+    if (this.asked.length > 0) this.watch();
+    else this.rest();
+  }
+
+  /** The first message has the process for itself from now on. */
+  private watch(): void {
+    clearTimeout(this.timer);
+    clearTimeout(this.idle);
+    this.child.ref();
+    this.timer = setTimeout(() => this.end('over-time'), this.limits.maxSeconds * 1000);
+  }
+
+  private rest(): void {
+    clearTimeout(this.timer);
+    this.child.unref();
+    this.idle = setTimeout(() => this.end('closed'), IDLE_MILLISECONDS).unref();
+  }
+
+  private bury(cause: string): void {
+    clearTimeout(this.timer);
+    clearTimeout(this.idle);
+    this.ending ??= this.stderr.includes(OVER_MEMORY) ? 'over-memory' : 'crashed';
+    const { ending } = this;
+    for (const [k, { reject }] of this.asked.splice(0).entries()) reject(new ProcessEnded(ending, k === 0, cause));
+  }
+}

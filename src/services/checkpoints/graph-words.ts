@@ -1,0 +1,16 @@
+import { Tensor } from '../../domain/tensor.ts';
+
+const WORD = 4;
+
+/** The bytes of a file as a tensor, since tensors have no bytes: int32 words, the last one padded with zeros. */
+export function wordsOf(file: Uint8Array): Tensor {
+  const words = new Int32Array(Math.ceil(file.length / WORD));
+  new Uint8Array(words.buffer).set(file);
+  return new Tensor('int32', [words.length], words);
+}
+
+/** The file that `wordsOf` has made a tensor of; undefined where the tensor is another one. */
+export function fileOf({ dtype, shape, data }: Tensor, bytes: number): Uint8Array | undefined {
+  if (dtype !== 'int32' || shape.length !== 1 || data.length !== Math.ceil(bytes / WORD)) return undefined;
+  return new Uint8Array(data.buffer, data.byteOffset, bytes);
+}

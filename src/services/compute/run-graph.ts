@@ -1,0 +1,194 @@
+import type { Feeds, GraphInterface, GraphResult, GraphValue } from '../../domain/graph.ts';
+import { fieldProblem, Problem } from '../../domain/problems.ts';
+import { formatShape, type Shape, sameShape, Tensor, zeros } from '../../domain/tensor.ts';
+import { counted } from '../../domain/words.ts';
+import type { Cell } from '../cells/cell-record.ts';
+import type { Context } from '../context.ts';
+import {
+  constantFeeds,
+  type GivenInputs,
+  type GraphInputs,
+  readGraphInputs,
+  rowsOfInputs,
+  timeAxisOf,
+} from './graph-inputs.ts';
+import { joinAxis, sliceAxis } from './layout.ts';
+import type { CallRequest } from './prepare-call.ts';
+
+/** Runs of the graph that one request may ask for. */
+const MAX_RUNS = 10_000;
+
+export type GraphCall = GivenInputs & Pick<CallRequest, 'mask' | 'sequence_lengths' | 'trace' | 'training'>;
+
+/** What came of the runs of a request. */
+export interface GraphRun {
+  /** Undefined for a single step. */
+  readonly time: number | undefined;
+  /** All outputs by name, all steps of a sequence together. */
+  readonly outputs: Readonly<Record<string, Tensor>>;
+  /** The states after each step that was asked for, or after the last one alone. */
+  readonly states: readonly (readonly Tensor[])[];
+  /** The first output of each step. */
+  readonly first: readonly Tensor[];
+}
+
+/** How the requests to a graph differ. */
+export interface GraphCallKind {
+  /** The states to start from, for so many rows; `undefined` where the inputs do not tell. */
+  states(rows: number | undefined): readonly Tensor[] | Promise<readonly Tensor[]>;
+  readonly everyState: boolean;
+}
+
+/**
+ * Runs a graph on the inputs of a request, a step or a sequence. Each row has a run of its own, since what a runtime computes
+ * for a row may depend on the rows beside it.
+ * @throws {Problem} invalid-value, wrong-shape, limit-exceeded, graph-failed
+ */
+export async function runGraph(
+  context: Pick<Context, 'store' | 'limits' | 'cells'>,
+  cell: Cell,
+  call: GraphCall,
+  kind: GraphCallKind,
+): Promise<GraphRun> {
+  const { graph } = cell.definition;
+  if (!graph) throw new Error(`cell '${cell.record.id}' is not a graph`);
+  refuseOptions(call);
+  const inputs = await readGraphInputs(context, graph, call);
+  const states = await kind.states(rowsOfInputs(inputs));
+  const rows = rowCount(graph, states, inputs);
+  if (rows === 0) throw fieldProblem('wrong-shape', '/inputs', 'The inputs have 0 rows. Send one or more.');
+  const { time = 1 } = inputs;
+  if (rows * time > MAX_RUNS) {
+    const detail = `This asks for ${rows * time} runs of the graph, over the limit of ${MAX_RUNS} a request. Send less at once.`;
+    throw fieldProblem('limit-exceeded', '/inputs', detail);
+  }
+  const constants = constantFeeds(graph);
+  const given = Array.from({ length: rows }, (_, row) => ({
+    steps: Array.from({ length: time }, (_, step) => ({ ...constants, ...feedsOf(inputs, { row, rows, step }) })),
+    states: states.map((state, i) => rowOf(graph.states[i], state, row, rows)),
+  }));
+  const results =
+    time === 0 ? [] : await context.cells.prepareGraph(cell).run({ rows: given, everyState: kind.everyState });
+  return together(graph, states, results, inputs);
+}
+
+/** @throws {Problem} invalid-value for what a graph does not have */
+function refuseOptions({ mask, sequence_lengths, trace, training }: GraphCall): void {
+  const named = { mask, sequence_lengths, trace: trace || undefined, training };
+  const option = Object.entries(named).find(([, value]) => value !== undefined)?.[0];
+  if (option === undefined) return;
+  throw fieldProblem('invalid-value', `/${option}`, `A whole ONNX graph takes no ${option}. Leave it out.`);
+}
+
+/** Rows of a batch: those of its states, or of its inputs where it has none. */
+function rowCount({ states: own }: GraphInterface, states: readonly Tensor[], inputs: GraphInputs): number {
+  const at = own.findIndex(({ rows }) => rows !== null);
+  if (at < 0) return own.length > 0 ? 1 : (rowsOfInputs(inputs) ?? 1);
+  return states[at].shape[own[at].rows ?? 0];
+}
+
+interface Place {
+  readonly row: number;
+  readonly rows: number;
+  readonly step: number;
+}
+
+function feedsOf({ values }: GraphInputs, { row, rows, step }: Place): Feeds {
+  const feeds: Record<string, Tensor> = {};
+  for (const { value, tensor, timeAxis } of values) {
+    const one = timeAxis === undefined ? tensor : withoutAxis(sliceAxis(tensor, timeAxis, step, step + 1), timeAxis);
+    feeds[value.name] = rowOf(value, one, row, rows);
+  }
+  return feeds;
+}
+
+/** One row of a batch; a batch of one is taken as it is. */
+function rowOf({ rows: axis }: GraphValue, tensor: Tensor, row: number, rows: number): Tensor {
+  return axis === null || rows === 1 ? tensor : sliceAxis(tensor, axis, row, row + 1);
+}
+
+function withoutAxis({ dtype, shape, data }: Tensor, axis: number): Tensor {
+  return new Tensor(dtype, shape.toSpliced(axis, 1), data);
+}
+
+/** The results of all rows and steps together. */
+function together(
+  graph: GraphInterface,
+  before: readonly Tensor[],
+  results: readonly GraphResult[],
+  { time }: GraphInputs,
+): GraphRun {
+  const steps = results[0]?.outputs.map((_, step) => results.map(({ outputs }) => outputs[step])) ?? [];
+  const outputs = steps.map((rows) =>
+    graph.outputs.map((value, i) =>
+      joinRows(
+        value,
+        rows.map((row) => row[i]),
+      ),
+    ),
+  );
+  const states = (results[0]?.states ?? []).map((_, step) =>
+    graph.states.map((state, i) => {
+      const next = joinRows(
+        state,
+        results.map((result) => result.states[step][i]),
+      );
+      requireState(state.output, next, before[i]);
+      return next;
+    }),
+  );
+  const named = graph.outputs.map((value, i) => {
+    const parts = outputs.map((step) => step[i]);
+    return [value.name, time === undefined ? parts[0] : joinSteps(value, parts)] as const;
+  });
+  return {
+    time,
+    outputs: Object.fromEntries(named),
+    states: states.length > 0 ? states : [before],
+    first: outputs.map(([first]) => first),
+  };
+}
+
+/** @throws {Problem} graph-failed where the rows differ in shape */
+function joinRows(value: GraphValue, rows: readonly Tensor[]): Tensor {
+  if (rows.length === 1) return rows[0];
+  requireAlike(value.name, rows, 'rows');
+  return value.rows === null
+    ? joinAxis(
+        rows.map((row) => withAxis(row, 0)),
+        0,
+      )
+    : joinAxis(rows, value.rows);
+}
+
+function joinSteps(value: GraphValue, steps: readonly Tensor[]): Tensor {
+  if (steps.length === 0) {
+    const shape = value.shape.map((extent) => Number(extent) || 1).toSpliced(timeAxisOf(value), 0, 0);
+    return zeros(value.dtype, shape);
+  }
+  requireAlike(value.name, steps, 'steps');
+  const axis = Math.min(timeAxisOf(value), steps[0].shape.length);
+  return joinAxis(
+    steps.map((step) => withAxis(step, axis)),
+    axis,
+  );
+}
+
+function withAxis({ dtype, shape, data }: Tensor, axis: number): Tensor {
+  return new Tensor(dtype, shape.toSpliced(axis, 0, 1), data);
+}
+
+function requireAlike(name: string, parts: readonly Tensor[], what: 'rows' | 'steps'): void {
+  const odd = parts.find(({ shape }) => !sameShape(shape, parts[0].shape));
+  if (!odd) return;
+  const detail = `The output '${name}' has the shapes ${formatShape(parts[0].shape)} and ${formatShape(odd.shape)} in ${counted(parts.length, what.slice(0, -1))}, which do not stand together. Send the ${what} one by one.`;
+  throw new Problem('graph-failed', detail);
+}
+
+/** @throws {Problem} wrong-shape where a new state cannot take the place of the former one */
+function requireState(output: string, next: Tensor, before: Tensor): void {
+  if (next.dtype === before.dtype && sameShape(next.shape, before.shape)) return;
+  const text = ({ dtype, shape }: { dtype: string; shape: Shape }) => `${dtype} ${formatShape(shape)}`;
+  const detail = `The graph gave '${output}' as ${text(next)} where the state is ${text(before)}. Send inputs with as many rows as the states.`;
+  throw fieldProblem('wrong-shape', '/inputs', detail);
+}

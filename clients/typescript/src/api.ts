@@ -21,7 +21,7 @@ export interface paths {
          * Create a cell
          * @description Makes a cell from its class and config, with the names of Keras. Only `units` is required; all else has the default of Keras. With `input_shape` (or `build_config`, or `weights`) the cell is built at once, otherwise by its first step. You can send the output of `keras.saving.serialize_keras_object(cell)` unchanged.
          *
-         *     With the content type of a file, the cell is made from the file. `.keras` and legacy `.h5` files of Keras, ONNX models, and safetensors files that this service wrote have the configuration too. Other files (`.npz`, `.safetensors` or `.pt` of PyTorch's `state_dict`, `.weights.h5`) have only names and shapes, which determine class, sizes, biases, stacks and directions. The other options (activations, `return_sequences`, `merge_mode` …) get the defaults of the class. `?layer=` picks one of several layers; `?config.chain=` makes a network of the layers of a PyTorch module; `?id=` and `?precision=` replace the fields of the body. If all weights have one dtype, the cell has it too; otherwise they are cast to the dtype of the cell.
+         *     With the content type of a file, the cell is made from the file. `.keras` and legacy `.h5` files of Keras, ONNX models, and safetensors files that this service wrote have the configuration too. Other files (`.npz`, `.safetensors` or `.pt` of PyTorch's `state_dict`, `.weights.h5`) have only names and shapes, which determine class, sizes, biases, stacks and directions. The other options (activations, `return_sequences`, `merge_mode` …) get the defaults of the class. `?layer=` picks one of several layers; `?config.chain=` makes a network of the layers of a PyTorch module; `?id=` and `?precision=` replace the fields of the body. With `?graph=true`, an ONNX file is kept as a whole and runs in ONNX Runtime: its first input is `inputs`, its states are found or named by `?states=`, and `?dry_run=true` answers with 200 and what was found. If all weights have one dtype, the cell has it too; otherwise they are cast to the dtype of the cell.
          */
         post: operations["createCell"];
         delete?: never;
@@ -971,10 +971,10 @@ export interface components {
                 [key: string]: unknown;
             };
             /**
-             * @description exact: float64 arithmetic; each result is rounded once to the dtype of the cell. fast: float32 arithmetic. Replies name the precision that the cell has: it is always exact for a float64 cell, and for an activation that is computed in float64 only.
+             * @description exact: float64 arithmetic; each result is rounded once to the dtype of the cell. fast: float32 arithmetic. Replies name the precision that the cell has: it is always exact for a float64 cell, and for an activation that is computed in float64 only. onnxruntime: a whole ONNX graph, whose numbers are those of ONNX Runtime.
              * @enum {string}
              */
-            precision: "fast" | "exact";
+            precision: "fast" | "exact" | "onnxruntime";
             /** @description Seeds for initializers whose own seed is null, by variable. With them you can make the same cell again. */
             initializer_seeds: {
                 [key: string]: number;
@@ -985,6 +985,10 @@ export interface components {
             state_shapes: (number | null)[][];
             /** @description Name of each state, for example h, cells.0.c, or lstm.h in a network. */
             state_names: string[];
+            /** @description Of a whole ONNX graph: the names for `named_inputs`. */
+            input_names?: string[];
+            /** @description Of a whole ONNX graph: the names in `outputs`. */
+            output_names?: string[];
             /** @description Shape of the inputs, with null for any batch. Only the last entry matters: the feature count. */
             output_shape: (number | null)[];
             /** @description Index of the state that equals the output, after rounding to the output's dtype. null if no state does. */
@@ -1126,6 +1130,75 @@ export interface components {
             /** @description Starts at 1 and grows by one with each change. The ETag is this number in quotes. */
             cell_version: number;
         };
+        /** @description What a whole ONNX graph takes and gives as a cell. */
+        Graph: {
+            /** @description Sent with each step; `inputs` of a request is the first. */
+            inputs: {
+                name: string;
+                /**
+                 * @description Element type.
+                 * @enum {string}
+                 */
+                dtype: "float32" | "float64" | "float16" | "bfloat16" | "int32" | "int64" | "bool";
+                /** @description The name of an extent that is open, ? where it has none. */
+                shape: (number | string)[];
+                /** @description Axis of the rows of a batch; null if it has none. */
+                rows: number | null;
+            }[];
+            /** @description `output` of a reply is the first. */
+            outputs: {
+                name: string;
+                /**
+                 * @description Element type.
+                 * @enum {string}
+                 */
+                dtype: "float32" | "float64" | "float16" | "bfloat16" | "int32" | "int64" | "bool";
+                /** @description The name of an extent that is open, ? where it has none. */
+                shape: (number | string)[];
+                /** @description Axis of the rows of a batch; null if it has none. */
+                rows: number | null;
+            }[];
+            states: {
+                name: string;
+                /**
+                 * @description Element type.
+                 * @enum {string}
+                 */
+                dtype: "float32" | "float64" | "float16" | "bfloat16" | "int32" | "int64" | "bool";
+                /** @description The name of an extent that is open, ? where it has none. */
+                shape: (number | string)[];
+                /** @description Axis of the rows of a batch; null if it has none. */
+                rows: number | null;
+                /** @description The output that gives the next state. */
+                output: string;
+                /**
+                 * @description opened: it was inside a recurrent node, which has it as an input and an output now.
+                 * @enum {string}
+                 */
+                found: "asked" | "name" | "shape" | "opened";
+            }[];
+            constants: {
+                name: string;
+                /**
+                 * @description Element type.
+                 * @enum {string}
+                 */
+                dtype: "float32" | "float64" | "float16" | "bfloat16" | "int32" | "int64" | "bool";
+                /** @description Extent of each axis. */
+                shape: number[];
+                values: (number | string)[];
+            }[];
+        };
+        /** @description A whole ONNX graph as a cell; nothing was stored. */
+        GraphDescription: {
+            graph: components["schemas"]["Graph"];
+            variables: components["schemas"]["CellVariable"][];
+            /** @description Recurrent nodes whose states stay inside, and initializers that are not shown as variables. */
+            skipped: {
+                name: string;
+                reason: string;
+            }[];
+        };
         Health: {
             /** @constant */
             status: "ok";
@@ -1144,10 +1217,10 @@ export interface components {
                 [key: string]: unknown;
             };
             /**
-             * @description exact: float64 arithmetic; each result is rounded once to the dtype of the cell. fast: float32 arithmetic. Replies name the precision that the cell has: it is always exact for a float64 cell, and for an activation that is computed in float64 only.
+             * @description exact: float64 arithmetic; each result is rounded once to the dtype of the cell. fast: float32 arithmetic. Replies name the precision that the cell has: it is always exact for a float64 cell, and for an activation that is computed in float64 only. onnxruntime: a whole ONNX graph, whose numbers are those of ONNX Runtime.
              * @enum {string}
              */
-            precision: "fast" | "exact";
+            precision: "fast" | "exact" | "onnxruntime";
             /** @description Seeds for initializers whose own seed is null, by variable. With them you can make the same cell again. */
             initializer_seeds: {
                 [key: string]: number;
@@ -1158,6 +1231,10 @@ export interface components {
             state_shapes: (number | null)[][];
             /** @description Name of each state, for example h, cells.0.c, or lstm.h in a network. */
             state_names: string[];
+            /** @description Of a whole ONNX graph: the names for `named_inputs`. */
+            input_names?: string[];
+            /** @description Of a whole ONNX graph: the names in `outputs`. */
+            output_names?: string[];
             /** @description Shape of the inputs, with null for any batch. Only the last entry matters: the feature count. */
             output_shape: (number | null)[];
             /** @description Index of the state that equals the output, after rounding to the output's dtype. null if no state does. */
@@ -1688,7 +1765,11 @@ export interface components {
              *       ]
              *     ]
              */
-            inputs: components["schemas"]["RequestTensor"];
+            inputs?: components["schemas"]["RequestTensor"];
+            /** @description In place of inputs, for a whole ONNX graph: its inputs by name. */
+            named_inputs?: {
+                [key: string]: components["schemas"]["RequestTensor"];
+            };
             /** @description [batch, units] each; zeros if left out. */
             initial_state?: components["schemas"]["RequestStates"] | null;
             /** @description [batch, time]. True or 1 for a step that counts. At other steps the states stay, and the output is the previous one or zeros. */
@@ -1725,6 +1806,10 @@ export interface components {
         SequenceResult: {
             /** @description Output of every step, or of the last one. A list of two if a Bidirectional has merge_mode null. */
             output: components["schemas"]["Tensor"] | components["schemas"]["Tensor"][];
+            /** @description All outputs by name, if the cell is a whole ONNX graph that has several. `output` is the first. */
+            outputs?: {
+                [key: string]: components["schemas"]["Tensor"];
+            };
             /** @description The final states. */
             states: components["schemas"]["Tensor"][];
             trace?: components["schemas"]["Trace"];
@@ -1773,15 +1858,12 @@ export interface components {
             updated_at: string;
         };
         SessionStep: {
-            /**
-             * @description [batch_size, features], or for many steps at once [batch_size, time, features]; [time, batch_size, features] if the cell puts time first: PyTorch layers without batch_first, ONNX with layout 0.
-             * @example [
-             *       [
-             *         2
-             *       ]
-             *     ]
-             */
-            inputs: components["schemas"]["RequestTensor"];
+            /** @description In place of inputs, for a whole ONNX graph: its inputs by name. */
+            named_inputs?: {
+                [key: string]: components["schemas"]["RequestTensor"];
+            };
+            /** @description [batch_size, features], or for many steps at once [batch_size, time, features]; [time, batch_size, features] if the cell puts time first: PyTorch layers without batch_first, ONNX with layout 0. */
+            inputs?: components["schemas"]["RequestTensor"];
             /** @description The steps that count: [batch_size, time], or [batch_size] for a single step. */
             mask?: components["schemas"]["TensorLiteral"] | null;
             /**
@@ -1810,6 +1892,10 @@ export interface components {
         };
         SessionStepResult: {
             output: components["schemas"]["Tensor"];
+            /** @description All outputs by name, if the cell is a whole ONNX graph that has several. `output` is the first. */
+            outputs?: {
+                [key: string]: components["schemas"]["Tensor"];
+            };
             /** @description Steps taken so far. */
             step: number;
             states?: components["schemas"]["Tensor"][];
@@ -1818,15 +1904,12 @@ export interface components {
             cell_version: number;
         };
         Step: {
-            /**
-             * @description [batch, features]
-             * @example [
-             *       [
-             *         2
-             *       ]
-             *     ]
-             */
-            inputs: components["schemas"]["RequestTensor"];
+            /** @description [batch, features] */
+            inputs?: components["schemas"]["RequestTensor"];
+            /** @description In place of inputs, for a whole ONNX graph: its inputs by name. */
+            named_inputs?: {
+                [key: string]: components["schemas"]["RequestTensor"];
+            };
             /** @description [batch, units] each; zeros if left out. */
             states?: components["schemas"]["RequestStates"] | null;
             /**
@@ -1877,6 +1960,10 @@ export interface components {
             /** @constant */
             status: 200;
             output: components["schemas"]["Tensor"];
+            /** @description All outputs by name, if the cell is a whole ONNX graph that has several. `output` is the first. */
+            outputs?: {
+                [key: string]: components["schemas"]["Tensor"];
+            };
             /** @description Steps taken so far. */
             step: number;
             states?: components["schemas"]["Tensor"][];
@@ -1922,15 +2009,12 @@ export interface components {
              * @example 1
              */
             if_match?: number;
-            /**
-             * @description [batch_size, features], or for many steps at once [batch_size, time, features]; [time, batch_size, features] if the cell puts time first: PyTorch layers without batch_first, ONNX with layout 0.
-             * @example [
-             *       [
-             *         2
-             *       ]
-             *     ]
-             */
-            inputs: components["schemas"]["RequestTensor"];
+            /** @description In place of inputs, for a whole ONNX graph: its inputs by name. */
+            named_inputs?: {
+                [key: string]: components["schemas"]["RequestTensor"];
+            };
+            /** @description [batch_size, features], or for many steps at once [batch_size, time, features]; [time, batch_size, features] if the cell puts time first: PyTorch layers without batch_first, ONNX with layout 0. */
+            inputs?: components["schemas"]["RequestTensor"];
             /** @description The steps that count: [batch_size, time], or [batch_size] for a single step. */
             mask?: components["schemas"]["TensorLiteral"] | null;
             /**
@@ -1959,6 +2043,10 @@ export interface components {
         };
         StepResult: {
             output: components["schemas"]["Tensor"];
+            /** @description All outputs by name, if the cell is a whole ONNX graph that has several. `output` is the first. */
+            outputs?: {
+                [key: string]: components["schemas"]["Tensor"];
+            };
             states: components["schemas"]["Tensor"][];
             trace?: components["schemas"]["Trace"];
             /** @description Starts at 1 and grows by one with each change. The ETag is this number in quotes. */
@@ -2848,6 +2936,20 @@ export interface operations {
                 id?: string;
                 /** @description For a file with several layers: the layer to take. `.` is the layer whose tensors have no path. */
                 layer?: components["parameters"]["layer"];
+                /** @description `true`: keep the whole ONNX graph, and run it in ONNX Runtime. */
+                graph?: "true" | "false";
+                /** @description With `graph`: say what the graph takes and gives, and what states it has. Nothing is stored. */
+                dry_run?: "true" | "false";
+                /**
+                 * @description With `graph`: its states, `input:output,input:output`. Left out: those that names and shapes tell, and those inside of recurrent nodes. Empty: none.
+                 * @example state:stateN
+                 */
+                states?: string;
+                /**
+                 * @description With `graph`: JSON, inputs that are fixed for good.
+                 * @example {"sr":16000}
+                 */
+                constants?: string;
                 /** @description For the cell made from a file: the same as `precision` in a JSON body. */
                 precision?: "fast" | "exact";
                 /** @description For a layer whose class is custom or not in the file: the class that computes the same. */
@@ -2887,6 +2989,15 @@ export interface operations {
             };
         };
         responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GraphDescription"];
+                };
+            };
             /** @description Made; `Location` is its path. */
             201: {
                 headers: {

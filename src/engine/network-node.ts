@@ -4,7 +4,7 @@ import type { LayerWork, NetworkNode, RecurrentWork } from '../domain/network.ts
 import { layerSteps, workedSteps } from '../domain/network-steps.ts';
 import type { PreparedCell, PreparedSequence } from '../domain/ports.ts';
 import { Problem } from '../domain/problems.ts';
-import { type SequenceProgram, type StepProgram, stateWidths, stepCells } from '../domain/program.ts';
+import { type RunProgram, type SequenceProgram, type StepProgram, stateWidths, stepCells } from '../domain/program.ts';
 import type { FloatArray } from '../domain/tensor.ts';
 import { convert, narrow } from './convert.ts';
 import type { LayerOutput, PreparedLayer } from './layer.ts';
@@ -121,7 +121,7 @@ function stepsOfTrace(steps: number, time: boolean, call: NetworkCall): { steps?
 function prepareRecurrent(node: NetworkNode, work: RecurrentWork, parts: NodeParts): NodeRun {
   const { sequence, returnSequences, zeroOutputForMask } = work;
   const prepared = parts.prepareSequence(sequence);
-  const single = sequence.kind === 'run' ? parts.prepareStep(sequence.cell) : undefined;
+  const single = sequence.kind === 'run' ? singleStep(sequence, parts) : undefined;
   const { computeDtype } = sequence;
   return ([input], states, call) => {
     const { batch, running, training } = call;
@@ -129,7 +129,7 @@ function prepareRecurrent(node: NetworkNode, work: RecurrentWork, parts: NodePar
     const inputs = convert(input.values, computeDtype);
     const trace = call.trace !== undefined;
     if (single && time === 1 && running && !mask) {
-      const result = single.step(convert(inputs, stepInputDtype(sequence)), states, batch, { trace, training });
+      const result = single(inputs, states, batch, { trace, training });
       const values = convert(result.output, node.dtype);
       for (const gate of result.trace ?? []) call.trace?.push({ ...gate, name: `${node.name}.${gate.name}` });
       keepTrace(node, { after: values }, 1, call);
@@ -149,8 +149,10 @@ function prepareRecurrent(node: NetworkNode, work: RecurrentWork, parts: NodePar
   };
 }
 
-function stepInputDtype(sequence: SequenceProgram) {
-  return sequence.kind === 'run' ? sequence.cell.computeDtype : sequence.computeDtype;
+/** One step of a layer's cell, which may have another dtype than the layer. */
+function singleStep({ cell }: RunProgram, parts: NodeParts): PreparedCell['step'] {
+  const { step } = parts.prepareStep(cell);
+  return (inputs, ...rest) => step(convert(inputs, cell.computeDtype), ...rest);
 }
 
 /** Index of the state that a step's output is. */

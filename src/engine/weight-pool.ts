@@ -92,9 +92,8 @@ export class WeightPool {
   private allocate(bytes: number): number {
     try {
       return this.memory.allocate(bytes);
-    } catch (error) {
+    } catch {
       // The memory can't grow: what is free may do when nothing else is kept.
-      if (!(error instanceof RangeError)) throw error;
       this.makeRoom(0);
       return this.memory.allocate(bytes);
     }

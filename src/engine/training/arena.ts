@@ -23,14 +23,14 @@ export class Arena {
     this.memory = memory;
   }
 
-  /** Zeros. @throws {RangeError} where the memory cannot grow */
+  /** Zeros, for the kernels: there is a memory. @throws {RangeError} where it cannot grow */
   take(bytes: number): Room {
-    if (!this.memory) throw new TypeError('only kernels take room in an arena');
+    const memory = this.memory as SharedMemory;
     // The kernels take whole lines: they may read one beyond the end.
     const size = bytes + LINE;
-    const address = this.memory.allocate(size);
+    const address = memory.allocate(size);
     this.taken.push({ address, bytes: size });
-    return { address, values: new Float32Array(this.memory.memory.buffer, address, Math.ceil(size / 4)).fill(0) };
+    return { address, values: new Float32Array(memory.memory.buffer, address, Math.ceil(size / 4)).fill(0) };
   }
 
   /** Zeros in rows, and as rows. */

@@ -38,13 +38,14 @@ export function bidirectionalPart(
 
 interface Joined {
   readonly outputs: readonly FloatArray[];
+  /** Of two outputs the second's gradient may be left out: nothing came of it. */
   pull(gradients: readonly FloatArray[]): readonly [FloatArray, FloatArray];
 }
 
 function join(mode: MergeMode | null, a: FloatArray, b: FloatArray, rows: number): Joined {
   switch (mode) {
     case null:
-      return { outputs: [a, b], pull: ([da, db]) => [da, db] };
+      return { outputs: [a, b], pull: ([da, db = b.slice().fill(0)]) => [da, db] };
     case 'concat': {
       const [left, right] = [a.length / Math.max(rows, 1), b.length / Math.max(rows, 1)];
       return {

@@ -3,18 +3,20 @@ import type { FloatArray } from '../../domain/tensor.ts';
 import { hasDropout } from '../../domain/training.ts';
 import { arithmeticOf, cellArithmetic } from '../kernel-arithmetic.ts';
 import type { KernelThread } from '../kernel-cell.ts';
+import { isUniform } from '../stack-run.ts';
 import type { PartCall, PartPass, TrainedPart } from './part.ts';
 import type { RunPull } from './pull-run.ts';
 import { type RunPass, runPass } from './run-pass.ts';
 
 /**
  * Cells one above another over time in one direction, each over all time before the next, by kernels. Undefined where a
- * cell has none for its way back.
+ * cell has none for its way back, or something is rounded between two cells.
  */
 export function runPart(thread: KernelThread, program: RunProgram): TrainedPart | undefined {
   const { goBackwards, timeOrder = false, computeDtype } = program;
   const cells = stepCells(program.cell);
-  if (computeDtype !== 'float32' || !cells.every(hasWayBack)) return undefined;
+  const rounds = program.cell.kind === 'stack' && !isUniform(program, program.cell);
+  if (computeDtype !== 'float32' || rounds || !cells.every(hasWayBack)) return undefined;
   const top = cells.length - 1;
   return function* ({ arena, states, ...call }: PartCall): Generator<void, PartPass> {
     const passes: RunPass[] = [];

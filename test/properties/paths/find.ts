@@ -1,3 +1,4 @@
+import type { SequenceProgram } from '../../../src/domain/program.ts';
 import { drawCase, type PathCase } from './programs.ts';
 import { met, TARGETS, type Target } from './thresholds.ts';
 
@@ -13,6 +14,16 @@ export function findCase(seed: number, index: number): PathCase {
     if (found) return found;
   }
   throw new Error(`No case of so little work is on this side: ${JSON.stringify(target)}`);
+}
+
+/** A case of a kind with something to do, small enough for gradients. */
+export function smallCase(seed: number, kind: SequenceProgram['kind'], work = 6e4): PathCase {
+  for (let tries = 0; ; tries++) {
+    const found = drawCase(seed * 7717 + tries, work, ({ program, request: { batch, time } }) => {
+      return program.kind === kind && batch > 0 && time > 0;
+    });
+    if (found && !found.request.training) return found;
+  }
 }
 
 function meets(one: PathCase, { name, above, masked }: Target): boolean {

@@ -7,26 +7,20 @@ import type { ComputeAnswer, ComputeTask } from '../../../src/engine/compute-tas
 import { createDraws } from '../../../src/engine/draw.ts';
 import { cellArithmetic } from '../../../src/engine/kernel-arithmetic.ts';
 import { referenceEngine } from '../../../src/engine/reference.ts';
+import { inSharedMemory } from '../../../src/engine/shared-weights.ts';
 import { createSimdEngines } from '../../../src/engine/simd.ts';
 import { createStepper } from '../../../src/engine/stepper.ts';
 import { widenSimd } from '../../../src/engine/wide-simd.ts';
-import { findCase } from './find.ts';
+import { atOnce } from '../../../src/training/in-turns.ts';
+import { findCase, smallCase } from './find.ts';
+import { expectSameLearning, trainingRequest } from './network-paths.ts';
+import { oddNetworks } from './odd-networks.ts';
 import { again, indices, SEED } from './options.ts';
 import { expectSameGradients, expectSameResult, gradientRequest, inGroups, stepwise } from './paths.ts';
-import { drawCase, type PathCase } from './programs.ts';
+import { outputWidths, type PathCase } from './programs.ts';
 
 widenSimd();
 const engines = createSimdEngines();
-
-/** A case of a kind with something to do, small enough for gradients. */
-function smallCase(seed: number, kind: SequenceProgram['kind']): PathCase {
-  for (let tries = 0; ; tries++) {
-    const found = drawCase(seed * 7717 + tries, 6e4, ({ program, request: { batch, time } }) => {
-      return program.kind === kind && batch > 0 && time > 0;
-    });
-    if (found && !found.request.training) return found;
-  }
-}
 
 describe('gradients have the same bits', () => {
   const stepper = createStepper({ engines });
@@ -159,6 +153,13 @@ describe('what a thread runs has the same bits', () => {
           request: { inputs, states, rows: batch },
         });
         expect(step).toHaveProperty('result.states', engines.exact.prepare(cell).step(inputs, states, batch).states);
+        const outputs = referenceEngine.prepareSequence(program).run(request);
+        const lesson = trainingRequest(request, outputs, true, outputWidths(program)[0]);
+        const trained = ask({ kind: 'training', precision: 'exact', id: index, program, request: lesson });
+        expectSameLearning(
+          (trained as { result: never }).result,
+          atOnce(referenceEngine.prepareTraining(program).run(lesson)),
+        );
         const asked = gradientRequest(program, request, true);
         const gradients = ask({ kind: 'gradients', precision: 'exact', id: index, program, request: asked });
         expectSameGradients(
@@ -167,6 +168,11 @@ describe('what a thread runs has the same bits', () => {
         );
       }
     }
+    // What comes back of a network without layers is what went in, which is shared and not moved.
+    const none = oddNetworks().at(-1)![1];
+    const given = inSharedMemory(none.request);
+    const same = ask({ kind: 'sequence', precision: 'exact', id: 98, program: none.program, request: given });
+    expect(same).toHaveProperty('result.sequences', [none.request.inputs]);
     const { program, request } = smallCase(SEED, 'run');
     if (program.kind !== 'run' || program.cell.kind === 'stack') return;
     const odd = { ...program, cell: { ...program.cell, activation: { name: 'nothing', params: {} } } };

@@ -83,8 +83,10 @@ export function trainingRequest(
 ): TrainingRequest {
   const [output] = returnSequences && sequences.length > 0 ? sequences : last;
   const values = Float32Array.from(output, (_, k) => Math.sin(k));
+  // What is learnt begins with no output before it.
+  const { previous: _, ...rest } = request;
   return {
-    ...request,
+    ...rest,
     returnSequences,
     loss: { className: 'MeanSquaredError', params: {}, reduction: 'sum_over_batch_size' },
     targets: { values, entries: output.length / width, width },

@@ -2,6 +2,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { layersOf, type NetworkProgram, networkWidth } from '../../../src/domain/network.ts';
 import type { SequenceRequest } from '../../../src/domain/ports.ts';
 import { Problem } from '../../../src/domain/problems.ts';
+import type { FloatArray } from '../../../src/domain/tensor.ts';
 import { prepareNetworkGradients } from '../../../src/engine/network-gradients.ts';
 import { createPool } from '../../../src/engine/pool.ts';
 import { referenceEngine } from '../../../src/engine/reference.ts';
@@ -19,6 +20,7 @@ import {
   networkSteps,
   trainingRequest,
 } from './network-paths.ts';
+import { oddNetworks, refusedNetworks } from './odd-networks.ts';
 import { again, indices } from './options.ts';
 import { expectSameResult, inGroups, PRECISIONS } from './paths.ts';
 
@@ -134,7 +136,7 @@ async function checkLearning(one: NetworkPathCase, index: number): Promise<void>
 }
 
 describe('every path of a network has the same bits', () => {
-  const drawn = indices(72);
+  const drawn = indices(48);
   const cases = drawNetworks(Math.max(...drawn) + 1);
 
   it.each(drawn)('case %i', async (index) => {
@@ -145,6 +147,48 @@ describe('every path of a network has the same bits', () => {
     } catch (error) {
       if (error instanceof Problem) throw error;
       throw new Error(`${again(index)}: ${describeNetwork(one)}`, { cause: error });
+    }
+  });
+
+  it.each(oddNetworks())('%s', async (_, one) => {
+    for (const index of [0, 1, 3]) {
+      await checkPaths(one, index);
+      await checkLearning(one, index);
+    }
+  });
+
+  it.each(refusedNetworks())(
+    'says that it %s, or that inputs do, by every path',
+    async (text, { program, request }) => {
+      const refusal = { code: expect.any(String), message: expect.stringContaining(text) };
+      const cotangents = [new Float64Array(0)];
+      const asked = { ...request, cotangents, returnSequences: true };
+      for (const engine of [referenceEngine, engines.fast, engines.exact]) {
+        expect(() => engine.prepareSequence(program).run(request)).toThrow(expect.objectContaining(refusal));
+      }
+      for (const stepper of steppers) {
+        await expect(stepper.prepareSequence(program, 'fast').run(request)).rejects.toMatchObject(refusal);
+      }
+      if (text !== 'do not fit together') {
+        expect(() => referenceEngine.prepareGradients(program).run(asked)).toThrow(expect.objectContaining(refusal));
+      }
+    },
+  );
+
+  it('has the bits that steps have alone where they run in one batch', async () => {
+    const one = drawNetworks(1)[0];
+    const { program, request } = one.streams ? one : oddNetworks()[0][1];
+    const { batch, states, inputs, time } = request;
+    const prepared = steppers[1].prepare(program, 'fast');
+    const rowOf = (array: FloatArray, row: number, width: number) => array.subarray(row * width, (row + 1) * width);
+    const rows = Array.from({ length: batch }, (_, row) => ({
+      inputs: rowOf(inputs, row * time, program.inputWidth),
+      states: states.map((state) => rowOf(state, row, state.length / batch)),
+    }));
+    const together = await Promise.all(rows.map((row) => prepared.step(row.inputs, row.states, 1)));
+    for (const [row, given] of rows.entries()) {
+      const alone = engines.fast.prepare(program).step(given.inputs, given.states, 1);
+      expect({ ...together[row] }).toEqual({ ...alone });
     }
   });
 });

@@ -6,7 +6,7 @@ import type {
   SequenceRequest,
   SequenceResult,
 } from '../../../src/domain/ports.ts';
-import { type RunProgram, type SequenceProgram, stepDtype, stepWidth } from '../../../src/domain/program.ts';
+import { type RunProgram, type SequenceProgram, sequenceCells } from '../../../src/domain/program.ts';
 import type { FloatArray } from '../../../src/domain/tensor.ts';
 import { convert } from '../../../src/engine/convert.ts';
 import type { Engine } from '../../../src/engine/engine.ts';
@@ -149,9 +149,9 @@ export function expectWithinBound(fast: FloatArray, exact: FloatArray, what: str
 export const PRECISIONS: readonly Precision[] = ['fast', 'exact'];
 
 /** Whether results differ by nothing but rounding: no activation with a jump, no number that is not finite. */
-export function isSmooth(program: RunProgram, request: SequenceRequest): boolean {
+export function isSmooth(program: SequenceProgram, request: SequenceRequest): boolean {
   const finite = [request.inputs, ...request.states].every((array) => array.every((value) => Math.abs(value) < 10));
   const jumps = /"(thresholded_relu|softmax)"|"threshold":0\.5/;
   const text = JSON.stringify(program, (_, value) => (ArrayBuffer.isView(value) ? undefined : value));
-  return finite && !jumps.test(text) && stepDtype(program.cell) === 'float32' && stepWidth(program.cell) > 0;
+  return finite && !jumps.test(text) && sequenceCells(program).every((cell) => cell.computeDtype === 'float32');
 }

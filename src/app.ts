@@ -82,13 +82,13 @@ export interface AppOptions {
   readonly newSeed?: NewSeed;
   /** Counts the requests of clients for all replicas. */
   readonly rateCounter?: RateCounter;
-  /** Leads to the other processes of the service, where there are any. */
+  /** Reaches the other processes of the service, if there are any. */
   readonly bus?: Bus;
-  /** The threads that read and write HDF5; those of the app where left out. */
+  /** The threads that read and write HDF5. If left out, the app starts its own. */
   readonly hdf5?: Hdf5;
-  /** Clear away, in the background, what has expired. */
+  /** Remove expired things in the background. */
   readonly sweeps?: boolean;
-  /** Where the metrics are gathered, and how those of the whole service are read. */
+  /** Gathers the metrics of this process; `allMetrics` reads those of the whole service. */
   readonly metrics?: Metrics;
   readonly allMetrics?: () => Promise<readonly MetricsSnapshot[]>;
 }

@@ -15,27 +15,27 @@ export const VARIABLES: readonly string[] = Object.keys(environment.shape);
 export interface Config extends GateRules {
   readonly host: string;
   readonly port: number;
-  /** Of the Open Inference Protocol over gRPC, where it is served. */
+  /** The port of the Open Inference Protocol over gRPC; undefined if it is not served. */
   readonly grpcPort: number | undefined;
   readonly store: string;
-  /** Replicas that must have a commit before it is acknowledged, where the store is Redis. */
+  /** For Redis: replicas that must have a commit before it is acknowledged. */
   readonly redisWait: number;
   readonly logLevel: string;
-  /** Serve HTTPS with these; HTTP where left out. */
+  /** Serve HTTPS with these files. If left out, serve HTTP. */
   readonly tls: TlsFiles | undefined;
   /** Shown to Redis. */
   readonly redisTls: TlsFiles | undefined;
   readonly browsers: BrowserRules;
-  /** Of each tenant, unless the keys file has others for it. */
+  /** The quotas of each tenant that the keys file gives no others. */
   readonly quotas: Quotas;
   readonly limits: Limits;
   /** Processes that serve the port. */
   readonly workers: number;
   /** Threads of each process for large work; 0: all is computed between requests. */
   readonly threads: number;
-  /** Of weights in the layout of the kernels. */
+  /** Bytes of weights that are kept in the layout of the kernels. */
   readonly maxPackedBytes: number;
-  /** 256-bit operations where V8 and the processor have them. */
+  /** Use 256-bit operations if V8 and the processor have them. */
   readonly wideSimd: boolean;
   /** Fused multiply-adds: faster, but not the same bits on every machine. */
   readonly relaxedSimd: boolean;
@@ -45,17 +45,17 @@ export interface Config extends GateRules {
   readonly onnx: Omit<RuntimeLimits, 'maxResultBytes'>;
   /** Messages of one stream or socket that are carried out at once. */
   readonly streamInFlight: number;
-  /** Unread answers of one socket at which it is closed. */
+  /** Bytes of unread answers at which a socket is closed. */
   readonly streamUnreadBytes: number;
-  /** In which a request has to arrive whole. */
+  /** The time in which a whole request must arrive. */
   readonly requestSeconds: number;
-  /** After a signal, until requests that still run are cut off. */
+  /** The time after a signal until running requests are cut off. */
   readonly shutdownSeconds: number;
-  /** CELLSTEP_ variables that mean nothing, most likely misspelt. */
+  /** CELLSTEP_ variables that do not exist, probably misspelt. */
   readonly unknown: readonly string[];
 }
 
-/** Lines for a person, one for each variable that is wrong: its name, what it has, what it takes. */
+/** One line for each wrong variable: its name, its value, and the values that it takes. */
 export class ConfigError extends Error {
   readonly lines: readonly string[];
 
@@ -170,19 +170,19 @@ function gateOf(values: Values): GateRules {
   return { apiKeys, ...(keysFile ? { keysFile } : {}), ...(tokens ? { tokens } : {}) };
 }
 
-/** A certificate and its key; neither alone is of use (contradictionsOf). */
+/** A certificate and its key. One without the other is refused (contradictionsOf). */
 function pairOf(cert: string | undefined, key: string | undefined): TlsFiles | undefined {
   return cert !== undefined && key !== undefined ? { cert, key } : undefined;
 }
 
-/** A service that only its address protects answers to the names of that address. */
+/** A service that is protected only by its address answers only to names of that address. */
 function hostsOf(values: Values): BrowserRules['hosts'] {
   if (values.CELLSTEP_ALLOWED_HOSTS.length > 0) return values.CELLSTEP_ALLOWED_HOSTS;
   const { local, authenticated } = accessOf(values);
   return local && !authenticated ? 'loopback' : 'any';
 }
 
-/** Values that are right, but not together. */
+/** Values that are valid alone but contradict each other. */
 function contradictionsOf(values: Values): string[] {
   const { local, authenticated } = accessOf(values);
   const lines: string[] = [];

@@ -14,7 +14,7 @@ function whole(low: number, high: number, standard: number) {
     .transform(Number);
 }
 
-/** Threads where nothing is said: as many as there are cores, shared among the workers. */
+/** Default number of threads: the cores, shared among the workers. */
 const THREADS = z
   .string()
   .default('auto')
@@ -31,7 +31,7 @@ const PORT_OR_OFF = z
   })
   .transform((text) => (text === 'off' ? undefined : Number(text)));
 
-/** Texts separated by commas, each of a form. */
+/** A list separated by commas, in which every entry has one form. */
 function listOf(form: RegExp, what: string, standard = '') {
   return z
     .string()
@@ -42,7 +42,7 @@ function listOf(form: RegExp, what: string, standard = '') {
     });
 }
 
-/** Empty is as good as left out. */
+/** An empty value is the same as none. */
 function optionalText() {
   return z
     .string()
@@ -50,7 +50,7 @@ function optionalText() {
     .transform((text) => text || undefined);
 }
 
-/** Of an issuer: only on this machine may it be without TLS. */
+/** The URL of an issuer. Only on this machine may it be without TLS. */
 function url() {
   return optionalText().refine(
     (text) =>
@@ -62,7 +62,7 @@ function url() {
   );
 }
 
-/** Every variable: its range, its default and what is wrong with another value. */
+/** Every variable: its range, its default, and the message for a wrong value. */
 export const environment = z.object({
   CELLSTEP_HOST: z
     .string()

@@ -15,16 +15,16 @@ import { joinSupervisor } from './processes/worker.ts';
 import { openBus, openRateCounter, openStore } from './store/open.ts';
 import { StoreOpenError } from './store/store-open-error.ts';
 
-/** For the last commits, after the last request. */
+/** The time for the last commits after the last request. */
 const STORE_SECONDS = 5;
 
-/** What an operator can mend: a line on stderr for each, exit code 2. */
+/** Ends with exit code 2 and one line on stderr for each mistake that an operator can fix. */
 function refuse(...lines: readonly string[]): never {
   process.stderr.write(lines.map((line) => `cellstep: ${line}\n`).join(''));
   process.exit(2);
 }
 
-/** @throws the error, where no operator can mend it */
+/** @throws the error if an operator cannot fix it */
 function refuseAddress(error: unknown, host: string, variable: string): never {
   const { code } = error as NodeJS.ErrnoException;
   if (code === 'EADDRINUSE') refuse(`${variable} on ${host} is in use by another process.`);
@@ -36,7 +36,7 @@ function refuseAddress(error: unknown, host: string, variable: string): never {
 
 async function main(): Promise<void> {
   const config = readConfig(process.env);
-  // 0 where nothing is known of a limit, and more than any machine has where there is none.
+  // constrainedMemory() is 0 if the limit is unknown, and larger than any memory if there is none.
   const tooSmall = memoryTooSmall(config, process.constrainedMemory() || Number.POSITIVE_INFINITY);
   if (tooSmall) refuse(tooSmall);
   // Fastify serves `localhost` on two servers, and awaits the requests of only one of them when it closes.
@@ -50,7 +50,7 @@ async function main(): Promise<void> {
   if (worker !== undefined) return serve({ ...config, host }, logger, worker);
   for (const name of config.unknown) logger.warn(`${name} is set, but cellstep has no such variable`);
   if (config.workers === 1) return serve({ ...config, host }, logger);
-  // Once for all workers: the check after a crash, and what is wrong with the store. What it warns of, workers say.
+  // The check after a crash runs once for all workers, and a broken store is reported once. Workers log its warnings.
   await (await openStore(config.store, { ...storeAccess(config), shared: true })).close();
   const reserve = (variable: string, wanted: number) =>
     reservePort(host, wanted).catch((error) => refuseAddress(error, host, `${variable} ${wanted}`));
@@ -67,12 +67,12 @@ async function main(): Promise<void> {
   process.exit(code);
 }
 
-/** How the store is reached, beside its URL. @throws {TlsFilesError} */
+/** The options for opening the store, besides its URL. @throws {TlsFilesError} */
 function storeAccess({ redisWait, redisTls }: Config) {
   return { waitReplicas: redisWait, ...(redisTls ? { certificate: readTls(redisTls) } : {}) };
 }
 
-/** One process of the service; a worker with a number where there are several. */
+/** Runs one process of the service: the only one, or the worker with this number. */
 async function serve(config: Config, logger: Logger, worker?: number): Promise<void> {
   const shared = worker !== undefined;
   const access = storeAccess(config);
@@ -104,7 +104,7 @@ async function serve(config: Config, logger: Logger, worker?: number): Promise<v
     if (closing) return;
     closing = true;
     logger.info({ signal }, 'closing: no new requests');
-    // Calls of gRPC go through the app.
+    // gRPC calls go through the app, so they end before it closes.
     const ended = Promise.resolve(grpc?.close())
       .then(() => app.close())
       .then(() => true);
@@ -115,7 +115,7 @@ async function serve(config: Config, logger: Logger, worker?: number): Promise<v
       app.server.closeAllConnections();
     }
     rateCounter?.close();
-    // What the store has taken on is written in any case, unless the disk does not answer.
+    // Every accepted commit is written, unless the disk does not answer.
     const stored = store.close().then(() => true);
     if (!(await Promise.race([stored, delay(STORE_SECONDS * 1000, false, { ref: false })]))) {
       logger.error(`the store did not close within ${STORE_SECONDS} s`);
@@ -138,14 +138,14 @@ async function serve(config: Config, logger: Logger, worker?: number): Promise<v
   line?.listening();
 }
 
-/** Loaded only where it is served: gRPC brings a library of its own. */
+/** Loaded only if it is served: gRPC needs a library of its own. */
 async function openGrpc(app: App, { limits, requestSeconds, streamInFlight, tls }: Config) {
   const { GrpcDoor } = await import('./oip/grpc/door.ts');
   const { maxBodyBytes, maxInFlightBytes } = limits;
   return new GrpcDoor(app, { maxBodyBytes, maxInFlightBytes, requestSeconds, streamInFlight, tls });
 }
 
-/** Where a person at a terminal goes next. */
+/** Tells a person at a terminal where to go next. */
 function greet({ server, initialConfig }: Pick<App, 'server' | 'initialConfig'>): void {
   const { address, port, family } = server.address() as AddressInfo;
   const url = `http${initialConfig.https ? 's' : ''}://${family === 'IPv6' ? `[${address}]` : address}:${port}`;

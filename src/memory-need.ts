@@ -1,12 +1,12 @@
 import type { Config } from './config.ts';
 
 const MIB = 2 ** 20;
-/** Node with the code, and what the store and the cells keep in memory (recent-values.ts, cell-cache.ts). */
+/** Node with the code, and the caches of store and cells (recent-values.ts, cell-cache.ts). */
 const STANDING_BYTES = 256 * MIB;
-/** While a thing is made there are its tensors, its record, and the copy that is written. */
+/** While a thing is made, memory holds its tensors, its record, and the copy that is written. */
 const COPIES = 3;
 
-/** Why the memory of a container is too small for what the limits allow together; undefined where it is not. */
+/** The reason if a container has less memory than the limits allow together; undefined if it has enough. */
 export function memoryTooSmall(
   { limits, maxPackedBytes, workers }: Pick<Config, 'limits' | 'maxPackedBytes' | 'workers'>,
   memoryBytes: number,

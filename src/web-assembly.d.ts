@@ -1,4 +1,7 @@
-/** What of WebAssembly's interface to JavaScript is used here; Node's types leave it out, and those of browsers are not for a server. */
+/**
+ * The part of WebAssembly's JavaScript interface that the service uses. Node's types leave it out, and a server should not
+ * use the types of browsers.
+ */
 declare namespace WebAssembly {
   type Imports = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   let instantiate: (bytes: Uint8Array, imports: Imports) => Promise<{ module: Module; instance: Instance }>;

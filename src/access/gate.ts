@@ -13,7 +13,7 @@ export interface GateRules {
   readonly apiKeys?: readonly string[];
   readonly keysFile?: string;
   readonly tokens?: TokenRules;
-  /** Of each tenant, unless the keys file has others for it. */
+  /** The quotas of each tenant that the keys file gives no others. */
   readonly quotas?: Quotas;
 }
 
@@ -23,7 +23,7 @@ export interface Gate {
   readonly closed: boolean;
   /** Synchronous for a key, a promise for a token. @throws {Problem} unauthorized, issuer-unavailable */
   identify(credential: string): Identity | Promise<Identity>;
-  /** Calls `changed` whenever other keys are valid than before, until it is called off. */
+  /** Calls `changed` whenever the valid keys change. Returns a function that stops it. */
   watch(changed: () => void): () => void;
   quotasOf(tenant: string): Quotas;
   close(): void;

@@ -4,7 +4,7 @@ import { NAME_PATTERN, NAME_RULE, SCOPES, type Scope } from '../domain/identity.
 
 export const nameSchema = z.string().regex(NAME_PATTERN, { error: `is not ${NAME_RULE}` });
 
-/** A key as a file keeps it. The key itself is only there as a hash. */
+/** A key as a file keeps it: only the hash of the key is there. */
 export const keyEntry = z.strictObject({
   name: nameSchema,
   tenant: nameSchema,

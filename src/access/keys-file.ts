@@ -43,8 +43,9 @@ export function readKeysFile(path: string): KeysFile {
 }
 
 /**
- * Replaces the content of a file with the result of `change`. Makes the file if it is missing. All or nothing, and one writer
- * at a time. Only the owner of the file may read it. @throws {KeysFileError}, and what `change` throws
+ * Replaces the content of a file with the result of `change`. Makes the file if it is missing. It makes the whole change or
+ * none, and only one writer works at a time. Only the owner of the file may read it. @throws {KeysFileError}, and what
+ * `change` throws
  */
 export function changeKeysFile(path: string, change: (file: KeysFile) => KeysFile): void {
   const draft = `${path}.new`;

@@ -6,9 +6,9 @@ import type { Clock } from '../domain/ports.ts';
 import { Problem } from '../domain/problems.ts';
 
 export interface TokenRules {
-  /** Of OpenID Connect: its configuration is found under this URL. */
+  /** The issuer of OpenID Connect. Its configuration is under this URL. */
   readonly issuer: string;
-  /** A token has to be for one of these. */
+  /** A token must name one of these audiences. */
   readonly audience: readonly string[];
   readonly algorithms: readonly string[];
   /** How far the clocks of issuer and service may differ. */
@@ -33,7 +33,7 @@ const MAX_TRUSTED = 1_000;
 export class TokenVerifier {
   private readonly rules: TokenRules;
   private readonly clock: Clock;
-  /** By hashes of tokens, the oldest first. */
+  /** Keys are hashes of tokens; the oldest come first. */
   private readonly trusted = new Map<string, { readonly identity: Identity; readonly until: number }>();
   private keys: Promise<KeysOfIssuer> | undefined;
   private refreshed = 0;
@@ -83,7 +83,7 @@ export class TokenVerifier {
     }
   }
 
-  /** Fetched at the first token; again at times in the background, and for a token of a key that is new. */
+  /** Fetched for the first token, then from time to time in the background, and for a token with a new key. */
   private async keysOfIssuer(): Promise<KeysOfIssuer> {
     const now = Date.now();
     if (!this.keys) {
@@ -154,7 +154,7 @@ function identityOf(payload: JWTPayload, tenantClaim: string | undefined): Ident
   return { name: `${payload.sub}`.slice(0, 128), tenant, scopes: scopesOf(payload.scope ?? payload.scp) };
 }
 
-/** `read step` or `["read", "step"]`, each with or without `cellstep:` before it; others are of other services. */
+/** `read step` or `["read", "step"]`, each with or without the prefix `cellstep:`. Other scopes belong to other services. */
 function scopesOf(claim: unknown): ReadonlySet<Scope> {
   const words: readonly unknown[] = typeof claim === 'string' ? claim.split(' ') : Array.isArray(claim) ? claim : [];
   return new Set(SCOPES.filter((scope) => words.includes(scope) || words.includes(`cellstep:${scope}`)));

@@ -3,7 +3,7 @@ import { ConfigError, readConfig } from '../config.ts';
 import { backupLmdb } from '../store/lmdb-backup.ts';
 import { StoreOpenError } from '../store/store-open-error.ts';
 
-/** What an operator can mend: one line on stderr, exit code 2. */
+/** Ends with exit code 2 and one line on stderr for a mistake that an operator can fix. */
 function refuse(message: string): never {
   process.stderr.write(`cellstep: ${message}\n`);
   process.exit(2);
@@ -11,7 +11,7 @@ function refuse(message: string): never {
 
 export const BACKUP_USAGE = 'usage: cellstep backup DIR, with CELLSTEP_STORE as the service has it';
 
-/** Copies the store that CELLSTEP_STORE names, in use or not. docs/backup.md has the rest. */
+/** Copies the store that CELLSTEP_STORE names, even while it is in use. See docs/backup.md. */
 async function backup([target, ...more]: readonly string[]): Promise<void> {
   if (target === undefined || more.length > 0) refuse(BACKUP_USAGE);
   const { store } = readConfig({ CELLSTEP_STORE: process.env.CELLSTEP_STORE });

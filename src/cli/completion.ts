@@ -20,7 +20,7 @@ _arguments '1: :(${commands})' '*:file:_files -g "*.(${FILES.join('|')})"'
 
 export const SHELLS: readonly string[] = Object.keys(SCRIPTS);
 
-/** What a shell reads to complete the commands. @throws {UsageError} for another shell */
+/** The script that makes a shell complete the commands. @throws {UsageError} for another shell */
 export function completionScript(shell: string | undefined, commands: readonly string[]): string {
   const script = shell !== undefined && Object.hasOwn(SCRIPTS, shell) ? SCRIPTS[shell] : undefined;
   if (!script) throw new UsageError(`Unknown shell '${shell ?? ''}'. Send one of ${SHELLS.join(', ')}.`);

@@ -15,7 +15,7 @@ Changes the file of keys that CELLSTEP_KEYS_FILE or --file names. A service that
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Runs `cellstep keys …`. What a person can mend is said in a line, with exit code 2. */
+/** Runs `cellstep keys …`. A mistake of the user is reported in one line, with exit code 2. */
 export function keysCommand(args: readonly string[], env: Environment, now: number): Said {
   try {
     return run(args, env, now);
@@ -117,7 +117,7 @@ function table(keys: readonly KeyEntry[], now: number): string {
     .join('\n');
 }
 
-/** Of parseArgs, such as an unknown option. */
+/** An error of parseArgs, such as an unknown option. */
 function isArgumentError(error: unknown): boolean {
   return `${(error as NodeJS.ErrnoException).code}`.startsWith('ERR_PARSE_ARGS');
 }

@@ -52,7 +52,7 @@ function help(): string {
   ].join('\n');
 }
 
-/** Runs a command. What a person can mend is one line on stderr, with exit code 2. */
+/** Runs a command. A mistake of the user is reported in one line on stderr, with exit code 2. */
 async function main([name, ...args]: readonly string[]): Promise<void> {
   if (name === '--version' || name === '-v') return void process.stdout.write(`${packageJson.version}\n`);
   if (name === '--help' || name === '-h' || name === 'help') return void process.stdout.write(help());

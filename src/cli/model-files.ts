@@ -18,7 +18,7 @@ const TYPES: Readonly<Record<string, WeightFileType>> = {
   '.safetensors': 'application/x-safetensors',
 };
 
-/** Those that are read only. */
+/** Extensions that can be read but not written. */
 const SENT_TYPES: Readonly<Record<string, SentFileType>> = {
   ...TYPES,
   '.pt': 'application/x-pytorch',

@@ -1,10 +1,10 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { Cellstep } from '../../clients/typescript/src/index.ts';
 
-/** What a person can mend by another command line. */
+/** A mistake that another command line would fix. */
 export class UsageError extends Error {}
 
-/** An error of a command line, which its usage helps to mend. */
+/** A mistake in the command line. It is shown with the usage. */
 export function isUsageError(error: unknown): boolean {
   return error instanceof UsageError || `${(error as NodeJS.ErrnoException).code}`.startsWith('ERR_PARSE_ARGS');
 }

@@ -6,7 +6,8 @@ import { QUOTA_NAMES, type QuotaName } from '../domain/quotas.ts';
 import type { Said } from './said.ts';
 
 /**
- * Sets quotas of a tenant, such as `cells=100`; `none` lifts one, and `standard` is what the environment says. Shows them.
+ * Sets quotas of a tenant, such as `cells=100`; `none` removes the limit, and `standard` goes back to the environment's. Then
+ * shows all quotas.
  * @throws {KeyChangeError} if a tenant, a name or a number is wrong
  */
 export function quotaCommand(path: string, tenant: string, settings: readonly string[]): Said {

@@ -1,6 +1,6 @@
 import type { Nested, Tensor } from '../../clients/typescript/src/index.ts';
 
-/** How the lines of stdin are read and those of stdout written. */
+/** Reads the lines of stdin and writes the lines of stdout. */
 export interface LineForm {
   /** [batch, features] of a line; undefined for a line of names. @throws {Error} naming the line */
   read(line: string, number: number): Nested | undefined;
@@ -8,7 +8,7 @@ export interface LineForm {
   write(step: number, output: Tensor): string;
 }
 
-/** The form that the first line has: JSON begins with a bracket or a brace. */
+/** Finds the form by the first line: JSON begins with a bracket or a brace. */
 export function lineForm(first: string): LineForm {
   return /^\s*[[{]/.test(first) ? JSON_LINES : CSV;
 }
@@ -41,7 +41,7 @@ const CSV: LineForm = {
   write: (_, output) => Array.from(output.data as Iterable<number | bigint>, String).join(','),
 };
 
-/** JSON has no infinities: they are text, as in the API. */
+/** JSON has no infinities. They are written as text, as in the API. */
 function infinities(_: string, value: unknown): unknown {
   return typeof value === 'number' && !Number.isFinite(value) ? `${value}` : value;
 }

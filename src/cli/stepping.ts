@@ -9,7 +9,7 @@ const LINES = `Each line of stdin is a step, its answer a line of stdout, in the
 export const STEP_USAGE = `usage: cellstep step SESSION ${SERVICE_USAGE}\n       cellstep step --cell CELL\n${LINES}`;
 export const STREAM_USAGE = STEP_USAGE.replaceAll('cellstep step', 'cellstep stream');
 
-/** How often the line of progress on a terminal is written again. */
+/** Time between two updates of the progress line on a terminal. */
 const PROGRESS_MS = 200;
 
 type StepThrough = (session: Session, inputs: AsyncIterable<Tensor>) => AsyncIterable<SessionStep>;
@@ -50,7 +50,7 @@ async function stepLines(session: Session, stepThrough: StepThrough): Promise<vo
     for await (const { output, step } of stepThrough(session, readInputs(form))) {
       progress.stepped();
       const text = form.line?.write(step, output) ?? '';
-      // A reader that is slower than the service is waited for.
+      // Waits for a reader that is slower than the service.
       if (!process.stdout.write(`${text}\n`)) await new Promise((resolve) => process.stdout.once('drain', resolve));
     }
   } finally {
@@ -69,7 +69,7 @@ async function* readInputs(form: { line?: LineForm }): AsyncGenerator<Tensor> {
   }
 }
 
-/** A line of progress where a person watches: on a terminal, unless the answers go there too. */
+/** Shows a progress line on a terminal, unless the answers go there too. */
 function startProgress(): { stepped(): void; end(): void } {
   if (!process.stderr.isTTY || process.stdout.isTTY) return { stepped: () => undefined, end: () => undefined };
   const start = performance.now();

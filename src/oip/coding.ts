@@ -4,7 +4,7 @@ import { Problem } from '../domain/problems.ts';
 import { HttpProblem } from '../http/http-problem.ts';
 import type { Reply } from '../http/replies.ts';
 
-/** By their names in HTTP, where `deflate` is the format of zlib. */
+/** Decoders by their HTTP names. In HTTP, `deflate` means the zlib format. */
 const CODINGS = {
   gzip: { encode: promisify(gzip), decode: promisify(gunzip) },
   deflate: { encode: promisify(deflate), decode: promisify(inflate) },
@@ -37,7 +37,7 @@ export async function decodeBody(bytes: Buffer, coding = 'identity', maxBytes: n
   }
 }
 
-/** Compresses a reply where gzip or deflate alone is asked for: a list is what libraries send by themselves. */
+/** Compresses a reply only if the client asks for gzip or deflate alone. Libraries send a list by default. */
 export async function encodeReply(reply: Reply, accepted: string | undefined): Promise<Reply> {
   if (accepted === undefined || !isCoding(accepted)) return reply;
   const body = await CODINGS[accepted].encode(reply.body);

@@ -1,7 +1,7 @@
 import { fieldProblem } from '../domain/problems.ts';
 import type { Dtype } from '../domain/tensor.ts';
 
-/** What the protocol calls a dtype. */
+/** The protocol's names for dtypes. */
 export const DATATYPES: Readonly<Record<Dtype, string>> = {
   float32: 'FP32',
   float64: 'FP64',

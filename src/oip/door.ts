@@ -20,7 +20,7 @@ import { inferReply } from './infer-reply.ts';
 import { sequenceOf } from './sequence.ts';
 import { Statistics } from './statistics.ts';
 
-/** The protocol has no pages: so many models one reply lists. */
+/** The protocol has no pages, so one reply lists at most this many models. */
 const MAX_LISTED = 10_000;
 const PAGE = 1_000;
 
@@ -48,10 +48,10 @@ export function speakProtocol(scope: FastifyInstance): void {
   );
 }
 
-/** Statuses that stay; of what else the request is to blame for, Triton says 400. */
+/** Statuses that are kept. For every other error of a request, Triton answers 400. */
 const OWN_STATUSES = new Set([401, 403, 404, 405, 408, 409, 413, 415, 417, 429, 431]);
 
-/** `error` is the text that clients show, some of them only where the type is that of JSON. */
+/** Clients show the text of `error`; some do so only if the type is JSON. */
 const ERROR_FORM: ProblemForm = {
   mediaType: 'application/json',
   write(document) {
@@ -60,12 +60,12 @@ const ERROR_FORM: ProblemForm = {
   },
 };
 
-/** Errors as the clients of a path read them. */
+/** Errors in the form that the clients of a path read. */
 export function problemFormOf(url: string): ProblemForm {
   return /^\/v2(?![^/?#])/.test(url) ? ERROR_FORM : PROBLEM_FORM;
 }
 
-/** What a path says of a model. */
+/** The model that a path names. */
 interface ModelPath {
   readonly cell: string;
   readonly version?: string;
@@ -122,7 +122,7 @@ export class InferenceDoor {
     }
   }
 
-  /** Statistics of the cells that are there. */
+  /** Statistics of the cells that still exist. */
   show(request: FastifyRequest, cells: readonly CellRecord[]) {
     const shown = cells.map((cell) => this.statistics.show(ownerOf(request, cell), cell.id, String(cell.version)));
     return { model_stats: shown };
@@ -143,7 +143,7 @@ export class InferenceDoor {
   }
 }
 
-/** What the statistics of a cell stand under: another cell of the same id has its own. */
+/** The key of a cell's statistics. A later cell with the same id has its own. */
 function ownerOf({ identity }: FastifyRequest, { id, uid }: CellRecord): string {
   return `${identity.tenant} ${id} ${uid}`;
 }
@@ -164,7 +164,7 @@ function requireSameModel(cell: string, { model_name: name = cell }: InferBody):
   throw fieldProblem('invalid-request', '/model_name', detail);
 }
 
-/** The id of the request as the key of its step, where it asks for that. @throws {Problem} invalid-request */
+/** The id of the request, if the request wants it as the key of its step. @throws {Problem} invalid-request */
 function repeatableOf(cell: string, { id = '', parameters }: InferBody, bytes: Buffer): Repeatable<Reply> | undefined {
   if (!parameters?.cellstep_idempotency) return undefined;
   if (!/^[\x21-\x7e]{1,255}$/.test(id)) {

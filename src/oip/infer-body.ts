@@ -26,7 +26,7 @@ export function readInferBody(bytes: Buffer, headerLength = bytes.length): { bod
   return { body, inputs: readTensors(body.inputs, bytes.subarray(headerLength), bytes.length) };
 }
 
-/** `most` is a bound of the numbers that the JSON part can have. */
+/** `most`: the JSON part cannot have more numbers than this. */
 function readTensors(sent: readonly SentInput[], binary: Buffer, most: number): NamedTensors {
   const tensors = new Map<string, TensorLiteral>();
   let start = 0;
@@ -58,7 +58,7 @@ function readTensors(sent: readonly SentInput[], binary: Buffer, most: number): 
   throw fieldProblem('invalid-request', '/inputs', detail);
 }
 
-/** A tensor of little-endian bytes. @throws {Problem} wrong-shape where they are not as many as its shape takes */
+/** A tensor of little-endian bytes. @throws {Problem} wrong-shape if the shape takes another number of bytes */
 function rawTensor(name: string, dtype: Dtype, shape: Shape, bytes: Uint8Array, pointer: string): TensorLiteral {
   const wanted = sizeOf(shape) * BYTES_PER_ELEMENT[dtype];
   if (bytes.length !== wanted) {

@@ -7,8 +7,8 @@ import { DATATYPES } from './datatypes.ts';
 import type { Inferred } from './infer.ts';
 
 /**
- * The reply to a request to infer: JSON, and after it the tensors that are asked for as bytes, in their order; then the
- * header Inference-Header-Content-Length says how long the JSON is.
+ * The reply to an infer request: JSON, then the tensors that the client asked for as bytes, in order. The header
+ * Inference-Header-Content-Length gives the length of the JSON.
  */
 export function inferReply(model: string, body: InferBody, { cellVersion, outputs }: Inferred): Reply {
   const binary: Uint8Array[] = [];
@@ -34,7 +34,7 @@ export function inferReply(model: string, body: InferBody, { cellVersion, output
   };
 }
 
-/** Numbers as these clients read them, also those that are not finite or past 2^53: without quotes. */
+/** Numbers as these clients read them: without quotes, even NaN, infinities and integers past 2^53. */
 function bareText(tensor: Tensor): string {
   return flatText(tensor).replaceAll('"', '');
 }

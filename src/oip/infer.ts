@@ -11,15 +11,15 @@ import type { NamedTensors } from './infer-body.ts';
 import { inputsOf, isSequence, outputsOf } from './model.ts';
 import { type Sequence, sessionIdOf } from './sequence.ts';
 
-/** A request to infer, by whichever protocol it came. */
+/** An infer request, from HTTP or gRPC. */
 export interface InferRequest {
   readonly inputs: NamedTensors;
   readonly sequence?: Sequence;
-  /** Names of the outputs that are asked for; all where left out. */
+  /** Names of the requested outputs. If left out: all. */
   readonly outputs?: readonly string[];
 }
 
-/** What was inferred: the outputs that were asked for, in that order. */
+/** The result: the requested outputs in the requested order. */
 export interface Inferred {
   readonly cellVersion: number;
   readonly outputs: readonly (readonly [name: string, tensor: Tensor])[];
@@ -39,8 +39,8 @@ export async function findModel({ cells }: Pick<Services, 'cells'>, id: string, 
 }
 
 /**
- * Infers by a cell: a step or a sequence whose states the client carries, or the next step of a session where the request
- * is part of a sequence. A request that cannot be answered as it asks changes nothing.
+ * Computes with a cell: a step or a sequence whose states the client carries, or, for a request of a sequence, the next step
+ * of a session. A refused request changes nothing.
  */
 export async function infer<R>(
   services: CellServices,
@@ -74,7 +74,7 @@ export async function infer<R>(
   );
 }
 
-/** How many rows the inputs of a request have: what the statistics count. */
+/** The rows of a request, which the statistics count. */
 export function rowsOf(cell: Cell, inputs: NamedTensors): number {
   return batchOf(cell, inputs);
 }
@@ -161,7 +161,7 @@ async function compute({ cells }: CellServices, cell: Cell, { inputs, rank, stat
   return { ...stepped, outputs: outputsOfStep(stepped) };
 }
 
-/** Picks the outputs that are asked for out of a result. @throws {Problem} invalid-request for one that there is not */
+/** Picks the requested outputs of a result. @throws {Problem} invalid-request for an unknown output */
 function pickerOf(cell: Cell, asked: readonly string[] | undefined): (computed: Computed) => Inferred {
   const names = outputsOf(cell).map(({ name }) => name);
   for (const [i, name] of (asked ?? []).entries()) {

@@ -9,13 +9,13 @@ interface ModelTensor {
   readonly name: string;
   readonly datatype: string;
   readonly shape: Shape;
-  /** Zeros where it is left out. */
+  /** If left out, it is zeros. */
   readonly optional?: true;
 }
 
 const ANY = -1;
 
-/** What a cell takes: its inputs, and the states where its client carries them. */
+/** The inputs of a cell, and the states if the client carries them. */
 export function inputsOf({ definition, record }: Cell): ModelTensor[] {
   const { inputDims, computeDtype, step, graph } = definition;
   if (graph) {
@@ -33,7 +33,7 @@ export function inputsOf({ definition, record }: Cell): ModelTensor[] {
   ];
 }
 
-/** What it gives: after a step, the output and the states. */
+/** The outputs of a cell. A step also gives the states. */
 export function outputsOf({ definition }: Cell): ModelTensor[] {
   const { outputDims, outputWidth, outputWidths = [outputWidth], outputDtype, step, layout, graph } = definition;
   if (graph) {
@@ -63,7 +63,7 @@ function statesOf({ stateGroups }: Cell['definition']): ModelTensor[] {
   }));
 }
 
-/** Whether inputs of so many axes are a sequence, with an axis of time. */
+/** Whether inputs with this number of axes are a sequence, which has a time axis. */
 export function isSequence({ definition }: Cell, rank: number): boolean {
   const { graph } = definition;
   if (graph) return rank > (graph.inputs[0]?.shape.length ?? rank);

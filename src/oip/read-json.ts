@@ -1,12 +1,12 @@
 import { Problem } from '../domain/problems.ts';
 import { textOf } from '../http/json-body.ts';
 
-/** A whole number that may be past 2^53, not part of a longer number. */
+/** A whole number that may be past 2^53 and is not part of a longer number. */
 const LONG_INTEGER = /(?<![\d.eE+])\d{16,}(?![\d.eE])/;
 
 /**
- * JSON as clients of inference servers write it: NaN, Infinity and -Infinity may stand bare, and become the strings of the
- * same name; a whole number past 2^53 becomes a bigint.
+ * Reads JSON as clients of inference servers write it. Bare NaN, Infinity and -Infinity become strings of the same name, and
+ * a whole number past 2^53 becomes a bigint.
  * @throws {Problem} invalid-json
  */
 export function readJson(bytes: Buffer): unknown {
@@ -26,7 +26,7 @@ function exactInteger(_key: string, value: unknown, { source = '' }: { source?: 
 
 const NAMES = ['NaN', 'Infinity', '-Infinity'];
 
-/** Puts quotes around names that stand outside of strings. One pass: a pattern would try again at each quote. */
+/** Puts quotes around names that are outside of strings, in one pass. A regular expression would start again at each quote. */
 function quoteNonFinite(text: string): string {
   const parts: string[] = [];
   let from = 0;

@@ -3,10 +3,10 @@ import type { InferParameters } from '../../schemas/oip.ts';
 import { ID_PATTERN } from '../domain/ids.ts';
 import { fieldProblem } from '../domain/problems.ts';
 
-/** Idle time after which a sequence expires, unless its first request says otherwise. */
+/** Idle time after which a sequence expires, unless its first request sets another. */
 const DEFAULT_TTL_SECONDS = 24 * 3600;
 
-/** What a request says of the sequence that it belongs to. */
+/** The sequence that a request is part of. */
 export interface Sequence {
   readonly id: bigint | string;
   readonly start: boolean;
@@ -14,7 +14,7 @@ export interface Sequence {
   readonly ttlSeconds: number;
 }
 
-/** Undefined where the request belongs to none. @throws {Problem} invalid-request for a flag without a sequence */
+/** Undefined if the request is not part of a sequence. @throws {Problem} invalid-request for a flag without a sequence */
 export function sequenceOf(parameters: InferParameters = {}): Sequence | undefined {
   const { sequence_id: id = 0n, sequence_start: start = false, sequence_end: end = false } = parameters;
   if (id === 0n || id === '') {
@@ -27,8 +27,8 @@ export function sequenceOf(parameters: InferParameters = {}): Sequence | undefin
 }
 
 /**
- * The session of a sequence: `oip.<cell>.<number>`, `oip.<cell>.s-<string>`, or `oip.h-<digest>` where that is no id. What
- * follows the last dot has none, so that two sequences never share a session.
+ * The session of a sequence: `oip.<cell>.<number>`, `oip.<cell>.s-<string>`, or `oip.h-<digest>` if that is not a valid id.
+ * The part after the last dot contains no dot, so two sequences never share a session.
  */
 export function sessionIdOf(cell: string, id: bigint | string): string {
   const plain = typeof id === 'bigint' ? `oip.${cell}.${id}` : `oip.${cell}.s-${id}`;

@@ -1,7 +1,7 @@
-/** Cells that are counted for, the most recently used ones. */
+/** The most recently used cells are counted, at most this many. */
 const MAX_CELLS = 10_000;
 
-/** How often something was done, and how long it took in all. */
+/** How often something was done, and the total time of it. */
 class Duration {
   count = 0;
   milliseconds = 0;
@@ -16,7 +16,7 @@ class Duration {
   }
 }
 
-/** What this process has inferred by one cell. */
+/** Counts of one cell in this process. */
 class CellStatistics {
   rows = 0;
   /** Milliseconds since 1970. */
@@ -33,11 +33,11 @@ export interface Times {
   readonly start: number;
   /** The inputs are read. */
   readonly read: number;
-  /** The result is there, and durable where it is part of a sequence. */
+  /** The result is computed, and durable if it is part of a sequence. */
   readonly inferred: number;
 }
 
-/** Counts what is inferred, by tenant and cell. In memory: it begins anew with the process, as Triton's does. */
+/** Counts inferences by tenant and cell, in memory. The counts start again with the process, as in Triton. */
 export class Statistics {
   private readonly cells = new Map<string, CellStatistics>();
 
@@ -56,7 +56,7 @@ export class Statistics {
     this.of(owner).fail.add(performance.now() - start);
   }
 
-  /** As the protocol shows them. Steps of one cell share a product, so that nothing waits in a queue of its own. */
+  /** In the form of the protocol. Nothing waits in a queue, because steps of one cell share a product. */
   show(owner: string, name: string, version: string) {
     const own = this.cells.get(owner) ?? new CellStatistics();
     const none = new Duration().show();

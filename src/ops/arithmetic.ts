@@ -23,7 +23,7 @@ export const BINARY_OPS = {
   add: { sign: '+', float: (a, b) => a + b, integer: (a, b) => a + b },
   subtract: { sign: '-', float: (a, b) => a - b, integer: (a, b) => a - b },
   multiply: { sign: '*', float: (a, b) => a * b, integer: (a, b) => a * b },
-  // True division, as in Keras and NumPy: of integers it gives floats.
+  // True division, as in Keras and NumPy: integers give floats.
   divide: { sign: '/', float: (a, b) => a / b },
 } as const satisfies Record<string, BinaryOp>;
 

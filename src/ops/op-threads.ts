@@ -22,16 +22,16 @@ export type OpReply =
       };
     };
 
-/** Work that is done at once rather than in a thread: some 10 ms. One is a multiply-add of a matrix product. */
+/** Less work than this (about 10 ms) is done at once and not in a thread. The unit is one multiply-add of a matrix product. */
 const AT_ONCE = 2 ** 21;
-/** What an element costs otherwise, at most: sparsemax sorts. */
+/** The highest cost of one element in other operations: sparsemax sorts. */
 const ELEMENT_WORK = 32;
-/** Operations that may wait for the one that runs. */
+/** How many operations may wait for the running one. */
 const MOST_WAITING = 16;
 
 /**
- * Applies operations, as applyOp does; large ones in a thread of its own, one at a time, so that the service answers
- * meanwhile. The promise rejects with 503 `overloaded` where too many wait already.
+ * Applies operations, as applyOp does. Large ones run in a thread, one at a time, so the service keeps answering. The promise
+ * rejects with `overloaded` if too many wait already.
  */
 export function createOps(): (name: string, inputs: readonly Tensor[], params: JsonObject) => Promise<Tensor> {
   let last: Promise<unknown> = Promise.resolve();
@@ -49,7 +49,7 @@ export function createOps(): (name: string, inputs: readonly Tensor[], params: J
   };
 }
 
-/** At most what an operation costs; its inputs need not fit it. */
+/** An upper bound of the cost of an operation. Its inputs may still be invalid. */
 function workOf(name: string, inputs: readonly Pick<Tensor, 'shape'>[]): number {
   if (name === 'matmul' && inputs.length === 2) {
     const [a, b] = inputs.map(({ shape }) => shape);

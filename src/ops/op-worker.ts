@@ -1,4 +1,4 @@
-/** The thread of one large operation: its result, or why it is refused, and it ends. */
+/** The thread of one large operation. It sends the result or the refusal, then ends. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { Problem } from '../domain/problems.ts';
 import { Tensor } from '../domain/tensor.ts';

@@ -15,7 +15,7 @@ export interface Op {
   readonly formula: string;
   /** How many tensors it takes. */
   readonly inputs: 1 | 2;
-  /** Parameters with their defaults; null where there is none. */
+  /** Parameters with their defaults; null for no default. */
   readonly params: Readonly<Record<string, Json>>;
   readonly apply: (inputs: readonly Tensor[], params: JsonObject) => Tensor;
 }
@@ -53,7 +53,7 @@ function activationOps(canonical: string): Op[] {
   return identifiers.map((name) => ({ name, formula: ACTIVATIONS[canonical].formula, inputs: 1, params, apply }));
 }
 
-/** @throws {Problem} not-found for an unknown op, invalid-value for another number of inputs, or what the op says. */
+/** @throws {Problem} not-found for an unknown op; invalid-value for a wrong number of inputs; or a problem of the op */
 export function applyOp(name: string, inputs: readonly Tensor[], params: JsonObject): Tensor {
   const op = OPS.get(name);
   if (!op) throw new Problem('not-found', `There is no op '${name}'. GET /v1/ops lists them.`);

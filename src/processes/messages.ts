@@ -24,5 +24,5 @@ export type ToWorker =
   /** Answers `broadcast`: how many workers it was sent to. */
   | { readonly type: 'broadcasted'; readonly request: number; readonly receivers: number };
 
-/** Bytes on the way from one process to another. Beyond that a broadcast is dropped: the receiver is too busy to read. */
+/** The most unread bytes from one process to another. More broadcasts are dropped, because the receiver is too busy to read. */
 export const MAX_UNREAD_BYTES = 16 * 2 ** 20;

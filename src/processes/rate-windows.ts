@@ -1,4 +1,4 @@
-/** Windows of time that are kept; those that ended go first. */
+/** The most time windows that are kept. Ended ones are removed first. */
 const MOST = 100_000;
 
 /** Counts in windows of time, for all workers of a supervisor. */

@@ -32,13 +32,13 @@ interface Worker {
   readonly since: number;
   readonly ended: Promise<number | string>;
   listening: boolean;
-  /** Bytes of broadcasts that it has not read. */
+  /** Bytes of broadcasts that the worker has not read. */
   unread: number;
 }
 
 /**
- * Runs the service as several processes, and starts those anew that die. Resolves with the exit code for this process once
- * all have ended after SIGTERM or SIGINT, or with that of a worker that could not even start.
+ * Runs the service as several processes and replaces those that die. Once all have ended after SIGTERM or SIGINT, resolves
+ * with the exit code for this process, or with the exit code of a worker that could not start.
  */
 export async function supervise({ workers: count, script, env, shutdownSeconds, logger }: SupervisorOptions) {
   const workers = new Map<number, Worker>();
@@ -65,7 +65,7 @@ export async function supervise({ workers: count, script, env, shutdownSeconds, 
   }
 
   function tell({ child }: Worker, message: ToWorker): void {
-    // A worker that has just died is noticed by its exit.
+    // The exit event handles a worker that has just died.
     if (child.connected) child.send(message, () => undefined);
   }
 
@@ -152,11 +152,11 @@ export async function supervise({ workers: count, script, env, shutdownSeconds, 
     }
     const codes = await ends;
     logger.info('all workers ended');
-    // A worker that got the signal before it could listen for signals had nothing to finish.
+    // A worker that got the signal before it listened for signals had nothing to finish.
     finish(codes.every((code) => code === 0 || code === 'SIGTERM') ? 0 : 1);
   }
 
-  /** A worker that cannot start has said why, and the others would say the same. One that was killed has not. */
+  /** A worker that cannot start has reported why, and the others would report the same. A killed worker reports nothing. */
   async function startFirst(number: number): Promise<boolean> {
     const worker = start(number);
     const listens = new Promise<true>((resolve) => {

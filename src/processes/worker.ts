@@ -6,9 +6,9 @@ import { type FromWorker, MAX_UNREAD_BYTES, type ToWorker } from './messages.ts'
 export interface WorkerLine {
   /** From now on it takes connections. */
   listening(): void;
-  /** The metrics of all processes of the service, this one's among them. */
+  /** The metrics of all processes of the service, including this one. */
   gather(): Promise<readonly MetricsSnapshot[]>;
-  /** Leads to the other workers. */
+  /** Reaches the other workers. */
   readonly bus: Bus;
   /** Counts for all workers. */
   readonly rateCounter: RateCounter;
@@ -16,7 +16,7 @@ export interface WorkerLine {
 
 /**
  * Makes this process a worker of the one that started it. `snapshot` measures this one; `orphaned` is called when the
- * supervisor is gone, however it went.
+ * supervisor has ended for any reason.
  */
 export function joinSupervisor(snapshot: () => Promise<MetricsSnapshot>, orphaned: () => void): WorkerLine {
   const waiting = new Map<number, (snapshots: readonly MetricsSnapshot[]) => void>();
@@ -25,7 +25,7 @@ export function joinSupervisor(snapshot: () => Promise<MetricsSnapshot>, orphane
   const listeners: ((message: Uint8Array) => void)[] = [];
   let requests = 0;
   let unread = 0;
-  // A supervisor that is gone gets no messages; `disconnect` shows that it is gone.
+  // Messages to an ended supervisor fail. The event `disconnect` handles its end.
   const tell = (message: FromWorker, sent: () => void = () => undefined) =>
     process.send?.(message, undefined, undefined, sent);
 
@@ -67,7 +67,7 @@ export function joinSupervisor(snapshot: () => Promise<MetricsSnapshot>, orphane
         tell({ type: 'gather', request });
       }),
     rateCounter: {
-      // This process ends soon after its supervisor; until then it lets everything in.
+      // Without a supervisor this process ends soon. Until then it allows every request.
       count: (key, milliseconds) =>
         new Promise((resolve) => {
           if (!process.connected) return resolve({ count: 0, left: 0 });

@@ -8,17 +8,17 @@ import {
 } from '@grpc/grpc-js';
 
 export interface AdmissionLimits {
-  /** Messages that may be on their way at once; others are not read until one has come. */
+  /** How many messages may arrive at once. Others are not read until one is complete. */
   readonly arriving: number;
-  /** In which a message has to arrive whole. */
+  /** The time in which a whole message must arrive. */
   readonly seconds: number;
   /** Streams that may be open at once. */
   readonly streams: number;
 }
 
 /**
- * Bounds what clients can make a process hold before a call begins: so many messages that are not yet whole, each for a
- * time, and so many open streams.
+ * Limits what clients can make a process hold before a call begins: the number of incomplete messages, their time, and the
+ * number of open streams.
  */
 export function createAdmission({ arriving, seconds, streams }: AdmissionLimits): ServerInterceptor {
   const waiting = new Set<() => void>();

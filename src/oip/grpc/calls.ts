@@ -17,11 +17,11 @@ export interface HttpReply {
   readonly body: Buffer;
 }
 
-/** A call with one request and one reply, by what says the same over HTTP. */
+/** A call with one request and one reply, translated to and from HTTP. */
 export interface UnaryCall {
-  /** @throws {Problem} where the message asks for nothing that there is */
+  /** @throws {Problem} if the message names nothing that exists */
   ask(message: Buffer): HttpRequest;
-  /** Undefined where a reply is a failure of the call. */
+  /** Undefined if the reply is an error of the call. */
   answer(reply: HttpReply): Buffer | undefined;
 }
 
@@ -32,7 +32,7 @@ interface Named {
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** Calls whose requests are small; `unless` is the reply where HTTP answers with that status. */
+/** Calls with small requests. `unless` is the reply if HTTP answers with that status. */
 function smallCall(
   name: string,
   ask: (fields: Fields) => HttpRequest,
@@ -56,7 +56,7 @@ const same = (body: object) => body;
 const empty = () => ({});
 const notReady = (status: number) => ({ status, reply: { ready: false } });
 
-/** Every call with one request and one reply, but ModelInfer. */
+/** Every call with one request and one reply, except ModelInfer. */
 export const SMALL_CALLS: ReadonlyMap<string, UnaryCall> = new Map([
   smallCall('ServerLive', () => get('/v2/health/live'), same),
   smallCall('ServerReady', () => get('/v2/health/ready'), same, notReady(503)),
@@ -101,7 +101,7 @@ export function inferRequest({ model, version, body, headerLength }: InferCall):
   };
 }
 
-/** A ModelInferResponse, as the fields of one. */
+/** The fields of a ModelInferResponse. */
 export function inferResponse({ headers, body }: HttpReply) {
   const length = Number(headers['inference-header-content-length'] ?? body.length);
   const { outputs, ...header } = JSON.parse(body.toString('utf8', 0, length));
@@ -144,7 +144,7 @@ function readSmall(name: string, message: Buffer): Fields {
   }
 }
 
-/** Parameters by their values, as JSON has them. */
+/** Parameters with their values as in JSON. */
 function plain(parameters: unknown): object {
   const entries = Object.entries(parameters as Record<string, object>);
   return Object.fromEntries(entries.map(([name, choice]) => [name, Object.values(choice)[0]]));

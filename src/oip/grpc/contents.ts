@@ -2,12 +2,12 @@ import protobuf from 'protobufjs';
 import { fieldProblem, Problem } from '../../domain/problems.ts';
 import { fieldsOf, readInt64 } from './fields.ts';
 
-/** How InferTensorContents has the elements of a datatype, and how many bytes one takes as raw contents. */
+/** The field of InferTensorContents for a datatype, and the bytes of one element in raw contents. */
 interface Contents {
   readonly field: number;
   readonly name: string;
   readonly width: number;
-  /** Moves an element from the message to `at`, little-endian, with its bits. */
+  /** Copies the bits of an element from the message to `at`, little-endian. */
   move(from: protobuf.Reader, to: DataView, at: number): void;
 }
 
@@ -39,7 +39,7 @@ const CONTENTS: Readonly<Record<string, Contents>> = {
 /** Datatypes that the message has no field for. */
 const HALVES: readonly string[] = ['FP16', 'BF16'];
 
-/** Elements by their fields, packed or not. */
+/** Elements of each field, packed or not. */
 interface Packed {
   readonly field: number;
   readonly bytes: Buffer;
@@ -55,7 +55,7 @@ export function rawContents(
   maxBytes: number,
 ): Buffer {
   const contents = CONTENTS[input.datatype];
-  // What cells do not take at all is refused with all other inputs.
+  // Datatypes that no cell takes are refused later, together with the other inputs.
   if (!contents && !HALVES.includes(input.datatype)) return Buffer.alloc(0);
   const { field, bytes } = packedOf(message);
   if (!contents || (field !== contents.field && bytes.length > 0)) throw misplaced(input, contents);
@@ -90,7 +90,7 @@ function packedOf(message: Buffer): Packed {
   return { field, bytes: bytes.subarray(0, length) };
 }
 
-/** How many elements there are: each varint ends with a byte below 128. @throws {RangeError} where the last one is cut off */
+/** Counts the elements: each varint ends with a byte below 128. @throws {RangeError} where the last one is cut off */
 function countOf({ field, width }: Contents, bytes: Buffer): number {
   if (field >= 6) {
     if (bytes.length % width !== 0) throw new RangeError('a number is cut off');

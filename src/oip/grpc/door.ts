@@ -21,9 +21,9 @@ import { InferStream, type StreamAnswer } from './stream.ts';
 
 export interface GrpcOptions {
   readonly maxBodyBytes: number;
-  /** Of all bodies that a process holds. */
+  /** Bytes of all bodies that a process holds. */
   readonly maxInFlightBytes: number;
-  /** In which a message has to arrive whole. */
+  /** The time in which a whole message must arrive. */
   readonly requestSeconds: number;
   /** Messages of one stream that are carried out at once. */
   readonly streamInFlight: number;
@@ -37,7 +37,7 @@ export interface GrpcAddress {
   readonly reusePort: boolean;
 }
 
-/** Headers of a call that the request over HTTP has too. */
+/** Headers of a call that are passed on to the HTTP request. */
 const PASSED = ['authorization', 'x-request-id', 'traceparent', 'tracestate', 'origin', 'user-agent'];
 const MAX_STREAMS = 256;
 const CALLS_OF_CONNECTION = 256;
@@ -46,7 +46,7 @@ type Call = ServerUnaryCall<Buffer, Buffer> | ServerDuplexStream<Buffer, StreamA
 
 /**
  * Serves the Open Inference Protocol over gRPC. Each message becomes the request that says the same over HTTP and goes
- * through the same door, so that keys, limits, rates, logs and the protocol itself are there once.
+ * through the same door, so keys, limits, rates, logs and the protocol itself exist only once.
  */
 export class GrpcDoor {
   private readonly app: FastifyInstance;
@@ -81,7 +81,7 @@ export class GrpcDoor {
       : createServer();
     const connections = this.server.createConnectionInjector(ServerCredentials.createInsecure());
     this.listener.on(tls ? 'secureConnection' : 'connection', (socket) => {
-      // What goes wrong with a connection is its own end.
+      // An error of a connection ends that connection only.
       socket.on('error', () => socket.destroy());
       connections.injectConnection(socket);
     });
@@ -108,7 +108,7 @@ export class GrpcDoor {
     await closed;
   }
 
-  /** Cuts off what still runs. */
+  /** Cuts off calls that still run. */
   cutOff(): void {
     this.server.forceShutdown();
   }

@@ -9,9 +9,9 @@ export interface Field {
 }
 
 /**
- * The fields of a message in their order, without descending. Messages are walked rather than decoded whole: two bytes
- * could otherwise become an object each, and a gigabyte in all.
- * @throws {RangeError} where it is no message
+ * The fields of a message in their order, without descending. Messages are walked and not decoded whole. Otherwise every two
+ * bytes could become an object, and a message a gigabyte.
+ * @throws {RangeError} if the bytes are not a message
  */
 export function* fieldsOf(message: Buffer): Generator<Field> {
   const reader = protobuf.Reader.create(message);
@@ -40,6 +40,6 @@ export function int64Of({ bytes }: Field): bigint {
 
 /** The two halves of an int64, both signed. */
 export function readInt64(reader: protobuf.Reader): { readonly low: number; readonly high: number } {
-  // protobufjs has a Long here, as the package `long` is there.
+  // protobufjs gives a Long here, because the package `long` is installed.
   return reader.int64() as unknown as { low: number; high: number };
 }

@@ -3,26 +3,26 @@ import { fieldProblem, Problem } from '../../domain/problems.ts';
 import { rawContents } from './contents.ts';
 import { type Field, fieldsOf, int64Of, textOf } from './fields.ts';
 
-/** Fields of one request, those of its tensors and parameters included; the elements of contents are not counted. */
+/** The most fields of one request, including the fields of its tensors and parameters but not the elements of contents. */
 const MOST_FIELDS = 20_000;
 
-/** A request to infer, as the body that it has over HTTP. */
+/** An infer request as an HTTP body. */
 export interface InferCall {
   readonly model: string;
   readonly version: string;
-  /** JSON, and after its first `headerLength` bytes the tensors. */
+  /** JSON of `headerLength` bytes, then the tensors. */
   readonly body: Buffer;
   readonly headerLength: number;
-  /** What it belongs to, where it is part of a sequence: such requests keep their order. */
+  /** The sequence that it is part of, if any. Requests of one sequence keep their order. */
   readonly sequence?: string;
 }
 
 type Parameter = boolean | bigint | number | string;
 
 /**
- * A ModelInferRequest as the request that says the same over HTTP, so that there is one implementation of the protocol.
- * `maxBytes` bounds typed contents once they are raw.
- * @throws {Problem} bad-request where it is no such message, invalid-request, body-too-large
+ * Translates a ModelInferRequest to the same request over HTTP, so that the protocol is implemented once. `maxBytes` bounds
+ * typed contents once they are raw.
+ * @throws {Problem} bad-request if the bytes are not such a message; invalid-request, body-too-large
  */
 export function readInferRequest(message: Buffer, maxBytes: number): InferCall {
   try {
@@ -142,7 +142,7 @@ class InferRequestReader {
       if (part.number === 1) name = textOf(part);
       else if (part.number === 2) for (const choice of this.walk(part.bytes)) value = parameterOf(choice);
     }
-    // A client has a uint64 in the int64 of the message.
+    // Clients put a uint64 into the int64 of the message.
     return [name, name === 'sequence_id' && typeof value === 'bigint' ? BigInt.asUintN(64, value) : value];
   }
 
@@ -166,7 +166,7 @@ interface SentInput {
   readonly datatype: string;
   readonly shape: readonly bigint[];
   readonly parameters: ReadonlyMap<string, Parameter>;
-  /** InferTensorContents; empty where the input has raw contents. */
+  /** InferTensorContents; empty if the input has raw contents. */
   readonly contents: Buffer;
 }
 

@@ -6,7 +6,7 @@ const { root } = protobuf.parse(readFileSync(new URL('./inference.proto', import
 });
 
 export const SERVICE = 'inference.GRPCInferenceService';
-/** Of a request other than ModelInferRequest, which is walked and not decoded. */
+/** The most bytes of a request other than ModelInferRequest (which is walked and not decoded). */
 export const MAX_SMALL_BYTES = 2 ** 16;
 
 /** A message that this service writes, from its JSON. */
@@ -16,7 +16,7 @@ export function encodeMessage(name: string, value: object): Buffer {
   return Buffer.from(buffer, byteOffset, byteLength);
 }
 
-/** A small message as an object with all its fields. @throws {Error} where it is no such message */
+/** A small message as an object with all its fields. @throws {Error} if the bytes are not such a message */
 export function decodeMessage(name: string, bytes: Uint8Array): Record<string, unknown> {
   const type = root.lookupType(`inference.${name}`);
   return type.toObject(type.decode(bytes), { defaults: true, longs: String });

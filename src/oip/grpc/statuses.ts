@@ -2,7 +2,7 @@ import { Metadata, type ServerErrorResponse, status } from '@grpc/grpc-js';
 import type { Problem } from '../../domain/problems.ts';
 import type { HttpReply } from './calls.ts';
 
-/** Statuses of HTTP as those of gRPC; of what else a request is to blame for, INVALID_ARGUMENT. */
+/** HTTP statuses and their gRPC statuses. Other errors of a request are INVALID_ARGUMENT. */
 const STATUSES = new Map([
   [401, status.UNAUTHENTICATED],
   [403, status.PERMISSION_DENIED],
@@ -18,7 +18,7 @@ const STATUSES = new Map([
   [507, status.RESOURCE_EXHAUSTED],
 ]);
 
-/** Headers of a reply that a call has as metadata. */
+/** Headers of a reply that become metadata of the call. */
 const SHOWN = ['x-request-id', 'idempotency-replayed', 'ratelimit', 'ratelimit-policy', 'retry-after'];
 
 /** How a call fails. */
@@ -42,7 +42,7 @@ function codeOf(code: number): status {
   return STATUSES.get(code) ?? status.INVALID_ARGUMENT;
 }
 
-/** What the problem document says. */
+/** The text of a problem document. */
 function errorText(body: Buffer): string {
   const { error, detail } = JSON.parse(body.toString());
   return error ?? detail;

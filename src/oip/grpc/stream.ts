@@ -3,7 +3,7 @@ import { Flow } from '../../streams/flow.ts';
 import type { InferCall } from './infer-request.ts';
 import type { CallFailure } from './statuses.ts';
 
-/** An answer on a stream: a reply, or why there is none. */
+/** An answer on a stream: a reply or an error. */
 export type StreamAnswer =
   | { readonly infer_response: { readonly raw_output_contents: readonly Buffer[] } }
   | { readonly error_message: string };
@@ -20,12 +20,15 @@ export interface InferStreamParts {
   refuse(error: unknown): StreamAnswer;
 }
 
-/** ModelStreamInfer: requests are carried out side by side, those of one sequence in turn, and answered in their order. */
+/**
+ * ModelStreamInfer. Requests run side by side, but requests of one sequence run one after another. Answers keep the order of
+ * the requests.
+ */
 export class InferStream {
   private readonly call: ServerDuplexStream<Buffer, StreamAnswer>;
   private readonly parts: InferStreamParts;
   private readonly flow: Flow;
-  /** The last request of each sequence that is under way. */
+  /** The last running request of each sequence. */
   private readonly sequences = new Map<string, Promise<StreamAnswer>>();
   private last: Promise<unknown> = Promise.resolve();
   private ending = false;
@@ -49,7 +52,7 @@ export class InferStream {
     call.on('error', () => this.flow.end());
   }
 
-  /** Answers what has begun, and ends the stream; with a failure where the client may have sent more. */
+  /** Answers the requests that have begun, then ends the stream, with an error if the client may have sent more. */
   async finish(failure?: CallFailure): Promise<void> {
     if (this.ending) return;
     this.ending = true;
@@ -59,7 +62,7 @@ export class InferStream {
     else this.call.end();
   }
 
-  /** Resolves with its length when the answer is written, after those before it. */
+  /** Resolves with the length of the answer once it is written, in order. */
   private carryOut(message: Buffer): Promise<number> {
     const answer = this.begin(message);
     const written = this.last.then(async () => {

@@ -95,7 +95,7 @@ export interface AppOptions {
 
 /** As the environment has them by default. */
 const ONNX_LIMITS = { maxBytes: 2 ** 30, maxSeconds: 10, processes: 2 };
-/** As on this machine, without keys. */
+/** The rules for a service on this machine without keys. */
 const LOOPBACK_ONLY: BrowserRules = { hosts: 'loopback', corsOrigins: [] };
 
 /** Puts the service together: the only place that sees routes, services, engine and store at once. */

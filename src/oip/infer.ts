@@ -114,7 +114,7 @@ function givenTo(cell: Cell, sent: NamedTensors): Given {
   return states.some((state) => state !== null) ? { ...all, states } : all;
 }
 
-/** @throws {Problem} invalid-request for states where the sequence has its own */
+/** @throws {Problem} invalid-request if states are sent for a sequence, which has its own */
 function startOf({ batch, states }: Given, { start, ttlSeconds }: Sequence) {
   if (start) {
     if (batch === 0)

@@ -1,10 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { RetryingClient } from './client.ts';
+import { CuttingProxy } from './cutting-proxy.ts';
 import { type Answer, createAgent } from './exchange.ts';
 import { Ledger } from './ledger.ts';
 import { createRandom, type Random } from './random.ts';
 import { CELL, FEATURES, referenceStep } from './reference-cell.ts';
 import type { RunOptions } from './run-options.ts';
+import { StreamClient } from './stream-client.ts';
+import type { DoorName } from './stream-doors.ts';
 import { TOPOLOGIES, type Topology, type TopologyName } from './topologies.ts';
 
 /** The size counts kills. */
@@ -12,6 +15,9 @@ export interface KillCycles extends RunOptions {
   readonly sessions?: number;
   /** Clients of each session. */
   readonly clients?: number;
+  /** Ways to step all sessions by streams, beside these clients: a client of each, on a way that cuts connections. */
+  readonly doors?: readonly DoorName[];
+  readonly forgetsKeys?: boolean;
 }
 
 export interface KillReport {
@@ -21,6 +27,8 @@ export interface KillReport {
   readonly retried: number;
   /** Of those, steps that an attempt before the answered one had carried out. */
   readonly replayed: number;
+  /** Connections of streams that were cut. */
+  readonly cuts: number;
 }
 
 /** Kills fall up to so many milliseconds after one of the next requests was sent, or answered. */
@@ -85,7 +93,7 @@ class KillRun {
   constructor(topology: Topology, strike: Strikes['strike'], options: KillCycles) {
     this.topology = topology;
     this.strike = strike;
-    this.options = { sessions: 16, clients: 2, progress: () => {}, ...options };
+    this.options = { sessions: 16, clients: 2, doors: [], forgetsKeys: false, progress: () => {}, ...options };
     this.random = createRandom(options.seed);
     this.sessions = Array.from({ length: this.options.sessions }, (_, n) => {
       return { id: `s${n}`, ledger: new Ledger() };
@@ -98,14 +106,18 @@ class KillRun {
     const clients = this.sessions.flatMap((session) => {
       return Array.from({ length: this.options.clients }, (_, n) => this.client(session, n));
     });
-    const failed = Promise.all(clients).then(() => undefined);
+    const proxy = new CuttingProxy(() => this.random.pick(this.topology.urls()), this.random.fork());
+    await proxy.start();
+    const streams = this.options.doors.map((door, n) => this.stream(door, `${door}${n}`, proxy));
+    const failed = Promise.all([...clients, ...streams]).then(() => undefined);
     // What a client finds wrong ends the run at once.
     await Promise.race([this.strikes(size, progress), failed]);
     this.stopped = true;
-    await failed;
+    await failed.finally(() => proxy.stop());
     await this.audit();
     this.agent.destroy();
-    return { kills: this.kills, steps: this.steps, retried: this.retried, replayed: this.replayed };
+    const { kills, steps, retried, replayed } = this;
+    return { kills, steps, retried, replayed, cuts: proxy.cuts };
   }
 
   private async open(): Promise<void> {
@@ -149,6 +161,32 @@ class KillRun {
     }
   }
 
+  private stream(door: DoorName, name: string, proxy: CuttingProxy): Promise<void> {
+    const ledgers = new Map(this.sessions.map(({ id, ledger }) => [id, ledger]));
+    const client = new StreamClient({
+      door,
+      name,
+      url: () => proxy.url,
+      sessions: [...ledgers.keys()],
+      random: this.random.fork(),
+      sent: () => this.next.sent(),
+      stopped: () => this.stopped,
+      forgetsKeys: this.options.forgetsKeys,
+      answered: ({ key, session, inputs: [inputs] }, { step, output, replayed }, attempts) => {
+        this.next.answered();
+        this.count(attempts, replayed);
+        ledgers.get(session)?.acknowledge({ key, inputs, step, output: output.base64 });
+      },
+    });
+    return client.run();
+  }
+
+  private count(attempts: number, replayed: boolean | undefined): void {
+    this.steps += 1;
+    if (attempts > 1) this.retried += 1;
+    if (replayed) this.replayed += 1;
+  }
+
   private async step(
     client: RetryingClient,
     session: Session,
@@ -158,9 +196,7 @@ class KillRun {
     const { answer, attempts } = await client.send(this.request(session, key, inputs));
     if (answer.status !== 200) throw new Error(`${key} of ${session.id}: ${answer.status} ${answer.text}`);
     this.next.answered();
-    this.steps += 1;
-    if (attempts > 1) this.retried += 1;
-    if (answer.replayed) this.replayed += 1;
+    this.count(attempts, answer.replayed);
     if (answer.replayed && attempts === 1) throw new Error(`${key} of ${session.id} was sent once and is a replay`);
     const { step, output } = answer.body;
     session.ledger.acknowledge({ key, inputs, step, output: output.base64 });

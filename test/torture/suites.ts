@@ -21,6 +21,9 @@ interface Suite {
   readonly run: (options: SuiteOptions) => Promise<object>;
 }
 
+/** Two clients of each, which step the same sessions. */
+const ALL_DOORS = ['socket', 'socket', 'lines', 'lines', 'bulk', 'bulk'] as const;
+
 export const SUITES: Readonly<Record<string, Suite>> = {
   'kill-lmdb': {
     unit: 'kills of a process with its store in LMDB',
@@ -39,6 +42,18 @@ export const SUITES: Readonly<Record<string, Suite>> = {
     whole: 1_000,
     bounded: 100,
     run: (options) => killCycles('redis', options),
+  },
+  'kill-streams': {
+    unit: 'kills of a process under sockets, lines and bulk calls that are cut at random bytes',
+    whole: 500,
+    bounded: 15,
+    run: (options) => killCycles('lmdb', { ...options, clients: 1, doors: ALL_DOORS }),
+  },
+  'kill-streams-redis': {
+    unit: 'kills of three replicas and their Redis under sockets, lines and bulk calls that are cut at random bytes',
+    whole: 500,
+    bounded: 10,
+    run: (options) => killCycles('redis', { ...options, clients: 1, doors: ALL_DOORS }),
   },
   histories: {
     unit: 'calls on three replicas over Redis',

@@ -33,7 +33,7 @@ export function randomCell(kind: BenchCell['kind'], features: number, units: num
 }
 
 /** Numbers in [0, 1), always the same (the mulberry32 generator). */
-function uniform(seed: number): () => number {
+export function uniform(seed: number): () => number {
   let state = seed;
   return () => {
     state = (state + 0x6d2b79f5) | 0;

@@ -8,7 +8,11 @@ import { argumentsOf, type BenchCell, type Work } from '../random-cells.ts';
 
 /** What is used of onnxruntime-node. */
 interface OnnxRuntime {
-  readonly Tensor: new (type: 'float32', data: Float32Array, dims: readonly number[]) => unknown;
+  readonly Tensor: new (
+    type: 'float32' | 'int64',
+    data: Float32Array | BigInt64Array,
+    dims: readonly number[],
+  ) => unknown;
   readonly InferenceSession: {
     create(model: Uint8Array, options: object): Promise<Session>;
   };
@@ -18,15 +22,24 @@ interface Session {
   run(feeds: Readonly<Record<string, unknown>>): Promise<unknown>;
 }
 
+const ONE_THREAD = { intraOpNumThreads: 1, interOpNumThreads: 1, executionProviders: ['cpu'] };
+
+/** One step of a graph with a token `x` [1, 1] and a state `h` [1, 1, 128]. @throws {MissingPeer} */
+export async function onnxRuntimeGraph(graph: Uint8Array): Promise<Contender> {
+  const ort = nodePeer<OnnxRuntime>('onnxruntime-node');
+  const session = await ort.InferenceSession.create(graph, ONE_THREAD);
+  const feeds = {
+    x: new ort.Tensor('int64', BigInt64Array.of(3n), [1, 1]),
+    h: new ort.Tensor('float32', new Float32Array(128), [1, 1, 128]),
+  };
+  return asyncCalls('onnxruntime-node', () => session.run(feeds));
+}
+
 /** The work by onnxruntime-node on one thread, with tensors that are made beforehand. @throws {MissingPeer} */
 export async function onnxRuntime(work: Work): Promise<Contender> {
   const ort = nodePeer<OnnxRuntime>('onnxruntime-node');
   const { cell, batch, time } = work;
-  const session = await ort.InferenceSession.create(model(cell), {
-    intraOpNumThreads: 1,
-    interOpNumThreads: 1,
-    executionProviders: ['cpu'],
-  });
+  const session = await ort.InferenceSession.create(model(cell), ONE_THREAD);
   const { inputs, states } = argumentsOf(work);
   const state = (values: Float32Array) => new ort.Tensor('float32', values, [1, batch, cell.units]);
   const feeds = {

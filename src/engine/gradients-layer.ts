@@ -7,7 +7,7 @@ import { layerTraining } from '../cells/layers/layer-training.ts';
 import type { AnyLayer } from '../domain/layers.ts';
 import type { NetworkNode } from '../domain/network.ts';
 import { layerSteps, workedSteps } from '../domain/network-steps.ts';
-import type { DifferentiableNode, NodeCall, NodePass } from './gradients-node.ts';
+import { type DifferentiableNode, inFloat64, type NodeCall, type NodePass } from './gradients-node.ts';
 import { unitOf } from './layer.ts';
 import { gatherWindows, scatterWindows } from './windows.ts';
 
@@ -32,7 +32,7 @@ export function differentiableLayer(node: NetworkNode, layer: AnyLayer, index: n
     forward(call): NodePass {
       if (layer.window) return windowed(layer, evaluate, call, index);
       const { batch, inputs, training } = call;
-      const given = inputs.map(({ values }) => values);
+      const given = inputs.map(({ values }) => inFloat64(values));
       const steps = inputs.map((input) => input.time);
       const time = workedSteps(layer, steps);
       if (training && train) {
@@ -42,7 +42,7 @@ export function differentiableLayer(node: NetworkNode, layer: AnyLayer, index: n
           values: pass.output,
           time,
           statistics: pass.statistics,
-          pull: (gradient, sums) => ({ inputs: [pass.pull(gradient, sums.layers[index])], states: [] }),
+          pull: (gradient, sums) => ({ inputs: [pass.pull(inFloat64(gradient), sums.layers[index])], states: [] }),
         };
       }
       const whole = layer.reach === 'sequence';
@@ -54,7 +54,7 @@ export function differentiableLayer(node: NetworkNode, layer: AnyLayer, index: n
       return {
         values: done.values,
         time: after,
-        pull: (gradient, sums) => ({ inputs: done.pull(gradient, sums.layers[index]), states: [] }),
+        pull: (gradient, sums) => ({ inputs: done.pull(inFloat64(gradient), sums.layers[index]), states: [] }),
       };
     },
   };
@@ -69,14 +69,14 @@ function windowed(layer: AnyLayer, evaluate: (work: Work) => WorkDone, call: Nod
   } = call;
   const window = layer.window!;
   const [width] = layer.inputWidths;
-  const steps = { values: input.values, batch, time: input.time, width };
+  const steps = { values: inFloat64(input.values), batch, time: input.time, width };
   const { windows, count } = gatherWindows(window, 'float64', steps, history);
   const done = evaluate({ inputs: [windows as Float64Array], count: batch * count, time: 1 });
   return {
     values: done.values,
     time: count,
     pull(gradient, sums) {
-      const [values] = done.pull(gradient, sums.layers[index]);
+      const [values] = done.pull(inFloat64(gradient), sums.layers[index]);
       const back = scatterWindows(window, { ...steps, values }, history);
       return { inputs: [back.steps], states: back.history ? [back.history] : [] };
     },

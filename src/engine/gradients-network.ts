@@ -1,6 +1,7 @@
 import { NETWORK_INPUT, type NetworkNode, type NetworkProgram, nodeStateWidths } from '../domain/network.ts';
 import type { GradientRequest, SequenceRequest } from '../domain/ports.ts';
 import { sequenceCells } from '../domain/program.ts';
+import type { FloatArray } from '../domain/tensor.ts';
 import { trainingAfter } from '../domain/training.ts';
 import { drawsOf } from './draws.ts';
 import { differentiableLayer } from './gradients-layer.ts';
@@ -13,7 +14,7 @@ export interface NetworkPass {
   readonly output: Flowing;
   readonly passes: readonly NodePass[];
   /** d/d inputs and d/d states. */
-  pull(gradient: Float64Array, sums: NetworkSums): { inputs: Float64Array; states: readonly Float64Array[] };
+  pull(gradient: FloatArray, sums: NetworkSums): { inputs: FloatArray; states: readonly FloatArray[] };
 }
 
 /** A network that a batch goes through layer by layer, in float64 and unrounded, and back. */
@@ -41,20 +42,19 @@ export function differentiableNetwork(
       output: at(program.output),
       passes,
       pull(gradient, sums) {
-        const back = {
-          input: new Float64Array(input.values.length),
-          nodes: flows.map(({ values }) => new Float64Array(values.length)),
-        };
-        const to = (k: number) => (k === NETWORK_INPUT ? back.input : back.nodes[k]);
-        const stateGradients = states.map(({ length }) => new Float64Array(length));
-        addTo(to(program.output), gradient);
+        const back = new Map<number, FloatArray>([[program.output, gradient]]);
+        const of = (k: number) => back.get(k) ?? new Float64Array(at(k).values.length);
+        const stateGradients: FloatArray[] = states.map(({ length }) => new Float64Array(length));
         for (let k = nodes.length - 1; k >= 0; k--) {
           const { node, state } = nodes[k];
-          const pulled = passes[k].pull(back.nodes[k], sums);
-          for (const [n, from] of node.inputs.entries()) addTo(to(from), pulled.inputs[n]);
-          for (const [n, own] of pulled.states.entries()) stateGradients[state + n] = Float64Array.from(own);
+          const pulled = passes[k].pull(of(k), sums);
+          for (const [n, from] of node.inputs.entries()) {
+            const before = back.get(from);
+            back.set(from, before ? sumOf(before, pulled.inputs[n]) : pulled.inputs[n]);
+          }
+          for (const [n, own] of pulled.states.entries()) stateGradients[state + n] = own;
         }
-        return { inputs: back.input, states: stateGradients };
+        return { inputs: of(NETWORK_INPUT), states: stateGradients };
       },
     };
   };
@@ -78,17 +78,20 @@ function positions(nodes: readonly NetworkNode[], special?: SpecialNodes) {
   });
 }
 
-function addTo(sum: Float64Array, values: Float64Array): void {
-  for (let i = 0; i < sum.length; i++) sum[i] += values[i];
+/** A fresh array: a node may hand on what it got. */
+function sumOf(a: FloatArray, b: FloatArray): Float64Array {
+  const sum = new Float64Array(a);
+  for (let i = 0; i < sum.length; i++) sum[i] += b[i];
+  return sum;
 }
 
 /** Where the cotangents of a request go: into the whole output, or its last steps. */
 export function outputGradient(
   { batch, cotangents: [cotangent], returnSequences }: GradientRequest,
   output: Flowing,
-): Float64Array {
+): FloatArray {
   const { values, time } = output;
-  if (returnSequences || time === 1) return Float64Array.from(cotangent);
+  if (returnSequences || time === 1) return cotangent;
   const gradient = new Float64Array(values.length);
   const width = batch > 0 ? cotangent.length / batch : 0;
   for (let row = 0; row < batch && time > 0; row++) {

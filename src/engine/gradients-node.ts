@@ -2,10 +2,11 @@ import type { LayerSums } from '../cells/layers/layer-formula.ts';
 import type { GradientSums } from '../cells/step-gradient.ts';
 import type { NetworkNode } from '../domain/network.ts';
 import type { Training } from '../domain/ports.ts';
+import type { FloatArray } from '../domain/tensor.ts';
 
-/** What flows between the layers, as in network.ts, in float64. */
+/** What flows between the layers, as in network.ts: in float64, or in float32 where kernels have made it. */
 export interface Flowing {
-  readonly values: Float64Array;
+  readonly values: FloatArray;
   readonly time: number;
   readonly mask?: Uint8Array;
 }
@@ -24,10 +25,10 @@ export interface NodeCall {
 
 /** What it gives, and the way back: d/d each input, and d/d each state; what its weights get is added to their sums. */
 export interface NodePass {
-  readonly values: Float64Array;
+  readonly values: FloatArray;
   readonly time: number;
   readonly statistics?: Readonly<Record<string, Float64Array>>;
-  pull(gradient: Float64Array, sums: NetworkSums): { inputs: readonly Float64Array[]; states: readonly Float64Array[] };
+  pull(gradient: FloatArray, sums: NetworkSums): { inputs: readonly FloatArray[]; states: readonly FloatArray[] };
 }
 
 /** By the index in the program, of a cell or of a layer that is not a cell. */
@@ -44,4 +45,14 @@ export type SpecialNodes = (
 
 export interface DifferentiableNode {
   forward(call: NodeCall): NodePass;
+}
+
+/** In float64: the same array where it is so already. */
+export function inFloat64(values: FloatArray): Float64Array {
+  return values instanceof Float64Array ? values : new Float64Array(values);
+}
+
+/** In float32: the same array where it is so already. */
+export function inFloat32(values: FloatArray): Float32Array {
+  return values instanceof Float32Array ? values : new Float32Array(values);
 }

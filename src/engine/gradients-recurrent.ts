@@ -3,7 +3,7 @@ import { addTo, type GradientSums, zeroSums } from '../cells/step-gradient.ts';
 import type { RecurrentWork } from '../domain/network.ts';
 import { sequenceCells } from '../domain/program.ts';
 import { trainingAfter } from '../domain/training.ts';
-import type { DifferentiableNode, NodePass } from './gradients-node.ts';
+import { type DifferentiableNode, inFloat64, type NodePass } from './gradients-node.ts';
 import type { RowContext, RowPass, Vectors } from './gradients-pass.ts';
 import { differentiableProgram } from './gradients-program.ts';
 
@@ -15,7 +15,8 @@ export function differentiableRecurrent(work: RecurrentWork, first: number): Dif
   const masksOf = cells.map(dropoutRows);
   return {
     forward({ batch, inputs: [input], states, running, training }): NodePass {
-      const { values, time, mask } = input;
+      const { time, mask } = input;
+      const values = inFloat64(input.values);
       const masks = masksOf.map((draw, k) => training && draw(batch, trainingAfter(training, k)));
       const whole = returnSequences || running;
       // A row's steps hold on to the sums that they will add to.
@@ -37,7 +38,8 @@ export function differentiableRecurrent(work: RecurrentWork, first: number): Dif
         values: joined(outputs),
         time: whole ? time : 1,
         pull(gradient, sums) {
-          const inputs = rows.map(({ pass }, n) => pullRow(pass, gradient, n, whole ? time : 1, batch, whole));
+          const given = inFloat64(gradient);
+          const inputs = rows.map(({ pass }, n) => pullRow(pass, given, n, whole ? time : 1, batch, whole));
           for (const [k, sum] of own.entries()) addSums(sums.cells[first + k], sum);
           return {
             inputs: [joined(inputs)],

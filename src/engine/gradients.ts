@@ -68,12 +68,18 @@ function rowOf(values: FloatArray, n: number, count: number, batch: number): Flo
 }
 
 /** The vectors one after another, rounded. */
-export function gather(vectors: Vectors, dtype: Dtype): FloatArray {
+export function gather(vectors: readonly FloatArray[], dtype: Dtype): FloatArray {
   const round = rounder(dtype);
   const size = vectors.reduce((sum, vector) => sum + vector.length, 0);
   const all = allocate(dtype, size) as FloatArray;
   let at = 0;
-  for (const vector of vectors) for (const value of vector) all[at++] = round(value);
+  // Typed arrays round to float32 by themselves.
+  const own = dtype === 'float32' || dtype === 'float64';
+  for (const vector of vectors) {
+    if (own) all.set(vector, at);
+    else for (let i = 0; i < vector.length; i++) all[at + i] = round(vector[i]);
+    at += vector.length;
+  }
   return all;
 }
 

@@ -6,6 +6,7 @@ import type { PackedCell } from './packed-cell.ts';
 import { loadRows, numbersOf, storeRows } from './rows.ts';
 import { inputStride, type Scratch, type Workplace } from './scratch.ts';
 import type { SharedMemory } from './shared-memory.ts';
+import { emptyWideRegisters } from './wide-simd.ts';
 
 /** What a thread computes with. */
 export interface KernelThread {
@@ -39,6 +40,7 @@ export function prepareKernelCell(thread: KernelThread, cell: PackedCell, block:
         if (nextC) storeRows(view, place.nextC, width, nextC, first, units, rows, computeDtype);
         if (gates) storeTraces(view, cell, place, gates, first, rows);
       }
+      emptyWideRegisters();
       return { output: nextH, states: nextC ? [nextH, nextC] : [nextH], ...(gates && { trace: gates }) };
     },
   };

@@ -6,6 +6,7 @@ import type { KernelThread } from './kernel-cell.ts';
 import type { PreparedLayer } from './layer.ts';
 import type { PackedLayer } from './packed-layer.ts';
 import { loadRows, numbersOf, storeRows } from './rows.ts';
+import { emptyWideRegisters } from './wide-simd.ts';
 
 /** Bytes of the rows that go through a product together. */
 const BUDGET = 2 ** 20;
@@ -81,12 +82,14 @@ export function prepareKernelLayer(
         );
         if (before) storeRows(view, out, outStride, before, first, columns, rows, computeDtype);
         if (gate) {
+          emptyWideRegisters();
           activateRows({ view, at: out, stride: outStride, first, rows }, after);
           continue;
         }
         if (known) set.activate(address, out, out, rows * outStride);
         storeRows(view, out, outStride, after, first, columns, rows, computeDtype);
       }
+      emptyWideRegisters();
       return { after, ...(before ? { before } : {}) };
     },
   };

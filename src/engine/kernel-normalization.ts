@@ -4,6 +4,7 @@ import { allocate, type FloatArray } from '../domain/tensor.ts';
 import type { KernelThread } from './kernel-cell.ts';
 import type { PreparedLayer } from './layer.ts';
 import { loadRows, storeRows } from './rows.ts';
+import { emptyWideRegisters } from './wide-simd.ts';
 
 /** A layer as kernels/normalize.ts takes it: by fixed numbers for each feature, or by what is found in each row. */
 type Normalizing =
@@ -86,6 +87,7 @@ export function prepareKernelNormalization(
         else normalizeRows(plan.mode, rows, start + stride, start + 2 * stride, width, stride, plan.epsilon, some);
         storeRows(view, rows, stride, after, first, width, some, 'float32');
       }
+      emptyWideRegisters();
       return { after };
     },
   };

@@ -10,10 +10,10 @@ import type { Flowing, SpecialNodes } from './gradients-node.ts';
 
 /** A network on its way forwards, and back: what losses and gradients are made from. */
 export interface LearningPass {
-  /** [batch, time, width], or [batch, width] where it has one output for a sequence; float64, unrounded. */
+  /** [batch, time, width], or [batch, width] where it has one output for a sequence; not rounded to its dtype. */
   readonly output: Flowing;
   /** From d/d output, of its size, to the gradients of everything. */
-  pull(gradient: Float64Array): GradientResult;
+  pull(gradient: FloatArray): GradientResult;
 }
 
 /** A network, ready for gradients. */

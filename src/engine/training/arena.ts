@@ -23,19 +23,23 @@ export class Arena {
     this.memory = memory;
   }
 
-  /** Zeros, for the kernels: there is a memory. @throws {RangeError} where it cannot grow */
-  take(bytes: number): Room {
+  /**
+   * Zeros, for the kernels: there is a memory. Without `zeros`, for what is written before it is read, what lies there.
+   * @throws {RangeError} where the memory cannot grow
+   */
+  take(bytes: number, zeros = true): Room {
     const memory = this.memory as SharedMemory;
     // The kernels take whole lines: they may read one beyond the end.
     const size = bytes + LINE;
     const address = memory.allocate(size);
     this.taken.push({ address, bytes: size });
-    return { address, values: new Float32Array(memory.memory.buffer, address, Math.ceil(size / 4)).fill(0) };
+    const values = new Float32Array(memory.memory.buffer, address, Math.ceil(size / 4));
+    return { address, values: zeros ? values.fill(0) : values };
   }
 
-  /** Zeros in rows, and as rows. */
-  takeRows(rows: number, stride: number): Room & Rows {
-    return { ...this.take(rows * stride), stride };
+  /** The same in rows, and as rows. */
+  takeRows(rows: number, stride: number, zeros = true): Room & Rows {
+    return { ...this.take(rows * stride, zeros), stride };
   }
 
   end(): void {

@@ -1,6 +1,6 @@
-import { layerForward } from '../../cells/layers/layer-formulas.ts';
-import { layerPull } from '../../cells/layers/layer-gradients.ts';
+import { tokenId } from '../../cells/layers/embedding.ts';
 import type { LayerProgram } from '../../domain/layers.ts';
+import type { FloatArray } from '../../domain/tensor.ts';
 import type { DifferentiableNode, NodeCall, NodePass } from '../gradients-node.ts';
 
 /**
@@ -8,31 +8,38 @@ import type { DifferentiableNode, NodeCall, NodePass } from '../gradients-node.t
  * the squares of the gradients that came for each id.
  */
 export function embeddingNode(
-  layer: LayerProgram<'embedding'>,
+  { arrays, rowWidth: width }: LayerProgram<'embedding'>,
   index: number,
   squares: Float64Array,
 ): DifferentiableNode {
-  const forward = layerForward(layer);
-  const pull = layerPull(layer);
+  const { embeddings } = arrays;
+  const count = embeddings.length / width;
   return {
     forward({ inputs: [input] }: NodeCall): NodePass {
-      const unit = { time: 1 };
-      const inputs = [input.values];
-      const values = forward(inputs, unit);
+      const ids = input.values;
+      const rows = Int32Array.from(ids, (value) => width * tokenId(value, count));
+      const values = like(embeddings, ids.length * width);
+      for (let i = 0; i < rows.length; i++) values.set(embeddings.subarray(rows[i], rows[i] + width), i * width);
       return {
         values,
         time: input.time,
         pull(gradient, sums) {
-          addSquares(squares, input.values, gradient, layer.rowWidth);
-          return { inputs: pull({ inputs, output: values, unit }, gradient, sums.layers[index]), states: [] };
+          const sum = sums.layers[index].embeddings;
+          for (let i = 0; i < rows.length; i++) {
+            for (let k = 0; k < width; k++) {
+              const d = gradient[i * width + k];
+              sum[rows[i] + k] += d;
+              squares[rows[i] + k] += d * d;
+            }
+          }
+          // An id has no gradient.
+          return { inputs: [new Float64Array(ids.length)], states: [] };
         },
       };
     },
   };
 }
 
-function addSquares(squares: Float64Array, ids: Float64Array, gradient: Float64Array, width: number): void {
-  for (let i = 0; i < ids.length; i++) {
-    for (let k = 0; k < width; k++) squares[ids[i] * width + k] += gradient[i * width + k] ** 2;
-  }
+function like(array: FloatArray, length: number): FloatArray {
+  return array instanceof Float32Array ? new Float32Array(length) : new Float64Array(length);
 }

@@ -37,10 +37,10 @@ export function networkPart(program: NetworkProgram, thread: KernelThread | unde
 
 /** [:, -1, :] of [batch, time, width]; zeros if there are no steps. */
 function lastSteps(
-  values: Float64Array,
+  values: FloatArray,
   { batch, time, width }: { readonly batch: number; readonly time: number; readonly width: number },
-): Float64Array {
-  const last = new Float64Array(batch * width);
+): FloatArray {
+  const last = values instanceof Float32Array ? new Float32Array(batch * width) : new Float64Array(batch * width);
   for (let row = 0; row < batch && time > 0; row++) {
     const from = ((row + 1) * time - 1) * width;
     last.set(values.subarray(from, from + width), row * width);

@@ -1,6 +1,7 @@
 import type { FloatArray } from '../../domain/tensor.ts';
 import type { KernelSet } from '../kernel-module.ts';
 import { packPanels } from '../pack-panels.ts';
+import { emptyWideRegisters } from '../wide-simd.ts';
 import type { Arena, Rows } from './arena.ts';
 
 /** Columns of a panel of float32, and its bytes. */
@@ -86,12 +87,14 @@ export class Products {
         fours,
       );
     }
+    emptyWideRegisters();
   }
 
   /** out [inner, lines] += Σ x[r]ᵀ·d[r] over `rows` rows. */
   addOuter(x: Rows, inner: number, d: Rows, out: Rows, rows: number, lines = out.stride / LINE): void {
-    if (rows > 0)
-      this.kernels.outer(x.address, x.stride, inner, d.address, d.stride, lines, out.address, out.stride, rows);
+    if (rows === 0) return;
+    this.kernels.outer(x.address, x.stride, inner, d.address, d.stride, lines, out.address, out.stride, rows);
+    emptyWideRegisters();
   }
 
   /** out [lines] += Σ d[r] over `rows` rows. */

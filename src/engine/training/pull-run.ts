@@ -19,6 +19,8 @@ export interface DoneRun {
   readonly batch: number;
   readonly time: number;
   readonly live: Live;
+  /** Whether any step may be left out. */
+  readonly masked: boolean;
   readonly zeroOutputForMask: boolean;
   timeOf(k: number): number;
   placeOf(k: number): number;
@@ -61,7 +63,7 @@ export function* pullRun(run: DoneRun, gradient: FloatArray): Generator<void, Ru
     yield;
   }
 
-  const dx = arena.takeRows(batch * time, rowBytes(features));
+  const dx = arena.takeRows(batch * time, rowBytes(features), false);
   if (features > 0) products.multiply(matrices.kernel, dz, dx, batch * time);
   yield;
   const weights = weightGradients(run, gradients, products);
@@ -70,13 +72,15 @@ export function* pullRun(run: DoneRun, gradient: FloatArray): Generator<void, Ru
   return { inputs: inputsOf(run, dx), states, cell: weights };
 }
 
-function roomForGradients({ arena, program, room, batch, time }: DoneRun): RunGradients {
-  const { sums, hStride, width } = room.cell;
-  const dz = arena.takeRows(batch * time, sums);
+function roomForGradients({ arena, program, room, batch, time, masked }: DoneRun): RunGradients {
+  const { sums, hStride, width, units } = room.cell;
+  // What a gate is filled up with has no gradient; a step that is left out has none either.
+  const zeros = sums / 4 > GATES[program.kind].length * units || masked;
+  const dz = arena.takeRows(batch * time, sums, zeros);
   const own = program.kind === 'gru' && program.resetAfter;
   return {
     dz,
-    ds: own ? arena.takeRows(batch * time, sums) : dz,
+    ds: own ? arena.takeRows(batch * time, sums, zeros) : dz,
     dh: arena.takeRows(batch, hStride),
     dc: arena.takeRows(batch, width),
     direct: arena.takeRows(batch, hStride),

@@ -2,6 +2,7 @@ import type { CellProgram } from '../../domain/program.ts';
 import type { FloatArray } from '../../domain/tensor.ts';
 import type { KernelThread } from '../kernel-cell.ts';
 import { inputProduct, recurrentStep } from '../kernel-step.ts';
+import { emptyWideRegisters } from '../wide-simd.ts';
 import type { Arena, Room, Rows } from './arena.ts';
 import { type Live, pullRun, type RunPull } from './pull-run.ts';
 import { AHEAD, type RunRoom, roomForRun } from './run-room.ts';
@@ -73,7 +74,8 @@ export function* runPass(
       sequence.set(room.h.values.subarray(from, from + cell.units), to);
     }
   }
-  const run = { thread, arena, program, room, batch, time, live, zeroOutputForMask, ...order };
+  const masked = mask !== undefined;
+  const run = { thread, arena, program, room, batch, time, live, masked, zeroOutputForMask, ...order };
   return { sequence, pull: (gradient) => pullRun(run, gradient) };
 }
 
@@ -120,6 +122,7 @@ function step({ kernels }: KernelThread, room: RunRoom, batch: number, k: number
   const gates = { a: at(a, k), s: at(s, k), full: at(full, k), fours };
   const states = { h: at(h, k), nextH: at(h, k + 1), c: at(c, k), nextC: at(c, k + 1) };
   recurrentStep(kernels, cell, block, at(z, k), gates, states, batch);
+  emptyWideRegisters();
 }
 
 /** Rows that are left out keep their states. */

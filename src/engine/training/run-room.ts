@@ -50,13 +50,13 @@ export function roomForRun(
   return {
     cell,
     block,
-    x: arena.takeRows(rows, xStride),
-    z: arena.takeRows(rows, sums),
-    a: arena.takeRows(rows, 5 * width),
+    x: arena.takeRows(rows, xStride, false),
+    z: arena.takeRows(rows, sums, false),
+    a: arena.takeRows(rows, 5 * width, false),
     h: arena.takeRows(rows + batch, hStride),
     c: arena.takeRows(lstm ? rows + batch : 0, width),
     // Each step has all rows' sums, and then those of the candidate.
-    s: arena.takeRows(gru ? rows : 0, sums + (cell.candidate ? gateSums : 0)),
+    s: arena.takeRows(gru ? rows : 0, sums + (cell.candidate ? gateSums : 0), false),
     full: arena.takeRows(cell.candidate ? rows : 0, hStride),
     fours: arena.take(Math.max(batch, AHEAD) * Math.max(xStride, hStride, width)).address,
   };

@@ -2,7 +2,13 @@ import type { LayerProgram } from '../../domain/layers.ts';
 import type { RecurrentWork } from '../../domain/network.ts';
 import { sequenceCells } from '../../domain/program.ts';
 import { atOnce } from '../../training/in-turns.ts';
-import type { DifferentiableNode, NodeCall, NodePass, SpecialNodes } from '../gradients-node.ts';
+import {
+  type DifferentiableNode,
+  inFloat32,
+  type NodeCall,
+  type NodePass,
+  type SpecialNodes,
+} from '../gradients-node.ts';
 import { differentiableRecurrent } from '../gradients-recurrent.ts';
 import type { KernelThread } from '../kernel-cell.ts';
 import type { Arena } from './arena.ts';
@@ -49,10 +55,10 @@ function recurrentNode(arena: Arena, work: RecurrentWork, part: TrainedPart, fir
       const whole = returnSequences || running;
       const call = {
         arena,
-        inputs: Float32Array.from(input.values),
+        inputs: inFloat32(input.values),
         batch,
         time,
-        states: states.map((state) => Float32Array.from(state)),
+        states: states.map(inFloat32),
         ...(mask ? { mask } : {}),
         zeroOutputForMask,
         returnSequences: whole,
@@ -60,17 +66,16 @@ function recurrentNode(arena: Arena, work: RecurrentWork, part: TrainedPart, fir
       };
       const pass = atOnce(part(call));
       return {
-        values: Float64Array.from(pass.outputs[0]),
+        values: pass.outputs[0],
         time: whole ? time : 1,
         pull(gradient, sums) {
-          const pulled = atOnce(pass.pull([Float32Array.from(gradient)]));
+          const pulled = atOnce(pass.pull([inFloat32(gradient)]));
           for (let k = 0; k < cells; k++) {
             const own = sums.cells[first + k] as Readonly<Record<string, Float64Array>>;
             for (const [name, values] of Object.entries(pulled.cells[k]))
               for (let i = 0; i < values.length; i++) own[name][i] += values[i];
           }
-          const wide = (values: ArrayLike<number>) => Float64Array.from(values);
-          return { inputs: [wide(pulled.inputs)], states: pulled.states.map(wide) };
+          return { inputs: [pulled.inputs], states: pulled.states };
         },
       };
     },

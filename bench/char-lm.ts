@@ -1,5 +1,5 @@
-import type { LossSpec, OptimizerSpec } from '../src/domain/learning.ts';
 import type { JsonObject } from '../src/domain/json.ts';
+import type { LossSpec, OptimizerSpec } from '../src/domain/learning.ts';
 import { sizeOf, Tensor } from '../src/domain/tensor.ts';
 import type { Engine } from '../src/engine/engine.ts';
 import { defineCell } from '../src/frameworks/define-cell.ts';

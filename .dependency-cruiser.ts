@@ -19,7 +19,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
   'src/engine': {
     own: ['src/domain', 'src/cells', 'src/training'],
     npm: ['onnxruntime-node'],
-    node: ['child_process', 'fs', 'module', 'net', 'stream', 'url', 'v8', 'worker_threads'],
+    node: ['buffer', 'child_process', 'fs', 'module', 'net', 'stream', 'url', 'v8', 'worker_threads'],
   },
   'src/store': {
     own: ['src/domain'],

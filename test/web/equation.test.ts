@@ -1,7 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Cell, StepReply, Tensor, WeightsReply } from '../../web/src/api/types.ts';
 import { layerStep } from '../../web/src/cell/layer-step.ts';
 import { equation } from '../../web/src/model/equation.ts';
-import { layerWeights } from '../../web/src/model/layers.ts';
+import { isOwn, likeKeras, statesOfRow } from '../../web/src/model/foreign.ts';
+import { layersOf, layerWeights } from '../../web/src/model/layers.ts';
+import { momentOf } from '../../web/src/model/moment.ts';
 import { OwnCell } from '../../web/src/play/own-cell.ts';
 import { FIRST_SPEC, newCell, type Spec } from '../../web/src/play/spec.ts';
 import { startApp, type TestApp } from '../support/app.ts';
@@ -36,7 +39,7 @@ function biased(value: unknown, place = { number: 0 }): never {
 }
 
 /** What the numbers of a line come to, by arithmetic. */
-function worth(numbers: string): number {
+function worth(numbers: string, most = Number.POSITIVE_INFINITY): number {
   const code = numbers
     .split(' = ')[0]
     .replaceAll('−', '-')
@@ -46,7 +49,9 @@ function worth(numbers: string): number {
     .replaceAll('tanh(', 'Math.tanh(');
   const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
   const relu = (x: number) => Math.max(0, x);
-  return new Function('sigmoid', 'relu', `return ${code}`)(sigmoid, relu);
+  const affine = (x: number) => 2 * x + 0.1;
+  const clip = (x: number) => Math.max(-most, Math.min(most, x));
+  return new Function('sigmoid', 'relu', 'affine', 'clip', `return ${code}`)(sigmoid, relu, affine, clip);
 }
 
 const OPTIONS: readonly Partial<Spec>[] = [
@@ -83,6 +88,85 @@ describe.each(OPTIONS)('the formula of %o', (options) => {
       }
     }
   });
+});
+
+const FOREIGN = [
+  ['pytorch', 'RNNCell', { nonlinearity: 'relu' }],
+  ['pytorch', 'RNNCell', { bias: false }],
+  ['pytorch', 'GRUCell', {}],
+  ['pytorch', 'LSTMCell', {}],
+  ['pytorch', 'LSTMCell', { bias: false }],
+  ['pytorch', 'GRU', { num_layers: 2 }],
+  ['pytorch', 'LSTM', { num_layers: 3 }],
+  ['pytorch', 'LSTM', { proj_size: 1 }],
+  ['onnx', 'RNN', { activations: ['Relu'] }],
+  ['onnx', 'GRU', {}],
+  ['onnx', 'GRU', { linear_before_reset: 1 }],
+  ['onnx', 'GRU', { clip: 0.2, linear_before_reset: 1 }],
+  ['onnx', 'GRU', { layout: 1, direction: 'reverse' }],
+  ['onnx', 'LSTM', {}],
+  ['onnx', 'LSTM', { input_forget: 1 }],
+  ['onnx', 'LSTM', { activations: ['Sigmoid', 'Relu', 'Affine'], activation_alpha: [2], activation_beta: [0.1] }],
+  ['onnx', 'LSTM', { P: true, clip: 0.3 }],
+] as const;
+
+it.each(FOREIGN)('comes to what the service answers with the numbers of %s %s %o', async (framework, name, options) => {
+  const { P, ...config } = options as { P?: boolean; clip?: number };
+  const { clip } = config;
+  // A sum of more than six terms is shown in part.
+  const x = P ? [0.5] : [0.5, -0.5];
+  const { api } = serviceApi(app);
+  const sizes = framework === 'pytorch' ? { input_size: 2, hidden_size: 2 } : { hidden_size: 2 };
+  const body = { framework, class_name: name, config: { ...sizes, ...config }, input_shape: [null, x.length] };
+  const drawn = await api.post<Cell>('v1/cells', body);
+  const { weights: first } = await api.get<WeightsReply>(`v1/cells/${drawn.id}/weights`);
+  const gates = { R: 1, G: 3, L: 4 }[name[0]]!;
+  const onnx = { B: [Array.from({ length: 4 * gates }, () => 0)], ...(P ? { P: [Array(6).fill(0)] } : {}) };
+  const all = framework === 'onnx' ? { ...first, ...onnx } : first;
+  const weights = Object.fromEntries(
+    Object.entries(all).map(([key, value]) => [key, /^(bias|B$|P$)/.test(key) ? biased(value) : value]),
+  );
+  const cell = await api.post<Cell>('v1/cells', { ...body, weights });
+  const layers = layersOf(cell);
+  const step = (states?: readonly Tensor[]) =>
+    api.post<StepReply>(`v1/cells/${cell.id}/steps`, { inputs: [x], states, trace: true });
+  const before = await step();
+  const after = await step(before.states);
+  const former = statesOfRow(cell.state_shapes, before.states, 0);
+  const moment = momentOf(x, former, likeKeras(layers, cell.state_shapes, after));
+  expect(moment.states).toHaveLength(layers.flatMap(({ states }) => states).length);
+  for (const [index, layer] of layers.entries()) {
+    const own = layerWeights(layer, cell.built ? weights : {})!;
+    expect(Object.keys(weights).filter((key) => isOwn(layer, key)).length).toBeGreaterThan(1);
+    for (const unit of [0, 1]) {
+      const lines = equation(layer, unit, own, layerStep(layers, index, moment));
+      for (const { numbers, result } of lines) expect(worth(numbers!, clip)).toBeCloseTo(result!, 1.6);
+      const state = moment.states[layer.states[0]][unit];
+      if (state !== undefined) expect(lines.at(-1)?.result).toBe(state);
+    }
+  }
+});
+
+it('writes the formulas of other frameworks in their own letters', () => {
+  const letters = (framework: string, class_name: string, config: object) => {
+    const cell = { framework, class_name, config: { hidden_size: 1, ...config } };
+    return layersOf(cell).map((layer) => equation(layer, 0).map((line) => `${line.name} = ${line.letters}`));
+  };
+  expect(letters('pytorch', 'GRUCell', {})[0].slice(2)).toEqual([
+    'n = tanh(x·Wh + bh + r∘(h·Uh + b′h))',
+    'h′ = z∘h + (1 − z)∘n',
+  ]);
+  const lstm = { activations: ['Sigmoid', 'Tanh', 'HardSigmoid'], clip: 1, input_forget: 1 };
+  expect(letters('onnx', 'LSTM', lstm)[0]).toEqual([
+    'i = σ(clip(x·Wi + h·Ui + bi + b′i))',
+    'f = 1 − i',
+    'ĉ = tanh(clip(x·Wc + h·Uc + bc + b′c))',
+    'o = σ(clip(x·Wo + h·Uo + bo + b′o))',
+    'c′ = f∘c + i∘ĉ',
+    'h′ = o∘hard_sigmoid(c′)',
+  ]);
+  expect(letters('pytorch', 'LSTM', { num_layers: 2, bidirectional: true, proj_size: 1 })).toHaveLength(4);
+  expect(letters('pytorch', 'LSTMCell', {})[0].at(-1)).toBe('h′ = o∘tanh(c′)');
 });
 
 it('explains a network layer by layer, and sees the same steps in one call as one at a time', async () => {

@@ -3,6 +3,7 @@ import type { ComponentChildren } from 'preact';
 import type { ApiProblem } from '../api/problem.ts';
 import type { Tensor } from '../api/types.ts';
 import { useApp } from '../frame/context.ts';
+import { isOwn, ownRows } from '../model/foreign.ts';
 import { type Layer, layerWeights } from '../model/layers.ts';
 import type { Moment } from '../model/moment.ts';
 import { rows } from '../numbers/numbers.ts';
@@ -32,7 +33,7 @@ export function CellView({ layers, weights, moment, moving, onEdit, problem, too
   if (!layer) return <Variables weights={weights} />;
   const unit = Math.min(shownUnit.value, layer.units - 1);
   const step = moment && layerStep(layers, index, moment);
-  const own = Object.entries(weights).filter(([name]) => name.startsWith(layer.prefix));
+  const own = Object.entries(weights).filter(([name]) => isOwn(layer, name));
   const turn = (by: number) => {
     shownUnit.value = (unit + by + layer.units) % layer.units;
   };
@@ -89,7 +90,7 @@ export function CellView({ layers, weights, moment, moving, onEdit, problem, too
           <Variable
             key={name}
             name={name}
-            values={rows(value)}
+            values={ownRows(layer, value)}
             layer={layer}
             unit={unit}
             problem={problem}

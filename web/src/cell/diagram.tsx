@@ -53,6 +53,7 @@ export function Diagram({ layer, step, unit, onUnit, moving }: DiagramProps) {
             unit={node.id === 'x' ? 0 : unit}
             onUnit={node.id === 'x' ? undefined : onUnit}
             name={t(node.text)}
+            sign={(CANDIDATES.includes(node.id) && layer.candidate) || node.sign}
           />
         ))}
       </svg>
@@ -117,11 +118,14 @@ interface NodeProps {
   readonly unit: number;
   readonly onUnit?: (unit: number) => void;
   readonly name: string;
+  readonly sign: string;
 }
 
+/** Boxes that have another letter in each framework. */
+const CANDIDATES = ['hh', 'cc'];
 const SHOWN_UNITS = 32;
 
-function NodeBox({ node, values, unit, onUnit, name }: NodeProps) {
+function NodeBox({ node, values, unit, onUnit, name, sign }: NodeProps) {
   const { dark } = useApp();
   const shown = values.slice(0, SHOWN_UNITS);
   const scale = scaleOf(shown, 1);
@@ -132,7 +136,7 @@ function NodeBox({ node, values, unit, onUnit, name }: NodeProps) {
       <title>{name}</title>
       <rect width={NODE.width} height={NODE.height} rx="9" />
       <text x="9" y="20" class="sign">
-        {node.sign}
+        {sign}
       </text>
       <text x={NODE.width - 9} y="20" text-anchor="end" class="value">
         {value === undefined ? '' : show(value)}

@@ -1,6 +1,7 @@
 import { useSignal } from '@preact/signals';
 import type { ApiProblem } from '../api/problem.ts';
 import { useApp } from '../frame/context.ts';
+import { blocksOf } from '../model/foreign.ts';
 import { GATES, type Layer } from '../model/layers.ts';
 import { typed } from '../numbers/numbers.ts';
 import { Field } from '../ui/field.tsx';
@@ -83,6 +84,7 @@ export function Variable({ name, values, layer, unit, onEdit, problem }: Variabl
 }
 
 function namesOf(name: string, layer: Layer | undefined) {
+  if (layer?.source) return foreignNames(name, layer);
   const gates = layer ? GATES[layer.kind] : [];
   const column = (j: number) =>
     layer ? `${gates[Math.floor(j / layer.units)] ?? ''}${(j % layer.units) + 1}` : String(j + 1);
@@ -95,9 +97,30 @@ function namesOf(name: string, layer: Layer | undefined) {
   return { row, column };
 }
 
+/** PyTorch's and ONNX' weights have a row for each gate of each unit; their biases are one row. */
+const WEIGHTS = /^(weight_ih|weight_hh|W$|R$)/;
+
+function foreignNames(name: string, layer: Layer) {
+  const blocks = blocksOf(layer);
+  const gate = (i: number) => `${blocks[Math.floor(i / layer.units) % blocks.length]}${(i % layer.units) + 1}`;
+  if (name.startsWith('weight_hr')) return { row: (i: number) => `h′${i + 1}`, column: (j: number) => String(j + 1) };
+  if (!WEIGHTS.test(name)) return { row: () => name, column: gate };
+  const from = /^(weight_hh|R$)/.test(name) ? 'h' : 'x';
+  return { row: gate, column: (j: number) => `${from}${j + 1}` };
+}
+
 /** The columns that make the unit, and the row by which it acts on all. */
 function markedBy(name: string, layer: Layer | undefined, unit: number) {
   if (!layer) return undefined;
+  if (layer.source) {
+    const places = blocksOf(layer).map((_, block) => block * layer.units + unit);
+    if (name.startsWith('weight_hr')) return { rows: [unit], columns: [] };
+    // ONNX has both biases one after the other.
+    const half = name === 'B' ? blocksOf(layer).length * layer.units : 0;
+    const second = half > 0 ? places.map((place) => place + half) : [];
+    if (!WEIGHTS.test(name)) return { rows: [], columns: [...places, ...second] };
+    return { rows: places, columns: /^(weight_hh|R$)/.test(name) ? [unit] : [] };
+  }
   const columns = GATES[layer.kind].map((_, gate) => gate * layer.units + unit);
   return { columns, rows: name.endsWith('recurrent_kernel') ? [unit] : [] };
 }

@@ -2,9 +2,10 @@ import { signal } from '@preact/signals';
 import type { Api } from '../api/client.ts';
 import type { ApiProblem } from '../api/problem.ts';
 import type { Cell, KeptStep, Session, StepReply, Tensor, WeightsReply } from '../api/types.ts';
+import { likeKeras, statesOfRow } from '../model/foreign.ts';
 import { type Layer, layersOf } from '../model/layers.ts';
 import { type Moment, momentOf } from '../model/moment.ts';
-import { rows, wire } from '../numbers/numbers.ts';
+import { wire } from '../numbers/numbers.ts';
 import { follow, keptSteps } from './follow.ts';
 
 /** A step of a session, of one row of its batch. */
@@ -59,13 +60,10 @@ export class LiveSession {
     const former = this.session.value?.states ?? [];
     const body = { inputs: inputs.map((row) => row.map(wire)), trace: true, return_states: true };
     const reply = await this.api.post<StepReply & { step: number }>(`v1/sessions/${this.id}/steps`, body);
+    const shapes = this.cell.value?.state_shapes;
     this.moment.value = {
       step: reply.step,
-      moment: momentOf(
-        inputs[0],
-        former.map((state) => rows(state)[0]),
-        reply,
-      ),
+      moment: momentOf(inputs[0], statesOfRow(shapes, former, 0), likeKeras(this.layers.value, shapes, reply)),
     };
     await this.refresh();
   }
@@ -118,6 +116,6 @@ export class LiveSession {
 }
 
 /** The steps as one row of the batch saw them. */
-export function stepsOfRow(steps: readonly KeptStep[], row: number): SeenStep[] {
-  return steps.map(({ step, states }) => ({ step, states: states.map((state) => rows(state)[row] ?? []) }));
+export function stepsOfRow(steps: readonly KeptStep[], row: number, cell: Cell | undefined): SeenStep[] {
+  return steps.map(({ step, states }) => ({ step, states: statesOfRow(cell?.state_shapes, states, row) }));
 }

@@ -27,7 +27,7 @@ export function SessionDetail({ id }: { readonly id: string }) {
   const asked = Number(router.place.value.query.step) || undefined;
   if (live.ended.value) return <Ended problem={live.ended.value} />;
   if (!session) return <p class="hint">{t('loading')}</p>;
-  const steps = stepsOfRow(live.seen.value, row.value);
+  const steps = stepsOfRow(live.seen.value, row.value, live.cell.value);
   const names = stateNames(live.layers.value, session.states.length);
   const at = asked !== undefined && asked < session.step ? asked : undefined;
   const moment = live.moment.value?.step === (at ?? session.step) ? live.moment.value.moment : undefined;

@@ -26,7 +26,8 @@ export interface LayerStep {
 const SHOWN_TERMS = 6;
 
 /** The formula of one unit of a layer, for its very options. Every result is the service's own. */
-export function equation(layer: Layer, unit: number, weights?: LayerWeights, step?: LayerStep): Line[] {
+export function equation(given: Layer, unit: number, weights?: LayerWeights, step?: LayerStep): Line[] {
+  const layer = weights?.peepholes ? { ...given, peepholes: true } : given;
   // In a network that is no chain, what goes into a layer is not known.
   const known = weights && step && step.x.length === weights.kernel.length;
   const sum = known ? new Sums(layer, unit, weights, step) : undefined;
@@ -38,12 +39,30 @@ export function equation(layer: Layer, unit: number, weights?: LayerWeights, ste
       gateLine(layer, name, name, layer.recurrentActivation, `x·W${sub(name)} + h·U${sub(name)}`, sum),
     );
   if (layer.kind === 'gru') return [...gates(['z', 'r']), candidateLine(layer, sum), gruStateLine(unit, step, layer)];
+  const candidate = layer.candidate ?? 'ĉ';
   return [
-    ...gates(['i', 'f']),
-    gateLine(layer, 'c', 'ĉ', layer.activation, 'x·Wc + h·Uc', sum),
+    ...(layer.coupled ? [...gates(['i']), coupledLine(unit, step, layer)] : gates(['i', 'f'])),
+    gateLine(layer, 'c', candidate, layer.activation, 'x·Wc + h·Uc', sum),
     ...gates(['o']),
-    ...lstmStateLines(unit, step, layer),
+    ...lstmStateLines(unit, step, layer, weights),
   ];
+}
+
+/** What ends the sum of a gate: its biases, and the memory where the gate sees it. */
+function ending(layer: Layer, gate: string, index: string): string {
+  const two = layer.twoBiases || (layer.kind === 'gru' && layer.resetAfter);
+  const memory = layer.peepholes && gate in PEEPING ? ` + ${PEEPING[gate as keyof typeof PEEPING]}∘P${gate}` : '';
+  return `${layer.useBias ? ` + b${index}${two ? ` + b′${index}` : ''}` : ''}${memory}`;
+}
+
+/** The memory that a gate sees through its peephole. */
+const PEEPING = { i: 'c', f: 'c', o: 'c′' } as const;
+
+function coupledLine(unit: number, step: LayerStep | undefined, layer: Layer): Line {
+  const line = { name: 'f', letters: '1 − i' };
+  if (!step) return line;
+  const gate = (name: string) => step.gates[layer.prefix + name].after[unit];
+  return { ...line, numbers: `1 − ${bracketed(gate('i'))}`, result: gate('f') };
 }
 
 /** One unit of a Dense layer: y = activation(x·W + b). */
@@ -64,22 +83,19 @@ const sub = (gate: string) => gate;
 
 function gateLine(layer: Layer, gate: string, name: string, activation: string, product: string, sums?: Sums): Line {
   const index = layer.kind === 'simple' ? '' : gate;
-  const bias = !layer.useBias
-    ? ''
-    : layer.kind === 'gru' && layer.resetAfter
-      ? ` + b${index} + b′${index}`
-      : ` + b${index}`;
-  const letters = applied(activation, product + bias);
+  const letters = applied(activation, clipped(layer, product + ending(layer, gate, index)));
   if (!sums) return { name, letters };
-  const terms = [...sums.input(gate), ...sums.recurrent(gate), ...sums.biases(gate)];
-  return { name, letters, numbers: appliedTo(activation, joined(terms), sums.before(gate)), result: sums.after(gate) };
+  const terms = [...sums.input(gate), ...sums.recurrent(gate), ...sums.biases(gate), ...sums.peephole(gate)];
+  const numbers = appliedTo(activation, clipped(layer, joined(terms)), sums.before(gate));
+  return { name, letters, numbers, result: sums.after(gate) };
 }
 
 function candidateLine(layer: Layer, sums?: Sums): Line {
-  const { useBias, activation, resetAfter } = layer;
-  const b = useBias ? ' + bh' : '';
-  const inner = resetAfter ? `x·Wh${b} + r∘(h·Uh${useBias ? ' + b′h' : ''})` : `x·Wh + (r∘h)·Uh${b}`;
-  const line = { name: 'ĥ', letters: applied(activation, inner) };
+  const { useBias, activation, resetAfter, candidate = 'ĥ' } = layer;
+  const inner = resetAfter
+    ? `x·Wh${useBias ? ' + bh' : ''} + r∘(h·Uh${useBias ? ' + b′h' : ''})`
+    : `x·Wh + (r∘h)·Uh${ending(layer, 'hh', 'h')}`;
+  const line = { name: candidate, letters: applied(activation, clipped(layer, inner)) };
   if (!sums) return line;
   const terms = resetAfter
     ? [
@@ -88,11 +104,15 @@ function candidateLine(layer: Layer, sums?: Sums): Line {
         `${sums.shown('r')}·(${joined([...sums.recurrent('hh'), ...sums.biases('hh').slice(1)])})`,
       ]
     : [...sums.input('hh'), ...sums.resetRecurrent(), ...sums.biases('hh')];
-  return { ...line, numbers: appliedTo(activation, joined(terms), sums.before('hh')), result: sums.after('hh') };
+  return {
+    ...line,
+    numbers: appliedTo(activation, clipped(layer, joined(terms)), sums.before('hh')),
+    result: sums.after('hh'),
+  };
 }
 
 function gruStateLine(unit: number, step: LayerStep | undefined, layer: Layer): Line {
-  const line = { name: 'h′', letters: 'z∘h + (1 − z)∘ĥ' };
+  const line = { name: 'h′', letters: `z∘h + (1 − z)∘${layer.candidate ?? 'ĥ'}` };
   if (!step) return line;
   const z = show(step.gates[`${layer.prefix}z`].after[unit]);
   const candidate = bracketed(step.gates[`${layer.prefix}hh`].after[unit]);
@@ -103,21 +123,27 @@ function gruStateLine(unit: number, step: LayerStep | undefined, layer: Layer): 
   };
 }
 
-function lstmStateLines(unit: number, step: LayerStep | undefined, layer: Layer): Line[] {
-  const memory = { name: 'c′', letters: 'f∘c + i∘ĉ' };
-  const state = { name: 'h′', letters: `o∘${layer.activation === 'linear' ? 'c′' : `${named(layer.activation)}(c′)`}` };
+function lstmStateLines(unit: number, step: LayerStep | undefined, layer: Layer, weights?: LayerWeights): Line[] {
+  const { outputActivation = layer.activation } = layer;
+  const memory = { name: 'c′', letters: `f∘c + i∘${layer.candidate ?? 'ĉ'}` };
+  const out = `o∘${applied(outputActivation, 'c′')}`;
+  const state = { name: 'h′', letters: layer.projected ? `(${out})·V` : out };
   if (!step) return [memory, state];
   const gate = (name: string) => step.gates[layer.prefix + name].after[unit];
   const kept = `${show(gate('f'))}·${bracketed(step.former[1][unit])}`;
   const added = `${show(gate('i'))}·${bracketed(gate('c'))}`;
-  const shown =
-    layer.activation === 'linear'
-      ? bracketed(step.states[1][unit])
-      : `${named(layer.activation)}(${show(step.states[1][unit])})`;
-  return [
-    { ...memory, numbers: `${kept} + ${added}`, result: step.states[1][unit] },
-    { ...state, numbers: `${show(gate('o'))}·${shown}`, result: step.states[0][unit] },
-  ];
+  const shown = (j: number) => {
+    const value = step.states[1][j];
+    const seen = outputActivation === 'linear' ? bracketed(value) : `${named(outputActivation)}(${show(value)})`;
+    return `${show(step.gates[`${layer.prefix}o`].after[j])}·${seen}`;
+  };
+  const remembered = { ...memory, numbers: `${kept} + ${added}`, result: step.states[1][unit] };
+  if (!layer.projected) return [remembered, { ...state, numbers: shown(unit), result: step.states[0][unit] }];
+  const row = weights?.projection?.[unit];
+  // A projection has fewer units than the memory.
+  if (!row) return [remembered];
+  const numbers = joined(row.map((weight, j) => `${bracketed(weight)}·${shown(j)}`));
+  return [remembered, { ...state, numbers, result: step.states[0][unit] }];
 }
 
 /** The terms of a unit's sums, with numbers. */
@@ -153,6 +179,14 @@ class Sums {
     return this.weights.bias.map((row) => bracketed(row[this.column(gate)]));
   }
 
+  /** What a gate sees of the memory: of the new one, where it is the output gate. */
+  peephole(gate: string): string[] {
+    const weights = this.weights.peepholes?.[gate as 'i' | 'o' | 'f'];
+    if (!weights) return [];
+    const memory = gate === 'o' ? this.step.states[1] : this.step.former[1];
+    return [product(memory[this.unit], weights[this.unit])];
+  }
+
   shown(gate: string): string {
     return show(this.step.gates[this.layer.prefix + gate].after[this.unit]);
   }
@@ -172,6 +206,10 @@ class Sums {
 
 function named(activation: string): string {
   return activation === 'sigmoid' ? 'σ' : activation;
+}
+
+function clipped(layer: Layer, sum: string): string {
+  return layer.clipped ? `clip(${sum})` : sum;
 }
 
 function applied(activation: string, inner: string): string {

@@ -1,5 +1,6 @@
 import type { Cell, Config, Tensor } from '../api/types.ts';
 import { rows } from '../numbers/numbers.ts';
+import { foreignLayers, foreignWeights, type Source } from './foreign.ts';
 
 export type Kind = 'simple' | 'gru' | 'lstm';
 /** What stands between recurrent layers in a network: Dense, and any other that the page knows by its output alone. */
@@ -26,6 +27,22 @@ export interface Layer {
   readonly recurrentActivation: string;
   readonly useBias: boolean;
   readonly resetAfter: boolean;
+  /** Inputs and states have a bias each. */
+  readonly twoBiases?: boolean;
+  /** Of an LSTM's new memory, where it is not that of the candidate. */
+  readonly outputActivation?: string;
+  /** The framework's letter for the candidate. */
+  readonly candidate?: string;
+  /** Sums are clipped before their activation. */
+  readonly clipped?: boolean;
+  /** The forget gate is one minus the input gate. */
+  readonly coupled?: boolean;
+  /** Its gates see the memory. */
+  readonly peepholes?: boolean;
+  /** The new state is a projection. */
+  readonly projected?: boolean;
+  /** Where the weights are, in another framework than Keras. */
+  readonly source?: Source;
   /** Which of the cell's states are its own: [h], [h, c] or none. */
   readonly states: readonly number[];
 }
@@ -35,6 +52,10 @@ export interface LayerWeights {
   readonly kernel: number[][];
   readonly recurrent: number[][];
   readonly bias: number[][];
+  /** Weights of the memory in the gates of an LSTM. */
+  readonly peepholes?: Readonly<Record<'i' | 'o' | 'f', readonly number[]>>;
+  /** [projected units][units] */
+  readonly projection?: number[][];
 }
 
 const KINDS: Readonly<Record<string, Kind>> = {
@@ -46,10 +67,10 @@ const KINDS: Readonly<Record<string, Kind>> = {
   LSTMCell: 'lstm',
 };
 
-/** The layers of a Keras cell, layer or network; empty where the page can't draw it (it lists states alone then). */
+/** The layers of a cell, layer or network; empty where the page can't draw it (it lists states alone then). */
 export function layersOf(cell: Pick<Cell, 'framework' | 'class_name' | 'config' | 'state_names'>): Layer[] {
-  if (cell.framework !== 'keras') return [];
   if (NETWORKS.includes(cell.class_name)) return networkLayers(cell.config, cell.state_names ?? []);
+  if (cell.framework !== 'keras') return foreignLayers(cell);
   return collect(cell.class_name, cell.config, '') ?? [];
 }
 
@@ -121,6 +142,7 @@ function functionName(identifier: unknown): string {
 }
 
 export function layerWeights(layer: Layer, weights: Readonly<Record<string, Tensor>>): LayerWeights | undefined {
+  if (layer.source) return foreignWeights(layer, weights);
   const kernel = weights[`${layer.prefix}kernel`];
   const recurrent = weights[`${layer.prefix}recurrent_kernel`];
   if (kernel === undefined || (recurrent === undefined && layer.kind !== 'dense')) return undefined;

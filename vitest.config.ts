@@ -6,7 +6,7 @@ import { defineConfig } from 'vitest/config';
  * `npm run test:system`. All others are `npm test`.
  */
 const SYSTEM = [
-  'test/{browser,container,deploy,examples,interop,process,torture}/**/*.test.ts',
+  'test/{browser,container,deploy,examples,interop,onnx,process,torture}/**/*.test.ts',
   'test/clients/python.test.ts',
   'test/oip/triton*.test.ts',
   'test/openapi/examples.test.ts',

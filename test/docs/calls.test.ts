@@ -18,7 +18,7 @@ const PAGES = [
 const ELSEWHERE = /^(npm ci|docker) /;
 const DEFAULT_ADDRESS = /(http:\/\/)?(127\.0\.0\.1|localhost):8080/g;
 /** Files that calls send, named as seen from the repository. */
-const FILES = ['test/golden/networks/char_lm.keras'];
+const FILES = ['test/golden/networks/char_lm.keras', 'test/golden/pytorch_modules/lstm.pt'];
 
 /** The version of curl, or why the calls cannot be run here. */
 function curlVersion(): { version: string } | { missing: string } {

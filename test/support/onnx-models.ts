@@ -6,7 +6,7 @@ import {
   float,
   integer,
   message,
-  nested,
+  nested as nestedField,
   text,
   valueInfo,
   type Write,
@@ -18,8 +18,8 @@ const TYPE = { float: 1, int: 2, tensor: 4, graph: 5, ints: 7, string: 3 } as co
 /** An ONNX model of these parts, opset 17. */
 export function model(graph: Write, domains: readonly string[] = []): Uint8Array {
   const opset = (domain: string, version: number) =>
-    nested(MODEL.opsetImport, message([text(OPSET.domain, domain), integer(OPSET.version, version)]));
-  const parts = [integer(MODEL.irVersion, 8), nested(MODEL.graph, graph), opset('', 17)];
+    nestedField(MODEL.opsetImport, message([text(OPSET.domain, domain), integer(OPSET.version, version)]));
+  const parts = [integer(MODEL.irVersion, 8), nestedField(MODEL.graph, graph), opset('', 17)];
   return encoded(message([...parts, ...domains.map((domain) => opset(domain, 1))]));
 }
 
@@ -32,11 +32,11 @@ export interface GraphParts {
 
 export function graph({ nodes, inputs = [], outputs = [], initializers = [] }: GraphParts): Write {
   return message([
-    ...nodes.map((one) => nested(GRAPH.node, one)),
+    ...nodes.map((one) => nestedField(GRAPH.node, one)),
     text(GRAPH.name, 'graph'),
-    ...initializers.map((one) => nested(GRAPH.initializer, one)),
-    ...inputs.map((one) => nested(GRAPH.input, one)),
-    ...outputs.map((one) => nested(GRAPH.output, one)),
+    ...initializers.map((one) => nestedField(GRAPH.initializer, one)),
+    ...inputs.map((one) => nestedField(GRAPH.input, one)),
+    ...outputs.map((one) => nestedField(GRAPH.output, one)),
   ]);
 }
 
@@ -62,7 +62,7 @@ export function node({ op, in: inputs = [], out, name = '', domain = '', attribu
     text(NODE.name, name),
     text(NODE.opType, op),
     text(NODE.domain, domain),
-    ...Object.entries(attributes).map(([key, value]) => nested(NODE.attribute, attribute(key, value))),
+    ...Object.entries(attributes).map(([key, value]) => nestedField(NODE.attribute, attribute(key, value))),
   ]);
 }
 
@@ -75,8 +75,8 @@ function attribute(name: string, value: Attribute): Write {
       : typed('float', float(ATTRIBUTE.f, value));
   }
   if (typeof value === 'string') return typed('string', text(ATTRIBUTE.s, value));
-  if ('graph' in value) return typed('graph', nested(ATTRIBUTE.g, value.graph));
-  if ('tensor' in value) return typed('tensor', nested(ATTRIBUTE.t, value.tensor));
+  if ('graph' in value) return typed('graph', nestedField(ATTRIBUTE.g, value.graph));
+  if ('tensor' in value) return typed('tensor', nestedField(ATTRIBUTE.t, value.tensor));
   return typed('ints', ...value.map((item) => integer(ATTRIBUTE.ints, item)));
 }
 
@@ -98,7 +98,7 @@ export function externalTensor(name: string, shape: readonly number[], location:
   const entry = message([text(ENTRY.key, 'location'), text(ENTRY.value, location)]);
   return message([
     ...head(name, shape, DATA_TYPE.float),
-    nested(TENSOR.externalData, entry),
+    nestedField(TENSOR.externalData, entry),
     integer(TENSOR.dataLocation, 1),
   ]);
 }
@@ -195,4 +195,83 @@ export function hiddenInIf(): Uint8Array {
       outputs: [edge('Y', ['time', 1, 'batch', HIDDEN])],
     }),
   );
+}
+
+const PASS = [edge('s', [1, 2])];
+const passOn = node({ op: 'Identity', in: ['s'], out: ['sN'] });
+
+/** Runs tanh over x, `rounds` times one after another: for ever, if that is many. */
+export function endless(): Uint8Array {
+  const body = graph({
+    inputs: [edge('round', [], 'int64'), edge('go_in', [], 'bool'), edge('x_in', [1, 2])],
+    nodes: [node({ op: 'Identity', in: ['go_in'], out: ['go'] }), node({ op: 'Tanh', in: ['x_in'], out: ['x_out'] })],
+    outputs: [edge('go', [], 'bool'), edge('x_out', [1, 2])],
+  });
+  return model(
+    graph({
+      inputs: [edge('x', [1, 2]), edge('rounds', [], 'int64'), ...PASS],
+      nodes: [node({ op: 'Loop', in: ['rounds', '', 'x'], out: ['y'], attributes: { body: { graph: body } } }), passOn],
+      outputs: [edge('y', [1, 2]), edge('sN', [1, 2])],
+    }),
+  );
+}
+
+/** Makes a tensor of `size` numbers at once; `whole` gives it away, otherwise its largest number. */
+export function greedy(whole: boolean): Uint8Array {
+  const last = whole
+    ? node({ op: 'Neg', in: ['big'], out: ['y'] })
+    : node({ op: 'ReduceMax', in: ['big'], out: ['y'] });
+  return model(
+    graph({
+      inputs: [edge('size', [1], 'int64'), ...PASS],
+      nodes: [node({ op: 'ConstantOfShape', in: ['size'], out: ['big'] }), last, passOn],
+      outputs: [edge('y', [whole ? 'many' : 1]), edge('sN', [1, 2])],
+    }),
+  );
+}
+
+/** Doubles a tensor `rounds` times. */
+export function growing(): Uint8Array {
+  const body = graph({
+    inputs: [edge('round', [], 'int64'), edge('go_in', [], 'bool'), edge('x_in', ['many'])],
+    nodes: [
+      node({ op: 'Identity', in: ['go_in'], out: ['go'] }),
+      node({ op: 'Concat', in: ['x_in', 'x_in'], out: ['x_out'], attributes: { axis: 0 } }),
+    ],
+    outputs: [edge('go', [], 'bool'), edge('x_out', ['many'])],
+  });
+  return model(
+    graph({
+      inputs: [edge('x', [1024]), edge('rounds', [], 'int64'), ...PASS],
+      nodes: [
+        node({ op: 'Loop', in: ['rounds', '', 'x'], out: ['big'], attributes: { body: { graph: body } } }),
+        node({ op: 'ReduceMax', in: ['big'], out: ['y'] }),
+        passOn,
+      ],
+      outputs: [edge('y', [1]), edge('sN', [1, 2])],
+    }),
+  );
+}
+
+/** Ifs within each other, `depth` of them. */
+export function nested(depth: number): Uint8Array {
+  const within = (level: number): Write =>
+    graph({
+      nodes: [
+        level === depth
+          ? node({ op: 'Neg', in: ['x'], out: [`y${level}`] })
+          : node({
+              op: 'If',
+              in: ['high'],
+              out: [`y${level}`],
+              attributes: { then_branch: { graph: within(level + 1) }, else_branch: { graph: leaf(level) } },
+            }),
+        ...(level === 0 ? [passOn] : []),
+      ],
+      inputs: level === 0 ? [edge('x', [1, 2]), edge('high', [], 'bool'), ...PASS] : [],
+      outputs: [edge(`y${level}`, [1, 2]), ...(level === 0 ? [edge('sN', [1, 2])] : [])],
+    });
+  const leaf = (level: number) =>
+    graph({ nodes: [node({ op: 'Identity', in: ['x'], out: [`z${level}`] })], outputs: [edge(`z${level}`, [1, 2])] });
+  return model(within(0));
 }

@@ -6,8 +6,8 @@ import { type Answer, FrameReader, frame, type Message } from './messages.ts';
 
 const SCRIPT = fileURLToPath(new URL('./runtime-process.ts', import.meta.url));
 const MIB = 2 ** 20;
-/** What Node needs beside the graphs, in memory that can be written. */
-const NODE_BYTES = 512 * MIB;
+/** What Node and the runtime reserve at their start, in memory that could be written; they use a small part of it. */
+const RESERVED_BYTES = 1280 * MIB;
 /** The first argument is the bound of the memory that can be written, in KiB; then the command. */
 const BOUNDED = 'ulimit -d "$0"; exec "$@"';
 /** What of stderr is kept. */
@@ -53,7 +53,7 @@ export class GraphProcess {
     this.limits = limits;
     const own = [...process.execArgv.filter((flag) => !flag.startsWith('--inspect')), SCRIPT];
     const command = [process.execPath, ...own, `${process.pid}`, `${limits.maxBytes}`];
-    const kib = `${Math.ceil((limits.maxBytes + NODE_BYTES) / 1024)}`;
+    const kib = `${Math.ceil((limits.maxBytes + RESERVED_BYTES) / 1024)}`;
     const [file, ...rest] = process.platform === 'win32' ? command : ['/bin/sh', '-c', BOUNDED, kib, ...command];
     // It needs none of the environment's secrets, and has no file open but the socket.
     this.child = spawn(file, rest, { env: {}, cwd: '/', stdio: ['ignore', 'ignore', 'pipe', 'pipe'] });

@@ -36,10 +36,17 @@ export function openStates(model: Uint8Array, states: readonly HiddenState[], li
 class Opener {
   private readonly budget: FieldBudget;
   private readonly states: ReadonlyMap<string, readonly HiddenState[]>;
+  /** Places of the nodes around those that have states. */
+  private readonly around = new Set<string>();
 
   constructor(budget: FieldBudget, states: ReadonlyMap<string, readonly HiddenState[]>) {
     this.budget = budget;
     this.states = states;
+    for (const place of states.keys()) {
+      // `3` and `3.then_branch.5` are around `3.then_branch.5.else_branch.0`.
+      const parts = place.split('.');
+      for (let end = parts.length - 2; end > 0; end -= 2) this.around.add(parts.slice(0, end).join('.'));
+    }
   }
 
   model(message: Uint8Array, states: readonly HiddenState[]): Uint8Array {
@@ -83,8 +90,7 @@ class Opener {
   private node(message: Uint8Array, place: string): Opened | undefined {
     const own = this.states.get(place);
     if (own) return this.recurrentNode(message, own);
-    const within = [...this.states.keys()].some((one) => one.startsWith(`${place}.`));
-    return within ? this.ifNode(message, place) : undefined;
+    return this.around.has(place) ? this.ifNode(message, place) : undefined;
   }
 
   private recurrentNode(message: Uint8Array, states: readonly HiddenState[]): Opened {

@@ -18,7 +18,7 @@ import { type MessageHandler, messageHandler } from '../src/streams/message-hand
 import type { Subscriptions } from '../src/streams/subscriptions.ts';
 import { presentChange, presentSession, presentSessionStep } from './present/session.ts';
 
-/** What may be asked for in a message, by its `op`. */
+/** The handlers of messages, by `op`. */
 export function sessionMessages(sessions: Services['sessions']): [op: string, handler: MessageHandler][] {
   return [
     [
@@ -71,7 +71,7 @@ export function sessionMessages(sessions: Services['sessions']): [op: string, ha
   ];
 }
 
-/** What may be asked for on a socket beside that: to be told of changes, by `send`. */
+/** The handlers of subscriptions on a socket. `send` sends the events of changes. */
 export function watchMessages(
   sessions: Pick<Services['sessions'], 'subscribe'>,
   subscriptions: Subscriptions,

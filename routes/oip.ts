@@ -13,7 +13,7 @@ import type { App } from './route.ts';
 
 const params = z.strictObject({ cell: z.string(), version: z.string().optional() });
 
-/** The protocol has a description of its own, so that openapi.yaml has none of it. `operationId` is for the audit log. */
+/** The protocol has its own description, so openapi.yaml leaves it out. `operationId` is for the audit log. */
 function options(access: Scope | 'open') {
   return { schema: { hide: true }, config: { access, ownBody: true } } as const;
 }
@@ -54,7 +54,7 @@ function serverRoutes(app: App, door: InferenceDoor, check: () => Promise<void>)
   app.get('/v2/models/stats', options('read'), async (request) => door.show(request, await door.listModels(request)));
 }
 
-/** `path` is that of a model, or of a version of it. */
+/** `path` is the path of a model or of one of its versions. */
 function modelRoutes(app: App, path: string, door: InferenceDoor): void {
   const reading = modelOptions('read');
   app.get(path, reading, async (request) => modelMetadata(await door.findModel(request, request.params)));
@@ -73,7 +73,7 @@ function modelRoutes(app: App, path: string, door: InferenceDoor): void {
 }
 
 function repositoryRoutes(app: App, door: InferenceDoor, services: TenantServices): void {
-  /** An empty body is one without fields. */
+  /** An empty body counts as an object without fields. */
   async function read<T>(request: FastifyRequest, type: z.ZodType<T>): Promise<T> {
     const bytes = await door.readBody(request);
     return checkShape(type, bytes.length === 0 ? {} : readJson(bytes));
@@ -81,7 +81,7 @@ function repositoryRoutes(app: App, door: InferenceDoor, services: TenantService
   app.post('/v2/repository/index', options('read'), async (request) => {
     await read(request, repositoryIndexBody);
     const cells = await door.listModels(request);
-    // Every cell is ready, so that it does not matter whether only those are asked for.
+    // Every cell is ready, so the filter `ready` changes nothing.
     return cells.map(({ id, version }) => ({ name: id, version: String(version), state: 'READY', reason: '' }));
   });
   app.post('/v2/repository/models/:cell/load', modelOptions('read'), async (request) => {

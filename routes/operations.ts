@@ -9,7 +9,7 @@ import { STREAM_OPERATIONS } from './operations/streams.ts';
 import { TRAINING_OPERATIONS } from './operations/training.ts';
 import { VARIABLE_OPERATIONS } from './operations/variables.ts';
 
-/** What the documentation says of each operation, by its id. */
+/** The documentation of each operation, by its id. */
 export const OPERATIONS = {
   ...CELL_OPERATIONS,
   ...STEP_OPERATIONS,

@@ -22,13 +22,13 @@ interface RouteParts {
   readonly querystring?: z.ZodType;
   readonly headers?: z.ZodType;
   readonly body?: z.ZodType;
-  /** The body may also be sent as a file of tensors, and the reply asked for as one. */
+  /** The body and the reply may also be files of tensors. */
   readonly tensors?: true;
-  /** The successful replies by status; null for one without a body. */
+  /** The successful replies by status; null for a reply without a body. */
   readonly reply: Readonly<Record<number, z.ZodType | null>>;
 }
 
-/** A route's schema: its shapes from here, its words from the table of operations. */
+/** A route's schema: the given shapes, and its documentation from the table of operations. */
 export function describe<T extends RouteParts>(operationId: OperationId, { reply, ...parts }: T) {
   const operation = OPERATIONS[operationId];
   return { ...parts, operationId, ...operation, reply } as Omit<T, 'reply'> & {

@@ -16,7 +16,7 @@ const params = z.strictObject({
 });
 
 const STYLE = 'body{font:16px/1.5 system-ui;max-width:40em;margin:3em auto;padding:0 1em}';
-/** Of the pages on problems: their style, by its text, and the empty icon. */
+/** The policy of the pages about problems: only their style, by its hash, and the empty icon. */
 const PAGE_POLICY = `default-src 'none'; style-src '${hashOf(STYLE)}'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`;
 
 export function serviceRoutes(
@@ -87,7 +87,7 @@ function escapeHtml(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
 }
 
-/** As a Content-Security-Policy names what may stand in a page. */
+/** The hash by which a Content-Security-Policy allows an inline style. */
 function hashOf(text: string): string {
   return `sha256-${hash('sha256', text, 'base64')}`;
 }

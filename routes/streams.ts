@@ -12,7 +12,7 @@ export function streamRoutes(app: App, door: StreamDoor): void {
     {
       schema: describe('stepSessions', { querystring: noQuery, body: stepsBodies, reply: { 200: stepsReplies } }),
       config: { takesLines: true, takesFiles: [SAFETENSORS] },
-      // Each step is checked by itself, when its turn comes.
+      // Each step is checked on its own when its turn comes.
       validatorCompiler: (part) =>
         part.httpPart === 'body' || !app.validatorCompiler
           ? (value: unknown) => ({ value })
@@ -24,7 +24,7 @@ export function streamRoutes(app: App, door: StreamDoor): void {
   app.get(
     '/v1/stream',
     {
-      // It is described in asyncapi.yaml.
+      // asyncapi.yaml describes it.
       schema: { hide: true },
       config: { access: 'step' },
       preValidation: async (request) => door.sockets.requireHandshake(request),

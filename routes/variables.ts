@@ -102,7 +102,7 @@ export function variableRoutes(app: App, services: TenantServices): void {
   valueRoutes(app, services, ofCell);
 }
 
-/** The sub-routes that stand-alone variables and those of cells share. */
+/** The sub-routes of all variables, stand-alone or of a cell. */
 function valueRoutes(
   app: App,
   services: TenantServices,

@@ -104,7 +104,7 @@ export const createCellBody = z
       .describe('As keras.saving.serialize_keras_object prints it; its input_shape builds the cell.'),
   })
   .superRefine(({ input_shape, build_config }, context) => {
-    // Where build_config itself is wrong, it is not a shape yet.
+    // If build_config itself is wrong, there is no shape to compare yet.
     if (!Array.isArray(input_shape) || !Array.isArray(build_config)) return;
     if (input_shape.at(-1) === build_config.at(-1)) return;
     const message = 'Its feature count differs from that of input_shape. Send one of the two.';

@@ -10,7 +10,7 @@ const config = z.record(z.string(), z.unknown()).transform((value) => value as J
 
 const pinName = z.string().regex(/^[A-Za-z0-9]{1,80}$/);
 
-/** Three slots a variable at most. */
+/** At most three slots for each variable. */
 const savedOptimizer = z.strictObject({
   class_name: z.string().max(100),
   config,
@@ -20,7 +20,7 @@ const savedOptimizer = z.strictObject({
     .max(3000),
 });
 
-/** What a checkpoint file says of its tensors. A file may come from anywhere, so this is as strict as a request. */
+/** The description of the tensors in a checkpoint file. A file may come from anywhere, so this is as strict as a request. */
 const manifestSchema = z.strictObject({
   format: z.literal(1),
   cells: z.array(
@@ -79,7 +79,7 @@ const manifestSchema = z.strictObject({
     .optional(),
 });
 
-/** The manifest that JSON from a checkpoint file is. @throws {Problem} invalid-file */
+/** Checks the JSON of a checkpoint file and returns it as a manifest. @throws {Problem} invalid-file */
 export function parseManifest(json: unknown): Manifest {
   const parsed = manifestSchema.safeParse(json);
   if (parsed.success) return parsed.data;

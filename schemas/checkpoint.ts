@@ -40,7 +40,7 @@ const file = z.instanceof(Uint8Array).meta({
   description: 'A safetensors file from GET /v1/checkpoints/{checkpoint}/content.',
 });
 
-/** Either of the two: what to save, or a file to bring in. */
+/** Either the things to save, or a checkpoint file to import. */
 export const checkpointBody = z.union([file, saveCheckpointBody]);
 
 export const importQuery = z.strictObject({

@@ -74,10 +74,10 @@ const idempotencyKey = z
     '1 to 255 visible characters. A request that is sent again with the same key is carried out once and gets the same reply.',
   );
 
-/** Headers that a request takes which makes something new. */
+/** Headers of a request that makes something new. */
 export const createHeaders = z.looseObject({ 'idempotency-key': idempotencyKey });
 
-/** Headers that a change takes. */
+/** Headers of a change. */
 export const changeHeaders = z.looseObject({
   'if-match': z
     .string()

@@ -1,6 +1,6 @@
 /**
- * A nested JSON array of numbers that was read straight from the bytes of a request. It stands in a parsed body where the
- * array stood. Never empty at any level.
+ * A nested JSON array of numbers that was read straight from the bytes of a request. It replaces the array in a parsed body.
+ * No level of it is empty.
  */
 export class NestedNumbers {
   readonly shape: readonly number[];
@@ -12,7 +12,7 @@ export class NestedNumbers {
     this.values = values;
   }
 
-  /** Along the first of two axes or more. */
+  /** Iterates along the first axis; there are at least two. */
   split(): NestedNumbers[] {
     const [count, ...rest] = this.shape;
     const { buffer, byteOffset, byteLength, length } = this.values;
@@ -24,7 +24,7 @@ export class NestedNumbers {
     return parts;
   }
 
-  /** The arrays that it stands for. */
+  /** Back to plain arrays. */
   toJSON(): unknown[] {
     return this.shape.length > 1 ? this.split().map((part) => part.toJSON()) : Array.from(this.values);
   }

@@ -6,7 +6,7 @@ const MAX_UINT64 = 2n ** 64n - 1n;
 const MAX_TENSORS = 1_000;
 
 const flag = z.boolean().optional();
-/** As readJson reads them: a whole number past 2^53 is a bigint. */
+/** Values as readJson reads them: a whole number past 2^53 is a bigint. */
 const uint64 = z
   .union([z.int().min(0), z.bigint().min(0n).max(MAX_UINT64)], { error: 'Send a whole number from 0 to 2^64-1.' })
   .transform(BigInt);
@@ -16,7 +16,7 @@ const extent = z
   .min(0)
   .max(2 ** 31 - 1);
 
-/** Others are taken as they are: they are for a model, and cells read none. */
+/** Other parameters are for a model's own use, and cells read none of them. */
 const parameters = z.looseObject({
   sequence_id: z
     .union([uint64, z.string().max(128)], {
@@ -34,7 +34,7 @@ const parameters = z.looseObject({
     .optional(),
 });
 
-/** Memory that a client shares with a server on its machine: tensors arrive in the body here. */
+/** Parameters for shared memory, which this service does not have: tensors arrive in the body. */
 const notShared = {
   shared_memory_region: z
     .never({ error: 'Shared memory is not supported. Send the data in the request, and read it from the reply.' })
@@ -77,7 +77,7 @@ export type InferParameters = z.output<typeof parameters>;
 
 export const repositoryIndexBody = z.strictObject({ ready: flag });
 
-/** Triton takes another configuration and other files here; a cell has its own. */
+/** In Triton, parameters replace the configuration and the files of a model. A cell keeps its own. */
 export const loadModelBody = z.strictObject({
   parameters: z
     .looseObject({})

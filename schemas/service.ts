@@ -10,7 +10,7 @@ export const problemPage = z.string().meta({
 
 export const openApiJson = z.looseObject({ openapi: z.string() }).describe('An OpenAPI 3.1 document.');
 
-/** With an example, because Swagger UI shows random bytes for a media type that it does not know, and then fails to read them. */
+/** It has an example, because Swagger UI otherwise shows random bytes for an unknown media type and then cannot read them. */
 export const openApiYaml = z.string().meta({
   contentMediaType: 'application/yaml',
   description: 'The same document as YAML.',

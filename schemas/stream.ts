@@ -6,7 +6,7 @@ import { forkBody, openSessionBody, rewindBody, sessionReply, sessionStepBody, s
 import { tensorFormat, tensorLiteral, tensorReply } from './tensor.ts';
 import { checkTraining } from './training.ts';
 
-/** Items of one call of many steps. */
+/** The most items of one call. */
 export const MAX_ITEMS = 10_000;
 /** The WebSocket subprotocol. */
 export const SUBPROTOCOL = 'cellstep.v1';
@@ -28,7 +28,7 @@ const ifMatch = version
   .meta({ examples: [1] });
 const session = idOf('a session').meta({ examples: ['s'] });
 
-/** What every message that changes a session has. */
+/** The fields of every message that changes a session. */
 const change = { id, session, key, if_match: ifMatch };
 
 export const stepMessage = z
@@ -182,7 +182,7 @@ export const closedEvent = z.object({ event: z.literal('closed'), session }).met
   examples: [{ event: 'closed', session: 's' }],
 });
 
-/** POST /v1/steps. Each item is checked by itself, when its turn comes. */
+/** POST /v1/steps. Each item is checked on its own when its turn comes. */
 const stepsBody = z
   .strictObject({
     steps: z

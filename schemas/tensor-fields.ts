@@ -1,9 +1,9 @@
 import { z } from 'zod';
 
-/** One tensor, or the states of a cell. */
+/** A field holds one tensor, or the states of a cell. */
 export type WireKind = 'tensor' | 'states';
 
-/** The types that read tensors from the wire (schemas/tensor.ts), by the names that they have in the OpenAPI document. */
+/** The types that read tensors from the wire (schemas/tensor.ts), by their names in the OpenAPI document. */
 const WIRE_KINDS = { RequestTensor: 'tensor', TensorLiteral: 'tensor', RequestStates: 'states' } as const;
 export type WireId = keyof typeof WIRE_KINDS;
 
@@ -13,7 +13,7 @@ export type TensorFieldKind = WireKind | 'list' | 'map' | TensorFields;
 /** How the fields of a body hold tensors, by the name of the field. */
 export interface TensorFields extends ReadonlyMap<string, TensorFieldKind> {}
 
-/** The fields of a body that hold tensors, by the name of the field. Empty where the body has none. */
+/** Finds the fields of a body that hold tensors. Empty if there are none. */
 export function tensorFieldsOf(body: z.core.$ZodType): TensorFields {
   const type = unwrap(body);
   if (type instanceof z.ZodUnion) {
@@ -39,7 +39,7 @@ function kindOf(field: z.core.$ZodType): TensorFieldKind | undefined {
   return undefined;
 }
 
-/** The type inside of what makes it optional, gives it a default or transforms its result. */
+/** Removes the wrappers that make a type optional, give it a default or transform its result. */
 function unwrap(field: z.core.$ZodType): z.core.$ZodType {
   let type = field;
   while (!wireKindOf(type)) {
@@ -51,7 +51,7 @@ function unwrap(field: z.core.$ZodType): z.core.$ZodType {
   return type;
 }
 
-/** Words and checks make a copy of a type, whose parent is the type that it was. */
+/** Descriptions and checks make a copy of a type; its parent is the original. */
 function wireKindOf(type: z.core.$ZodType): WireKind | undefined {
   for (let one: z.core.$ZodType | undefined = type; one; one = one._zod.parent) {
     const id = z.globalRegistry.get(one)?.id;

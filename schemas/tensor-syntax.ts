@@ -10,7 +10,7 @@ import { NestedNumbers } from './nested-numbers.ts';
 /** Deepest nesting of a tensor on the wire. */
 export const MAX_RANK = 8;
 
-/** What is wrong with a tensor's text, and where inside it. */
+/** A mistake in a tensor, and its place in it. */
 export class TensorSyntaxError extends Error {
   readonly path: readonly (string | number)[];
   readonly problem: ProblemCode | undefined;
@@ -51,7 +51,7 @@ export function parseTensor(value: unknown): TensorInput {
   throw new TensorSyntaxError(`${quote(value)} is not a tensor; ${FORMS}.`, []);
 }
 
-/** @throws {TensorSyntaxError} also where the tensor is a reference to a variable. */
+/** @throws {TensorSyntaxError} also if the tensor refers to a variable */
 export function parseLiteral(value: unknown): TensorLiteral {
   const input = parseTensor(value);
   if ('variable' in input) throw new TensorSyntaxError('This field cannot refer to a variable; send the values.', []);

@@ -67,7 +67,7 @@ const referenceForm = {
   },
 };
 
-/** A zod type that reads a value by `parse`; what is wrong becomes an issue at the place where it is wrong. */
+/** A zod type that reads a value with `parse`. A mistake becomes an issue at its place. */
 function wireType<T>(
   parse: (value: unknown) => T,
   jsonSchema: Record<string, unknown> & { id: WireId },
@@ -100,7 +100,7 @@ export const tensorInput = wireType<TensorInput>(parseTensor, {
   examples: [[[2]]],
 });
 
-/** A tensor whose values stand in the request. */
+/** A tensor whose values are in the request. */
 export const tensorLiteral = wireType<TensorLiteral>(parseLiteral, {
   id: 'TensorLiteral',
   description: 'A tensor: nested arrays, a flat list with its shape, or base64 bytes.',
@@ -140,27 +140,27 @@ function parseStates(sent: unknown): StatesGiven {
   }
 }
 
-/** Of two axes it is a state, whatever stands beside it; of others that depends on what is inside. */
+/** An entry with two axes is always a state. For other entries it depends on their content. */
 function plainUnlessState(state: unknown): unknown {
   return state instanceof NestedNumbers && state.shape.length !== 2 ? state.toJSON() : state;
 }
 
-/** Whether an entry is not one state but those of one cell: a list of tensors of two axes or more, or of objects. */
+/** Whether an entry lists the states of one cell: a list of tensors with two or more axes, or of objects. */
 function isStateList(value: unknown): boolean {
   return Array.isArray(value) && value.some((state) => depthOf(state) > 1 || holdsObjects(state));
 }
 
-/** Whether a value is, or lists hold, tensors written as objects. */
+/** Whether a value, or a list in it, holds tensors written as objects. */
 function holdsObjects(value: unknown): boolean {
   let probe = value;
   while (Array.isArray(probe)) probe = probe[0];
   return isJsonObject(probe);
 }
 
-/** Far more than stacks can be nested. */
+/** Deeper than stacks can be nested. */
 const MAX_NESTED_STATES = 16;
 
-/** The states of an entry with their places, however deep the stacks are nested that they are of. */
+/** The states of an entry with their places, at any depth of nested stacks. */
 function leaves(value: unknown, path: readonly number[]): [unknown, readonly number[]][] {
   if (path.length > MAX_NESTED_STATES || !isStateList(value)) return [[value, path]];
   return (value as unknown[]).flatMap((state, i) => leaves(state, [...path, i]));
@@ -212,7 +212,7 @@ export const tensorReply = z.instanceof(TensorReply).meta({
 
 export const dtype = z.enum(DTYPES).describe('Element type.');
 
-/** A scalar in a reply: a number, or the name of one that JSON does not have. */
+/** A scalar in a reply: a number, or the name of a number that JSON cannot write. */
 export const scalarReply = z.instanceof(TensorReply).meta({
   id: 'Scalar',
   description: 'A number, or "NaN", "Infinity" or "-Infinity".',
@@ -220,7 +220,7 @@ export const scalarReply = z.instanceof(TensorReply).meta({
   examples: [6],
 });
 
-/** An optional field that may be sent as null, as fixtures and clients write what they leave out. */
+/** An optional field that may be null, which some clients write for a missing value. */
 export function optional<T>(type: z.ZodType<T, unknown>) {
   return type.nullish().transform((value) => value ?? undefined);
 }

@@ -3,7 +3,7 @@ import type { Json } from '../src/domain/json.ts';
 import { shape, timestamp, version } from './common.ts';
 import { dtype, optional, scalarReply, statesInput, tensorInput, tensorLiteral, tensorReply } from './tensor.ts';
 
-/** Something of Keras by its name, or serialized. */
+/** An object of Keras: its name, or its serialized form. */
 function keras(id: string, description: string, example: string) {
   return z
     .unknown()
@@ -31,7 +31,7 @@ const optimizer = keras(
   'adam',
 );
 
-/** Steps of one request: each is a line of progress, and all are one commit. */
+/** The most steps of one request. Each is a line of progress, and all are one commit. */
 const MAX_REPEAT = 10_000;
 
 export const trainingBody = z

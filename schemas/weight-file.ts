@@ -28,7 +28,7 @@ const DESCRIPTIONS: Readonly<Record<SentFileType, string>> = {
     'A model in the part `model`, and the files that hold its data, each with its filename. torch.onnx.export writes such files beside an ONNX model.',
 };
 
-/** What an import took of a file, and what it left out. */
+/** What an import took from a file, and what it left out. */
 const imported = z
   .object({
     layers: z.array(z.string()),

@@ -3,7 +3,7 @@ import { CELL, CELL_BODY, CELL_CONFIG, CELL_VARIABLES } from './examples.ts';
 
 const tags = ['Cells'] as const;
 
-/** After a reply that is a cell. */
+/** Links from a reply with a cell. */
 const ofCell = {
   readCell: { operationId: 'readCell', description: 'Read it again.', parameters: { cell: '$response.body#/id' } },
   readCellConfig: {

@@ -3,7 +3,7 @@ import { CHECKPOINT } from './examples.ts';
 
 const tags = ['Checkpoints'] as const;
 
-/** After a reply that is a checkpoint. */
+/** Links from a reply with a checkpoint. */
 const ofCheckpoint = {
   readCheckpoint: {
     operationId: 'readCheckpoint',

@@ -5,7 +5,7 @@ const tags = ['Sessions'] as const;
 
 const bad = ['wrong-shape', 'ragged-tensor', 'value-out-of-range', 'invalid-value', 'limit-exceeded'] as const;
 
-/** After a reply that is a session. */
+/** Links from a reply with a session. */
 const ofSession = {
   readSession: {
     operationId: 'readSession',

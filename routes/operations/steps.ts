@@ -5,7 +5,7 @@ const tags = ['Cells'] as const;
 /** The first step of a cell builds it. */
 const ofBuilding = ['conflict', 'store-full'] as const;
 
-/** What a cell computes from a state that the client carries. */
+/** Computations with a state that the client carries. */
 export const STEP_OPERATIONS = {
   stepCell: {
     tags,

@@ -20,7 +20,7 @@ const ofVariable = Object.fromEntries(
   }),
 );
 
-/** The words of one update, for a stand-alone variable and for one of a cell. */
+/** The documentation of one update, for a stand-alone variable and for a variable of a cell. */
 function update(
   summary: string,
   description: string,

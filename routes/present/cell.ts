@@ -39,7 +39,7 @@ export function presentCell(record: CellRecord, { definition, precision }: CellD
   };
 }
 
-/** With what an import left out of its file, where it left something out. */
+/** Adds the parts that an import left out of its file, if any. */
 export function presentImported(cell: z.input<typeof cellReply>, imported?: Imported) {
   if (!imported) return cell;
   const skipped = imported.skipped.map(({ name, reason }) => ({ name, reason }));
@@ -101,7 +101,7 @@ export function presentTrace(trace: Trace, format: TensorFormat) {
   return Object.fromEntries(gates);
 }
 
-/** States, gates and version of what was computed, beside its output. */
+/** The fields of a computation besides its output: states, gates and version. */
 export function presentComputed(
   { states, trace, cellVersion }: { states: readonly Tensor[]; trace?: Trace; cellVersion: number },
   format: TensorFormat,
@@ -127,7 +127,7 @@ export function presentGradients(result: Gradients, format: TensorFormat) {
     output: presentOutputs(outputs, format),
     states: presentTensors(states, format),
     objective: sum,
-    // The name that it had at first.
+    // The former name of the field `objective`.
     loss: sum,
     gradients: {
       inputs: new TensorReply(inputs, format),

@@ -1,7 +1,7 @@
 import { mapQuotas, type QuotaName } from '../../src/domain/quotas.ts';
 import type { TenantUsage } from '../../src/services/tenants/index.ts';
 
-/** What a tenant uses of each quota, as the API shows it. */
+/** A tenant's usage of each quota, as the API shows it. */
 export function presentUsage({ tenant, stored, load, quotas }: TenantUsage) {
   const used: Readonly<Record<QuotaName, number>> = {
     cells: stored.cell,

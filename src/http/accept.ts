@@ -70,7 +70,7 @@ function describeOffer({ mediaType, profile }: Offer): string {
   return profile === undefined ? mediaType : `${mediaType}; profile=${profile}`;
 }
 
-/** @throws {Problem} not-acceptable, which lists the types that `of` is available in */
+/** @throws {Problem} not-acceptable with the types in which `of` is available */
 export function requireOffer<T extends Offer>(accept: string | undefined, offers: readonly T[], of: string): T {
   const chosen = negotiate(accept, offers);
   if (chosen) return chosen;

@@ -3,8 +3,8 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
 
 /**
- * One log line for each request that changes stored data, or that was refused permission to do so: who, what, which id, and
- * the outcome. It contains no keys, bodies or queries.
+ * Logs one line for each request that changes stored data or was not allowed to: who, what, which id, and the outcome. The
+ * line has no keys, bodies or queries.
  */
 export function auditChanges(app: FastifyInstance): void {
   app.addHook('onResponse', (request, reply, done) => {

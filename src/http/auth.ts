@@ -4,7 +4,7 @@ import { ANYBODY, type Identity, NOBODY, type Scope } from '../domain/identity.t
 import { Problem } from '../domain/problems.ts';
 import { HttpProblem } from './http-problem.ts';
 
-/** What a route requires: a scope, or nothing. A route that does not say is for everybody whom the service knows. */
+/** What a route requires: a scope, or nothing (`open`). Without it, the route is for every known caller. */
 export type Access = Scope | 'open';
 
 /** Whether the route answers everybody. */
@@ -27,8 +27,8 @@ export function addIdentities(app: FastifyInstance, { closed }: Pick<Gate, 'clos
 }
 
 /**
- * Accepts requests with `Authorization: Bearer <key or token>` whose scopes include that of the route, and sets
- * `request.identity` to the sender. Upgrades to WebSocket come through here too.
+ * Accepts requests with `Authorization: Bearer <key or token>` if it has the scope of the route, and sets `request.identity`.
+ * Upgrades to WebSocket pass here too.
  */
 export function addAuth(app: FastifyInstance, gate: Gate): void {
   app.addHook('onClose', async () => gate.close());

@@ -10,8 +10,8 @@ import { bodyOfFile } from './tensor-file.ts';
 export { SAFETENSORS };
 
 /**
- * Takes files of up to `maxBytes` as bytes, on routes whose config names their type in `takesFiles`; and on routes whose
- * schema has `tensors`, the fields of the body as a file of tensors, which `files` reads.
+ * Accepts files of up to `maxBytes` as bodies. Routes with `takesFiles` in their config get the bytes of a file of these
+ * types. Routes with `tensors` in their schema get the fields that `files` reads from a file of tensors.
  */
 export function addBinaryBody(
   app: FastifyInstance,

@@ -26,7 +26,7 @@ function readIdempotencyKey(header: string | string[] | undefined): string | und
 
 /** A key belongs to one method, path and body. */
 function fingerprintOf(request: FastifyRequest): string {
-  // The boundary of a multipart body is another one for each request.
+  // Each multipart request has another boundary.
   const type = request.fileParts ? MULTIPART : (request.headers['content-type'] ?? '');
   const hash = createHash('sha256').update(`${request.method} ${request.url}\n${type}\n`);
   return hash.update(request.bodyBytes ?? '').digest('hex');
@@ -35,11 +35,11 @@ function fingerprintOf(request: FastifyRequest): string {
 /** A reply as it is kept. */
 interface KeptReply extends Omit<Reply, 'body'> {
   readonly body: string;
-  /** How `body` has bytes; text where it is left out. */
+  /** The encoding of `body`. If left out, it is text. */
   readonly encoding?: 'base64';
 }
 
-/** Keeps a whole reply. A repetition gets the same bytes, and a header that says so. */
+/** Keeps the whole reply. A repetition gets the same bytes and a header that marks it. */
 export const KEPT_REPLY: OutcomeCodec<Reply> = {
   encode(reply) {
     const { body } = reply;

@@ -11,7 +11,7 @@ import { LINGER_MILLISECONDS } from './unread-body.ts';
 
 interface ClientError extends Error {
   readonly code?: string;
-  /** What Node's HTTP parser says, without any of the bytes. */
+  /** Node's parse errors and our texts, which quote none of the bytes. */
   readonly reason?: string;
 }
 
@@ -29,7 +29,7 @@ export function answerClientErrors(newRequestId: () => string): FastifyServerOpt
     const running = (socket as { _httpMessage?: ServerResponse<IncomingMessage> })._httpMessage;
     // A stream that is answered line by line may last as long as the client likes.
     if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && running && isStream(running)) return;
-    // Half of another answer was sent: a second answer would look like its end.
+    // If half of another answer was sent, a second answer would look like its end.
     if (running?.headersSent) return void socket.destroy();
 
     const { code, detail } = CODES[error.code ?? ''] ?? {
@@ -40,7 +40,7 @@ export function answerClientErrors(newRequestId: () => string): FastifyServerOpt
     const requestId = newRequestId();
     this.log.info({ reqId: requestId, code, reason: error.code }, 'unreadable request');
     const body = JSON.stringify(problemDocument(problem, '', requestId));
-    // An import of node:http would load fetch with it, a tenth of the start.
+    // An import of node:http would also load fetch and slow down the start by a tenth.
     const { STATUS_CODES } = process.getBuiltinModule('node:http');
     const head = [
       `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}`,
@@ -59,7 +59,7 @@ function isStream(response: ServerResponse): boolean {
   return response.headersSent && JSON_LINES.some((known) => known === type);
 }
 
-/** Refuses requests that another server on the way may read differently, before they reach a route. */
+/** Refuses requests that a proxy may read differently, before they reach a route. */
 export function refuseOddFraming(app: FastifyInstance): void {
   app.addHook('onRequest', ({ raw }, _reply, done) => {
     const oddity = oddityOf(raw);

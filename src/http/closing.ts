@@ -4,7 +4,7 @@ import type { FastifyInstance } from 'fastify';
 interface Connection {
   /** Requests whose replies the operating system does not yet have completely. */
   running: number;
-  /** Bytes received when the last of them was done. More bytes mean that another request has begun. */
+  /** Bytes received when the last of them was done. If there are more now, another request has begun. */
   seen: number;
 }
 
@@ -17,7 +17,7 @@ export function endConnectionsOnClose(app: FastifyInstance): void {
   const connections = new Map<Socket, Connection>();
   let closing = false;
 
-  // Over TLS requests name the socket within.
+  // Over TLS, requests name the inner socket.
   app.server.on(app.initialConfig.https ? 'secureConnection' : 'connection', (socket: Socket) => {
     connections.set(socket, { running: 0, seen: 0 });
     socket.once('close', () => connections.delete(socket));

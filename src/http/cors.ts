@@ -1,9 +1,9 @@
 import type { FastifyInstance } from 'fastify';
 
 const METHODS = 'GET, HEAD, POST, PUT, DELETE';
-/** What a page may send beyond what every page may. */
+/** Headers that a page may send in addition to those that every page may. */
 const SENT = 'Accept, Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, X-Request-Id, traceparent';
-/** What a page may read of a reply. */
+/** Headers of a reply that a page may read. */
 const READ =
   'Allow, Content-Disposition, ETag, Idempotency-Replayed, Location, RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate, X-Request-Id';
 const PREFLIGHT_SECONDS = 600;
@@ -29,7 +29,7 @@ export function addCors(app: FastifyInstance, origins: readonly string[]): void 
       })
       .send();
   });
-  // Late, since handlers say Vary: Accept.
+  // Done late, because handlers set Vary: Accept.
   app.addHook('onSend', (_request, reply, _payload, done) => {
     const vary = reply.getHeader('vary');
     reply.header('vary', vary === undefined ? 'Origin' : `${vary}, Origin`);

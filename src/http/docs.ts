@@ -2,10 +2,10 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from
 import { Problem } from '../domain/problems.ts';
 import type { DocumentedRoute } from './openapi.ts';
 
-/** Headers of one connection, which the outer reply sets itself. */
+/** Headers that belong to a connection. The outer reply sets its own. */
 const OF_CONNECTION = ['connection', 'keep-alive', 'transfer-encoding', 'date'];
 
-/** Gathers the routes that are added from here on; HEAD twins and hidden ones left out. */
+/** Gathers the routes that are added from now on, without HEAD twins and hidden routes. */
 export function watchRoutes(app: FastifyInstance): readonly DocumentedRoute[] {
   const routes: DocumentedRoute[] = [];
   app.addHook('onRoute', ({ method, url, schema }: RouteOptions) => {

@@ -5,7 +5,7 @@ import { Problem } from '../domain/problems.ts';
 import { isOpen } from './auth.ts';
 
 export interface BrowserRules {
-  /** Names that a Host header may have, without a port; `loopback` for those of this machine, `any` for all. */
+  /** Names that a Host header may have, without a port. `loopback`: names of this machine; `any`: all names. */
   readonly hosts: readonly string[] | 'loopback' | 'any';
   /** Origins whose pages may call the service, such as `https://app.example`. */
   readonly corsOrigins: readonly string[];
@@ -16,8 +16,8 @@ const HOST = /^(\[[0-9a-f:.]+\]|[^\s:/?#@[\]]+)(?::[0-9]{1,5})?$/i;
 const LOOPBACK = /^(localhost|[a-z0-9.-]+\.localhost|127(\.[0-9]{1,3}){3}|\[::1\])\.?$/i;
 
 /**
- * Refuses what pages of other sites send by way of a browser that can reach the service. Upgrades to WebSocket pass the
- * same hook. Requests of programs carry none of these headers and pass.
+ * Refuses requests that pages of other sites send through a user's browser. Upgrades to WebSocket pass here too. Programs
+ * send none of these headers, so their requests pass.
  */
 export function refuseForeignPages(app: FastifyInstance, { hosts, corsOrigins }: BrowserRules): void {
   const isServed = hostTest(hosts);
@@ -36,8 +36,8 @@ export function refuseForeignPages(app: FastifyInstance, { hosts, corsOrigins }:
 }
 
 /**
- * Whether a Host header names this service. Where nothing but the address keeps others out, a page of any name that
- * resolves to 127.0.0.1 (DNS rebinding) would be of our own origin to the browser; its name gives it away.
+ * Whether a Host header names this service. If only its address protects the service, a page under any name that resolves to
+ * 127.0.0.1 (DNS rebinding) would have our origin for the browser. Its Host header shows that name.
  */
 function hostTest(hosts: BrowserRules['hosts']): (host: string) => boolean {
   if (hosts === 'any') return () => true;
@@ -48,7 +48,7 @@ function hostTest(hosts: BrowserRules['hosts']): (host: string) => boolean {
   };
 }
 
-/** Compared without the scheme, which a proxy that ends TLS hides from us. */
+/** Compares without the scheme, which a proxy that ends TLS hides from us. */
 function isSameOrigin(origin: string, host: string | undefined): boolean {
   const parsed = URL.parse(origin);
   if (!parsed || host === undefined) return false;

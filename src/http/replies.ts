@@ -47,7 +47,7 @@ export function noContent(): Reply {
   return { status: 204, headers: {}, body: '' };
 }
 
-/** What a handler answers with: the status and the headers are set here, the body is for Fastify to send. */
+/** Answers a request: sets the status and the headers here, and Fastify sends the body. */
 export function send(reply: FastifyReply, { status, headers, body }: Reply): Payload {
   reply.code(status).headers(headers);
   if (status === 204) return undefined;
@@ -55,14 +55,14 @@ export function send(reply: FastifyReply, { status, headers, body }: Reply): Pay
 }
 
 /**
- * Never returns the reply itself: it is a thenable that listens for the end of the response, which costs more than the
+ * Does not return the reply itself. It is a thenable that listens for the end of the response, which costs more than the
  * promise of the handler.
  */
 type Payload = string | Buffer | undefined;
 
 /**
- * Sends together what became ready together, such as the steps of a batch: the operating system wakes whoever waits for a
- * reply, which costs more than the reply, and does so once for replies that follow one another at once.
+ * Sends replies together that became ready together, such as the steps of a batch. Waking a waiting client costs the
+ * operating system more than the reply, and it wakes once for replies that follow at once.
  */
 export function sendTogether(app: FastifyInstance): void {
   let ready: (() => void)[] = [];
@@ -72,21 +72,21 @@ export function sendTogether(app: FastifyInstance): void {
     for (const send of sent) send();
   }
   app.addHook('onSend', (_request, _reply, payload, done) => {
-    // Listen to a stream at once, or nobody handles its errors.
+    // Listen to a stream at once, so that its errors are handled.
     if (payload !== undefined && typeof payload !== 'string' && !Buffer.isBuffer(payload)) return done();
     if (ready.push(done) === 1) process.nextTick(sendReady);
   });
 }
 
-/** Sends what was read, or 304 if If-None-Match names its version. */
+/** Sends a read thing, or 304 if If-None-Match names its version. */
 export function sendRead(request: FastifyRequest, reply: FastifyReply, read: Reply): Payload {
   const { etag } = read.headers;
   return etag && isKnown(request, etag) ? sendUnchanged(reply, etag) : send(reply, read);
 }
 
 /**
- * Sends a file that is made of a version of something, unless If-None-Match names that version: then it is not made.
- * `extension` begins with a dot.
+ * Sends a file made from a version of a thing. If If-None-Match names that version, the file is not made. `extension` begins
+ * with a dot.
  */
 export async function sendFile(
   request: FastifyRequest,

@@ -19,8 +19,8 @@ export function requestIdOf(header: string | string[] | undefined, newId: () => 
 }
 
 /**
- * Logs one line per request when its reply is sent. The line has the route's pattern instead of the path, so no id or query
- * of a client is logged. Sends the id of the request back as X-Request-Id.
+ * Logs one line per request when its reply is sent. The line has the pattern of the route and not the path, so no id or query
+ * of a client is logged. Also returns the id of the request as X-Request-Id.
  */
 export function logRequests(app: FastifyInstance): void {
   app.addHook('onRoute', (route) => {

@@ -3,8 +3,8 @@ import type { FastifyInstance } from 'fastify';
 import helmet from 'helmet';
 
 /**
- * Headers of every reply: helmet's, and Cache-Control, so that nobody keeps a copy of a state. Pages set their own
- * Content-Security-Policy, since this one lets a page do nothing at all.
+ * Headers of every reply: helmet's, and Cache-Control, so that no cache keeps a state. Pages set their own
+ * Content-Security-Policy, because this one allows a page nothing.
  */
 export const SECURITY_HEADERS: Readonly<Record<string, string>> = Object.freeze({
   ...headersOf(
@@ -21,7 +21,7 @@ export const SECURITY_HEADERS: Readonly<Record<string, string>> = Object.freeze(
   'cache-control': 'no-store',
 });
 
-/** Sets them first, so that a handler's own come on top. */
+/** Sets them first, so that a handler can replace them. */
 export function addSecurityHeaders(app: FastifyInstance): void {
   app.addHook('onRequest', (_request, reply, done) => {
     reply.headers(SECURITY_HEADERS);
@@ -29,7 +29,7 @@ export function addSecurityHeaders(app: FastifyInstance): void {
   });
 }
 
-/** Our headers are the same for every reply, so helmet is asked once and not for each. */
+/** The headers are the same for every reply, so helmet runs only once. */
 function headersOf(middleware: ReturnType<typeof helmet>): Record<string, string> {
   const headers: Record<string, string> = {};
   const response = {

@@ -1,6 +1,6 @@
 /**
- * What Swagger UI's page lacks: a viewport, so that it fits a phone; its own dark colours if the system or the page at / is
- * dark; a link to that page.
+ * Additions to Swagger UI's page: a viewport for phones, dark colours if the system or the page at / is dark, and links to
+ * that page.
  */
 const SCRIPT = `
 const dark = matchMedia('(prefers-color-scheme: dark)');
@@ -26,7 +26,7 @@ html.dark-mode .ways a { color: #8ab4f8; }
 .swagger-ui .filter .operation-filter-input { max-width: 100%; }
 `;
 
-/** A service that asks for no key needs no padlocks. */
+/** Without keys the page needs no padlocks. */
 const OPEN_STYLE = '.swagger-ui .scheme-container, .swagger-ui .authorization__btn { display: none; }';
 
 /** Scripts and styles that are added to Swagger UI's page; `locked` says whether callers need a key. */

@@ -8,13 +8,13 @@ import { hangUpUnread } from './unread-body.ts';
 export type LoadCounts = Pick<TenantLoads, 'request' | 'connect'>;
 
 /**
- * Counts each request of a tenant, and each connection that it uses, until that is closed. A connection that is over the
- * quota is ended. Add it after authentication.
+ * Counts each request of a tenant, and each of its connections until it closes. A connection over the quota is ended. Add it
+ * after authentication.
  */
 export function countLoads(app: FastifyInstance, loads: LoadCounts): void {
   const holders = new WeakMap<Socket, Set<string>>();
   app.decorate('holdConnection', (socket: Socket, tenant: string) => {
-    // What comes over gRPC has no socket of its own here.
+    // gRPC requests have no socket of their own here.
     if (!(socket instanceof Socket)) return;
     const tenants = holders.get(socket) ?? new Set();
     if (tenants.has(tenant)) return;
@@ -24,7 +24,7 @@ export function countLoads(app: FastifyInstance, loads: LoadCounts): void {
   });
   app.addHook('onRequest', (request, reply, done) => {
     const { tenant } = request.identity;
-    // Nobody is of no tenant: a socket that has yet to say who it is.
+    // A socket that has not authenticated yet belongs to no tenant.
     if (isOpen(request) || tenant === '') return done();
     loads.request(tenant);
     try {

@@ -9,7 +9,7 @@ export interface TlsFiles {
   readonly key: string;
 }
 
-/** What is wrong with the files, for a person. */
+/** A mistake in the files, explained for a person. */
 export class TlsFilesError extends Error {}
 
 /** Reads both files and checks that they fit each other. @throws {TlsFilesError} */
@@ -24,7 +24,10 @@ export function readTls(files: TlsFiles): { readonly cert: Buffer; readonly key:
   }
 }
 
-/** Lets a server have a new certificate once its files have changed, until it is called off. Open connections keep the old one. */
+/**
+ * Gives a server the new certificate when its files change. Open connections keep the old one. Returns a function that stops
+ * it.
+ */
 export function watchTls(
   server: TlsServer,
   files: TlsFiles,
@@ -35,7 +38,7 @@ export function watchTls(
       server.setSecureContext(readTls(files));
       log.info('CELLSTEP_TLS_CERT and CELLSTEP_TLS_KEY were read again');
     } catch (error) {
-      // Perhaps only one of the two files has changed so far.
+      // Perhaps only one of the two files is new yet.
       log.error(`CELLSTEP_TLS_CERT and CELLSTEP_TLS_KEY: ${(error as Error).message}; the former ones stay`);
     }
   });

@@ -1,7 +1,7 @@
 import { randomFillSync } from 'node:crypto';
 import type { NewId } from '../domain/ports.ts';
 
-/** Random bytes are drawn in bulk: every request needs an id, and most of the cost is the call. */
+/** Random bytes are drawn in bulk: every request needs an id, and most of its cost is the call for randomness. */
 const DRAWN = 256;
 
 /** `cell_0198…`: the prefix and a UUID version 7 (RFC 9562), whose first 48 bits are the time, so that ids sort by it. */

@@ -11,7 +11,7 @@ export interface ShapeIssue {
   readonly problem?: ProblemCode;
 }
 
-/** How many places of a request a reply names. It only counts the others. */
+/** The most wrong places that a reply names. The others are counted. */
 export const MOST_ISSUES = 20;
 
 /** A request part that does not fit its zod schema. */
@@ -19,7 +19,7 @@ export class RequestShapeError extends Error {
   readonly context: string;
   /** The first MOST_ISSUES. */
   readonly issues: readonly ShapeIssue[];
-  /** The first places, and the number of the others. */
+  /** The number of all wrong places. */
   readonly total: number;
 
   constructor(context: string, issues: readonly ShapeIssue[], total = issues.length) {
@@ -30,14 +30,14 @@ export class RequestShapeError extends Error {
   }
 }
 
-/** Instead of Fastify's own compilers, which are a hundred modules to load and never used: `addValidation` sets others. */
+/** Keeps Fastify from loading its own compilers, a hundred modules that are never used: `addValidation` sets others. */
 export const NO_COMPILERS = { compilersFactory: { buildValidator: noCompiler, buildSerializer: noCompiler } };
 
 function noCompiler(): never {
   throw new Error('addValidation was not called');
 }
 
-/** Lets zod check what comes in; what goes out is already text (see replies.ts). */
+/** Checks requests with zod. Replies are already text (see replies.ts). */
 export function addValidation(app: FastifyInstance): void {
   app.setValidatorCompiler(({ schema, httpPart }) => {
     // Most requests have no query.
@@ -51,9 +51,9 @@ export function addValidation(app: FastifyInstance): void {
         return { error: new RequestShapeError('querystring', [UNKNOWN_PROTO]) };
       }
       if (httpPart === 'params' && Object.values(value as object).includes('')) return { error: nothingThere() };
-      // A file: its Content-Type already shows that the route takes it, and zod would treat every byte as a field.
+      // A file was already accepted by its Content-Type, and zod would treat every byte as a field.
       if (httpPart === 'body' && value instanceof Uint8Array) return { value };
-      // Headers are optional text. The ones with a meaning are read where they are used (replies.ts).
+      // Headers are optional text. They are checked where they are used (replies.ts).
       if (httpPart === 'headers') return { value };
       try {
         return { value: checkShape(schema as z.ZodType, value, httpPart) };
@@ -81,14 +81,14 @@ function parse<T>(schema: z.ZodType<T>, value: unknown, context: string): z.ZodS
   try {
     return schema.safeParse(value, { reportInput: true });
   } catch (error) {
-    // zod compares the length of whatever has one with the bounds of a list, and not every length is a number.
+    // zod compares the `length` of any object with the bounds of a list, but it need not be a number.
     if (!(error instanceof TypeError)) throw error;
     const message = 'It has a field "length" in an object that stands where a list belongs. Send a list there.';
     throw new RequestShapeError(context, [{ path: [], message }]);
   }
 }
 
-/** A schema that takes any name would lose this one. */
+/** A schema that allows any name would drop this one. */
 const UNKNOWN_PROTO: ShapeIssue = { path: ['__proto__'], message: 'Unknown parameter "__proto__".' };
 
 function isEmpty(value: object): boolean {
@@ -99,12 +99,12 @@ function isEmpty(value: object): boolean {
 /** Fastify passes null for no body, so it looks like the JSON null. */
 const NO_BODY: ShapeIssue = { path: [], message: 'it is missing or null. Send a JSON object.' };
 
-/** A path that ends where an id should be, as /v1/cells/ does. */
+/** A path that ends before its id, such as /v1/cells/. */
 function nothingThere(): Problem {
   return new Problem('not-found', 'The path has an empty id.');
 }
 
-/** Turns tensors that were read already back into the arrays that were sent. */
+/** Turns tensors back into the arrays that were sent, for messages. */
 function asSent(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(asSent);
   const { shape, values } = Object(value) as Partial<NestedNumbers>;
@@ -121,7 +121,7 @@ function readIssue(issue: z.core.$ZodIssue, fields: readonly string[]): ShapeIss
       .map((key) => ({ path: [...path, key], message: `Unknown field ${quote(key)}.${known}` }));
   }
   if (issue.code === 'invalid_union' && issue.errors.length > 0) {
-    // The branch that got furthest is probably the one that was meant.
+    // The branch that matched the most is probably the intended one.
     const depth = (issues: readonly z.core.$ZodIssue[]) => Math.max(0, ...issues.map((one) => one.path.length));
     const best = issue.errors.reduce((a, b) => (depth(b) > depth(a) ? b : a));
     return best.flatMap((inner) => readIssue({ ...inner, path: [...path, ...inner.path] }, fields));

@@ -2,18 +2,18 @@ import type { Gate } from '../access/gate.ts';
 import type { Identity } from '../domain/identity.ts';
 import { Problem } from '../domain/problems.ts';
 
-/** A key may expire, and a token does, without anybody saying so. */
+/** Keys and tokens expire without an event, so they are checked from time to time. */
 const CHECK_MS = 15_000;
 
-/** The caller of a stream or a socket, which may last longer than its key is valid. */
+/** The caller of a stream or a socket. It may last longer than the key is valid. */
 export interface Caller {
   readonly credential: string;
   readonly identity: Identity;
 }
 
 /**
- * Calls `revoked` once when the caller would not be let in any more: at once where its key was removed or changed, and
- * soon after it expired. Returns how to call it off.
+ * Calls `revoked` once when the caller loses access: at once if its key was removed or changed, and soon after it expired.
+ * Returns a function that stops it.
  */
 export function watchCaller(
   gate: Pick<Gate, 'identify' | 'watch'>,
@@ -48,7 +48,7 @@ async function refusalOf(
     if (now.tenant === tenant && now.scopes.has('step')) return undefined;
     return new Problem('insufficient-scope', 'The key of this connection may not step any more.');
   } catch (error) {
-    // An issuer that does not answer says nothing about its tokens.
+    // If the issuer does not answer, its tokens stay valid for now.
     return error instanceof Problem && error.status === 401
       ? new Problem('unauthorized', 'The key of this connection is not valid any more.')
       : undefined;

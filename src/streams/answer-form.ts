@@ -3,7 +3,7 @@ import type { TensorFiles } from '../domain/files.ts';
 import { jsonText } from '../http/json-text.ts';
 import { fileOfReply } from '../http/tensor-file.ts';
 
-/** What a message is known by to its client. */
+/** The id that the client gave a message. */
 export type MessageId = string | number | undefined;
 
 /** Fields of an answer; tensors as TensorReply. */
@@ -12,16 +12,16 @@ export type AnswerFields = Readonly<Record<string, unknown>>;
 /** An answer as a door sends it: text, or fields for a file. */
 export type Written = string | AnswerFields;
 
-/** How answers are written, sent, and kept beside an idempotency key. */
+/** How answers are written, sent, and kept for an idempotency key. */
 export interface AnswerForm<R extends Written> {
-  /** Part of what a key belongs to: an answer that is kept is of one form. */
+  /** Part of a key's fingerprint, because a kept answer has one form. */
   readonly name: string;
-  /** @throws {Problem} limit-exceeded where it would be too long */
+  /** @throws {Problem} limit-exceeded if the answer would be too long */
   write(fields: AnswerFields): R;
   /** The answer to one message, which has an id or not. */
   labelled(answer: R, id: MessageId): R;
   encode(answer: R): Uint8Array;
-  /** What was kept, which says that it is a repetition. */
+  /** A kept answer, marked as a repetition. */
   replay(bytes: Uint8Array): R;
 }
 
@@ -35,7 +35,7 @@ export const TEXT_FORM: AnswerForm<string> = {
     `${Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString().slice(0, -1)},"replayed":true}`,
 };
 
-/** The fields themselves, for a door that writes files of tensors. Kept as such a file. */
+/** The fields themselves, for a door that writes files of tensors. They are kept as such a file. */
 export function fieldsForm(files: TensorFiles): AnswerForm<AnswerFields> {
   return {
     name: 'file',
@@ -45,7 +45,7 @@ export function fieldsForm(files: TensorFiles): AnswerForm<AnswerFields> {
     replay: (bytes) => {
       const { tensors, metadata } = files.read(bytes);
       const fields = Object.entries(metadata).map(([name, text]) => [name, JSON.parse(text)] as const);
-      // By the names of their places, which they get again when they are written.
+      // Under the names of their places, as in the file.
       const named = [...tensors].map(([name, tensor]) => [name, new TensorReply(tensor, 'nested')] as const);
       return { ...Object.fromEntries(fields), ...Object.fromEntries(named), replayed: true };
     },

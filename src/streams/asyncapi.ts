@@ -21,7 +21,7 @@ import {
 import type { JsonObject } from '../domain/json.ts';
 import { SchemaComponents, type Side } from '../http/openapi-schemas.ts';
 
-/** What a client sends, and what answers it beside a problem. */
+/** Each message of a client, and its answer if it is not a problem. */
 const ASKED = [
   [stepMessage, stepAnswer],
   [openMessage, sessionAnswer],
@@ -46,7 +46,7 @@ const DESCRIPTION = `Steps of any number of sessions over one WebSocket, with th
 
 \`POST /v1/steps\` with \`Content-Type: application/jsonl\` takes the same step messages, a line each.`;
 
-/** The AsyncAPI document of the socket, from the types that its messages are checked by. */
+/** The AsyncAPI document of the socket, made from the types that check its messages. */
 export function asyncApiDocument(): JsonObject {
   const schemas = new SchemaComponents();
   const messages: Record<string, JsonObject> = {};

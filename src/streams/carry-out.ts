@@ -6,10 +6,10 @@ import type { AnswerFields, AnswerForm, MessageId, Written } from './answer-form
 import type { MessageHandler } from './message-handler.ts';
 import { SessionTurns } from './session-turns.ts';
 
-/** The messages of all callers that have a key and are not answered yet. */
+/** Unanswered messages with a key, of all callers. */
 export type Running = Map<string, Promise<unknown>>;
 
-/** The request that messages come by. */
+/** The request that carries the messages. */
 export interface Call {
   readonly url: string;
   readonly id: string;
@@ -17,8 +17,8 @@ export interface Call {
 }
 
 /**
- * Carries out messages of one tenant, one for each call, and answers each by itself: whatever goes wrong with one is its own answer.
- * A repetition that comes while the first message with its key still runs waits for it.
+ * Carries out the messages of one tenant, one per call. Each gets its own answer, even if it fails. A repetition waits while
+ * the first message with its key still runs.
  */
 export class Messages {
   private readonly handlers: ReadonlyMap<string, MessageHandler>;
@@ -82,7 +82,7 @@ export class Messages {
   }
 }
 
-/** The id of a message, also of one that is refused; undefined where it has none that can be echoed. */
+/** The id of a message, even of a refused one; undefined if it has no valid id. */
 function idOf(sent: unknown): MessageId {
   const { id } = Object(sent) as { id?: unknown };
   if (typeof id === 'string' && id.length <= 128) return id;

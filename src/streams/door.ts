@@ -18,7 +18,7 @@ import type { SocketLimits } from './socket.ts';
 import { type Offers, SocketDoor, type SocketDoorParts } from './socket-door.ts';
 import { fileOfAnswers, itemsOfFile, type StepFields, sizeOfFields } from './step-file.ts';
 
-/** Fields of messages that have tensors. */
+/** The fields of messages that hold tensors. */
 const FIELDS = new Map([...tensorFieldsOf(openMessage), ...tensorFieldsOf(stepMessage)]);
 
 export interface StreamParts {
@@ -50,7 +50,7 @@ export class StreamDoor {
     this.sockets = new SocketDoor(app, { offers, running: this.running, reader: this.reader, gate, limits });
   }
 
-  /** `POST /v1/steps`: in what form the steps come, and in what form the answers are asked for, the headers say. */
+  /** `POST /v1/steps`. The headers tell the form of the steps and of the answers. */
   async answerSteps(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
     const type = mediaTypeOf(request.headers['content-type']);
     if (JSON_LINES.some((known) => known === type)) return this.answerLines(request, reply, type);
@@ -74,7 +74,7 @@ export class StreamDoor {
     return `{"results":[${texts.join(',')}]}`;
   }
 
-  /** Ends what is under way, and then the streams and sockets. */
+  /** Finishes running messages, then ends the streams and sockets. */
   async close(): Promise<void> {
     for (const stop of this.stops) stop();
     await this.sockets.close();
@@ -104,7 +104,7 @@ export class StreamDoor {
     this.stops.add(stop);
     output.once('close', () => this.stops.delete(stop));
     reply.header('content-type', type).send(output);
-    // The client may wait for the head before it sends a line.
+    // Send the head now: the client may wait for it before it sends a line.
     reply.raw.flushHeaders();
     return reply;
   }

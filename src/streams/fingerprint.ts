@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto';
 import type { TensorLiteral } from '../domain/tensor-literal.ts';
 
-/** Digest of all that a message asks for, as it was understood: the same numbers in another notation ask for the same. */
+/** Digest of a message as it was understood. The same numbers in another notation give the same digest. */
 export function fingerprintOf(form: string, asked: object): string {
   return createHash('sha256')
     .update(`${form}\n${JSON.stringify(asked, withBytes)}`)
     .digest('hex');
 }
 
-/** Values of tensors as their bytes: as text they would take much longer. */
+/** Tensors are digested as bytes, which is much faster than as text. */
 function withBytes(_name: string, value: unknown): unknown {
   const { shape, values, integers } = Object(value) as Partial<TensorLiteral>;
   if (!(values instanceof Float64Array)) return value;

@@ -1,34 +1,34 @@
-/** What a client has sent, and how many bytes that was. */
+/** A message of a client and its size in bytes. */
 interface Task {
   readonly bytes: number;
   readonly run: Run;
 }
 
-/** Carries out a message. Resolves with the bytes of its answer, never rejects. */
+/** Carries out a message. Resolves with the number of bytes of its answer. Never rejects. */
 type Run = () => Promise<number>;
 
 export interface FlowOptions {
-  /** Messages that are carried out at once. */
+  /** The most messages that run at once. */
   readonly inFlight: number;
-  /** Of bytes, unless one message has more by itself. */
+  /** The most bytes of running messages, unless a single message has more. */
   readonly maxBytes: number;
-  /** About how many bytes the answers of the messages under way may have; one message is always carried out. */
+  /** About the most bytes that the answers of running messages may have. One message always runs. */
   readonly answerBytes?: number;
-  /** Whether so many answers are unread that no other message is begun. */
+  /** Whether so many answers are unread that no other message may begin. */
   readonly isCongested: () => boolean;
-  /** More may be read, or not. */
+  /** Called with whether more may be read. */
   readonly reading: (open: boolean) => void;
 }
 
-/** Messages that are carried out at once before an answer shows how large answers are. */
+/** The most messages that run at once before the first answer shows how large answers are. */
 const FIRST_WINDOW = 16;
-/** How much of the largest answer is believed of the next one: clients change what they ask for. */
+/** The part of the largest answer that the next estimate keeps, because requests change. */
 const FORGETTING = 0.98;
 const MOST_ANSWER_BYTES = 16 * 2 ** 20;
 
 /**
- * Carries out the messages of one client in their order, without waiting for the answers, as far as the bounds go; beyond
- * them it reads no more. What has been read already waits: at most what one read brings.
+ * Begins the messages of one client in order, without waiting for answers, up to the limits. At a limit it stops reading.
+ * Messages that have been read already wait: at most those of one read.
  */
 export class Flow {
   private readonly options: FlowOptions;
@@ -50,7 +50,7 @@ export class Flow {
     if (!this.ended) this.waiting.push({ bytes, run });
   }
 
-  /** Begins what the bounds let begin. To be called after `add`, and when answers have been read. */
+  /** Begins messages up to the limits. Call it after `add` and when answers have been read. */
   advance(): void {
     const { maxBytes, isCongested } = this.options;
     while (this.next < this.waiting.length && this.hasRoom() && !isCongested()) {
@@ -77,7 +77,7 @@ export class Flow {
     this.tellIdle();
   }
 
-  /** Resolves when all that was added is carried out. */
+  /** Resolves when all added messages are done. */
   async settled(): Promise<void> {
     if (this.running === 0 && this.waiting.length === 0) return;
     await new Promise<void>((resolve) => {

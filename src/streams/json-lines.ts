@@ -6,18 +6,18 @@ import { LineSplitter } from './line-splitter.ts';
 import { type MessageReader, tooLong } from './read-messages.ts';
 
 export interface StreamLimits {
-  /** Messages of one client that are carried out at once. */
+  /** The most messages of one client that run at once. */
   readonly inFlight: number;
   /** Of one message. */
   readonly maxBytes: number;
 }
 
-/** Unread answers beyond which nothing more is begun. */
+/** The bytes of unread answers at which no other message begins. */
 const MOST_UNREAD_BYTES = 2 ** 20;
 
 /**
- * Answers each line of `input` by a line of `output`, as soon as it is carried out; lines of one session in their order.
- * Whoever reads no answers is read no further. Resolves when all is answered, or the client is gone.
+ * Answers each line of `input` with a line of `output` as soon as it is done. Lines of one session keep their order. It stops
+ * reading if the client reads no answers. Resolves when everything is answered or the client is gone.
  */
 export function answerLines(
   input: Readable,
@@ -51,7 +51,7 @@ export function answerLines(
 
   async function answer(message: unknown): Promise<number> {
     const line = await messages.carryOut(message, TEXT_FORM, call);
-    // Those that are committed together are written together.
+    // Answers that are committed together are written together.
     if (ready === '') process.nextTick(write);
     ready += `${line}\n`;
     return line.length;
@@ -67,7 +67,7 @@ export function answerLines(
     if (last) take(last);
     flow.advance();
     await flow.settled();
-    // After the lines that are still to be written.
+    // Ends after the remaining lines.
     process.nextTick(() => output.end());
   }
 

@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { JSON_LINES } from '../domain/media-types.ts';
 import { notTaken } from '../http/binary-body.ts';
 
-/** Hands lines on as they come, on routes whose config has `takesLines`. */
+/** Passes lines on as they come, for routes with `takesLines` in their config. */
 export function addLineBody(app: FastifyInstance): void {
   app.addContentTypeParser([...JSON_LINES], (request, payload, done) => {
     if (request.routeOptions.config.takesLines) done(null, payload);
@@ -12,7 +12,7 @@ export function addLineBody(app: FastifyInstance): void {
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** The body may be a stream of JSON lines, and the reply is one then. */
+    /** The body may be a stream of JSON lines; then the reply is one too. */
     readonly takesLines?: true;
   }
 }

@@ -11,7 +11,7 @@ export class LineSplitter {
   private readonly maxBytes: number;
   private parts: Buffer[] = [];
   private kept = 0;
-  /** The rest of a line that is too long is passed over. */
+  /** Skips the rest of a line that is too long. */
   private skipping = false;
 
   constructor(maxBytes: number) {
@@ -48,7 +48,7 @@ export class LineSplitter {
     return { text, tooLong };
   }
 
-  /** What came after the last newline, as a line of its own; undefined where that is nothing. */
+  /** The bytes after the last newline as a line of their own; undefined if there are none. */
   end(): Buffer | undefined {
     if (this.kept === 0) return undefined;
     const line = Buffer.concat([...this.parts, Buffer.of(NEWLINE)]);

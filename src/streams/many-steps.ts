@@ -4,14 +4,14 @@ import { fieldProblem, Problem } from '../domain/problems.ts';
 import type { AnswerForm, Written } from './answer-form.ts';
 import type { Call, Messages } from './carry-out.ts';
 
-/** Items that are begun at once. */
+/** The most items that run at once. */
 const WAVE = 1_000;
-/** Of answers to one call; what is left is not begun. */
+/** The most bytes of the answers to one call. Further items are not begun. */
 const MOST_ANSWER_BYTES = 64 * 2 ** 20;
 
 /**
- * Carries out the items of one call side by side, those of one session in their order; each is answered by itself, in the
- * order sent.
+ * Carries out the items of one call side by side; items of one session keep their order. Each gets its own answer, in the
+ * order of the items.
  */
 export async function carryOutAll<R extends Written>(
   messages: Messages,
@@ -36,7 +36,7 @@ function tooMuch(): Problem {
   return new Problem('limit-exceeded', detail);
 }
 
-/** The items of a body `{ "steps": [...] }`. @throws {Problem} invalid-request where it is another body */
+/** The items of a body `{ "steps": [...] }`. @throws {Problem} invalid-request for another body */
 export function itemsOf(body: unknown): readonly unknown[] {
   if (!isJsonObject(body)) throw fieldProblem('invalid-request', '', 'The body is missing. Send {"steps": [...]}.');
   const { steps, ...others } = body as { steps?: unknown };

@@ -4,19 +4,19 @@ import type { Change } from '../services/changes/change.ts';
 import type { AnswerFields, AnswerForm, Written } from './answer-form.ts';
 import { fingerprintOf } from './fingerprint.ts';
 
-/** Fields that messages have for the door, beside what they ask for. */
+/** Fields of every message that the door itself uses. */
 interface Envelope {
   readonly id?: string | number;
   readonly key?: string;
   readonly if_match?: number;
 }
 
-/** How a message is asked of a service whose result is a `T`; `present` makes the fields of its answer. */
+/** Calls a service for a message. Its result is a `T`, which `present` turns into the fields of the answer. */
 export type Asked<R> = <T>(present: (result: T) => AnswerFields) => Change<T, R>;
 
 /** Carries out messages of one kind. */
 export interface MessageHandler {
-  /** @throws {Problem | RequestShapeError} why it is refused; nothing was changed then */
+  /** @throws {Problem | RequestShapeError} if the message is refused; then nothing was changed */
   act<R extends Written>(sent: unknown, form: AnswerForm<R>): Promise<R>;
 }
 

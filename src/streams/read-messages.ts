@@ -5,26 +5,26 @@ import { plainJson } from '../http/json-body.ts';
 import { liftLines, liftTensors } from '../http/lift-tensors.ts';
 import { bodyOfFile } from '../http/tensor-file.ts';
 
-/** What came, parsed; or the Problem that it could not be, as the answer to it. */
+/** A parsed message, or the Problem that answers it if it cannot be parsed. */
 export interface Sent {
   readonly message: unknown;
   readonly bytes: number;
 }
 
-/** Reads what clients send: lines and texts of JSON, and files of tensors. */
+/** Reads the messages of clients: JSON lines, JSON texts and files of tensors. */
 export class MessageReader {
   private readonly fields: TensorFields;
   private readonly parse: (text: string) => unknown;
   private readonly files: TensorFiles;
 
-  /** `fields` are those of all messages; `parse` is for JSON without tensors. */
+  /** `fields` are the tensor fields of all messages. `parse` parses JSON without tensors. */
   constructor(fields: TensorFields, parse: (text: string) => unknown, files: TensorFiles) {
     this.fields = fields;
     this.parse = parse;
     this.files = files;
   }
 
-  /** All messages of whole lines. */
+  /** The messages of complete lines. */
   lines(text: Buffer): Sent[] {
     return liftLines(text, this.fields, this.parse).map(({ line, lifted }) => ({
       message: lifted ?? this.plain(line),

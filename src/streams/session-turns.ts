@@ -1,14 +1,13 @@
 /** Messages of one session that are not answered yet. */
 interface Under {
-  /** The last one that runs alone, and those after it that run side by side. */
+  /** The last message that runs alone, and the ones after it that run side by side. */
   alone: Promise<unknown> | undefined;
   readonly others: Set<Promise<unknown>>;
 }
 
 /**
- * The turns of the messages of one client. Changes of one session are made in their order anyway. A message that reads a
- * session beside the one it changes, or looks for the id of a new one, takes its turn alone: after all before it, before
- * all after it.
+ * Orders the messages of one client. Changes of one session always keep their order. A message that also reads another
+ * session, or makes a session, runs alone: after all messages before it and before all after it.
  */
 export class SessionTurns {
   private readonly sessions = new Map<string, Under>();

@@ -17,10 +17,10 @@ import { Subscriptions } from './subscriptions.ts';
 type Known = Pick<FastifyRequest, 'identity'>;
 type Handlers = readonly (readonly [op: string, handler: MessageHandler])[];
 
-/** What callers may ask for, by `op`. */
+/** The handlers of messages, by `op`. */
 export interface Offers {
   of(caller: Known): Handlers;
-  /** On a socket beside that: to be told of changes. */
+  /** On a socket also subscriptions to changes. */
   watching(caller: Known, subscriptions: Subscriptions, send: (event: Written) => void): Handlers;
 }
 
@@ -32,10 +32,10 @@ export interface SocketDoorParts {
   readonly limits: SocketLimits;
 }
 
-/** In which a client without a key in its handshake has to send it. */
+/** The time in which a client that sent no key in its handshake must send one. */
 const AUTH_MS = 10_000;
 
-/** Takes the sockets of `GET /v1/stream`. */
+/** Serves the sockets of `GET /v1/stream`. */
 export class SocketDoor {
   private readonly app: FastifyInstance;
   private readonly parts: SocketDoorParts;
@@ -46,7 +46,7 @@ export class SocketDoor {
     this.parts = parts;
   }
 
-  /** @throws {HttpProblem} upgrade-required, bad-request: why a handshake is refused */
+  /** @throws {HttpProblem} upgrade-required or bad-request, if a handshake is refused */
   requireHandshake(request: FastifyRequest): void {
     if (!request.ws) {
       const detail = `/v1/stream is a WebSocket. Open it with the subprotocol ${SUBPROTOCOL}.`;
@@ -62,7 +62,7 @@ export class SocketDoor {
     const line = new SocketLine(socket, request.raw.socket, this.app.tensorFiles, this.parts.limits);
     this.lines.add(line);
     socket.once('close', () => this.lines.delete(line));
-    // Whatever is wrong with what it sends, ws closes it with the code that says so.
+    // After a protocol error ws closes the socket with the right code.
     socket.on('error', (error) => request.log.info({ err: error }, 'a socket failed'));
     const { closed } = this.parts.gate;
     if (closed && request.headers.authorization === undefined) {
@@ -73,7 +73,7 @@ export class SocketDoor {
     if (closed) this.watch(line, socket, { credential: credentialOf(request), identity: request.identity });
   }
 
-  /** Ends what is under way on every socket, and then the sockets. */
+  /** Finishes running messages on every socket, then closes the sockets. */
   async close(): Promise<void> {
     await Promise.all([...this.lines].map((line) => line.finish()));
   }
@@ -87,7 +87,7 @@ export class SocketDoor {
     line.serve(new Messages(handlers, identity.tenant, running), reader, { url, id, log });
   }
 
-  /** Closes the socket when its key is not valid any more. */
+  /** Closes the socket when its key is no longer valid. */
   private watch(line: SocketLine, socket: WebSocket, caller: Caller): void {
     const stop = watchCaller(this.parts.gate, caller, ({ message }) => line.close(CLOSE.violation, message));
     socket.once('close', stop);
@@ -100,7 +100,7 @@ export class SocketDoor {
     const keep = (data: Buffer, isFile: boolean) => void early.push([data, isFile]);
     socket.once('message', async (data: Buffer, isFile: boolean) => {
       clearTimeout(late);
-      // What follows it has to wait. What came in the same packet is heard in spite of the pause.
+      // Later messages have to wait. What came in the same packet is heard in spite of the pause.
       socket.pause();
       socket.on('message', keep);
       try {

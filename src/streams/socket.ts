@@ -7,25 +7,25 @@ import type { Call, Messages } from './carry-out.ts';
 import { Flow } from './flow.ts';
 import type { MessageReader } from './read-messages.ts';
 
-/** Why a socket is closed (RFC 6455, 7.4.1, and the registry after it). */
+/** Codes for closing a socket (RFC 6455, 7.4.1, and its registry). */
 export const CLOSE = { goingAway: 1001, violation: 1008, tryLater: 1013 } as const;
 
 export interface SocketLimits {
-  /** Messages of one client that are carried out at once. */
+  /** The most messages of one client that run at once. */
   readonly inFlight: number;
   /** Of one message. */
   readonly maxBytes: number;
-  /** Unread bytes at which a client is given up. */
+  /** The unread bytes at which the socket is closed. */
   readonly maxUnreadBytes: number;
 }
 
-/** Unread bytes beyond which no message is begun. */
+/** The unread bytes at which no other message begins. */
 const CONGESTED_BYTES = 2 ** 20;
 const PING_MS = 30_000;
-/** In which a client has to answer a close frame. */
+/** The time in which a client must answer a close frame. */
 const CLOSE_MS = 5_000;
 
-/** One client's socket: what comes is carried out side by side, each answer goes out when it is there. */
+/** The socket of one client. Messages run side by side, and each answer is sent as soon as it is ready. */
 export class SocketLine {
   private readonly socket: WebSocket;
   private readonly raw: Socket;
@@ -35,7 +35,7 @@ export class SocketLine {
   private readonly pings: NodeJS.Timeout;
   private alive = true;
   private corked = false;
-  /** What the system had taken at the last ping. */
+  /** The bytes that the system had taken at the last ping. */
   private taken = 0;
 
   constructor(socket: WebSocket, raw: Socket, files: TensorFiles, limits: SocketLimits) {
@@ -61,7 +61,7 @@ export class SocketLine {
     });
   }
 
-  /** Carries out all messages from here on. */
+  /** Starts carrying out messages. */
   serve(messages: Messages, reader: MessageReader, call: Call): void {
     const fields = fieldsForm(this.files);
     this.socket.on('message', (data: Buffer, isFile: boolean) => {
@@ -74,13 +74,13 @@ export class SocketLine {
   }
 
   /**
-   * A client that has left too much unread is given up: what it has missed cannot be kept for it. Returns how much was
-   * sent.
+   * Closes the socket of a client that leaves too much unread, because missed answers cannot be kept. Returns the number of
+   * bytes sent.
    */
   send(answer: Written): number {
     const { socket, raw } = this;
     if (socket.readyState !== socket.OPEN) return 0;
-    // What is ready together goes out together.
+    // Answers that are ready together are sent together.
     if (!this.corked) {
       this.corked = true;
       raw.cork();
@@ -95,7 +95,7 @@ export class SocketLine {
     return sent.length;
   }
 
-  /** Ends what is under way, and then the socket. */
+  /** Finishes running messages, then closes the socket. */
   async finish(): Promise<void> {
     this.socket.pause();
     await this.flow.settled();
@@ -105,12 +105,12 @@ export class SocketLine {
   close(code: number, reason: string): void {
     this.flow.end();
     this.socket.close(code, reason);
-    // The answer to the close frame has to be read; one that does not come is not waited for.
+    // Waits for the answer to the close frame, for a limited time.
     this.socket.resume();
     setTimeout(() => this.socket.terminate(), CLOSE_MS).unref();
   }
 
-  /** One that neither answers nor takes anything is gone. One that is not read from cannot answer. */
+  /** A client that neither answers pings nor takes bytes is gone. A client whose socket we do not read cannot answer. */
   private ping(): void {
     const { socket, raw } = this;
     const taken = raw.bytesWritten - raw.writableLength;

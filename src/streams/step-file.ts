@@ -9,7 +9,7 @@ import { SentTensor } from '../domain/tensor-literal.ts';
 import { bodyOfFile } from '../http/tensor-file.ts';
 import { checkShape } from '../http/validation.ts';
 
-/** What an answer has for the client. */
+/** The fields of an answer. */
 export interface StepFields {
   readonly output?: TensorReply;
   readonly states?: readonly TensorReply[];
@@ -19,9 +19,9 @@ export interface StepFields {
 const FIELDS = tensorFieldsOf(stepsFile);
 
 /**
- * The answers as a file: `output` [n, width] and, where they are asked for, `states.0` … with a row for each step, and
- * `results` in the metadata. A row that was refused has zeros. Where the outputs are not rows of one width and dtype, each
- * stands by itself, `output.3` for the fourth.
+ * The answers as a file: `output` [n, width] and, if requested, `states.0` …, with a row for each step, and `results` in the
+ * metadata. A refused row has zeros. If the outputs differ in width or dtype, each is a tensor of its own: `output.3` for the
+ * fourth.
  */
 export function fileOfAnswers(answers: readonly StepFields[]): TensorFile {
   const tensors = new Map<string, Tensor>();
@@ -44,7 +44,7 @@ export function fileOfAnswers(answers: readonly StepFields[]): TensorFile {
   return { tensors, metadata: { results: JSON.stringify(results) } };
 }
 
-/** The steps that a file asks for, as messages. @throws {Problem | RequestShapeError} */
+/** The steps of a file as messages. @throws {Problem | RequestShapeError} */
 export function itemsOfFile(file: TensorFile, parseJson: (text: string) => unknown): object[] {
   return rowsOf(checkShape(stepsFile, bodyOfFile(file, FIELDS, parseJson)));
 }
@@ -74,7 +74,7 @@ function rowsOf({ inputs, sessions, keys, if_match: versions, return_states }: z
   });
 }
 
-/** A replayed answer has its states by the names of their places. */
+/** A replayed answer has its states under the names of their places. */
 function stateAt(answer: StepFields, k: number): TensorReply | undefined {
   return answer.states?.[k] ?? (answer[`states.${k}`] as TensorReply | undefined);
 }
@@ -94,7 +94,7 @@ export function sizeOfFields({ output, states = [] }: StepFields): number {
   return [...(output ? [output] : []), ...states].reduce((sum, { tensor }) => sum + tensor.data.byteLength, 0);
 }
 
-/** One tensor below another where they are alike, each by itself where they are not. */
+/** Stacks tensors of one shape and dtype; otherwise keeps each as it is. */
 function put(into: Map<string, Tensor>, name: string, parts: readonly (Tensor | undefined)[]): void {
   const first = parts.find((part) => part !== undefined);
   if (!first) return;

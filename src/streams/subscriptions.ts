@@ -1,14 +1,14 @@
 import { Problem } from '../domain/problems.ts';
 
-/** Sessions that one socket listens to. */
+/** The most sessions that one socket may listen to. */
 const MOST = 1_000;
 
-/** The sessions that one socket listens to, and how each is left. */
+/** The sessions that one socket listens to, each with the function that ends it. */
 export class Subscriptions {
   private readonly stops = new Map<string, () => void>();
   private ended = false;
 
-  /** @throws {Problem} limit-exceeded where it would listen to too many */
+  /** @throws {Problem} limit-exceeded for too many subscriptions */
   requireRoom(id: string): void {
     if (this.stops.has(id) || this.stops.size < MOST) return;
     throw new Problem(
@@ -17,7 +17,7 @@ export class Subscriptions {
     );
   }
 
-  /** In the place of the one before, where there is one. */
+  /** Replaces an earlier subscription to the same session. */
   add(id: string, stop: () => void): void {
     this.remove(id);
     // The socket was closed in the meantime.

@@ -3,12 +3,12 @@ import websocket from '@fastify/websocket';
 import type { FastifyInstance } from 'fastify';
 import { SUBPROTOCOL } from '../../schemas/stream.ts';
 
-/** Lets routes be sockets. Call it before any hook that asks for `request.ws`. */
+/** Adds support for WebSocket routes. Call it before any hook that reads `request.ws`. */
 export async function addWebSocket(app: FastifyInstance, maxMessageBytes: number): Promise<void> {
   await app.register(websocket, {
     options: {
       maxPayload: maxMessageBytes,
-      // What a step sends hardly shrinks, and each socket would hold a window of 32 KiB.
+      // No compression: steps hardly shrink, and each socket would hold a window of 32 KiB.
       perMessageDeflate: false,
       clientTracking: false,
       handleProtocols: (offered) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
@@ -18,7 +18,7 @@ export async function addWebSocket(app: FastifyInstance, maxMessageBytes: number
   });
 }
 
-/** Only a WebSocket: other clients, such as those that would rather speak h2c, are answered as if they had not asked. */
+/** Only WebSocket upgrades count. Other requests, such as offers of h2c, are answered without an upgrade. */
 export function isWebSocketUpgrade({ headers, url }: IncomingMessage): boolean {
   return headers.upgrade?.toLowerCase() === 'websocket' && url?.split('?', 1)[0] === '/v1/stream';
 }

@@ -65,6 +65,11 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     npm: ['fastify', '@grpc/grpc-js', 'protobufjs'],
     node: ['crypto', 'events', 'fs', 'net', 'tls', 'util', 'zlib'],
   },
+  'src/telemetry': {
+    own: ['src/domain'],
+    npm: ['@fastify/otel', '@opentelemetry/[^/]+'],
+    node: [],
+  },
   'src/processes': {
     own: ['src/domain', 'src/http'],
     npm: ['pino'],

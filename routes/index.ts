@@ -1,4 +1,5 @@
 import type { Limits } from '../src/domain/limits.ts';
+import type { MetricsFormat } from '../src/http/metrics-text.ts';
 import type { InferenceDoor } from '../src/oip/door.ts';
 import type { TenantServices } from '../src/services/tenants/index.ts';
 import type { StreamDoor } from '../src/streams/door.ts';
@@ -21,7 +22,7 @@ export function addRoutes(
   services: TenantServices,
   limits: Limits,
   doors: { readonly streams: StreamDoor; readonly inference: InferenceDoor },
-  metrics: () => Promise<string>,
+  metrics: (format: MetricsFormat) => Promise<string>,
 ): void {
   serviceRoutes(app, services, metrics); //         /healthz, /readyz, /metrics, /v1/usage, /problems/{code}
   cellRoutes(app, services); //                     /v1/cells

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { noQuery } from '../schemas/common.ts';
 import { healthReply, metricsPage, problemPage, usageReply } from '../schemas/service.ts';
 import { PROBLEMS, Problem, type ProblemCode } from '../src/domain/problems.ts';
+import { METRICS_TYPES, type MetricsFormat, metricsFormatOf } from '../src/http/metrics-text.ts';
 import { ok, send } from '../src/http/replies.ts';
 import type { TenantServices } from '../src/services/tenants/index.ts';
 import { presentUsage } from './present/usage.ts';
@@ -22,7 +23,7 @@ const PAGE_POLICY = `default-src 'none'; style-src '${hashOf(STYLE)}'; img-src d
 export function serviceRoutes(
   app: App,
   { check, usageOf }: Pick<TenantServices, 'check' | 'usageOf'>,
-  metrics: () => Promise<string>,
+  metrics: (format: MetricsFormat) => Promise<string>,
 ): void {
   let closing = false;
   app.addHook('preClose', async () => {
@@ -53,8 +54,10 @@ export function serviceRoutes(
   app.get(
     '/metrics',
     { schema: describe('readMetrics', { querystring: noQuery, reply: { 200: metricsPage } }) },
-    async (_request, reply) =>
-      reply.header('content-type', 'text/plain; version=0.0.4; charset=utf-8').send(await metrics()),
+    async ({ headers }, reply) => {
+      const format = metricsFormatOf(headers.accept);
+      return reply.header('content-type', METRICS_TYPES[format]).send(await metrics(format));
+    },
   );
 
   app.get(

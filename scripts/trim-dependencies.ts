@@ -16,6 +16,8 @@ const NEVER_LOADED = [
   // The service imports h5wasm's ES module, protobufjs' sources, and the bundle of swagger-ui.
   'h5wasm/dist/{node,iife}',
   'protobufjs/dist',
+  // The service loads the CommonJS builds of OpenTelemetry.
+  '@opentelemetry/*/build/{esm,esnext}',
   '@fastify/swagger-ui/static/swagger-ui.js',
 ];
 const MUSL_OR_GLIBC = ['@lmdb/*/*.musl.node', '@lmdb/*/*.glibc.node'];

@@ -31,7 +31,8 @@ import { type BrowserRules, refuseForeignPages } from './http/foreign-pages.ts';
 import { limitInFlight } from './http/in-flight.ts';
 import { addJsonBody } from './http/json-body.ts';
 import { watchMethods } from './http/methods.ts';
-import { createMetrics, type Metrics, type MetricsSnapshot, metricsText } from './http/metrics.ts';
+import { createMetrics, type Metrics } from './http/metrics.ts';
+import { type MetricsSnapshot, metricsText } from './http/metrics-text.ts';
 import { addPlayground } from './http/playground.ts';
 import { addProblemReplies, answerFrameworkErrors } from './http/problem-replies.ts';
 import { limitRates } from './http/rate-limits.ts';
@@ -40,6 +41,7 @@ import { logRequests, requestIdOf } from './http/request-log.ts';
 import { addSecurityHeaders } from './http/security-headers.ts';
 import { countLoads } from './http/tenant-loads.ts';
 import { readTls, watchTls } from './http/tls.ts';
+import { addTraces } from './http/traces.ts';
 import { createUuidIds } from './http/uuid-id.ts';
 import { addValidation, NO_COMPILERS } from './http/validation.ts';
 import { InferenceDoor, problemFormOf } from './oip/door.ts';
@@ -52,6 +54,8 @@ import { createTenantServices } from './services/tenants/index.ts';
 import { StreamDoor } from './streams/door.ts';
 import { addLineBody } from './streams/line-body.ts';
 import { addWebSocket, isWebSocketUpgrade } from './streams/websocket.ts';
+import { traceStepper } from './telemetry/traced-stepper.ts';
+import type { Tracing } from './telemetry/tracing.ts';
 
 export interface AppOptions {
   readonly store: CountedStore;
@@ -88,6 +92,8 @@ export interface AppOptions {
   readonly hdf5?: Hdf5;
   /** Remove expired things in the background. */
   readonly sweeps?: boolean;
+  /** Where traces go, if anywhere. */
+  readonly tracing?: Tracing;
   /** Gathers the metrics of this process; `allMetrics` reads those of the whole service. */
   readonly metrics?: Metrics;
   readonly allMetrics?: () => Promise<readonly MetricsSnapshot[]>;
@@ -101,6 +107,7 @@ const LOOPBACK_ONLY: BrowserRules = { hosts: 'loopback', corsOrigins: [] };
 /** Puts the service together: the only place that sees routes, services, engine and store at once. */
 export async function createApp(options: AppOptions): Promise<App> {
   const { store, config, clock = Date.now, newId = createUuidIds(), newSeed = () => randomInt(1, 1e9 + 1) } = options;
+  const { tracing } = options;
   const {
     limits,
     requestSeconds = 120,
@@ -121,13 +128,17 @@ export async function createApp(options: AppOptions): Promise<App> {
   const engines = createSimdEngines({ relaxed: relaxedSimd, maxPackedBytes });
   const pool = threads > 0 ? createPool({ threads, engines }) : undefined;
   if (pool) metrics.watchThreads(pool.statistics);
+  metrics.watchStore(store);
   const gate = openGate(config, clock, options.logger);
   const graphs = createGraphEngine({ ...onnx, maxResultBytes: limits.maxThingBytes });
+  const stepper = createStepper({ engines, pool, graphs, batchRows, observer: metrics.compute });
   const services = createTenantServices({
     counted: store,
     quotasOf: gate.quotasOf,
-    store: watchCommits(store, metrics.committed),
-    stepper: createStepper({ engines, pool, graphs, batchRows, observer: metrics.compute }),
+    observer: metrics.tenants,
+    store: watchCommits(store, metrics.committed, tracing?.beginStage),
+    stepper: tracing ? traceStepper(stepper, tracing.beginStage) : stepper,
+    beginStage: tracing?.beginStage,
     initialize: createDraws(),
     randint,
     ops,
@@ -175,8 +186,10 @@ export async function createApp(options: AppOptions): Promise<App> {
     app.addHook('onClose', async () => unwatch());
   }
   app.addHook('onClose', () => services.close());
+  if (tracing) await app.register(tracing.plugin);
   await addWebSocket(app, limits.maxBodyBytes);
-  addProblemReplies(app, problemFormOf);
+  addProblemReplies(app, problemFormOf, metrics.tenants.refused);
+  addTraces(app, tracing);
   logRequests(app);
   addIdentities(app, gate);
   addSecurityHeaders(app);
@@ -190,7 +203,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   const documented = watchRoutes(app);
   auditChanges(app);
   addAuth(app, gate);
-  limitInFlight(app, limits.maxInFlightBytes);
+  metrics.watchInFlight(limitInFlight(app, limits.maxInFlightBytes).held, limits.maxInFlightBytes);
   const { keysFile, quotas } = config;
   if (keysFile !== undefined || quotas?.requests_per_second !== undefined) {
     await limitRates(app, { quotasOf: gate.quotasOf, counter: options.rateCounter });
@@ -210,8 +223,8 @@ export async function createApp(options: AppOptions): Promise<App> {
     limits: { inFlight: streamInFlight, maxBytes: limits.maxBodyBytes, maxUnreadBytes: streamUnreadBytes },
   });
   app.addHook('preClose', () => streams.close());
-  addRoutes(app, services, limits, { streams, inference: new InferenceDoor(services, limits) }, async () =>
-    metricsText(await allMetrics()),
+  addRoutes(app, services, limits, { streams, inference: new InferenceDoor(services, limits) }, async (format) =>
+    metricsText(await allMetrics(), format),
   );
   addPlayground(app);
   addDocs(app, documented, gate.closed);

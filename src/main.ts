@@ -2,6 +2,7 @@ import type { AddressInfo } from 'node:net';
 import { hostname } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Logger, pino } from 'pino';
+import packageJson from '../package.json' with { type: 'json' };
 import type { App } from '../routes/route.ts';
 import { KeysFileError } from './access/keys-file.ts';
 import { createApp } from './app.ts';
@@ -14,6 +15,7 @@ import { supervise } from './processes/supervisor.ts';
 import { joinSupervisor } from './processes/worker.ts';
 import { openBus, openRateCounter, openStore } from './store/open.ts';
 import { StoreOpenError } from './store/store-open-error.ts';
+import { openTracing } from './telemetry/tracing.ts';
 
 /** The time for the last commits after the last request. */
 const STORE_SECONDS = 5;
@@ -83,7 +85,8 @@ async function serve(config: Config, logger: Logger, worker?: number): Promise<v
   });
   const limitsRates = config.quotas.requests_per_second !== undefined || config.keysFile !== undefined;
   const rateCounter = limitsRates ? await openRateCounter(config.store, access) : undefined;
-  const metrics = createMetrics({ worker: worker ?? 1, ofProcess: true });
+  const tracing = await openTracing(process.env, packageJson.version);
+  const metrics = createMetrics({ worker: worker ?? 1, ofProcess: true, traceId: tracing?.traceId });
   const line = shared ? joinSupervisor(metrics.snapshot, () => close('its supervisor is gone')) : undefined;
   const bus = (await openBus(config.store, access)) ?? line?.bus;
   const app = await createApp({
@@ -94,6 +97,7 @@ async function serve(config: Config, logger: Logger, worker?: number): Promise<v
     bus,
     sweeps: true,
     metrics,
+    tracing,
     allMetrics: line?.gather,
   });
 
@@ -115,6 +119,8 @@ async function serve(config: Config, logger: Logger, worker?: number): Promise<v
       app.server.closeAllConnections();
     }
     rateCounter?.close();
+    // What could not be sent is lost; the service ends all the same.
+    await Promise.race([tracing?.close().catch(() => undefined), delay(STORE_SECONDS * 1000, false, { ref: false })]);
     // Every accepted commit is written, unless the disk does not answer.
     const stored = store.close().then(() => true);
     if (!(await Promise.race([stored, delay(STORE_SECONDS * 1000, false, { ref: false })]))) {

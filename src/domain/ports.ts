@@ -228,6 +228,12 @@ export interface ComputeObserver {
   batched(rows: number, queueSeconds: readonly number[]): void;
 }
 
+/** What a request goes through, for traces. */
+export type Stage = 'parse' | 'queue' | 'compute' | 'commit';
+
+/** Begins a stage of the request that is under way, and returns what ends it. */
+export type BeginStage = (stage: Stage) => () => void;
+
 /** Milliseconds since the epoch. */
 export type Clock = () => number;
 

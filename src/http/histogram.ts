@@ -7,6 +7,15 @@ interface Sample {
   readonly metricName: string;
   readonly labels: Record<string, LabelValue>;
   readonly value: number;
+  readonly exemplar?: Exemplar;
+}
+
+/** One observation of a bucket, as OpenMetrics shows it. */
+interface Exemplar {
+  readonly labelSet: { readonly trace_id: string };
+  readonly value: number;
+  /** Seconds. */
+  readonly timestamp: number;
 }
 
 /** The observations with one value of each label. */
@@ -14,6 +23,7 @@ class Series {
   private readonly bounds: readonly number[];
   /** One count for each bound, and one for values above the last. */
   private readonly counts: number[];
+  private readonly exemplars: (Exemplar | undefined)[] = [];
   private sum = 0;
 
   constructor(bounds: readonly number[]) {
@@ -21,19 +31,28 @@ class Series {
     this.counts = Array.from({ length: bounds.length + 1 }, () => 0);
   }
 
-  observe(value: number): void {
+  /** `traceId` names the trace of what was observed. */
+  observe(value: number, traceId?: string): void {
     const { bounds } = this;
     let bucket = 0;
     while (bucket < bounds.length && value > bounds[bucket]) bucket++;
     this.counts[bucket]++;
     this.sum += value;
+    if (traceId === undefined) return;
+    this.exemplars[bucket] = { labelSet: { trace_id: traceId }, value, timestamp: Date.now() / 1000 };
   }
 
   samples(name: string, labels: Record<string, LabelValue>): Sample[] {
     let count = 0;
     const buckets = this.counts.map((own, k) => {
       count += own;
-      return { metricName: `${name}_bucket`, labels: { le: this.bounds[k] ?? '+Inf', ...labels }, value: count };
+      const sample = {
+        metricName: `${name}_bucket`,
+        labels: { le: this.bounds[k] ?? '+Inf', ...labels },
+        value: count,
+      };
+      const exemplar = this.exemplars[k];
+      return exemplar ? { ...sample, exemplar } : sample;
     });
     return [
       ...buckets,

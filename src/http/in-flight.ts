@@ -17,7 +17,7 @@ const RETRY_SECONDS = 1;
  * any case, as the change is made. Whatever a request held is free when its connection or its reply is over. Probes and
  * pages are let through.
  */
-export function limitInFlight(app: FastifyInstance, maxBytes: number): void {
+export function limitInFlight(app: FastifyInstance, maxBytes: number): { readonly held: () => number } {
   const held = new WeakMap<IncomingMessage, number>();
   const running = new WeakMap<Socket, number>();
   let total = 0;
@@ -63,6 +63,7 @@ export function limitInFlight(app: FastifyInstance, maxBytes: number): void {
     hold(raw, bytes);
     done();
   });
+  return { held: () => total };
 }
 
 function overloaded(maxBytes: number): Problem {

@@ -1,25 +1,19 @@
 import type { FastifyInstance } from 'fastify';
-import {
-  AggregatorRegistry,
-  collectDefaultMetrics,
-  Gauge,
-  type MetricObjectWithValues,
-  type MetricValue,
-  Registry,
-} from 'prom-client';
+import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import packageJson from '../../package.json' with { type: 'json' };
-import type { CommitOutcome, ComputeObserver } from '../domain/ports.ts';
+import type { CommitOutcome, ComputeObserver, CountedStore } from '../domain/ports.ts';
 import { CountingHistogram } from './histogram.ts';
+import type { MetricsSnapshot } from './metrics-text.ts';
 import { routePattern } from './request-log.ts';
-
-/** The metrics of one process, as prom-client writes them down; it can be sent to another process. */
-export type MetricsSnapshot = readonly MetricObjectWithValues<MetricValue<string>>[];
+import { observeStore, observeTenants, type TenantObserver } from './usage-metrics.ts';
 
 export interface MetricsOptions {
   /** Number of this process among those of the service, from 1: a label of every metric. */
   readonly worker: number;
   /** Of the process as a whole, too: CPU, memory, event loop. Once in a process. */
   readonly ofProcess: boolean;
+  /** The trace that an observation belongs to, for exemplars. */
+  readonly traceId?: () => string | undefined;
 }
 
 /** The state of computing when it is asked for. */
@@ -34,6 +28,10 @@ export interface Metrics {
   committed(outcome: CommitOutcome | 'failed', seconds: number): void;
   watchThreads(read: () => ThreadStatistics): void;
   watchRequests(app: FastifyInstance): void;
+  /** Bytes that requests hold, and may hold. */
+  watchInFlight(read: () => number, limit: number): void;
+  watchStore(store: Pick<CountedStore, 'usages' | 'freeBytes'>): void;
+  readonly tenants: TenantObserver;
   snapshot(): Promise<MetricsSnapshot>;
 }
 
@@ -45,7 +43,7 @@ const ROWS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096];
  * The counts and times of the process, for Prometheus. Labels have few values: routes as written in the API, statuses, kinds
  * of work; never an id.
  */
-export function createMetrics({ worker, ofProcess }: MetricsOptions): Metrics {
+export function createMetrics({ worker, ofProcess, traceId }: MetricsOptions): Metrics {
   const registry = new Registry();
   registry.setDefaultLabels({ worker: `${worker}` });
   const registers = [registry];
@@ -98,13 +96,13 @@ export function createMetrics({ worker, ofProcess }: MetricsOptions): Metrics {
 
   return {
     compute: {
-      computed: (kind, place, seconds) => steps.of(kind, place).observe(seconds),
+      computed: (kind, place, seconds) => steps.of(kind, place).observe(seconds, traceId?.()),
       batched(size, waits) {
         rows.of().observe(size);
         for (const seconds of waits) queue.of().observe(seconds);
       },
     },
-    committed: (outcome, seconds) => commits.of(outcome).observe(seconds),
+    committed: (outcome, seconds) => commits.of(outcome).observe(seconds, traceId?.()),
     watchThreads(read) {
       const gauge = (name: string, help: string, pick: (now: ThreadStatistics) => number) =>
         new Gauge({
@@ -132,17 +130,27 @@ export function createMetrics({ worker, ofProcess }: MetricsOptions): Metrics {
         done();
       });
       app.addHook('onResponse', (request, { statusCode, elapsedTime }, done) => {
-        requests.of(request.method, routePattern(request), statusCode).observe(elapsedTime / 1000);
+        requests.of(request.method, routePattern(request), statusCode).observe(elapsedTime / 1000, request.traceId);
         done();
       });
     },
+    watchInFlight(read, limit) {
+      new Gauge({
+        name: 'cellstep_in_flight_bytes',
+        help: 'Bytes of bodies that have come and of replies that are not read yet.',
+        registers,
+        collect: function collect() {
+          this.set(read());
+        },
+      });
+      const limits = { name: 'cellstep_in_flight_limit_bytes', help: 'The most that they may be.', registers };
+      new Gauge(limits).set(limit);
+    },
+    watchStore(store) {
+      // The others would read the same.
+      if (worker === 1) observeStore(registry, store);
+    },
+    tenants: observeTenants(registry),
     snapshot: () => registry.getMetricsAsJSON(),
   };
-}
-
-/** The metrics of several processes in the text format of Prometheus. Their labels tell them apart, so nothing is added up. */
-export function metricsText(snapshots: readonly MetricsSnapshot[]): Promise<string> {
-  // prom-client leaves some of its own metrics out of sums, or averages them, by default.
-  const kept = snapshots.map((metrics) => metrics.map((metric) => ({ ...metric, aggregator: 'sum' })));
-  return AggregatorRegistry.aggregate(kept).metrics();
 }

@@ -31,8 +31,12 @@ export const PROBLEM_FORM: ProblemForm = { mediaType: PROBLEM_JSON, write: (docu
 /** The form that clients of a path read. */
 export type ProblemFormOf = (url: string) => ProblemForm;
 
+/** Hears of each problem that a client gets, and of whose client it is. */
+export type Refused = (problem: Problem, tenant: string) => void;
+
 /** The one place where an error becomes a reply, without internal details. */
-export function addProblemReplies(app: FastifyInstance, formOf: ProblemFormOf = () => PROBLEM_FORM): void {
+export function addProblemReplies(app: FastifyInstance, formOf: ProblemFormOf, refused: Refused): void {
+  app.decorate('refused', refused);
   app.setErrorHandler((error: FastifyError | Problem, request, reply) => {
     const problem = requestProblem(error, request);
     // Fastify would hang up, and a client that sends everything before it reads would see a broken pipe.
@@ -53,6 +57,7 @@ export function answerFrameworkErrors(formOf: ProblemFormOf) {
 
 function sendProblem(request: FastifyRequest, reply: FastifyReply, problem: Problem, form: ProblemForm): void {
   const { status } = problem;
+  request.server.refused(problem, request.identity?.tenant ?? '');
   if (status >= 500) request.log.error({ err: problem.cause ?? problem, code: problem.code }, problem.message);
   if (status === 401 || status === 403) hangUpUnread(request, reply);
   const document = form.write(problemDocument(problem, request.url, request.id));
@@ -135,4 +140,10 @@ function pointerOf(context: string, path: readonly PropertyKey[]): string {
   if (context === 'params') return `{${path.map(String).join('.')}}`;
   if (context === 'headers') return path.map(String).join('.');
   return path.map(String).reduce(child, '');
+}
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    refused: Refused;
+  }
 }

@@ -1,5 +1,5 @@
 import { Counter, Gauge, Registry } from 'prom-client';
-import type { MetricsSnapshot } from './metrics.ts';
+import type { MetricsSnapshot } from './metrics-text.ts';
 
 /** What the supervisor knows about its processes. */
 export interface SupervisorMetrics {

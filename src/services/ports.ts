@@ -1,7 +1,7 @@
 import type { GraphFiles } from '../domain/graph.ts';
 import type { JsonObject } from '../domain/json.ts';
 import type { Limits } from '../domain/limits.ts';
-import type { Backoff, Clock, NewId, NewSeed, Stepper, Store } from '../domain/ports.ts';
+import type { Backoff, BeginStage, Clock, NewId, NewSeed, Stepper, Store } from '../domain/ports.ts';
 import type { InitializerSpec } from '../domain/program.ts';
 import type { Dtype, Shape, Tensor } from '../domain/tensor.ts';
 
@@ -39,6 +39,8 @@ export interface Ports {
   readonly newSeed: NewSeed;
   readonly backoff: Backoff;
   readonly limits: Limits;
+  /** Left out where nothing is traced. */
+  readonly beginStage?: BeginStage;
   /** Counts multiply-adds of the tenant before they are done. @throws {Problem} quota-exceeded */
   readonly spendWork: (work: number) => void;
 }

@@ -1,3 +1,4 @@
+import type { FastifyRequest } from 'fastify';
 import { isJsonObject, quote } from '../domain/json.ts';
 import { fieldProblem, type Problem } from '../domain/problems.ts';
 import { retryAfterOf } from '../http/http-problem.ts';
@@ -14,6 +15,13 @@ export interface Call {
   readonly url: string;
   readonly id: string;
   readonly log: { error(about: object, message: string): void };
+  /** Hears of each problem. */
+  readonly refused: (problem: Problem) => void;
+}
+
+/** The call that the messages of a request come by. */
+export function callOf({ url, id, log, identity, server }: FastifyRequest): Call {
+  return { url, id, log, refused: (problem: Problem) => server.refused(problem, identity.tenant) };
 }
 
 /**
@@ -89,8 +97,9 @@ function idOf(sent: unknown): MessageId {
   return Number.isSafeInteger(id) ? (id as number) : undefined;
 }
 
-function refusalOf(sent: unknown, problem: Problem, { url, id, log }: Call): AnswerFields {
+function refusalOf(sent: unknown, problem: Problem, { url, id, log, refused }: Call): AnswerFields {
   const { status } = problem;
+  refused(problem);
   if (status >= 500) log.error({ err: problem.cause ?? problem, code: problem.code }, problem.message);
   const { session } = Object(sent) as { session?: unknown };
   const named = typeof session === 'string' && session.length <= 128 ? { session } : {};

@@ -10,7 +10,7 @@ import { jsonParser } from '../http/json-body.ts';
 import { writerFor } from '../http/replies.ts';
 import { watchCaller } from './admission.ts';
 import { fieldsForm, TEXT_FORM } from './answer-form.ts';
-import { Messages, type Running } from './carry-out.ts';
+import { callOf, Messages, type Running } from './carry-out.ts';
 import { answerLines, type StreamLimits } from './json-lines.ts';
 import { carryOutAll, itemsOf } from './many-steps.ts';
 import { MessageReader } from './read-messages.ts';
@@ -108,8 +108,4 @@ export class StreamDoor {
     reply.raw.flushHeaders();
     return reply;
   }
-}
-
-function callOf({ url, id, log }: FastifyRequest) {
-  return { url, id, log };
 }

@@ -8,7 +8,7 @@ import { HttpProblem } from '../http/http-problem.ts';
 import { checkShape } from '../http/validation.ts';
 import { type Caller, watchCaller } from './admission.ts';
 import type { Written } from './answer-form.ts';
-import { Messages, type Running } from './carry-out.ts';
+import { callOf, Messages, type Running } from './carry-out.ts';
 import type { MessageHandler } from './message-handler.ts';
 import type { MessageReader } from './read-messages.ts';
 import { CLOSE, type SocketLimits, SocketLine } from './socket.ts';
@@ -78,13 +78,14 @@ export class SocketDoor {
     await Promise.all([...this.lines].map((line) => line.finish()));
   }
 
-  private serve(line: SocketLine, socket: WebSocket, { url, id, log, identity }: FastifyRequest): void {
+  private serve(line: SocketLine, socket: WebSocket, request: FastifyRequest): void {
+    const { identity } = request;
     const subscriptions = new Subscriptions();
     socket.once('close', () => subscriptions.end());
     const { offers, running, reader } = this.parts;
     const watching = offers.watching({ identity }, subscriptions, (event) => line.send(event));
     const handlers = new Map([...offers.of({ identity }), ...watching]);
-    line.serve(new Messages(handlers, identity.tenant, running), reader, { url, id, log });
+    line.serve(new Messages(handlers, identity.tenant, running), reader, callOf(request));
   }
 
   /** Closes the socket when its key is no longer valid. */

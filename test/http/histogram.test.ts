@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { Histogram, Registry } from 'prom-client';
 import { expect, it } from 'vitest';
 import { CountingHistogram } from '../../src/http/histogram.ts';
-import { metricsText } from '../../src/http/metrics.ts';
+import { metricsText } from '../../src/http/metrics-text.ts';
 
 const config = (labelNames: string[]) => ({
   name: 'cellstep_test_seconds',
@@ -13,7 +13,7 @@ const config = (labelNames: string[]) => ({
 
 async function pageOf(registry: Registry): Promise<string> {
   registry.setDefaultLabels({ worker: '1' });
-  return metricsText([await registry.getMetricsAsJSON()]);
+  return metricsText([await registry.getMetricsAsJSON()], 'prometheus');
 }
 
 it('writes what the histogram of prom-client writes', async () => {

@@ -11,7 +11,7 @@ import { createCellBodies, weightsBodies } from '../../schemas/weight-file.ts';
 import { limitInFlight } from '../../src/http/in-flight.ts';
 import { addJsonBody } from '../../src/http/json-body.ts';
 import { codecFor } from '../../src/http/number-codec.ts';
-import { addProblemReplies } from '../../src/http/problem-replies.ts';
+import { addProblemReplies, PROBLEM_FORM } from '../../src/http/problem-replies.ts';
 import { addValidation } from '../../src/http/validation.ts';
 
 const BODIES = {
@@ -43,7 +43,11 @@ function withoutHints(problem: string): string {
 /** Answers with what a body was read as. `wrap` may hide from the reader where the tensors are. */
 async function echo(wrap: (body: z.ZodType) => z.ZodType): Promise<FastifyInstance> {
   const app = Fastify({ genReqId: () => 'req' });
-  addProblemReplies(app);
+  addProblemReplies(
+    app,
+    () => PROBLEM_FORM,
+    () => undefined,
+  );
   limitInFlight(app, 2 ** 28);
   addJsonBody(app);
   addValidation(app);

@@ -1,6 +1,8 @@
 import { connect } from 'node:net';
 import { expect, it, vi } from 'vitest';
-import { createMetrics, metricsText } from '../../src/http/metrics.ts';
+import { createMetrics } from '../../src/http/metrics.ts';
+import { metricsText } from '../../src/http/metrics-text.ts';
+import { TenantLabels } from '../../src/http/usage-metrics.ts';
 import { startApp } from '../support/app.ts';
 import { call } from '../support/call.ts';
 
@@ -91,7 +93,7 @@ it('is for those who have a key, as the data are', async () => {
 it('shows every process of a service by its number, its own metrics among them', async () => {
   const processes = [1, 2].map((worker) => createMetrics({ worker, ofProcess: worker === 1 }));
   processes[1].committed('conflict', 0.2);
-  const page = await metricsText(await Promise.all(processes.map((one) => one.snapshot())));
+  const page = await metricsText(await Promise.all(processes.map((one) => one.snapshot())), 'prometheus');
   expect(page).toMatch(/^cellstep_store_commit_duration_seconds_count\{outcome="conflict",worker="2"\} 1$/m);
   expect(page).toMatch(/^cellstep_requests_running\{worker="1"\} 0$/m);
   expect(page).toMatch(/^cellstep_requests_running\{worker="2"\} 0$/m);
@@ -102,4 +104,29 @@ it('shows every process of a service by its number, its own metrics among them',
   ]) {
     expect(page).toMatch(new RegExp(`^${name}\\{worker="1"\\} [0-9.e+-]+$`, 'm'));
   }
+});
+
+it('gives a hundred tenants a label of their own, and the others one together', () => {
+  const labels = new TenantLabels();
+  const given = new Set(Array.from({ length: 500 }, (_, n) => labels.of(`tenant${n}`)));
+  expect(given.size).toBe(101);
+  expect([labels.of('tenant0'), labels.of('tenant499')]).toEqual(['tenant0', '(others)']);
+});
+
+it('shows what is stored, who works, and who was refused why', async () => {
+  const app = await startApp({ quotas: { cells: 1 } });
+  await call(app, 'POST', '/v1/cells', CELL);
+  await call(app, 'POST', '/v1/sessions', { id: 'a', cell: CELL.id });
+  await call(app, 'POST', '/v1/sessions/a/steps', { inputs: [[1]] });
+  await call(app, 'POST', '/v1/cells', { ...CELL, id: 'more' });
+  await call(app, 'GET', '/v1/cells/none');
+  const samples = samplesOf(await pageOf(app));
+  expect(samples.get('cellstep_stored_things{kind="session",tenant="default"}')).toBe(1);
+  expect(samples.get('cellstep_stored_bytes{tenant="default"}')).toBeGreaterThan(100);
+  expect(samples.get('cellstep_tenant_requests_total{tenant="default"}')).toBe(6);
+  expect(samples.get('cellstep_tenant_work_total{tenant="default"}')).toBeGreaterThan(1_000);
+  expect(samples.get('cellstep_refusals_total{code="not-found"}')).toBe(1);
+  expect(samples.get('cellstep_quota_refusals_total{tenant="default",quota="cells"}')).toBe(1);
+  expect(samples.get('cellstep_in_flight_limit_bytes{}')).toBe(2 ** 28);
+  await app.close();
 });

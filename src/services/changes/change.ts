@@ -18,7 +18,7 @@ export interface Change<T, R> {
   readonly once?: Repeatable<R>;
 }
 
-type Needs = Pick<Ports, 'store' | 'clock' | 'newId' | 'backoff' | 'limits'>;
+type Needs = Pick<Ports, 'store' | 'clock' | 'newId' | 'backoff' | 'limits' | 'beginStage'>;
 
 const MAX_ATTEMPTS = 100;
 const ID_PREFIX: Readonly<Record<Kind, string>> = {
@@ -40,7 +40,11 @@ export class Changer {
 
   /** Decides and commits. Decides again if another writer came first. @throws {Problem} conflict, or as `decide` */
   async commit<T>(owner: string, decide: Decide<T>): Promise<T> {
-    const { result, afterwards } = await this.queue.run(owner, () => this.attempt(decide));
+    const begun = this.context.beginStage?.('queue');
+    const { result, afterwards } = await this.queue.run(owner, () => {
+      begun?.();
+      return this.attempt(decide);
+    });
     await afterwards?.().catch(() => undefined);
     return result;
   }

@@ -1,4 +1,4 @@
-import type { CommitOutcome, Store } from '../../domain/ports.ts';
+import type { BeginStage, CommitOutcome, Store } from '../../domain/ports.ts';
 import { Problem } from '../../domain/problems.ts';
 import { PROBE_KEY } from '../keys.ts';
 
@@ -9,10 +9,11 @@ export type CommitObserver = (outcome: CommitOutcome | 'failed', seconds: number
  * The same store, which reports each commit. After a commit found no room, `check` rejects until a commit succeeds again.
  * `check` tries a small commit itself, since nobody may be sending changes.
  */
-export function watchCommits(store: Store, observe: CommitObserver): Store {
+export function watchCommits(store: Store, observe: CommitObserver, beginStage?: BeginStage): Store {
   let full = false;
   const commit: Store['commit'] = async (writes) => {
     const started = performance.now();
+    const end = beginStage?.('commit');
     const tell = (outcome: CommitOutcome | 'failed') => observe(outcome, (performance.now() - started) / 1000);
     try {
       const outcome = await store.commit(writes);
@@ -23,6 +24,8 @@ export function watchCommits(store: Store, observe: CommitObserver): Store {
       full ||= error instanceof Problem && error.code === 'store-full';
       tell('failed');
       throw error;
+    } finally {
+      end?.();
     }
   };
   return {

@@ -6,7 +6,7 @@ import { CellCache } from '../cells/cell-cache.ts';
 import { createServices, type ServicePorts, type Services } from '../index.ts';
 import { TENANTS_PREFIX } from '../keys.ts';
 import { SessionFeed } from '../sessions/session-feed.ts';
-import { type Load, TenantLoads } from './loads.ts';
+import { type Load, type LoadObserver, TenantLoads } from './loads.ts';
 import { storeWithin } from './quota-store.ts';
 import type { QuotasOf } from './quotas.ts';
 import { storeOfTenant, tenantPrefix } from './tenant-store.ts';
@@ -21,6 +21,7 @@ export interface TenantPorts extends Omit<ServicePorts, 'feed' | 'spendWork'> {
   readonly counted: Pick<CountedStore, 'usageOf'>;
   readonly quotasOf: QuotasOf;
   readonly bus?: Bus;
+  readonly observer?: LoadObserver;
 }
 
 /** What a tenant uses and may use. */
@@ -51,9 +52,9 @@ export interface TenantServices {
 }
 
 /** `bus` leads to the other processes of the service, where there are any. */
-export function createTenantServices({ bus, counted, quotasOf, ...given }: TenantPorts): TenantServices {
+export function createTenantServices({ bus, counted, quotasOf, observer, ...given }: TenantPorts): TenantServices {
   const feed = new SessionFeed(given.store, bus);
-  const loads = new TenantLoads({ clock: given.clock, quotasOf, bus });
+  const loads = new TenantLoads({ clock: given.clock, quotasOf, bus, observer });
   const cache = new CellCache();
   const shared = makeServices(DEFAULT_TENANT, feed.watched, feed.of(''));
   const ready = new Map<string, Services>();

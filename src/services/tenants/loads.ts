@@ -27,8 +27,22 @@ interface Told extends Load {
   readonly until: number;
 }
 
+/** Hears what is counted, for metrics. */
+export interface LoadObserver {
+  requested(tenant: string): void;
+  spent(tenant: string, work: number): void;
+  connected(tenant: string, change: 1 | -1): void;
+}
+
 /** One tenant in a message: name, work since the last message, requests and work of the last second, connections. */
 type Entry = readonly [tenant: string, spent: number, requests: number, work: number, connections: number];
+
+export interface LoadParts {
+  readonly clock: Clock;
+  readonly quotasOf: QuotasOf;
+  readonly bus?: Bus;
+  readonly observer?: LoadObserver;
+}
 
 const KIND = '{"kind":"load"';
 const TELL_MS = 250;
@@ -44,15 +58,17 @@ export class TenantLoads {
   private readonly clock: Clock;
   private readonly quotasOf: QuotasOf;
   private readonly bus: Bus | undefined;
+  private readonly observer: LoadObserver | undefined;
   private readonly name = randomUUID();
   private readonly tenants = new Map<string, Own>();
   private readonly others = new Map<string, Map<string, Told>>();
   private readonly timer: NodeJS.Timeout | undefined;
 
-  constructor({ clock, quotasOf, bus }: { clock: Clock; quotasOf: QuotasOf; bus?: Bus }) {
+  constructor({ clock, quotasOf, bus, observer }: LoadParts) {
     this.clock = clock;
     this.quotasOf = quotasOf;
     this.bus = bus;
+    this.observer = observer;
     if (!bus) return;
     bus.listen((message) => this.hear(message));
     this.timer = setInterval(() => this.tell(), TELL_MS);
@@ -73,6 +89,7 @@ export class TenantLoads {
 
   request(tenant: string): void {
     this.own(tenant).requests.add(1, this.clock());
+    this.observer?.requested(tenant);
   }
 
   /** Counts a connection until the returned function is called. @throws {Problem} quota-exceeded */
@@ -83,8 +100,10 @@ export class TenantLoads {
     }
     const own = this.own(tenant);
     own.connections++;
+    this.observer?.connected(tenant, 1);
     return () => {
       own.connections--;
+      this.observer?.connected(tenant, -1);
     };
   }
 
@@ -107,6 +126,7 @@ export class TenantLoads {
       own.untold += work;
     }
     own.work.add(work, now);
+    this.observer?.spent(tenant, work);
   }
 
   close(): void {

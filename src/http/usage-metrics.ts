@@ -1,0 +1,100 @@
+import { Counter, Gauge, type Registry } from 'prom-client';
+import type { CountedStore } from '../domain/ports.ts';
+import type { Problem } from '../domain/problems.ts';
+import { COUNTED_KINDS, type StoredUsage } from '../domain/usage.ts';
+
+/** Tenants with a label of their own; those beyond share one, which cannot be the name of a tenant. */
+const MOST_TENANTS = 100;
+const OTHERS = '(others)';
+
+/** Gives tenants labels, the first ones their own. */
+export class TenantLabels {
+  private readonly known = new Set<string>();
+
+  of(tenant: string): string {
+    if (this.known.has(tenant)) return tenant;
+    if (this.known.size >= MOST_TENANTS) return OTHERS;
+    this.known.add(tenant);
+    return tenant;
+  }
+}
+
+/** Counts what tenants do. */
+export interface TenantObserver {
+  requested(tenant: string): void;
+  /** Multiply-adds. */
+  spent(tenant: string, work: number): void;
+  connected(tenant: string, change: 1 | -1): void;
+  /** A request or a message was refused. */
+  refused(problem: Problem, tenant: string): void;
+}
+
+export function observeTenants(registry: Registry): TenantObserver {
+  const labels = new TenantLabels();
+  const registers = [registry];
+  const counter = (name: string, help: string, ...labelNames: string[]) =>
+    new Counter({ name, help, labelNames, registers });
+  const requests = counter('cellstep_tenant_requests_total', 'Requests of tenants.', 'tenant');
+  const work = counter('cellstep_tenant_work_total', 'Multiply-adds that the requests of tenants cost.', 'tenant');
+  const refusals = counter('cellstep_refusals_total', 'Requests and messages that got a problem, by its code.', 'code');
+  const quotas = counter('cellstep_quota_refusals_total', 'Refusals by a quota of a tenant.', 'tenant', 'quota');
+  const connections = new Gauge({
+    name: 'cellstep_tenant_connections',
+    help: 'Connections of tenants.',
+    labelNames: ['tenant'],
+    registers,
+  });
+  return {
+    requested: (tenant) => requests.inc({ tenant: labels.of(tenant) }),
+    spent: (tenant, amount) => work.inc({ tenant: labels.of(tenant) }, amount),
+    connected: (tenant, change) => connections.inc({ tenant: labels.of(tenant) }, change),
+    refused({ code, extra }, tenant) {
+      refusals.inc({ code });
+      if (typeof extra.quota === 'string') quotas.inc({ tenant: labels.of(tenant), quota: extra.quota });
+    },
+  };
+}
+
+/** What is in the store, read at each scrape. For one process of those that share a store. */
+export function observeStore(registry: Registry, store: Pick<CountedStore, 'usages' | 'freeBytes'>): void {
+  const registers = [registry];
+  new Gauge({
+    name: 'cellstep_stored_things',
+    help: 'Things in the store: cells, sessions and stand-alone variables.',
+    labelNames: ['kind', 'tenant'],
+    registers,
+    async collect() {
+      this.reset();
+      for (const [tenant, usage] of await largest(store)) {
+        for (const kind of COUNTED_KINDS) this.inc({ kind, tenant }, usage[kind]);
+      }
+    },
+  });
+  new Gauge({
+    name: 'cellstep_stored_bytes',
+    help: 'Bytes of keys and values in the store, before the store adds its own.',
+    labelNames: ['tenant'],
+    registers,
+    async collect() {
+      this.reset();
+      for (const [tenant, usage] of await largest(store)) this.inc({ tenant }, usage.bytes);
+    },
+  });
+  new Gauge({
+    name: 'cellstep_store_free_bytes',
+    help: 'Bytes that the disk of LMDB, or the memory of Redis, still has room for.',
+    registers,
+    async collect() {
+      const left = await store.freeBytes().catch(() => undefined);
+      if (left === undefined) this.reset();
+      else this.set(left);
+    },
+  });
+}
+
+/** The tenants that keep the most, by themselves, and all others together. Empty while the store does not answer. */
+async function largest(store: Pick<CountedStore, 'usages'>): Promise<readonly (readonly [string, StoredUsage])[]> {
+  const usages = await store.usages().catch(() => new Map<string, StoredUsage>());
+  const all = [...usages].sort(([, a], [, b]) => b.bytes - a.bytes);
+  return all.map(([tenant, usage], n) => [n < MOST_TENANTS ? tenant : OTHERS, usage] as const);
+}

@@ -1,0 +1,86 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { expect, onTestFinished, test } from 'vitest';
+import { logLines, send, service, until } from './support.ts';
+
+const TRACE = '0af7651916cd43dd8448eb211c80319c';
+const PARENT = 'b7ad6b7169203331';
+
+interface Span {
+  readonly traceId: string;
+  readonly spanId: string;
+  readonly parentSpanId?: string;
+  readonly name: string;
+}
+
+/** A collector of OpenTelemetry that keeps the spans that it gets. */
+async function collector() {
+  const spans: Span[] = [];
+  const resources: Record<string, string>[] = [];
+  const server = createServer((request, response) => {
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk) => chunks.push(chunk));
+    request.on('end', () => {
+      const { resourceSpans } = JSON.parse(Buffer.concat(chunks).toString());
+      for (const { resource, scopeSpans } of resourceSpans) {
+        resources.push(
+          Object.fromEntries(
+            resource.attributes.map((one: { key: string; value: { stringValue: string } }) => [
+              one.key,
+              one.value.stringValue,
+            ]),
+          ),
+        );
+        for (const scope of scopeSpans) spans.push(...scope.spans);
+      }
+      response.setHeader('content-type', 'application/json').end('{}');
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => void server.close());
+  return { spans, resources, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
+}
+
+test('a request is traced through its stages, under the trace that it came with', { timeout: 60_000 }, async () => {
+  const { spans, resources, url: endpoint } = await collector();
+  const { url, stdout } = await service({
+    CELLSTEP_STORE: 'memory:',
+    OTEL_EXPORTER_OTLP_ENDPOINT: endpoint,
+    OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
+    OTEL_BSP_SCHEDULE_DELAY: '100',
+    OTEL_SERVICE_NAME: 'cellstep-in-a-test',
+  });
+  const cell = { id: 'c', class_name: 'SimpleRNNCell', config: { units: 1 }, input_shape: [null, 1] };
+  expect((await send(url, '/v1/cells', cell)).status).toBe(201);
+  expect((await send(url, '/v1/sessions', { id: 's', cell: 'c' })).status).toBe(201);
+  const headers = { traceparent: `00-${TRACE}-${PARENT}-01` };
+  expect((await send(url, '/v1/sessions/s/steps', { inputs: [[1]] }, headers)).status).toBe(200);
+  await until(() => spans.filter(({ traceId }) => traceId === TRACE).length >= 5, 10_000);
+  const traced = spans.filter(({ traceId }) => traceId === TRACE);
+  const root = traced.find(({ parentSpanId }) => parentSpanId === PARENT);
+  expect(root).toBeDefined();
+  const stages = traced.filter(({ parentSpanId }) => parentSpanId === root?.spanId).map(({ name }) => name);
+  expect(stages.toSorted()).toEqual(['commit', 'compute', 'parse', 'queue']);
+  expect(resources[0]['service.name']).toBe('cellstep-in-a-test');
+  // What nobody asked for is not traced.
+  expect(spans.every(({ name }) => !/sweep|healthz|metrics/.test(name))).toBe(true);
+
+  const step = logLines(stdout()).find(({ route }) => route === '/v1/sessions/{session}/steps');
+  expect(step).toMatchObject({ trace_id: TRACE });
+  const metrics = await fetch(`${url}/metrics`, { headers: { accept: 'application/openmetrics-text; version=1.0.0' } });
+  expect(metrics.headers.get('content-type')).toMatch(/^application\/openmetrics-text/);
+  const text = await metrics.text();
+  for (const name of ['cellstep_request_duration_seconds', 'cellstep_store_commit_duration_seconds']) {
+    expect(text).toMatch(new RegExp(`^${name}_bucket\\{.*\\} \\d+ # \\{trace_id="${TRACE}"\\} `, 'm'));
+  }
+  expect(text.endsWith('# EOF\n')).toBe(true);
+});
+
+test('without an exporter the trace of a request is in its log lines all the same', async () => {
+  const { url, stdout } = await service({ CELLSTEP_STORE: 'memory:' });
+  await fetch(`${url}/v1/cells`, { headers: { traceparent: `00-${TRACE}-${PARENT}-01` } });
+  await fetch(`${url}/v1/cells`, { headers: { traceparent: 'nonsense' } });
+  await until(() => logLines(stdout()).filter(({ route }) => route === '/v1/cells').length === 2, 10_000);
+  const lines = logLines(stdout()).filter(({ route }) => route === '/v1/cells');
+  expect(lines.map(({ trace_id }) => trace_id)).toEqual([TRACE, undefined]);
+});

@@ -30,5 +30,9 @@ export function traceStepper(stepper: Stepper, beginStage: BeginStage): Stepper 
       const training = stepper.prepareTraining(program, precision);
       return { run: timed((request) => training.run(request)) };
     },
+    prepareGraph(program) {
+      const graph = stepper.prepareGraph(program);
+      return { load: timed(() => graph.load()), run: timed((request) => graph.run(request)) };
+    },
   };
 }

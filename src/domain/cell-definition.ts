@@ -19,7 +19,7 @@ export interface VariableSpec {
   readonly initializer: InitializerTemplate;
   /** Drawn as [init(U), ones(U), init(2U)]: Keras LSTM's bias. */
   readonly unitForgetBias?: boolean;
-  /** What its value costs in training, and what it is held to after each update. */
+  /** Its regularizer, and the constraint that holds after each update. */
   readonly regularizer?: NamedSpec;
   readonly constraint?: NamedSpec;
 }
@@ -46,7 +46,7 @@ export interface SequenceLayout {
   readonly directions?: number;
 }
 
-/** What a request may set of a sequence, and what it is where the request does not. */
+/** Options of a sequence that a request may set, with their defaults. */
 export interface SequenceDefaults {
   readonly returnSequences: boolean;
   readonly goBackwards: boolean;
@@ -66,9 +66,9 @@ export interface CellDefinition {
   /** All defaults filled in, equal to the framework's own get_config(), key for key, in order. */
   readonly config: JsonObject;
   readonly variableDtype: Dtype;
-  /** The dtype that inputs are rounded to. States have that of their cell, which may be another one. */
+  /** The dtype that inputs are rounded to. States have the dtype of their own cell. */
   readonly computeDtype: Dtype;
-  /** The extents of an input in a step where they are fixed: token ids have none, features one. */
+  /** The fixed extents of an input of one step: token ids have no axis, features have one. */
   readonly inputDims?: Shape;
   /** Width of each canonical state, in order. */
   readonly stateWidths: readonly number[];
@@ -76,12 +76,12 @@ export interface CellDefinition {
   readonly stateGroups: readonly StateGroup[];
   /** Last extent of the output. */
   readonly outputWidth: number;
-  /** The extents of an output in a step, where it is not one axis of outputWidth. */
+  /** The extents of an output of one step, if it is not a single axis of outputWidth. */
   readonly outputDims?: Shape;
-  /** Of each output of a sequence, all directions together, where that is not outputWidth alone. */
+  /** The width of each output of a sequence, with all directions, if it is not a single outputWidth. */
   readonly outputWidths?: readonly number[];
   readonly outputDtype: Dtype;
-  /** Of a network: steps of a sequence of outputs, for so many of inputs. */
+  /** For a network: the number of output steps for a number of input steps. */
   readonly outputSteps?: (time: number) => number;
   /** Index of the state group that equals a step's output after rounding to outputDtype; null if none does. */
   readonly outputIsState: number | null;
@@ -91,33 +91,33 @@ export interface CellDefinition {
   readonly fixedFeatures?: number;
   /** The input shape that the config fixes, whole; such a cell is built when it is made. */
   readonly fixedInputShape?: readonly (number | null)[];
-  /** Multiply-adds of a row of a step, where that is not one for each weight. */
+  /** Multiply-adds for one row of a step, if it is not one for each weight. */
   readonly stepWork?: number;
   /** The only number of steps that a sequence may have. */
   readonly fixedSteps?: number;
   readonly layout: SequenceLayout;
   readonly sequenceDefaults: SequenceDefaults;
-  /** Of each cell that it is made of. */
+  /** The activations of each cell in it. */
   readonly arithmetics: readonly CellArithmetic[];
-  /** Of each cell that has any, for training. */
+  /** The dropout of each cell that has some, for training. */
   readonly dropouts?: readonly Dropout[];
-  /** Names that `variables` may lack where weights are given (ONNX' B and P). */
+  /** Variables that given weights may leave out (ONNX' B and P). */
   readonly optionalVariables?: readonly string[];
-  /** `given`: the names that weights were sent for, where they were; it decides which optional variables there are. */
+  /** `given`: the names of the weights that were sent, if any. They decide which optional variables exist. */
   variables(features: number, given?: readonly string[]): readonly VariableSpec[];
-  /** Features that weights of these shapes are for; undefined if they do not tell. */
+  /** The feature count that these shapes of weights imply; undefined if they imply none. */
   featuresOf(shapes: Readonly<Record<string, Shape>>): number | undefined;
-  /** What a step computes; undefined if something looks ahead, so that there is no single step. */
+  /** The program of a step; undefined if the cell needs later steps. */
   readonly step?: (features: number, weights: Weights) => Steppable;
   /** The layers that look ahead, as a message names them. */
   readonly looksAhead?: readonly string[];
   /** The framework's own name for a gate or intermediate that the canonical program calls `name`. */
   traceName?(name: string): string;
-  /** What a sequence computes. */
+  /** The program of a sequence. */
   sequence(features: number, weights: Weights, goBackwards: boolean): Runnable;
   /** New values of variables that training moves without a gradient, as BatchNormalization's moving statistics. */
   statistics?(result: Pick<GradientResult, 'statistics'>): Readonly<Record<string, FloatArray>>;
-  /** Gradients by variable, each of its variable's size, from those of the sequence program's cells and layers. */
+  /** Turns the gradients of the program's cells and layers into gradients of the variables. */
   gradients(result: Pick<GradientResult, 'cells' | 'layers'>): Readonly<Record<string, FloatArray>>;
 }
 
@@ -126,7 +126,7 @@ export function stepRank({ inputDims }: Pick<CellDefinition, 'inputDims'>): numb
   return 1 + (inputDims?.length ?? 1);
 }
 
-/** The shape of an output, `lead` being the axes before those of a step. */
+/** The shape of an output. `lead`: the axes before the axes of a step. */
 export function outputShape(
   { outputDims, outputWidth, outputWidths = [outputWidth] }: CellDefinition,
   lead: Shape,

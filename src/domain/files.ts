@@ -8,20 +8,20 @@ export type NamedTensors = ReadonlyMap<string, Tensor>;
 
 /** A recurrent layer, cell or node among what a file holds. */
 export interface FileLayer {
-  /** What `?layer=` picks; no other layer of the file has it. TOP where its tensors' names have no path before them. */
+  /** The name that `?layer=` picks, unique in the file. TOP if the names of its tensors have no path. */
   readonly name: string;
   readonly framework: Framework;
-  /** Absent where only names and shapes tell. */
+  /** Absent if only names and shapes of the tensors tell it. */
   readonly className?: string;
-  /** Absent where the file holds weights only. */
+  /** Absent if the file has weights only. */
   readonly config?: JsonObject;
-  /** By their names within the layer: `kernel`, `cells.0.kernel`, `weight_ih_l0`, `W`. Empty where it has none yet. */
+  /** By their names in the layer: `kernel`, `cells.0.kernel`, `weight_ih_l0`, `W`. Empty if it has none yet. */
   readonly weights: NamedTensors;
-  /** Version of the framework that wrote the layer, where the file says it and it matters. */
+  /** Version of the framework that wrote the layer, if the file has it and it matters. */
   readonly version?: string;
   /** A weight that every layer has and this one lacks: its tensors only look like a layer's. */
   readonly missing?: string;
-  /** Why the file does not tell all that the layer's numbers depend on; left out where it does. Completes a sentence. */
+  /** Why the file does not tell all options that the results depend on; completes a sentence. Absent if it tells all. */
   readonly unsaid?: string;
 }
 
@@ -34,20 +34,20 @@ export interface Skipped {
 /** What a file holds. */
 export interface WeightFile {
   /**
-   * The whole model, where it is more than one recurrent layer. Its weights are named `<layer>.<variable>`, or by the
-   * place of the variable in its layer, `dense.0`, trainable ones first.
+   * The whole model, if it is more than one recurrent layer. Its weights are named `<layer>.<variable>`, or by the place of
+   * the variable in its layer, `dense.0`, trainable ones first.
    */
   readonly network?: FileLayer;
   readonly layers: readonly FileLayer[];
   /** The other parts, which no cell can be made from. */
   readonly skipped: readonly Skipped[];
-  /** All its tensors by their names, where the file has no more than these: a network can be made of them by a chain. */
+  /** All tensors by name, if the file has nothing else. A chain can make a network of them. */
   readonly named?: NamedTensors;
-  /** Options of the config that stand beside the weights: they go over the config, or over what the weights tell. */
+  /** Config options stored with the weights. They replace options of the config or of the weights' shapes. */
   readonly options?: JsonObject;
 }
 
-/** What an import took of a file, and what it left out. */
+/** What an import took from a file, and what it left out. */
 export interface Imported {
   readonly layers: readonly string[];
   readonly skipped: readonly Skipped[];
@@ -60,41 +60,41 @@ export const TOP = '.';
 export interface WholeLayer extends FileLayer {
   readonly className: string;
   readonly config: JsonObject;
-  /** Names of the weights that are not trained; left out where the config tells them. */
+  /** Names of the weights that are not trained. Absent if the config tells them. */
   readonly frozen?: ReadonlySet<string>;
 }
 
-/** A file format that weights come in and go out as. */
+/** A file format of weights. */
 export interface WeightFileFormat {
   readonly mediaType: string;
   /** Tells formats of one media type apart, as its parameter `profile`. Reading takes all of them. */
   readonly profile?: string;
   /** Ends the name of a file: `.npz`. */
   readonly extension: string;
-  /** Those whose cells it can hold. */
+  /** The frameworks whose cells it can hold. */
   readonly frameworks: readonly Framework[];
-  /** Whether a file starts like one of this format. */
+  /** Whether the first bytes are those of this format. */
   recognises(bytes: Uint8Array): boolean;
   /**
    * `beside` are files that were sent with it, by their names.
    * @throws {Problem} invalid-file for any fault, limit-exceeded
    */
   read(bytes: Uint8Array, beside?: ReadonlyMap<string, Uint8Array>): Promise<WeightFile>;
-  /** All tensors by the names that the file has for them: those of a network's variables. @throws {Problem} as read */
+  /** All tensors by the names of the file, which are the names of a network's variables. @throws {Problem} as read */
   readNamed?(bytes: Uint8Array): Promise<NamedTensors>;
   /** The weights of a layer by the names that a cell of `config` has, where the file alone does not tell them. */
   arrange?(layer: FileLayer, config: JsonObject): NamedTensors;
   /**
-   * A cell, whose `name` is its id and whose weights are in the order of its variables. Absent where the format is only read.
-   * @throws {Problem} not-acceptable where the format cannot hold it
+   * A cell, whose `name` is its id and whose weights are in the order of its variables. Absent if the format is only read.
+   * @throws {Problem} not-acceptable if the format cannot hold it
    */
   write?(cell: WholeLayer): Promise<Uint8Array>;
 }
 
-/** A format that files are written in, too. */
+/** A format that can also be written. */
 export type WrittenFormat = WeightFileFormat & Required<Pick<WeightFileFormat, 'write'>>;
 
-/** Named tensors, and text beside them: what a safetensors file holds. */
+/** The content of a safetensors file: named tensors and text. */
 export interface TensorFile {
   /** In the file's order. */
   readonly tensors: NamedTensors;

@@ -1,4 +1,4 @@
-/** What a request may do. None includes another. */
+/** The rights of a request. No scope includes another. */
 export const SCOPES = ['read', 'step', 'write', 'admin'] as const;
 export type Scope = (typeof SCOPES)[number];
 
@@ -9,7 +9,7 @@ export const SCOPE_MEANINGS: Readonly<Record<Scope, string>> = {
   admin: 'Read about the service as a whole, such as its metrics.',
 };
 
-/** Those who name no tenant share this one. */
+/** The tenant of callers that name none. */
 export const DEFAULT_TENANT = 'default';
 
 /** Names of tenants and of keys. */
@@ -18,14 +18,14 @@ export const NAME_RULE = '1 to 63 of a-z, 0-9, dot, underscore and hyphen, begin
 
 /** Who sent a request. */
 export interface Identity {
-  /** Of a key, or of the subject of a token. */
+  /** The name of the key, or the subject of the token. */
   readonly name: string;
   readonly tenant: string;
   readonly scopes: ReadonlySet<Scope>;
 }
 
-/** A sender who has not said who it is, where the service asks. */
+/** A sender that has not authenticated yet. */
 export const NOBODY: Identity = { name: 'nobody', tenant: '', scopes: new Set() };
 
-/** Everybody, where the service asks nobody who they are. */
+/** Every sender, if the service has no keys. */
 export const ANYBODY: Identity = { name: 'anybody', tenant: DEFAULT_TENANT, scopes: new Set(SCOPES) };

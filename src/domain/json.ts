@@ -13,7 +13,7 @@ export function isArray(value: unknown): value is readonly Json[] {
   return Array.isArray(value);
 }
 
-/** What was sent, short enough to quote in a message. */
+/** A sent value, shortened to quote it in a message. */
 export function quote(value: unknown): string {
   // JSON.stringify would write the number 1e400, which is read as Infinity, as null.
   const plain = typeof value === 'bigint' || (typeof value === 'number' && !Number.isFinite(value));

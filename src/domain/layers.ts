@@ -2,8 +2,8 @@ import type { ActivationSpec } from './program.ts';
 import type { Dtype, FloatArray } from './tensor.ts';
 
 /**
- * The layers of networks that are no recurrent cells, each with what it is set by beside its weights. A new layer is a line
- * here, its formula in src/cells/layers and its gradient beside it.
+ * The layers of networks that are not recurrent, each with its settings other than weights. A new layer is a line here, its
+ * formula in src/cells/layers and its gradient beside it.
  */
 export interface LayerParams {
   readonly identity: Empty;
@@ -17,7 +17,7 @@ export interface LayerParams {
   readonly batch_normalization: { readonly epsilon: number; readonly momentum: number; readonly trained: boolean };
   readonly normalization: { readonly invert: boolean };
   readonly rescaling: { readonly scale: readonly number[]; readonly offset: readonly number[] };
-  /** Where each number of a step (of all steps, where it has weights for each) finds its own weight. */
+  /** The index of the weight for each number of a step, or of all steps if each step has weights of its own. */
   readonly prelu: { readonly places: readonly number[] };
   /** `steps`: one mask for all time steps of a row (SpatialDropout1D). */
   readonly dropout: { readonly rate: number; readonly steps: boolean; readonly seed?: number };
@@ -32,7 +32,7 @@ export interface LayerParams {
   readonly separable_conv1d: { readonly taps: number };
   /** The same numbers in another shape. */
   readonly reshape: Empty;
-  /** `order` of the axes; a null extent is that of time. */
+  /** `order` of the axes; the extent of time is null. */
   readonly permute: { readonly order: readonly number[]; readonly extents: readonly (number | null)[] };
   readonly repeat_vector: { readonly times: number };
   readonly cropping1d: { readonly before: number; readonly after: number };
@@ -46,7 +46,7 @@ export interface LayerParams {
 
 type Empty = Readonly<Record<never, never>>;
 export type NetworkMerge = 'add' | 'subtract' | 'multiply' | 'average' | 'maximum' | 'minimum';
-/** Where each number of a step's output finds its own in an input. */
+/** For each number of a step's output, its index in an input. */
 export interface MergeInput {
   /** null: at the same place. */
   readonly places: readonly number[] | null;
@@ -61,12 +61,12 @@ export interface Pooling {
 
 export type LayerKind = keyof LayerParams;
 
-/** What a layer over a window sees of the steps around one: `taps` of them, `dilation` apart, every `stride`-th step. */
+/** The steps that a layer over a window sees: `taps` of them, `dilation` apart, every `stride`-th step. */
 export interface Window {
   readonly taps: number;
   readonly dilation: number;
   readonly stride: number;
-  /** causal: as many zeros before the first step as the window needs, none after the last. */
+  /** causal: zeros before the first step, as many as the window needs; none after the last step. */
   readonly padding: 'valid' | 'same' | 'causal';
 }
 
@@ -80,17 +80,17 @@ export interface LayerProgram<K extends LayerKind = LayerKind> {
   /** Weights by their names in Keras. */
   readonly arrays: Readonly<Record<string, FloatArray>>;
   readonly computeDtype: Dtype;
-  /** Of what the formula gives; along the last axis, of `rowWidth` numbers, where it works on rows. */
+  /** The activation of the formula's result. If it works on rows, it runs along the last axis, of `rowWidth` numbers. */
   readonly activation?: ActivationSpec;
   readonly rowWidth: number;
   readonly reach: 'step' | 'sequence';
   readonly window?: Window;
-  /** Numbers of each input and of the output in a step (of a whole unit where there is no time axis). */
+  /** How many numbers each input and the output have in a step (or in a whole unit without a time axis). */
   readonly inputWidths: readonly number[];
   readonly outputWidth: number;
 }
 
-/** Those that an engine of float32 has a kernel for; the others are computed in float64 by their formula. */
+/** Layers with a float32 kernel. The others are computed in float64 by their formula. */
 export const KERNEL_LAYERS: readonly LayerKind[] = [
   'dense',
   'conv1d',
@@ -108,7 +108,7 @@ export function reachBack({ taps, dilation }: Window): number {
   return dilation * (taps - 1);
 }
 
-/** Whether the window needs nothing of later steps, so that it streams. */
+/** Whether the window needs no later steps, so that the layer can stream. */
 export function streams({ padding, stride }: Window): boolean {
   return padding === 'causal' && stride === 1;
 }

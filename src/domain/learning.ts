@@ -6,7 +6,7 @@ export interface NamedSpec {
   readonly params: Readonly<Record<string, number | string | boolean | null | readonly number[]>>;
 }
 
-/** What the losses of entries become: Keras' `reduction`. */
+/** How the losses of entries are combined: Keras' `reduction`. */
 export const REDUCTIONS = ['sum_over_batch_size', 'sum', 'mean', 'mean_with_sample_weight', 'none'] as const;
 export type Reduction = (typeof REDUCTIONS)[number];
 
@@ -16,7 +16,7 @@ export interface LossSpec extends NamedSpec {
 
 /** Targets of a batch: what stays the same over all steps of a request. Arrays are row-major. */
 export interface Targets {
-  /** [entries, width], or [entries] where classes are numbered. */
+  /** [entries, width], or [entries] if they are class numbers. */
   readonly values: FloatArray;
   readonly entries: number;
   /** Of one prediction. */
@@ -27,9 +27,9 @@ export interface Targets {
 
 /** At most one of the three is set. */
 export interface Clipping {
-  /** Of each variable's gradient by itself. */
+  /** For the gradient of each variable on its own. */
   readonly clipnorm: number | null;
-  /** Of all gradients together. */
+  /** For all gradients together. */
   readonly global_clipnorm: number | null;
   readonly clipvalue: number | null;
 }

@@ -11,10 +11,10 @@ export const PYTORCH = 'application/x-pytorch';
 export const ZIP = 'application/zip';
 export const OCTET_STREAM = 'application/octet-stream';
 export const GENERIC_FILE_TYPES = [ZIP, OCTET_STREAM] as const;
-/** A file with others beside it. */
+/** A file together with other files. */
 export const MULTIPART = 'multipart/form-data';
 
-/** Those that are written, too. */
+/** The types that are also written. */
 export const WEIGHT_FILE_TYPES = [SAFETENSORS, NPZ, HDF5, KERAS, ONNX] as const;
 
 /** Every type that a body with a file of weights may have. */

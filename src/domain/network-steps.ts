@@ -2,12 +2,12 @@ import type { AnyLayer } from './layers.ts';
 import { reachBack } from './layers.ts';
 import { NETWORK_INPUT, type NetworkNode } from './network.ts';
 
-/** What of a node tells how many steps come out of it: the layer that it is, none for a recurrent one. */
+/** The part of a node that decides its number of output steps: its layer, or nothing for a recurrent node. */
 export interface StepsNode extends Pick<NetworkNode, 'inputs' | 'time'> {
   readonly layer?: AnyLayer;
 }
 
-/** Steps that a node of a network gives for `time` steps of the network's input; 1 where it has no axis of time. */
+/** The output steps of a node for `time` steps of the network's input; 1 if it has no time axis. */
 export function outputSteps(nodes: readonly StepsNode[], index: number, time: number): number {
   const steps: number[] = [];
   for (const node of nodes) {
@@ -21,13 +21,13 @@ function stepsAfter({ layer }: StepsNode, given: readonly number[]): number {
   return layer ? layerSteps(layer, given) : given[0];
 }
 
-/** Steps that a layer works on: an input that is the same at every step of the others has none of its own. */
+/** The steps that a layer works on. An input that is equal at every step counts for nothing. */
 export function workedSteps(layer: AnyLayer, given: readonly number[]): number {
   const own = layer.kind === 'merge' ? given.filter((_, k) => !layer.params.inputs[k].repeated) : given;
   return Math.max(...own);
 }
 
-/** Steps of a layer's output that has an axis of time, for those of its inputs. */
+/** The output steps of a layer with a time axis, given the steps of its inputs. */
 export function layerSteps(layer: AnyLayer, given: readonly number[]): number {
   const time = workedSteps(layer, given);
   if (layer.window) {

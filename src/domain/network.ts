@@ -24,8 +24,8 @@ export interface LayerWork {
 }
 
 /**
- * What becomes of the masks that come in: kept as they are; dropped; made anew from the inputs that are not 0, or that differ
- * somewhere from a value; of several inputs true where any is, or where any that has one is; or none may come.
+ * How a layer treats masks: it keeps them; drops them; makes a new one from the inputs that are not 0 or differ from a value;
+ * combines several by "or" (of all inputs, or of those with a mask); or allows none.
  */
 export type MaskRule =
   | { readonly kind: 'pass' | 'drop' | 'non-zero' | 'any' | 'concatenate' | 'refuse' }
@@ -39,7 +39,7 @@ export interface NetworkNode {
   readonly work: RecurrentWork | LayerWork;
   /** The dtype of its output. */
   readonly dtype: Dtype;
-  /** Whether its output has a time axis: else it has one value for a whole sequence. */
+  /** Whether its output has a time axis. Without one it has a single value for a whole sequence. */
   readonly time: boolean;
   /** Numbers of the output in a step. */
   readonly width: number;
@@ -65,7 +65,7 @@ export interface NetworkProgram {
 /** What can take one step. */
 export type Steppable = StepProgram | NetworkProgram;
 
-/** What can run over a whole sequence. */
+/** Programs that can run over a whole sequence. */
 export type Runnable = SequenceProgram | NetworkProgram;
 
 /** Numbers of a step of a network's output. */
@@ -73,7 +73,7 @@ export function networkWidth({ nodes, output, inputWidth }: NetworkProgram): num
   return output === NETWORK_INPUT ? inputWidth : nodes[output].width;
 }
 
-/** The states of a node: those of its cells, or the inputs that a causal window still needs. */
+/** The states of a node: the states of its cells, or the inputs that a causal window still needs. */
 export function nodeStateWidths({ work }: NetworkNode): number[] {
   if (work.kind === 'recurrent') return sequenceCells(work.sequence).flatMap(stateWidths);
   const { window, inputWidths } = work.layer;

@@ -1,7 +1,7 @@
 /**
- * Arrays that live as long as a request are cut from Node's pool of buffers: a short array costs less to fill than a buffer
- * of its own to make. What they hold at first is whatever was there, so fill them. Kept for longer than a request, one keeps
- * a whole pool of others. Node aligns what it cuts to 8 bytes.
+ * Arrays for the time of one request, cut from Node's pool of buffers: that is faster than a new buffer for each. Their first
+ * content is arbitrary, so fill them. Do not keep one longer, because it keeps its whole pool alive. Node aligns them to 8
+ * bytes.
  */
 export function pooledFloat32(length: number): Float32Array<ArrayBuffer> {
   const { buffer, byteOffset } = Buffer.allocUnsafe(length * Float32Array.BYTES_PER_ELEMENT);

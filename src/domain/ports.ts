@@ -17,8 +17,8 @@ export interface StoredEntry extends StoredValue {
 }
 
 /**
- * One part of a commit. `expect` is the revision that the key must have now: `null` for "must not exist", left out for
- * "whatever is there". `bytes` writes, `delete: true` deletes, neither only checks.
+ * One part of a commit. `expect` is the revision that the key must have now: `null` for "must not exist", left out for "any".
+ * `bytes` writes, `delete: true` deletes, and neither of them only checks.
  */
 export interface StoreWrite {
   readonly key: string;
@@ -55,9 +55,9 @@ export interface Store {
 /** A store that knows, without looking through it, how much each tenant keeps: it counts in the same commit as it writes. */
 export interface CountedStore extends Store {
   usageOf(tenant: string): Promise<StoredUsage>;
-  /** Of all tenants that keep something. */
+  /** Usage of every tenant that keeps something. */
   usages(): Promise<ReadonlyMap<string, StoredUsage>>;
-  /** Bytes that are left on its medium; undefined where it cannot tell. */
+  /** Free bytes of its medium; undefined if unknown. */
   freeBytes(): Promise<number | undefined>;
 }
 
@@ -67,7 +67,7 @@ export interface RateCounter {
   count(key: string, milliseconds: number): Promise<{ readonly count: number; readonly left: number }>;
 }
 
-/** What one gate or intermediate was, before and after its activation; [batch, width] or [batch, time, width]. */
+/** The values of one gate or intermediate before and after its activation: [batch, width] or [batch, time, width]. */
 export interface GateTrace {
   readonly name: string;
   /** That of its cell. */
@@ -112,18 +112,18 @@ export interface SequenceRequest {
   readonly time: number;
   /** One [batch, width] array each. */
   readonly states: readonly FloatArray[];
-  /** [batch, time], 0 where a step is left out: the states stay, the output is the former one, or zeros. */
+  /** [batch, time], 0 for a masked step: the states stay, and the output is the previous one or zeros. */
   readonly mask?: Uint8Array;
   readonly zeroOutputForMask: boolean;
   /** Of a network: whether the outputs of all steps are wanted, though it gives one for a whole sequence by itself. */
   readonly returnSequences?: boolean;
-  /** The output of the step before the first, [batch, width]: what masked steps repeat. Zeros where left out. */
+  /** The output before the first step, [batch, width], which masked steps repeat. If left out: zeros. */
   readonly previous?: FloatArray;
   readonly trace?: boolean;
   readonly training?: Training;
 }
 
-/** One output, or two where a bidirectional layer does not merge them. */
+/** One output, or two if a bidirectional layer does not merge its directions. */
 export interface SequenceResult {
   /** [batch, time, width] each. */
   readonly sequences: readonly FloatArray[];
@@ -139,9 +139,9 @@ export interface PreparedSequence {
   run(request: SequenceRequest): SequenceResult;
 }
 
-/** What a loss' gradient with respect to the outputs becomes further back. All float64 inside, rounded once. */
+/** Gradients of a loss, from its gradient with respect to the outputs. Computed in float64 and rounded once. */
 export interface GradientRequest extends SequenceRequest {
-  /** Of the loss with respect to the output: [batch, time, width] each, or [batch, width] where only the last counts. */
+  /** Derivatives of the loss by the outputs: [batch, time, width] each, or [batch, width] if only the last output counts. */
   readonly cotangents: readonly FloatArray[];
   readonly returnSequences: boolean;
 }
@@ -152,7 +152,7 @@ export interface GradientResult {
   readonly states: readonly FloatArray[];
   /** One for each cell of the program, in the order of its states; the arrays of CellProgram. */
   readonly cells: readonly CellGradients[];
-  /** Of a network, one for each of its layers that are no cells, in their order: by the names of their arrays. */
+  /** For a network: gradients by array name for each layer that is not a cell, in order. */
   readonly layers?: readonly Readonly<Record<string, FloatArray>>[];
   /**
    * Of a network in training mode, what its layers make of their own statistics (BatchNormalization's moving mean and
@@ -184,7 +184,7 @@ export interface TrainingRequest extends SequenceRequest {
 
 export interface TrainingResult {
   readonly loss: number;
-  /** As of gradients; none where the loss is not finite. */
+  /** The gradients; absent if the loss is not finite. */
   readonly cells: readonly CellGradients[];
   readonly layers?: GradientResult['layers'];
   readonly statistics?: GradientResult['statistics'];
@@ -206,7 +206,7 @@ export type Deferred<T> = {
 };
 
 export interface Stepper {
-  /** What cells get that ask for a precision: float64 cells, and those that no fast engine has, are exact. */
+  /** The precision that a cell gets. Float64 cells, and cells without a fast kernel, are always exact. */
   precisionUsed(cells: readonly CellArithmetic[], precision: Precision): Precision;
   prepare(program: Steppable, precision: Precision): Deferred<PreparedCell>;
   prepareSequence(program: Runnable, precision: Precision): Deferred<PreparedSequence>;

@@ -16,7 +16,7 @@ export interface InitializerSpec {
   readonly params: Readonly<Record<string, number | string | boolean | null | readonly number[]>>;
 }
 
-/** As InitializerSpec, but the `seed` of a random one may still be null: whoever draws chooses it, and keeps it. */
+/** Like InitializerSpec, but a random one may have a null `seed`, which is drawn and kept when the cell is built. */
 export interface InitializerTemplate {
   readonly className: string;
   readonly params: InitializerSpec['params'];
@@ -25,11 +25,11 @@ export interface InitializerTemplate {
 export interface Dropout {
   readonly inputs: number;
   readonly recurrent: number;
-  /** The cell's own, for a request that sends none. */
+  /** The seed of the cell, for requests that send none. */
   readonly seed?: number;
 }
 
-/** What of a cell decides which arithmetic can compute it. */
+/** The properties of a cell that decide which arithmetic can compute it. */
 export interface CellArithmetic {
   readonly computeDtype: Dtype;
   readonly activations: readonly ActivationSpec[];
@@ -69,7 +69,7 @@ export interface GruProgram extends ProgramBase {
 export interface LstmProgram extends ProgramBase {
   readonly kind: 'lstm';
   readonly recurrentActivation: ActivationSpec;
-  /** Of the new cell state on its way to the output; Keras uses `activation` for both. */
+  /** For the cell state before the output gate. Keras uses `activation` for both. */
   readonly outputActivation: ActivationSpec;
   /** f = 1 - i (ONNX input_forget). */
   readonly inputForget?: boolean;
@@ -80,12 +80,12 @@ export interface LstmProgram extends ProgramBase {
 }
 
 /**
- * What an engine computes: one canonical form per kind, in Keras' layout. Every framework's weights and options are
- * brought into it, so that no framework has its own copy of the formulas.
+ * The input of an engine: one canonical form for each kind of cell, in Keras' layout. Adapters bring the weights and options
+ * of every framework into it, so the formulas exist once.
  */
 export type CellProgram = SimpleRnnProgram | GruProgram | LstmProgram;
 
-/** Cells one above another: the output of each is the input of the next. Its states are those of its cells, in order. */
+/** Cells one above another: the output of each is the input of the next. Its states are the states of its cells, in order. */
 export interface StackProgram {
   readonly kind: 'stack';
   /** The dtype that inputs and states are rounded to before each cell rounds them to its own. */
@@ -103,12 +103,12 @@ export interface RunProgram {
   readonly kind: 'run';
   /** The dtype that inputs are rounded to before the cell rounds them to its own, and that outputs are rounded to. */
   readonly computeDtype: Dtype;
-  /** That of the outputs where it is another one: a stack without a layer around it gives those of its last cell. */
+  /** The dtype of the outputs if it differs: a stack without a layer around it gives the outputs of its last cell. */
   readonly outputDtype?: Dtype;
   readonly cell: StepProgram;
-  /** From the last time step to the first; outputs stay in the order of processing, unless `timeOrder`. */
+  /** Runs from the last time step to the first. Outputs keep the order of processing, unless `timeOrder` is set. */
   readonly goBackwards: boolean;
-  /** Flips the outputs along time, which puts those of a backwards run in time order (ONNX reverse). */
+  /** Flips the outputs along time, so that a backwards run gives them in time order (ONNX reverse). */
   readonly timeOrder?: boolean;
 }
 
@@ -132,7 +132,7 @@ export interface ChainProgram {
   readonly layers: readonly SequenceProgram[];
 }
 
-/** What can run over a whole sequence. Its states are those of its cells, forward before backward, layer by layer. */
+/** A program for whole sequences. Its states are the states of its cells: layer by layer, forward before backward. */
 export type SequenceProgram = RunProgram | BidirectionalProgram | ChainProgram;
 
 /** Width of the output of a step. */
@@ -141,7 +141,7 @@ export function stepWidth(program: StepProgram): number {
   return program.kind === 'lstm' && program.projection ? program.projection.length / program.units : program.units;
 }
 
-/** The dtype of the output of a step: that of its last cell. */
+/** The dtype of the output of a step: the dtype of its last cell. */
 export function stepDtype(program: StepProgram): Dtype {
   return program.kind === 'stack' ? stepDtype(program.cells[program.cells.length - 1]) : program.computeDtype;
 }
@@ -159,12 +159,12 @@ export function sequenceStateCount(program: SequenceProgram): number {
   return stateWidths(program.forward.cell).length + stateWidths(program.backward.cell).length;
 }
 
-/** The dtype of each state of a sequence program: that of its cell. */
+/** The dtype of each state of a sequence program: the dtype of its cell. */
 export function stateDtypes(program: SequenceProgram): Dtype[] {
   return sequenceCells(program).flatMap((cell) => stateWidths(cell).map(() => cell.computeDtype));
 }
 
-/** The cells of a step program, bottom first; those of stacks within it, too. */
+/** The cells of a step program, bottom first, including the cells of inner stacks. */
 export function stepCells(program: StepProgram): CellProgram[] {
   return program.kind === 'stack' ? program.cells.flatMap(stepCells) : [program];
 }

@@ -1,4 +1,4 @@
-/** What a tenant may be limited in. */
+/** The kinds of quotas of a tenant. */
 export const QUOTA_NAMES = [
   'cells',
   'sessions',
@@ -10,7 +10,7 @@ export const QUOTA_NAMES = [
 ] as const;
 export type QuotaName = (typeof QUOTA_NAMES)[number];
 
-/** The quotas of one tenant. One that is left out is no limit. */
+/** The quotas of one tenant. A missing one means no limit. */
 export type Quotas = Readonly<Partial<Record<QuotaName, number>>>;
 
 /** A value for each quota. */

@@ -17,7 +17,7 @@ interface Described {
 
 const MAGIC = 0x31525343; // "CSR1", little-endian
 const HEAD_BYTES = 8;
-/** Tensors begin at a multiple of it, so that they can be read where they are. */
+/** Tensors begin at a multiple of it, so they can be read in place. */
 const ALIGNMENT = 8;
 const SPACE = 0x20;
 const decoder = new TextDecoder('utf-8', { fatal: true });

@@ -1,4 +1,4 @@
-/** A session as the store keeps it under `session/<id>`, beside its states. */
+/** A session as the store keeps it under `session/<id>`, without its states. */
 export interface SessionRecord {
   readonly format: 1;
   readonly id: string;
@@ -13,9 +13,9 @@ export interface SessionRecord {
   /** Steps since the session was opened or reset. */
   readonly step: number;
   readonly ttl_seconds: number | null;
-  /** The version of its cell that it stays on, by its name among those that are kept; undefined where it follows the cell. */
+  /** The name of the pinned version of its cell; undefined if the session follows the cell. */
   readonly pinned?: string;
-  /** Which steps are kept to go back to; undefined where none are. */
+  /** The steps that are kept to go back to; undefined if none. */
   readonly history?: SessionHistory;
   readonly version: number;
   readonly created_at: number;
@@ -36,7 +36,7 @@ export function oldestStep({ history, step }: Pick<SessionRecord, 'history' | 's
   return history?.oldest ?? step;
 }
 
-/** When the session expires if nothing is done with it; undefined: never. */
+/** When the session expires if it is not used; undefined: never. */
 export function expiryOf({ ttl_seconds, updated_at }: SessionRecord): number | undefined {
   return ttl_seconds === null ? undefined : updated_at + ttl_seconds * 1000;
 }

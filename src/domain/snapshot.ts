@@ -3,13 +3,13 @@ import type { Precision } from './ports.ts';
 import type { SessionRecord } from './session.ts';
 import type { Tensor } from './tensor.ts';
 
-/** What a checkpoint holds: the values as tensors, by the names that `tensorName` gives, and all else as a manifest. */
+/** The content of a checkpoint: the values as tensors, named by `tensorName`, and everything else as a manifest. */
 export interface Snapshot {
   readonly manifest: Manifest;
   readonly tensors: ReadonlyMap<string, Tensor>;
 }
 
-/** What a checkpoint holds, without the values. */
+/** The content of a checkpoint without the values. */
 export interface Manifest {
   readonly format: 1;
   readonly cells: readonly SavedCell[];
@@ -29,7 +29,7 @@ export interface SavedCell {
   readonly variables: readonly { readonly name: string; readonly trainable: boolean }[];
   /** Set where the cell is a whole graph: the bytes of its file, whose tensor has them as int32 words, the last one padded. */
   readonly graph?: { readonly bytes: number };
-  /** Left out where the cell was not trained, and in older checkpoints. */
+  /** Absent if the cell was not trained, and in older checkpoints. */
   readonly optimizer?: SavedOptimizer;
 }
 
@@ -38,7 +38,7 @@ export interface SavedOptimizer {
   readonly class_name: string;
   readonly config: JsonObject;
   readonly iteration: number;
-  /** What it keeps for each variable, by the variable's name and its own. */
+  /** Its slots: by the name of the variable, then of the slot. */
   readonly slots: readonly { readonly variable: string; readonly name: string }[];
 }
 
@@ -53,11 +53,11 @@ export type SavedSession = Pick<SessionRecord, 'id' | 'cell' | 'batch_size' | 's
   readonly history?: number;
   /** The version of its cell that it stays on, by its name among `pinned` of the manifest. */
   readonly pinned?: string;
-  /** Set where the session keeps the output of its last step. */
+  /** Set if the session keeps the output of its last step. */
   readonly output?: true;
 };
 
-/** A version of a cell that sessions are pinned to, with weights that need not be those of the cell. */
+/** A version of a cell that sessions are pinned to. Its weights may differ from the cell's. */
 export interface SavedPin {
   readonly cell: string;
   readonly name: string;

@@ -1,7 +1,7 @@
 import type { StoreWrite } from './ports.ts';
 
 const MAX_KEY_LENGTH = 1_000;
-/** Of a key with its tenant. */
+/** The longest key, including its tenant. */
 export const MAX_WHOLE_KEY_LENGTH = MAX_KEY_LENGTH + '@/'.length + 63;
 
 /**
@@ -11,7 +11,7 @@ export const MAX_WHOLE_KEY_LENGTH = MAX_KEY_LENGTH + '@/'.length + 63;
 const KEY =
   /^(@[a-z0-9][a-z0-9._-]{0,62}\/)?([a-z][a-z0-9]*)(?:-[a-z0-9]+)*\/([A-Za-z0-9][A-Za-z0-9._-]{0,127})(?:\/[\x20-\x7e]+)?$/;
 
-/** Whether a store can hold something under this key; what is not a key is never found. */
+/** Whether a store can hold something under this key. Nothing is ever found under an invalid key. */
 export function isKey(key: string): boolean {
   return lengthOf(key) <= MAX_KEY_LENGTH && KEY.test(key);
 }

@@ -10,11 +10,11 @@ const widths = {
 
 /** A tensor from little-endian bytes, row-major. Values and NaN payloads keep their bits. Copies. */
 export function decodeElements(dtype: Dtype, shape: Shape, bytes: Uint8Array): Tensor {
-  // Not bytes.slice: that of a Buffer copies nothing, and its buffer is a pool with the bytes of other requests.
+  // Not bytes.slice: a Buffer's slice copies nothing, and its pool also holds bytes of other requests.
   return viewElements(dtype, shape, new Uint8Array(bytes));
 }
 
-/** The same from `start` on, without a copy where the bytes are aligned and hold the elements as they are in memory. */
+/** The same from `start` on, without a copy if the bytes are aligned and in the form that memory needs. */
 export function viewElements(dtype: Dtype, shape: Shape, bytes: Uint8Array, start = 0): Tensor {
   const size = sizeOf(shape);
   const buffer = bytes.buffer as ArrayBuffer;

@@ -6,15 +6,15 @@ import { type Dtype, type FloatArray, formatShape, fromFloat64, type Shape, Tens
 export interface TensorLiteral {
   readonly shape: Shape;
   readonly values: Float64Array;
-  /** Set where an integer beyond 2^53 was written as a string; then it holds every value exactly. */
+  /** Set if an integer beyond 2^53 was written as a string. Then it holds every value exactly. */
   readonly integers?: BigInt64Array;
-  /** The dtype that the request named, or 'bool' where it wrote true and false. */
+  /** The dtype that the request named, or 'bool' if it wrote true and false. */
   readonly dtype?: Dtype;
-  /** Where the request has the values, if not as nested arrays: so that a message points there. */
+  /** The place of the values in the request if they are not nested arrays, for messages. */
   readonly field?: 'data' | 'base64' | 'file';
 }
 
-/** A tensor that came as one, in a binary body. Its values are read as float64 only where another dtype is asked for. */
+/** A tensor from a binary body. Its values are converted to float64 only if another dtype is needed. */
 export class SentTensor implements TensorLiteral {
   readonly tensor: Tensor;
   readonly field = 'file';
@@ -39,7 +39,7 @@ export class SentTensor implements TensorLiteral {
 
   get integers(): BigInt64Array | undefined {
     const { data } = this.tensor;
-    // Where the values say the same, they may be of any dtype.
+    // Without big integers the literal may become any dtype.
     return data instanceof BigInt64Array && !this.values.every(Number.isSafeInteger) ? data : undefined;
   }
 }
@@ -79,8 +79,8 @@ const INTEGER_RANGE: Partial<Record<Dtype, readonly [bigint, bigint]>> = {
 
 /**
  * The literal as a tensor of `dtype`; floats are rounded once from float64. `pointer` is its place in the body (RFC 6901).
- * @throws {Problem} value-out-of-range where a finite value would become infinite, or is not a value of an integer dtype;
- * invalid-request where integers are written as strings for another dtype than int64.
+ * @throws {Problem} value-out-of-range if a finite value would become infinite or is not a value of an integer dtype;
+ * invalid-request if integers are written as strings for a dtype other than int64
  */
 export function literalToTensor(literal: TensorLiteral, dtype: Dtype, pointer: string): Tensor {
   if (literal instanceof SentTensor && literal.dtype === dtype) return literal.tensor;
@@ -165,8 +165,8 @@ function indexPointer(shape: Shape, index: number): string {
 }
 
 /**
- * Checks a tensor's shape against a pattern, where null stands for any extent.
- * `meaning` ends the message, e.g. `this cell takes [batch, 3]. Send 3 features`.
+ * Checks a tensor's shape against a pattern in which null means any extent. `meaning` ends the message, e.g. `this cell takes
+ * [batch, 3]. Send 3 features`.
  * @throws {Problem} wrong-shape quoting both.
  */
 export function requireShape(

@@ -8,7 +8,7 @@ export type Shape = readonly number[];
 export type FloatArray = Float32Array | Float64Array;
 export type TensorData = FloatArray | Int32Array | BigInt64Array | Uint8Array;
 
-/** Bytes of one element where values are stored or sent as bytes. */
+/** Bytes of one element when values are stored or sent as bytes. */
 export const BYTES_PER_ELEMENT: Readonly<Record<Dtype, number>> = {
   float16: 2,
   bfloat16: 2,
@@ -106,7 +106,7 @@ export function toFloat64(tensor: Tensor): Float64Array {
 
 /**
  * The same values in another dtype: floats rounded once, to an integer truncated toward zero, to bool `value !== 0`.
- * @throws {Problem} value-out-of-range where an integer dtype cannot hold a value.
+ * @throws {Problem} value-out-of-range if an integer dtype cannot hold a value
  */
 export function cast(tensor: Tensor, dtype: Dtype): Tensor {
   if (tensor.dtype === dtype) return tensor;

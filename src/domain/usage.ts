@@ -4,7 +4,7 @@ import { DEFAULT_TENANT } from './identity.ts';
 export const COUNTED_KINDS = ['cell', 'session', 'variable'] as const;
 export type CountedKind = (typeof COUNTED_KINDS)[number];
 
-/** What a tenant keeps in the store. */
+/** How much a tenant keeps in the store. */
 export interface StoredUsage extends Readonly<Record<CountedKind, number>> {
   readonly keys: number;
   /** Characters of all keys, without the tenant before them, and bytes of all values. */
@@ -15,7 +15,7 @@ export const NO_USAGE: StoredUsage = { cell: 0, session: 0, variable: 0, keys: 0
 
 const WHOLE_KEY = /^(?:@([^/]+)\/)?(([\w-]+)\/[^/]+(\/)?.*)$/s;
 
-/** Whose a key is, how many bytes it has itself, and the kind of the thing that it is the record of. */
+/** The tenant of a key, the bytes of the key itself, and the kind of thing if it is the thing's record. */
 export interface CountedKey {
   readonly tenant: string;
   readonly bytes: number;
@@ -29,7 +29,10 @@ export function countedKey(key: string): CountedKey {
   return { tenant, bytes: own.length, kind };
 }
 
-/** Adds what one write changes to the usage of a tenant. `before` and `after` are bytes of the value; undefined where there is none. */
+/**
+ * Adds what one write changes to the usage of a tenant. `before` and `after` are bytes of the value; undefined if there is
+ * none.
+ */
 export function countWrite(
   usage: StoredUsage,
   { bytes, kind }: CountedKey,

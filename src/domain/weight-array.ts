@@ -4,7 +4,7 @@ import { cast, type Dtype, type FloatArray, formatShape, type Shape, sameShape }
 
 /**
  * The values of a variable, cast to a float dtype.
- * @throws {Problem} wrong-shape where it is missing or has another shape
+ * @throws {Problem} wrong-shape if it is missing or has another shape
  */
 export function weightArray(weights: Weights, name: string, shape: Shape, dtype: Dtype): FloatArray {
   const tensor = Object.hasOwn(weights, name) ? weights[name] : undefined;

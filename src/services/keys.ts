@@ -14,8 +14,8 @@ const KEYED = 'a change with an idempotency key';
 
 /**
  * The map of the store. Up to the first `-` of its kind, and with its id, a key names its owner (domain/store-keys.ts): one
- * commit has one owner. The keys of a tenant, but for the default one, begin with `@tenant/` (tenants/tenant-store.ts). A `uid` tells a thing from an earlier one with the same id. Keys are made by the functions below
- * and nowhere else.
+ * commit has one owner. The keys of every tenant except the default one begin with `@tenant/` (tenants/tenant-store.ts). A
+ * `uid` distinguishes a thing from an earlier one with the same id. Keys are made by the functions below and nowhere else.
  */
 export const KEY_FAMILIES: readonly KeyFamily[] = [
   { key: 'cell/{cell}', holds: 'its record', written: 'each change of the cell', goes: 'with the cell' },
@@ -132,7 +132,7 @@ export interface CellId {
   readonly uid: string;
 }
 
-/** What has to be known of a session to find what its cell knows of it. */
+/** The facts about a session that lead to its entries under its cell. */
 export type SessionOfCell = Pick<SessionRecord, 'id' | 'uid' | 'cell' | 'cell_uid'>;
 
 /** The record of a thing. It is also the owner of everything that is written together with it. */
@@ -191,7 +191,7 @@ export const keptPrefix = (owner: string): string => `${owner.replace('/', '-kep
 export const keptKey = (owner: string, until: number, digest: string): string =>
   `${keptPrefix(owner)}${String(until).padStart(16, '0')}/${digest}`;
 
-/** What `keptKey` has made a key of. */
+/** The parts of a key that `keptKey` made. */
 export function untilOf(owner: string, key: string): { readonly until: number; readonly name: string } {
   const [until, name] = key.slice(keptPrefix(owner).length).split('/');
   return { until: Number(until), name };

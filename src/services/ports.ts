@@ -22,11 +22,11 @@ export interface OpSummary {
   readonly name: string;
   readonly formula: string;
   readonly inputs: number;
-  /** Parameters with their defaults; null where there is none. */
+  /** Parameters with their defaults; null for no default. */
   readonly params: JsonObject;
 }
 
-/** What the service is made of: where it keeps things, what computes, time, chance and limits. */
+/** The parts of the service: storage, computation, time, randomness and limits. */
 export interface Ports {
   readonly store: Store;
   readonly stepper: Stepper;

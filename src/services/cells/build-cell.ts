@@ -14,7 +14,7 @@ import { requireWeights } from './weights.ts';
 type Needs = Pick<Context, 'clock' | 'initialize' | 'limits'>;
 
 /**
- * Decides on building a cell: no change where it is built with as many features already.
+ * Decides on building a cell. If it is built with the same feature count, nothing changes.
  * @throws {Problem} not-found, version-mismatch, already-built with another feature count.
  */
 export async function buildCell(
@@ -35,7 +35,7 @@ export async function buildCell(
   return { writes: cellWrites(cell, record, weights), result: record };
 }
 
-/** Whether a shape is that which the cell is built with, or has as many features. */
+/** Whether a shape has the feature count that the cell is built with. */
 function builtAs({ record, definition }: Cell, inputShape: readonly (number | null)[]): boolean {
   const own = definition.fixedInputShape;
   if (!own) return featuresOf(record) === inputShape.at(-1);

@@ -23,12 +23,15 @@ export interface OwnCells {
   drop(key: string): void;
 }
 
-/** Cells in memory, the least recently used first to go. One for all tenants, so that their number does not multiply it. */
+/**
+ * Cells in memory. The least recently used are dropped first. All tenants share one cache, so it does not grow with their
+ * number.
+ */
 export class CellCache {
   private readonly cells = new Map<string, CachedCell>();
   private bytes = 0;
 
-  /** `tenant` is empty for the default one. */
+  /** `tenant` is empty for the default tenant. */
   of(tenant: string): OwnCells {
     const name = (key: string) => `${tenant} ${key}`;
     return {

@@ -42,12 +42,12 @@ export interface ImportedCell {
 
 export interface ReadLayer extends PickedLayer {
   readonly format: WeightFileFormat;
-  /** What is still to go over the layer's config. */
+  /** The options that still have to be applied to the layer's config. */
   readonly options: LayerOptions;
 }
 
 /**
- * The layer or network that a new cell is made of: a chain of layers where `options` has one.
+ * The layer or network for a new cell; with a chain in `options`, the network of its layers.
  * @throws {Problem} as formatOf, the format's `read`, pickLayer and networkOfChain
  */
 export async function readLayer(
@@ -68,7 +68,7 @@ export async function readLayer(
   throw fieldProblem('invalid-value', `?${other}`, detail);
 }
 
-/** What fills a cell that is there. @throws {Problem} as readLayer */
+/** The weights that fill an existing cell. @throws {Problem} as readLayer */
 export async function readLayerFor(
   record: CellRecord,
   formats: readonly WeightFileFormat[],
@@ -84,7 +84,7 @@ export async function readLayerFor(
   return { format, ...pickLayer(await format.read(file.bytes, file.beside), file.layer, network), options };
 }
 
-/** @throws {Problem} as networkOfChain; invalid-value where the file says itself what its layers are */
+/** @throws {Problem} as networkOfChain; invalid-value if the file itself tells its layers */
 function chainLayers({ named, skipped }: WeightFile, options: JsonObject): PickedLayer {
   if (!named) {
     const detail =
@@ -92,7 +92,7 @@ function chainLayers({ named, skipped }: WeightFile, options: JsonObject): Picke
     throw fieldProblem('invalid-value', '?config.chain', detail);
   }
   const { config, weights, chain, skipped: left } = networkOfChain(named, options);
-  // What is skipped for not being recurrent may be in the chain.
+  // A layer that was skipped because it is not recurrent may be in the chain.
   const others = [...left, ...skipped.filter(({ name }) => !named.has(name))];
   const layer: FileLayer = { name: TOP, framework: 'keras', className: 'Sequential', config, weights };
   return others.length === 0 ? { layer } : { layer, imported: { layers: chain, skipped: listed(others) } };
@@ -111,7 +111,7 @@ function formatOf(formats: readonly WeightFileFormat[], file: SentFile): WeightF
 }
 
 /**
- * What to make of a layer: by its own config, or by what its weights tell, with the options over that.
+ * The class and config of a layer: from its own config, or from its weights, with the options applied.
  * @throws {Problem} invalid-file, ambiguous-file
  */
 export function newCellOf({ layer, options }: ReadLayer, precision: Precision): NewCell {
@@ -125,12 +125,12 @@ function isNetwork({ framework, class_name }: CellRecord): boolean {
   return framework === 'keras' && networkClass(class_name) !== undefined;
 }
 
-/** The same decision, whose result says what of the file was taken too. */
+/** The same decision; its result also tells what was taken from the file. */
 export function importing({ imported }: Pick<ReadLayer, 'imported'>, decide: Decide<CellRecord>): Decide<ImportedCell> {
   return decideAnd(decide, (record) => ({ record, imported }));
 }
 
-/** A configuration that came in a file is not malformed as a request: it is one that cannot be. */
+/** A bad configuration in a file is not a malformed request: it becomes invalid-config. */
 export async function asFileProblem<Result>(work: () => Promise<Result>): Promise<Result> {
   try {
     return await work();
@@ -163,7 +163,7 @@ export function formatsFor(
   return formats.filter(isWritten).filter(({ frameworks }) => (frameworks as readonly string[]).includes(framework));
 }
 
-/** A cell's weights, and its configuration where the format has room for it. @throws {Problem} not-acceptable */
+/** A cell's weights, and its configuration if the format can hold it. @throws {Problem} not-acceptable */
 export function writeCell(format: WrittenFormat, cell: Cell): Promise<Uint8Array> {
   requireBuilt(cell);
   if (cell.graph) return Promise.resolve(cell.graph);

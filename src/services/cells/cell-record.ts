@@ -15,11 +15,11 @@ export interface CellVariable {
   readonly version: number;
 }
 
-/** A cell as the store keeps it. The values stand apart: each version of each variable has a key of its own. */
+/** A cell as the store keeps it, without its values: each version of each variable has its own key. */
 export interface CellRecord {
   readonly format: 1;
   readonly id: string;
-  /** Tells this cell from an earlier one of the same id. */
+  /** Distinguishes this cell from an earlier one with the same id. */
   readonly uid: string;
   readonly framework: string;
   readonly class_name: string;
@@ -35,11 +35,11 @@ export interface CellRecord {
   readonly updated_at: number;
 }
 
-/** One version of a cell with everything that a step needs. */
+/** One version of a cell, with everything that a step needs. */
 export interface Cell {
   readonly record: CellRecord;
   readonly revision: string;
-  /** Set where this is a version that sessions are pinned to, to its name. */
+  /** The name of the version, if sessions are pinned to it. */
   readonly pinned?: string;
   readonly definition: CellDefinition;
   /** Empty until the cell is built. */
@@ -48,7 +48,7 @@ export interface Cell {
   readonly graph?: Uint8Array;
 }
 
-/** A cell's definition, and the precision that it is computed in, whatever was asked for. */
+/** A cell's definition, and the precision that it is really computed in. */
 export interface CellDescription {
   readonly definition: CellDefinition;
   readonly precision: Precision | 'onnxruntime';
@@ -69,7 +69,7 @@ export function freshVariables(specs: readonly VariableSpec[]): CellVariable[] {
   return specs.map(({ name, shape, dtype, trainable }) => ({ name, shape, dtype, trainable, version: 1 }));
 }
 
-/** Writes that put the record and the named new values, and drop the values that they replace. */
+/** The writes for the record and the named new values. Replaced values are deleted. */
 export function cellWrites(before: Cell | undefined, record: CellRecord, changed: Weights): StoreWrite[] {
   const writes: StoreWrite[] = [
     { key: cellKey(record.id), expect: before?.revision ?? null, bytes: encodeRecord({ fields: record, tensors: {} }) },

@@ -37,12 +37,12 @@ export class CellReader {
     this.cache.drop(cellKey(id));
   }
 
-  /** A version that sessions are pinned to. Undefined where it, or the cell, is not there any more. */
+  /** A version that sessions are pinned to. Undefined if it or the cell no longer exists. */
   findPinned(cell: Pick<CellRecord, 'id' | 'uid'>, pinned: string): Promise<Cell | undefined> {
     return this.load(versionKey(cell, pinned), pinned);
   }
 
-  /** The built cell, ready to step. @throws {Problem} no-single-step where it has two directions. */
+  /** The built cell, ready to step. @throws {Problem} no-single-step if it has two directions */
   prepare(cell: Cell): Deferred<PreparedCell> {
     const { record, weights } = cell;
     const step = this.requireSteps(cell);
@@ -52,7 +52,7 @@ export class CellReader {
     return prepared;
   }
 
-  /** @throws {Problem} no-single-step where the cell has two directions. */
+  /** @throws {Problem} no-single-step if the cell has two directions */
   requireSteps({ definition: { step, className, looksAhead } }: Cell): NonNullable<Cell['definition']['step']> {
     if (step) return step;
     const detail = looksAhead
@@ -111,7 +111,7 @@ export class CellReader {
       }
       const known = cached ?? this.cache.get(cellKey(id));
       const weights = Object.keys(tensors).length > 0 ? tensors : await this.loadWeights(record, known?.cell);
-      // A value that is gone was replaced since the record was read: read the newer record.
+      // If a value is gone, it was replaced after the record was read: read the newer record.
       if (!weights) {
         if (seen === stored.revision) throw new Error(`the store has lost a value of cell '${id}'`);
         seen = stored.revision;
@@ -139,7 +139,7 @@ export class CellReader {
   }
 }
 
-/** Where the store has the record of this version. */
+/** The key of the record of this version. */
 function keyOf({ record, pinned }: Cell): string {
   return pinned === undefined ? cellKey(record.id) : versionKey(record, pinned);
 }

@@ -26,7 +26,7 @@ export interface NewCell {
 
 type Needs = Pick<Context, 'store' | 'clock' | 'newId' | 'newSeed' | 'initialize' | 'limits'>;
 
-/** A cell that is made, and not yet stored. */
+/** A new cell that is not stored yet. */
 export interface MadeCell {
   readonly record: CellRecord;
   readonly weights: Weights;
@@ -40,7 +40,7 @@ export async function createCell(context: Needs, id: string, input: NewCell): Pr
   return storeCell(context, await makeCell(context, id, input));
 }
 
-/** Decides on storing a cell that is made. @throws {Problem} already-exists */
+/** Decides on storing a new cell. @throws {Problem} already-exists */
 export async function storeCell(
   context: Pick<Context, 'store'>,
   { record, weights, graph }: MadeCell,
@@ -54,7 +54,7 @@ async function requireNoCell({ store }: Pick<Context, 'store'>, id: string): Pro
   if (await store.get(cellKey(id))) throw new Problem('already-exists', `There is a cell '${id}' already.`);
 }
 
-/** Makes a cell, with its weights where it is to be built. @throws {Problem} whatever is wrong with the config or the weights. */
+/** Makes a cell, and its weights if it is built at once. @throws {Problem} for a wrong config or wrong weights */
 export async function makeCell(context: Needs, id: string, input: NewCell): Promise<MadeCell> {
   const { definition, unnamed } = define(context, input);
   if (definition.graph) {
@@ -82,12 +82,12 @@ export async function makeCell(context: Needs, id: string, input: NewCell): Prom
   const { record, weights } = inputShape
     ? await buildRecord(context, unbuilt, definition, inputShape, given)
     : { record: unbuilt, weights: {} };
-  // Last, because it counts the names up: a request that is refused changes nothing.
+  // This is the last step, because it increases the counters of names, and a refused request must change nothing.
   const config = unnamed.length === 0 ? record.config : await nameConfig(context, input, unnamed);
   return { record: { ...record, config, version: 1 }, weights };
 }
 
-/** The definition, and the layers in it that have no name yet, by what Keras would call the first of their class. */
+/** The definition, and its layers without a name, each with the name that Keras gives the first of its class. */
 function define({ limits }: Needs, { framework, class_name, config, input_shape }: NewCell) {
   const unnamed: string[] = [];
   const autoName = (base: string) => {
@@ -102,7 +102,7 @@ function define({ limits }: Needs, { framework, class_name, config, input_shape 
   return { definition, unnamed };
 }
 
-/** The config with names: Keras counts the unnamed cells of a class, `gru_cell`, `gru_cell_1` …; so does the store. */
+/** Names the unnamed layers as Keras does, by counting: `gru_cell`, `gru_cell_1` …. The store keeps the counters. */
 async function nameConfig({ store, limits }: Needs, input: NewCell, unnamed: readonly string[]): Promise<JsonObject> {
   const { framework, class_name, config, input_shape } = input;
   const names: string[] = [];
@@ -142,7 +142,7 @@ function needsSeed({ params }: InitializerTemplate): boolean {
   return Object.hasOwn(params, 'seed') && params.seed === null;
 }
 
-/** The shape to build with: given, or what the config or the weights tell; undefined: not to be built yet. */
+/** The shape to build with: sent, or from the config or the weights; undefined if the cell is not built yet. */
 function inputShapeOf(definition: CellDefinition, input: NewCell): readonly (number | null)[] | undefined {
   const { fixedFeatures, fixedInputShape, className } = definition;
   if (fixedInputShape) return requireInputShape(fixedInputShape, input);
@@ -162,7 +162,7 @@ function inputShapeOf(definition: CellDefinition, input: NewCell): readonly (num
   throw fieldProblem('invalid-value', '/weights', detail);
 }
 
-/** @throws {Problem} invalid-value where the request has another shape than the network */
+/** @throws {Problem} invalid-value if the request and the network have different shapes */
 function requireInputShape(own: readonly (number | null)[], { input_shape }: NewCell): readonly (number | null)[] {
   if (
     !input_shape ||

@@ -21,10 +21,10 @@ import type { Cell, CellRecord } from './cell-record.ts';
 import { pinnedKeys } from './pinned-versions.ts';
 
 const PAGE = 1000;
-/** Longer than a session takes from its reference to its record. */
+/** Longer than opening a session takes between writing its reference and its record. */
 const OPENING_MS = 60_000;
 
-/** Decides on deleting a cell. @throws {Problem} not-found, version-mismatch, in-use where sessions are open and not `force` */
+/** Decides on deleting a cell. @throws {Problem} not-found, version-mismatch; in-use if sessions are open, without `force` */
 export async function deleteCell(
   context: Pick<Context, 'store' | 'clock' | 'cells'>,
   id: string,
@@ -42,7 +42,7 @@ export async function deleteCell(
   // Those of a graph are in its file.
   const values = cell.graph ? [] : cell.record.variables.map((variable) => valueKey(cell.record, variable));
   for (const key of new Set([...values, ...(await pinnedKeys(store, cell.record))])) writes.push({ key, delete: true });
-  // With many references it would be a huge commit: the rest goes when the time of their sessions is over.
+  // Many references would make a huge commit. The rest is removed when their sessions expire.
   for (const prefix of [referencesPrefix(id), pinsPrefix(id)]) {
     for (const { key } of await store.list(prefix, undefined, PAGE)) writes.push({ key, delete: true });
   }
@@ -66,7 +66,7 @@ async function requireUnused(context: Pick<Context, 'store' | 'clock'>, { record
   }
 }
 
-/** A reference is there a moment before its session is: one without a session counts while it is fresh. */
+/** A reference is written shortly before its session, so a new reference counts even without a session. */
 async function isOpen(
   { store, clock }: Pick<Context, 'store' | 'clock'>,
   cell: CellRecord,

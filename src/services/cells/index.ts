@@ -30,14 +30,14 @@ import { createCell, type NewCell, storeCell } from './create-cell.ts';
 import { importedOf, makeGraphCell, readGraph } from './create-graph.ts';
 import { deleteCell } from './delete-cell.ts';
 
-/** Those of one media type by preference: the first is what is written, and the one that reads. */
+/** Formats of one media type are in order of preference: the first one reads, and writes by default. */
 export type WeightFiles = readonly WeightFileFormat[];
 
-/** What can be done with cells. */
+/** The use cases of cells. */
 export function cellServices(context: Context, weightFiles: WeightFiles) {
   const { store, cells, changer } = context;
   return {
-    /** What a record's config means, and the precision that its cell gets. */
+    /** Defines the cell of a record, and decides its precision. */
     describe: (record: CellRecord): CellDescription => {
       const definition = definitionOf(record, context.limits.maxUnits);
       if (definition.graph) return { definition, precision: 'onnxruntime' };
@@ -74,7 +74,7 @@ export function cellServices(context: Context, weightFiles: WeightFiles) {
       changer.change(cellKey(id), change, () => buildCell(context, id, inputShape, change.expected)),
     delete: <R>(id: string, force: boolean, change: Change<undefined, R>) =>
       changer.change(cellKey(id), change, () => deleteCell(context, id, { expected: change.expected, force })),
-    /** The cell with all its weights, of one version; none before it is built. */
+    /** The cell with all weights of one version; without weights before it is built. */
     readWeights: (id: string) => cells.read(id),
     putWeights: <R>(id: string, weights: Readonly<Record<string, TensorLiteral>>, change: Change<CellRecord, R>) =>
       changer.change(cellKey(id), change, () => putWeights(context, id, change.expected, weights)),

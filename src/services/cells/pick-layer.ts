@@ -1,22 +1,21 @@
 import type { FileLayer, Imported, Skipped, WeightFile } from '../../domain/files.ts';
 import { fieldProblem, Problem } from '../../domain/problems.ts';
 
-/** Names that a message quotes. */
+/** The most names that a message quotes. */
 const MAX_NAMES = 20;
-/** Entries of the lists `layers` and `skipped` in a reply. */
+/** The most entries of the lists `layers` and `skipped` in a reply. */
 const MAX_LISTED = 1000;
 
 export interface PickedLayer {
   readonly layer: FileLayer;
-  /** Left out where the file holds nothing else. */
+  /** Absent if the file has nothing else. */
   readonly imported?: Imported;
 }
 
 /**
- * The layer that `?layer=` names, or the whole network, or the only layer, and what of the file is left out.
- * `whole` says whether a network is wanted where there is one.
- * @throws {Problem} several-layers, with their names; invalid-value where it has none of that name; invalid-file where
- * it has none at all
+ * The layer that `?layer=` names, or the whole network, or the only layer; and the parts of the file that are left out.
+ * `whole`: take the network if there is one.
+ * @throws {Problem} several-layers with their names; invalid-value for an unknown name; invalid-file if the file has no layer
  */
 export function pickLayer(file: WeightFile, name: string | undefined, whole: boolean): PickedLayer {
   const { network } = file;
@@ -32,7 +31,7 @@ function reasonOf({ name, missing }: FileLayer): string {
   return `Another layer was taken. Send ?layer=${name} to take this one.`;
 }
 
-/** As many of the parts as a reply lists. */
+/** The skipped parts, shortened for a reply. */
 export function listed(skipped: readonly Skipped[]): readonly Skipped[] {
   if (skipped.length <= MAX_LISTED) return skipped;
   const rest = skipped.length - MAX_LISTED + 1;

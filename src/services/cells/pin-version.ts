@@ -11,26 +11,27 @@ import { versionsOf } from './pinned-versions.ts';
 
 type Needs = Pick<Context, 'store' | 'limits'>;
 
-/** A version of a cell that sessions stay on, by its name among those of the cell. */
+/** A pinned version of a cell, with its name. */
 export interface Pin {
   readonly name: string;
-  /** Revision of the version's record; null where it is not there yet and is to be written. */
+  /** Revision of the version's record; null if it has to be written first. */
   readonly revision: string | null;
-  /** Of a version that is to be written: the revision of the cell's pins when there was room for one more. */
+  /** For a new version: the revision of the cell's pins when the limit was checked. */
   readonly pins?: string | null;
   readonly record: CellRecord;
-  /** Values of its own, where they are not those of the cell's variables. */
+  /** Its own values, if they differ from the cell's. */
   readonly weights?: Weights;
 }
 
-/** A pin to the version that the cell has now. @throws {Problem} too-many-pinned-versions */
+/** A pin to the current version of the cell. @throws {Problem} too-many-pinned-versions */
 export async function pinNow(context: Needs, { record }: Pick<Cell, 'record'>): Promise<Pin> {
   const name = `${record.version}`;
   return { name, ...(await placeOf(context, record, name)), record };
 }
 
 /**
- * A pin to weights that the cell need not have had, named by their digest, so that sessions with the same ones share them.
+ * A pin to weights that may never have been the cell's. The name is their digest, so sessions with the same weights share
+ * them.
  * @throws {Problem} too-many-pinned-versions
  */
 export async function pinOwn(
@@ -67,7 +68,7 @@ export async function countVersions({ store }: Pick<Context, 'store'>, cell: Cel
   return count;
 }
 
-/** @throws {Problem} too-many-pinned-versions where a cell would have so many of them. */
+/** @throws {Problem} too-many-pinned-versions */
 export function requirePinRoom({ limits }: Pick<Context, 'limits'>, cell: string, versions: number): void {
   const { maxPinnedVersions: most } = limits;
   if (versions <= most) return;
@@ -76,8 +77,8 @@ export function requirePinRoom({ limits }: Pick<Context, 'limits'>, cell: string
 }
 
 /**
- * The writes that pin a session to a version of its cell. Where the version is not there yet, the same commit must expect
- * that the cell still is what the pin says.
+ * The writes that pin a session to a version of its cell. If the version is new, the same commit must check that the cell has
+ * not changed since.
  */
 export function pinWrites(session: SessionRecord, { name, revision, pins, record, weights = {} }: Pin): StoreWrite[] {
   const bytes = encodeRecord({ fields: { at: session.created_at }, tensors: {} });

@@ -16,9 +16,7 @@ import {
 } from '../keys.ts';
 import { type Cell, type CellRecord, cellWrites } from './cell-record.ts';
 
-/**
- * The writes that put new values of a cell. Those that they replace are deleted, but for those that a pinned version has.
- */
+/** The writes for new values of a cell. Replaced values are deleted, unless a pinned version has them. */
 export async function changeCellWrites(
   store: Pick<Store, 'get' | 'list'>,
   before: Cell,
@@ -35,10 +33,10 @@ export async function changeCellWrites(
   ];
 }
 
-/** Tries of a release that others come before; what is left then is found again when the session's time is over. */
+/** How often a release is tried if other changes come first. After that, the sweep releases it when the session expires. */
 const RELEASES = 5;
 
-/** Lets go of a session's pin, and of its version with all values that nothing else has, if it was the last one. */
+/** Removes a session's pin. If it was the last one, also removes the version and all values that nothing else uses. */
 export async function releasePin(
   store: Pick<Store, 'get' | 'list' | 'commit'>,
   session: SessionOfCell & Pick<SessionRecord, 'pinned'>,
@@ -77,7 +75,7 @@ async function releaseWrites(
   ];
 }
 
-/** Few at a time: a version may have all its weights in its record. */
+/** Reads few at a time: a record may contain all weights. */
 const PAGE = 16;
 
 /** The records of a cell's pinned versions. */
@@ -85,7 +83,7 @@ export function versionsOf(store: Pick<Store, 'list'>, cell: CellId): AsyncGener
   return entriesOf(store, versionsPrefix(cell), PAGE);
 }
 
-/** Keys of everything that a cell's pinned versions have. */
+/** All keys of a cell's pinned versions. */
 export async function pinnedKeys(store: Pick<Store, 'list'>, cell: CellId): Promise<string[]> {
   const versions = await keptVersions(store, cell);
   return versions.flatMap(({ key, values }) => [key, ...values]);
@@ -105,7 +103,7 @@ async function keptVersions(store: Pick<Store, 'list'>, cell: CellId): Promise<K
   return versions;
 }
 
-/** Keys of the values that the record of a version names; none where it has values of its own. */
+/** Keys of the values that a version's record names; none if it has its own values. */
 function valuesOf(bytes: Uint8Array): string[] {
   const { fields, tensors } = decodeRecord<CellRecord>(bytes);
   return Object.keys(tensors).length > 0 ? [] : fields.variables.map((variable) => valueKey(fields, variable));

@@ -4,7 +4,7 @@ import { type Dtype, formatShape, isFloat, type Shape, sameShape, Tensor, toFloa
 import { literalToTensor, type TensorLiteral } from '../../domain/tensor-literal.ts';
 
 /**
- * Checks that weights are exactly those of a cell, by name and shape.
+ * Checks that weights have exactly the names and shapes of a cell.
  * @throws {Problem} wrong-shape with one error for each weight that is missing, unknown or of another shape.
  */
 export function requireWeights(variables: readonly { name: string; shape: Shape }[], weights: Weights): void {
@@ -28,9 +28,9 @@ export function requireWeights(variables: readonly { name: string; shape: Shape 
 }
 
 /**
- * Weights of a request or a file as tensors, each of its variable's dtype; `fallback` for names that the cell does not
- * have. A file's values keep their bits where they have that dtype.
- * @throws {Problem} value-out-of-range; invalid-file where a file has integers
+ * Weights of a request or a file as tensors in the dtype of their variable (`fallback` for unknown names). Values of a file
+ * that already have this dtype keep their bits.
+ * @throws {Problem} value-out-of-range; invalid-file for integers in a file
  */
 export function tensorsOf(
   variables: readonly { name: string; dtype: Dtype }[],

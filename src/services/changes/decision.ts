@@ -1,10 +1,10 @@
 import type { StoreWrite } from '../../domain/ports.ts';
 
-/** What a change writes, all for one owner, and its result. Without writes there is nothing to commit. */
+/** The writes of a change, all for one owner, and its result. Without writes nothing is committed. */
 export interface Decision<T> {
   readonly writes: readonly StoreWrite[];
   readonly result: T;
-  /** What to do after the commit. It may fail or never run, so nothing may depend on it. */
+  /** Runs after the commit. It may fail or never run, so nothing may depend on it. */
   readonly afterwards?: () => Promise<unknown>;
 }
 

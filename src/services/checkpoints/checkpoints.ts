@@ -17,7 +17,7 @@ import { findVariable, type StoredVariable } from '../variables/stand-alone-vari
 import { readTrainedCell, type TrainedCell } from './read-trained-cell.ts';
 import { takeSnapshot } from './take-snapshot.ts';
 
-/** A checkpoint as the store keeps it, beside its file. */
+/** A checkpoint as the store keeps it, without its file. */
 export interface CheckpointRecord {
   readonly format: 1;
   readonly id: string;
@@ -111,7 +111,7 @@ export async function deleteCheckpoint(
   return { writes, result: undefined };
 }
 
-/** What a checkpoint may still hold: found out while its things are read, not once all of them are in memory. */
+/** Counts the bytes of a checkpoint while its things are read, before all of them are in memory. */
 class Room {
   private readonly most: number;
   private bytes = 0;
@@ -140,7 +140,7 @@ interface Things {
   readonly sessions: Session[];
 }
 
-/** The versions that sessions are pinned to; none of a session whose cell is gone. */
+/** The versions that sessions are pinned to, except for sessions without a cell. */
 async function readPinned({ cells }: Needs, sessions: readonly Session[], room: Room): Promise<Cell[]> {
   const versions = new Map<string, Cell>();
   for (const { record } of sessions) {

@@ -14,7 +14,7 @@ import {
 import { type Restored, restoreCheckpoint } from './restore-checkpoint.ts';
 import type { RestoreContext } from './restore-plan.ts';
 
-/** What can be done with checkpoints. */
+/** The use cases of checkpoints. */
 export function checkpointServices(context: RestoreContext) {
   const { store, changer } = context;
   return {

@@ -8,7 +8,7 @@ export interface TrainedCell extends Cell {
   readonly optimizer?: StoredOptimizer;
 }
 
-/** Reads both again where a training came in between, so that the slots are those of the weights. */
+/** Reads both again if a training came in between, so that slots and weights belong together. */
 export async function readTrainedCell(
   { store, cells }: Pick<Context, 'store' | 'cells'>,
   id: string,

@@ -74,7 +74,7 @@ async function assignCell(
   return { writes: [...writes, ...optimizerWrites(context, record, before, optimizer)], result: next };
 }
 
-/** The variables that a cell has, or, where it is not built, that the saved weights would build it with. */
+/** The variables of a cell. If it is not built: the variables that the saved weights would give it. */
 function variablesOf(
   { record, definition }: Cell,
   inputShape: readonly (number | null)[],

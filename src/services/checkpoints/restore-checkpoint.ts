@@ -19,7 +19,7 @@ export interface Restored {
   readonly created: Readonly<Record<Kinds, readonly string[]>>;
 }
 
-/** What became of one thing. */
+/** The result for one thing. */
 type How = 'created' | 'restored';
 
 const HOW: OutcomeCodec<How> = {
@@ -29,9 +29,9 @@ const HOW: OutcomeCodec<How> = {
 
 /**
  * Assigns back everything that a checkpoint holds. All of it is checked first, so that a name or a shape that does not fit
- * restores nothing. Then each thing is changed in a commit of its own (ADR 0006), once for each idempotency key: it can be
- * sent again after a crash.
- * @throws {Problem} not-found, version-mismatch, checkpoint-mismatch, conflict where another request came between
+ * restores nothing. Then each thing is changed in a commit of its own (ADR 0006), once for each idempotency key, so the
+ * request can be sent again after a crash.
+ * @throws {Problem} not-found, version-mismatch, checkpoint-mismatch; conflict if another request came between
  */
 export async function restoreCheckpoint(
   context: RestoreContext,

@@ -4,7 +4,7 @@ import { formatShape, sameShape, type Tensor } from '../../domain/tensor.ts';
 
 type VariableFit = Pick<VariableSpec, 'name' | 'shape' | 'dtype'>;
 
-/** @throws {Problem} checkpoint-mismatch where the saved tensors are not those of the thing, by name, dtype and shape. */
+/** @throws {Problem} checkpoint-mismatch if the saved tensors and the thing differ in names, dtypes or shapes */
 export function requireFit(what: string, specs: readonly VariableFit[], saved: Readonly<Record<string, Tensor>>): void {
   const [has, names] = [specs.map(({ name }) => name).join(', '), Object.keys(saved)];
   if (names.length !== specs.length || specs.some(({ name }) => !Object.hasOwn(saved, name))) {

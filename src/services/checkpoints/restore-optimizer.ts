@@ -19,8 +19,8 @@ export interface RestoredOptimizer extends Pick<OptimizerRecord, 'class_name' | 
 }
 
 /**
- * The optimizer to put back with a cell that has `specs`; undefined where none was saved. A slot that is not saved begins anew.
- * @throws {Problem} checkpoint-mismatch where a slot is not one of the optimizer's; invalid-config
+ * The optimizer to restore with a cell that has `specs`; undefined if none was saved. A slot that was not saved starts anew.
+ * @throws {Problem} checkpoint-mismatch if the optimizer has no such slot; invalid-config
  */
 export function planOptimizer(
   restoring: Restoring,
@@ -47,7 +47,7 @@ export function planOptimizer(
   return { class_name: String(serialized.class_name), config: serialized.config as JsonObject, iteration, slots };
 }
 
-/** The writes that put it where `before` is; without one to put, the next training starts anew. */
+/** The writes that replace the optimizer `before`. Without a saved optimizer the next training starts anew. */
 export function optimizerWrites(
   { clock }: Pick<Context, 'clock'>,
   cell: CellId,

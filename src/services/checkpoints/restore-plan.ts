@@ -22,14 +22,14 @@ export interface Plan {
   readonly decide: Decide<unknown>;
 }
 
-/** @throws {Problem} checkpoint-mismatch where a thing is not there and was not asked to be made. */
+/** @throws {Problem} checkpoint-mismatch if a thing is missing and must not be made */
 export function requireCreating({ createMissing }: Restoring, kind: string, id: string): void {
   if (createMissing) return;
   const detail = `There is no ${kind} '${id}' now. Send "create_missing": true to make it.`;
   throw new Problem('checkpoint-mismatch', detail);
 }
 
-/** @throws {Problem} checkpoint-mismatch where the checkpoint does not have it. */
+/** @throws {Problem} checkpoint-mismatch if the checkpoint does not have it */
 export function savedTensor({ snapshot }: Restoring, name: string): Tensor {
   const tensor = snapshot.tensors.get(name);
   if (!tensor) throw new Problem('checkpoint-mismatch', `The checkpoint has no tensor '${name}'.`);

@@ -20,7 +20,7 @@ export async function planSession(restoring: Restoring, saved: SavedSession): Pr
   );
   const output = saved.output && savedTensor(restoring, tensorName.sessionOutput(saved.id));
   const found = await findSession(context.store, saved.id);
-  // As good as gone: whether it was cleared away already makes no difference.
+  // An expired session counts as missing, whether it was removed already or not.
   if (!found || isExpired(found.record, context.clock())) return planNew(restoring, saved, states, output);
   requireStatesFit(saved, found.states, states);
   if (output) requireOutputFit(saved, await definitionOf(restoring, saved), output);
@@ -65,7 +65,7 @@ function requireOutputFit(
   requireFit(`Session '${id}'`, [{ name: 'output', shape: [batch_size, outputWidth], dtype }], { output });
 }
 
-/** Of the session's cell: the one that is there, or the one that the checkpoint makes. */
+/** The session's cell: the existing one, or the one that the checkpoint makes. */
 async function definitionOf({ context, snapshot }: Restoring, saved: SavedSession): Promise<CellDefinition> {
   const found = await context.cells.find(saved.cell);
   if (found) return found.definition;

@@ -36,7 +36,7 @@ export interface GradientCall extends SequenceCall {
 export interface Gradients {
   readonly outputs: readonly Tensor[];
   readonly states: readonly Tensor[];
-  /** The sum of output times cotangent. The gradients are those of this sum. */
+  /** The sum of output times cotangent, whose gradients these are. */
   readonly objective: number;
   readonly inputs: Tensor;
   readonly initialState: readonly Tensor[];

@@ -16,7 +16,7 @@ export type CallContext = Pick<
   'store' | 'clock' | 'initialize' | 'limits' | 'spendWork' | 'cells' | 'changer'
 >;
 
-/** What a request asks a cell to compute. */
+/** The computation that a request describes. */
 export interface CallRequest {
   readonly inputs: TensorInput;
   /** [batch, time]; [batch] for a single step. */
@@ -39,7 +39,7 @@ export interface Call {
   readonly mask?: Uint8Array;
   readonly batch: number;
   readonly time: number;
-  /** Whether the inputs are a single step, without a time axis. */
+  /** Whether the inputs are a single step without a time axis. */
   readonly single: boolean;
   /** Whether a sequence is [time, batch, features]. */
   readonly timeMajor: boolean;

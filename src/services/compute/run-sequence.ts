@@ -27,7 +27,7 @@ export type SequenceCall = CallRequest & Omit<SequenceOptions, 'previous'> & { r
 export interface Sequenced {
   /** One output; two if a bidirectional layer does not merge them. */
   readonly outputs: readonly Tensor[];
-  /** Of the last step processed, [batch, width]. */
+  /** The output of the last processed step, [batch, width]. */
   readonly last: readonly Tensor[];
   readonly states: readonly Tensor[];
   readonly trace?: Trace;

@@ -12,7 +12,7 @@ export type Due =
   | { readonly kind: 'claim'; readonly id: string }
   | { readonly kind: 'keys'; readonly owner: string };
 
-/** What is known of a session that may no longer exist. */
+/** The facts about a session that may no longer exist. */
 export interface DueSession {
   readonly cell: string;
   readonly cell_uid: string;

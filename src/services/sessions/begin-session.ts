@@ -21,8 +21,8 @@ export function idTaken({ record }: Session, now: number): Problem {
 }
 
 /**
- * Undefined where the version to pin, or the cell, was changed meanwhile. What the cell knows of the session `before` goes
- * when its time is over (due.ts).
+ * Undefined if the cell or the version to pin has changed meanwhile. The sweep removes the cell's entries about the session
+ * `before` (due.ts).
  */
 export async function beginSession(
   context: Pick<Context, 'store' | 'clock' | 'cells'>,
@@ -45,9 +45,9 @@ export async function beginSession(
 }
 
 /**
- * Notes under the cell that a session is open on it, before the session is there: a reference without its session does no
- * harm for long, a session without its reference would let its cell be deleted. The bump of `cell-uses` makes a deletion
- * that has counted the sessions already start over. False where a pin has to be made anew.
+ * Writes under the cell that a session is open on it, before the session exists. A reference without a session is harmless
+ * and temporary, but a session without a reference would allow deleting its cell. The change of `cell-uses` makes a running
+ * deletion count again. False if the pin has to be made again.
  */
 async function refer(
   { store, cells }: Pick<Context, 'store' | 'cells'>,

@@ -8,8 +8,8 @@ import { findSession, type Session } from './session-record.ts';
 import { cellOf } from './sessions.ts';
 
 /**
- * Decides on a new session like another one, at its present step or one that it keeps. It has a history of its own, as
- * long as the other's, which begins there. The expected version is that of the session that is copied.
+ * Decides on a new session like another one, at its present step or one that it keeps. Its own history has the same length
+ * and begins there. The expected version is the version of the copied session.
  * @throws {Problem} not-found, session-expired, version-mismatch, step-not-kept, cell-gone, already-exists
  */
 export async function forkSession(

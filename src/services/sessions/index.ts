@@ -15,13 +15,13 @@ import { closeSession, putStates, resetSession, rewindSession } from './sessions
 import { type SequenceStep, stepSequence } from './step-sequence.ts';
 import { type SessionStepRequest, type SteppedSession, stepSession } from './step-session.ts';
 
-/** What can be done with sessions. */
+/** The use cases of sessions. */
 export function sessionServices(context: Context, feed: TenantFeed) {
   const { store, clock, changer } = context;
   return {
     open: <R>(input: NewSession, id: string | undefined, change: Change<Session, R>) =>
       changer.create('session', id, change, (chosen) => openSession(context, chosen, input)),
-    /** Those of one cell alone, where `cell` names it. */
+    /** With `cell`: only the sessions of that cell. */
     list: ({ cell, ...page }: PageRequest & { readonly cell?: string }) =>
       listShown(store, thingsPrefix('session'), page, decodeSession, ({ record }) => {
         return !isExpired(record, clock()) && (cell === undefined || record.cell === cell);
@@ -43,7 +43,7 @@ export function sessionServices(context: Context, feed: TenantFeed) {
     /** The next request of a sequence: its session is begun, stepped and ended by it as it says, in one commit. */
     stepSequence: <R>(id: string, request: SequenceStep, change: Change<SteppedSession, R>) =>
       changer.change(sessionKey(id), change, () => stepSequence(context, id, request)),
-    /** The version that a fork expects is that of the session which it copies. */
+    /** A fork expects a version of the session that it copies. */
     fork: <R>(from: string, step: number | undefined, id: string | undefined, change: Change<Session, R>) => {
       const { expected, ...rest } = change;
       return changer.create('session', id, rest, (chosen) =>

@@ -1,20 +1,20 @@
 import { decodeRecord, encodeRecord } from '../../domain/record.ts';
 import { sameShape, type Tensor } from '../../domain/tensor.ts';
 
-/** What a session was after one of its steps. */
+/** A session after one of its steps. */
 export interface KeptStates {
   readonly step: number;
   readonly cell_version: number;
   /** One [batch, units] tensor for each state of the cell. */
   readonly states: readonly Tensor[];
-  /** What the step put out, [batch, width]; undefined where the session began here. */
+  /** The output of the step, [batch, width]; undefined if the session began here. */
   readonly output?: Tensor;
   /** The output that masked steps after it repeat, from the first masked step on. */
   readonly repeated?: Tensor;
 }
 
 export interface KeptStep extends KeptStates {
-  /** Of the session, with its version that wrote this. */
+  /** The version of the session that wrote this. */
   readonly uid: string;
   readonly version: number;
   readonly at: number;

@@ -36,7 +36,10 @@ export interface FormerSession extends Pick<NewSession, 'cell' | 'batch_size' | 
 
 export type OpenContext = Pick<Context, 'store' | 'clock' | 'newId' | 'limits' | 'cells'>;
 
-/** Decides on a new session. @throws {Problem} already-exists, invalid-value where there is no such cell, wrong-shape, too-many-pinned-versions */
+/**
+ * Decides on a new session. @throws {Problem} already-exists, wrong-shape, too-many-pinned-versions; invalid-value if there
+ * is no such cell
+ */
 export async function openSession(
   context: OpenContext,
   id: string,
@@ -82,7 +85,7 @@ export async function cellFor({ cells }: OpenContext, id: string): Promise<Cell>
   return cell;
 }
 
-/** @throws {Problem} wrong-shape where the cell is another one than that the states were saved of */
+/** @throws {Problem} wrong-shape if the states were saved from a different cell */
 function requireStatesOf({ definition }: Cell, id: string, { cell, states, batch_size }: FormerSession): void {
   const { stateGroups } = definition;
   const fits = ({ dtype, shape }: Tensor, i: number) =>
@@ -93,7 +96,7 @@ function requireStatesOf({ definition }: Cell, id: string, { cell, states, batch
   throw new Problem('wrong-shape', `The states of session '${id}' do not fit cell '${cell}' any more.`);
 }
 
-/** The first record of a session. @throws {Problem} limit-exceeded where its history would be too large */
+/** The first record of a session. @throws {Problem} limit-exceeded if its history would be too large */
 export function recordOf(
   { clock, newId, limits }: OpenContext,
   id: string,

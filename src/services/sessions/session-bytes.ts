@@ -12,7 +12,7 @@ export interface SessionContent {
 }
 
 const MAGIC = 0x31534553; // "SES1", little-endian
-/** Where the numbers of a session are: float64, with NONE for one that is not there; dataStart, states and tensors uint32. */
+/** Positions of a session's numbers: float64, or NONE for a missing one; dataStart, states and tensors are uint32. */
 const AT = {
   dataStart: 4,
   cell_version: 8,
@@ -29,15 +29,15 @@ const AT = {
   texts: 88,
 } as const;
 const NONE = -1;
-/** Tensors begin at a multiple of it, so that they can be read where they are. */
+/** Tensors begin at a multiple of it, so they can be read in place. */
 const ALIGNMENT = 8;
 const TEXTS = 5;
 
 /**
- * A session has a layout of its own, as each step reads and writes one: in a fraction of the time that the JSON of other
- * records takes (record.ts), and half of its bytes. All little-endian: magic; where the tensors' bytes start; the numbers; how
- * many states there are, and tensors; the texts id, uid, cell, cell_uid and pinned, a byte of length before each; of each tensor
- * its dtype, its rank and (uint32) its extents; and, aligned, the tensors' bytes. The result is for as long as a request.
+ * Sessions have their own layout, because each step reads and writes one. It takes a fraction of the time of JSON records
+ * (record.ts) and half of the bytes. All little-endian: magic; where the tensors' bytes start; the numbers; how many states
+ * there are, and tensors; the texts id, uid, cell, cell_uid and pinned, a byte of length before each; of each tensor its
+ * dtype, its rank and (uint32) its extents; and, aligned, the tensors' bytes. The result is for as long as a request.
  */
 export function encodeSession(record: SessionRecord, states: readonly Tensor[], output?: Tensor): Uint8Array {
   const { id, uid, cell, cell_uid, pinned = '', history } = record;
@@ -133,7 +133,7 @@ export function decodeSession(bytes: Uint8Array): SessionContent {
     for (at += 2; at < end; at += 4) shape.push(buffer.readUInt32LE(at));
     const start = data;
     data += sizeOf(shape) * BYTES_PER_ELEMENT[dtype];
-    // Also where the dtype is none.
+    // Also if the dtype is unknown.
     if (!(data <= bytes.length)) break;
     tensors.push(viewElements(dtype, shape, bytes, start));
   }

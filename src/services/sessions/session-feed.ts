@@ -7,14 +7,14 @@ import { type SessionChange, SessionSubscription } from './session-subscription.
 /** The key of a session, of any tenant. */
 const SESSION_KEY = new RegExp(`^(@[^/]+/)?${sessionKey('')}[^/]+$`);
 
-/** A session's record as it was committed, or null where it was ended. */
+/** A committed record of a session, or null if it ended. */
 interface Heard {
-  /** Under which the store has the session. */
+  /** The key of the session in the store. */
   readonly key: string;
   readonly bytes: Uint8Array | null;
 }
 
-/** A session as it was when listening began, and how it ends. */
+/** The session when listening began, and a function that ends it. */
 interface Subscribed {
   readonly now: SessionContent;
   stop(): void;
@@ -22,7 +22,7 @@ interface Subscribed {
 
 export interface TenantFeed {
   /**
-   * Listens to a session from the state on that `read` finds.
+   * Listens to a session from the state that `read` returns.
    * @throws {Problem} what `read` throws
    */
   subscribe(
@@ -33,14 +33,14 @@ export interface TenantFeed {
 }
 
 /**
- * Tells who listens of each committed change of a session, whatever made it, in whichever process: each looks at what it
- * commits to the store, and tells the others over the bus what they want to hear of.
+ * Reports each committed change of a session to its listeners, no matter which process made it. Each process watches its own
+ * commits and tells the others over the bus what they listen to.
  */
 export class SessionFeed {
   private readonly store: Store;
   private readonly subscriptions = new Map<string, Set<SessionSubscription>>();
   private readonly link: FeedLink | undefined;
-  /** The same store; changes that are made through it are told of. */
+  /** The same store, which reports the changes made through it. */
   readonly watched: Store;
 
   constructor(store: Store, bus?: Bus) {
@@ -50,7 +50,7 @@ export class SessionFeed {
       bus && new FeedLink(bus, { heard: (key, bytes) => this.tell(key, bytes), check: (key) => this.check(key) });
   }
 
-  /** The sessions of one tenant, whose keys begin with `prefix`. */
+  /** The sessions of one tenant; their keys begin with `prefix`. */
   of(prefix: string): TenantFeed {
     return { subscribe: (id, read, listener) => this.subscribe(`${prefix}${sessionKey(id)}`, read, listener) };
   }
@@ -75,7 +75,7 @@ export class SessionFeed {
       this.link?.forget(key);
     };
     try {
-      // Others tell of what they commit from here on, so what is read next is followed by what they tell.
+      // From now on others report their commits, so the state that is read next is followed by their reports.
       await this.link?.ask(key);
       const now = await read();
       subscription.start(now);
@@ -97,7 +97,7 @@ export class SessionFeed {
     return outcome;
   }
 
-  /** What somebody wants to hear of; copied, since the writer may reuse its bytes. */
+  /** The changes that somebody listens to, copied, because the writer may reuse its bytes. */
   private heardOf(writes: readonly StoreWrite[]): Heard[] {
     return writes.flatMap(({ key, bytes, delete: deletes }) => {
       if (!SESSION_KEY.test(key) || (bytes === undefined && !deletes)) return [];
@@ -111,13 +111,13 @@ export class SessionFeed {
       try {
         subscription.take(bytes);
       } catch {
-        // What was committed stays so, whatever becomes of who listens.
+        // A failing listener does not change a commit.
         subscription.stop();
       }
     }
   }
 
-  /** What was not told of, since a message was lost, is found in the store. */
+  /** If a message was lost, its change is found in the store. */
   private async check(key: string): Promise<void> {
     const stored = await this.store.get(key);
     this.tell(key, stored ? stored.bytes : null);

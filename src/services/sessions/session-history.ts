@@ -7,7 +7,7 @@ import { stepKey, stepsPrefix } from '../keys.ts';
 import { decodeKept, encodeKept, FIELD_BYTES, type KeptStates, type KeptStep } from './kept-step.ts';
 import { readSession, type Session } from './session-record.ts';
 
-/** @throws {Problem} limit-exceeded where so many steps of a session with these states would be too many bytes. */
+/** @throws {Problem} limit-exceeded if a history of this length would have too many bytes */
 export function requireHistoryRoom(
   steps: number,
   states: readonly Tensor[],
@@ -23,7 +23,7 @@ export function requireHistoryRoom(
   throw fieldProblem('limit-exceeded', '/history', detail);
 }
 
-/** The writes that keep `kept`, and let go of every step of before that is not among those of after. */
+/** The writes that keep `kept` and delete the steps of `before` that are not in `after`. */
 export function historyWrites(
   before: SessionRecord | undefined,
   after: SessionRecord,
@@ -40,7 +40,7 @@ export function historyWrites(
   return before ? [...writes, ...historyDeletes(before, after)] : writes;
 }
 
-/** The writes that let go of the steps that a session keeps, but for those that `after` keeps too. */
+/** The writes that delete the kept steps of a session, except those that `after` also keeps. */
 export function historyDeletes(before: SessionRecord, after?: SessionRecord): StoreWrite[] {
   const writes: StoreWrite[] = [];
   if (!before.history) return writes;
@@ -51,13 +51,13 @@ export function historyDeletes(before: SessionRecord, after?: SessionRecord): St
   return writes;
 }
 
-/** Reads that may each meet a change of the session before one gives up. */
+/** How often a read is tried again because the session changed. */
 const READS = 10;
 
 /**
- * A session, and what it was after a step that it keeps: of one moment. `check` sees the session first; `field` is where
- * the request names the step.
- * @throws {Problem} not-found, session-expired, step-not-kept, conflict where the session kept changing meanwhile
+ * A session and one of its kept steps, read at one moment. `check` sees the session first; `field` is the field that names
+ * the step.
+ * @throws {Problem} not-found, session-expired, step-not-kept; conflict if the session keeps changing
  */
 export async function readSessionAt(
   store: Pick<Store, 'get'>,
@@ -83,7 +83,7 @@ export async function readSessionAt(
   throw changing(id);
 }
 
-/** A step of the session as it was read; undefined where it was let go of, or written anew, since. */
+/** A step of the session as it was read; undefined if it was deleted or rewritten since. */
 export async function readKept(
   store: Pick<Store, 'get'>,
   { record }: Session,
@@ -117,12 +117,12 @@ export interface KeptPage {
   readonly next_after: number | null;
 }
 
-/** Bytes of tensors after which a page ends: their text is several times as long. */
+/** The bytes of tensors at which a page ends. As text they are several times as long. */
 const PAGE_BYTES = 4 * 2 ** 20;
 
 /**
- * The steps that a session keeps after step `after`, in their order, as of one moment.
- * @throws {Problem} not-found, session-expired, conflict where the session kept changing meanwhile
+ * The kept steps after step `after`, in order, at one moment.
+ * @throws {Problem} not-found, session-expired; conflict if the session keeps changing
  */
 export async function listKeptSteps(
   store: Pick<Store, 'get' | 'list'>,
@@ -132,12 +132,12 @@ export async function listKeptSteps(
 ): Promise<KeptPage> {
   for (let reads = 0; reads < READS; reads++) {
     const { record } = await readSession(store, id, now);
-    // The oldest one is only what the step after it began from.
+    // The oldest entry is only the start of the step after it.
     const from = Math.max(after, oldestStep(record));
     if (from >= record.step) return { items: [], next_after: null };
     const count = Math.min(limit, record.step - from);
     const entries = await store.list(stepsPrefix(id), stepKey(id, from), count);
-    // What was let go of since is missing, and what was added since is not of that moment.
+    // Steps deleted since then are missing, and steps added since then do not belong to that moment.
     const items = entries.map(({ bytes }) => decodeKept(bytes)).filter(({ step }) => step <= record.step);
     const steady = items.length === count && items.every((kept) => isOf(record, kept));
     if (steady) return pageOf(items, record.step);

@@ -2,21 +2,21 @@ import { decodeSession, type SessionContent } from './session-bytes.ts';
 
 /** A change of a session that was committed. */
 export interface SessionChange {
-  /** As it is after the change; undefined where it was ended. */
+  /** The session after the change; undefined if it ended. */
   readonly session?: SessionContent;
-  /** Changes before this one that will not be told of. */
+  /** How many changes before this one were lost. */
   readonly missed: number;
 }
 
-/** For so long a change waits for those before it, which other processes have made. */
+/** How long a change waits for earlier changes of other processes. */
 const WAIT_MS = 250;
-/** So many changes wait at most. */
+/** The most changes that wait. */
 const MOST_WAITING = 64;
 
-/** The changes of one session for one listener, in the order of its versions, however they come in. */
+/** Sorts the changes of one session for one listener by version. */
 export class SessionSubscription {
   private readonly listener: (change: SessionChange) => void;
-  /** By version, what came before its turn. */
+  /** Changes that came too early, by version. */
   private readonly waiting = new Map<number, SessionContent>();
   private timer: NodeJS.Timeout | undefined;
   private uid = '';
@@ -26,14 +26,14 @@ export class SessionSubscription {
     this.listener = listener;
   }
 
-  /** From here on: what was before `now` is not told. */
+  /** Starts here: changes before `now` are not reported. */
   start({ record }: SessionContent): void {
     this.uid = record.uid;
     this.version = record.version;
     this.tellInTurn();
   }
 
-  /** A session's record as it was committed, or null where it was ended. */
+  /** A committed record of a session, or null if it ended. */
   take(bytes: Uint8Array | null): void {
     if (bytes === null) {
       this.tellAll();
@@ -71,7 +71,7 @@ export class SessionSubscription {
     this.timer = undefined;
   }
 
-  /** Waits for those that are missing no longer. */
+  /** Stops waiting for missing changes. */
   private tellAll(): void {
     clearTimeout(this.timer);
     this.timer = undefined;

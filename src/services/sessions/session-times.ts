@@ -2,18 +2,18 @@ import { expiryOf, type SessionRecord } from '../../domain/session.ts';
 import type { Context } from '../context.ts';
 import { DAY, type Due, noteDue, WEEK } from '../expiry/due.ts';
 
-/** For so long a session that has expired is answered for. */
+/** How long the service still knows an expired session. */
 const EXPIRED_MS = DAY;
-/** At least so often a session is looked at, for the keys that it keeps. */
+/** A session is swept at least this often, because of the outcomes that it keeps. */
 const LOOK_MS = WEEK;
 
-/** When the session is to be looked at next. */
+/** When the session is swept next. */
 export function nextLook(record: SessionRecord, now: number): number {
   const expiry = expiryOf(record);
   return Math.min(now + LOOK_MS, expiry === undefined ? Number.POSITIVE_INFINITY : expiry + EXPIRED_MS);
 }
 
-/** Whether the session expired so long ago that nobody needs to be told any more. */
+/** Whether the session expired so long ago that it can be removed. */
 export function isOver(record: SessionRecord, now: number): boolean {
   const expiry = expiryOf(record);
   return expiry !== undefined && now >= expiry + EXPIRED_MS;
@@ -24,7 +24,7 @@ function dueOf({ id, uid, cell, cell_uid, pinned }: SessionRecord): Due & { read
   return { kind: 'session', id, uid, session };
 }
 
-/** Has a session looked at when it is time. */
+/** Schedules the sweep of a session. */
 export function noteSession({ store, clock }: Pick<Context, 'store' | 'clock'>, record: SessionRecord): Promise<void> {
   return noteDue(store, nextLook(record, clock()), dueOf(record));
 }

@@ -14,7 +14,7 @@ import { encodeSession } from './session-bytes.ts';
 import { historyDeletes, historyWrites, readKept, readSessionAt } from './session-history.ts';
 import { readSession, type Session } from './session-record.ts';
 
-/** The session's cell. @throws {Problem} cell-gone where it was deleted, or another one has its id now. */
+/** The session's cell. @throws {Problem} cell-gone if it was deleted, or if another cell has its id now */
 export async function cellOf(cells: Context['cells'], { record }: Session): Promise<Cell> {
   const { cell: id, cell_uid: uid, pinned } = record;
   const cell = await (pinned === undefined ? cells.find(id) : cells.findPinned({ id, uid }, pinned));
@@ -25,15 +25,15 @@ export async function cellOf(cells: Context['cells'], { record }: Session): Prom
 export interface NextState {
   readonly states: readonly Tensor[];
   readonly fields?: Partial<SessionRecord>;
-  /** The output of the last step, where the session uses masks. */
+  /** The output of the last step, if the session uses masks. */
   readonly output?: Tensor;
-  /** What the session keeps of this change, where it has a history. */
+  /** The step to keep, if the session has a history. */
   readonly kept?: readonly KeptStates[];
-  /** The oldest step that is kept from now on, where that is not a matter of how many there are. */
+  /** The oldest step that is kept from now on, if it does not follow from the length of the history. */
   readonly oldest?: number;
 }
 
-/** Decides on the next version of a session, on the states that `next` gives. */
+/** Decides on the next version of a session, with the states that `next` returns. */
 export async function changeSession(
   { store, clock }: Pick<Context, 'store' | 'clock'>,
   id: string,
@@ -56,7 +56,7 @@ export function nextVersion(session: Session, next: NextState, now: number): Dec
   return { writes, result: { ...session, record, states, output } };
 }
 
-/** Decides on putting states into a session, which are then those after its last step; its step count stays. */
+/** Decides on replacing the states of a session. They count as the states after its last step; the step count stays. */
 export function putStates(
   context: Pick<Context, 'store' | 'clock' | 'limits' | 'cells'>,
   id: string,
@@ -73,7 +73,7 @@ export function putStates(
   });
 }
 
-/** Decides on zero states and step 0, where a new history begins. */
+/** Decides on a reset: zero states, step 0, a new history. */
 export function resetSession(
   context: Pick<Context, 'store' | 'clock'>,
   id: string,
@@ -85,7 +85,7 @@ export function resetSession(
   });
 }
 
-/** The session with other states, at a step where its history begins anew. */
+/** The session with other states at a step; its history begins anew there. */
 export function startOver(
   { cell_version }: SessionRecord,
   step: number,
@@ -95,7 +95,7 @@ export function startOver(
   return { states, output, fields: { step }, oldest: step, kept: [{ step, cell_version, states, repeated: output }] };
 }
 
-/** Decides on going back to what the session was after a step that it keeps. @throws {Problem} step-not-kept */
+/** Decides on going back to a kept step. @throws {Problem} step-not-kept */
 export async function rewindSession(
   { store, clock }: Pick<Context, 'store' | 'clock'>,
   id: string,
@@ -109,7 +109,7 @@ export async function rewindSession(
   return nextVersion(session, next, clock());
 }
 
-/** Decides on ending a session. What its cell knows of it goes afterwards, or when its time is over (due.ts). */
+/** Decides on ending a session. The cell's entries about it are removed afterwards, or by the sweep (due.ts). */
 export async function closeSession(
   { store, clock }: Pick<Context, 'store' | 'clock'>,
   id: string,
@@ -131,7 +131,7 @@ export function endSession(store: Context['store'], session: Session): Decision<
   };
 }
 
-/** Lets a cell, and the version that the session was pinned to, know nothing more of a session that has ended. */
+/** Removes the entries about an ended session from its cell and its pinned version. */
 async function dropReference(store: Context['store'], session: SessionRecord): Promise<void> {
   await store.commit([{ key: referenceKey(session), delete: true }]);
   await releasePin(store, session);

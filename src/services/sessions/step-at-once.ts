@@ -13,7 +13,7 @@ export type SteppedStates = NextState & {
   readonly last: Tensor;
 };
 
-/** Steps a session on from the states of the call, over all its inputs at once. */
+/** Takes all steps of a session at once, from the states of the call. */
 export async function stepAtOnce(
   context: Pick<Context, 'cells'>,
   call: Call,
@@ -24,7 +24,7 @@ export async function stepAtOnce(
   return { states: stepped.states, stepped, last: stepped.output };
 }
 
-/** The same where there is a time axis, or an output that masked steps repeat. */
+/** The same for inputs with a time axis, or with an output that masked steps repeat. */
 async function stepAsSequence(
   context: Pick<Context, 'cells'>,
   call: Call,
@@ -45,7 +45,7 @@ async function stepAsSequence(
   };
 }
 
-/** The output of a session's last step, as far as no mask has come yet: one of its states, or zeros before the first. */
+/** The output of a session's last step if no mask was used yet: one of its states, or zeros before the first step. */
 function lastOutput({ cell, states, batch }: Call, { record }: Pick<Session, 'record'>): Tensor {
   const { outputIsState, outputDtype } = cell.definition;
   if (outputIsState !== null && record.step > 0) return cast(states[outputIsState], outputDtype);

@@ -10,8 +10,8 @@ import type { Session } from './session-record.ts';
 import { type SteppedStates, stepAtOnce } from './step-at-once.ts';
 
 /**
- * Steps a session that has a history. Every time step is a step of the session, so those that it will keep are taken one
- * by one, for their states; what comes before them, at once. A sequence has the same bits as its steps.
+ * Steps a session with a history. The time steps that it will keep are taken one by one, because their states are needed.
+ * Earlier ones are taken at once. Both ways give the same bits.
  */
 export async function stepOneByOne(
   context: Pick<Context, 'cells'>,
@@ -33,7 +33,7 @@ export async function stepOneByOne(
     now = { record, ...(output ? { output } : {}) };
     parts.push(stepped);
     const { dtype, shape } = last;
-    // Of one step, the output has as many elements in the framework's layout.
+    // For one step, the output has the same number of elements in every layout.
     const shown = to - from === 1 ? new Tensor(dtype, shape, stepped.output.data) : last;
     kept.push({ step: record.step, cell_version: cell.record.version, states, output: shown, repeated: output });
   }
@@ -54,7 +54,7 @@ function partOf(call: Call, from: number, to: number): Call {
   };
 }
 
-/** Parts of a sequence: the last `keep` steps and the one before them on their own, what is before that together. */
+/** Splits a sequence: the last `keep` steps and the one before them alone, all earlier ones together. */
 function cuts(time: number, keep: number): [number, number][] {
   const first = Math.max(0, time - keep - 1);
   const whole: [number, number][] = first > 0 ? [[0, first]] : [];

@@ -11,13 +11,13 @@ import { noteSession } from './session-times.ts';
 import { endSession, nextVersion } from './sessions.ts';
 import { type SessionStepRequest, type SteppedSession, takeStep } from './step-session.ts';
 
-/** A request of a sequence, which is a session that its own first and last request begin and end. */
+/** A request of a sequence: a session that begins with its first request and ends with its last. */
 export interface SequenceStep extends SessionStepRequest {
   readonly cell: string;
   /** How messages name the sequence. */
   readonly name: string;
   readonly end: boolean;
-  /** Set where it is the first request: whatever session has the id then makes room. */
+  /** Set for the first request. It replaces any session with this id. */
   readonly start?: {
     readonly batch_size: number;
     readonly ttl_seconds: number;
@@ -57,7 +57,7 @@ async function goOn(
   return end ? { ...endSession(store, session), result: changed } : { writes, result: changed };
 }
 
-/** The session is written with the states after its first step, so that it is never there without it. */
+/** The session is written with the states after its first step, so it never exists without that step. */
 async function begin(
   context: SequenceContext,
   id: string,
@@ -71,7 +71,7 @@ async function begin(
   const cell = await cellFor(context, request.cell);
   const states = await readStates(context, cell, initial_state, options.batch_size, '/states');
   const fresh = recordOf(context, id, cell, { cell: request.cell, ...options, states, step: 0 });
-  // What the cell knows of a session it knows by its uid.
+  // The cell's entries about a session are under its uid.
   const same = live?.record.cell_uid === cell.record.uid ? live.record : undefined;
   const record = same ? { ...fresh, uid: same.uid, version: same.version, created_at: same.created_at } : fresh;
   const session: Session = { record, revision: before?.revision ?? '', states };
@@ -79,18 +79,18 @@ async function begin(
   const { result } = nextVersion(session, next, clock());
   const changed = { session: result, stepped };
   if (!end) {
-    // Its first step may have built the cell.
+    // The first step may have built the cell.
     const built = await cellFor(context, request.cell);
     const begun = await beginSession(context, built, result.record, next.states, { output: next.output, before });
     return begun && { ...begun, result: changed };
   }
   if (before) return { ...endSession(store, before), result: changed };
-  // What is kept of its request goes when the session is looked at, though it was never there.
+  // The sweep removes the kept outcome of its request, although the session never existed.
   await noteSession(context, record);
   return { writes: [], result: changed };
 }
 
-/** @throws {Problem} already-exists where the id has a session that no sequence has begun */
+/** @throws {Problem} already-exists if the id belongs to a session that is not a sequence */
 function requireSequence({ record: { id, cell, history, pinned } }: Session, own: string): void {
   if (cell === own && !history && pinned === undefined) return;
   const detail = `Session '${id}' has the id of this sequence, but was opened otherwise. Delete it, or choose another sequence_id.`;

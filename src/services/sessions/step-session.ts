@@ -18,8 +18,8 @@ export interface SteppedSession {
 }
 
 /**
- * Decides on the next step of a session, or on as many as inputs [batch, time, features] has: all of them or none. Always
- * forward in time, as the session lives in time.
+ * Decides on the next step of a session, or on all steps of inputs [batch, time, features], or none of them. A session always
+ * goes forward in time.
  * @throws {Problem} not-found, session-expired, cell-gone, version-mismatch, wrong-shape
  */
 export async function stepSession(
@@ -35,7 +35,7 @@ export async function stepSession(
   return { writes, result: { session: result, stepped } };
 }
 
-/** What comes of the next step, or steps, of a session; nothing is written. @throws {Problem} cell-gone, wrong-shape */
+/** The result of the next step or steps of a session. Nothing is written. @throws {Problem} cell-gone, wrong-shape */
 export async function takeStep(
   context: CallContext,
   session: Session,

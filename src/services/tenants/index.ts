@@ -11,9 +11,9 @@ import { storeWithin } from './quota-store.ts';
 import type { QuotasOf } from './quotas.ts';
 import { storeOfTenant, tenantPrefix } from './tenant-store.ts';
 
-/** Tenants whose services are kept ready; those of others are made when they are called. */
+/** The most tenants whose services stay in memory. Others are made when they are called. */
 const MAX_READY = 1_000;
-/** Tenants that are swept at one call. */
+/** The most tenants of one sweep. */
 const SWEPT_AT_ONCE = 64;
 
 export interface TenantPorts extends Omit<ServicePorts, 'feed' | 'spendWork'> {
@@ -24,7 +24,7 @@ export interface TenantPorts extends Omit<ServicePorts, 'feed' | 'spendWork'> {
   readonly observer?: LoadObserver;
 }
 
-/** What a tenant uses and may use. */
+/** The usage and the quotas of a tenant. */
 export interface TenantUsage {
   readonly tenant: string;
   readonly stored: StoredUsage;
@@ -36,16 +36,16 @@ interface Caller {
   readonly identity: { readonly tenant: string };
 }
 
-/** The use cases of every tenant, each over its own part of the store, and what is the same for all. */
+/** The use cases of every tenant, over its part of the store, and the parts that all tenants share. */
 export interface TenantServices {
   /** Those of whoever called. */
   of(caller: Caller): Services;
   usageOf(caller: Caller): Promise<TenantUsage>;
   readonly loads: TenantLoads;
   readonly describeCell: Services['cells']['describe'];
-  /** Lets go of a slice of what nobody needs any more, of some tenants; whether there may be more. */
+  /** Removes some expired things of some tenants. Returns whether there may be more. */
   sweep(): Promise<boolean>;
-  /** Ends what goes on between the processes of the service. */
+  /** Ends the exchange between the processes of the service. */
   close(): Promise<void>;
   /** Rejects if the store cannot serve. */
   check(): Promise<void>;

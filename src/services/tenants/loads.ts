@@ -16,10 +16,10 @@ interface Own {
   readonly requests: SecondCounter;
   readonly work: SecondCounter;
   connections: number;
-  /** Work that has been let in and not paid off: it sinks by the quota in a second. */
+  /** Accepted work that is not paid off. It sinks by the quota every second. */
   debt: number;
   debtAt: number;
-  /** Work that the other processes have not heard of. */
+  /** Work that the other processes do not know yet. */
   untold: number;
 }
 
@@ -46,13 +46,13 @@ export interface LoadParts {
 
 const KIND = '{"kind":"load"';
 const TELL_MS = 250;
-/** What a process said is believed for this long. If it died, its connections died with it. */
+/** A report of a process is valid for this long. If the process died, its connections died too. */
 const BELIEVED_MS = 1_000;
 const MAX_TENANTS = 10_000;
 
 /**
- * What tenants use from moment to moment: requests, work, connections. Every process counts for itself and tells the others
- * four times a second, so a quota may be exceeded by what the others let in during a quarter of a second.
+ * The current requests, work and connections of tenants. Every process counts its own and tells the others four times a
+ * second. A quota may therefore be exceeded by what the others accept in a quarter of a second.
  */
 export class TenantLoads {
   private readonly clock: Clock;
@@ -108,8 +108,8 @@ export class TenantLoads {
   }
 
   /**
-   * Counts work before it is done. Work is let in while less than the quota is unpaid, however much it is itself: what is
-   * over has to be paid off before the next is let in. @throws {Problem} quota-exceeded
+   * Counts work before it is done. Any amount is accepted while less than the quota is unpaid. The excess must be paid off
+   * before the next work is accepted. @throws {Problem} quota-exceeded
    */
   spend(tenant: string, work: number): void {
     const own = this.own(tenant);

@@ -3,7 +3,7 @@ import type { QuotaName } from '../../domain/quotas.ts';
 import { addUsage, type CountedKind, countedKey, countWrite, NO_USAGE, type StoredUsage } from '../../domain/usage.ts';
 import { type QuotasOf, quotaExceeded } from './quotas.ts';
 
-/** Whom a store is for, what it may keep, and where it is counted. */
+/** The tenant of a store, its quotas, and its counters. */
 export interface QuotaRules {
   readonly tenant: string;
   readonly quotasOf: QuotasOf;
@@ -17,28 +17,28 @@ const LIMITED: readonly (readonly [QuotaName, CountedKind | 'bytes', string])[] 
   ['variables', 'variable', 'Delete a variable first.'],
   ['stored_bytes', 'bytes', 'Delete something first.'],
 ];
-/** Bookkeeping, which must go on so that what is over is cleared away. */
+/** Bookkeeping is always allowed, so that expired things can be removed. */
 const ALWAYS = /^(due|sweep|tenant|probe)\//;
 /**
- * A count is believed for a second while less than this part of each quota is used, and this process has added less than
- * that part since: so ten processes together cannot pass a quota by what they do not know of each other.
+ * A count is used for a second if less than this part of each quota is used and this process has added less than that part
+ * since. So ten processes cannot exceed a quota together.
  */
 const FAR = 0.9;
 const ADDED = 0.01;
 const BELIEVED_MS = 1_000;
 
 /**
- * The store of a tenant, which refuses commits that add more than its quotas have room for. What makes nothing larger is
- * always let through. Of one process the bound is exact; several may pass it by what they commit at the same moment.
+ * The store of a tenant. It refuses commits that would exceed a quota, but always allows those that make nothing larger.
+ * Within one process the limit is exact; several processes may exceed it by their simultaneous commits.
  */
 export function storeWithin(store: Store, { tenant, quotasOf, counted, now }: QuotaRules): Store {
-  /** Added at most by commits that are under way, and by all that have ended. */
+  /** The most that running commits can add, and the sum of all ended ones. */
   let pending = NO_USAGE;
   let ended = NO_USAGE;
   let read: { readonly usage: StoredUsage; readonly ended: StoredUsage; readonly at: number } | undefined;
   const underWay = new Set<Promise<unknown>>();
 
-  /** A quota that the growth makes larger than `part` of what it may be. One that was lowered refuses only what grows. */
+  /** The first quota that the growth would bring over `part` of its limit. A lowered quota refuses only growth. */
   function full(parts: readonly StoredUsage[], growth: StoredUsage, part = 1) {
     const all = parts.reduce(addUsage, growth);
     const quotas = quotasOf(tenant);
@@ -46,7 +46,7 @@ export function storeWithin(store: Store, { tenant, quotasOf, counted, now }: Qu
     return LIMITED.find(([quota, what]) => growth[what] > 0 && all[what] > most(quota));
   }
 
-  /** Exactly what the writes add, by what is there now. */
+  /** The exact growth by the writes, given the current values. */
   async function growthOf(writes: readonly StoreWrite[]): Promise<StoredUsage> {
     let growth = NO_USAGE;
     for (const { key, expect, bytes, delete: deletes } of writes) {
@@ -66,7 +66,7 @@ export function storeWithin(store: Store, { tenant, quotasOf, counted, now }: Qu
       read = { usage, ended: before, at: now() };
       const found = full([usage, less(ended, before), pending], growth);
       if (!found) break;
-      // What is under way, or has ended meanwhile, may be counted twice.
+      // Running and just ended commits may be counted twice.
       if (underWay.size > 0) await Promise.race(underWay);
       else if (ended === before) {
         const [quota, what, how] = found;
@@ -76,7 +76,7 @@ export function storeWithin(store: Store, { tenant, quotasOf, counted, now }: Qu
     pending = addUsage(pending, most);
   }
 
-  /** Whether the last count shows that there is room for any such writes. */
+  /** Whether the last count shows enough room for these writes. */
   function isFar(most: StoredUsage): boolean {
     if (!read || now() - read.at >= BELIEVED_MS) return false;
     const added = [less(ended, read.ended), pending];
@@ -113,7 +113,7 @@ export function storeWithin(store: Store, { tenant, quotasOf, counted, now }: Qu
   };
 }
 
-/** The most that the writes can add. */
+/** The largest possible growth by the writes. */
 function mostOf(writes: readonly StoreWrite[]): StoredUsage {
   return writes.reduce((sum, { key, expect, bytes }) => {
     if (!bytes) return sum;

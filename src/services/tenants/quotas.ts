@@ -1,7 +1,7 @@
 import { Problem } from '../../domain/problems.ts';
 import type { QuotaName, Quotas } from '../../domain/quotas.ts';
 
-/** The quotas that a tenant has now: those of the keys file may change at any time. */
+/** The current quotas of a tenant. The keys file may change them at any time. */
 export type QuotasOf = (tenant: string) => Quotas;
 
 const WORDS: Readonly<Record<QuotaName, string>> = {
@@ -13,10 +13,10 @@ const WORDS: Readonly<Record<QuotaName, string>> = {
   work_per_second: 'multiply-adds a second',
   connections: 'connections at a time',
 };
-/** When nothing but a deletion makes room, nobody knows when it is made. */
+/** Only a deletion makes room, and nobody knows when that happens. */
 const UNKNOWN_SECONDS = 60;
 
-/** The refusal of what is over a quota; `how` says what to do. */
+/** The problem for an exceeded quota; `how` tells the client what to do. */
 export function quotaExceeded(
   quota: QuotaName,
   used: number,

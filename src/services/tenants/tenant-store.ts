@@ -2,18 +2,18 @@ import type { Store } from '../../domain/ports.ts';
 import { checkCommit } from '../../domain/store-keys.ts';
 import { tenantKey } from '../keys.ts';
 
-/** What stands before each of a tenant's keys. */
+/** The prefix of all keys of a tenant. */
 export const tenantPrefix = (tenant: string): string => `@${tenant}/`;
 
 /**
- * The part of a store that is a tenant's, as a store of its own: every key is put after `@tenant/`, so that nothing above it
- * can name what is another's. Before its first change the tenant is written down, so that sweeping finds it.
+ * A tenant's part of a store, as a store of its own. Every key gets the prefix `@tenant/`, so no code above can name another
+ * tenant's keys. The tenant itself is recorded before its first change, so that the sweep finds it.
  */
 export function storeOfTenant(store: Store, tenant: string): Store {
   const prefix = tenantPrefix(tenant);
   let noted = false;
   async function note(): Promise<void> {
-    // A conflict says that it is written down already.
+    // A conflict means that it is recorded already.
     await store.commit([{ key: tenantKey(tenant), expect: null, bytes: new Uint8Array(1) }]);
     noted = true;
   }

@@ -28,7 +28,7 @@ export type VariableUpdate =
 
 const UPDATES = { assign, assign_add: assignAdd, assign_sub: assignSub };
 
-/** What can be done with stand-alone variables and those of cells. */
+/** The use cases of variables, stand-alone or of a cell. */
 export function variableServices(context: Context) {
   const { store, changer } = context;
   return {

@@ -3,7 +3,7 @@ import { decodeRecord, encodeRecord } from '../../domain/record.ts';
 import type { Tensor } from '../../domain/tensor.ts';
 import { variableKey } from '../keys.ts';
 
-/** A stand-alone variable as the store keeps it, beside its value. */
+/** A stand-alone variable as the store keeps it, without its value. */
 export interface VariableRecord {
   readonly format: 1;
   readonly id: string;

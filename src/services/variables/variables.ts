@@ -38,7 +38,7 @@ export interface NewVariable {
 
 type Needs = Pick<Context, 'store' | 'clock' | 'newSeed' | 'initialize' | 'randint' | 'limits'>;
 
-/** Decides on a new stand-alone variable. @throws {Problem} already-exists, or whatever is wrong with its value. */
+/** Decides on a new stand-alone variable. @throws {Problem} already-exists, or a problem of its value */
 export async function createVariable(context: Needs, id: string, input: NewVariable): Promise<Decision<Variable>> {
   if (await context.store.get(variableKey(id)))
     throw new Problem('already-exists', `There is a variable '${id}' already.`);
@@ -67,7 +67,7 @@ async function firstValue(context: Needs, input: NewVariable): Promise<Tensor> {
     return cast(found, wanted);
   }
   if (value) {
-    // Only integers that a JSON number cannot hold say by themselves that they are int64.
+    // Only integers that a JSON number cannot hold show that they are int64.
     const integers = value.integers?.some((whole) => !Number.isSafeInteger(Number(whole))) ? 'int64' : undefined;
     return resolveTensor(context, value, dtype ?? value.dtype ?? integers ?? 'float32', '/value');
   }
@@ -104,7 +104,7 @@ export async function readVariable(
   return { ...found.record, value: found.value };
 }
 
-/** Decides on a new value of a variable; a cell's variable makes a new version of its cell too. */
+/** Decides on a new value of a variable. For a variable of a cell this makes a new version of the cell. */
 export async function changeVariable(
   context: Pick<Context, 'store' | 'clock' | 'cells'>,
   at: VariableAddress,

@@ -51,7 +51,7 @@ export interface TenantServices {
   check(): Promise<void>;
 }
 
-/** `bus` leads to the other processes of the service, where there are any. */
+/** `bus` reaches the other processes of the service, if there are any. */
 export function createTenantServices({ bus, counted, quotasOf, observer, ...given }: TenantPorts): TenantServices {
   const feed = new SessionFeed(given.store, bus);
   const loads = new TenantLoads({ clock: given.clock, quotasOf, bus, observer });

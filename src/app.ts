@@ -26,6 +26,7 @@ import { addBinaryBody } from './http/binary-body.ts';
 import { answerClientErrors, answerExpectations, refuseOddFraming } from './http/client-errors.ts';
 import { endConnectionsOnClose } from './http/closing.ts';
 import { addCors } from './http/cors.ts';
+import { tellDeprecations } from './http/deprecations.ts';
 import { addDocs, watchRoutes } from './http/docs.ts';
 import { type BrowserRules, refuseForeignPages } from './http/foreign-pages.ts';
 import { limitInFlight } from './http/in-flight.ts';
@@ -201,6 +202,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   addCors(app, browsers.corsOrigins);
   const methods = watchMethods(app);
   const documented = watchRoutes(app);
+  tellDeprecations(app);
   auditChanges(app);
   addAuth(app, gate);
   metrics.watchInFlight(limitInFlight(app, limits.maxInFlightBytes).held, limits.maxInFlightBytes);

@@ -1,6 +1,7 @@
 import type { Json } from '../domain/json.ts';
 import type { ProblemCode } from '../domain/problems.ts';
 import type { Access } from './auth.ts';
+import type { Deprecation } from './deprecations.ts';
 
 /** Groups of operations, in the order in which a newcomer reads them. */
 export const TAGS = {
@@ -46,4 +47,6 @@ export interface Operation {
   readonly access: Access;
   /** Changes nothing that is stored although its method is POST, except that a first step builds its cell. */
   readonly pure?: true;
+  /** Clients should leave it; docs/compatibility.md says how that goes. */
+  readonly deprecation?: Deprecation;
 }

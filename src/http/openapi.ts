@@ -115,7 +115,7 @@ function inReadingOrder(routes: readonly DocumentedRoute[]): DocumentedRoute[] {
 }
 
 function readOperation({ method, url, schema }: DocumentedRoute, schemas: SchemaComponents) {
-  const { operationId, tags, summary, description, examples, access, reply, tensors = false } = schema;
+  const { operationId, tags, summary, examples, access, reply, tensors = false } = schema;
   const { body, required } = unwrapBody(schema.body);
   const parameters: Parameter[] = parametersOf(schema, schemas);
   const content = body && {
@@ -128,11 +128,19 @@ function readOperation({ method, url, schema }: DocumentedRoute, schemas: Schema
     parameters,
     problems: problemsOf(schema, method, parameters, body, tensors),
     rest: {
-      words: { operationId, tags, summary, description, security: securityOf(access) },
+      words: { operationId, tags, summary, ...descriptionOf(schema), security: securityOf(access) },
       request: content ? { requestBody: { required, content } } : {},
     },
     responses: successes(schema, reply, parameters, schemas, tensors),
   };
+}
+
+function descriptionOf({ description, deprecation }: DocumentedRoute['schema']): JsonObject {
+  if (!deprecation) return { description };
+  const { since, sunset, link } = deprecation;
+  const end = sunset === undefined ? '' : ` It may be gone after ${sunset}.`;
+  const see = link === undefined ? '' : ` See ${link}.`;
+  return { description: `${description}\n\nDeprecated since ${since}.${end}${see}`, deprecated: true };
 }
 
 /** A body is optional if its type is. */

@@ -6,8 +6,8 @@
  *
  * `npm run example:anomaly` starts a service of its own; with CELLSTEP_URL it talks to one that runs already.
  */
-import { type Cell, Cellstep } from '../clients/typescript/src/index.ts';
-import { startService } from '../scripts/tutorial-service.ts';
+import { type Cell, Cellstep, type ClientOptions } from '../clients/typescript/src/index.ts';
+import { withService } from './service.ts';
 
 /** Steps of the recording, in rows that are learned from together. */
 const ROWS = 16;
@@ -107,9 +107,8 @@ export async function* watch(cell: Cell, values: Iterable<number>): AsyncGenerat
 }
 
 /** Learns, watches 600 values, and prints each alarm. */
-async function run(url: string): Promise<void> {
-  const [key] = (process.env.CELLSTEP_API_KEYS ?? '').split(',');
-  const cellstep = new Cellstep({ url, ...(key ? { key } : {}) });
+async function run(options: ClientOptions): Promise<void> {
+  const cellstep = new Cellstep(options);
   let steps = 0;
   const cell = await learnVibration(cellstep, (loss) => {
     if (steps++ % 50 === 0) console.log(`training step ${`${steps}`.padStart(3)}  loss ${loss.toFixed(5)}`);
@@ -125,11 +124,4 @@ async function run(url: string): Promise<void> {
   await cell.delete();
 }
 
-if (import.meta.main) {
-  const running = process.env.CELLSTEP_URL;
-  if (running) await run(running);
-  else {
-    const service = await startService({ CELLSTEP_STORE: 'memory:' });
-    await run(service.url).finally(() => service.stop());
-  }
-}
+if (import.meta.main) await withService(run);

@@ -5,7 +5,8 @@
  *
  * `npm run example:train` starts a service of its own; with CELLSTEP_URL it talks to one that runs already.
  */
-import { startService } from '../scripts/tutorial-service.ts';
+import type { ClientOptions } from '../clients/typescript/src/index.ts';
+import { withService } from './service.ts';
 
 /** Sends a POST and gives the JSON of its answer; throws for anything but a success. */
 export type Ask = (path: string, body: object) => Promise<unknown>;
@@ -91,9 +92,8 @@ function scale(values: Matrix | number[], factor: number): unknown {
   return values.map((value) => (typeof value === 'number' ? value * factor : value.map((x) => x * factor)));
 }
 
-function askOver(url: string): Ask {
+function askOver({ url, key }: ClientOptions): Ask {
   return async (path, body) => {
-    const [key] = (process.env.CELLSTEP_API_KEYS ?? '').split(',');
     const headers: Record<string, string> = key ? { authorization: `Bearer ${key}` } : {};
     const response = await fetch(new URL(path, url), {
       method: 'POST',
@@ -109,11 +109,5 @@ if (import.meta.main) {
   const report = (step: number, loss: number) => {
     if (step % 10 === 0) console.log(`step ${`${step}`.padStart(3)}  loss ${loss.toFixed(6)}`);
   };
-  const running = process.env.CELLSTEP_URL;
-  if (running) {
-    await train(askOver(running), echoTask(), report);
-  } else {
-    const service = await startService({ CELLSTEP_STORE: 'memory:' });
-    await train(askOver(service.url), echoTask(), report).finally(() => service.stop());
-  }
+  await withService((options) => train(askOver(options), echoTask(), report));
 }

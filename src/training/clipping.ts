@@ -13,7 +13,7 @@ export interface VariableGradient {
 
 /**
  * Clips gradients, their values in place: each to a norm of clipnorm, g·c/max(‖g‖, c); or all by one factor to a joint norm;
- * or each element to ±clipvalue. A bound of 0 clips nothing. What is clipped by itself is no longer sparse. Keras
+ * or each element to ±clipvalue. A bound of 0 clips nothing. What is clipped is no longer sparse. Keras
  * BaseOptimizer._clip_gradients (keras/src/optimizers/base_optimizer.py).
  */
 export function clipGradients(gradients: readonly VariableGradient[], clipping: Clipping): VariableGradient[] {
@@ -27,11 +27,12 @@ export function clipGradients(gradients: readonly VariableGradient[], clipping: 
   if (global) {
     const norm = Math.sqrt(gradients.reduce((sum, gradient) => sum + sumOfSquares(gradient), 0));
     const factor = global / Math.max(norm, global);
-    for (const { values, squares } of gradients) {
+    return gradients.map(({ values }) => {
       scale(values, factor);
-      if (squares) scale(squares, factor * factor);
-    }
-  } else if (clipvalue) {
+      return { values };
+    });
+  }
+  if (clipvalue) {
     return gradients.map(({ values }) => {
       for (let i = 0; i < values.length; i++) values[i] = Math.min(Math.max(values[i], -clipvalue), clipvalue);
       return { values };

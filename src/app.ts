@@ -230,6 +230,8 @@ export async function createApp(options: AppOptions): Promise<App> {
   );
   addPlayground(app);
   addDocs(app, documented, gate.closed);
+  // The routes of the Open Inference Protocol are a plugin, which is loaded only now.
+  await app.after();
   methods.close();
   await app.ready();
   return app;

@@ -8,6 +8,7 @@ import type { Quotas } from '../../src/domain/quotas.ts';
 import { NO_USAGE } from '../../src/domain/usage.ts';
 import { createHdf5 } from '../../src/files/hdf5/hdf5.ts';
 import type { BrowserRules } from '../../src/http/foreign-pages.ts';
+import type { Metrics } from '../../src/http/metrics.ts';
 import { openMemoryStore } from '../../src/store/memory.ts';
 import { UsageTally } from '../../src/store/usage-tally.ts';
 
@@ -23,6 +24,7 @@ interface StartOptions {
   readonly rateLimit?: number;
   readonly quotas?: Quotas;
   readonly bus?: Bus;
+  readonly metrics?: Metrics;
   readonly rateCounter?: RateCounter;
   readonly browsers?: BrowserRules;
   readonly limits?: Partial<Limits>;
@@ -56,6 +58,7 @@ export async function startApp(options: StartOptions = {}): Promise<TestApp> {
     rateLimit,
     quotas = {},
     bus,
+    metrics,
     rateCounter,
     threads = 0,
   } = options;
@@ -75,6 +78,7 @@ export async function startApp(options: StartOptions = {}): Promise<TestApp> {
     ...(logger ? { logger } : {}),
     ...(rateCounter ? { rateCounter } : {}),
     ...(bus ? { bus } : {}),
+    ...(metrics ? { metrics } : {}),
     clock: () => clock.now,
     newId: (prefix) => `${prefix}_${run}${String(++ids).padStart(8, '0')}`,
     newSeed: () => ++seeds,

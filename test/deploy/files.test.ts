@@ -6,6 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { readConfig, VARIABLES } from '../../src/config.ts';
 import { findProgram } from '../support/programs.ts';
+import { faultsOf } from './render.ts';
 
 const DEPLOY = join(import.meta.dirname, '..', '..', 'deploy');
 const KUBERNETES = join(DEPLOY, 'kubernetes');
@@ -58,6 +59,40 @@ test('kustomize lists every manifest, and builds them where kubectl is there', (
   const built = execFileSync(kubectl, ['kustomize', KUBERNETES], { encoding: 'utf8' });
   expect(built.match(/^kind: /gm)).toHaveLength(manifests.length);
   expect(built).toContain(`image: registry.example/cellstep:${version}`);
+});
+
+describe('the manifests for one node', () => {
+  const folder = join(DEPLOY, 'kubernetes-single');
+  const kubectl = findProgram('kubectl');
+  const all = readdirSync(folder)
+    .filter((file) => file !== 'kustomization.yaml')
+    .map((file) => read(`kubernetes-single/${file}`));
+  const of = (kind: string) => all.find((manifest) => manifest.kind === kind);
+
+  test('are listed, built and valid', () => {
+    const { resources } = read('kubernetes-single/kustomization.yaml');
+    expect(resources).toHaveLength(all.length);
+    if (PYTHON) expect(faultsOf(all)).toBe('');
+    if (!kubectl) return;
+    const built = execFileSync(kubectl, ['kustomize', folder], { encoding: 'utf8' });
+    expect(built.match(/^kind: /gm)).toHaveLength(all.length);
+  });
+
+  test('keep the store on the volume, in one pod, with settings that the service takes', () => {
+    const { template, replicas, volumeClaimTemplates } = of('StatefulSet').spec;
+    const [single] = template.spec.containers;
+    const config = readConfig({ ...of('ConfigMap').data, CELLSTEP_HOST: '0.0.0.0' });
+    expect(replicas).toBe(1);
+    expect(config.unknown).toEqual([]);
+    const { mountPath } = single.volumeMounts.find(({ name }: { name: string }) => name === 'data');
+    expect(volumeClaimTemplates[0].metadata.name).toBe('data');
+    expect(config.store.startsWith(`lmdb:${mountPath}/`)).toBe(true);
+    const keys = single.volumeMounts.find(({ name }: { name: string }) => name === 'keys');
+    expect(config.keysFile?.startsWith(`${keys.mountPath}/`)).toBe(true);
+    expect(template.spec.securityContext).toEqual(pod.securityContext);
+    expect(template.spec.terminationGracePeriodSeconds).toBe(pod.terminationGracePeriodSeconds);
+    expect(of('Service').spec.selector).toEqual(of('StatefulSet').spec.selector.matchLabels);
+  });
 });
 
 test('every variable that is set exists, and its value is taken', () => {

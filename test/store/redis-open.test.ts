@@ -221,7 +221,7 @@ describe.runIf(REDIS_SERVER)('opening a Redis store', () => {
     expect(await commit()).toBe('committed');
     expect(await store.list('', undefined, 9)).toHaveLength(2);
     expect(await store.get('cell/b')).toBeDefined();
-    expect((await store.usageOf('default')).cell).toBe(1);
+    expect((await store.usageOf('default')).cell).toBe(2);
     await store.freeBytes();
     await store.check();
     await store.close();

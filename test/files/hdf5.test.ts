@@ -103,7 +103,7 @@ describe('reading', { timeout: 60_000 }, () => {
     const file = await fileOf((root) => {
       root.create_dataset({ name: 'x', data: noise, chunks: [noise.length], compression: 'gzip' });
     });
-    const bomb = deflateSync(Buffer.alloc(500 * 2 ** 20), { level: 9 });
+    const bomb = deflateSync(Buffer.alloc(100 * 2 ** 20), { level: 9 });
     // Noise does not shrink: the chunk is a zlib header and stored blocks.
     const chunk = Buffer.from(file).indexOf(noise.subarray(0, 64)) - 7;
     expect(file[chunk]).toBe(0x78);

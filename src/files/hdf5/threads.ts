@@ -9,8 +9,8 @@ const TICKS = 10;
 const IDLE_MS = 10_000;
 
 /**
- * Threads for the HDF5 library, as many as there are requests at once. A thread whose file is refused or takes too long is
- * ended; only one that did its work goes on to another file.
+ * Threads for the HDF5 library, as many as there are requests at once. A thread that answers goes on to another file. It is
+ * ended if the library breaks or takes too long.
  */
 export function createThreads(timeoutMs: number) {
   /** With the timers that end them. */
@@ -37,14 +37,13 @@ export function createThreads(timeoutMs: number) {
   return {
     async ask(request: Hdf5Request, transferList: ArrayBuffer[] = []): Promise<Hdf5Reply> {
       const worker = take();
-      let done = false;
       try {
         const reply = await answerOf(worker, timeoutMs, () => worker.postMessage(request, transferList));
-        done = !('problem' in reply);
+        keep(worker);
         return reply;
-      } finally {
-        if (done) keep(worker);
-        else await worker.terminate();
+      } catch (error) {
+        await worker.terminate();
+        throw error;
       }
     },
   };

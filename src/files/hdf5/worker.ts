@@ -1,7 +1,7 @@
 /**
  * The thread that the HDF5 library runs in. It works on one file after another, each with a new instance of the library, so
- * nothing of one file is left in memory for the next. The parent ends the thread where a file breaks the library, fills its
- * memory or makes it loop.
+ * nothing of one file is left in memory for the next. The parent ends the thread if a file breaks the library or makes it
+ * loop.
  */
 import { parentPort } from 'node:worker_threads';
 import { Problem } from '../../domain/problems.ts';

@@ -7,21 +7,24 @@ import { openPage } from './open-page.ts';
 
 const WIDTHS = [390, 768, 1280] as const;
 const SCHEMES = ['light', 'dark'] as const;
-const EVERYWHERE = WIDTHS.flatMap((width) => SCHEMES.map((colorScheme) => ({ width, colorScheme })));
-/** For views that are made of the same parts as others. */
-const ENDS = [EVERYWHERE[0], EVERYWHERE[EVERYWHERE.length - 1]];
+const LANGUAGES = ['en', 'zh'] as const;
+const EVERYWHERE = LANGUAGES.flatMap((language) =>
+  WIDTHS.flatMap((width) => SCHEMES.map((colorScheme) => ({ language, width, colorScheme }))),
+);
 /** Each view, and what is there once it is shown. */
 const VIEWS = [
-  ['#/?kind=lstm&units=4&layers=2&step=60', '.formula strong', EVERYWHERE],
-  ['#/learn?task=characters', '.letters', EVERYWHERE],
-  ['#/inspect/sessions', '.things', EVERYWHERE],
-  ['#/inspect/sessions/shown?step=20', '.u-legend', EVERYWHERE],
-  ['#/inspect/cells/shown', '.variable', EVERYWHERE],
-  ['#/inspect/cells', '.things', ENDS],
-  ['#/inspect/checkpoints', '.things', ENDS],
-  ['#/inspect/checkpoints/shown', 'li', ENDS],
-  ['#/inspect/sessions/none', '.error', ENDS],
-  ['#/tour/7', '.formula strong', EVERYWHERE],
+  ['#/?kind=lstm&units=4&layers=2&step=60', '.formula strong'],
+  ['#/learn?task=characters', '.letters'],
+  ['#/inspect/sessions', '.things'],
+  ['#/inspect/sessions/shown?step=20', '.u-legend'],
+  ['#/inspect/cells/shown', '.variable'],
+  ['#/inspect/cells/torch', '.variable'],
+  ['#/inspect/cells', '.things'],
+  ['#/inspect/checkpoints', '.things'],
+  ['#/inspect/checkpoints/shown', 'li'],
+  ['#/inspect/sessions/none', '.error'],
+  ['#/tour/1', '.tour-view, .view h1'],
+  ['#/tour/7', '.formula strong'],
 ] as const;
 
 interface Violation {
@@ -40,6 +43,12 @@ describe.runIf(hasChromium('The accessibility of the page at /'))('every view of
     origin = await app.listen({ host: '127.0.0.1', port: 0 });
     const config = { units: 3 };
     await make(app, '/v1/cells', { id: 'shown', class_name: 'GRUCell', config, input_shape: [null, 1] });
+    const torch = {
+      framework: 'pytorch',
+      class_name: 'LSTM',
+      config: { input_size: 1, hidden_size: 3, num_layers: 2 },
+    };
+    await make(app, '/v1/cells', { id: 'torch', ...torch });
     await make(app, '/v1/sessions', { id: 'shown', cell: 'shown', history: 100 });
     await make(app, '/v1/checkpoints', { id: 'shown', all: true });
     const inputs = [Array.from({ length: 40 }, (_, t) => [Math.sin(t / 4)])];
@@ -51,21 +60,26 @@ describe.runIf(hasChromium('The accessibility of the page at /'))('every view of
   });
 
   it.each(VIEWS)(
-    'passes axe, and fits, at phone, tablet and desktop width, light and dark: %s',
-    async (hash, shown, places) => {
+    'passes axe, and fits, at phone, tablet and desktop width, light and dark, in both languages: %s',
+    { timeout: 180_000 },
+    async (hash, shown) => {
       const { page } = await openPage(browser.context, `${origin}/${hash}`);
       try {
         await page.locator(shown).first().waitFor();
         await page.locator('.calls summary').click();
         await page.evaluate(axe.source);
         const found: string[] = [];
-        for (const { width, colorScheme } of places) {
+        for (const { language, width, colorScheme } of EVERYWHERE) {
+          await page.locator('.settings select').first().selectOption(language);
           await page.setViewportSize({ width, height: 900 });
           await page.emulateMedia({ colorScheme });
-          expect(await page.evaluate('document.documentElement.scrollWidth'), `${width}`).toBeLessThanOrEqual(width);
+          expect(
+            await page.evaluate('document.documentElement.scrollWidth'),
+            `${language} ${width}`,
+          ).toBeLessThanOrEqual(width);
           const { violations } = (await page.evaluate('axe.run()')) as { violations: Violation[] };
           for (const { id, nodes } of violations) {
-            found.push(`${width} ${colorScheme} ${id}: ${nodes[0].html} ${nodes[0].failureSummary}`);
+            found.push(`${language} ${width} ${colorScheme} ${id}: ${nodes[0].html} ${nodes[0].failureSummary}`);
           }
         }
         expect(found).toEqual([]);

@@ -200,7 +200,7 @@ function LossCard({ learner }: { readonly learner: Learner }) {
   const length = Math.max(losses.length, ...shown.map((run) => run.losses.length));
   const lineOf = (label: string, values: readonly number[]) => ({
     label,
-    values: Array.from({ length }, (_, i) => (values[i] > 0 ? values[i] : Number.NaN)),
+    values: Array.from({ length }, (_, i) => (values[i] > 0 ? values[i] : null)),
   });
   return (
     <section class="card" aria-labelledby="loss-title">

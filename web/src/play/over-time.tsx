@@ -157,7 +157,7 @@ function twinLines(
     twinOf: j,
     values: Array.from({ length: to - from }, (_, i) => {
       const moment = from + i >= forked ? at(from + i) : undefined;
-      return moment ? read(moment)[j] : Number.NaN;
+      return moment ? read(moment)[j] : null;
     }),
   }));
 }

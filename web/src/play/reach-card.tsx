@@ -52,7 +52,7 @@ export function ReachCard({ player }: { readonly player: Player }) {
             lines={[
               {
                 label: t('reach.line'),
-                values: found.sizes.map((size) => (size > 0 && Number.isFinite(size) ? size : Number.NaN)),
+                values: found.sizes.map((size) => (size > 0 && Number.isFinite(size) ? size : null)),
               },
             ]}
           />

@@ -274,7 +274,7 @@ export const en = {
 
   'calls.title': 'Calls made by this page',
   'calls.list': 'Calls, newest first',
-  'calls.as': 'Language',
+  'calls.as': 'Shown as',
   'calls.copy': 'Copy',
   'calls.answer': 'Answer {status}',
 

@@ -271,7 +271,7 @@ export const zh: Readonly<Record<keyof typeof en, string>> = {
 
   'calls.title': '本页的调用',
   'calls.list': '调用，最新的在前',
-  'calls.as': '语言',
+  'calls.as': '显示为',
   'calls.copy': '复制',
   'calls.answer': '回复 {status}',
 

@@ -7,7 +7,8 @@ import { useWidth } from './use-width.ts';
 
 export interface Line {
   readonly label: string;
-  readonly values: ArrayLike<number>;
+  /** null: nothing is drawn there. */
+  readonly values: ArrayLike<number | null>;
   /** Of another future or run: drawn dashed in the colour of the line with this number. */
   readonly twinOf?: number;
 }
@@ -60,9 +61,10 @@ export function Plot(props: PlotProps) {
   }, [lines, xs, props.marked]);
 
   const last = xs.length - 1;
-  const said = lines
-    .slice(0, 8)
-    .map((line) => `${line.label}: ${last < 0 ? '–' : show(line.values[Math.min(last, line.values.length - 1)])}`);
+  const said = lines.slice(0, 8).map(({ label: name, values }) => {
+    const newest = values[Math.min(last, values.length - 1)] ?? undefined;
+    return `${name}: ${newest === undefined ? '–' : show(newest)}`;
+  });
   return (
     <figure class="plot">
       <div ref={box} aria-hidden="true" />

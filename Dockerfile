@@ -3,6 +3,9 @@
 #   docker build -t cellstep .
 #   docker run --read-only -p 8080:8080 -v cellstep:/data -e CELLSTEP_API_KEYS=<key> cellstep
 #
+# With ONNX Runtime for whole graphs (docs/models.md):
+#   docker build --target onnx -t cellstep:onnx .
+#
 # Behind a proxy or a registry of your own, hand npm its settings as secrets, which stay out of the image:
 #   docker build --secret id=npmrc,src=$HOME/.npmrc --secret id=ca,src=/etc/ssl/certs/ca-certificates.crt -t cellstep .
 ARG NODE_IMAGE=node:26.10.0-bookworm-slim
@@ -22,7 +25,7 @@ COPY . .
 RUN node --input-type=module -e "await Promise.all(Object.keys(JSON.parse(await (await import('node:fs/promises')).readFile('package.json')).dependencies).map((name) => import(name)))" \
  && rm -rf package-lock.json .npmrc scripts
 
-FROM ${NODE_IMAGE}
+FROM ${NODE_IMAGE} AS service
 ARG VERSION=unknown
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="cellstep" \
@@ -44,3 +47,23 @@ HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
 # The base image's entry point is a shell script; without it node is process 1 and gets the signals.
 ENTRYPOINT []
 CMD ["node", "bin/cellstep.cjs"]
+
+# ONNX Runtime with the files of this platform only, and without what its install script needs.
+FROM ${NODE_IMAGE} AS onnxruntime
+WORKDIR /runtime
+COPY package.json .npmrc /tmp/cellstep/
+RUN --mount=type=secret,id=npmrc,target=/root/.npmrc --mount=type=secret,id=ca,target=/run/secrets/ca \
+    if [ -s /run/secrets/ca ]; then export NODE_EXTRA_CA_CERTS=/run/secrets/ca; fi; \
+    version=$(node -p 'require("/tmp/cellstep/package.json").peerDependencies["onnxruntime-node"]') && \
+    npm install --ignore-scripts --no-audit --no-fund --no-update-notifier --cache /tmp/npm "onnxruntime-node@$version"
+RUN set -eu; cd node_modules; mkdir /kept; mv onnxruntime-node onnxruntime-common /kept; cd /kept/onnxruntime-node; \
+    arch=$(node -p process.arch); mv bin/napi-v6/linux/"$arch" /tmp/binaries; rm -rf bin script lib README.md; \
+    mkdir -p bin/napi-v6/linux; mv /tmp/binaries bin/napi-v6/linux/"$arch"; \
+    find /kept -type f \( -name '*.ts' -o -name '*.map' \) -delete; rm -rf /kept/onnxruntime-common/dist/esm /kept/onnxruntime-common/lib; \
+    ln -s /kept /node_modules; node -e 'require("/kept/onnxruntime-node")'
+
+FROM service AS onnx
+COPY --from=onnxruntime /kept /app/node_modules
+
+# What is built where no target is named.
+FROM service

@@ -13,6 +13,10 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 IMAGE=${CELLSTEP_IMAGE:-cellstep:test}
+# A target of the Dockerfile, where it is not the last one.
+TARGET=${CELLSTEP_IMAGE_TARGET:-}
+# Where buildah has the image mounted.
+MOUNTED=cellstep-run-${IMAGE//[^a-zA-Z0-9]/-}
 CACHE=${CELLSTEP_CONTAINER_CACHE:-/var/tmp/cellstep-container}
 BASE=docker.io/library/$(sed -n 's/^ARG NODE_IMAGE=//p' Dockerfile)
 NODE=node_modules/node/bin/node
@@ -94,17 +98,18 @@ build() {
   local arguments=(--secret "id=npmrc,src=$SCRATCH/npmrc" --secret "id=ca,src=$SCRATCH/ca"
     --build-arg "VERSION=$("$NODE" -p 'require("./package.json").version')" --build-arg "REVISION=$revision"
     --tag "$IMAGE")
+  if [ -n "$TARGET" ]; then arguments+=(--target "$TARGET"); fi
   case $tool in
     docker) DOCKER_BUILDKIT=1 docker build "${arguments[@]}" . ;;
     podman) podman build --format docker "${arguments[@]}" . ;;
     buildah)
       make_base
-      bud rm cellstep-run >/dev/null 2>&1 || true
+      bud rm "$MOUNTED" >/dev/null 2>&1 || true
       bud build --format docker --quiet --pull=never --layers=false "${arguments[@]}" . >/dev/null
-      bud from --pull=never --name cellstep-run "localhost/$IMAGE" >/dev/null
+      bud from --pull=never --name "$MOUNTED" "localhost/$IMAGE" >/dev/null
       bud prune --force >/dev/null 2>&1 || true
       local root
-      root=$(bud mount cellstep-run)
+      root=$(bud mount "$MOUNTED")
       echo "$IMAGE: $(du -sm "$root" | cut -f1) MB, of it /app $(du -sm "$root/app" | cut -f1) MB"
       ;;
   esac
@@ -145,7 +150,7 @@ run() {
 # volume; process 1 of its own namespace, so that signals reach it only if it handles them, as in a container.
 run_without_engine() {
   local root user group image_variables image_command inner child=''
-  root=$(bud mount cellstep-run)
+  root=$(bud mount "$MOUNTED")
   config >"$SCRATCH/config.json"
   read_config() { "$NODE" -e "const c = JSON.parse(require('fs').readFileSync('$SCRATCH/config.json', 'utf8')); for (const line of [$1].flat()) console.log(line)"; }
   IFS=: read -r user group <<<"$(read_config 'c.User')"

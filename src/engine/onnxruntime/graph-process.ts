@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { OVER_MEMORY, type RuntimeLimits } from './limits.ts';
 import { type Answer, FrameReader, frame, type Message } from './messages.ts';
 
-const SCRIPT = fileURLToPath(new URL('./runtime-process.ts', import.meta.url));
+const SCRIPT = fileURLToPath(new URL('./runtime-worker.ts', import.meta.url));
 const MIB = 2 ** 20;
 /** What Node and the runtime reserve at their start, in memory that could be written; they use a small part of it. */
 const RESERVED_BYTES = 1280 * MIB;

@@ -132,6 +132,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   metrics.watchStore(store);
   const gate = openGate(config, clock, options.logger);
   const graphs = createGraphEngine({ ...onnx, maxResultBytes: limits.maxThingBytes });
+  metrics.watchGraphs(graphs.statistics);
   const stepper = createStepper({ engines, pool, graphs, batchRows, observer: metrics.compute });
   const services = createTenantServices({
     counted: store,

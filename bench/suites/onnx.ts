@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { Load, request } from '../load.ts';
-import { asyncCalls, interleave, ratio } from '../measure.ts';
+import { interleave, ratio } from '../measure.ts';
 import { paced, percentile } from '../paced.ts';
 import { MissingPeer } from '../peers.ts';
 import { duration, type Figure, perSecond, type Suite } from '../report.ts';
@@ -90,9 +90,16 @@ async function directSteps(model: Uint8Array) {
   const input = new Tensor('float32', samples(WINDOW), [1, WINDOW]);
   const sr = new Tensor('int64', BigInt64Array.of(16_000n), []);
   let state = new Tensor('float32', new Float32Array(256), [2, 1, 128]);
-  return asyncCalls('onnxruntime-node', async () => {
-    state = (await session.run({ input, state, sr })).stateN as typeof state;
-  });
+  // By all its time, as clients see it, not by its best slices.
+  const measure = async (ms: number) => {
+    const started = performance.now();
+    let steps = 0;
+    for (; performance.now() < started + ms; steps++) {
+      state = (await session.run({ input, state, sr })).stateN as typeof state;
+    }
+    return ((performance.now() - started) * 1e6) / steps;
+  };
+  return { name: 'onnxruntime-node', measure };
 }
 
 function samples(count: number): Float32Array {

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import packageJson from '../../package.json' with { type: 'json' };
 import type { CommitOutcome, ComputeObserver, CountedStore } from '../domain/ports.ts';
 import { CountingHistogram } from './histogram.ts';
@@ -23,10 +23,20 @@ export interface ThreadStatistics {
   readonly waiting: number;
 }
 
+/** The processes that run whole ONNX graphs when it is asked for. */
+export interface GraphStatistics {
+  readonly processes: number;
+  readonly running: number;
+  readonly waiting: number;
+  /** How many have ended so far, by the reason. */
+  readonly ended: Readonly<Record<string, number>>;
+}
+
 export interface Metrics {
   readonly compute: ComputeObserver;
   committed(outcome: CommitOutcome | 'failed', seconds: number): void;
   watchThreads(read: () => ThreadStatistics): void;
+  watchGraphs(read: () => GraphStatistics): void;
   watchRequests(app: FastifyInstance): void;
   /** Bytes that requests hold, and may hold. */
   watchInFlight(read: () => number, limit: number): void;
@@ -94,6 +104,16 @@ export function createMetrics({ worker, ofProcess, traceId }: MetricsOptions): M
     registers,
   });
 
+  const gauge = (name: string, help: string, read: () => number) =>
+    new Gauge({
+      name,
+      help,
+      registers,
+      collect: function collect() {
+        this.set(read());
+      },
+    });
+
   return {
     compute: {
       computed: (kind, place, seconds) => steps.of(kind, place).observe(seconds, traceId?.()),
@@ -104,18 +124,24 @@ export function createMetrics({ worker, ofProcess, traceId }: MetricsOptions): M
     },
     committed: (outcome, seconds) => commits.of(outcome).observe(seconds, traceId?.()),
     watchThreads(read) {
-      const gauge = (name: string, help: string, pick: (now: ThreadStatistics) => number) =>
-        new Gauge({
-          name,
-          help,
-          registers,
-          collect: function collect() {
-            this.set(pick(read()));
-          },
-        });
-      gauge('cellstep_threads', 'Threads for large work; they start when there is some.', (now) => now.threads);
-      gauge('cellstep_threads_running', 'Threads that compute now.', (now) => now.running);
-      gauge('cellstep_thread_tasks_waiting', 'Tasks that wait for a thread.', (now) => now.waiting);
+      gauge('cellstep_threads', 'Threads for large work; they start when there is some.', () => read().threads);
+      gauge('cellstep_threads_running', 'Threads that compute now.', () => read().running);
+      gauge('cellstep_thread_tasks_waiting', 'Tasks that wait for a thread.', () => read().waiting);
+    },
+    watchGraphs(read) {
+      gauge('cellstep_graph_processes', 'Processes that run whole ONNX graphs.', () => read().processes);
+      gauge('cellstep_graph_processes_running', 'Of these, those that run a graph now.', () => read().running);
+      gauge('cellstep_graph_runs_waiting', 'Runs of graphs that wait for a process.', () => read().waiting);
+      new Counter({
+        name: 'cellstep_graph_process_ends_total',
+        help: 'Processes that ended, by reason: closed (had nothing to do), over-time, over-memory, crashed.',
+        labelNames: ['reason'],
+        registers,
+        collect: function collect() {
+          this.reset();
+          for (const [reason, count] of Object.entries(read().ended)) this.inc({ reason }, count);
+        },
+      });
     },
     watchRequests(app) {
       const ended = () => {

@@ -3,7 +3,7 @@ import type { Feeds, GraphProgram, GraphRequest, GraphResult, PreparedGraph } fr
 import { Problem } from '../../domain/problems.ts';
 import type { Tensor } from '../../domain/tensor.ts';
 import { decodeElements, encodeElements } from '../../domain/tensor-bytes.ts';
-import { GraphProcess, type ProcessEnded } from './graph-process.ts';
+import { type Ending, GraphProcess, type ProcessEnded } from './graph-process.ts';
 import type { RuntimeLimits } from './limits.ts';
 import { LoadedGraphs } from './loaded-graphs.ts';
 import type { Answer, RunMessage, SentTensor } from './messages.ts';
@@ -18,8 +18,18 @@ const MAX_TRIES = 3;
 
 export interface GraphEngine {
   prepare(program: GraphProgram): PreparedGraph;
+  statistics(): GraphStatistics;
   /** Ends the processes; what still runs is refused. */
   close(): Promise<void>;
+}
+
+/** The state of the processes when it is asked for. */
+export interface GraphStatistics {
+  readonly processes: number;
+  readonly running: number;
+  readonly waiting: number;
+  /** How many have ended so far, by the reason. */
+  readonly ended: Readonly<Partial<Record<Ending, number>>>;
 }
 
 /** A process with what it has loaded. */
@@ -32,12 +42,14 @@ interface Seat {
 export function createGraphEngine(limits: RuntimeLimits, isInstalled = findsPackage): GraphEngine {
   const seats = new Set<Seat>();
   const waiting: (() => void)[] = [];
+  const ended: Partial<Record<Ending, number>> = {};
   let closed = false;
 
   function start(): Seat {
     const seat = { process: new GraphProcess(limits), loaded: new LoadedGraphs(limits.maxBytes) };
     seats.add(seat);
-    seat.process.ended.then(() => {
+    seat.process.ended.then((ending) => {
+      ended[ending] = (ended[ending] ?? 0) + 1;
       seats.delete(seat);
       waiting.shift()?.();
     });
@@ -86,8 +98,8 @@ export function createGraphEngine(limits: RuntimeLimits, isInstalled = findsPack
       const failed = outcomes.find((outcome) => outcome.status === 'rejected');
       if (failed) {
         if (closed) throw new Problem('shutting-down', 'The service is shutting down.');
-        const ended: ProcessEnded = failed.reason;
-        if (ended.mayBeCause || tries === MAX_TRIES) throw endedProblem(ended, limits);
+        const reason: ProcessEnded = failed.reason;
+        if (reason.mayBeCause || tries === MAX_TRIES) throw endedProblem(reason, limits);
         continue;
       }
       const answers = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
@@ -112,6 +124,12 @@ export function createGraphEngine(limits: RuntimeLimits, isInstalled = findsPack
       async run(request) {
         return resultsOf(await carryOut(program, messageOf(program, request, limits.maxResultBytes)));
       },
+    }),
+    statistics: () => ({
+      processes: seats.size,
+      running: [...seats].filter(({ process }) => process.load > 0).length,
+      waiting: waiting.length,
+      ended,
     }),
     async close() {
       closed = true;

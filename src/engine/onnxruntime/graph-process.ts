@@ -47,7 +47,7 @@ export class GraphProcess {
   private ending: Ending | undefined;
   private stderr = '';
   /** Settles when the process has ended. */
-  readonly ended: Promise<void>;
+  readonly ended: Promise<Ending>;
 
   constructor(limits: RuntimeLimits) {
     this.limits = limits;
@@ -73,8 +73,7 @@ export class GraphProcess {
     });
     this.ended = new Promise((resolve) => {
       const end = (code: unknown, signal?: unknown) => {
-        this.bury(`code ${code}, signal ${signal}: ${this.stderr}`);
-        resolve();
+        resolve(this.bury(`code ${code}, signal ${signal}: ${this.stderr}`));
       };
       this.child.once('close', end);
       this.child.once('error', end);
@@ -126,11 +125,12 @@ export class GraphProcess {
     this.idle = setTimeout(() => this.end('closed'), IDLE_MILLISECONDS).unref();
   }
 
-  private bury(cause: string): void {
+  private bury(cause: string): Ending {
     clearTimeout(this.timer);
     clearTimeout(this.idle);
     this.ending ??= this.stderr.includes(OVER_MEMORY) ? 'over-memory' : 'crashed';
     const { ending } = this;
     for (const [k, { reject }] of this.asked.splice(0).entries()) reject(new ProcessEnded(ending, k === 0, cause));
+    return ending;
   }
 }

@@ -4,6 +4,7 @@ import { formatShape, type Shape, sameShape, Tensor, zeros } from '../../domain/
 import { counted } from '../../domain/words.ts';
 import type { Cell } from '../cells/cell-record.ts';
 import type { Context } from '../context.ts';
+import { requireWork } from '../limits.ts';
 import {
   constantFeeds,
   type GivenInputs,
@@ -17,6 +18,9 @@ import type { CallRequest } from './prepare-call.ts';
 
 /** Runs of the graph that one request may ask for. */
 const MAX_RUNS = 10_000;
+/** What a run counts besides a multiply-add for each weight, of which the file is taken to be full. */
+const RUN_WORK = 50_000;
+const BYTES_PER_WEIGHT = 4;
 
 export type GraphCall = GivenInputs & Pick<CallRequest, 'mask' | 'sequence_lengths' | 'trace' | 'training'>;
 
@@ -45,7 +49,7 @@ export interface GraphCallKind {
  * @throws {Problem} invalid-value, wrong-shape, limit-exceeded, graph-failed
  */
 export async function runGraph(
-  context: Pick<Context, 'store' | 'limits' | 'cells'>,
+  context: Pick<Context, 'store' | 'limits' | 'spendWork' | 'cells'>,
   cell: Cell,
   call: GraphCall,
   kind: GraphCallKind,
@@ -62,6 +66,7 @@ export async function runGraph(
     const detail = `This asks for ${rows * time} runs of the graph, over the limit of ${MAX_RUNS} a request. Send less at once.`;
     throw fieldProblem('limit-exceeded', '/inputs', detail);
   }
+  requireWork(rows * time * (RUN_WORK + (cell.graph?.length ?? 0) / BYTES_PER_WEIGHT), context, '/inputs');
   const constants = constantFeeds(graph);
   const given = Array.from({ length: rows }, (_, row) => ({
     steps: Array.from({ length: time }, (_, step) => ({ ...constants, ...feedsOf(inputs, { row, rows, step }) })),

@@ -93,6 +93,10 @@ make_base() {
 build() {
   local tool revision
   tool=$(engine)
+  # Builds share a storage and the base image: one at a time.
+  mkdir -p "$CACHE"
+  exec 7>"$CACHE/lock"
+  flock 7
   secrets
   revision=$(git rev-parse HEAD 2>/dev/null || echo unknown)
   local arguments=(--secret "id=npmrc,src=$SCRATCH/npmrc" --secret "id=ca,src=$SCRATCH/ca"

@@ -9,6 +9,7 @@ import {
   hiddenLstm,
   model,
   node,
+  tokens,
 } from '../support/onnx-models.ts';
 import { onEveryStore, onMemory, type Served } from '../support/serve.ts';
 
@@ -283,6 +284,43 @@ onMemory('a graph as a cell', (served) => {
     const other = await make(app, '/v1/cells', { class_name: 'GRUCell', config: { units: 1 } });
     const named = { named_inputs: { x: [[1]] } };
     expectProblem(await call(app, 'POST', `/v1/cells/${other.body.id}/steps`, named), 'invalid-value', /Send inputs/);
+  });
+
+  it('takes tokens, one of each row, and many of them in a sequence', async () => {
+    const { app } = served;
+    expect((await send(served, tokens(), 'id=lm')).body).toMatchObject({ input_shape: [null], parameter_count: 6 });
+    await make(app, '/v1/sessions', { id: 's', cell: 'lm', batch_size: 2 });
+    expect((await step(served, [0, 2], { return_states: true })).body.states).toEqual([
+      [
+        [1, 10],
+        [3, 30],
+      ],
+    ]);
+    const more = await step(
+      served,
+      [
+        [0, 0],
+        [1, 1],
+      ],
+      { return_states: true },
+    );
+    expect(more.body).toMatchObject({
+      step: 3,
+      states: [
+        [
+          [3, 30],
+          [7, 70],
+        ],
+      ],
+    });
+    expectProblem(await step(served, [0, 3]), 'graph-failed', /Gather/);
+    expectProblem(await step(served, [0, 0.5]), 'value-out-of-range', /int64/);
+    expect((await call(app, 'GET', '/v1/sessions/s')).body.step).toBe(3);
+    const metrics = (await app.inject('/metrics')).payload;
+    expect(metrics).toMatch(
+      /cellstep_step_duration_seconds_count\{(?=[^}]*kind="step")(?=[^}]*place="process")[^}]*\} [1-9]/,
+    );
+    expect(metrics).toMatch(/cellstep_graph_processes\{[^}]*\} [12]/);
   });
 
   it('serves a graph by the Open Inference Protocol, by its own names', async () => {

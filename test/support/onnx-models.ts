@@ -139,6 +139,22 @@ export function accumulator(): Uint8Array {
   );
 }
 
+/** s' = s + table[token]: a model that takes a token of each row. */
+export function tokens(): Uint8Array {
+  return model(
+    graph({
+      inputs: [edge('token', ['batch'], 'int64'), edge('h', ['batch', 2])],
+      initializers: [tensor('table', [3, 2], [1, 10, 2, 20, 3, 30])],
+      nodes: [
+        node({ op: 'Gather', in: ['table', 'token'], out: ['embedded'] }),
+        node({ op: 'Add', in: ['embedded', 'h'], out: ['hn'] }),
+        node({ op: 'ReduceSum', in: ['hn'], out: ['sum'] }),
+      ],
+      outputs: [edge('sum', [1, 1]), edge('hn', ['batch', 2])],
+    }),
+  );
+}
+
 const HIDDEN = 3;
 const FEATURES = 2;
 

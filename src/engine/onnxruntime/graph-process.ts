@@ -10,6 +10,8 @@ const MIB = 2 ** 20;
 const RESERVED_BYTES = 1280 * MIB;
 /** The first argument is the bound of the memory that can be written, in KiB; then the command. */
 const BOUNDED = 'ulimit -d "$0"; exec "$@"';
+/** What an answer has beside its results, at most. */
+const HEAD_BYTES = 64 * MIB;
 /** What of stderr is kept. */
 const STDERR_BYTES = 2000;
 /** A process that has had nothing to do for so long ends, and what it has loaded with it. */
@@ -51,14 +53,13 @@ export class GraphProcess {
 
   constructor(limits: RuntimeLimits) {
     this.limits = limits;
-    const own = [...process.execArgv.filter((flag) => !flag.startsWith('--inspect')), SCRIPT];
-    const command = [process.execPath, ...own, `${process.pid}`, `${limits.maxBytes}`];
+    const command = [process.execPath, SCRIPT, `${process.pid}`, `${limits.maxBytes}`];
     const kib = `${Math.ceil((limits.maxBytes + RESERVED_BYTES) / 1024)}`;
     const [file, ...rest] = process.platform === 'win32' ? command : ['/bin/sh', '-c', BOUNDED, kib, ...command];
     // It needs none of the environment's secrets, and has no file open but the socket.
     this.child = spawn(file, rest, { env: {}, cwd: '/', stdio: ['ignore', 'ignore', 'pipe', 'pipe'] });
     this.socket = this.child.stdio[3] as Duplex;
-    const reader = new FrameReader<Answer>();
+    const reader = new FrameReader<Answer>(limits.maxResultBytes + HEAD_BYTES);
     this.socket.on('data', (chunk: Buffer) => {
       try {
         for (const answer of reader.push(chunk)) this.settle(answer);

@@ -63,17 +63,23 @@ export function frame(message: Message | Answer): Buffer {
 
 /** Puts the messages of a stream of bytes together. */
 export class FrameReader<M> {
+  private readonly maxBytes: number;
   private readonly chunks: Buffer[] = [];
   private held = 0;
   private wanted = LENGTH_BYTES;
 
-  /** The messages that are whole with these bytes. */
+  constructor(maxBytes: number) {
+    this.maxBytes = maxBytes;
+  }
+
+  /** The messages that are whole with these bytes. @throws {RangeError} for one that is larger than it may be */
   *push(chunk: Buffer): Generator<M> {
     this.chunks.push(chunk);
     this.held += chunk.length;
     while (this.held >= this.wanted) {
       const bytes = this.chunks.length === 1 ? this.chunks[0] : Buffer.concat(this.chunks);
       const end = LENGTH_BYTES + bytes.readUInt32LE(0);
+      if (end > this.maxBytes) throw new RangeError(`a message of ${end} bytes`);
       this.wanted = end;
       if (bytes.length >= end) {
         yield deserialize(bytes.subarray(LENGTH_BYTES, end));

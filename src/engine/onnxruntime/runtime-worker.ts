@@ -30,7 +30,7 @@ const OPTIONS: InferenceSession.SessionOptions = {
 type Values = InferenceSession.OnnxValueMapType;
 
 const graphs = new Map<string, InferenceSession>();
-const reader = new FrameReader<Message>();
+const reader = new FrameReader<Message>(Number.POSITIVE_INFINITY);
 const socket = new Socket({ fd: 3 });
 let last: Promise<void> = Promise.resolve();
 socket.on('data', (chunk: Buffer) => {

@@ -1,5 +1,6 @@
 import type { AnyLayer } from './layers.ts';
 import { reachBack, streams } from './layers.ts';
+import type { NamedSpec } from './learning.ts';
 import {
   type CellProgram,
   type SequenceProgram,
@@ -44,6 +45,8 @@ export interface NetworkNode {
   /** Numbers of the output in a step. */
   readonly width: number;
   readonly mask: MaskRule;
+  /** What its outputs cost in training. */
+  readonly activity?: NamedSpec;
 }
 
 export const NETWORK_INPUT = -1;

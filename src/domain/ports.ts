@@ -1,5 +1,5 @@
 import type { GraphProgram, PreparedGraph } from './graph.ts';
-import type { LossSpec, Targets } from './learning.ts';
+import type { LossSpec, NamedSpec, Targets } from './learning.ts';
 import type { Runnable, Steppable } from './network.ts';
 import type { CellArithmetic } from './program.ts';
 import type { Dtype, FloatArray } from './tensor.ts';
@@ -180,6 +180,8 @@ export interface TrainingRequest extends SequenceRequest {
   readonly loss: LossSpec;
   readonly targets: Targets;
   readonly returnSequences: boolean;
+  /** What the outputs of a layer cost; a network has it at its nodes. */
+  readonly activity?: NamedSpec;
 }
 
 export interface TrainingResult {

@@ -5,54 +5,60 @@ import type { FloatArray } from '../domain/tensor.ts';
 import { trainingAfter } from '../domain/training.ts';
 import { drawsOf } from './draws.ts';
 import { differentiableLayer } from './gradients-layer.ts';
-import type { Flowing, NetworkSums, NodePass, SpecialNodes } from './gradients-node.ts';
+import { type Flowing, type NetworkSums, type NodePass, type SpecialNodes, turnsOf } from './gradients-node.ts';
 import { differentiableRecurrent } from './gradients-recurrent.ts';
 import { maskAfter } from './masks.ts';
 
-/** The whole way forwards, and the way back from d/d output. */
+/** The whole way forwards, and the way back from d/d output, which yields after each layer. */
 export interface NetworkPass {
   readonly output: Flowing;
   readonly passes: readonly NodePass[];
   /** d/d inputs and d/d states. */
-  pull(gradient: FloatArray, sums: NetworkSums): { inputs: FloatArray; states: readonly FloatArray[] };
+  pull(
+    gradient: FloatArray,
+    sums: NetworkSums,
+  ): Generator<void, { readonly inputs: FloatArray; readonly states: readonly FloatArray[] }>;
 }
 
-/** A network that a batch goes through layer by layer, in float64 and unrounded, and back. */
+/** A network that a batch goes through layer by layer, in float64 and unrounded, and back. Yields after each layer. */
 export function differentiableNetwork(
   program: NetworkProgram,
   special?: SpecialNodes,
-): (request: SequenceRequest) => NetworkPass {
+): (request: SequenceRequest) => Generator<void, NetworkPass> {
   const nodes = positions(program.nodes, special);
-  return (request) => {
+  return function* (request) {
     const { batch, time, inputs, states, mask, training } = request;
     const running = !program.time && request.returnSequences === true;
     const input: Flowing = { values: Float64Array.from(inputs), time, ...(mask ? { mask } : {}) };
     const flows: Flowing[] = [];
     const at = (k: number) => (k === NETWORK_INPUT ? input : flows[k]);
-    const passes = nodes.map(({ node, differentiable, state, states: count, draw }) => {
+    const passes: NodePass[] = [];
+    for (const { node, differentiable, state, states: count, draw } of nodes) {
       const given = node.inputs.map(at);
       const own = states.slice(state, state + count).map((values) => Float64Array.from(values));
       const call = { batch, inputs: given, states: own, running, training: trainingAfter(training, draw) };
-      const pass = differentiable.forward(call);
+      const pass = yield* turnsOf(differentiable.forward(call));
       const masked = maskAfter(node.mask, given, batch * given[0].time);
       flows.push({ values: pass.values, time: pass.time, ...(masked ? { mask: masked } : {}) });
-      return pass;
-    });
+      passes.push(pass);
+      yield;
+    }
     return {
       output: at(program.output),
       passes,
-      pull(gradient, sums) {
+      *pull(gradient, sums) {
         const back = new Map<number, FloatArray>([[program.output, gradient]]);
         const of = (k: number) => back.get(k) ?? new Float64Array(at(k).values.length);
         const stateGradients: FloatArray[] = states.map(({ length }) => new Float64Array(length));
         for (let k = nodes.length - 1; k >= 0; k--) {
           const { node, state } = nodes[k];
-          const pulled = passes[k].pull(of(k), sums);
+          const pulled = yield* turnsOf(passes[k].pull(of(k), sums));
           for (const [n, from] of node.inputs.entries()) {
             const before = back.get(from);
             back.set(from, before ? sumOf(before, pulled.inputs[n]) : pulled.inputs[n]);
           }
           for (const [n, own] of pulled.states.entries()) stateGradients[state + n] = own;
+          yield;
         }
         return { inputs: of(NETWORK_INPUT), states: stateGradients };
       },

@@ -28,7 +28,19 @@ export interface NodePass {
   readonly values: FloatArray;
   readonly time: number;
   readonly statistics?: Readonly<Record<string, Float64Array>>;
-  pull(gradient: FloatArray, sums: NetworkSums): { inputs: readonly FloatArray[]; states: readonly FloatArray[] };
+  pull(gradient: FloatArray, sums: NetworkSums): InTurns<NodePull>;
+}
+
+export interface NodePull {
+  readonly inputs: readonly FloatArray[];
+  readonly states: readonly FloatArray[];
+}
+
+/** What is made at once, or in turns between which others get theirs. */
+export type InTurns<R> = R | Generator<void, R>;
+
+export function* turnsOf<R extends object>(made: InTurns<R>): Generator<void, R> {
+  return Symbol.iterator in made ? yield* made : made;
 }
 
 /** By the index in the program, of a cell or of a layer that is not a cell. */
@@ -44,7 +56,7 @@ export type SpecialNodes = (
 ) => DifferentiableNode | undefined;
 
 export interface DifferentiableNode {
-  forward(call: NodeCall): NodePass;
+  forward(call: NodeCall): InTurns<NodePass>;
 }
 
 /** In float64: the same array where it is so already. */

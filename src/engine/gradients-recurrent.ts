@@ -3,25 +3,26 @@ import { addTo, type GradientSums, zeroSums } from '../cells/step-gradient.ts';
 import type { RecurrentWork } from '../domain/network.ts';
 import { sequenceCells } from '../domain/program.ts';
 import { trainingAfter } from '../domain/training.ts';
-import { type DifferentiableNode, inFloat64, type NodePass } from './gradients-node.ts';
+import { type DifferentiableNode, inFloat64, type NodePass, type NodePull } from './gradients-node.ts';
 import type { RowContext, RowPass, Vectors } from './gradients-pass.ts';
 import { differentiableProgram } from './gradients-program.ts';
 
-/** A recurrent layer of a network, whose first cell is the network's cell `first`: each row goes through it on its own. */
+/** A recurrent layer of a network, whose first cell is the network's cell `first`: each row goes through it on its own, in turns. */
 export function differentiableRecurrent(work: RecurrentWork, first: number): DifferentiableNode {
   const { sequence, returnSequences, zeroOutputForMask } = work;
   const cells = sequenceCells(sequence);
   const differentiable = differentiableProgram(sequence, { cell: 0, state: 0 });
   const masksOf = cells.map(dropoutRows);
   return {
-    forward({ batch, inputs: [input], states, running, training }): NodePass {
+    *forward({ batch, inputs: [input], states, running, training }): Generator<void, NodePass> {
       const { time, mask } = input;
       const values = inFloat64(input.values);
       const masks = masksOf.map((draw, k) => training && draw(batch, trainingAfter(training, k)));
       const whole = returnSequences || running;
       // A row's steps hold on to the sums that they will add to.
       const own = cells.map(zeroSums);
-      const rows = Array.from({ length: batch }, (_, n) => {
+      const rows: { readonly context: RowContext; readonly pass: RowPass }[] = [];
+      for (let n = 0; n < batch; n++) {
         const context: RowContext = {
           states: states.map((state) => vectors(state, n, 1, batch)[0]),
           masks: masks.map((drawn) => drawn?.[n]),
@@ -31,15 +32,20 @@ export function differentiableRecurrent(work: RecurrentWork, first: number): Dif
           carriesOutput: mask !== undefined && sequence.kind === 'run' && !sequence.goBackwards,
           stateGradients: [],
         };
-        return { context, pass: differentiable.forward(vectors(values, n, time, batch), context) };
-      });
+        rows.push({ context, pass: differentiable.forward(vectors(values, n, time, batch), context) });
+        yield;
+      }
       const outputs = rows.map(({ pass }) => (whole ? pass.sequences[0] : [pass.last[0]]));
       return {
         values: joined(outputs),
         time: whole ? time : 1,
-        pull(gradient, sums) {
+        *pull(gradient, sums): Generator<void, NodePull> {
           const given = inFloat64(gradient);
-          const inputs = rows.map(({ pass }, n) => pullRow(pass, given, n, whole ? time : 1, batch, whole));
+          const inputs: Vectors[] = [];
+          for (const [n, { pass }] of rows.entries()) {
+            inputs.push(pullRow(pass, given, n, whole ? time : 1, batch, whole));
+            yield;
+          }
           for (const [k, sum] of own.entries()) addSums(sums.cells[first + k], sum);
           return {
             inputs: [joined(inputs)],

@@ -4,21 +4,22 @@ import { cellsOf, layersOf, type NetworkProgram, nodeStateWidths } from '../doma
 import type { GradientRequest, GradientResult, SequenceRequest } from '../domain/ports.ts';
 import { stateDtypes } from '../domain/program.ts';
 import type { Dtype, FloatArray } from '../domain/tensor.ts';
+import { atOnce } from '../training/in-turns.ts';
 import { gather, roundSums } from './gradients.ts';
 import { differentiableNetwork, outputGradient } from './gradients-network.ts';
 import type { Flowing, SpecialNodes } from './gradients-node.ts';
 
-/** A network on its way forwards, and back: what losses and gradients are made from. */
+/** A network on its way forwards, and back: what losses and gradients are made from. Both yield now and then. */
 export interface LearningPass {
   /** [batch, time, width], or [batch, width] where it has one output for a sequence; not rounded to its dtype. */
   readonly output: Flowing;
   /** From d/d output, of its size, to the gradients of everything. */
-  pull(gradient: FloatArray): GradientResult;
+  pull(gradient: FloatArray): Generator<void, GradientResult>;
 }
 
 /** A network, ready for gradients. */
 export interface LearningNetwork {
-  forward(request: SequenceRequest): LearningPass;
+  forward(request: SequenceRequest): Generator<void, LearningPass>;
   run(request: GradientRequest): GradientResult;
 }
 
@@ -33,13 +34,13 @@ export function prepareNetworkGradients(program: NetworkProgram, special?: Speci
   const cells = cellsOf(program);
   const layers = layersOf(program);
   const dtypes = program.nodes.flatMap(dtypesOfStates);
-  const learning = (request: SequenceRequest): LearningPass => {
-    const pass = forward(request);
+  function* learning(request: SequenceRequest): Generator<void, LearningPass> {
+    const pass = yield* forward(request);
     return {
       output: pass.output,
-      pull(gradient) {
+      *pull(gradient) {
         const sums = { cells: cells.map(zeroSums), layers: layers.map(zerosOf) };
-        const { inputs, states } = pass.pull(gradient, sums);
+        const { inputs, states } = yield* pass.pull(gradient, sums);
         const statistics = pass.passes.flatMap((one, k) =>
           program.nodes[k].work.kind === 'layer' ? [one.statistics ?? {}] : [],
         );
@@ -52,12 +53,12 @@ export function prepareNetworkGradients(program: NetworkProgram, special?: Speci
         };
       },
     };
-  };
+  }
   return {
     forward: learning,
     run(request) {
-      const pass = learning(request);
-      return pass.pull(outputGradient(request, pass.output));
+      const pass = atOnce(learning(request));
+      return atOnce(pass.pull(outputGradient(request, pass.output)));
     },
   };
 }

@@ -15,7 +15,9 @@ interface TrainingCase {
   readonly weights_after: Record<string, GoldenTensor>;
 }
 
-const { cases } = readGolden<{ cases: TrainingCase[] }>('training/networks_training.json');
+const cases = ['networks_training', 'activity'].flatMap(
+  (name) => readGolden<{ cases: TrainingCase[] }>(`training/${name}.json`).cases,
+);
 
 let app: TestApp;
 beforeAll(async () => {

@@ -4,7 +4,7 @@ import { outputGradient } from '../gradients-network.ts';
 import type { KernelThread } from '../kernel-cell.ts';
 import { prepareNetworkGradients } from '../network-gradients.ts';
 import type { PartCall, PartPass, TrainedPart } from './part.ts';
-import { type Squares, trainedNodes } from './trained-nodes.ts';
+import { type Learnt, trainedNodes } from './trained-nodes.ts';
 
 /**
  * A network, layer by layer over the whole batch: by kernels of float32 those layers that have them, in float64 the others.
@@ -13,20 +13,19 @@ import { type Squares, trainedNodes } from './trained-nodes.ts';
 export function networkPart(program: NetworkProgram, thread: KernelThread | undefined): TrainedPart {
   return function* (call: PartCall): Generator<void, PartPass> {
     const { batch, returnSequences } = call;
-    const squares: Squares = new Map();
-    const learning = prepareNetworkGradients(program, trainedNodes(thread, call.arena, squares));
-    const pass = learning.forward(call);
-    yield;
+    const learnt: Learnt = { squares: new Map(), activity: 0 };
+    const learning = prepareNetworkGradients(program, trainedNodes(thread, call.arena, learnt));
+    const pass = yield* learning.forward(call);
     const { values, time, mask } = pass.output;
     const last = !returnSequences && program.time;
     return {
       outputs: [last ? lastSteps(values, { batch, time, width: networkWidth(program) }) : values],
       mask: last ? undefined : mask,
+      activity: learnt.activity,
       *pull(cotangents) {
-        const pulled = pass.pull(outputGradient({ ...call, cotangents }, pass.output));
-        yield;
+        const pulled = yield* pass.pull(outputGradient({ ...call, cotangents }, pass.output));
         const own = layersOf(program).map((_, k): Readonly<Record<string, FloatArray>> => {
-          const embeddings = squares.get(k);
+          const embeddings = learnt.squares.get(k);
           return embeddings ? { embeddings } : {};
         });
         return { ...pulled, squares: own };

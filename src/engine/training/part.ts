@@ -26,6 +26,8 @@ export interface PartPass {
   readonly outputs: readonly FloatArray[];
   /** [batch, time], 0 where an output with a time axis does not count. */
   readonly mask?: Uint8Array;
+  /** What outputs of layers within have cost. */
+  readonly activity?: number;
   /** From d/d outputs, of their shapes. */
   pull(gradients: readonly FloatArray[]): Generator<void, PartPull>;
 }

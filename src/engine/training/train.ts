@@ -1,4 +1,5 @@
 import type { TrainingRequest, TrainingResult } from '../../domain/ports.ts';
+import { activityCost } from '../../training/activity.ts';
 import { lossOf } from '../../training/loss.ts';
 import type { SharedMemory } from '../shared-memory.ts';
 import { Arena } from './arena.ts';
@@ -11,11 +12,17 @@ export interface PreparedTraining {
 
 export function prepareTraining(memory: SharedMemory | undefined, part: TrainedPart): PreparedTraining {
   return {
-    *run({ loss: spec, targets, ...request }) {
+    *run({ loss: spec, targets, activity, ...request }) {
       const arena = new Arena(memory);
       try {
         const pass = yield* part({ ...request, arena });
-        const { loss, gradient } = lossOf(spec, targets, pass.outputs[0], pass.mask);
+        const [output] = pass.outputs;
+        const { loss: own, gradient } = lossOf(spec, targets, output, pass.mask);
+        const cost = activity && activityCost(activity, output, request.batch);
+        const loss = own + (cost?.cost ?? 0) + (pass.activity ?? 0);
+        cost?.gradient.forEach((value, i) => {
+          gradient[i] += value;
+        });
         yield;
         // What is not finite has no gradients that anyone could use.
         if (!Number.isFinite(loss)) return { loss, cells: [] };

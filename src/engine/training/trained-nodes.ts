@@ -1,13 +1,15 @@
 import type { LayerProgram } from '../../domain/layers.ts';
 import type { RecurrentWork } from '../../domain/network.ts';
 import { sequenceCells } from '../../domain/program.ts';
-import { atOnce } from '../../training/in-turns.ts';
+import { differentiableLayer } from '../gradients-layer.ts';
 import {
   type DifferentiableNode,
   inFloat32,
   type NodeCall,
   type NodePass,
+  type NodePull,
   type SpecialNodes,
+  turnsOf,
 } from '../gradients-node.ts';
 import { differentiableRecurrent } from '../gradients-recurrent.ts';
 import type { KernelThread } from '../kernel-cell.ts';
@@ -16,15 +18,38 @@ import { denseNode } from './dense-node.ts';
 import { embeddingNode } from './embedding-node.ts';
 import { kernelPart } from './kernel-part.ts';
 import type { TrainedPart } from './part.ts';
+import { regularizedNode } from './regularized-node.ts';
 
 /** By the index of a layer, that of an Embedding having those of its gradient's parts. */
 export type Squares = Map<number, Float64Array>;
 
+/** What a training step of a network adds up on its way. */
+export interface Learnt {
+  readonly squares: Squares;
+  /** What outputs have cost. */
+  activity: number;
+}
+
 /**
- * Embeddings, and the layers of float32 that have kernels, each keeping what it needs in the arena. Undefined for the others,
- * and without a thread for all but embeddings.
+ * Embeddings, and the layers of float32 that have kernels, each keeping what it needs in the arena; and every layer whose outputs
+ * cost something. Undefined for the others.
  */
-export function trainedNodes(thread: KernelThread | undefined, arena: Arena, squares: Squares): SpecialNodes {
+export function trainedNodes(thread: KernelThread | undefined, arena: Arena, learnt: Learnt): SpecialNodes {
+  const kernelNode = kernelNodes(thread, arena, learnt.squares);
+  return (node, place) => {
+    const own = kernelNode(node, place);
+    const { work, activity } = node;
+    if (!activity) return own;
+    const plain =
+      work.kind === 'layer'
+        ? differentiableLayer(node, work.layer, place.layer)
+        : differentiableRecurrent(work, place.cell);
+    return regularizedNode(own ?? plain, activity, learnt);
+  };
+}
+
+/** Without a thread for embeddings alone. */
+function kernelNodes(thread: KernelThread | undefined, arena: Arena, squares: Squares): SpecialNodes {
   return ({ work, dtype }, { cell, layer }) => {
     if (work.kind === 'layer' && work.layer.kind === 'embedding') {
       const own = new Float64Array(work.layer.arrays.embeddings.length);
@@ -46,12 +71,13 @@ function recurrentNode(arena: Arena, work: RecurrentWork, part: TrainedPart, fir
   const cells = sequenceCells(work.sequence).length;
   const exact = differentiableRecurrent(work, first);
   return {
-    forward(given: NodeCall): NodePass {
+    *forward(given: NodeCall): Generator<void, NodePass> {
       const { batch, inputs, states, running, training } = given;
       const [input] = inputs;
       const { time, mask } = input;
       // There a masked step may repeat a state that is no output.
-      if (mask && states.some((state) => state.some((value) => value !== 0))) return exact.forward(given);
+      if (mask && states.some((state) => state.some((value) => value !== 0)))
+        return yield* turnsOf(exact.forward(given));
       const whole = returnSequences || running;
       const call = {
         arena,
@@ -64,12 +90,12 @@ function recurrentNode(arena: Arena, work: RecurrentWork, part: TrainedPart, fir
         returnSequences: whole,
         training,
       };
-      const pass = atOnce(part(call));
+      const pass = yield* part(call);
       return {
         values: pass.outputs[0],
         time: whole ? time : 1,
-        pull(gradient, sums) {
-          const pulled = atOnce(pass.pull([inFloat32(gradient)]));
+        *pull(gradient, sums): Generator<void, NodePull> {
+          const pulled = yield* pass.pull([inFloat32(gradient)]);
           for (let k = 0; k < cells; k++) {
             const own = sums.cells[first + k] as Readonly<Record<string, Float64Array>>;
             for (const [name, values] of Object.entries(pulled.cells[k]))

@@ -4,7 +4,7 @@ import type { Json } from '../../domain/json.ts';
 import { fieldProblem } from '../../domain/problems.ts';
 import { allocate, type FloatArray, fromFloat64, type Shape, sizeOf, Tensor } from '../../domain/tensor.ts';
 import type { StatesGiven, TensorInput, TensorLiteral } from '../../domain/tensor-literal.ts';
-import { requireNoActivityRegularizer } from '../../frameworks/keras/training/activity-regularizers.ts';
+import { activityRegularizer } from '../../frameworks/keras/training/activity-regularizers.ts';
 import { parseLoss } from '../../frameworks/keras/training/parse-loss.ts';
 import { type ParsedOptimizer, parseOptimizer } from '../../frameworks/keras/training/parse-optimizer.ts';
 import { ruleOf } from '../../training/update.ts';
@@ -81,6 +81,7 @@ export async function trainCell(
   const stored = await context.cells.read(id);
   requireGradients(stored);
   requireVersion(`Cell '${id}'`, stored.record.version, expected);
+  const activity = activityRegularizer(stored.definition.className, stored.definition.config);
   const given = await prepare(context, stored, call);
   const { cell } = given;
   requireTrainingRoom(context, given, call.repeat);
@@ -92,6 +93,7 @@ export async function trainCell(
     sequence,
     targets: await readTargets(context, given, sequence.returnSequences, loss, call),
     loss,
+    ...(activity ? { activity } : {}),
     optimizer: optimizer.spec,
     seed: call.seed ?? context.newSeed(),
   };
@@ -112,7 +114,6 @@ export async function trainCell(
 
 /** The call to compute. An unbuilt cell gets its first values here; the commit keeps them with the trained ones. */
 async function prepare(context: Needs, stored: Cell, call: TrainingCall): Promise<Call> {
-  requireNoActivityRegularizer(stored.definition.className, stored.definition.config);
   const cell = await built(context, stored, call);
   const { outputWidths, className } = cell.definition;
   if (outputWidths && outputWidths.length > 1) {

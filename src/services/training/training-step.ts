@@ -1,5 +1,5 @@
 import type { CellDefinition, VariableSpec, Weights } from '../../domain/cell-definition.ts';
-import type { LossSpec, OptimizerSpec, Targets } from '../../domain/learning.ts';
+import type { LossSpec, NamedSpec, OptimizerSpec, Targets } from '../../domain/learning.ts';
 import type { Precision, TrainingResult } from '../../domain/ports.ts';
 import { fieldProblem, Problem } from '../../domain/problems.ts';
 import { type FloatArray, fromFloat64, Tensor } from '../../domain/tensor.ts';
@@ -16,6 +16,8 @@ export interface TrainingPlan {
   readonly sequence: SequencePlan;
   readonly targets: Targets;
   readonly loss: LossSpec;
+  /** What the outputs cost. */
+  readonly activity?: NamedSpec;
   readonly optimizer: OptimizerSpec;
   /** Seed of the dropout masks. Each step of the request has different masks. */
   readonly seed: number;
@@ -49,14 +51,14 @@ export async function trainingStep(
   state: TrainingState,
   step: number,
 ): Promise<StepMade> {
-  const { definition, precision, features, sequence, targets, loss, optimizer } = plan;
+  const { definition, precision, features, sequence, targets, loss, activity, optimizer } = plan;
   const { trained, iteration } = state;
   const program = definition.sequence(features, presentWeights(state), sequence.goBackwards);
   const training = { seed: plan.seed + step * Math.max(1, definition.arithmetics.length) };
   const { request, returnSequences } = sequence;
   const result = await stepper
     .prepareTraining(program, precision)
-    .run({ ...request, training, returnSequences, loss, targets });
+    .run({ ...request, training, returnSequences, loss, targets, ...(activity ? { activity } : {}) });
   requireFinite(result.loss, 'The loss', iteration);
   const gradients = ownGradients(definition, trained, result);
   const total = result.loss + regularize(trained, gradients);

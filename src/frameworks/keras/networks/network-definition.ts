@@ -73,10 +73,18 @@ export function kerasNetwork(className: NetworkClass, config: JsonObject, option
 }
 
 function nodeOf(layer: PlacedLayer, weights: Weights): NetworkNode {
-  const { name, inputs, defined } = layer;
+  const { name, inputs, defined, activity } = layer;
   const { output, mask } = defined;
   const own = within(name, weights);
-  const common = { name, inputs, dtype: output.dtype, time: output.time, width: sizeOf(output.dims), mask };
+  const common = {
+    name,
+    inputs,
+    dtype: output.dtype,
+    time: output.time,
+    width: sizeOf(output.dims),
+    mask,
+    ...(activity ? { activity } : {}),
+  };
   if (defined.kind === 'recurrent') {
     const { returnSequences, zeroOutputForMask } = defined;
     return {

@@ -1,11 +1,13 @@
 import type { JsonObject } from '../../../domain/json.ts';
 import { quote } from '../../../domain/json.ts';
+import type { NamedSpec } from '../../../domain/learning.ts';
 import { NETWORK_INPUT } from '../../../domain/network.ts';
 import { fieldProblem, Problem } from '../../../domain/problems.ts';
 import type { CellBudget } from '../composite-config.ts';
 import type { FieldOptions } from '../fields.ts';
 import type { DefinedLayer, DefinedRecurrent, Signal } from '../layers/layer-class.ts';
 import { parseNetworkLayer, type SerializedLayer } from '../layers/parse-network-layer.ts';
+import { activityOf } from '../variable-rules.ts';
 
 /** Where a signal of a network comes from: a layer by its place, or the input. */
 export interface Source {
@@ -20,6 +22,8 @@ export interface PlacedLayer {
   readonly trainable: boolean;
   readonly inputs: readonly number[];
   readonly defined: DefinedLayer | DefinedRecurrent;
+  /** What its outputs cost in training. */
+  readonly activity?: NamedSpec;
 }
 
 const MAX_LAYERS = 1000;
@@ -58,12 +62,14 @@ export class NetworkLayers {
     const name = `${within.prefix}${parsed.name}`;
     this.claim(name, layer.pointer);
     const trainable = within.trainable && parsed.trainable;
+    const activity = activityOf(layer.className, parsed.config);
     this.placed.push({
       name,
       className: layer.className,
       trainable,
       inputs: inputs.map(({ index }) => index),
       defined: parsed.defined,
+      ...(activity ? { activity } : {}),
     });
     const source = { index: this.placed.length - 1, signal: parsed.defined.output };
     return { source, config: parsed.config };

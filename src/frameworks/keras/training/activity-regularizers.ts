@@ -1,36 +1,49 @@
 import { isArray, isJsonObject, type Json, type JsonObject, quote } from '../../../domain/json.ts';
+import type { NamedSpec } from '../../../domain/learning.ts';
 import { fieldProblem } from '../../../domain/problems.ts';
-import { own } from '../../place.ts';
+import { networkClass } from '../networks/network-config.ts';
+import { activityOf } from '../variable-rules.ts';
 
 /**
- * Refuses the loss of a cell whose outputs cost something in training: their term is not computed, and without it the numbers
- * would not be Keras'. `config` is as get_config() prints it.
- * @throws {Problem} invalid-value naming the first layer with an `activity_regularizer`, or an ActivityRegularization that is not 0
+ * What the outputs of a layer cost in training; undefined of a network, whose layers have it. `config` is as get_config() prints it.
+ * @throws {Problem} invalid-value naming a layer whose cost is not computed as Keras does: one within a wrapper, a cell, or one with an
+ * OrthogonalRegularizer, which Keras computes for matrices alone
  */
-export function requireNoActivityRegularizer(className: string, config: JsonObject): void {
-  const layer = firstLayer(className, config);
-  if (layer === undefined) return;
-  const detail = `${layer} has an activity regularizer. Training does not compute its term of the loss. Train a cell without it.`;
-  throw fieldProblem('invalid-value', '/loss', detail);
-}
-
-function firstLayer(className: string, config: JsonObject): string | undefined {
-  const costs = className === 'ActivityRegularization' && (config.l1 !== 0 || config.l2 !== 0);
-  if (costs || (own(config, 'activity_regularizer') ?? null) !== null) return `${className} ${quote(config.name)}`;
-  return firstInside(Object.values(config));
-}
-
-function firstInside(values: readonly Json[]): string | undefined {
-  for (const value of values) {
-    const found = isArray(value) ? firstInside(value) : isJsonObject(value) ? inObject(value) : undefined;
-    if (found !== undefined) return found;
+export function activityRegularizer(className: string, config: JsonObject): NamedSpec | undefined {
+  if (networkClass(className) !== undefined) {
+    for (const layer of objects(config.layers ?? null)) check(layer);
+    return undefined;
   }
-  return undefined;
+  return checked(className, config);
 }
 
-function inObject(object: JsonObject): string | undefined {
-  const { class_name: className, config = null } = object;
-  return typeof className === 'string' && isJsonObject(config)
-    ? firstLayer(className, config)
-    : firstInside(Object.values(object));
+function check({ class_name: className, config = null }: JsonObject): void {
+  if (typeof className === 'string' && isJsonObject(config)) activityRegularizer(className, config);
+}
+
+function checked(className: string, config: JsonObject): NamedSpec | undefined {
+  const own = activityOf(className, config);
+  if (own && (/Cells?$/.test(className) || own.className === 'OrthogonalRegularizer')) throw refused(className, config);
+  for (const inner of Object.values(config)) refuseInside(inner);
+  return own;
+}
+
+/** A wrapper calls the layers in it in other ways than by their outputs alone. */
+function refuseInside(value: Json): void {
+  for (const object of objects(value)) {
+    const { class_name: className, config = null } = object;
+    const isLayer = typeof className === 'string' && isJsonObject(config);
+    if (isLayer && activityOf(className, config)) throw refused(className, config);
+    for (const inner of Object.values(isLayer ? config : object)) refuseInside(inner);
+  }
+}
+
+function objects(value: Json): readonly JsonObject[] {
+  if (isArray(value)) return value.flatMap(objects);
+  return isJsonObject(value) ? [value] : [];
+}
+
+function refused(className: string, config: JsonObject): Error {
+  const detail = `${className} ${quote(config.name)} has an activity regularizer. Training computes that of a layer of its own: L1, L2 or L1L2. Train a cell without it.`;
+  return fieldProblem('invalid-value', '/loss', detail);
 }

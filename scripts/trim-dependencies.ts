@@ -19,6 +19,8 @@ const NEVER_LOADED = [
   // The service loads the CommonJS builds of OpenTelemetry.
   '@opentelemetry/*/build/{esm,esnext}',
   '@fastify/swagger-ui/static/swagger-ui.js',
+  // OpenTelemetry's builds for bundlers; Node takes build/src.
+  '**/@opentelemetry/*/build/{esm,esnext}',
 ];
 const MUSL_OR_GLIBC = ['@lmdb/*/*.musl.node', '@lmdb/*/*.glibc.node'];
 

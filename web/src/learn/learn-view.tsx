@@ -103,7 +103,7 @@ export function LearnView({ learner }: { readonly learner: Learner }) {
 }
 
 /** Programs of the repository. */
-const EXAMPLES = ['train', 'anomaly'];
+const EXAMPLES = ['train', 'text', 'anomaly', 'voice'];
 
 /** The network goes with the tab: a copy is kept on demand. Programs that do the same are named. */
 function Keep({ learner, attempt }: { readonly learner: Learner; readonly attempt: Attempt }) {

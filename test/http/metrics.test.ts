@@ -60,9 +60,9 @@ it('counts no request as running whose client has gone', async () => {
     'POST /v1/cells HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{',
   );
   const running = async () => samplesOf(await pageOf(app)).get('cellstep_requests_running{}');
-  await vi.waitFor(async () => expect(await running()).toBe(2));
+  await vi.waitFor(async () => expect(await running()).toBe(2), { timeout: 20_000 });
   socket.destroy();
-  await vi.waitFor(async () => expect(await running()).toBe(1));
+  await vi.waitFor(async () => expect(await running()).toBe(1), { timeout: 20_000 });
   await app.close();
 });
 

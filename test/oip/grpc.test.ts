@@ -370,10 +370,13 @@ describe('the door of gRPC', () => {
     const reply = await client.call('ModelInfer', request(1), { ...writer, 'x-request-id': 'mine' });
     expect(outputOf(reply)).toBe(1);
     expect(reply.metadata.get('x-request-id')).toEqual(['mine']);
-    await vi.waitFor(() => {
-      const logged = lines.map((line) => JSON.parse(line)).find(({ reqId, audit }) => reqId === 'mine' && audit);
-      expect(logged?.audit).toMatchObject({ who: 'writer', tenant: 'one', what: 'inferModel', ids: { cell: 'sum' } });
-    });
+    await vi.waitFor(
+      () => {
+        const logged = lines.map((line) => JSON.parse(line)).find(({ reqId, audit }) => reqId === 'mine' && audit);
+        expect(logged?.audit).toMatchObject({ who: 'writer', tenant: 'one', what: 'inferModel', ids: { cell: 'sum' } });
+      },
+      { timeout: 20_000 },
+    );
   });
 
   it('counts calls with the requests of HTTP where rates are limited', async () => {

@@ -23,10 +23,11 @@ export default defineConfig({
   test: {
     include: system && !named ? SYSTEM : ['test/**/*.test.ts'],
     exclude: system || named ? [] : SYSTEM,
-    // Suites that start processes and browsers share the machine with the others.
-    maxWorkers: availableParallelism(),
+    // Suites that start processes and browsers need the other cores for them.
+    maxWorkers: system ? 1 : availableParallelism(),
     // No module has state of its own, so the files of a worker share their modules. That halves the time.
     isolate: system,
+    // Other work on the machine must not fail a test.
     testTimeout: 60_000,
     hookTimeout: 60_000,
   },

@@ -20,7 +20,7 @@ export const DEFAULT_FILE_LIMITS: FileLimits = {
   maxHeaderBytes: 16 * 2 ** 20,
 };
 
-/** As HDF5's; NumPy stops at 64 and no recurrent weight has more than 3. */
+/** The same limit as in HDF5. NumPy allows 64, and no recurrent weight has more than 3. */
 const MAX_RANK = 32;
 
 export function invalidFile(format: string, detail: string, cause?: unknown): Problem {
@@ -40,7 +40,7 @@ export function isCount(value: unknown): value is number {
 
 /**
  * The number of elements of a claimed shape, without trusting it: nothing is allocated and nothing overflows.
- * @throws {Problem} invalid-file if an extent is no count, the rank is over 32 or the product is not exact.
+ * @throws {Problem} invalid-file if an extent is not a count, the rank is over 32 or the product is not exact
  */
 export function checkedSize(format: string, name: string, shape: readonly unknown[]): number {
   if (shape.length > MAX_RANK)

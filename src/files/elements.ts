@@ -1,8 +1,8 @@
 import { BYTES_PER_ELEMENT, type Dtype, roundToBfloat16, type Tensor, type TensorData } from '../domain/tensor.ts';
 
 /**
- * Element types that files hold. Those that cellstep has no dtype for are widened to the smallest that holds every
- * value; uint64 has none.
+ * Element types in files. A type without a dtype in cellstep is widened to the smallest dtype that holds every value. For
+ * uint64 there is none.
  */
 export const ELEMENT_TYPES = {
   f16: { bytes: 2, dtype: 'float16' },
@@ -25,14 +25,14 @@ const HOST_IS_LITTLE_ENDIAN = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
 /** float16 and bfloat16 are held in float32. */
 const HELD_BYTES: Readonly<Record<Dtype, number>> = { ...BYTES_PER_ELEMENT, float16: 4, bfloat16: 4 };
 
-/** What elements of this type take once decoded, in bytes. */
+/** The bytes of decoded elements of this type. */
 export function decodedBytes(type: ElementType, size: number): number {
   return size * HELD_BYTES[ELEMENT_TYPES[type].dtype];
 }
 
 /**
  * Elements from bytes of any alignment, which are copied. Bits are kept: -0 and the payloads of NaNs.
- * @throws {RangeError} if the bytes are no whole number of elements, or a bool is neither 0 nor 1.
+ * @throws {RangeError} if the bytes are not a whole number of elements, or a bool is neither 0 nor 1
  */
 export function decodeElements(type: ElementType, bytes: Uint8Array, littleEndian = true): TensorData {
   const width = ELEMENT_TYPES[type].bytes;
@@ -67,7 +67,7 @@ export function decodeElements(type: ElementType, bytes: Uint8Array, littleEndia
   }
 }
 
-/** The same without a copy where the bytes are aligned, little-endian as this machine, and of a type that is held as it is. */
+/** The same without a copy if possible: the bytes are aligned, the machine is little-endian, and the type is held as it is. */
 export function viewElements(type: ElementType, bytes: Uint8Array): TensorData {
   const { buffer, byteOffset, length } = bytes;
   const width = ELEMENT_TYPES[type].bytes;
@@ -88,7 +88,7 @@ export function viewElements(type: ElementType, bytes: Uint8Array): TensorData {
   }
 }
 
-/** A tensor's elements, little-endian: a view on them where that is how they are held. */
+/** A tensor's elements, little-endian; a view without a copy if possible. */
 export function elementBytes(tensor: Tensor): Uint8Array {
   const { data, dtype } = tensor;
   if (!HOST_IS_LITTLE_ENDIAN || dtype === 'float16' || dtype === 'bfloat16') return encodeElements(tensor);
@@ -134,7 +134,7 @@ function narrow(values: Float32Array, toBits: (bits: number, value: number) => n
   return Uint16Array.from(values, (value, i) => toBits(bits[i], value));
 }
 
-/** By bits, as going through a JavaScript number may change a NaN. */
+/** Converts bits, because a JavaScript number may change a NaN. */
 function float16ToFloat32Bits(half: number): number {
   const sign = (half & 0x8000) << 16;
   const exponent = (half >> 10) & 0x1f;
@@ -158,7 +158,7 @@ function float32ToBfloat16Bits(bits: number, value: number): number {
   return new Uint32Array(Float32Array.of(roundToBfloat16(value)).buffer)[0] >>> 16;
 }
 
-/** A NaN's sign and the leading bits of its payload; the quiet bit where none of those is set, so that it stays one. */
+/** A NaN's sign and the leading bits of its payload. If these are all 0, sets the quiet bit, so that it stays a NaN. */
 function nanBits(bits: number, exponent: number, dropped: number): number {
   const fractionMask = exponent === 0x7c00 ? 0x3ff : 0x7f;
   const fraction = (bits >>> dropped) & fractionMask;

@@ -1,8 +1,8 @@
-/** What files of each format start with. A file that passes may still be refused by its reader. */
+/** The first bytes of each format. A reader may still refuse a file that passes. */
 
 const HDF5_SIGNATURE = Buffer.from('\x89HDF\r\n\x1a\n', 'latin1');
 const ZIP_SIGNATURE = Buffer.from('PK\x03\x04', 'latin1');
-/** Of the entry of a zip archive, before its name. */
+/** The length of a zip entry's header, before its name. */
 const ZIP_HEADER_BYTES = 30;
 const KERAS_MEMBERS = ['metadata.json', 'config.json', 'model.weights.h5'];
 const MAX_SAFETENSORS_HEADER = 2 ** 32;

@@ -6,7 +6,7 @@ import type { Tensor } from '../domain/tensor.ts';
 const MAX_NAME_LENGTH = 200;
 
 interface Naming {
-  /** What stands before, and the framework's own name. */
+  /** The prefix, and the framework's own name. */
   readonly pattern: RegExp;
   /** Every layer has some tensor of each of these names, which are without numbers and paths. */
   readonly needed: readonly string[];

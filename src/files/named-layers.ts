@@ -13,12 +13,12 @@ const MAX_CLASS_NAME = 100;
 /** Names that a message quotes. */
 const MAX_NAMES = 10;
 
-/** @throws {Problem} invalid-file where no tensor is named as a weight of a recurrent cell */
+/** @throws {Problem} invalid-file if no tensor has the name of a recurrent weight */
 export function layersOfNpz(tensors: NamedTensors): WeightFile {
   return namedLayers('npz', tensors);
 }
 
-/** All tensors are the cell's where the metadata describes one. @throws {Problem} invalid-file */
+/** If the metadata describes a cell, all tensors belong to it. @throws {Problem} invalid-file */
 export function layersOfSafetensors({ tensors, metadata }: TensorFile): WeightFile {
   if (Object.hasOwn(metadata, METADATA_KEY)) {
     return { layers: [{ name: TOP, ...readDescription(metadata[METADATA_KEY]), weights: tensors }], skipped: [] };
@@ -28,7 +28,7 @@ export function layersOfSafetensors({ tensors, metadata }: TensorFile): WeightFi
   return { ...file, options: parse(OPTIONS_KEY, metadata[OPTIONS_KEY]) };
 }
 
-/** What else the file holds is skipped. @throws {Problem} as layersOfNpz */
+/** Other tensors are skipped. @throws {Problem} as layersOfNpz */
 export function layersOfStateDict({ tensors, skipped }: StateDict): WeightFile {
   const file = namedLayers('PyTorch', tensors);
   return { ...file, skipped: [...file.skipped, ...skipped] };

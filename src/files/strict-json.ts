@@ -33,7 +33,7 @@ function decodeUtf8(bytes: Uint8Array): string {
   }
 }
 
-/** Of a text that JSON.parse takes. */
+/** Checks a text that JSON.parse accepts. */
 function outerKeys(text: string): string[] {
   const outer: string[] = [];
   const open: (Set<string> | null)[] = [];
@@ -65,7 +65,7 @@ function outerKeys(text: string): string[] {
   return outer;
 }
 
-/** Where the string literal that starts at `start` ends: just after its closing quote. */
+/** The end of the string literal that starts at `start`, after its closing quote. */
 function endOfString(text: string, start: number): number {
   let at = start + 1;
   while (text[at] !== '"') at += text[at] === '\\' ? 2 : 1;

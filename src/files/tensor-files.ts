@@ -10,7 +10,7 @@ function inOwnBuffer(bytes: Uint8Array): Uint8Array {
 
 /** Bodies and replies as safetensors files, no larger than a body may be. */
 export function createTensorFiles({ maxBodyBytes }: Pick<Limits, 'maxBodyBytes'>): TensorFiles {
-  // What is unpacked takes up to twice as much: float16 is held in float32, and uint32 in int64.
+  // Unpacked tensors take up to twice as much: float16 is held in float32, and uint32 in int64.
   const limits = {
     ...DEFAULT_FILE_LIMITS,
     maxFileBytes: maxBodyBytes,

@@ -50,7 +50,7 @@ export function writeZip(members: ReadonlyMap<string, Uint8Array>): Uint8Array {
 async function unpack(format: string, { name, deflated, crc, size, packed }: Member): Promise<Uint8Array> {
   let data = packed;
   if (deflated) {
-    // A limit of 0 would be taken for none.
+    // zlib treats a limit of 0 as no limit.
     data = await inflate(packed, { maxOutputLength: Math.max(size, 1) }).catch((error: Error) => {
       throw invalidFile(format, `the member '${name}' does not unpack to its ${size} bytes (${error.message}).`, error);
     });

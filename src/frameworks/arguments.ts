@@ -4,7 +4,7 @@ import { checkSize, own, refuseUnknown } from './place.ts';
 
 /** One argument of a class: its type, what of that type it can be, and its default. */
 export interface Argument<Value extends Json> {
-  /** Absent where it must be given. */
+  /** Absent if the argument is required. */
   readonly default?: Value;
   /** Ends the message `… send`. */
   readonly expected: string;
@@ -20,9 +20,9 @@ export type ArgumentValues<Table extends ArgumentTable> = {
 };
 
 export interface ReadArguments<Table extends ArgumentTable> {
-  /** Those that the class does not take have their defaults. */
+  /** Arguments that the class does not take have their defaults. */
   readonly values: ArgumentValues<Table>;
-  /** Those that the class takes, in its order. */
+  /** Arguments that the class takes, in its order. */
   readonly config: Readonly<Record<string, Json>>;
 }
 
@@ -30,8 +30,8 @@ const POINTER = '/config';
 
 /**
  * Reads the arguments that a class takes, a part of a table.
- * @throws {Problem} invalid-request at an unknown or missing one or one of the wrong type, invalid-config at an
- * impossible one, limit-exceeded where they are nested too deeply
+ * @throws {Problem} invalid-request for an unknown or missing argument or a wrong type, invalid-config for an impossible
+ * value, limit-exceeded if they are nested too deeply
  */
 export function readArguments<Table extends ArgumentTable>(
   className: string,

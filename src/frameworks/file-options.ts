@@ -2,7 +2,7 @@ import type { FileLayer } from '../domain/files.ts';
 import { isArray, isJsonObject, type Json, type JsonObject } from '../domain/json.ts';
 import { fieldProblem, Problem } from '../domain/problems.ts';
 
-/** What a client says of a layer that its file does not tell. */
+/** Options that a client sends for a layer, because its file lacks them. */
 export interface LayerOptions {
   readonly className?: string;
   /** By dotted names: `activation`, `layer.activation`, `cell.cells.0.units`. */
@@ -37,7 +37,7 @@ const EXAMPLES: Readonly<Record<string, string>> = {
   cells: '…',
 };
 
-/** @throws {Problem} ambiguous-file where the file leaves options open and a client says none of them */
+/** @throws {Problem} ambiguous-file if the file leaves options open and the client sends none of them */
 export function requireSaid({ name, framework, unsaid }: FileLayer, className: string, sent: LayerOptions): void {
   const options = OPTIONS[framework][className] ?? [];
   if (unsaid === undefined || options.length === 0 || sent.className !== undefined) return;
@@ -61,8 +61,8 @@ const DEFAULTS: Readonly<Record<FileLayer['framework'], string>> = {
 };
 
 /**
- * A config with options over it. A dotted name leads into a serialized object's config, or into a list by its index.
- * @throws {Problem} invalid-value where it leads nowhere
+ * A config with options applied. A dotted name leads into a serialized object's config, or into a list by index.
+ * @throws {Problem} invalid-value if it leads nowhere
  */
 export function withOptions(config: JsonObject, options: JsonObject): JsonObject {
   return Object.entries(options).reduce((changed, [path, value]) => {

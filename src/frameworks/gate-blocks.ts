@@ -85,7 +85,7 @@ export function frameworkBias<Values extends FloatArray>(bias: Values, kind: Cel
   return reorderBlocks(bias, GATES[kind], order[kind]);
 }
 
-/** a + b as float64, where the sum of two values of a narrower dtype is not rounded to that dtype again. */
+/** a + b as float64, so that the sum of two values of a narrower dtype is not rounded again. */
 export function sumBiases(a: FloatArray, b: FloatArray): Float64Array {
   return Float64Array.from(a, (value, i) => value + b[i]);
 }

@@ -18,9 +18,9 @@ export interface InferredCell {
 }
 
 /**
- * The cell that a layer of a file is: by its own config, or by what its weights tell, with the options over that.
- * @throws {Problem} ambiguous-file where the file leaves open what the options do not say; invalid-file where it has no
- * config and no class has such weights; invalid-value at an option that has no place
+ * The cell of a layer in a file: from its own config, or from its weights, with the options applied.
+ * @throws {Problem} ambiguous-file if neither file nor options tell what is needed; invalid-file if there is no config and no
+ * class has such weights; invalid-value for an option without a place
  */
 export function cellOfLayer(layer: FileLayer, sent: LayerOptions = { config: {} }): InferredCell {
   const cell = ofFile(sent.className === undefined ? layer : { ...layer, className: sent.className });
@@ -39,10 +39,9 @@ function ofFile(layer: FileLayer): InferredCell {
 }
 
 /**
- * The class and config of weights that come without: sizes, biases, stacks and directions from names and shapes, the
- * dtype where all have the same. What these do not tell (activations, merge_mode, return_sequences …) is the class's
- * default.
- * @throws {Problem} invalid-file where no class has such weights
+ * The class and config of weights without a config: sizes, biases, stacks and directions come from names and shapes, and the
+ * dtype if all weights share one. Other options (activations, merge_mode, return_sequences …) get the class's defaults.
+ * @throws {Problem} invalid-file if no class has such weights
  */
 export function inferCell({ framework, name, className, weights: sent }: FileLayer): InferredCell {
   const weights = framework === 'keras' ? orderStacks(sent) : sent;

@@ -17,9 +17,9 @@ const RANGE = /^([!#$%&'*+.^_`|~\w-]+)\/([!#$%&'*+.^_`|~\w-]+)$/;
 const QUALITY = /^(?:0(?:\.\d{0,3})?|1(?:\.0{0,3})?)$/;
 
 /**
- * The offer that an Accept header prefers (RFC 9110, 12.5.1): by quality, then by what the header names first, then by
- * the order of the offers; undefined if none is acceptable. Only the parameter `profile` counts. Items that are not media
- * ranges are ignored.
+ * The offer that an Accept header prefers (RFC 9110, 12.5.1): by quality, then by the order in the header, then by the order
+ * of the offers; undefined if none is acceptable. Only the parameter `profile` counts. Items that are not media ranges are
+ * ignored.
  */
 export function negotiate<T extends Offer>(accept: string | undefined, offers: readonly T[]): T | undefined {
   if (accept === undefined || accept.trim() === '') return offers.at(0);

@@ -21,7 +21,7 @@ function matchAt(pattern: RegExp, text: string, at: number): RegExpExecArray | n
   return pattern.exec(text);
 }
 
-/** What names a version of a stored thing in ETag, If-Match and If-None-Match. */
+/** The tag of a version of a stored thing, for ETag, If-Match and If-None-Match. */
 export function etagOf(version: number): string {
   return `"${version}"`;
 }

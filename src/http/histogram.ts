@@ -82,7 +82,7 @@ export class CountingHistogram extends Histogram {
     if (this.settings.labels.length === 0) this.of();
   }
 
-  /** Where to observe with these values of the labels, in the order of their names. */
+  /** Returns the function that observes values for these labels, given in the order of their names. */
   of(...values: readonly LabelValue[]): Series {
     let branch = this.root;
     for (const value of values) {

@@ -78,7 +78,7 @@ function pipelined(): Problem {
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Counts bytes of the body that have come, until the request is over; the problem where there is no room for them. */
+    /** Counts received bytes of a body until the request ends. Returns a problem if there is no room for them. */
     holdBytes: (bytes: number) => Problem | undefined;
   }
 }

@@ -14,8 +14,8 @@ const MAX_DEPTH = 64;
 const MOST_MEMBERS = 2 ** 16;
 
 /**
- * Parses application/json bodies: UTF-8, bounded depth and number of fields, no key that could reach a prototype. Fields that the route's schema
- * has tensors in come as NestedNumbers where they are arrays of numbers.
+ * Parses application/json bodies: UTF-8, limited in depth and fields, without keys that could reach a prototype. Arrays of
+ * numbers in tensor fields of the route's schema become NestedNumbers.
  */
 export function addJsonBody(app: FastifyInstance): void {
   app.addHook('preParsing', (request, _reply, payload, done) => {
@@ -81,7 +81,7 @@ export function jsonParser(app: FastifyInstance): (request: FastifyRequest, text
   };
 }
 
-/** @throws {Problem} invalid-json where it is not UTF-8, or nested too deep; limit-exceeded where it has too many fields */
+/** @throws {Problem} invalid-json if it is not UTF-8 or nested too deeply; limit-exceeded if it has too many fields */
 export function textOf(bytes: Buffer): string {
   requireBounds(bytes);
   if (!isUtf8(bytes)) throw new Problem('invalid-json', 'The body is not UTF-8 text.');
@@ -124,7 +124,7 @@ function requireBounds(bytes: Uint8Array): void {
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** Where the body of the route has tensors. */
+    /** The tensor fields of the route's body. */
     readonly tensorFields?: TensorFields;
     /** The route reads its body itself, no matter what the headers say. */
     readonly ownBody?: true;

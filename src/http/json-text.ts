@@ -9,7 +9,7 @@ const MOST_CHARACTERS = 64 * 2 ** 20;
 
 /**
  * JSON text of a reply. Tensors are printed by our own number text, everything else as JSON.stringify does.
- * @throws {Problem} limit-exceeded where its tensors would be longer than MOST_CHARACTERS
+ * @throws {Problem} limit-exceeded if the text of its tensors would be longer than MOST_CHARACTERS
  */
 export function jsonText(value: unknown): string {
   return textOf(value, { tensors: [], characters: 0 });

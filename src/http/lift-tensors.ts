@@ -18,7 +18,7 @@ const TILDE = 0x7e;
 
 /** Far less than the allowed nesting of a body, so that the plain way decides about the limit. */
 const MAX_DEPTH = 32;
-/** More values than these, beside tensors, are read faster at once. */
+/** A body with more values besides its tensors is read faster in the plain way. */
 const MOST_VALUES = 256;
 
 /** The body is unusual: it is read in the plain way. */
@@ -26,8 +26,8 @@ class Unusual extends Error {}
 
 /**
  * A JSON body whose tensors are read straight from its bytes: each array of numbers in a field of `fields` becomes a
- * NestedNumbers, and `parse` reads every other value from its text. undefined where there is nothing to gain or the body is
- * in any way unusual, wrong ones and those of more than `mostNames` names included: then it has to be read in the plain way.
+ * NestedNumbers, and `parse` reads every other value from its text. undefined if that is not faster, or if the body is
+ * unusual, wrong, or has more than `mostNames` names. Then read it in the plain way.
  */
 export function liftTensors(
   bytes: Buffer,
@@ -212,7 +212,7 @@ class BodyReader {
     return this.parse(text.toString('utf8'));
   }
 
-  /** A string of ASCII without escapes, as ids and keys are; undefined where it is another one. */
+  /** A string of ASCII without escapes, such as an id; undefined for any other string. */
   private plainString(): string | undefined {
     const { bytes } = this;
     const start = this.at + 1;

@@ -28,7 +28,7 @@ export function metricsText(snapshots: readonly MetricsSnapshot[], format: Metri
   return registry.metrics();
 }
 
-/** What a registry asks of a metric. */
+/** The part of a metric that a registry uses. */
 function asMetric(metric: MetricObjectWithValues<MetricValue<string>>) {
   // The registry renames a counter for OpenMetrics.
   const named = { ...metric, get: async () => ({ ...metric, name: named.name }) };

@@ -10,7 +10,7 @@ import { observeStore, observeTenants, type TenantObserver } from './usage-metri
 export interface MetricsOptions {
   /** Number of this process among those of the service, from 1: a label of every metric. */
   readonly worker: number;
-  /** Of the process as a whole, too: CPU, memory, event loop. Once in a process. */
+  /** Also measure the process: CPU, memory, event loop. Set it once in a process. */
   readonly ofProcess: boolean;
   /** The trace that an observation belongs to, for exemplars. */
   readonly traceId?: () => string | undefined;

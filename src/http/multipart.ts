@@ -3,7 +3,7 @@ import { Problem } from '../domain/problems.ts';
 /** A file of weights and the files that belong to it. */
 export interface FileParts {
   readonly model: Uint8Array;
-  /** As its part says; empty if the part has none. */
+  /** The type from the part's header; empty if it has none. */
   readonly mediaType: string;
   /** By their names, without a path. */
   readonly beside: ReadonlyMap<string, Uint8Array>;
@@ -47,13 +47,13 @@ export async function readParts(bytes: Uint8Array, contentType: string): Promise
   return { model: model.bytes, mediaType: model.mediaType, beside };
 }
 
-/** The same bytes for the same files, whatever boundary separates them: a client draws a new one for each request. */
+/** The same bytes for the same files, independent of the boundary, which clients change for each request. */
 export function bytesOfParts({ model, beside }: FileParts): Buffer {
   const files = [...beside].flatMap(([name, file]) => [Buffer.from(`${name.length}:${name}:${file.length}:`), file]);
   return Buffer.concat([Buffer.from(`${model.length}:`), model, ...files]);
 }
 
-/** Those that have a filename: it has no path, by RFC 7578. */
+/** Parts with a filename. A filename has no path (RFC 7578). */
 async function partsOf(bytes: Uint8Array, contentType: string): Promise<Part[]> {
   const { Busboy } = await import('@fastify/busboy');
   const parts: Part[] = [];

@@ -35,7 +35,7 @@ const MAX_RANK = 8;
 class NumberCodec {
   private readonly kernels: Kernels;
   private readonly heap: number;
-  /** Where the kernels leave the extents of an array, counted in words. */
+  /** The place of an array's extents in the kernels' memory, in words. */
   private readonly extents: number;
   /** Views of all the memory: one made for each array would take longer than to read a short one. */
   private views: Views;

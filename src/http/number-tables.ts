@@ -39,26 +39,28 @@ export function numberTables(): NumberTables {
   };
 }
 
-/** Where a text before its shuffle has a zero, the point and the sign; it has the first of nine digits after the others. */
+/**
+ * Positions of a zero, the point and the sign in a text before its shuffle. The first of nine digits stands after the others.
+ */
 const FIRST = 8;
 const ZERO = 9;
 const POINT = 10;
 const MINUS = 11;
 
-/** As kernels/binades.ts says. Layouts are those of the values that kernels/float32-digits.ts is for, and of zero. */
+/** The table of kernels/binades.ts, with layouts for the values of kernels/float32-digits.ts and for zero. */
 function binades(): Uint8Array {
   const bytes = new Uint8Array(512 * 128);
   const view = new DataView(bytes.buffer);
   for (let at = 0; at < bytes.length; at += 128) {
     const biased = (at / 128) % 256;
     const sign = at < bytes.length / 2 ? [] : [MINUS];
-    // Of 10^k a unit in the last place is 1 to 10.
+    // k such that a unit in the last place is 1 to 10 times 10^k.
     const k = Math.floor((biased - 150) * Math.log10(2));
     const scale = Number(`1e${-k}`);
     view.setFloat64(at, scale, true);
     view.setFloat64(at + 8, biased === 0 || biased === 255 ? Number.NaN : scale * 2 ** (biased - 151), true);
     view.setInt32(at + 20, k, true);
-    // Zero is like 1 to 2, but for its digits.
+    // Zero has the layout of 1 to 2 with other digits.
     const least = biased === 0 ? 1 : 2 ** (biased - 127);
     const point = biased === 0 ? 1 : 9 + k;
     const whole = Math.max(1, Math.floor(Math.log10(least)) + 1);

@@ -17,9 +17,9 @@ export const TAGS = {
 /** A request that runs as it stands, once the examples that create things (cell, v, s, ckpt) have run. */
 export interface Example {
   readonly summary: string;
-  /** Path parameters, where they are not the first example of the parameter. */
+  /** Path parameters, if they differ from the first example of the parameter. */
   readonly path?: Readonly<Record<string, string>>;
-  /** The request body; none where the operation takes none. */
+  /** The request body, if the operation has one. */
   readonly body?: Json;
   /** The reply, if it is always the same except for times. */
   readonly reply?: Json;
@@ -38,7 +38,7 @@ export interface Operation {
   readonly tags: readonly [keyof typeof TAGS];
   readonly summary: string;
   readonly description: string;
-  /** By name; the first one is what Swagger UI sends at the first click. */
+  /** By name. Swagger UI sends the first one by default. */
   readonly examples: Readonly<Record<string, Example>>;
   /** Its problems, except those that follow from its parameters, headers and body. */
   readonly problems?: readonly ProblemCode[];

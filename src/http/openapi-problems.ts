@@ -1,7 +1,7 @@
 import type { JsonObject } from '../domain/json.ts';
 import { PROBLEMS, type ProblemCode } from '../domain/problems.ts';
 
-/** What `detail` may say, for each problem. */
+/** An example of `detail` for each problem. */
 const DETAILS: Readonly<Record<ProblemCode, string>> = {
   'invalid-json': "The body is not valid JSON: Expected ',' or ']' after array element in JSON at position 14.",
   'invalid-request': '\'/input\': Unknown field "input". Send inputs, states, trace.',

@@ -30,7 +30,7 @@ function headerRefs(names: readonly (keyof typeof HEADERS)[]): JsonObject {
   return { headers: Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }])) };
 }
 
-/** Problems that do not depend on the operation, such as those of a body that it does not take. */
+/** Problems of every operation, such as an unsupported type of body. */
 const REST: readonly ProblemCode[] = [
   'foreign-host',
   'foreign-page',
@@ -60,7 +60,7 @@ export function successes(
 ): Record<string, JsonObject> {
   const takes = (name: string) => parameters.some((one) => one.name === name);
   const responses: Record<string, JsonObject> = {};
-  // Of several, the last one is what the examples get.
+  // If there are several, the examples get the last one.
   const usual = Object.keys(replies).at(-1);
   for (const [status, type] of Object.entries(replies)) {
     const isUsual = status === usual;

@@ -6,7 +6,7 @@ function file(description: string): JsonObject {
   return { [SAFETENSORS]: { schema: { type: 'string', contentMediaType: SAFETENSORS, description } } };
 }
 
-/** The same body as a file of tensors; nothing where it has none. */
+/** The same body as a file of tensors; nothing if it has no tensors. */
 export function tensorBodyContent(fields: TensorFields): JsonObject {
   const names = [...fields].flatMap(([field, kind]) => {
     if (kind === 'map' || typeof kind === 'object') return [];

@@ -60,7 +60,7 @@ function tell(reply: FastifyReply, { max, remaining, ttlInSeconds, isExceeded }:
   throw new HttpProblem('too-many-requests', detail, { 'retry-after': `${seconds}` });
 }
 
-/** Whose requests are counted together. */
+/** The key under which requests are counted together. */
 function clientOf({ identity, ip }: FastifyRequest): string {
   return identity === ANYBODY ? `address:${ip}` : `tenant:${identity.tenant}`;
 }

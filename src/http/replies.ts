@@ -9,7 +9,7 @@ import { fileOfReply } from './tensor-file.ts';
 export interface Reply {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
-  /** Text, or bytes where it is a file. */
+  /** Text, or the bytes of a file. */
   readonly body: string | Uint8Array;
 }
 

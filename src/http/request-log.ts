@@ -45,7 +45,7 @@ export function logRequests(app: FastifyInstance): void {
   });
 }
 
-/** The pattern of a request's route, such as `/v1/cells/{cell}`; `none` where no route matched. */
+/** The pattern of a request's route, such as `/v1/cells/{cell}`; `none` if no route matched. */
 export function routePattern({ routeOptions }: FastifyRequest): string {
   return routeOptions.config?.pattern ?? 'none';
 }

@@ -1,7 +1,7 @@
 import { Counter, Gauge, Registry } from 'prom-client';
 import type { MetricsSnapshot } from './metrics-text.ts';
 
-/** What the supervisor knows about its processes. */
+/** The supervisor's metrics of its processes. */
 export interface SupervisorMetrics {
   up(worker: number, is: boolean): void;
   died(worker: number): void;

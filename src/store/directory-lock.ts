@@ -4,9 +4,9 @@ import { DatabaseSync } from 'node:sqlite';
 import { StoreOpenError } from './store-open-error.ts';
 
 const SQLITE_BUSY = 5;
-/** Long enough for two processes that start at once to see who was first. */
+/** Long enough for two starting processes to find out which was first. */
 const WAIT_MILLISECONDS = 200;
-/** Longer, for those that share it look for a moment whether they are the first (see lmdb.ts). */
+/** Longer, because sharing processes hold the lock shortly to check whether they are the first (see lmdb.ts). */
 const SHARED_WAIT_MILLISECONDS = 2_000;
 
 export interface DirectoryLock {
@@ -14,15 +14,13 @@ export interface DirectoryLock {
 }
 
 /**
- * Takes a directory for this process: alone, or `shared` with others that share it too. Throws StoreOpenError naming
- * the holder when it is taken.
- *
- * The lock is one that the kernel keeps (fcntl, on `holder.lock`), taken through the SQLite that is part of Node, since
- * Node has no call of its own for it: an open transaction on an empty database, which writes nothing. The kernel drops
- * it when the holder dies, however it dies, so nothing is ever stale and no process id is ever trusted (in a container
- * it is always 1); two processes that start at once cannot both get it; and SQLite, unlike bare fcntl, also refuses a
- * second opening in the same process. A pid file or a socket that is replaced when it looks stale has a race there.
- * `holder.pid` only says who it is.
+ * Takes a directory for this process: alone, or `shared` with others that share it too. Throws StoreOpenError naming the
+ * holder when it is taken.
+ * The kernel keeps the lock (fcntl on `holder.lock`). Node has no call for it, so we take it through Node's SQLite: an open
+ * transaction on an empty database, which writes nothing. The kernel drops the lock when the holder dies, so it is never
+ * stale, and no process id has to be trusted (in a container it is always 1). Two processes that start at once cannot both
+ * get it. SQLite also refuses a second opening in the same process, which bare fcntl does not. A pid file or a socket that is
+ * replaced when it looks stale would have a race. `holder.pid` only tells who holds the lock.
  */
 export function lockDirectory(
   directory: string,
@@ -56,7 +54,7 @@ function readHolder(pidFile: string): string {
   }
 }
 
-/** On a full disk the store opens all the same: only the message to a second process has less to say. */
+/** On a full disk the store still opens. Only the message to a second process lacks the holder's id. */
 function writeHolder(pidFile: string): void {
   try {
     writeFileSync(pidFile, `${process.pid}\n`, { mode: 0o600 });

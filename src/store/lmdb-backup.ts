@@ -19,11 +19,11 @@ export interface BackupResult {
 const PAGE = 1_000;
 
 /**
- * Copies the LMDB store of `directory`, in use or not, to the directory `target`, which must be missing or empty. The copy is
- * of one moment: it has every commit that was acknowledged before the call, and whole commits only. It is read back
- * whole, and appears under its name only when it is complete and on the disk; an `abort` leaves nothing.
- * During the copy the store does not reuse the pages that it frees, so it may grow.
- * Throws StoreOpenError when there is no store in `directory`, or `target` cannot be used.
+ * Copies the LMDB store of `directory`, even while it is in use, to the directory `target`, which must be missing or empty.
+ * The copy is consistent: it has every commit acknowledged before the call, and only whole commits. It is read back
+ * completely and gets its name only when it is complete and on the disk. An `abort` leaves nothing. During the copy the store
+ * does not reuse the pages that it frees, so it may grow. Throws StoreOpenError when there is no store in `directory`, or
+ * `target` cannot be used.
  */
 export async function backupLmdb(directory: string, target: string, abort?: AbortSignal): Promise<BackupResult> {
   if (!existsSync(dataFile(directory))) throw new StoreOpenError(`there is no store in ${directory}`);
@@ -70,7 +70,7 @@ function makePartial(target: string): string {
   }
 }
 
-/** By LMDB's own copy within a read transaction; compacted, so that free pages are left out. */
+/** Uses LMDB's own copy in a read transaction, compacted, so free pages are left out. */
 async function copy(directory: string, partial: string): Promise<void> {
   const root = open<string, string>({ path: directory, readOnly: true, noSubdir: false, encoding: 'string' });
   try {

@@ -25,7 +25,7 @@ export function markClosed(directory: string): void {
   }
 }
 
-/** Called before anything is written. The mark is then gone from the disk too. */
+/** Call it before any write. It also removes the mark from the disk. */
 export function unmarkClosed(directory: string): void {
   const mark = join(directory, MARK);
   if (!existsSync(mark)) return;

@@ -11,7 +11,7 @@ import type { RecentValues } from './recent-values.ts';
 import { createStamps, revisionOf, stampRecord } from './record.ts';
 import { UsageTally } from './usage-tally.ts';
 
-/** How many commits share one sync: enough to make it cheap, few enough that none waits long. */
+/** The most commits that share one sync: enough to make it cheap, but few enough to keep waits short. */
 const GROUP_COMMITS = 1_000;
 const GROUP_BYTES = 16 * 2 ** 20;
 /** A disk that does not answer within this time has failed. */
@@ -43,9 +43,9 @@ export interface CommitQueue {
 }
 
 /**
- * Group commit: while one transaction is being synced, the commits that arrive gather, and the next transaction takes
- * them all; so one sync serves many. Each is compared and written on its own inside the transaction, in the order of
- * the calls, under LMDB's write lock, which holds for other processes too. What is written over recent values is kept among them.
+ * Group commit: commits that arrive during a sync wait, and the next transaction takes them all, so one sync serves many.
+ * Each is compared and written on its own in the transaction, in the order of the calls, under LMDB's write lock, which
+ * excludes other processes too. Written values update the recent values.
  */
 export function createCommitQueue(connection: LmdbConnection, recent: RecentValues): CommitQueue {
   const nextStamp = createStamps();
@@ -56,7 +56,7 @@ export function createCommitQueue(connection: LmdbConnection, recent: RecentValu
   let hanging = false;
   let probing: Promise<void> | undefined;
 
-  /** One at a time: on a disk that hangs, each holds a thread. */
+  /** One at a time, because on a hanging disk each blocks a thread. */
   function probe(): Promise<void> {
     probing ??= probeDisk(connection.directory).finally(() => {
       probing = undefined;
@@ -97,9 +97,9 @@ export function createCommitQueue(connection: LmdbConnection, recent: RecentValu
   }
 
   /**
-   * A child transaction, so that an error halfway leaves nothing of the group, which is taken when LMDB has begun it: until
-   * then more come. When a group fails, nothing of it is written, and each of its commits is tried once more on its own: one
-   * that is too large shall not fail the others.
+   * A child transaction, so an error halfway leaves nothing of the group. The group is taken when LMDB begins the
+   * transaction; until then more commits join. If a group fails, nothing of it is written, and each commit is tried again
+   * alone, so that a commit that is too large does not fail the others.
    */
   async function commitGroup(take: () => WaitingCommit[]): Promise<void> {
     let taken: WaitingCommit[] | undefined;
@@ -132,7 +132,7 @@ export function createCommitQueue(connection: LmdbConnection, recent: RecentValu
       abandoned = true;
       recent.fail();
       if (thrown instanceof TimeLimitError) {
-        // It may still be made, so it is never tried again.
+        // It may still take effect, so it is never tried again.
         failing = true;
         hanging = true;
         for (const { reject } of group()) reject(storeProblem(thrown, connection.directory));
@@ -155,7 +155,7 @@ export function createCommitQueue(connection: LmdbConnection, recent: RecentValu
     running = undefined;
   }
 
-  /** `settled` hears first whether the commit was made. */
+  /** `settled` is called first with the outcome of the commit. */
   function enqueue(
     size: number,
     work: WaitingCommit['work'],
@@ -200,7 +200,7 @@ export function createCommitQueue(connection: LmdbConnection, recent: RecentValu
   };
 }
 
-/** In the transaction that made the writes. */
+/** Runs in the transaction of the writes. */
 function countIn({ usages }: LmdbDatabase, tally: UsageTally): void {
   for (const [tenant, usage] of tally.over((tenant) => usages.get(tenant))) {
     if (usage.keys === 0) usages.remove(tenant);
@@ -208,13 +208,13 @@ function countIn({ usages }: LmdbDatabase, tally: UsageTally): void {
   }
 }
 
-/** No further answer of this process can be trusted. Everything it has acknowledged is on the disk. */
+/** This process can no longer be trusted, so it ends. Everything it has acknowledged is on the disk. */
 function endAtOnce(error: unknown): never {
   writeSync(process.stderr.fd, `${error}\nThe overflow of a buffer of lmdb-js has damaged this process, which ends.\n`);
   process.abort();
 }
 
-/** Copies what the caller may change after the call. */
+/** Copies buffers that the caller may change after the call. */
 function prepare({ key, expect, bytes, delete: deletes }: StoreWrite): PreparedWrite {
   return {
     name: key,

@@ -5,16 +5,16 @@ export interface LmdbConnection {
   readonly directory: string;
   /** The open database; throws when it is down. */
   current(): LmdbDatabase;
-  /** After a failed commit: makes the database usable again. False when it had to be, or could not be, reopened. */
+  /** Makes the database usable again after a failed commit. False if it was reopened, or could not be. */
   recover(): Promise<boolean>;
   close(): Promise<void>;
 }
 
 /**
- * An open database that is opened again when LMDB has given it up. After a failed write of its root page LMDB refuses
- * every further transaction (MDB_PANIC), and lmdb-js would then never settle the promise of the next commit. A read
- * shows that state without harm. On a file system that is read-only by then it is opened for reading, and anew once it can
- * be written: only then does LMDB tell other processes what is being read.
+ * A database that is reopened when LMDB has given it up. After a failed write of its root page LMDB refuses every further
+ * transaction (MDB_PANIC), and lmdb-js would never settle the promise of the next commit. A read detects this state safely.
+ * If the file system has become read-only, the database is opened for reading, and again when it can be written, because only
+ * then does LMDB tell other processes which pages are being read.
  */
 export function connect(directory: string, mapBytes: number): LmdbConnection {
   let database: LmdbDatabase | undefined = openDatabase(directory, mapBytes);
@@ -59,7 +59,7 @@ export function connect(directory: string, mapBytes: number): LmdbConnection {
   };
 }
 
-/** What fails while a broken database is closed has been told already by the failure that broke it. */
+/** Ignore errors while closing a broken database: the first failure was reported already. */
 async function closeQuietly(database: LmdbDatabase | undefined): Promise<void> {
   try {
     await database?.root.close();

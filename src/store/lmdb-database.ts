@@ -7,11 +7,11 @@ import { syncPath } from './sync-path.ts';
 import { UsageTally } from './usage-tally.ts';
 
 const FORMAT_VERSION = '3';
-/** Its sessions are records in JSON, which are read too: it becomes the present one. */
+/** Its sessions are JSON records, which this version also reads. The store is marked with the new format. */
 const FORMAT_BEFORE = '2';
 const FORMAT_KEY = 'cellstep-format';
 
-/** Keys and records as raw bytes, so that their order is that of the bytes. */
+/** Keys and records are raw bytes, so they are ordered by bytes. */
 type Records = Database<Uint8Array, Uint8Array>;
 type Usages = Database<StoredUsage, string>;
 
@@ -19,7 +19,7 @@ type Usages = Database<StoredUsage, string>;
 export interface LmdbDatabase {
   readonly root: RootDatabase<string, string>;
   readonly records: Records;
-  /** By tenant, what it keeps in `records`. */
+  /** The usage of each tenant in `records`. */
   readonly usages: Usages;
 }
 
@@ -42,9 +42,9 @@ const OPTIONS = {
 } as const;
 
 /**
- * Opens the LMDB environment in an existing directory, with so much address space to begin with (which is neither memory
- * nor disk, and which lmdb-js doubles as the data grow), and checks, or in an empty one writes, its format version.
- * Throws StoreOpenError when it is not a store of this format; it then changes nothing in it.
+ * Opens the LMDB environment in an existing directory and checks its format version, or writes it if the environment is
+ * empty. The given address space is neither memory nor disk; lmdb-js doubles it as the data grow. Throws StoreOpenError when
+ * it is not a store of this format; it then changes nothing in it.
  */
 export function openDatabase(directory: string, mapBytes: number): LmdbDatabase {
   checkBeforeOpening(directory);
@@ -65,7 +65,7 @@ export function openDatabase(directory: string, mapBytes: number): LmdbDatabase 
   }
 }
 
-/** For reading alone, where the file system takes no changes: LMDB then does without its lock file. */
+/** Read-only if the file system is read-only. LMDB then works without its lock file. */
 export function openReadOnly(directory: string, mapBytes: number): LmdbDatabase {
   const root = open<string, string>({ path: directory, mapSize: mapBytes, readOnly: true, ...OPTIONS });
   return openTrees(root);
@@ -78,8 +78,8 @@ function openTrees(root: RootDatabase<string, string>): LmdbDatabase {
 }
 
 /**
- * A version of cellstep that does not count may have written to the store: then the number of its keys is another, and all
- * are counted, once.
+ * An older version of cellstep, which does not count, may have written to the store. Then the number of keys differs, and all
+ * keys are counted once.
  */
 function countAnew({ root, records, usages }: LmdbDatabase): void {
   root.resetReadTxn();
@@ -97,7 +97,7 @@ function countAnew({ root, records, usages }: LmdbDatabase): void {
   });
 }
 
-/** Whether the database can be read; throws LMDB's error when it cannot. */
+/** Checks that the database can be read; throws LMDB's error if not. */
 export function readFormat(root: RootDatabase<string, string>): string | undefined {
   return root.get(FORMAT_KEY);
 }
@@ -107,7 +107,7 @@ export function rewriteFormat(root: RootDatabase<string, string>): void {
   root.put(FORMAT_KEY, FORMAT_VERSION);
 }
 
-/** Whether a store of this format is read by this version. */
+/** Whether this version can read a store of this format. */
 export function isRead(format: string | undefined): boolean {
   return format === FORMAT_VERSION || format === FORMAT_BEFORE;
 }

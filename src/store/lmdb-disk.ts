@@ -4,8 +4,8 @@ import { join } from 'node:path';
 const PAGE = new Uint8Array(4_096);
 
 /**
- * Writes and syncs a page beside the database; rejects with the system's error when the disk does not take it. Asked before
- * a commit once one has failed, so that LMDB is not made to fail again and again (see lmdb-room.ts).
+ * Writes and syncs a page next to the database; rejects with the system's error if the disk fails. After a failed commit this
+ * is tried before the next one, so that LMDB does not fail again and again (see lmdb-room.ts).
  */
 export async function probeDisk(directory: string): Promise<void> {
   const path = join(directory, 'probe.tmp');

@@ -11,23 +11,23 @@ export class NoRoomError extends Error {
   readonly code = ENOSPC;
 }
 
-/** Whether an error of lmdb-js says that there is no room; its `code` is LMDB's (negative) or the system's. */
+/** Whether an error of lmdb-js means that there is no room. Its `code` comes from LMDB (negative) or the system. */
 function isFull(error: unknown, directory: string): boolean {
   const code = (error as { code?: unknown } | undefined)?.code;
-  // The write that fills a disk is cut short without an error of the system, and LMDB calls that EIO.
+  // A write that fills the disk is cut short without a system error, and LMDB reports EIO.
   return FULL.has(code) || (code === EIO && !hasRoom(directory));
 }
 
-/** What the C library gives for the buffer of 100 bytes that lmdb-js 3.5 prints the place of a failed write into. */
+/** The text that lmdb-js 3.5 prints about a failed write into a buffer of 100 bytes. */
 const TEXT_BYTES = 104;
 
-/** Whether that text was longer than its buffer: then it has overwritten memory of this process that is not its own. */
+/** Whether that text was longer than its buffer. Then it has overwritten other memory of this process. */
 export function hasOverwrittenMemory(error: unknown): boolean {
   const [text = ''] = /Attempting to write page.*/s.exec(error instanceof Error ? error.message : '') ?? [];
   return text.length + 1 > TEXT_BYTES;
 }
 
-/** What a client is told of an error of the LMDB store in `directory`. */
+/** The problem that clients get for an error of the LMDB store in `directory`. */
 export function storeProblem(error: unknown, directory: string): Problem {
   if (isFull(error, directory)) {
     return new Problem('store-full', 'The store has no room left for this change.', { cause: error });

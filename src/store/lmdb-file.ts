@@ -22,7 +22,7 @@ const AT = {
   transaction: 152,
 };
 
-/** What a commit leaves in a root page. */
+/** The content of a root page after a commit. */
 export interface Root {
   readonly pageBytes: number;
   /** The heads of the trees of free pages and of the databases. */
@@ -66,7 +66,7 @@ function isRoot(page: Buffer): boolean {
   );
 }
 
-/** The newer of the two roots: that of the last commit. */
+/** The newer of the two roots, written by the last commit. */
 export function readRoot(descriptor: number): Root {
   const first = rootOf(readBytes(descriptor, 0, META_BYTES));
   const second = rootOf(readBytes(descriptor, first.pageBytes, META_BYTES));
@@ -83,14 +83,14 @@ function rootOf(page: Buffer): Root {
   };
 }
 
-/** @throws {Error} where the file ends before them */
+/** @throws {Error} if the file ends before them */
 export function readBytes(descriptor: number, position: number, length: number): Buffer {
   const bytes = readSome(descriptor, position, length);
   if (bytes.length < length) throw new Error(`its file ends before byte ${position + length}`);
   return bytes;
 }
 
-/** Fewer where the file ends. */
+/** Fewer at the end of the file. */
 function readSome(descriptor: number, position: number, length: number): Buffer {
   const bytes = Buffer.alloc(length);
   let at = 0;

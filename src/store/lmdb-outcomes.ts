@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** The disk did not answer in time. Of a commit, nobody knows then whether it was made. */
+/** The disk did not answer in time. It is unknown whether the commit takes effect. */
 export class TimeLimitError extends Error {}
 
 /** The number of parts of a time limit. */

@@ -19,9 +19,9 @@ export function lastTransaction(file: string): bigint {
 }
 
 /**
- * Walks all the trees of an LMDB data file, its list of free pages too, which LMDB first reads at a commit, and throws an
- * Error that says what is wrong: a page that is not where or what it should be, that two use, or that is used and free.
- * Nobody may be writing to the file, or a reader of LMDB's must hold the last commit.
+ * Walks all trees of an LMDB data file, including the list of free pages, which LMDB itself reads only at a commit. Throws an
+ * Error for a page that is wrong, missing, used twice, or both used and free. Nobody may write to the file meanwhile, unless
+ * an LMDB reader holds the last commit.
  */
 export function checkPages(file: string): void {
   withFile(file, (descriptor) => {
@@ -67,7 +67,7 @@ class Pages {
     this.#taken = new Uint8Array(Math.ceil((root.lastPage + 1) / 8));
   }
 
-  /** Calls back with each entry of a tree but those that are trees, which it walks too. */
+  /** Calls back with each entry of a tree. Entries that are trees are walked instead. */
   walk(tree: Buffer, onEntry?: OnEntry): void {
     const root = tree.readBigUInt64LE(40);
     const depth = tree.readUInt16LE(6);
@@ -130,7 +130,7 @@ class Pages {
     }
   }
 
-  /** Where a value is that has pages of its own. */
+  /** The place of a value that has its own pages. */
   #overflow(number: number, place: Buffer, length: number): number {
     if (place.length < 24) throw damagedPage(number);
     const first = Number(place.readBigUInt64LE(0));
@@ -141,7 +141,7 @@ class Pages {
     return first * pageBytes + HEADER_BYTES;
   }
 
-  /** The first of pages that belong together, when it is of this kind, of this number, and of no later commit than the last. */
+  /** The first of pages that belong together. Checks its kind, its number and its commit. */
   #use(first: number, count: number, flag: number): Buffer {
     this.take(first, count);
     const { pageBytes, transaction } = this.#root;

@@ -5,9 +5,8 @@ import { checkPages, lastTransaction } from './lmdb-pages.ts';
 import { unsealRecord } from './lmdb-record.ts';
 
 /**
- * Run by lmdb-verify.ts: reads every page in use and every record of the LMDB store in a directory. Exit code 0 when each
- * is as it was written and none is missing; 2, with the reason on stderr, when not. What LMDB itself cannot read may end
- * it by a signal.
+ * Run by lmdb-verify.ts: reads every page in use and every record of the LMDB store in a directory. Exit code 0 if all are
+ * intact; 2 if not, with the reason on stderr. If LMDB itself cannot read the file, a signal may end the process.
  */
 const [directory = '.'] = process.argv.slice(2);
 const file = dataFile(directory);
@@ -17,7 +16,7 @@ function refuse(reason: string): never {
   process.exit(2);
 }
 
-/** Keeps the pages of the last commit as they are, though others may be writing. */
+/** Keeps the pages of the last commit unchanged while others write. */
 function holdLastCommit(root: RootDatabase<string, string>): Transaction {
   for (;;) {
     root.resetReadTxn();
@@ -34,7 +33,7 @@ try {
   const { entryCount: expected } = root.getStats() as { entryCount: number };
   if (names.length !== expected) refuse(`it has ${names.length} of ${expected} entries`);
   if (names.includes('records') && readFormat(root) === undefined) refuse('it has records, but no format version');
-  // Of another format nothing is known here; the opening refuses it.
+  // Another format is not checked here; opening refuses it.
   if (isRead(readFormat(root)) && names.includes('records')) {
     const records = root.openDB<Uint8Array, Uint8Array>('records', { encoding: 'binary', keyEncoding: 'binary' });
     const transaction = holdLastCommit(root);

@@ -4,8 +4,8 @@ import { dataFile } from './lmdb-file.ts';
 import { StoreOpenError } from './store-open-error.ts';
 
 /**
- * Reads the whole database. LMDB has no checksums of its pages, and what a torn one does to it can be a key that is missing,
- * or a segmentation fault; so another process reads it. Throws StoreOpenError when the database is damaged.
+ * Reads the whole database in another process. LMDB has no checksums, so a torn page can mean a missing key or a segmentation
+ * fault. Throws StoreOpenError when the database is damaged.
  */
 export function verifyDatabase(directory: string): void {
   const worker = fileURLToPath(new URL('lmdb-verify-worker.ts', import.meta.url));

@@ -23,15 +23,15 @@ interface LmdbStoreOptions {
   readonly directory: string;
   /** Several processes may open the directory if each of them sets this. */
   readonly shared?: boolean;
-  /** Address space to begin with; it doubles as the data grow. 1 GiB where left out. */
+  /** The first size of the address space, 1 GiB by default. It doubles as the data grow. */
   readonly mapBytes?: number;
 }
 
 /**
- * A durable store in one directory. A commit that resolved is on the disk; commits under way at once share a sync.
- * Throws StoreOpenError when the directory cannot be used, is in use, or holds something else.
- * `commit` rejects with the Problem `store-full` when there is no room and `store-unavailable` when the disk fails;
- * the store then goes on as soon as the medium does.
+ * A durable store in one directory. A commit that resolved is on the disk; simultaneous commits share a sync. Throws
+ * StoreOpenError when the directory cannot be used, is in use, or holds something else. `commit` rejects with the Problem
+ * `store-full` when there is no room and `store-unavailable` when the disk fails. The store recovers as soon as the disk
+ * does.
  */
 export async function openLmdbStore({
   directory,
@@ -39,7 +39,7 @@ export async function openLmdbStore({
   mapBytes = 2 ** 30,
 }: LmdbStoreOptions): Promise<CountedStore> {
   prepareDirectory(directory);
-  // Others that have it open have read it.
+  // Other processes that have it open have checked it.
   const doubtful = shared && (whileAlone(directory, () => !wasClosed(directory)) ?? false);
   const lock = lockDirectory(directory, shared);
   let connection: ReturnType<typeof connect>;
@@ -139,7 +139,7 @@ export async function openLmdbStore({
     async check() {
       read(({ root }) => {
         readFormat(root);
-        // A process that was killed while it read would keep LMDB from reusing pages.
+        // Otherwise a process that was killed while reading would keep LMDB from reusing pages.
         root.readerCheck();
       });
       if (failure === undefined) return;

@@ -2,8 +2,8 @@ import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 /**
- * Makes a directory, and those above it, for this user only. Not by mkdir's own `recursive`: under /proc, where making
- * fails with ENOENT, Node 26 then tries without end.
+ * Makes a directory and its parents for this user only. It does not use mkdir's `recursive`, because under /proc, where mkdir
+ * fails with ENOENT, Node 26 then tries forever.
  */
 export function makeDirectory(directory: string): void {
   if (statSync(directory, { throwIfNoEntry: false })?.isDirectory()) return;

@@ -7,10 +7,10 @@ const ENTRY_BYTES = 512;
 /** Using a longer value takes so long that reading it is a small part. */
 const LONGEST_BYTES = 2 ** 16;
 
-/** What to do with the value of a key that running commits write. */
+/** How to treat the value of a key that running commits write. */
 interface Change {
   commits: number;
-  /** Whether it was kept before: what nobody has read need not be. */
+  /** Whether it was kept before: values that nobody reads are not kept. */
   readonly known: boolean;
 }
 
@@ -20,7 +20,7 @@ interface Change {
  * another commit succeeds, since the failed one may still take effect.
  */
 export class RecentValues {
-  /** Those kept longest first. */
+  /** The oldest come first. */
   private readonly kept = new Map<string, { readonly value: StoredValue; readonly size: number }>();
   private bytes = 0;
   private readonly changing = new Map<string, Change>();

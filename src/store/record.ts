@@ -1,12 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import type { StoredValue } from '../domain/ports.ts';
 
-/** What a record has before its bytes: 8 bytes drawn when the store was opened, 8 bytes counting its commits. */
+/**
+ * The stamp before the bytes of a record: 8 random bytes drawn when the store was opened, and an 8-byte counter of its
+ * commits.
+ */
 export const STAMP_BYTES = 16;
 
 /**
- * Makes the stamps of commits. No stamp comes twice, in whatever process and after whatever crash, so that a key that
- * was deleted and made again never has a revision it had before.
+ * Makes the stamps of commits. A stamp is unique over all processes and crashes, so a key that is deleted and made again
+ * never gets an earlier revision.
  */
 export function createStamps(): () => Uint8Array {
   const stamp = new Uint8Array(STAMP_BYTES);
@@ -40,7 +43,7 @@ export function bytesOf(record: Uint8Array): Uint8Array {
   return new Uint8Array(record.subarray(STAMP_BYTES));
 }
 
-/** A value whose bytes nothing writes to, as a reader gets it: copied where it asks for them. */
+/** A value for readers. Its bytes never change; they are copied when a reader asks for them. */
 export class CopiedValue implements StoredValue {
   readonly revision: string;
   private readonly kept: Uint8Array;

@@ -4,7 +4,7 @@ import { slotOf } from './redis-keys.ts';
 import { COMMIT_SCRIPT, USAGE_SCRIPT } from './redis-script.ts';
 import type { RedisTarget } from './redis-url.ts';
 
-/** What the store asks of one server; of a cluster, each command goes to the node that has its keys. */
+/** The commands of the store for one server. In a cluster each command goes to the node that has its keys. */
 export interface RedisCommands {
   get(name: string): Promise<string | null>;
   getBuffer(name: string): Promise<Buffer | null>;
@@ -22,7 +22,7 @@ export interface RedisCommands {
   ): Promise<string[]>;
   exists(name: string): Promise<number>;
   pipeline(): CommitPipeline;
-  /** COMMIT_SCRIPT: EVALSHA, or EVAL where the server does not have the script. */
+  /** COMMIT_SCRIPT: EVALSHA, or EVAL if the server does not have the script. */
   cellstepCommit(keyCount: number, ...keysAndArgs: readonly (string | Buffer)[]): Promise<unknown>;
   /** USAGE_SCRIPT, likewise. */
   cellstepUsage(keyCount: number, ...keysAndArgs: readonly string[]): Promise<unknown>;
@@ -51,7 +51,7 @@ export interface RedisClient {
   nodeOf(bucket: string): string;
   /** The server, or the primaries of the cluster, with their addresses. */
   servers(): readonly { readonly address: string; readonly server: RedisServer }[];
-  /** Hears all messages of a channel from now on, also over the connections that follow this one. */
+  /** Receives all messages of a channel from now on, also after reconnecting. */
   subscribe(channel: string, heard: (message: Buffer) => void): Promise<void>;
   /** At once; what is under way is rejected. */
   disconnect(): void;

@@ -66,7 +66,7 @@ function createReplicated(client: RedisClient, wait: ReplicaWait): Committer {
 
   async function settle(entry: Waiting, [error, reply]: PipelineResult, reached: number): Promise<void> {
     if (error?.message.startsWith('MOVED') && entry.moves < MAX_MOVES) {
-      // A single command follows the bucket to its new node, and the client learns where that is.
+      // A single command follows the bucket to its new node, and the client learns the node.
       await client.commands.exists(entry.call.keys[0]);
       enqueue({ ...entry, moves: entry.moves + 1 });
       return;
@@ -88,8 +88,8 @@ function createReplicated(client: RedisClient, wait: ReplicaWait): Committer {
 type PipelineResult = readonly [Error | null, unknown];
 
 /**
- * The replies of the commits, and then that of WAIT. Not by EVALSHA: where the server has forgotten the script, ioredis
- * would send it again behind the WAIT, which then would not speak of it.
+ * The replies of the commits, then the reply of WAIT. It does not use EVALSHA: if the server has lost the script, ioredis
+ * would send it again after the WAIT, which would then not cover it.
  */
 async function sendGroup(
   commands: RedisCommands,

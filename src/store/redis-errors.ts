@@ -1,6 +1,6 @@
 import { Problem } from '../domain/problems.ts';
 
-/** What is wrong, by the code that Redis puts first in an error, or before the text of an error within a script. */
+/** The reason for each error code of Redis, which is the first word of an error or of a script's error. */
 const REASONS: Readonly<Record<string, string>> = {
   OOM: 'it is out of memory (maxmemory)',
   READONLY: 'it is a read-only replica',
@@ -20,7 +20,7 @@ const REASONS: Readonly<Record<string, string>> = {
 const CODE = new RegExp(`(?:^|\\W)(${Object.keys(REASONS).join('|')})\\b`);
 
 const LOST = 'the connection was lost';
-/** How the system and ioredis say that there was no connection, or none for long. */
+/** Codes of the system and of ioredis for a missing or lost connection. */
 const UNREACHED = new RegExp(`\\b(E(CONN|HOST|NET|PIPE|TIMEDOUT|AI_AGAIN)\\w*|ENOTFOUND)\\b|^Socket timeout|^${LOST}$`);
 
 /** A call that took longer than it may. Of a commit, nobody knows then whether it was made. */
@@ -56,10 +56,10 @@ export function openingProblem(error: unknown): string {
   return `${away ? 'is not reachable' : 'cannot be opened'}: ${message}`;
 }
 
-/** The text of an error; that of a name with several addresses is in the errors for each. */
+/** The text of an error. For a name with several addresses it is in the errors of the addresses. */
 export function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  // What ioredis says when a command was under way as the connection ended; its text is about an option of its own.
+  // The error of ioredis for a command that was running when the connection ended. Its own text is about an option.
   if (error.name === 'MaxRetriesPerRequestError') return LOST;
   if (error.message === 'Connection is closed.') return LOST;
   const [first] = error instanceof AggregateError ? error.errors : [];

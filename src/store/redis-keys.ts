@@ -25,7 +25,7 @@ export function indexName(bucket: string): string {
   return `cellstep:{${bucket}}:keys`;
 }
 
-/** What the tenants keep in a bucket: a hash of `tenant/what` and numbers. */
+/** The usage of tenants in a bucket: a hash of `tenant/what` and numbers. */
 export function usageName(bucket: string): string {
   return `cellstep:{${bucket}}:usage`;
 }
@@ -51,7 +51,7 @@ export function slotOf(bucket: string): number {
   return crc % 16_384;
 }
 
-/** The buckets in which keys with this prefix can be: one, where the prefix names the owner whole. */
+/** The buckets that can have keys with this prefix: one if the prefix contains the whole owner. */
 export function bucketsOf(prefix: string): readonly string[] {
   const parts = prefix.split('/');
   const tenant = prefix.startsWith('@') ? `${parts.shift()}/` : '';

@@ -2,7 +2,7 @@ import type { RedisClient } from './redis-client.ts';
 import { openingProblem, TimeLimitError } from './redis-errors.ts';
 import { StoreOpenError } from './store-open-error.ts';
 
-/** What is opened: its clients, the name of the server in messages, and the time limit of all in milliseconds. */
+/** The clients to open, the name of the server for messages, and the time limit in milliseconds. */
 interface Opening {
   readonly clients: readonly RedisClient[];
   readonly shown: string;

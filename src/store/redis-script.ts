@@ -6,18 +6,14 @@ import { indexName, usageName, valueName } from './redis-keys.ts';
 
 /**
  * One commit. KEYS: the bucket's index and usage, then the names of the values. ARGV: the tenant, then four for each value:
- * what its stamp must be (`*` anything, empty: no value), the key as the index has it, what its thing is counted as
- * (empty: nothing), and `c` to check, `t` to touch what was checked, `d` to
- * delete, `p` to fail where a write would fail without changing anything, or the record to write. Nothing is written before
- * all comparisons hold.
- *
- * Redis runs a script whole or not at all, but for an error in its middle. The first write is the only one that can
- * fail (no memory, read-only, disk broken): once a script has written, Redis refuses it nothing. So what needs room goes
- * first, and a full server refuses the commit whole; what only deletes it still takes. A value is at least a stamp long,
- * so that an empty range means that there is none, and that a record is told from a letter.
- *
- * WAIT speaks of what was written over its connection. So that a commit of checks alone confirms what another one wrote,
- * it touches that: a change that replicas get, that changes nothing, and that needs no room.
+ * what its stamp must be (`*` anything, empty: no value), the key as the index has it, what its thing is counted as (empty:
+ * nothing), and `c` to check, `t` to touch what was checked, `d` to delete, `p` to fail where a write would fail without
+ * changing anything, or the record to write. Nothing is written before all comparisons hold. Redis runs a script completely
+ * or not at all, except for an error in the middle. Only the first write can fail (no memory, read-only, broken disk): after
+ * a write Redis refuses the script nothing. So writes that need room go first, and a full server refuses the whole commit,
+ * but still accepts pure deletions. A value is at least as long as a stamp, so an empty range means no value, and a record
+ * differs from a letter. WAIT covers only writes of its own connection. Therefore a commit of checks touches the checked
+ * keys: replicas get this write, it changes nothing, and it needs no room.
  */
 export const COMMIT_SCRIPT = `
 for i = 3, #KEYS do
@@ -69,9 +65,9 @@ return 1
 `;
 
 /**
- * The usage of one bucket, of the tenant ARGV[1] or, without one, of all: a flat list of fields and numbers. A version of
- * cellstep that does not count may have written to the bucket: then the number of its keys is another, and all are counted
- * anew. KEYS: the bucket's index and usage; ARGV[2]: what the names of the bucket's values begin with.
+ * The usage of one bucket, of the tenant ARGV[1] or, without one, of all: a flat list of fields and numbers. An older version
+ * of cellstep, which does not count, may have written to the bucket. Then the number of keys differs, and all are counted
+ * again. KEYS: the bucket's index and usage; ARGV[2]: what the names of the bucket's values begin with.
  */
 export const USAGE_SCRIPT = `
 local all = redis.call('HGETALL', KEYS[2])
@@ -112,7 +108,7 @@ end
 return own
 `;
 
-/** What the script is called with, and how many bytes that is. */
+/** The arguments of the script, and their size in bytes. */
 export interface ScriptCall {
   readonly bucket: string;
   readonly keys: readonly string[];

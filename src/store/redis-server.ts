@@ -2,12 +2,12 @@ import type { RedisClient, RedisCommands, RedisServer } from './redis-client.ts'
 import { FORMAT_NAME } from './redis-keys.ts';
 import { otherFormat, StoreOpenError } from './store-open-error.ts';
 
-/** 1 was without the index of times, so that its sessions would never be cleared away. */
+/** Version 1 had no index of times, so its sessions would never be removed. */
 const FORMAT_VERSION = '3';
-/** Its sessions are records in JSON, which are read too: it becomes the present one. */
+/** Its sessions are JSON records, which this version also reads. The store is marked with the new format. */
 const FORMAT_BEFORE = '2';
 
-/** Writes the version of the layout where there is none. Throws StoreOpenError where there is another. */
+/** Writes the version of the layout if there is none. Throws StoreOpenError for another version. */
 export async function claimFormat(commands: RedisCommands, shown: string): Promise<void> {
   let format = await commands.get(FORMAT_NAME);
   if (format === null) {
@@ -30,8 +30,8 @@ interface Inspection {
 }
 
 /**
- * What an operator should know: each line says where a server would lose what was acknowledged, or drop what it has.
- * Throws StoreOpenError for a server that can't be used: a replica, or one node of a cluster.
+ * Warnings for the operator: each line is about a setting by which the server may lose acknowledged commits or drop data.
+ * Throws StoreOpenError for an unusable server: a replica, or one node of a cluster.
  */
 export async function inspectServers(client: RedisClient, inspection: Inspection): Promise<string[]> {
   const found = await Promise.all(
@@ -84,7 +84,7 @@ function warningsOf(
   return warnings;
 }
 
-/** undefined where the setting may not be read, as at many hosters. */
+/** undefined if the setting may not be read, as at many hosters. */
 async function readSetting(server: RedisServer, name: string): Promise<string | undefined> {
   try {
     const reply = await server.config('GET', name);

@@ -2,7 +2,7 @@ import { addUsage, NO_USAGE, type StoredUsage } from '../domain/usage.ts';
 import type { RedisCommands } from './redis-client.ts';
 import { BUCKET_NAMES, indexName, usageName, valueName } from './redis-keys.ts';
 
-/** What tenants keep: the sums over all buckets. Each bucket is read at one moment, different ones at different moments. */
+/** The usage of tenants, summed over all buckets. Each bucket is read at its own moment. */
 export async function readUsages(commands: RedisCommands, tenant = ''): Promise<Map<string, StoredUsage>> {
   const sums = new Map<string, StoredUsage>();
   const replies = await Promise.all(BUCKET_NAMES.map((bucket) => readBucket(commands, bucket, tenant)));
@@ -21,7 +21,7 @@ async function readBucket(commands: RedisCommands, bucket: string, tenant: strin
   return (await commands.cellstepUsage(keys.length, ...keys, tenant, valueName(bucket, ''))) as string[];
 }
 
-/** Bytes that the server may still take; undefined where it has no limit. */
+/** Bytes that the server may still store; undefined if it has no limit. */
 export function freeBytesOf(info: string): number | undefined {
   const [most, used] = ['maxmemory', 'used_memory'].map((name) =>
     Number(new RegExp(`^${name}:([0-9]+)`, 'm').exec(info)?.[1] ?? 0),

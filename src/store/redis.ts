@@ -29,7 +29,7 @@ export interface RedisStoreOptions {
 const DEFAULT_TIMEOUT = 2_000;
 /** Opening takes several calls, one after the other. */
 const OPENING_TIMEOUTS = 3;
-/** How much may run at once. The rest waits here, where it costs the server nothing and can still be withdrawn. */
+/** The most calls that run at once. Others wait here, where they cost the server nothing and can still be withdrawn. */
 const MAX_CALLS = 256;
 const MAX_COMMIT_BYTES = 64 * 2 ** 20;
 
@@ -150,7 +150,7 @@ function redisStore({ reader, writer, target, timeout, wait }: Connected): Count
       return limited(reader, reads, 0, () => readUsages(reader.commands));
     },
 
-    /** Of the fullest server of a cluster. */
+    /** In a cluster: the value of the fullest server. */
     async freeBytes() {
       requireOpen();
       const infos = await limited(reader, reads, 0, () =>

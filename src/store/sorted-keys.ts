@@ -1,8 +1,8 @@
 const CHUNK = 1024;
 
 /**
- * Keys in ascending order, in chunks, so that one more or less moves only those of its chunk: a microsecond among a
- * million of them.
+ * Keys in ascending order, in chunks. Adding or removing a key moves only the keys of its chunk: a microsecond for a million
+ * keys.
  */
 export class SortedKeys {
   private readonly chunks: string[][] = [];
@@ -49,7 +49,7 @@ export class SortedKeys {
   }
 }
 
-/** Where the first key is that does not come before `key`. */
+/** The position of the first key that is not before `key`. */
 function lowerBound(keys: readonly string[], key: string): number {
   let low = 0;
   let high = keys.length;

@@ -4,7 +4,7 @@ import { addUsage, countedKey, countWrite, NO_USAGE, type StoredUsage } from '..
 export class UsageTally {
   private readonly changes = new Map<string, StoredUsage>();
 
-  /** `before` and `after` are the bytes of the value; undefined where there is none. */
+  /** `before` and `after` are the bytes of the value; undefined if there is none. */
   add(key: string, before: number | undefined, after: number | undefined): void {
     if (before === undefined && after === undefined) return;
     const counted = countedKey(key);
@@ -12,7 +12,7 @@ export class UsageTally {
     this.changes.set(tenant, countWrite(this.changes.get(tenant) ?? NO_USAGE, counted, before, after));
   }
 
-  /** Of the tenants whose usage is another now: what it becomes, given what it is. */
+  /** The new usage of each changed tenant, given the present one. */
   *over(usageOf: (tenant: string) => StoredUsage | undefined): Generator<[tenant: string, usage: StoredUsage]> {
     for (const [tenant, change] of this.changes) {
       if (change.keys === 0 && change.bytes === 0) continue;

@@ -5,8 +5,8 @@ import type { FloatArray } from '../domain/tensor.ts';
 export interface VariableGradient {
   readonly values: FloatArray;
   /**
-   * Of an Embedding, the sum of the squares of what came for each id, where Keras on TensorFlow squares the parts of a
-   * sparse gradient before it adds them up. Undefined where the squares are those of the values.
+   * Of an Embedding, the sum of the squares of what came for each id, where Keras on TensorFlow squares the parts of a sparse
+   * gradient before it adds them up. Undefined if they equal the squares of the values.
    */
   readonly squares?: FloatArray;
 }

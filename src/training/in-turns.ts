@@ -1,9 +1,9 @@
 import { setImmediate as turn } from 'node:timers/promises';
 
-/** How long other work waits for one turn. */
+/** The longest time of one slice, for which other work waits. */
 const TURN_MILLISECONDS = 3;
 
-/** Does the work in turns on the thread that calls, the event loop having its own between them. */
+/** Does the work in slices on the calling thread. The event loop runs between the slices. */
 export async function inTurns<R>(work: Generator<void, R>): Promise<R> {
   for (let end = performance.now() + TURN_MILLISECONDS; ; ) {
     const { done, value } = work.next();

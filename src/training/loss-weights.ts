@@ -1,8 +1,8 @@
 import type { Reduction } from '../domain/learning.ts';
 
-/** What the entries of a batch weigh: a factor for each, and what their weighted sum is divided by. */
+/** The weights of the entries of a batch: a factor for each, and the divisor of their weighted sum. */
 export interface EntryWeights {
-  /** Left out where every entry weighs 1. */
+  /** Absent if every entry weighs 1. */
   readonly factors?: Float64Array;
   readonly divisor: number;
 }

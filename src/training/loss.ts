@@ -11,8 +11,8 @@ export interface LossValue {
 }
 
 /**
- * The loss of predictions [entries, width]. `mask` [entries] is 0 where a prediction is masked.
- * Without a reduction it is the mean of what the entries have, and its gradient that of their sum: Keras' train_on_batch.
+ * The loss of predictions [entries, width]. `mask` [entries] is 0 where a prediction is masked. Without a reduction it is the
+ * mean over the entries, and the gradient is the gradient of their sum, as in Keras' train_on_batch.
  */
 export function lossOf(spec: LossSpec, targets: Targets, predictions: FloatArray, mask?: Uint8Array): LossValue {
   const { values, entries, width, sampleWeight } = targets;
@@ -26,7 +26,7 @@ export function lossOf(spec: LossSpec, targets: Targets, predictions: FloatArray
   let sum = 0;
   for (let n = 0; n < entries; n++) {
     const factor = (factors?.[n] ?? 1) * scale;
-    // A masked entry counts for nothing, whatever it has: also not as 0 · NaN.
+    // A masked entry counts for nothing. Its value is not used, because 0 · NaN would be NaN.
     if (factor === 0) continue;
     const prediction = predictions.subarray(n * width, (n + 1) * width);
     sum += factor * entryLoss(values.subarray(n * targetWidth, (n + 1) * targetWidth), prediction, own);
@@ -37,7 +37,7 @@ export function lossOf(spec: LossSpec, targets: Targets, predictions: FloatArray
 
 /**
  * A mask of steps for entries: an output of several axes has several entries in a step.
- * @throws {Problem} wrong-shape where an entry goes over several steps
+ * @throws {Problem} wrong-shape if an entry covers several steps
  */
 function entryMask(mask: Uint8Array, entries: number): Uint8Array {
   if (mask.length === entries) return mask;

@@ -16,7 +16,7 @@ export interface TrainedVariable {
   readonly shape: Shape;
   readonly dtype: Dtype;
   readonly values: FloatArray;
-  /** As many as the optimizer's rule has, in its order. */
+  /** The slots of the optimizer's rule, in its order. */
   readonly slots: readonly FloatArray[];
   readonly regularizer?: NamedSpec;
   readonly constraint?: NamedSpec;
@@ -32,7 +32,7 @@ export function learningRateAt({ learningRate }: OptimizerSpec, iteration: numbe
   return SCHEDULES[learningRate.className](learningRate.params)(iteration);
 }
 
-/** What the variables' regularizers add to the loss; their derivatives are added to the gradients. */
+/** The sum of the variables' regularizers. Their derivatives are added to the gradients. */
 export function regularize(variables: readonly TrainedVariable[], gradients: readonly FloatArray[]): number {
   return variables.reduce((sum, { regularizer, values, shape }, k) => {
     if (!regularizer) return sum;
@@ -41,9 +41,9 @@ export function regularize(variables: readonly TrainedVariable[], gradients: rea
 }
 
 /**
- * One update of all trainable variables, their gradients changed too: clipping, weight decay w ← w - w·decay·lr, the
- * optimizer's rule, constraints. `iteration` counts the updates before. Yields after each slice, so that others get their
- * turn. Keras BaseOptimizer.apply (keras/src/optimizers/base_optimizer.py).
+ * One update of all trainable variables, which also changes their gradients: clipping, weight decay w ← w - w·decay·lr, the
+ * optimizer's rule, constraints. `iteration` counts the updates before. Yields after each slice, so that other work can run.
+ * Keras BaseOptimizer.apply (keras/src/optimizers/base_optimizer.py).
  */
 export function* updateVariables(
   spec: OptimizerSpec,

@@ -5,7 +5,7 @@ import type { Hdf5Request, HdfTree } from './tree.ts';
 
 const FORMAT = 'HDF5';
 const SIGNATURE = [0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a];
-/** What the library has at its start and for its own tables. */
+/** Memory that the library needs at its start and for its own tables. */
 const OWN_MEMORY_BYTES = 64 * 2 ** 20;
 
 export interface Hdf5 {

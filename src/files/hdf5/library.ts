@@ -28,7 +28,7 @@ export async function libraries(): Promise<OpenLibrary> {
   };
 }
 
-/** What the first instance compiles is put into this list. */
+/** Puts the module that the first instance compiles into this list. */
 function watchCompiling(): WebAssembly.Module[] {
   const modules: WebAssembly.Module[] = [];
   const { instantiate } = WebAssembly;

@@ -52,10 +52,7 @@ export function readTree(library: Library, path: string, limits: Hdf5Limits): Hd
     const metadata = library.get_dataset_metadata(file, `/${name}`);
     const type = elementType(metadata, () => readAttributes(library, file, `/${name}`, limits));
     if (type === undefined || metadata.shape === null) {
-      unread.set(
-        name,
-        metadata.shape === null ? 'it has no elements, not even none' : 'its type is not one of numbers',
-      );
+      unread.set(name, metadata.shape === null ? 'its dataspace is null' : 'its type is not numeric');
       return;
     }
     const size = checkedSize(FORMAT, name, metadata.shape);
@@ -85,12 +82,13 @@ function elementType(metadata: Metadata, attributes: () => HdfAttributes): Eleme
     return `${signed ? 'i' : 'u'}${size === 1 ? 8 : size === 2 ? 16 : 32}`;
   // h5py's booleans
   if (type === ENUM && size === 1 && names?.members.FALSE === 0 && names.members.TRUE === 1) return 'bool';
-  // Keras writes bfloat16 as two opaque bytes; its own format says so beside it (saving_lib.H5Entry), the legacy one not.
+  // Keras writes bfloat16 as two opaque bytes. Its own format also notes the dtype (saving_lib.H5Entry); the legacy format
+  // does not.
   if (type === OPAQUE && size === 2 && (attributes().dtype ?? 'bfloat16') === 'bfloat16') return 'bf16';
   return undefined;
 }
 
-/** A chunk is unpacked whole, however little of it the dataset uses. */
+/** A chunk is always unpacked completely, even if the dataset uses little of it. */
 function requireReadable(library: Library, file: bigint, name: string, metadata: Metadata, limits: Hdf5Limits): void {
   if (metadata.virtual_sources)
     throw invalidFile(FORMAT, `'${name}' is a virtual dataset; send a file that holds its data itself.`);

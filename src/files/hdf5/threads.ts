@@ -88,7 +88,7 @@ async function answerOf(worker: Worker, timeoutMs: number, send: () => void): Pr
   }
 }
 
-/** 0 where the thread has ended: then it has answered. */
+/** 0 if the thread has ended: then it has answered. */
 async function usedMs(worker: Worker): Promise<number> {
   const { user, system } = await worker.cpuUsage().catch(() => ({ user: 0, system: 0 }));
   return (user + system) / 1000;

@@ -5,7 +5,7 @@ import type { ElementType } from '../elements.ts';
  * first slash (`layers/gru/cell/vars`), the root is ''. Groups come before what is in them.
  */
 export interface HdfTree {
-  /** Every group, with those of its attributes that are strings or lists of strings. */
+  /** Every group, with its attributes that are strings or lists of strings. */
   readonly groups: ReadonlyMap<string, HdfAttributes>;
   readonly datasets: ReadonlyMap<string, HdfDataset>;
   /** Datasets of types that are not read (compound, text, uint64 …), with the reason. Empty in a tree to be written. */
@@ -21,7 +21,7 @@ export interface HdfDataset {
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
-/** What the parent thread asks of the worker. `memoryBytes` bounds the HDF5 library's own memory. */
+/** A request to the worker. `memoryBytes` bounds the HDF5 library's own memory. */
 export type Hdf5Request =
   | { readonly kind: 'read'; readonly bytes: Uint8Array; readonly limits: Hdf5Limits; readonly memoryBytes: number }
   | { readonly kind: 'write'; readonly tree: HdfTree; readonly memoryBytes: number };

@@ -2,14 +2,14 @@ import type { FileLayer, NamedTensors, Skipped } from '../../domain/files.ts';
 import { isJsonObject, type JsonObject } from '../../domain/json.ts';
 import { children, classNameOf, groupNames, nameOf, RECURRENT_LAYERS } from './model.ts';
 
-/** A layer that a model's configuration names, and where its weights stand in a Keras 3 weights file. */
+/** A layer in a model's configuration, with the place of its weights in a Keras 3 weights file. */
 export interface ConfiguredLayer {
   /** `layers/gru_1`: Keras addresses by class and order, never by name (saving_lib._save_container_state). */
   readonly path: string;
   /** Names of the layers around it, outermost first, and its own name. */
   readonly names: readonly string[];
   readonly name: string;
-  /** What its variables begin with in the whole network: that of the wrapper, where it is in one. */
+  /** The prefix of its variables in the whole network. In a wrapper: the wrapper's prefix. */
   readonly place: string;
   readonly className: string;
   readonly config: JsonObject;
@@ -78,10 +78,7 @@ export function isNetworkClass(className: string): boolean {
   return NETWORKS.includes(className);
 }
 
-/**
- * The model as a cell of its own; undefined where it is one recurrent layer alone, in a TimeDistributed or not, or a class of
- * its own.
- */
+/** The model as a cell; undefined for a single recurrent layer (even in a TimeDistributed) and for a custom class. */
 export function networkOf(
   model: JsonObject,
   layers: readonly ConfiguredLayer[],

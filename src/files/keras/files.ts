@@ -74,7 +74,7 @@ export async function readKeras(
       .filter(({ path }) => !configured.some((one) => isRecurrentClass(one) && one.path === path))
       .map((layer) => foreignLayer(layer, configured)),
   ];
-  // A model with a class of its own is not what the layers make of it.
+  // The layers of a model with a custom class do not tell what it computes.
   const known = layers.every(({ unsaid }) => unsaid === undefined);
   const network = known
     ? networkOf(model, configured, (layer) =>
@@ -107,7 +107,7 @@ function configuredLayer(
   return { ...known, weights: orderCells(weights, config), ...written, ...missing };
 }
 
-/** A layer that the configuration does not have as one of Keras' recurrent classes. */
+/** A layer that is not one of Keras' recurrent classes in the configuration. */
 function foreignLayer(layer: StoredLayer, configured: readonly ConfiguredLayer[]): StoredLayer {
   const owner = configured.find(({ path }) => isWithin(layer.path, path));
   if (!owner) return { ...layer, unsaid: 'the configuration of the model does not name it' };
@@ -128,7 +128,7 @@ export function writeKerasLegacy(hdf5: Hdf5, modelName: string, layers: readonly
   return hdf5.write(treeOfLegacy(modelName, layers));
 }
 
-/** A legacy `.h5` of a whole network. @throws {Problem} not-acceptable where Keras 3 does not have all that is in it */
+/** A legacy `.h5` of a whole network. @throws {Problem} not-acceptable if Keras 3 lacks a part of it */
 export async function writeKerasLegacyNetwork(hdf5: Hdf5, network: WholeLayer): Promise<Uint8Array> {
   requireWritable(network);
   const layers = configuredLayers({ class_name: network.className, config: network.config });
@@ -146,7 +146,7 @@ export function writeKeras(
   return writeArchive(hdf5, sequentialModel(modelName, layers.map(asLayer)), treeOfWeights(modelName, layers), savedAt);
 }
 
-/** A `.keras` of a whole network. @throws {Problem} not-acceptable where Keras 3 does not have all that is in it */
+/** A `.keras` of a whole network. @throws {Problem} not-acceptable if Keras 3 lacks a part of it */
 export async function writeKerasNetwork(hdf5: Hdf5, network: WholeLayer, savedAt: Date): Promise<Uint8Array> {
   requireWritable(network);
   return writeArchive(hdf5, networkModel(network), treeOfNetwork(network), savedAt);

@@ -11,7 +11,7 @@ export function arrangeCells(layer: FileLayer, config: JsonObject): NamedTensors
 
 /**
  * The cell as a layer of a model. The writers put a cell that is not a layer into an RNN.
- * @throws {Problem} not-acceptable where it has a stack inside a stack, or an activation that only Keras 2 has
+ * @throws {Problem} not-acceptable for a stack inside a stack, or an activation that only Keras 2 has
  */
 export function layerOf(cell: WholeLayer): WholeLayer {
   requireWritable(cell);
@@ -34,7 +34,7 @@ export function requireWritable({ name: id, config, weights }: WholeLayer): void
 
 /**
  * The same for a file in which names are paths.
- * @throws {Problem} not-acceptable where a name is no path, or two cells of a stack have the same
+ * @throws {Problem} not-acceptable if a name is not a path, or two cells of a stack have the same name
  */
 export function legacyLayerOf(cell: WholeLayer): WholeLayer {
   requireLegacyNames(cell.name, cell.config);
@@ -42,8 +42,8 @@ export function legacyLayerOf(cell: WholeLayer): WholeLayer {
 }
 
 /**
- * Checks the names in a layer's config, and those of the layers that it stands in.
- * @throws {Problem} not-acceptable where a name is no path, or two cells of a stack have the same
+ * Checks the names in a layer's config and in the layers around it.
+ * @throws {Problem} not-acceptable if a name is not a path, or two cells of a stack have the same name
  */
 export function requireLegacyNames(id: string, config: JsonObject, outer: readonly string[] = []): void {
   for (const names of [...outer.map((name) => [name]), ...namesByPlace(config)]) {
@@ -66,7 +66,7 @@ function pathName(name: Json | undefined): string | undefined {
   return typeof name === 'string' && /^(?!\.{1,2}$)[^/\0]+$/.test(name) && name.isWellFormed() ? name : undefined;
 }
 
-/** Names of the objects inside a config: those that stand beside one another in each list. */
+/** Names of the objects inside a config, for each list. */
 function namesByPlace(config: JsonObject): Json[][] {
   const configs = (objects: readonly (Json | undefined)[]) => objects.map(configOf).filter((own) => own !== undefined);
   const inner = configs(['cell', 'layer', 'backward_layer'].map((key) => config[key]));

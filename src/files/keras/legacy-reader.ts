@@ -22,7 +22,7 @@ export function isLegacy(tree: HdfTree): boolean {
   return listAttribute(tree, weightsRoot(tree), 'layer_names') !== undefined;
 }
 
-/** A layer of the model: where its weights stand, and the layers inside it by what `model_config` says. */
+/** A layer of the model: the place of its weights, and its inner layers from `model_config`. */
 interface LegacyLayer {
   readonly name: string;
   readonly group: string;
@@ -37,8 +37,8 @@ interface NamedLayer extends FileLayer {
 }
 
 /**
- * The recurrent layers of a legacy Keras file (`.h5` of Keras 2 and 3, of a model or its weights), those of nested models
- * and wrappers included where `model_config` tells of them. Source: keras/src/legacy/saving/legacy_h5_format.py.
+ * The recurrent layers of a legacy Keras file (`.h5` of Keras 2 and 3, of a model or its weights), including layers of nested
+ * models and wrappers that `model_config` names. Source: keras/src/legacy/saving/legacy_h5_format.py.
  * @throws {Problem} invalid-file if it holds none, or a weight that it lists is missing.
  */
 export function readLegacy(tree: HdfTree): WeightFile {
@@ -80,7 +80,7 @@ function variablesOf(
   return new Map(paths.map((path) => [variableOf(path), storedTensor(tree, listed, path)]));
 }
 
-/** @throws {Problem} invalid-file where it is listed, but not there */
+/** @throws {Problem} invalid-file if it is listed but missing */
 function storedTensor(tree: HdfTree, { name, group }: Pick<LegacyLayer, 'name' | 'group'>, path: string): Tensor {
   const tensor = tensorAt(tree, `${group}/${path}`);
   if (!tensor) throw invalidFile(FORMAT, `the layer '${name}' lists the weight '${path}', which is not there.`);
@@ -108,7 +108,7 @@ function skippedGroup({ name, paths }: LegacyLayer): Skipped[] {
   return paths.length === 0 ? [] : [{ name, reason: 'Its arrays are not those of a recurrent layer.' }];
 }
 
-/** Others have recurrent kernels too: those of a ConvLSTM have more dimensions. */
+/** Other layers have recurrent kernels too, but a ConvLSTM's has more dimensions. */
 function isRecurrent(tree: HdfTree, { group, paths }: LegacyLayer): boolean {
   const kernel = paths.find((path) => variableOf(path) === 'recurrent_kernel');
   const shape = tree.datasets.get(`${group}/${kernel}`)?.shape;
@@ -161,7 +161,7 @@ interface CellPaths {
   readonly paths: readonly string[];
 }
 
-/** Cells by their names, since trainable weights come before others: the order of the file is not that of the layer. */
+/** Cells sorted by name. The order in the file differs from the layer's order, because trainable weights come first. */
 function namedWeights(cells: readonly CellPaths[], className: string | undefined, config: JsonObject | undefined) {
   const both = className === 'Bidirectional' || (!className && cells.some(({ cell }) => /(^|\/)backward_/.test(cell)));
   if (!both) return inDirection(cells, '', config);
@@ -183,7 +183,7 @@ function namedWeights(cells: readonly CellPaths[], className: string | undefined
   });
 }
 
-/** What Keras calls the backward layer: by its own config, or after the forward one. */
+/** Keras' name of the backward layer: from its own config, or derived from the forward layer. */
 function backwardName(config: JsonObject | undefined): string {
   const [given, layer] = [config?.backward_layer, config?.layer];
   if (isJsonObject(given)) return nameOf(given, '');
@@ -208,7 +208,7 @@ function inDirection(cells: readonly CellPaths[], prefix: string, config: JsonOb
   );
 }
 
-/** As the file has them where the names do not tell. */
+/** In the order of the file, if the names do not tell it. */
 function sortedByNames(cells: readonly CellPaths[], names: readonly string[]): readonly CellPaths[] {
   const place = ({ cell }: CellPaths) => names.indexOf(cell.split('/').at(-1) ?? '');
   const places = cells.map(place);

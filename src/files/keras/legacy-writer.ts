@@ -20,8 +20,8 @@ export function treeOfLegacy(modelName: string, layers: readonly WholeLayer[]): 
 }
 
 /**
- * The same of a whole network, whose layers these are: those within a layer of the model are in that one's group.
- * @throws {Problem} not-acceptable where the layout has no place for one of its weights
+ * The same for a whole network with these layers. Inner layers are in the group of their outer layer.
+ * @throws {Problem} not-acceptable if the layout has no place for a weight
  */
 export function treeOfLegacyNetwork(network: WholeLayer, layers: readonly ConfiguredLayer[]): HdfTree {
   const modelName = nameOf({ config: network.config }, network.name);
@@ -98,14 +98,14 @@ function legacyPath(className: string, config: JsonObject, weight: string): stri
   return [...side, nameOf(cell, snakeCase(classNameOf(cell))), ...stacked, variable].join('/');
 }
 
-/** As `layer.trainable_weights + layer.non_trainable_weights` lists them: Keras assigns by this order, not by name. */
+/** In the order of `layer.trainable_weights + layer.non_trainable_weights`: Keras assigns by this order, not by name. */
 function trainableFirst(weights: NamedTensors, config: JsonObject): [string, Tensor][] {
   const entries = [...weights];
   const frozen = ([name]: [string, Tensor]) => isFrozen(name, config);
   return [...entries.filter((entry) => !frozen(entry)), ...entries.filter(frozen)];
 }
 
-/** Whether a layer or cell that a weight is of, or that this is in, is not trainable. */
+/** Whether the layer or cell of a weight, or a layer around it, is not trainable. */
 function isFrozen(weight: string, config: JsonObject): boolean {
   const [, direction] = /^(forward|backward)_layer\./.exec(weight) ?? [];
   const [, cell] = /(?:^|\.)cells\.(\d+)\./.exec(weight) ?? [];

@@ -5,7 +5,7 @@ import { snakeCase } from '../../domain/words.ts';
 /** The version whose layouts are written. */
 export const KERAS_VERSION = '3.15.1';
 export const RECURRENT_LAYERS = ['SimpleRNN', 'GRU', 'LSTM', 'RNN', 'Bidirectional'];
-/** Of a cell, in the order of its `vars`. */
+/** The weights of a cell, in the order of its `vars`. */
 export const VARIABLES = ['kernel', 'recurrent_kernel', 'bias'];
 /** The two layers of a Bidirectional, as groups and as prefixes of names. */
 export const DIRECTIONS = ['forward_layer', 'backward_layer'];

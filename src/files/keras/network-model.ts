@@ -17,7 +17,7 @@ export function networkModel({ className, config }: WholeLayer): JsonObject {
 
 function completed(object: JsonObject): JsonObject {
   const sent = classNameOf(object);
-  // What Keras 2 calls a Functional.
+  // Keras 2's name for a Functional.
   const className = sent === 'Model' ? 'Functional' : sent;
   const config = isJsonObject(object.config) ? withCompleted(object.config) : {};
   const module = object.module ?? MODULES[className] ?? 'keras.layers';
@@ -32,7 +32,7 @@ function completed(object: JsonObject): JsonObject {
   };
 }
 
-/** A layer of a Functional has its name beside its config too, and what goes into it. */
+/** A layer of a Functional also has its name and its inputs beside its config. */
 function placeInGraph({ inbound_nodes: nodes }: JsonObject, { name }: JsonObject): JsonObject {
   if (!isArray(nodes)) return {};
   const whole = nodes.map((node) => withShapes(isJsonObject(node) ? { ...node, kwargs: node.kwargs ?? {} } : node));

@@ -16,9 +16,9 @@ export interface StoredLayer extends FileLayer {
 }
 
 /**
- * The recurrent layers of a Keras 3 weights file (`.weights.h5`), which holds no configuration: the class is told by
- * the group's name, or by the shapes where that is no recurrent layer's. Stacked cells of several classes keep the
- * names of their groups (`cells.lstm_cell.kernel`), see `orderCells`.
+ * The recurrent layers of a Keras 3 weights file (`.weights.h5`), which holds no configuration: the group's name gives the
+ * class, or the shapes do if the name is not a recurrent layer's. Stacked cells of several classes keep the names of their
+ * groups (`cells.lstm_cell.kernel`), see `orderCells`.
  * @throws {Problem} invalid-file if it holds none, or one whose arrays are not read.
  */
 export function layersOfWeights(tree: HdfTree): StoredLayer[] {
@@ -44,7 +44,7 @@ export function storedLayers(tree: HdfTree): StoredLayer[] {
     .map((path) => storedLayer(tree, children, path));
 }
 
-/** What else the tree holds: the groups whose arrays are of none of the layers that stand at these paths. */
+/** The other groups of the tree: their arrays belong to none of the layers at these paths. */
 export function otherGroups(tree: HdfTree, paths: readonly string[]): Skipped[] {
   const owners = [...tree.datasets.keys(), ...tree.unread.keys()].map((path) =>
     path.replace(/(^|\/)(vars\/)?[^/]*$/, ''),
@@ -60,7 +60,7 @@ export function isWithin(group: string, path: string): boolean {
 
 const RECURRENT_KERNEL = /^(?:(.*)\/)?cell\/(?:cells\/[^/]+\/)?vars\/1$/s;
 
-/** The layers that have a recurrent kernel. Others have a cell too: that of a ConvLSTM has kernels of more dimensions. */
+/** The layers with a recurrent kernel. Other layers have a cell too, but a ConvLSTM's kernels have more dimensions. */
 function ownersOfKernels(tree: HdfTree): ReadonlySet<string> {
   const owners = new Set<string>();
   for (const [path, { shape }] of tree.datasets) {
@@ -70,7 +70,7 @@ function ownersOfKernels(tree: HdfTree): ReadonlySet<string> {
   return owners;
 }
 
-/** What has a cell is a layer, or one of the two layers of a Bidirectional. */
+/** The owner of a cell is a layer, or one of the two layers of a Bidirectional. */
 function layerOfCell(owner: string): string {
   return DIRECTIONS.includes(owner.split('/').at(-1) ?? '') ? parentOf(owner) : owner;
 }

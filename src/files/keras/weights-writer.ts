@@ -22,7 +22,7 @@ export function treeOfWeights(modelName: string, layers: readonly WholeLayer[]):
 
 /**
  * The tree of a `.weights.h5` of a whole network: each layer's arrays where `configuredLayers` finds them.
- * @throws {Problem} not-acceptable where the layout has no place for one of its weights
+ * @throws {Problem} not-acceptable if the layout has no place for a weight
  */
 export function treeOfNetwork(network: WholeLayer): HdfTree {
   const { name: id, className, config, weights } = network;
@@ -39,7 +39,7 @@ export function treeOfNetwork(network: WholeLayer): HdfTree {
   return tree;
 }
 
-/** @throws {Problem} not-acceptable where a tree has not as many arrays as the network has weights */
+/** @throws {Problem} not-acceptable if the tree has fewer arrays than the network has weights */
 export function requireAll({ name, weights }: WholeLayer, { datasets }: HdfTree): void {
   if (datasets.size === weights.size) return;
   const detail = `Cell '${name}' has weights that no file of Keras has a place for. Ask for application/x-safetensors.`;

@@ -41,8 +41,8 @@ interface Header {
 }
 
 /**
- * One array in NumPy's own format, versions 1 to 3. Fortran order is turned into row-major.
- * Source: numpy/lib/format.py. Names say where it stood in messages.
+ * One array in NumPy's own format, versions 1 to 3. Fortran order is turned into row-major. Source: numpy/lib/format.py.
+ * `name` is its place, for messages.
  * @throws {Problem} invalid-file, limit-exceeded.
  */
 export function readNpy(name: string, bytes: Uint8Array, limits: FileLimits): Tensor {

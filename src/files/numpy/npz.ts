@@ -28,7 +28,7 @@ export async function readNpz(
   return tensors;
 }
 
-/** What numpy.load reads, stored as by numpy.savez. bfloat16 becomes float32. Same input, same bytes. */
+/** Writes a file for numpy.load, as numpy.savez does. bfloat16 becomes float32. The same input gives the same bytes. */
 export function writeNpz(tensors: NamedTensors): Uint8Array {
   return writeZip(new Map([...tensors].map(([name, tensor]) => [`${name}${SUFFIX}`, writeNpy(tensor)])));
 }

@@ -6,7 +6,7 @@ import type { Node } from './graph.ts';
 import { type Beside, decodeRecord, missingFile, SEND_BOTH, type TensorRecord } from './tensor.ts';
 
 const FORMAT = 'ONNX';
-/** Nodes between a weight and where it is stored. */
+/** The most nodes between a weight and its stored data. */
 const MAX_DEPTH = 64;
 
 const FOLD = { ...FOLDS, ...SHAPE_FOLDS };
@@ -39,7 +39,7 @@ export class Constants {
     this.limits = limits;
   }
 
-  /** @throws {Problem} invalid-file where it is stored but damaged, limit-exceeded */
+  /** @throws {Problem} invalid-file if it is damaged, limit-exceeded */
   read(name: string, depth = 0): Tensor | Absent {
     const known = this.known.get(name);
     if (known) return known;

@@ -5,7 +5,7 @@ import { emptyLike, type Fold } from './fold.ts';
 /** Elements that a broadcast may make: shapes are short, and no weight is made so. */
 const MAX_EXPANDED = 2 ** 20;
 
-/** Operators that exporters use to compute where to cut weights. */
+/** Operators with which exporters compute the places to cut weights. */
 export const SHAPE_FOLDS: Readonly<Record<string, Fold>> = {
   /** Without `value`, which is a tensor of the file. */
   Constant: ({ attributes }) => {

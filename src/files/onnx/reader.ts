@@ -6,7 +6,7 @@ import { type Node, readGraph } from './graph.ts';
 import type { Beside } from './tensor.ts';
 
 const FORMAT = 'ONNX';
-/** Where each operator's inputs stand (docs/Operators.md). An empty name is an input left out. */
+/** The order of each operator's inputs (docs/Operators.md). An empty name is an absent input. */
 export const INPUTS: Readonly<Record<string, readonly string[]>> = {
   RNN: ['X', 'W', 'R', 'B', 'sequence_lens', 'initial_h'],
   GRU: ['X', 'W', 'R', 'B', 'sequence_lens', 'initial_h'],
@@ -17,15 +17,15 @@ const OPTIONAL = ['B', 'P'];
 /** Inputs that a client sends; a model may fix them. */
 const STATES = ['sequence_lens', 'initial_h', 'initial_c'];
 
-/** What a reading of a model gives: every layer of it has its attributes. */
+/** The result of reading a model: its layers with their attributes. */
 export interface OnnxFile extends WeightFile {
   readonly layers: readonly WholeLayer[];
 }
 
 /**
- * The RNN, GRU and LSTM nodes of a model's main graph, with their attributes as `config` and W, R, B, P as they are:
- * from initializers, Constant nodes, or what nodes that only move elements make of those. Data of other files is taken
- * from `beside`, by name; nothing is opened.
+ * The RNN, GRU and LSTM nodes of a model's main graph, with their attributes as `config` and W, R, B, P as they are: from
+ * initializers, Constant nodes, and nodes that only move their elements. Data of other files is taken from `beside`, by name;
+ * nothing is opened.
  * @throws {Problem} invalid-file for any fault, or if no such node has its weights in the file; limit-exceeded
  */
 export function readOnnx(

@@ -21,7 +21,7 @@ export interface TensorRecord {
   readonly name: string;
   readonly dims: readonly number[];
   readonly dataType: bigint;
-  /** Keys and values that say where the data is, where it is in another file: `location`, `offset`, `length`. */
+  /** Keys and values for data in another file: `location`, `offset`, `length`. */
   readonly external?: ReadonlyMap<string, string>;
   readonly raw?: Uint8Array;
   /** float_data and double_data: little-endian elements as they stand. */
@@ -31,7 +31,7 @@ export interface TensorRecord {
   readonly unpacked: readonly bigint[];
 }
 
-/** `of` says what the tensor is, where it has no name. */
+/** `of` describes the tensor if it has no name. */
 export function readTensorRecord(message: Uint8Array, budget: FieldBudget, of: string): TensorRecord {
   const dims: number[] = [];
   const fixed: Uint8Array[] = [];
@@ -68,10 +68,10 @@ function readEntry(message: Uint8Array, budget: FieldBudget): [key: string, valu
   return [texts.get(ENTRY.key) ?? '', texts.get(ENTRY.value) ?? ''];
 }
 
-/** Files that were sent beside a model, by their names. */
+/** Files that were sent with a model, by name. */
 export type Beside = ReadonlyMap<string, Uint8Array>;
 
-/** The name of the file that has a tensor's data, where that is not among those sent. */
+/** The name of the file with a tensor's data, if it was not sent. */
 export function missingFile({ external }: TensorRecord, beside: Beside): string | undefined {
   const location = external?.get('location') ?? '';
   return external && !beside.has(nameOfFile(location)) ? location : undefined;
@@ -102,7 +102,7 @@ function countOf(name: string, key: string, text: string): number {
   throw invalidFile(FORMAT, `the ${key} of the data of '${name}' is '${text.slice(0, 40)}', which is not a count.`);
 }
 
-/** What to do where a model has its data in another file. */
+/** The advice for a model with data in another file. */
 export const SEND_BOTH =
   'Send the model and that file as two parts of one multipart/form-data body, each with its filename.';
 

@@ -55,11 +55,11 @@ export const [VARINT, BYTES, FIXED32] = [0, 2, 5];
 /** Fields read for each tensor that a file may have. */
 const FIELDS_PER_TENSOR = 100;
 
-/** One field of a message: its value as bytes, or as a number where it is a varint. */
+/** One field of a message: its bytes, or a number for a varint. */
 export interface WireField {
   readonly number: number;
   readonly bytes: Uint8Array;
-  /** Of a varint, as a signed 64-bit integer; 0 of other fields. */
+  /** The value of a varint as a signed 64-bit integer; 0 for other fields. */
   readonly value: bigint;
   /** The field as it stands in the message, its tag included. */
   readonly whole: Uint8Array;

@@ -3,7 +3,7 @@ import { BYTES, DIMENSION, FIXED32, NODE, SHAPE, TENSOR_TYPE, TYPE, VALUE_INFO, 
 
 /** Writes a part of a message. */
 export type Write = (writer: protobuf.Writer) => void;
-/** A dimension by its size, or a name where any will do. */
+/** A dimension: its size, or a name if any size is allowed. */
 export type Dimension = number | string;
 
 export function encoded(write: Write): Uint8Array {

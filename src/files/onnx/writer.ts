@@ -43,9 +43,9 @@ const DATA_TYPES: Partial<Readonly<Record<Dtype, number>>> = {
 };
 
 /**
- * A model of one node: inputs X and initial_h (and initial_c), outputs Y and Y_h (and Y_c), weights as initializers.
- * Opset 14, the first with `layout`; bfloat16 needs 22. Same input, same bytes.
- * @throws {RangeError} if the layer is no RNN, GRU or LSTM node with W and R of one float dtype and known attributes.
+ * A model of one node: inputs X and initial_h (and initial_c), outputs Y and Y_h (and Y_c), weights as initializers. Opset
+ * 14, the first with `layout`; bfloat16 needs 22. The same input gives the same bytes.
+ * @throws {RangeError} if the layer is not an RNN, GRU or LSTM node with W and R of one float dtype and known attributes
  */
 export function writeOnnx(layer: WholeLayer): Uint8Array {
   const { name, className, config, weights } = layer;

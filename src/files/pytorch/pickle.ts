@@ -22,7 +22,7 @@ export class PythonCall {
   }
 }
 
-/** A reference to something beside the pickle. */
+/** A reference to data outside the pickle. */
 export class PersistentId {
   readonly id: Pickled;
 
@@ -47,7 +47,10 @@ export type Pickled =
 const MARK = Symbol('mark');
 type Slot = Pickled | typeof MARK;
 
-/** What an opcode does. Opcodes are those of protocols 2 to 5 that torch.save writes. Python's pickletools.py describes all. */
+/**
+ * The effect of each opcode. These are the opcodes of protocols 2 to 5 that torch.save writes; Python's pickletools.py
+ * describes them all.
+ */
 type Operation = (machine: Machine) => void;
 
 const OPERATIONS: Readonly<Record<number, Operation>> = {

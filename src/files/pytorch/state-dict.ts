@@ -145,7 +145,7 @@ interface Strided {
   readonly strides: readonly number[];
 }
 
-/** The bytes of a strided tensor in row-major order: those of the storage where they lie so. */
+/** The bytes of a strided tensor in row-major order; the storage's own bytes if they are in that order. */
 function gather(bytes: Uint8Array, { offset, width, size, shape, strides }: Strided): Uint8Array {
   let step = 1;
   const isContiguous = shape.toReversed().every((extent, k) => {

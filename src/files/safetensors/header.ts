@@ -47,7 +47,7 @@ export interface Header {
   /** In the order written. */
   readonly entries: readonly Entry[];
   readonly metadata: Record<string, string>;
-  /** Where the data starts in the file. */
+  /** The position of the data in the file. */
   readonly dataStart: number;
 }
 

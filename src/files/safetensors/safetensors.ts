@@ -26,7 +26,7 @@ export function readSafetensors(
     0,
   );
   requireWithin(FORMAT, 'unpacked bytes', total, limits.maxUnpackedBytes);
-  // Only where the bytes have their memory for themselves: else a view would keep, and show, what is not its own.
+  // Only if the bytes own their whole buffer. Otherwise a view would keep and expose foreign bytes.
   const decode = views && bytes.byteLength === bytes.buffer.byteLength ? viewElements : decodeElements;
   return { tensors: new Map(entries.map((entry) => [entry.name, readTensor(entry, data, decode)])), metadata };
 }

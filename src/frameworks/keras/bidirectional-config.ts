@@ -19,7 +19,7 @@ export interface ParsedBidirectional extends ParsedBase {
 
 const CLASS_NAME = 'Bidirectional';
 const KEYS = ['merge_mode', 'layer', 'backward_layer', 'weights'];
-/** What the two layers have in common, as a key of their configs. */
+/** Keys of the configs that must be equal in both layers. */
 const COMMON = [
   ['stateful', 'stateful'],
   ['return_sequences', 'returnSequences'],
@@ -120,7 +120,7 @@ function checkPair(forward: ParsedLayer, backward: ParsedLayer, pointer: string)
   }
 }
 
-/** All merge modes but concat (and none) combine the outputs element by element. */
+/** All merge modes except concat and null combine the outputs element by element. */
 function checkWidths(mode: MergeMode | null, forward: ParsedLayer, backward: ParsedLayer, pointer: string): void {
   const [one, other] = [outputWidth(forward.cell), outputWidth(backward.cell)];
   if (mode === null || mode === 'concat' || one === other) return;

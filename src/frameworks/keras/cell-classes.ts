@@ -24,9 +24,9 @@ export type FieldKind =
 
 export interface Field {
   readonly kind: FieldKind;
-  /** Absent where the key must be given. */
+  /** Absent if the key is required. */
   readonly default?: Json;
-  /** Of a choice: what it can be. */
+  /** For a choice: the allowed values. */
   readonly choices?: readonly Json[];
   /** false: understood, but not in get_config(). */
   readonly printed?: false;

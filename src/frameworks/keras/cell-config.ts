@@ -12,7 +12,7 @@ import { requireKerasClass } from './serialized.ts';
 export type ParsedKeras = ParsedCell | ParsedStack | ParsedCellLayer | ParsedRnn | ParsedBidirectional;
 
 export interface KerasConfigOptions extends FieldOptions {
-  /** Of all the cells inside a composite together. */
+  /** The most cells inside a composite, all together. */
   readonly maxCells?: number;
   /** Pointer to the config in the request. */
   readonly pointer?: string;
@@ -21,10 +21,10 @@ export interface KerasConfigOptions extends FieldOptions {
 const DEFAULT_MAX_CELLS = 64;
 
 /**
- * The config of any recurrent class of Keras, as get_config() prints it or with keys left out.
- * Keras names an unnamed layer when it is made, which is after the cells inside it: `autoName` is called in that order.
- * @throws {Problem} invalid-config where the class is unknown or a value impossible, invalid-request where a key is
- * unknown, missing or of the wrong type, limit-exceeded
+ * The config of any recurrent class of Keras, as get_config() prints it or with keys left out. Keras names an unnamed layer
+ * when it is made, which is after the cells inside it: `autoName` is called in that order.
+ * @throws {Problem} invalid-config for an unknown class or an impossible value; invalid-request for an unknown or missing key
+ * or a wrong type; limit-exceeded
  */
 export function parseKerasConfig(className: string, config: JsonObject, options: KerasConfigOptions): ParsedKeras {
   const { maxCells = DEFAULT_MAX_CELLS, pointer = '/config' } = options;

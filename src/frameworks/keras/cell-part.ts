@@ -6,7 +6,7 @@ import { type Part, stackPart } from './parts.ts';
 
 export type AnyCell = ParsedCell | ParsedStack;
 
-/** What a cell, or a stack of cells, is made of. */
+/** The parts of a cell or of a stack of cells. */
 export function partOf(cell: AnyCell): Part {
   if (cell.kind === 'stack') return stackPart(cell.cells.map(partOf), cell.policy.computeDtype);
   const { units, policy } = cell;

@@ -76,7 +76,10 @@ export function cellProgram(cell: ParsedCell, features: number, weights: Weights
   }
 }
 
-/** The gradients of a cell's program as those of its variables: the same arrays, but that a GRU's two biases are one. */
+/**
+ * Turns the gradients of a cell's program into gradients of its variables. Only a GRU differs: its two biases are one
+ * variable.
+ */
 export function cellGradients(cell: ParsedCell, gradients: CellGradients): Record<string, FloatArray> {
   const { kernel, recurrentKernel, bias, recurrentBias } = gradients;
   const named: Record<string, FloatArray> = { kernel, recurrent_kernel: recurrentKernel };

@@ -25,7 +25,7 @@ export interface ParsedRnn extends ParsedBase, SequenceOptions {
 /** A layer that runs over a sequence in one direction. */
 export type ParsedLayer = ParsedCellLayer | ParsedRnn;
 
-/** What one config may hold altogether; counted down while it is parsed. */
+/** Counts the cells of one config while it is parsed, up to a limit. */
 export interface CellBudget {
   cells: number;
   readonly maxCells: number;

@@ -1,12 +1,12 @@
 /**
- * What Keras 3 knows by name: activations, initializers, regularizers and constraints, with their parameters and
- * defaults. Data only; names are case-sensitive. Source: keras/src/{activations,initializers,regularizers,constraints}.
+ * The names of Keras 3: activations, initializers, regularizers and constraints, with their parameters and defaults. Data
+ * only; names are case-sensitive. Source: keras/src/{activations,initializers,regularizers,constraints}.
  */
 
 /**
- * What a parameter may be; the check of each kind is in parameters.ts. A `penalty` is non-negative, and null stands for
- * its default; a `row axis` is the last axis of [batch, units], which is all that a cell can activate along. A `fraction` is
- * from 0 up to 1, a `share` may be 1 too; a `learning rate` is a positive number.
+ * The kinds of parameters; parameters.ts checks them. A `penalty` is non-negative, and null stands for its default; a `row
+ * axis` is the last axis of [batch, units], which is all that a cell can activate along. A `fraction` is from 0 up to 1, a
+ * `share` may be 1 too; a `learning rate` is a positive number.
  */
 export type ParameterKind =
   | 'number'
@@ -36,7 +36,7 @@ export type ParameterValue = number | string | boolean | null;
 
 export interface Parameter {
   readonly kind: ParameterKind;
-  /** Absent where Keras has no default: the parameter must be given. */
+  /** Absent if Keras has no default. Then the parameter is required. */
   readonly default?: ParameterValue;
 }
 
@@ -46,7 +46,7 @@ export interface KnownActivation {
   /** Every string that means it, the canonical name first. */
   readonly identifiers: readonly string[];
   readonly parameters: Parameters;
-  /** Why no cell can use it by name, where that is so. */
+  /** The reason if no cell can use it by name. */
   readonly unusable?: string;
 }
 
@@ -63,7 +63,7 @@ export interface KnownObject {
   readonly float32?: readonly string[];
   /** Parameters that the constructor defaults, but that from_config() reads without a default. */
   readonly requiredInConfig?: readonly string[];
-  /** Why no cell can use it, where that is so. */
+  /** The reason if no cell can use it. */
   readonly unusable?: string;
 }
 

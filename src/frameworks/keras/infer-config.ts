@@ -7,7 +7,7 @@ type Shapes = ReadonlyMap<string, Shape>;
 
 interface KnownOfCell {
   readonly className?: string;
-  /** Becomes the cell's own name, where it can be one. */
+  /** Becomes the cell's own name, if it is a valid one. */
   readonly name: string;
   readonly dtype?: Dtype;
 }
@@ -23,7 +23,7 @@ const BY_GATES: ReadonlyMap<number, string> = new Map([
   [3, 'GRU'],
   [4, 'LSTM'],
 ]);
-/** As many as a config may have. */
+/** The same limit as for a config. */
 const MAX_CELLS = 64;
 const [FORWARD, BACKWARD] = ['forward_layer.', 'backward_layer.'];
 

@@ -8,7 +8,7 @@ import { parseRegularizer } from './parse-object.ts';
 /** The name of a layer that was not given one, from its class name in snake case: `gru_cell`, then `gru_cell_1` … */
 export type AutoName = (base: string) => string;
 
-/** What every Keras layer has. */
+/** The fields of every Keras layer. */
 export interface LayerHead {
   readonly name: string;
   readonly trainable: boolean;
@@ -31,8 +31,8 @@ export interface ParsedHead {
 }
 
 /**
- * The part of a config that every layer has. Keras Layer.__init__.
- * `ownKeys` are those of the head's that the class has a meaning of its own for (Embedding's `input_dim`).
+ * The part of a config that every layer has. Keras Layer.__init__. `ownKeys` are keys of the head that mean something else
+ * for the class (Embedding's `input_dim`).
  * @throws {Problem} invalid-request at a value of the wrong type, invalid-config at an impossible one
  */
 export function parseHead(

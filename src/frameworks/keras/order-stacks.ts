@@ -1,7 +1,7 @@
 import { Problem } from '../../domain/problems.ts';
 import type { Tensor } from '../../domain/tensor.ts';
 
-/** As many as a config may have. */
+/** The same limit as for a config. */
 const MAX_CELLS = 64;
 const CLASS_GROUP = /^((?:(?:forward|backward)_layer\.)?cells\.)((simple_rnn|gru|lstm)_cell(?:_(\d+))?)\.(.+)$/;
 
@@ -13,9 +13,9 @@ interface SizedCell {
 }
 
 /**
- * The weights of a stack that a Keras 3 weights file names by class and count (`cells.lstm_cell_1.kernel`) by their
- * place (`cells.2.kernel`): the one order in which each cell takes what the cell below it gives. Other names as they are.
- * @throws {Problem} invalid-file where no order, or more than one, is possible; limit-exceeded over 64 cells
+ * The weights of a stack that a Keras 3 weights file names by class and count (`cells.lstm_cell_1.kernel`) by their place
+ * (`cells.2.kernel`): the only order in which the features of each cell are the outputs of the cell below. Other names stay.
+ * @throws {Problem} invalid-file if no order, or more than one, is possible; limit-exceeded over 64 cells
  */
 export function orderStacks(weights: ReadonlyMap<string, Tensor>): ReadonlyMap<string, Tensor> {
   const places = new Map<string, string>();
@@ -48,7 +48,7 @@ export function orderStacks(weights: ReadonlyMap<string, Tensor>): ReadonlyMap<s
   return new Map(renamed);
 }
 
-/** By the prefix of each stack, its cells by class; those of one class are in order. */
+/** The cells of each stack, by its prefix and their class. Cells of one class are in order. */
 function stacksByClass(weights: ReadonlyMap<string, Tensor>): Map<string, SizedCell[][]> {
   const stacks = new Map<string, Map<string, SizedCell>>();
   for (const name of weights.keys()) {

@@ -3,7 +3,7 @@ import { child, fieldProblem, type Problem } from '../../domain/problems.ts';
 import { own, refuseUnknown } from '../place.ts';
 import type { Parameter, ParameterKind, Parameters } from './identifiers.ts';
 
-/** What a parameter is once checked: what the formula takes, and what get_config() prints. */
+/** A checked parameter: its value for the formula, and its form in get_config(). */
 interface CheckedParameter {
   readonly value: number | string | boolean | null | readonly number[];
   readonly json: Json;

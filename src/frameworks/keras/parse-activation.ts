@@ -11,11 +11,11 @@ import { suggest } from './suggestions.ts';
 
 export interface ParsedActivation {
   readonly spec: ActivationSpec;
-  /** What get_config() prints: the function's real name, or the whole layer. */
+  /** The form in get_config(): the function's real name, or the whole layer. */
   readonly serialized: Json;
 }
 
-/** What `hard_sigmoid` was in Keras 2, clip(0.2x + 0.5, 0, 1); no identifier of Keras 3 means that. */
+/** The `hard_sigmoid` of Keras 2, clip(0.2x + 0.5, 0, 1). Keras 3 has no identifier for it. */
 export const KERAS2_HARD_SIGMOID: JsonObject = {
   module: 'keras2.activations',
   class_name: 'function',

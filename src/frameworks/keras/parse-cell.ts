@@ -6,7 +6,7 @@ import { type FieldOptions, type FieldSet, readFields } from './fields.ts';
 import { type LayerHead, parseHead, serializeHead } from './layer-head.ts';
 import { checkInitializerFits } from './parse-object.ts';
 
-/** What every parsed class has: the head and the whole config as get_config() prints it, key for key. */
+/** The fields of every parsed class: the head, and the whole config as get_config() prints it. */
 export interface ParsedBase extends LayerHead {
   readonly config: JsonObject;
 }
@@ -46,7 +46,7 @@ export function parseCell(
   return cellOf(className, head(), set);
 }
 
-/** A cell from fields already read, which may be those of a layer around it. */
+/** A cell from fields that were read already, perhaps from the config of its layer. */
 export function cellOf(className: CellClass, head: LayerHead, set: FieldSet): ParsedCell {
   return {
     kind: 'cell',

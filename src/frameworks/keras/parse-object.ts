@@ -6,12 +6,12 @@ import { KERAS_CONSTRAINTS, KERAS_INITIALIZERS, KERAS_REGULARIZERS, type KnownOb
 import { type CheckedParameters, readParameters } from './parameters.ts';
 import { suggest } from './suggestions.ts';
 
-/** What a serialized Keras object may have beside `class_name` and `config`; all but `build_config` says nothing here. */
+/** Keys of a serialized Keras object besides `class_name` and `config`. Only `build_config` matters here. */
 export const WRAPPER_KEYS = ['module', 'class_name', 'config', 'registered_name', 'build_config', 'shared_object_id'];
 
 export interface ParsedInitializer {
   readonly spec: InitializerTemplate;
-  /** What get_config() prints: null stays null, though it draws as GlorotUniform. */
+  /** The form in get_config(). null stays null, although it draws like GlorotUniform. */
   readonly serialized: Json;
 }
 
@@ -57,12 +57,12 @@ export function checkInitializerFits({ className, params }: InitializerTemplate,
   }
 }
 
-/** What get_config() prints of a regularizer, by any identifier that keras.regularizers.get() takes. Null is none. */
+/** A regularizer as get_config() prints it, from any identifier that keras.regularizers.get() accepts. null means none. */
 export function parseRegularizer(identifier: Json, pointer: string): Json {
   return identifier === null ? null : parseObject('regularizer', identifier, pointer).serialized;
 }
 
-/** What get_config() prints of a constraint, by any identifier that keras.constraints.get() takes. Null is none. */
+/** A constraint as get_config() prints it, from any identifier that keras.constraints.get() accepts. null means none. */
 export function parseConstraint(identifier: Json, pointer: string): Json {
   return identifier === null ? null : parseObject('constraint', identifier, pointer).serialized;
 }
@@ -99,7 +99,7 @@ function parseObject(kind: Kind, identifier: Json, pointer: string): ParsedObjec
   };
 }
 
-/** Name and parameters of an identifier; a bare name has none. Keras looks at `module` only to refuse null. */
+/** Name and parameters of an identifier; a bare name has no parameters. Keras reads `module` only to refuse null. */
 function unwrap(
   kind: Kind,
   identifier: Json,

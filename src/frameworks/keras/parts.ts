@@ -7,7 +7,7 @@ import type { Dtype, FloatArray } from '../../domain/tensor.ts';
 export interface Part {
   readonly stateNames: readonly string[];
   readonly stateWidths: readonly number[];
-  /** Of each state: that of its cell. */
+  /** The dtype of each state: the dtype of its cell. */
   readonly stateDtypes: readonly Dtype[];
   /** Index of the state that the output equals. */
   readonly outputState: number;
@@ -22,11 +22,11 @@ export interface Part {
   /** Of each of its cells. */
   readonly arithmetics: readonly CellArithmetic[];
   readonly dropouts: readonly Dropout[];
-  /** By variable, from the gradients of exactly those cells. */
+  /** By variable, from the gradients of exactly these cells. */
   gradients(cells: readonly CellGradients[]): Record<string, FloatArray>;
 }
 
-/** StackedRNNCells: variables are named `cells.0.kernel`; states are flat, those of cell 0 first. */
+/** StackedRNNCells: variables are named `cells.0.kernel`; states are in one list, cell 0 first. */
 export function stackPart(cells: readonly Part[], computeDtype: Dtype): Part {
   const names = cells.map((_, k) => `cells.${k}`);
   const top = cells[cells.length - 1];

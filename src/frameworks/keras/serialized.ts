@@ -5,13 +5,13 @@ import { KERAS_CLASSES, type KerasClass } from './cell-classes.ts';
 import { WRAPPER_KEYS } from './parse-object.ts';
 import { suggest } from './suggestions.ts';
 
-/** What keras.saving.serialize_keras_object(cell) prints, taken apart. */
+/** The parts of the output of keras.saving.serialize_keras_object(cell). */
 export interface UnwrappedObject {
   readonly className: KerasClass;
   readonly config: JsonObject;
-  /** As sent, where it says something: it is printed again inside a composite's config. */
+  /** As sent, if not empty. It is printed again inside a composite's config. */
   readonly buildConfig?: JsonObject;
-  /** The shape that the cell was built with, where build_config has one. */
+  /** The shape that the cell was built with, if build_config has one. */
   readonly inputShape?: readonly (number | null)[];
 }
 
@@ -71,7 +71,7 @@ export function unwrapSerialized(value: JsonObject, pointer: string): UnwrappedO
   return { className, config, ...readBuildConfig(own(value, 'build_config') ?? null, child(pointer, 'build_config')) };
 }
 
-/** Keras prints `{ input_shape }`, or `{ shapes_dict }` where a layer was built with initial states too. */
+/** Keras prints `{ input_shape }`, or `{ shapes_dict }` for a layer that was built with initial states. */
 function readBuildConfig(value: Json, pointer: string): Pick<UnwrappedObject, 'buildConfig' | 'inputShape'> {
   if (value === null) return {};
   if (!isJsonObject(value))

@@ -6,7 +6,7 @@ import { suggest } from '../keras/suggestions.ts';
 import { entry } from '../place.ts';
 
 interface OnnxFunction {
-  /** Defaults of the ONNX operators of the same name; absent where the function takes none. */
+  /** Defaults of the ONNX operators of the same name; absent if the function has no such parameter. */
   readonly alpha?: number;
   readonly beta?: number;
   spec(alpha: number, beta: number): ActivationSpec;
@@ -68,7 +68,7 @@ function functionNamed(name: string, index: number): OnnxFunction {
   throw fieldProblem('invalid-config', child('/config/activations', index), text);
 }
 
-/** For each function its value, undefined where it takes none. */
+/** The value for each function; undefined if it takes none. */
 function handOut(
   kind: 'alpha' | 'beta',
   functions: readonly OnnxFunction[],

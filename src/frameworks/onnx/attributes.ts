@@ -40,7 +40,7 @@ const SWITCH: Argument<number> = {
   isPossible: (sent) => sent === 0 || sent === 1,
 };
 
-/** Of every operator, as of opset 22 (onnx/defs/rnn/defs.cc); `dtype` is this service's, as the weights say it in ONNX. */
+/** Attributes of every operator in opset 22 (onnx/defs/rnn/defs.cc). `dtype` is our addition; in ONNX the weights give it. */
 const ATTRIBUTES = {
   activation_alpha: FLOATS,
   activation_beta: FLOATS,
@@ -72,7 +72,7 @@ const COMMON = ['activation_alpha', 'activation_beta', 'activations', 'clip', 'd
 interface Operator {
   readonly kind: CellKind;
   readonly takes: readonly string[];
-  /** Of one direction: f; f, g; f, g, h of the operator's equations. */
+  /** The functions of one direction: f; f, g; or f, g, h in the operator's equations. */
   readonly activations: readonly string[];
 }
 
@@ -106,12 +106,12 @@ export interface ParsedOperator {
 }
 
 /**
- * The attributes of the operator RNN, GRU or LSTM. `config` has every attribute of the operator in alphabetical order,
- * as the operator's text lists them, with everything filled in: one function name for each place, one alpha and beta
- * for each function that takes it, null for no clip. `hidden_size` must be given, though the operator's text makes it
- * optional. `dtype`, which is not an attribute, is there where it is not float32.
- * @throws {Problem} invalid-config where the operator is unknown or a value impossible, invalid-request where an
- * attribute is unknown, missing or of the wrong type, limit-exceeded
+ * The attributes of the operator RNN, GRU or LSTM. `config` has every attribute of the operator in alphabetical order, as its
+ * documentation lists them, all filled in: one function name for each place, one alpha and beta for each function that takes
+ * it, null for no clip. `hidden_size` is required, although the documentation makes it optional. `dtype`, which is not an
+ * attribute, is printed if it is not float32.
+ * @throws {Problem} invalid-config for an unknown operator or an impossible value; invalid-request for an unknown or missing
+ * attribute or a wrong type; limit-exceeded
  */
 export function parseOperator(className: string, sent: JsonObject, maxUnits: number): ParsedOperator {
   const operator = entry(OPERATORS, className);
@@ -141,7 +141,7 @@ export function parseOperator(className: string, sent: JsonObject, maxUnits: num
   };
 }
 
-/** The defaults of the operator's equations where there is none; those of the backward direction come second. */
+/** The defaults of the operator's equations if none are sent. The backward direction comes second. */
 function functionNames(operator: Operator, directions: number, sent: readonly string[] | null): readonly string[] {
   const defaults = Array.from({ length: directions }, () => operator.activations).flat();
   if (sent === null || sent.length === 0) return defaults;

@@ -16,15 +16,15 @@ import {
 } from '../gate-blocks.ts';
 import type { ParsedOperator } from './attributes.ts';
 
-/** Those that a node may lack. */
+/** Weights that a node may lack. */
 export function optionalVariables({ kind }: ParsedOperator): readonly string[] {
   return kind === 'lstm' ? ['B', 'P'] : ['B'];
 }
 
 /**
- * W [directions, gates·hidden, features], R [directions, gates·hidden, hidden], B [directions, 2·gates·hidden] and, of
- * LSTM, P [directions, 3·hidden]. Where weights are given, the optional B and P are there if they are among them; where
- * they are drawn, B is and P is not. ONNX draws nothing: W and R are U(-1/√hidden, 1/√hidden), B is zeros.
+ * W [directions, gates·hidden, features], R [directions, gates·hidden, hidden], B [directions, 2·gates·hidden] and, of LSTM,
+ * P [directions, 3·hidden]. If weights are given, the optional B and P exist only if they are given too. If weights are
+ * drawn, there is a B but no P. ONNX draws nothing: W and R are U(-1/√hidden, 1/√hidden), B is zeros.
  */
 export function operatorVariables(
   operator: ParsedOperator,
@@ -103,7 +103,7 @@ export function directionProgram(
   }
 }
 
-/** The gradients of the program of each direction as those of the variables, directions one after another. */
+/** Turns the gradients of each direction's program into gradients of the variables, direction after direction. */
 export function operatorGradients(
   { kind, values }: ParsedOperator,
   directions: readonly CellGradients[],

@@ -37,7 +37,7 @@ function direction(directions: number): JsonObject {
   return directions === 2 ? { direction: 'bidirectional' } : {};
 }
 
-/** What an ONNX node leaves to its weights: hidden_size is the last extent of R, the dtype is theirs. */
+/** The attributes that an ONNX node takes from its weights: hidden_size (the last extent of R) and the dtype. */
 export function completeAttributes(attributes: JsonObject, weights: NamedTensors): JsonObject {
   const shape = weights.get('R')?.shape ?? [];
   const hidden: JsonObject =

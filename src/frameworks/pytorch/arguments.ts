@@ -39,7 +39,7 @@ const DTYPE: Argument<string | null> = {
   isPossible: (sent) => sent === null || dtypeNamed(sent) !== undefined,
 };
 
-/** Of every class. Source: torch/nn/modules/rnn.py. */
+/** Arguments of every class. Source: torch/nn/modules/rnn.py. */
 const ARGUMENTS = {
   input_size: integer(0, 'a whole number, 0 or more'),
   hidden_size: integer(1, 'a positive integer'),
@@ -102,8 +102,8 @@ export interface ParsedModule {
 
 /**
  * The arguments of RNNCell, GRUCell, LSTMCell, RNN, GRU or LSTM of torch.nn.
- * @throws {Problem} invalid-config where the class is unknown or a value impossible, invalid-request where an argument
- * is unknown, missing or of the wrong type, limit-exceeded
+ * @throws {Problem} invalid-config for an unknown class or an impossible value; invalid-request for an unknown or missing
+ * argument or a wrong type; limit-exceeded
  */
 export function parseModule(className: string, sent: JsonObject, maxUnits: number): ParsedModule {
   const known = entry(CLASSES, className);

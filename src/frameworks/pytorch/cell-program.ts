@@ -22,7 +22,7 @@ export interface ModuleCell {
   readonly features: number;
 }
 
-/** The width of h: the projection's where there is one. */
+/** The width of h: the projection's width, if there is one. */
 export function hiddenWidth({ values }: ParsedModule): number {
   return values.proj_size > 0 ? values.proj_size : values.hidden_size;
 }
@@ -90,7 +90,7 @@ export function cellProgram(module: ParsedModule, cell: ModuleCell, weights: Wei
   }
 }
 
-/** The gradients of one cell's program as those of its variables; a bias that was a sum has that of each of its terms. */
+/** Turns the gradients of one cell's program into gradients of its variables. Both terms of a summed bias get its gradient. */
 export function cellGradients(
   module: ParsedModule,
   { suffix, features }: ModuleCell,

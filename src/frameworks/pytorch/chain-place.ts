@@ -26,7 +26,7 @@ export interface ChainedLayer {
   readonly gives: number;
 }
 
-/** The name of a layer in Keras, where a dot leads into a model within. */
+/** The layer's name in Keras, where a dot would lead into an inner model. */
 export function kerasName(name: string): string {
   return name.replaceAll('.', '_');
 }

@@ -13,14 +13,14 @@ const CLASSES = { simple_rnn: 'SimpleRNN', gru: 'GRU', lstm: 'LSTM' } as const;
 
 /**
  * RNN, GRU or LSTM of torch.nn, or a cell of them, as layers of Keras: one for each layer of the module, in a Bidirectional
- * where it has two directions.
+ * if it has two directions.
  * @throws {Problem} invalid-file, wrong-shape, unsupported-layer, invalid-value
  */
 export function chainedRecurrent(place: ChainPlace): ChainedLayer {
   const { name, tensors, dtype } = place;
   const shapes = new Map([...tensors].map(([own, { shape }]) => [own, shape]));
   const inferred = inferPytorch(shapes, dtype === 'float64' ? dtype : undefined);
-  // How large it may be is checked where the cell is made.
+  // The limits are checked when the cell is made.
   const module = parseModule(inferred.className, inferred.config, Number.MAX_SAFE_INTEGER);
   const { kind, directions, values } = module;
   if (values.proj_size > 0) {
@@ -66,7 +66,7 @@ export function chainedRecurrent(place: ChainPlace): ChainedLayer {
   };
 }
 
-/** @throws {Problem} invalid-file where the module lacks a tensor or has one of another shape */
+/** @throws {Problem} invalid-file if the module lacks a tensor or has one with another shape */
 function requireTensors({ name, tensors }: ChainPlace, module: ParsedModule, cells: readonly ModuleCell[]): void {
   for (const { name: own, shape } of cells.flatMap((cell) => cellVariables(module, cell))) {
     const sent = tensors.get(own)?.shape;

@@ -10,7 +10,7 @@ const KNOWN = 'Embedding, Linear, LayerNorm, RNN, GRU, LSTM and their cells';
 
 /**
  * Embedding, Linear or LayerNorm, by the shapes of `weight` and `bias`.
- * @throws {Problem} unsupported-layer where they are of none of these; invalid-value, ambiguous-file
+ * @throws {Problem} unsupported-layer for other tensors; invalid-value, ambiguous-file
  */
 export function chainedStateless(place: ChainPlace): ChainedLayer {
   const { name, tensors } = place;

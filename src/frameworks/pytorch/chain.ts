@@ -33,7 +33,7 @@ export function networkOfChain(tensors: NamedTensors, options: JsonObject): Chai
   const settings = optionsOf(options, chain);
   const layers: ChainedLayer[] = [];
   for (const [k, name] of chain.entries()) {
-    // What the next layer takes tells an Embedding from a Linear, which may have the same tensors.
+    // An Embedding and a Linear may have the same tensors. The features that the next layer takes distinguish them.
     const next = own[k + 1];
     const place = { name, tensors: own[k], next, first: k === 0, options: settings[k], dtype };
     layers.push(isRecurrent(own[k]) ? chainedRecurrent(place) : chainedStateless(place));
@@ -80,14 +80,14 @@ function readChain({ chain }: JsonObject): readonly string[] {
   throw fieldProblem('invalid-value', POINTER, detail);
 }
 
-/** float64 where all weights are; else that of Keras. */
+/** float64 if all weights are float64; otherwise Keras' default. */
 function commonDtype(tensors: NamedTensors): Dtype {
   const dtypes = new Set([...tensors.values()].map(({ dtype }) => dtype).filter((dtype) => dtype !== 'int64'));
   const [dtype] = dtypes;
   return dtypes.size === 1 && dtype === 'float64' ? 'float64' : 'float32';
 }
 
-/** The tensors of a layer by their own names. @throws {Problem} invalid-value where the file has none */
+/** The tensors of a layer by their own names. @throws {Problem} invalid-value if the file has none */
 function tensorsOf(tensors: NamedTensors, layer: string): NamedTensors {
   const prefix = `${layer}.`;
   const own = new Map<string, Tensor>();
@@ -99,7 +99,7 @@ function tensorsOf(tensors: NamedTensors, layer: string): NamedTensors {
   throw fieldProblem('invalid-value', POINTER, `The file has no layer '${layer}'. ${listLayers(tensors)}`);
 }
 
-/** What the file has, as messages say it. */
+/** The layers of the file, for messages. */
 function listLayers(tensors: NamedTensors): string {
   const layers = new Map<string, string[]>();
   for (const [name, { shape }] of tensors) {
@@ -115,7 +115,7 @@ function listLayers(tensors: NamedTensors): string {
   return `It has: ${quoted.join(', ').slice(0, 3000)}${more}.`;
 }
 
-/** The options of each layer, by their own names. @throws {Problem} invalid-value where one is of no layer */
+/** The options of each layer, by their own names. @throws {Problem} invalid-value for an option of no layer */
 function optionsOf(options: JsonObject, chain: readonly string[]): JsonObject[] {
   const settings: Record<string, JsonObject[string]>[] = chain.map(() => ({}));
   for (const [path, value] of Object.entries(options)) {

@@ -41,7 +41,7 @@ export function pytorchCell(className: string, config: JsonObject, { maxUnits }:
     config: module.config,
     variableDtype: dtype,
     computeDtype: dtype,
-    // Those of torch.nn's cells: tanh, sigmoid or relu, whatever the kind.
+    // The activations of torch.nn's cells: tanh, sigmoid or relu.
     arithmetics: cells.map(() => ({ computeDtype: dtype, activations: [TANH, SIGMOID, RELU] })),
     stateWidths: cells.flatMap(() => state),
     stateGroups: stateGroups(module, state, cells.length),

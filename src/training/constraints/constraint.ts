@@ -2,7 +2,7 @@ import type { NamedSpec } from '../../domain/learning.ts';
 import { Problem } from '../../domain/problems.ts';
 import { type FloatArray, formatShape, type Shape } from '../../domain/tensor.ts';
 
-/** Changes a variable's values in place so that they hold to it. */
+/** Changes a variable's values in place so that they meet the constraint. */
 export type Constraint = (values: FloatArray, shape: Shape) => void;
 
 export type ConstraintParameters = NamedSpec['params'];

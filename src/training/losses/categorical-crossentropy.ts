@@ -16,7 +16,7 @@ function ofLogits(s: number): EntryLoss {
     let [loss, sum] = [0, 0];
     for (let u = 0; u < classes; u++) {
       const y = target[u] * (1 - s) + s / classes;
-      // What has no part in the target has none in the loss, even where its logit is -Infinity.
+      // A class without a part in the target adds nothing to the loss, even if its logit is -Infinity.
       if (y !== 0) loss -= y * (logits[u] - total);
       sum += y;
       gradient[u] = -y;

@@ -1,25 +1,28 @@
 import type { NamedSpec } from '../../domain/learning.ts';
 import type { Dtype, FloatArray } from '../../domain/tensor.ts';
 
-/** What a rule keeps for each variable, of its shape. */
+/** The slots that a rule keeps for each variable, in the shape of the variable. */
 export interface Slot {
   readonly name: string;
   readonly initial: number;
 }
 
-/** What an update needs beside the arrays. */
+/** The numbers that an update needs. */
 export interface Moment {
   /** Updates so far, this one included. */
   readonly t: number;
   readonly learningRate: number;
-  /** Of the variable: Keras casts its hyper-parameters to it. */
+  /** The dtype of the variable. Keras casts its hyper-parameters to it. */
   readonly dtype: Dtype;
 }
 
 /** How an optimizer changes one variable. All its arrays have one length; an update may be made part by part. */
 export interface Rule {
   readonly slots: readonly Slot[];
-  /** Changes `variable` and `slots` in place. `squares` are those of the gradient, where they are not its own. */
+  /**
+   * Changes `variable` and `slots` in place. `squares` are the squares of the gradient, if they differ from its values'
+   * squares.
+   */
   update(
     variable: FloatArray,
     gradient: FloatArray,

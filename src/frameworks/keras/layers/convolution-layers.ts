@@ -51,14 +51,14 @@ function windowOf(source: LayerSource): Window {
   return { taps: extentOf(source, 'kernel_size'), dilation, stride, padding };
 }
 
-/** Where a sequence goes in: its features. @throws {Problem} wrong-shape */
+/** The features of an input sequence. @throws {Problem} wrong-shape */
 export function sequenceFeatures(source: LayerSource, input: Signal): number {
   if (input.time && !input.mapped && input.dims.length === 1) return input.dims[0];
   const rank = kerasShape(input).length;
   throw misfit(source, `its input has rank ${rank}; it takes [batch, time, features].`);
 }
 
-/** The steps that come of so many, where these are fixed. @throws {Problem} wrong-shape where none are left */
+/** The output steps, if the input steps are fixed. @throws {Problem} wrong-shape if none are left */
 function stepsAfter(
   source: LayerSource,
   { taps, dilation, stride, padding }: Window,
@@ -71,7 +71,7 @@ function stepsAfter(
   throw misfit(source, `its kernel needs ${dilation * (taps - 1) + 1} steps; the network has ${steps}.`);
 }
 
-/** What all convolutions have in common, from the features of the input to those of the output. */
+/** The part that all convolutions share, for these features of input and output. */
 function convolution(source: LayerSource, input: Signal, filters: number) {
   const window = windowOf(source);
   const output: Signal = { ...input, steps: stepsAfter(source, window, input.steps), dims: [filters] };

@@ -63,7 +63,7 @@ const dense: LayerClass = {
 /** An equation that multiplies the last axis by a matrix: `abc,cd->abd`, `ab,bc->ac`, `...x,xy->...y`. */
 const AS_DENSE = /^((?:\.\.\.)?[a-zA-Z]*?)([a-zA-Z]),([a-zA-Z])([a-zA-Z])->((?:\.\.\.)?[a-zA-Z]*?)([a-zA-Z])$/;
 
-/** Keras EinsumDense, where it is a Dense. */
+/** Keras EinsumDense, if it is equal to a Dense. */
 const einsumDense: LayerClass = {
   fields: {
     output_shape: json(),

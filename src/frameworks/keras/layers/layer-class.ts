@@ -12,10 +12,10 @@ import { checkInitializerFits } from '../parse-object.ts';
 import type { Part } from '../parts.ts';
 import { variableRules } from '../variable-rules.ts';
 
-/** What goes from one layer to the next: [batch, time, …dims], or without time. */
+/** A signal between layers: [batch, time, …dims], or without time. */
 export interface Signal {
   readonly time: boolean;
-  /** Steps, where they are fixed. */
+  /** The number of steps, if it is fixed. */
   readonly steps: number | null;
   readonly dims: Shape;
   readonly dtype: Dtype;
@@ -67,7 +67,7 @@ export interface LayerClass {
   /** It takes several inputs. */
   readonly several?: true;
   define(source: LayerSource, inputs: readonly Signal[]): DefinedLayer | DefinedRecurrent;
-  /** get_config(), where it is not the head and the fields in their order. */
+  /** get_config(), if it is more than the head and the fields in order. */
   print?(source: LayerSource): Record<string, Json>;
 }
 
@@ -146,7 +146,7 @@ export function constantVariable(source: LayerSource, name: string, shape: Shape
   return { name, shape, dtype: policy.variableDtype, trainable, initializer: { className, params: {} } };
 }
 
-/** The axes that Keras counts before those of `dims`. */
+/** The axes that Keras counts before `dims`. */
 function leading({ time, mapped }: Signal): number {
   return time && !mapped ? 2 : 1;
 }
@@ -176,7 +176,7 @@ export function unsupported({ className, head, pointer }: LayerSource, field: st
   return new Problem('unsupported-layer', text, { errors: [{ pointer: child(pointer, field), detail: text }] });
 }
 
-/** What comes in does not fit the layer. */
+/** The problem for an input that does not fit the layer. */
 export function misfit({ className, head, pointer }: LayerSource, detail: string): Problem {
   const text = `Layer '${head.name}' (${className}): ${detail}`;
   return new Problem('wrong-shape', text, { errors: [{ pointer, detail: text }] });

@@ -23,7 +23,7 @@ export const COUNT: Field = { kind: 'count' };
 export const ACTIVATION: Field = { kind: 'activation', default: null };
 export const REGULARIZER: Field = { kind: 'regularizer', default: null };
 export const CONSTRAINT: Field = { kind: 'constraint', default: null };
-/** Read with the head of the config; it stands here where the class prints it. */
+/** It is read with the head of the config. The entry only marks its place in the printed config. */
 export const ACTIVITY_REGULARIZER: Fields = { activity_regularizer: REGULARIZER };
 /** Quantized layers have other variables. */
 export const NOT_QUANTIZED: Fields = { quantization_config: choice(null) };

@@ -43,7 +43,7 @@ function merging(mode: NetworkMerge): LayerClass {
   };
 }
 
-/** Keras puts the axes that one lacks after that of the batch. */
+/** Keras inserts missing axes after the batch axis. */
 function padded(dims: readonly number[], rank: number): number[] {
   return [...Array.from({ length: rank - dims.length }, () => 1), ...dims];
 }

@@ -6,7 +6,7 @@ import { json, number } from './layer-fields.ts';
 const RATE: Field = { kind: 'rate' };
 const SEED: Field = { kind: 'seed', default: null };
 
-/** What the layer does in training; in evaluation its output is its input. */
+/** Its effect in training. In evaluation the output is the input. */
 function noiseOf({ set }: LayerSource) {
   return { rate: set.numbers.get('rate') ?? 0, seed: set.numbers.get('seed') };
 }

@@ -33,7 +33,7 @@ export interface SerializedLayer {
 const MAX_NESTED_WRAPPERS = 4;
 /** Keys that other layers take for an input shape. */
 const OWN_KEYS: Readonly<Record<string, readonly string[]>> = { Embedding: ['input_dim'] };
-/** What Keras 2 prints of the first layer. */
+/** Keys that Keras 2 prints for the first layer. */
 const SHAPE_KEYS = ['batch_input_shape', 'batch_shape'];
 
 /**
@@ -86,7 +86,7 @@ function plainLayer(
   };
 }
 
-/** The layer inside sees single steps; its variables are those of the wrapper, without a name of its own between. */
+/** The inner layer sees single steps. Its variables get the prefix of the wrapper, without the inner name. */
 function timeDistributed(
   { className, config, pointer }: SerializedLayer,
   inputs: readonly Signal[],

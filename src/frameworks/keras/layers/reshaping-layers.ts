@@ -14,7 +14,7 @@ import { CHANNELS_LAST, json } from './layer-fields.ts';
 
 const DROP = { kind: 'drop' } as const;
 
-/** The extents of a unit after the batch's axis. @throws {Problem} wrong-shape where the steps are not fixed */
+/** The extents of a unit after the batch axis. @throws {Problem} wrong-shape if the steps are not fixed */
 function fixedExtents(source: LayerSource, input: Signal): number[] {
   const extents = kerasShape(input).slice(1);
   if (extents.every((extent): extent is number => extent !== null)) return extents;
@@ -22,10 +22,7 @@ function fixedExtents(source: LayerSource, input: Signal): number[] {
   throw misfit(source, `its input has shape ${shape}; send an input shape with a fixed number of steps.`);
 }
 
-/**
- * The same numbers in another shape. The first axis that comes out of two or more is that of time, as it is in Keras for
- * every layer that works over time.
- */
+/** The same numbers in another shape. If two or more axes come out, the first one is time, as in Keras. */
 function reshaped(source: LayerSource, input: Signal, extents: readonly number[]) {
   const within = !input.time || input.mapped;
   const time = !within && extents.length > 1;

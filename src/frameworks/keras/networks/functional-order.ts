@@ -1,7 +1,7 @@
 /**
- * The places of a Functional's layers in the order in which Keras keeps them: those that are more layers away from the
- * output first, then as a walk from the output meets them. Weights in a file go by it. As they are where some do not lead
- * to the output, or wait for each other. Source: keras/src/ops/function.py, map_graph.
+ * The indices of a Functional's layers in the order in which Keras keeps them, which is also the order of weights in a file:
+ * layers farther from the output first, then in the order of a walk from the output. Unchanged if some layers do not lead to
+ * the output, or form a cycle. Source: keras/src/ops/function.py, map_graph.
  */
 export function kerasOrder(
   names: readonly string[],

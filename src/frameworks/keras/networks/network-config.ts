@@ -21,7 +21,7 @@ export interface NetworkOptions {
   readonly maxUnits: number;
   readonly maxCells?: number;
   readonly autoName: (base: string) => string;
-  /** The shape to build with, where the config has none. */
+  /** The shape to build with if the config has none. */
   readonly inputShape?: readonly (number | null)[];
   readonly pointer?: string;
 }
@@ -36,7 +36,7 @@ export interface ParsedNetwork {
   readonly output: Source;
 }
 
-/** What surrounds the layers of a model: what stands before their names, and how deep it is nested. */
+/** The surroundings of a model's layers: the prefix of their names, and the depth of nesting. */
 interface Within {
   readonly prefix: string;
   readonly trainable: boolean;
@@ -143,7 +143,7 @@ function readFunctional(layers: NetworkLayers, { config, objects, pointer }: Mod
   return { output: sources.get(outputName) as Source, printed: order.map((k) => printed[k]) };
 }
 
-/** @throws {Problem} where a name is missing, taken, unknown, or leads nowhere */
+/** @throws {Problem} if a name is missing, taken, unknown, or leads nowhere */
 function checkNames(
   names: readonly string[],
   inbound: readonly (readonly string[])[],
@@ -195,7 +195,7 @@ function readLayer(
   const { className, config, pointer } = layer;
   if (networkClass(className) === undefined) {
     const added = layers.add(asLayer(layer), inputs, within);
-    // Of an operator Keras prints the name alone.
+    // Keras prints only the name of an operator.
     return isOperator(layer) ? { ...added, config } : added;
   }
   if (inputs.length !== 1)

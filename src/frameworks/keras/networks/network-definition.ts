@@ -12,12 +12,13 @@ import { prefixed, within } from '../parts.ts';
 import { type NetworkClass, type NetworkOptions, parseNetwork } from './network-config.ts';
 import type { PlacedLayer } from './network-layers.ts';
 
-/** What a layer costs beside its weights, as so many multiply-adds. */
+/** The cost of a layer besides its weights, in multiply-adds. */
 const LAYER_WORK = 500;
 const RECURRENT_WORK = 2_000;
 
 /**
- * The definition of a Sequential or Functional model of Keras from its config: a cell whose states are those of its layers.
+ * The definition of a Sequential or Functional model of Keras from its config: a cell whose states are the states of its
+ * layers.
  * @throws {Problem} as parseNetwork
  */
 export function kerasNetwork(className: NetworkClass, config: JsonObject, options: NetworkOptions): CellDefinition {
@@ -48,7 +49,7 @@ export function kerasNetwork(className: NetworkClass, config: JsonObject, option
     outputWidth: sizeOf(output.signal.dims),
     outputDims: output.signal.dims,
     outputDtype: output.signal.dtype,
-    // Without an axis of time there is an output at each step, where a sequence of them is wanted.
+    // Without a time axis a sequence gives an output at each step.
     outputSteps: (time) => (output.signal.time ? outputSteps(layers.map(stepsNodeOf), output.index, time) : time),
     outputIsState: null,
     fixedInputShape: network.inputShape,
@@ -134,7 +135,7 @@ function workOf({ defined }: PlacedLayer): number {
   return defined.variables.reduce((sum, { shape }) => sum + sizeOf(shape), width + own);
 }
 
-/** Of its cells, and of a layer that has a kernel; what has none is computed in float64 either way. */
+/** The activations of its cells and of layers with a kernel. Other layers are always computed in float64. */
 function arithmeticsOf({ defined }: PlacedLayer): readonly CellArithmetic[] {
   if (defined.kind === 'recurrent') return defined.parts.flatMap(({ part }) => part.arithmetics);
   const { kind, computeDtype } = defined.program({});
@@ -152,7 +153,7 @@ function dropoutsOf({ defined }: PlacedLayer): readonly Dropout[] {
     : [];
 }
 
-/** By variable, from what the program's layers that are no cells make of their statistics, in their order. */
+/** By variable, from the new statistics of the program's layers that are not cells, in order. */
 function statisticsOf(
   layers: readonly PlacedLayer[],
   statistics: readonly Readonly<Record<string, FloatArray>>[],
@@ -161,7 +162,7 @@ function statisticsOf(
   return Object.assign({}, ...plain.map(({ name }, k) => prefixed(name, statistics[k] ?? {})));
 }
 
-/** By variable, from those of the program's cells and of its other layers, each in their order. */
+/** By variable, from the gradients of the program's cells and other layers, each in order. */
 function gradientsOf(
   layers: readonly PlacedLayer[],
   cells: Parameters<CellDefinition['gradients']>[0]['cells'],

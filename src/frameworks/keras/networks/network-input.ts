@@ -7,14 +7,14 @@ import { inboundLayers, onlyLayer } from './functional-nodes.ts';
 
 type InputShape = readonly (number | null)[];
 
-/** Dimensions of an input beside batch and time. */
+/** Dimensions of an input besides batch and time. */
 const MAX_RANK = 8;
 const MAX_EXTENT = 2 ** 24;
 
 /**
- * What goes into a network, by the shape of its InputLayer, its `build_input_shape` or the one given: [batch, time,
- * features], or [batch, time] where its first layer is an Embedding; else [batch, features], a network over single steps.
- * @throws {Problem} invalid-config where nothing tells the shape, or its features are not known
+ * The input of a network, from the shape of its InputLayer, its `build_input_shape` or the given shape: [batch, time,
+ * features]; [batch, time] if its first layer is an Embedding; or [batch, features] for a network over single steps.
+ * @throws {Problem} invalid-config if nothing gives the shape or the features
  */
 export function inputSignal(
   className: string,
@@ -42,7 +42,7 @@ export function inputSignal(
   return { shape, signal };
 }
 
-/** The config of the input layer. Without one it is that of the first layer: Keras 2 puts the shape there. */
+/** The config of the input layer, or of the first layer, where Keras 2 puts the shape. */
 function inputLayer(className: string, config: JsonObject, pointer: string): JsonObject {
   const layers = objects(config);
   const first =

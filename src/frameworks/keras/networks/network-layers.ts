@@ -9,13 +9,13 @@ import type { DefinedLayer, DefinedRecurrent, Signal } from '../layers/layer-cla
 import { parseNetworkLayer, type SerializedLayer } from '../layers/parse-network-layer.ts';
 import { activityOf } from '../variable-rules.ts';
 
-/** Where a signal of a network comes from: a layer by its place, or the input. */
+/** The source of a signal: a layer by its index, or the input. */
 export interface Source {
   readonly index: number;
   readonly signal: Signal;
 }
 
-/** A layer in its place, under its whole name: those of nested models have the model's before theirs. */
+/** A layer of the network under its full name, which begins with the names of the models around it. */
 export interface PlacedLayer {
   readonly name: string;
   readonly className: string;
@@ -40,14 +40,14 @@ export class NetworkLayers {
     this.budget = { cells: 0, maxCells };
   }
 
-  /** What Keras would call an unnamed layer of a new session. */
+  /** The name that Keras gives an unnamed layer in a new session. */
   get autoName(): FieldOptions['autoName'] {
     return this.options.autoName;
   }
 
   /**
-   * Reads a layer into its place. Returns its config as get_config() prints it, too.
-   * @throws {Problem} as parseNetworkLayer; invalid-config where its name is taken, limit-exceeded
+   * Adds a layer. Also returns its config as get_config() prints it.
+   * @throws {Problem} as parseNetworkLayer; invalid-config if its name is taken; limit-exceeded
    */
   add(
     layer: SerializedLayer,
@@ -75,7 +75,7 @@ export class NetworkLayers {
     return { source, config: parsed.config };
   }
 
-  /** @throws {Problem} invalid-config where another layer has the name */
+  /** @throws {Problem} invalid-config if another layer has the name */
   claim(name: string, pointer: string): void {
     if (this.names.has(name)) {
       throw fieldProblem('invalid-config', pointer, `Two layers are named ${quote(name)}. Give each its own name.`);

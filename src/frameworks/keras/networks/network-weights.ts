@@ -5,12 +5,12 @@ import type { NetworkClass } from './network-config.ts';
 import { kerasNetwork } from './network-definition.ts';
 
 /**
- * Weights of a network under the names of its variables. A file of Keras 3 has those of each layer by their places,
- * `dense.0`, trainable ones first (Layer.save_own_variables).
- * @throws {Problem} invalid-file where a layer has no variable in this place; as kerasNetwork
+ * Weights of a network by the names of its variables. A Keras 3 file numbers the weights of each layer, `dense.0`, trainable
+ * ones first (Layer.save_own_variables).
+ * @throws {Problem} invalid-file if a layer has no variable with this number; as kerasNetwork
  */
 export function networkWeights(className: NetworkClass, config: JsonObject, weights: NamedTensors): NamedTensors {
-  // How large it may be is checked where the cell is made.
+  // The limits are checked when the cell is made.
   const specs = kerasNetwork(className, config, {
     maxUnits: Number.MAX_SAFE_INTEGER,
     autoName: (base) => base,

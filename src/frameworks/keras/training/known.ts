@@ -1,8 +1,8 @@
 import type { Parameters } from '../identifiers.ts';
 
 /**
- * What Keras 3 knows by name for training: losses, optimizers and schedules, with their parameters and defaults. Data only.
- * Source: keras/src/losses, keras/src/optimizers.
+ * The names of Keras 3 for training: losses, optimizers and schedules, with their parameters and defaults. Data only. Source:
+ * keras/src/losses, keras/src/optimizers.
  */
 
 /** A loss or schedule. Names are case-sensitive. */
@@ -64,7 +64,7 @@ export const KERAS_SCHEDULES: Readonly<Record<string, KnownName>> = {
 };
 
 const RATE: Parameters = { learning_rate: { kind: 'learning rate', default: 0.001 } };
-/** Of every optimizer, in the order of get_config(). */
+/** Parameters of every optimizer, in the order of get_config(). */
 const COMMON: Parameters = {
   weight_decay: { kind: 'non-negative or null', default: null },
   clipnorm: { kind: 'non-negative or null', default: null },
@@ -80,7 +80,7 @@ const BETAS: Parameters = {
 const MOMENTUM: Parameters = { momentum: { kind: 'share', default: 0 } };
 const AMSGRAD: Parameters = { amsgrad: { kind: 'boolean', default: false } };
 
-/** By class name, which Keras takes in any case. */
+/** By class name, in which Keras ignores case. */
 export const KERAS_OPTIMIZERS: Readonly<Record<string, Parameters>> = {
   Adagrad: { ...RATE, ...COMMON, initial_accumulator_value: { kind: 'non-negative', default: 0.1 }, ...EPSILON },
   Adam: { ...RATE, ...COMMON, ...BETAS, ...AMSGRAD },

@@ -11,7 +11,7 @@ const NAMES = Object.keys(KERAS_OPTIMIZERS);
 
 export interface ParsedOptimizer {
   readonly spec: OptimizerSpec;
-  /** `{ "class_name", "config" }`, all defaults filled in: equal where two optimizers are the same. */
+  /** `{ "class_name", "config" }` with all defaults: equal for equal optimizers. */
   readonly serialized: JsonObject;
 }
 

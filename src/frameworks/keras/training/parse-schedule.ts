@@ -25,7 +25,7 @@ export function parseSchedule(sent: Json, pointer: string): ParsedSchedule {
   return { spec: { className, params: values }, serialized };
 }
 
-/** What is wrong with parameters only together. */
+/** Checks combinations of parameters. */
 function checkTogether(className: string, params: NamedSpec['params'], pointer: string): void {
   const refuse = (detail: string) => fieldProblem('invalid-config', pointer, detail);
   if (className === 'PiecewiseConstantDecay') {

@@ -355,7 +355,7 @@ describe('the door of gRPC', () => {
       keys.make('other --scopes read,step,write --tenant two'),
     ].map((key) => ({ authorization: `Bearer ${key.trim()}` }));
     const lines: string[] = [];
-    const logger = pino({ write: (line: string) => void lines.push(line) });
+    const logger = pino({}, { write: (line: string) => void lines.push(line) });
     const { app, client } = await serve({ gate: { keysFile: keys.file }, logger });
     expect((await call(app, 'POST', '/v1/cells', SUM, writer)).status).toBe(201);
     expect((await client.call('ModelInfer', request(1))).code).toBe(status.UNAUTHENTICATED);

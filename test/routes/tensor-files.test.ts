@@ -253,7 +253,7 @@ describe('a file of tensors is refused', () => {
       /Unknown tensor 'input'. Send inputs, states, states.0/,
     );
     expect(unknown.errors?.[0].pointer).toBe('/input');
-    expectProblem(await odd({ 'inputs.0': inputs }), 'invalid-request', /Unknown tensor 'inputs.0'/);
+    expectProblem(await odd({ 'inputs.0': inputs }), 'invalid-value', /one input without a name. Send inputs/);
     expectProblem(await odd({ inputs, 'states.1': c }), 'invalid-request', /Tensor 'states.0' is missing/);
     expectProblem(await odd({ inputs, 'states.999999': c }), 'invalid-request', /'states.999999' is missing/);
     expectProblem(await odd({ inputs, states: h, 'states.0': h }), 'invalid-request', /twice/);

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+
 /** Something that is measured: what one call of it takes, in nanoseconds, found in about `ms` milliseconds. */
 export interface Contender {
   readonly name: string;
@@ -9,6 +11,32 @@ export interface Measured {
   readonly ns: number;
   /** One a round. */
   readonly rounds: readonly number[];
+}
+
+/**
+ * The same, but measured by the CPU that a process takes for a call, kernel and all threads included: what else the machine
+ * does hardly matters then. Keeps the times by the clock.
+ */
+export function byCpu({ name, measure }: Contender, pid: number): Contender & { readonly wall: number[] } {
+  const wall: number[] = [];
+  return {
+    name,
+    wall,
+    async measure(ms) {
+      const [started, before] = [performance.now(), cpuOf(pid)];
+      const ns = await measure(ms);
+      const calls = ((performance.now() - started) * 1e6) / ns;
+      wall.push(ns);
+      return ((cpuOf(pid) - before) * 1e6) / calls;
+    },
+  };
+}
+
+/** Milliseconds of CPU that a process has taken. */
+function cpuOf(pid: number): number {
+  // The name in parentheses may have spaces.
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ');
+  return (Number(fields[11]) + Number(fields[12])) * 10;
 }
 
 /** A call that is over when it returns. */

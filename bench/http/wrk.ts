@@ -14,6 +14,8 @@ export interface Load {
   readonly paths: readonly string[];
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Uint8Array;
+  /** One for each path, where they differ. */
+  readonly bodies?: readonly Uint8Array[];
 }
 
 export interface LoadedContender extends Contender {
@@ -72,16 +74,16 @@ function milliseconds(report: string, percentile: string): number {
   return Number(value) * MILLISECONDS[unit];
 }
 
-function scriptOf({ paths, headers, body }: Load): string {
-  const bytes = [...body].map((byte) => `\\${String(byte).padStart(3, '0')}`).join('');
+function scriptOf({ paths, headers, body, bodies = [body] }: Load): string {
+  const literal = (bytes: Uint8Array) => `"${[...bytes].map((byte) => `\\${String(byte).padStart(3, '0')}`).join('')}"`;
   const fields = Object.entries(headers).map(([name, value]) => `["${name}"]="${value}"`);
-  return `local body = "${bytes}"
+  return `local bodies = {${bodies.map(literal).join(',')}}
 local headers = {${fields.join(',')}}
 local paths = {${paths.map((path) => `"${path}"`).join(',')}}
 local requests = {}
 local turn = 0
 function init()
-  for i, path in ipairs(paths) do requests[i] = wrk.format("POST", path, headers, body) end
+  for i, path in ipairs(paths) do requests[i] = wrk.format("POST", path, headers, bodies[(i - 1) % #bodies + 1]) end
 end
 function request()
   turn = turn % #requests + 1

@@ -72,8 +72,7 @@ export class Messages {
       typeof key === 'string'
         ? this.inTurn(`${this.tenant} ${op} ${session} ${key}`, () => handler.act(sent, form))
         : handler.act(sent, form);
-    const named = [session, copy].filter((name) => typeof name === 'string');
-    return this.turns.take(named, op === 'fork' || op === 'open', act);
+    return this.turns.take([session, copy], op === 'fork' || op === 'open', act);
   }
 
   private async inTurn<R>(name: string, act: () => Promise<R>): Promise<R> {

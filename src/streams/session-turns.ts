@@ -1,47 +1,59 @@
-/** Messages of one session that are not answered yet. */
-interface Under {
-  /** The last message that runs alone, and the ones after it that run side by side. */
-  alone: Promise<unknown> | undefined;
-  readonly others: Set<Promise<unknown>>;
+/** Messages that began between two that ran alone. */
+interface Era {
+  running: number;
+  end?: () => void;
 }
 
 /**
- * Orders the messages of one client. Changes of one session always keep their order. A message that also reads another
- * session, or makes a session, runs alone: after all messages before it and before all after it.
+ * The turns of the messages of one client. Changes of one session are made in their order anyway. A message that reads a
+ * session beside the one it changes, or makes one, takes its turn alone: after all that began before it, before those that
+ * come after it to the same sessions.
  */
 export class SessionTurns {
-  private readonly sessions = new Map<string, Under>();
+  private era: Era = { running: 0 };
+  /** All of the eras before are over. */
+  private settled: Promise<unknown> = Promise.resolve();
+  /** The last message that runs alone, by session. */
+  private readonly alone = new Map<unknown, Promise<unknown>>();
 
-  async take<R>(sessions: readonly string[], alone: boolean, act: () => Promise<R>): Promise<R> {
-    const all = sessions.map((session) => this.of(session));
-    const before = all.flatMap((under) => [...(under.alone ? [under.alone] : []), ...(alone ? under.others : [])]);
-    const acting = before.length > 0 ? Promise.allSettled(before).then(act) : Promise.try(act);
-    for (const under of all) {
-      if (!alone) under.others.add(acting);
-      else {
-        under.alone = acting;
-        under.others.clear();
-      }
-    }
+  /** `sessions` are those that the message names, or undefined. */
+  async take<R>(sessions: readonly unknown[], alone: boolean, act: () => Promise<R>): Promise<R> {
+    const before = this.alone.size === 0 ? [] : sessions.flatMap((session) => this.alone.get(session) ?? []);
+    if (alone) return this.takeAlone(sessions, [this.endEra(), ...before], act);
+    const { era } = this;
+    era.running++;
     try {
-      return await acting;
+      if (before.length > 0) await Promise.allSettled(before);
+      return await act();
     } finally {
-      for (const [i, under] of all.entries()) {
-        under.others.delete(acting);
-        if (under.alone === acting) under.alone = undefined;
-        if (!under.alone && under.others.size === 0 && this.sessions.get(sessions[i]) === under) {
-          this.sessions.delete(sessions[i]);
-        }
-      }
+      era.running--;
+      if (era.running === 0) era.end?.();
     }
   }
 
-  private of(session: string): Under {
-    let under = this.sessions.get(session);
-    if (!under) {
-      under = { alone: undefined, others: new Set() };
-      this.sessions.set(session, under);
+  private async takeAlone<R>(
+    sessions: readonly unknown[],
+    before: readonly Promise<unknown>[],
+    act: () => Promise<R>,
+  ): Promise<R> {
+    const acting = Promise.allSettled(before).then(act);
+    for (const session of sessions) if (session !== undefined) this.alone.set(session, acting);
+    try {
+      return await acting;
+    } finally {
+      for (const session of sessions) if (this.alone.get(session) === acting) this.alone.delete(session);
     }
-    return under;
+  }
+
+  /** Resolves when all that has begun is over. */
+  private endEra(): Promise<unknown> {
+    const { era } = this;
+    if (era.running > 0) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      era.end = resolve;
+      this.settled = Promise.all([this.settled, promise]);
+      this.era = { running: 0 };
+    }
+    return this.settled;
   }
 }

@@ -116,7 +116,10 @@ describe('reading', { timeout: 60_000 }, () => {
   it('gives up on a file that takes too long, and reads the next one', async () => {
     // Starting the thread takes longer than that.
     const hasty = createHdf5({ timeoutMs: 20 });
-    expect(await refusal(() => hasty.read(TYPES))).toMatch(/invalid-file: .*took longer than 20 ms/);
+    // On a busy machine the thread may not get a processor in time.
+    expect(await refusal(() => hasty.read(TYPES))).toMatch(
+      /invalid-file: .*took longer than 20 ms|overloaded: .*the machine is busy/,
+    );
     expect((await hdf5.read(TYPES)).datasets.size).toBe(12);
   });
 

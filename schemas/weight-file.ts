@@ -78,20 +78,19 @@ export const createCellQuery = z
     dry_run: flag.describe(
       'With `graph`: say what the graph takes and gives, and what states it has. Nothing is stored.',
     ),
+    // No examples: Swagger UI would send them with every body.
     states: z
       .string()
       .max(20_000)
       .optional()
       .describe(
-        'With `graph`: its states, `input:output,input:output`. Left out: those that names and shapes tell, and those inside of recurrent nodes. Empty: none.',
-      )
-      .meta({ examples: ['state:stateN'] }),
+        'With `graph`: its states, as `state:stateN,h:hn`. Left out: those that names and shapes tell, and those inside of recurrent nodes. Empty: none.',
+      ),
     constants: z
       .string()
       .max(1_000_000)
       .optional()
-      .describe('With `graph`: JSON, inputs that are fixed for good.')
-      .meta({ examples: ['{"sr":16000}'] }),
+      .describe('With `graph`: inputs that are fixed for good, as JSON: `{"sr":16000}`.'),
     precision: precision.optional().describe('For the cell made from a file: the same as `precision` in a JSON body.'),
     class_name: z
       .string()

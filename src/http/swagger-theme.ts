@@ -22,6 +22,7 @@ document.body.prepend(ways);
 const STYLE = `
 .ways { display: flex; flex-wrap: wrap; gap: 0.5rem 1.2rem; max-width: 1460px; margin: 0 auto; padding: 0.8rem 20px 0; font: 1rem system-ui, sans-serif; }
 .ways a { color: #0b57d0; }
+html.dark-mode body { background: inherit; }
 html.dark-mode .ways a { color: #8ab4f8; }
 .swagger-ui .filter .operation-filter-input { max-width: 100%; }
 `;

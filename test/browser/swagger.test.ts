@@ -99,6 +99,7 @@ describe.runIf(hasChromium('Swagger UI'))('Swagger UI at /docs', () => {
     await page.emulateMedia({ colorScheme: 'dark' });
     await expect.poll(() => page.evaluate('document.documentElement.className')).toBe('dark-mode');
     expect(await background()).not.toBe(light);
+    expect(await page.evaluate('getComputedStyle(document.body).backgroundColor')).toBe(await background());
     await page.emulateMedia({ colorScheme: 'light' });
   });
 

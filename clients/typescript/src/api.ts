@@ -2940,15 +2940,9 @@ export interface operations {
                 graph?: "true" | "false";
                 /** @description With `graph`: say what the graph takes and gives, and what states it has. Nothing is stored. */
                 dry_run?: "true" | "false";
-                /**
-                 * @description With `graph`: its states, `input:output,input:output`. Left out: those that names and shapes tell, and those inside of recurrent nodes. Empty: none.
-                 * @example state:stateN
-                 */
+                /** @description With `graph`: its states, as `state:stateN,h:hn`. Left out: those that names and shapes tell, and those inside of recurrent nodes. Empty: none. */
                 states?: string;
-                /**
-                 * @description With `graph`: JSON, inputs that are fixed for good.
-                 * @example {"sr":16000}
-                 */
+                /** @description With `graph`: inputs that are fixed for good, as JSON: `{"sr":16000}`. */
                 constants?: string;
                 /** @description For the cell made from a file: the same as `precision` in a JSON body. */
                 precision?: "fast" | "exact";

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 
-/** Windows that a session may be behind before a round counts as lost. */
-const MOST_BEHIND = 20;
+/** Steps that each session may be behind: beyond that the pace is lost, and a longer round would only show it longer. */
+const MOST_BEHIND = 3;
 
 export interface PacedOptions {
   readonly url: string;

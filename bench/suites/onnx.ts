@@ -16,7 +16,7 @@ const MANY = 64;
 /** A window is 32 ms of sound. */
 const EVERY_MS = 32;
 const PACED = [500, 400, 300, 200, 150, 100, 50, 25];
-const PACED_MS = 6_000;
+const PACED_MS = 5_000;
 const SOCKETS = 8;
 
 export const suite: Suite = {

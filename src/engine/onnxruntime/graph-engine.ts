@@ -43,6 +43,7 @@ export function createGraphEngine(limits: RuntimeLimits, isInstalled = findsPack
   const seats = new Set<Seat>();
   const waiting: (() => void)[] = [];
   const ended: Partial<Record<Ending, number>> = {};
+  let installed = false;
   let closed = false;
 
   function start(): Seat {
@@ -90,7 +91,8 @@ export function createGraphEngine(limits: RuntimeLimits, isInstalled = findsPack
   }
 
   async function carryOut(program: GraphProgram, run?: RunMessage): Promise<Answer> {
-    if (!isInstalled()) throw notInstalled();
+    installed ||= isInstalled();
+    if (!installed) throw notInstalled();
     for (let tries = 1; ; tries++) {
       const seat = await seatFor(program.id);
       const outcomes = await Promise.allSettled(ask(seat, program, run));

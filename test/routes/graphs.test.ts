@@ -100,6 +100,20 @@ onEveryStore('graphs', (served) => {
     const made = await call(app, 'POST', '/v1/checkpoints/c/restore', { create_missing: true });
     expect(made.body, made.text).toMatchObject({ created: { cells: ['acc'], sessions: ['s'] } });
     expect((await step(served, [[1, 1]])).body).toMatchObject({ output: [[20, 30]], step: 2 });
+    // A checkpoint whose manifest says something else of the graph.
+    const other = Buffer.from(content.rawPayload.toString('latin1').replace('stateN', 'stateX'), 'latin1');
+    expect((await call(app, 'POST', '/v1/checkpoints?id=other', other, type)).status).toBe(201);
+    const restoring = { create_missing: true };
+    expectProblem(
+      await call(app, 'POST', '/v1/checkpoints/other/restore', restoring),
+      'checkpoint-mismatch',
+      /not the graph/,
+    );
+    await call(app, 'DELETE', '/v1/cells/acc?force=true');
+    expectProblem(await call(app, 'POST', '/v1/checkpoints/other/restore', restoring), 'checkpoint-mismatch');
+    expect((await call(app, 'GET', '/v1/cells')).body.items).toEqual([]);
+    expect((await call(app, 'DELETE', '/v1/sessions/s')).status).toBe(204);
+    await call(app, 'POST', '/v1/checkpoints/c/restore', restoring);
     const file = await app.inject({ url: '/v1/cells/acc/weights', headers: { accept: 'application/x-onnx' } });
     expect(Buffer.from(accumulator()).equals(file.rawPayload)).toBe(true);
     await call(app, 'DELETE', '/v1/cells/acc?force=true');

@@ -83,6 +83,8 @@ export interface CellDefinition {
   readonly outputDtype: Dtype;
   /** For a network: the number of output steps for a number of input steps. */
   readonly outputSteps?: (time: number) => number;
+  /** For a network: how many numbers all its layers give, and gather, for a row of `time` steps. */
+  readonly layerNumbers?: (time: number) => number;
   /** Index of the state group that equals a step's output after rounding to outputDtype; null if none does. */
   readonly outputIsState: number | null;
   /** Set where the cell is a whole graph, which has inputs and outputs by names and is neither built nor changed. */

@@ -9,12 +9,17 @@ export interface StepsNode extends Pick<NetworkNode, 'inputs' | 'time'> {
 
 /** The output steps of a node for `time` steps of the network's input; 1 if it has no time axis. */
 export function outputSteps(nodes: readonly StepsNode[], index: number, time: number): number {
+  return index === NETWORK_INPUT ? time : stepsOfNodes(nodes, time)[index];
+}
+
+/** The output steps of every node. */
+export function stepsOfNodes(nodes: readonly StepsNode[], time: number): readonly number[] {
   const steps: number[] = [];
   for (const node of nodes) {
     const given = node.inputs.map((k) => (k === NETWORK_INPUT ? time : steps[k]));
     steps.push(node.time ? stepsAfter(node, given) : 1);
   }
-  return index === NETWORK_INPUT ? time : steps[index];
+  return steps;
 }
 
 function stepsAfter({ layer }: StepsNode, given: readonly number[]): number {

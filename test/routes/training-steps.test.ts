@@ -17,6 +17,17 @@ const ECHO = { inputs, targets, loss: 'mse', optimizer: SGD };
 const LAYER = { class_name: 'GRU', config: { units: 2, return_sequences: true }, input_shape: [null, null, 1] };
 const SMALL = { inputs: [[[1], [2]]], targets: [[[1], [0]]], loss: 'mse', optimizer: 'adam' };
 
+const network = (...layers: readonly [string, object][]) => ({
+  class_name: 'Sequential',
+  config: {
+    name: 'net',
+    layers: [
+      { class_name: 'InputLayer', config: { batch_shape: [null, null, 1], name: 'input' } },
+      ...layers.map(([class_name, config]) => ({ class_name, config })),
+    ],
+  },
+});
+
 let app: TestApp;
 let cells = 0;
 beforeAll(async () => {
@@ -153,6 +164,23 @@ describe('training a cell', () => {
     const still = { ...ECHO, optimizer: { class_name: 'SGD', config: { learning_rate: 1e-30 } } };
     const drawn = (await train(await newCell(dropping), { ...still, seed: 1, repeat: 3 })).body.losses;
     expect(new Set(drawn).size).toBe(3);
+  });
+
+  it('draws each mask of a network from a seed of its own, over all steps', async () => {
+    const drop = (name: string): [string, object] => ['Dropout', { rate: 0.5, name }];
+    const path = await newCell(network(drop('a'), drop('b'), drop('c'), ['Dense', { units: 1 }]));
+    const nothing = {
+      ...{ inputs: [Array.from({ length: 40 }, (_, k) => [1 + k])], targets: [Array(40).fill([0])], loss: 'mse' },
+      optimizer: { class_name: 'SGD', config: { learning_rate: 1e-30 } },
+    };
+    const seeds: number[] = [];
+    for (const step of [0, 1]) {
+      // The first step of seed 1 + 3·step draws what step `step` of seed 1 does.
+      const shifted = { ...nothing, seed: 1 + 3 * step, repeat: 1 };
+      seeds.push((await train(path, shifted)).body.losses[0]);
+    }
+    expect(seeds[0]).not.toBe(seeds[1]);
+    expect((await train(path, { ...nothing, seed: 1, repeat: 2 })).body.losses).toEqual(seeds);
   });
 
   it('leaves masked steps and weights of 0 out of the loss', async () => {
@@ -395,16 +423,6 @@ describe('what cannot be trained', () => {
     expectProblem(await train(await newCell(both), SMALL), 'invalid-value', /two outputs/);
   });
 
-  const network = (...layers: readonly [string, object][]) => ({
-    class_name: 'Sequential',
-    config: {
-      name: 'net',
-      layers: [
-        { class_name: 'InputLayer', config: { batch_shape: [null, null, 1], name: 'input' } },
-        ...layers.map(([class_name, config]) => ({ class_name, config })),
-      ],
-    },
-  });
   const dense = { name: 'head', units: 1, activity_regularizer: 'l2' };
 
   it.each<[string, object, RegExp]>([
@@ -465,6 +483,17 @@ describe('what cannot be trained', () => {
     };
     const large = await call(own, 'POST', '/v1/cells/c/training_steps', { ...SMALL, ...wide });
     expectProblem(large, 'limit-exceeded', /CELLSTEP_MAX_WORK/);
+    await own.close();
+  });
+
+  it('counts what layers within a network keep, before it begins', async () => {
+    const own = await startApp({ limits: { maxElements: 10_000 } });
+    const wide = (units: number) => network(['Dense', { units }], ['Dense', { units: 1 }]);
+    await call(own, 'POST', '/v1/cells', { id: 'narrow', ...wide(8) });
+    await call(own, 'POST', '/v1/cells', { id: 'wide', ...wide(1000) });
+    expect((await call(own, 'POST', '/v1/cells/narrow/training_steps', SMALL)).status).toBe(200);
+    const refused = await call(own, 'POST', '/v1/cells/wide/training_steps', SMALL);
+    expectProblem(refused, 'limit-exceeded', /keeps \d+ numbers, over the limit of 10000 \(CELLSTEP_MAX_ELEMENTS\)/);
     await own.close();
   });
 });

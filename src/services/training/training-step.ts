@@ -54,7 +54,9 @@ export async function trainingStep(
   const { definition, precision, features, sequence, targets, loss, activity, optimizer } = plan;
   const { trained, iteration } = state;
   const program = definition.sequence(features, presentWeights(state), sequence.goBackwards);
-  const training = { seed: plan.seed + step * Math.max(1, definition.arithmetics.length) };
+  const { dropouts, arithmetics } = definition;
+  // Each draw of a step takes a seed of its own; the next step goes on after the last of them.
+  const training = { seed: plan.seed + step * Math.max(1, (dropouts ?? arithmetics).length) };
   const { request, returnSequences } = sequence;
   const result = await stepper
     .prepareTraining(program, precision)

@@ -2,7 +2,7 @@ import type { CellDefinition, StateGroup, VariableSpec, Weights } from '../../..
 import type { JsonObject } from '../../../domain/json.ts';
 import { KERNEL_LAYERS, reachBack, streams } from '../../../domain/layers.ts';
 import type { NetworkNode, NetworkProgram } from '../../../domain/network.ts';
-import { outputSteps, type StepsNode } from '../../../domain/network-steps.ts';
+import { outputSteps, type StepsNode, stepsOfNodes } from '../../../domain/network-steps.ts';
 import { oncePerWeights } from '../../../domain/once-per-weights.ts';
 import type { CellArithmetic, Dropout } from '../../../domain/program.ts';
 import { type FloatArray, sizeOf } from '../../../domain/tensor.ts';
@@ -51,6 +51,7 @@ export function kerasNetwork(className: NetworkClass, config: JsonObject, option
     outputDtype: output.signal.dtype,
     // Without a time axis a sequence gives an output at each step.
     outputSteps: (time) => (output.signal.time ? outputSteps(layers.map(stepsNodeOf), output.index, time) : time),
+    layerNumbers: (time) => layerNumbers(layers, time),
     outputIsState: null,
     fixedInputShape: network.inputShape,
     layout: { timeMajor: false },
@@ -104,6 +105,17 @@ function nodeOf(layer: PlacedLayer, weights: Weights): NetworkNode {
 function stepsNodeOf({ inputs, defined }: PlacedLayer): StepsNode {
   const { time } = defined.output;
   return { inputs, time, ...(defined.kind === 'layer' ? { layer: defined.program({}) } : {}) };
+}
+
+/** What each layer gives, and the windows that it gathers before. */
+function layerNumbers(layers: readonly PlacedLayer[], time: number): number {
+  const steps = stepsOfNodes(layers.map(stepsNodeOf), time);
+  return layers.reduce((sum, { defined }, k) => {
+    const { window, inputWidths } =
+      defined.kind === 'layer' ? defined.program({}) : { window: undefined, inputWidths: [0] };
+    const gathered = window ? (reachBack(window) + 1) * inputWidths[0] : 0;
+    return sum + steps[k] * (sizeOf(defined.output.dims) + gathered);
+  }, 0);
 }
 
 function variablesOf({ name, trainable, defined }: PlacedLayer): VariableSpec[] {

@@ -82,6 +82,14 @@ export interface WeightFileFormat {
   read(bytes: Uint8Array, beside?: ReadonlyMap<string, Uint8Array>): Promise<WeightFile>;
   /** All tensors by the names of the file, which are the names of a network's variables. @throws {Problem} as read */
   readNamed?(bytes: Uint8Array): Promise<NamedTensors>;
+  /**
+   * The weights in a file of weights only, for a network of this class and config. Undefined if the file has its own configuration.
+   * @throws {Problem} as read
+   */
+  readFor?(
+    bytes: Uint8Array,
+    network: Pick<WholeLayer, 'className' | 'config'>,
+  ): Promise<(Pick<WeightFile, 'skipped'> & { readonly network: FileLayer }) | undefined>;
   /** The weights of a layer by the names that a cell of `config` has, where the file alone does not tell them. */
   arrange?(layer: FileLayer, config: JsonObject): NamedTensors;
   /**

@@ -10,13 +10,15 @@ import { isNetworkClass } from './keras/configured-layers.ts';
 import {
   readKeras,
   readKerasH5,
+  readKerasWeightsFor,
   writeKeras,
   writeKerasLegacy,
   writeKerasLegacyNetwork,
   writeKerasNetwork,
+  writeKerasNetworkWeights,
   writeKerasWeights,
 } from './keras/files.ts';
-import { arrangeCells, layerOf, legacyLayerOf, refuseNetwork } from './keras/layers.ts';
+import { arrangeCells, layerOf, legacyLayerOf } from './keras/layers.ts';
 import { layersOfNpz, layersOfSafetensors, layersOfStateDict, metadataOf } from './named-layers.ts';
 import { readNpz, writeNpz } from './numpy/npz.ts';
 import { readStateDict } from './pytorch/state-dict.ts';
@@ -56,7 +58,11 @@ export function createWeightFiles(
       ...ofKeras,
       recognises: isHdf5,
       read: readH5,
-      write: async (cell) => writeKerasWeights(hdf5, cell.name, [layerOf(refuseNetwork(cell))]),
+      readFor: (bytes, network) => readKerasWeightsFor(hdf5, bytes, network, bounds),
+      write: async (cell) =>
+        isNetworkClass(cell.className)
+          ? writeKerasNetworkWeights(hdf5, cell)
+          : writeKerasWeights(hdf5, cell.name, [layerOf(cell)]),
     },
     {
       mediaType: HDF5,

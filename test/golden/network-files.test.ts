@@ -41,13 +41,11 @@ describe('a .keras file of a whole network', () => {
     expectClose(reply.body.output, one.reference_float64?.outputs ?? one.outputs, 'output', tolerance);
   });
 
-  it('goes out and comes back as safetensors, and not as a file of weights only', async () => {
+  it('goes out and comes back as safetensors', async () => {
     const { bytes } = await download(app, 'char_lm', SAFETENSORS);
     const again = await postFile(app, SAFETENSORS, bytes, '?id=again');
     expect(again.status, again.text).toBe(201);
     expect((await download(app, 'again', SAFETENSORS)).bytes.equals(bytes)).toBe(true);
-    const accept = { accept: 'application/x-hdf5' };
-    expectProblem(await call(app, 'GET', '/v1/cells/again/weights', undefined, accept), 'not-acceptable', /x-keras/);
   });
 
   it.each(cases)('goes out and comes back as files of Keras: $name', async ({ name }) => {
@@ -63,6 +61,26 @@ describe('a .keras file of a whole network', () => {
       expect(again.body.config).toEqual((await call(app, 'GET', `/v1/cells/${name}`)).body.config);
       expect((await download(app, id, SAFETENSORS)).bytes.equals(before)).toBe(true);
     }
+  });
+
+  it.each(cases)('is filled by a .weights.h5 of it: $name', async ({ name }) => {
+    const before = (await download(app, name, SAFETENSORS)).bytes;
+    const { bytes } = await download(app, name, HDF5);
+    const { variables } = (await call(app, 'GET', `/v1/cells/${name}`)).body;
+    const zeros = variables.map((one: { name: string; shape: number[] }) => [
+      one.name,
+      { shape: one.shape, data: new Array(one.shape.reduce((a, b) => a * b, 1)).fill(0) },
+    ]);
+    await call(app, 'PUT', `/v1/cells/${name}/weights`, { weights: Object.fromEntries(zeros) });
+    const put = await putFile(app, name, HDF5, bytes);
+    expect(put.status, put.text).toBe(200);
+    expect(put.body).not.toHaveProperty('imported');
+    expect((await download(app, name, SAFETENSORS)).bytes.equals(before)).toBe(true);
+  });
+
+  it('refuses a .weights.h5 of another network, naming what is missing', async () => {
+    const { bytes } = await download(app, 'dense_front', HDF5);
+    expectProblem(await putFile(app, 'char_lm', HDF5, bytes), 'wrong-shape', /'embedding\.embeddings' is missing/);
   });
 
   it('fills a network that is there already', async () => {

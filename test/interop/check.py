@@ -5,7 +5,7 @@ python check.py exchange.json results.json
 exchange.json: {"cases": […], "networks": […]}, as ExchangedCase and ExchangedNetwork of exchange.ts have them.
 Each case has two runs: the second begins with the states that the first ended with. `files` are {format: path} to open,
 `saves` {format: path} to write, of weights drawn here. results.json: {"opened": {"case format": {difference | error}},
-"saved": {case: {runs | error}}, "networks": {"network format": {difference | error}}}. What is compared has to have
+"saved": {case: {runs | error}}, "networks": {"network format": {difference | error}}, "gradients": {network: the same}}. What is compared has to have
 the same shapes throughout.
 """
 
@@ -99,9 +99,40 @@ def save_keras(case, weights):
     return run_keras(case, model)
 
 
-def network_difference(network, path):
+def network_model(network, file_format, path):
+    """A file of weights only fills the model of the .keras file, whose own weights are cleared before."""
+    if file_format != ".weights.h5":
+        return keras.saving.load_model(path)
+    model = keras.saving.load_model(network["files"][".keras"])
+    for variable in model.weights:
+        variable.assign(np.zeros(variable.shape, "float32"))
+    model.load_weights(path)
+    return model
+
+
+def network_gradient_difference(network):
+    """The largest between the gradients of a network's variables here and in cellstep, against the largest gradient."""
+    model = keras.saving.load_model(network["files"][".keras"])
+    inputs = array(network["inputs"]).astype(model.inputs[0].dtype)
+    cotangent = torch.from_numpy(array(network["cotangent"]).astype("float32"))
+    (keras.ops.cast(model(inputs), "float32") * cotangent).sum().backward()
+    names = list(network["gradients"])
+    if len(names) != len(model.trainable_variables):
+        raise AssertionError(f"the trainable variables are {[one.path for one in model.trainable_variables]}")
+    differences = []
+    for name, variable in zip(names, model.trainable_variables, strict=True):
+        expected = array(network["gradients"][name])
+        own = variable.value.grad
+        own = np.zeros(expected.shape) if own is None else own.double().numpy()
+        if own.shape != expected.shape:
+            raise AssertionError(f"{variable.path} is {own.shape}, {name} is {expected.shape}")
+        differences.append(float(np.max(np.abs(own - expected))) / max(1.0, float(np.max(np.abs(own)))))
+    return max(differences)
+
+
+def network_difference(network, file_format, path):
     """Between what a whole network computes here and in cellstep."""
-    model = keras.saving.load_model(path)
+    model = network_model(network, file_format, path)
     inputs = array(network["inputs"]).astype(model.inputs[0].dtype)
     output = keras.ops.convert_to_numpy(keras.ops.cast(model(inputs), "float32"))
     return difference([{"output": output, "states": []}], [{"output": network["output"], "states": []}])
@@ -284,11 +315,13 @@ def attempt(work):
 def main(exchange, results):
     with open(exchange) as file:
         sent = json.load(file)
-    opened, saved, networks = {}, {}, {}
+    opened, saved, networks, gradients = {}, {}, {}, {}
     for network in sent["networks"]:
         for file_format, path in network["files"].items():
-            check = lambda: {"difference": network_difference(network, path)}
+            check = lambda: {"difference": network_difference(network, file_format, path)}
             networks[f"{network['name']} {file_format}"] = attempt(check)
+        check = lambda: {"difference": network_gradient_difference(network)}
+        gradients[network["name"]] = attempt(check)
     for case in sent["cases"]:
         open_file, run, save = FRAMEWORKS[case["framework"]]
         for file_format, path in case["files"].items():
@@ -300,7 +333,8 @@ def main(exchange, results):
         saved[case["name"]] = attempt(lambda: {"runs": for_json(save(case, draw(case)))})
     versions = {one.__name__: one.__version__ for one in (keras, np, onnx, onnxruntime, torch)}
     with open(results, "w") as file:
-        json.dump({"versions": versions, "opened": opened, "saved": saved, "networks": networks}, file)
+        found = {"opened": opened, "saved": saved, "networks": networks, "gradients": gradients}
+        json.dump({"versions": versions, **found}, file)
 
 
 main(*sys.argv[1:])

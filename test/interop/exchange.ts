@@ -25,6 +25,7 @@ const results = z.object({
   versions: z.record(z.string(), z.string()),
   opened: compared,
   networks: compared,
+  gradients: compared,
   saved: z.record(z.string(), z.union([z.object({ runs: z.array(run).length(RUNS) }), failure])),
 });
 
@@ -52,6 +53,10 @@ interface ExchangedNetwork {
   readonly name: string;
   readonly inputs: FlatTensor;
   readonly output: FlatTensor;
+  /** What each number of the output counts in the objective of the gradients. */
+  readonly cotangent: FlatTensor;
+  /** By the trainable variables, in order. */
+  readonly gradients: Readonly<Record<string, FlatTensor>>;
   readonly files: Readonly<Record<string, string>>;
 }
 
@@ -119,7 +124,14 @@ export async function exportNetwork(app: TestApp, one: NetworkCase, directory: s
   const body = { inputs, tensor_format: 'flat' };
   const reply = await call(app, 'POST', `/v1/cells/${name}/sequences`, body);
   expect(reply.status, reply.text).toBe(200);
-  return { name, inputs, output: tensor.parse(reply.body.output), files };
+  const output = tensor.parse(reply.body.output);
+  const cotangent = draw(output.shape, 5, 1);
+  const pulled = await call(app, 'POST', `/v1/cells/${name}/gradients`, { ...body, cotangent });
+  expect(pulled.status, pulled.text).toBe(200);
+  const variables: readonly { readonly name: string; readonly trainable: boolean }[] = posted.body.variables;
+  const trained = variables.filter(({ trainable }) => trainable).map((one) => one.name);
+  const gradients = Object.fromEntries(trained.map((one) => [one, tensor.parse(pulled.body.gradients[one])]));
+  return { name, inputs, output, cotangent, gradients, files };
 }
 
 const made = z.object({

@@ -92,10 +92,17 @@ export function networkOf(
     isRecurrentClass(first) &&
     (first.names.length === 1 || first.path.endsWith('/layer'));
   if (!isNetworkClass(className) || !isJsonObject(model.config) || !first || alone) return undefined;
-  const weights = new Map(
-    layers.flatMap((layer) =>
-      [...weightsOf(layer)].map(([name, tensor]) => [`${layer.place}.${name}`, tensor] as const),
-    ),
-  );
+  const weights = weightsOfAll(layers, weightsOf);
   return { name: nameOf(model, 'model'), framework: 'keras', className, config: model.config, weights };
+}
+
+/** The weights of all layers, each with the place of its layer before its name. */
+export function weightsOfAll(
+  layers: readonly ConfiguredLayer[],
+  weightsOf: (layer: ConfiguredLayer) => NamedTensors,
+): NamedTensors {
+  const named = layers.flatMap((layer) =>
+    [...weightsOf(layer)].map(([name, tensor]) => [`${layer.place}.${name}`, tensor] as const),
+  );
+  return new Map(named);
 }

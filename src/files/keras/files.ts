@@ -1,4 +1,4 @@
-import type { FileLayer, WeightFile, WholeLayer } from '../../domain/files.ts';
+import { type FileLayer, type NamedTensors, TOP, type WeightFile, type WholeLayer } from '../../domain/files.ts';
 import type { Json, JsonObject } from '../../domain/json.ts';
 import { DEFAULT_FILE_LIMITS, type FileLimits, invalidFile, requireWithin } from '../bounds.ts';
 import type { Hdf5 } from '../hdf5/hdf5.ts';
@@ -11,6 +11,7 @@ import {
   isRecurrentClass,
   networkOf,
   skippedLayer,
+  weightsOfAll,
 } from './configured-layers.ts';
 import { requireLegacyNames, requireWritable } from './layers.ts';
 import { isLegacy, readLegacy } from './legacy-reader.ts';
@@ -49,6 +50,32 @@ export async function readKerasH5(
 }
 
 /**
+ * The weights in a `.weights.h5` for a network of this config, which such a file does not have. Undefined for a legacy `.h5`.
+ * @throws {Problem} as readKerasH5
+ */
+export async function readKerasWeightsFor(
+  hdf5: Hdf5,
+  bytes: Uint8Array,
+  { className, config }: Pick<WholeLayer, 'className' | 'config'>,
+  limits: FileLimits = DEFAULT_FILE_LIMITS,
+): Promise<(Pick<WeightFile, 'skipped'> & { readonly network: FileLayer }) | undefined> {
+  const tree = await hdf5.read(bytes, limits);
+  if (isLegacy(tree)) return undefined;
+  const configured = configuredLayers({ class_name: className, config });
+  const weights = weightsOfAll(configured, weightsIn(tree, storedLayers(tree)));
+  const network: FileLayer = { name: TOP, framework: 'keras', className, config, weights };
+  return { network, skipped: otherGroups(tree, pathsOf(configured)) };
+}
+
+/** What a tree of Keras 3 has for a configured layer. */
+function weightsIn(tree: HdfTree, stored: readonly StoredLayer[]): (layer: ConfiguredLayer) => NamedTensors {
+  return (layer) =>
+    isRecurrentClass(layer)
+      ? configuredLayer(layer, stored, undefined, false).weights
+      : variablesAt(tree, `${layer.path}/vars`);
+}
+
+/**
  * The recurrent layers of a `.keras` archive with their configurations; one that was saved before it was built has no
  * weights. A layer whose configuration the archive does not have comes without one, and says why.
  * @throws {Problem} invalid-file for any fault, limit-exceeded for a file over `limits`.
@@ -76,13 +103,7 @@ export async function readKeras(
   ];
   // The layers of a model with a custom class do not tell what it computes.
   const known = layers.every(({ unsaid }) => unsaid === undefined);
-  const network = known
-    ? networkOf(model, configured, (layer) =>
-        isRecurrentClass(layer)
-          ? configuredLayer(layer, stored, version, false).weights
-          : variablesAt(tree, `${layer.path}/vars`),
-      )
-    : undefined;
+  const network = known ? networkOf(model, configured, weightsIn(tree, stored)) : undefined;
   if (layers.length === 0 && !network) throw invalidFile(FORMAT, 'it holds no recurrent layer or cell.');
   const others = configured.filter(
     (one) => !isRecurrentClass(one) && !stored.some(({ path }) => isWithin(path, one.path)),
@@ -121,6 +142,12 @@ function foreignLayer(layer: StoredLayer, configured: readonly ConfiguredLayer[]
 /** A `.weights.h5` for a model of these layers, in this order; see `asLayer` for cells. */
 export function writeKerasWeights(hdf5: Hdf5, modelName: string, layers: readonly WholeLayer[]): Promise<Uint8Array> {
   return hdf5.write(treeOfWeights(modelName, layers));
+}
+
+/** A `.weights.h5` of a whole network. @throws {Problem} not-acceptable where Keras 3 does not have all that is in it */
+export async function writeKerasNetworkWeights(hdf5: Hdf5, network: WholeLayer): Promise<Uint8Array> {
+  requireWritable(network);
+  return hdf5.write(treeOfNetwork(network));
 }
 
 /** A legacy `.h5` of a Sequential model of these layers, each with its configuration. */

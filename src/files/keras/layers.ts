@@ -1,7 +1,6 @@
 import type { FileLayer, NamedTensors, WholeLayer } from '../../domain/files.ts';
 import { isArray, isJsonObject, type Json, type JsonObject } from '../../domain/json.ts';
 import { Problem } from '../../domain/problems.ts';
-import { isNetworkClass } from './configured-layers.ts';
 import { orderCells } from './model.ts';
 
 /** A file of weights only names the cells of a stack by class; the config of the cell that they are for tells the order. */
@@ -53,13 +52,6 @@ export function requireLegacyNames(id: string, config: JsonObject, outer: readon
     const detail = `Cell '${id}' cannot be written as a legacy HDF5 file: ${reason}. Ask for application/x-keras.`;
     throw new Problem('not-acceptable', detail);
   }
-}
-
-/** A `.weights.h5` has no configuration, which a network needs to be read again. @throws {Problem} not-acceptable */
-export function refuseNetwork(cell: WholeLayer): WholeLayer {
-  if (!isNetworkClass(cell.className)) return cell;
-  const detail = `Cell '${cell.name}' is a whole network, which this service cannot write to a file of weights only. Ask for application/x-keras, or application/x-hdf5; profile=legacy.`;
-  throw new Problem('not-acceptable', detail);
 }
 
 function pathName(name: Json | undefined): string | undefined {

@@ -22,7 +22,7 @@ import type { Context } from '../context.ts';
 import type { Cell, CellRecord } from './cell-record.ts';
 import { changeWeights, readBuiltCell, requireBuilt } from './cell-weights.ts';
 import type { NewCell } from './create-cell.ts';
-import { listed, type PickedLayer, pickLayer } from './pick-layer.ts';
+import { listed, type PickedLayer, pickLayer, withSkipped } from './pick-layer.ts';
 
 /** A file as a request sends it. */
 export interface SentFile {
@@ -81,6 +81,9 @@ export async function readLayerFor(
   if (network && format.readNamed && file.layer === undefined) {
     return { format, layer: { name: TOP, framework: 'keras', weights: await format.readNamed(file.bytes) }, options };
   }
+  const { class_name: className, config } = record;
+  const whole = network && file.layer === undefined ? await format.readFor?.(file.bytes, { className, config }) : undefined;
+  if (whole) return { format, ...withSkipped(whole.network, whole.skipped), options };
   return { format, ...pickLayer(await format.read(file.bytes, file.beside), file.layer, network), options };
 }
 

@@ -23,6 +23,11 @@ export function pickLayer(file: WeightFile, name: string | undefined, whole: boo
   const layer = findLayer(file, name);
   const others = file.layers.filter((one) => one !== layer).map((one) => ({ name: one.name, reason: reasonOf(one) }));
   const skipped = [...others, ...file.skipped];
+  return withSkipped(layer, skipped);
+}
+
+/** A layer, and what of its file is left out. */
+export function withSkipped(layer: FileLayer, skipped: readonly Skipped[]): PickedLayer {
   return skipped.length === 0 ? { layer } : { layer, imported: { layers: [layer.name], skipped: listed(skipped) } };
 }
 

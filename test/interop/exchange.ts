@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect } from 'vitest';
 import { z } from 'zod';
+import { HDF5, KERAS } from '../../src/domain/media-types.ts';
 import type { FlatTensor } from '../golden/compare.ts';
 import type { TestApp } from '../support/app.ts';
 import { call, make } from '../support/call.ts';
@@ -107,8 +108,8 @@ export async function exportCase(
   };
 }
 
-/** The formats that hold whole networks with their configuration. */
-export const NETWORK_FORMATS = FORMATS.filter(({ whole }) => whole.includes('keras'));
+/** Keras' own formats, which hold whole networks. */
+export const NETWORK_FORMATS = FORMATS.filter(({ mediaType }) => mediaType === HDF5 || mediaType === KERAS);
 
 /** A network, the files that cellstep writes of it, and what it answers. */
 export async function exportNetwork(app: TestApp, one: NetworkCase, directory: string): Promise<ExchangedNetwork> {

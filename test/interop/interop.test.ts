@@ -33,6 +33,9 @@ if (reason !== undefined) {
 /** Largest absolute difference of an output or a state, from what the library computes. */
 const TOLERANCE = 2e-6;
 
+/** Of a gradient, against 1 or the largest of its variable: Keras computes it in float32. */
+const GRADIENT_TOLERANCE = 2e-5;
+
 const networkFiles = NETWORKS.flatMap(({ name, tolerance }) =>
   NETWORK_FORMATS.map(({ extension }) => ({ name, extension, tolerance })),
 );
@@ -108,6 +111,14 @@ describe.skipIf(reason !== undefined)('weights over files', () => {
       const result = results.networks[`${name} ${extension}`];
       if ('error' in result) throw new Error(result.error);
       expect(result.difference).toBeLessThanOrEqual(tolerance);
+    });
+  });
+
+  describe('of whole networks have the gradients of Keras', () => {
+    it.each(NETWORKS.filter(({ tolerance }) => tolerance === 4e-6))('$name', ({ name }) => {
+      const result = results.gradients[name];
+      if ('error' in result) throw new Error(result.error);
+      expect(result.difference).toBeLessThanOrEqual(GRADIENT_TOLERANCE);
     });
   });
 

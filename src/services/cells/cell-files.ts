@@ -82,7 +82,8 @@ export async function readLayerFor(
     return { format, layer: { name: TOP, framework: 'keras', weights: await format.readNamed(file.bytes) }, options };
   }
   const { class_name: className, config } = record;
-  const whole = network && file.layer === undefined ? await format.readFor?.(file.bytes, { className, config }) : undefined;
+  const whole =
+    network && file.layer === undefined ? await format.readFor?.(file.bytes, { className, config }) : undefined;
   if (whole) return { format, ...withSkipped(whole.network, whole.skipped), options };
   return { format, ...pickLayer(await format.read(file.bytes, file.beside), file.layer, network), options };
 }

@@ -183,7 +183,7 @@ export interface paths {
         };
         /**
          * Read a cell's weights
-         * @description All weights by name, from one version of the cell: as JSON, or as a file of the type in `Accept`. You can send the file back to make the same cell. Every cell can be read as safetensors and npz, Keras cells as `.keras` and HDF5, and ONNX cells as ONNX. A Keras cell that is not a layer is written inside an `RNN` layer. `Accept: application/x-hdf5` gives a `.weights.h5`, `application/x-hdf5; profile=legacy` a legacy `.h5`. npz and `.weights.h5` hold no configuration.
+         * @description All weights by name, from one version of the cell: as JSON, or as a file of the type in `Accept`. You can send the file back to make the same cell. Every cell can be read as safetensors and npz, Keras cells as `.keras` and HDF5, and ONNX cells as ONNX. A Keras cell that is not a layer is written inside an `RNN` layer. `Accept: application/x-hdf5` gives a `.weights.h5`, `application/x-hdf5; profile=legacy` a legacy `.h5`. npz and `.weights.h5` hold no configuration; both fill a cell or network that is there.
          */
         get: operations["readWeights"];
         /**

@@ -8,7 +8,8 @@
 #
 # Behind a proxy or a registry of your own, hand npm its settings as secrets, which stay out of the image:
 #   docker build --secret id=npmrc,src=$HOME/.npmrc --secret id=ca,src=/etc/ssl/certs/ca-certificates.crt -t cellstep .
-ARG NODE_IMAGE=node:26.10.0-bookworm-slim
+# The tag is for people; the digest decides.
+ARG NODE_IMAGE=node:26.10.0-bookworm-slim@sha256:662933cf47f013bc8e4beb31a6116448427a82057ba7c42c97e4c5ba766504c2
 
 FROM ${NODE_IMAGE} AS build
 WORKDIR /app
@@ -17,6 +18,8 @@ COPY package.json package-lock.json .npmrc ./
 RUN --mount=type=secret,id=npmrc,target=/root/.npmrc --mount=type=secret,id=ca,target=/run/secrets/ca \
     if [ -s /run/secrets/ca ]; then export NODE_EXTRA_CA_CERTS=/run/secrets/ca; fi; \
     npm ci --omit=dev --ignore-scripts --no-audit --no-fund --no-update-notifier --cache /tmp/npm
+# What the image is made of: docker run --rm cellstep cat sbom.cdx.json
+RUN npm sbom --omit=dev --sbom-format=cyclonedx --sbom-type=application --package-lock-only > sbom.cdx.json
 COPY scripts/trim-dependencies.ts scripts/
 RUN node scripts/trim-dependencies.ts && rm -rf node_modules/.bin node_modules/.package-lock.json \
  && find node_modules -type d -empty -delete

@@ -18,7 +18,8 @@ TARGET=${CELLSTEP_IMAGE_TARGET:-}
 # Where buildah has the image mounted.
 MOUNTED=cellstep-run-${IMAGE//[^a-zA-Z0-9]/-}
 CACHE=${CELLSTEP_CONTAINER_CACHE:-/var/tmp/cellstep-container}
-BASE=docker.io/library/$(sed -n 's/^ARG NODE_IMAGE=//p' Dockerfile)
+# The base image that is made here has another digest.
+BASE=docker.io/library/$(sed -n 's/^ARG NODE_IMAGE=\([^@]*\).*/\1/p' Dockerfile)
 NODE=node_modules/node/bin/node
 SCRATCH=$(mktemp -d)
 trap 'rm -rf "$SCRATCH"' EXIT
@@ -109,7 +110,7 @@ build() {
     buildah)
       make_base
       bud rm "$MOUNTED" >/dev/null 2>&1 || true
-      bud build --format docker --quiet --pull=never --layers=false "${arguments[@]}" . >/dev/null
+      bud build --format docker --quiet --pull=never --layers=false --build-arg "NODE_IMAGE=$BASE" "${arguments[@]}" . >/dev/null
       bud from --pull=never --name "$MOUNTED" "localhost/$IMAGE" >/dev/null
       bud prune --force >/dev/null 2>&1 || true
       local root

@@ -57,10 +57,31 @@ describe.skipIf(reason !== undefined)('the container image', () => {
     expect(stderr).toBe('');
     const found = JSON.parse(stdout);
     expect(found.tools).toEqual([]);
-    const files = ['LICENSE', 'asyncapi.yaml', 'openapi.yaml', 'package.json'];
+    const files = ['LICENSE', 'asyncapi.yaml', 'openapi.yaml', 'package.json', 'sbom.cdx.json'];
     const folders = ['bin', 'clients', 'node_modules', 'routes', 'schemas', 'src', 'web'];
     expect(found.app.filter((name: string) => ![...files, ...folders].includes(name))).toEqual([]);
     expect((await readImageConfig()).Env.filter((variable) => /CERT|NPM|REGISTRY|SECRET/i.test(variable))).toEqual([]);
+  });
+
+  it('lists all that it is made of, with versions and licences', async () => {
+    const look = `
+      const { existsSync, readFileSync } = require('node:fs');
+      const { components } = JSON.parse(readFileSync('sbom.cdx.json', 'utf8'));
+      const names = new Set(components.map(({ group, name }) => [group, name].filter(Boolean).join('/')));
+      const declared = Object.keys(JSON.parse(readFileSync('package.json', 'utf8')).dependencies);
+      const versions = components.filter((one) => {
+        const file = 'node_modules/' + [one.group, one.name].filter(Boolean).join('/') + '/package.json';
+        return existsSync(file) && JSON.parse(readFileSync(file, 'utf8')).version === one.version;
+      });
+      console.log(JSON.stringify({
+        missing: declared.filter((name) => !names.has(name)),
+        unlicensed: components.filter(({ licenses }) => !licenses?.length).map(({ name }) => name),
+        found: versions.length,
+      }));`;
+    const { stdout } = await inContainer(['node', '-e', look]);
+    const { missing, unlicensed, found } = JSON.parse(stdout);
+    expect({ missing, unlicensed }).toEqual({ missing: [], unlicensed: [] });
+    expect(found).toBeGreaterThan(150);
   });
 
   it('loads every module of the service, the native ones included', async () => {

@@ -19,7 +19,9 @@ RUN --mount=type=secret,id=npmrc,target=/root/.npmrc --mount=type=secret,id=ca,t
     if [ -s /run/secrets/ca ]; then export NODE_EXTRA_CA_CERTS=/run/secrets/ca; fi; \
     npm ci --omit=dev --ignore-scripts --no-audit --no-fund --no-update-notifier --cache /tmp/npm
 # What the image is made of: docker run --rm cellstep cat sbom.cdx.json
-RUN npm sbom --omit=dev --sbom-format=cyclonedx --sbom-type=application --package-lock-only > sbom.cdx.json
+# Of what is installed; npm would miss the tools of development.
+RUN cp package.json /tmp/package.json && npm pkg delete devDependencies \
+ && npm sbom --sbom-format=cyclonedx --sbom-type=application > sbom.cdx.json && mv /tmp/package.json package.json
 COPY scripts/trim-dependencies.ts scripts/
 RUN node scripts/trim-dependencies.ts && rm -rf node_modules/.bin node_modules/.package-lock.json \
  && find node_modules -type d -empty -delete

@@ -46,7 +46,7 @@ export function truncations(bytes: Uint8Array): Uint8Array[] {
 }
 
 /** One to eight flipped bits, or a run of bytes overwritten with 0x00, 0xff or noise. */
-function damaged(bytes: Uint8Array, random: () => number): Uint8Array {
+export function damaged(bytes: Uint8Array, random: () => number): Uint8Array {
   const copy = new Uint8Array(bytes);
   const anywhere = () => Math.floor(random() * copy.length);
   if (random() < 0.7) {

@@ -1,5 +1,8 @@
+import { contract } from './contract/contract.ts';
 import { failover } from './failover.ts';
 import { replicaHistories } from './histories.ts';
+import { mutations } from './hostile/mutations.ts';
+import { rawMessages } from './hostile/raw-messages.ts';
 import { killCycles } from './kill-cycles.ts';
 import { rollingRestart } from './rolling-restart.ts';
 import type { RunOptions } from './run-options.ts';
@@ -82,6 +85,24 @@ export const SUITES: Readonly<Record<string, Suite>> = {
     bounded: 6,
     // CI does not wait that long.
     run: (options) => rollingRestart({ ...options, seconds: options.bounded ? 2 : 10 }),
+  },
+  contract: {
+    unit: 'calls by the OpenAPI document and against it, by schemathesis',
+    whole: 20_000,
+    bounded: 1_000,
+    run: contract,
+  },
+  mutations: {
+    unit: 'damaged copies of each weight file',
+    whole: 1_000,
+    bounded: 20,
+    run: mutations,
+  },
+  'raw-messages': {
+    unit: 'damaged messages of HTTP',
+    whole: 10_000,
+    bounded: 2_000,
+    run: rawMessages,
   },
   failover: {
     unit: 'primaries of a Redis Cluster killed under load, commits waiting for a replica',

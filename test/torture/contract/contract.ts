@@ -1,10 +1,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { parse } from 'yaml';
-import { readFileSync } from 'node:fs';
 import { startService } from '../../../scripts/tutorial-service.ts';
 import type { RunOptions } from '../run-options.ts';
 
@@ -37,8 +36,18 @@ export async function contract({ seed, size, bounded, progress }: RunOptions & {
     const phases = bounded ? 'examples,fuzzing,stateful' : 'examples,coverage,fuzzing,stateful';
     const args = ['--config-file', SETTINGS, 'run', DOCUMENT, '--url', service.url, '--seed', `${seed}`];
     args.push('--header', `Authorization: Bearer ${KEY}`, '--checks', CHECKS.join(','), '--phases', phases);
-    args.push('--max-examples', `${Math.ceil(size / operations)}`, '--warnings', 'off', '--suppress-health-check', 'all');
-    const child = spawn(join(dirname(python), 'schemathesis'), args, { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
+    args.push(
+      '--max-examples',
+      `${Math.ceil(size / operations)}`,
+      '--warnings',
+      'off',
+      '--suppress-health-check',
+      'all',
+    );
+    const child = spawn(join(dirname(python), 'schemathesis'), args, {
+      cwd: folder,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     let said = '';
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding('utf8').on('data', (text: string) => {

@@ -8,6 +8,7 @@
 #
 # Behind a proxy or a registry of your own, hand npm its settings as secrets, which stay out of the image:
 #   docker build --secret id=npmrc,src=$HOME/.npmrc --secret id=ca,src=/etc/ssl/certs/ca-certificates.crt -t cellstep .
+
 # The tag is for people; the digest decides.
 ARG NODE_IMAGE=node:26.10.0-bookworm-slim@sha256:662933cf47f013bc8e4beb31a6116448427a82057ba7c42c97e4c5ba766504c2
 

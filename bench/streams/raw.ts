@@ -11,7 +11,7 @@ export interface RawConnection {
   readonly count: Counter;
 }
 
-export async function dial(url: string): Promise<Socket> {
+async function dial(url: string): Promise<Socket> {
   const { hostname, port } = new URL(url);
   const socket = connect({ host: hostname, port: Number(port), noDelay: true });
   await once(socket, 'connect');

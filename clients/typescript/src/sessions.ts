@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import type { components } from './api.ts';
 import { fieldOf, fileOf, listOf, tensorOf } from './fields.ts';
 import type { Socket } from './socket.ts';

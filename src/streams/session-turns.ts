@@ -1,25 +1,25 @@
-/** Messages that began between two that ran alone. */
+/** The messages that began after one exclusive message and before the next. */
 interface Era {
   running: number;
   end?: () => void;
 }
 
 /**
- * The turns of the messages of one client. Changes of one session are made in their order anyway. A message that reads a
- * session beside the one it changes, or makes one, takes its turn alone: after all that began before it, before those that
- * come after it to the same sessions.
+ * Keeps the messages of one client in order. Changes of one session keep their order without it. But a fork reads a second
+ * session, and an open makes one. Such a message is exclusive: it starts when all earlier messages are done, and later
+ * messages to its sessions wait for it.
  */
 export class SessionTurns {
   private era: Era = { running: 0 };
-  /** All of the eras before are over. */
+  /** Resolves when all earlier eras are over. */
   private settled: Promise<unknown> = Promise.resolve();
-  /** The last message that runs alone, by session. */
-  private readonly alone = new Map<unknown, Promise<unknown>>();
+  /** The last exclusive message of each session. */
+  private readonly exclusive = new Map<unknown, Promise<unknown>>();
 
-  /** `sessions` are those that the message names, or undefined. */
-  async take<R>(sessions: readonly unknown[], alone: boolean, act: () => Promise<R>): Promise<R> {
-    const before = this.alone.size === 0 ? [] : sessions.flatMap((session) => this.alone.get(session) ?? []);
-    if (alone) return this.takeAlone(sessions, [this.endEra(), ...before], act);
+  /** `sessions` are the ids in the message. An id that it lacks is undefined. */
+  async take<R>(sessions: readonly unknown[], isExclusive: boolean, act: () => Promise<R>): Promise<R> {
+    const before = this.exclusive.size === 0 ? [] : sessions.flatMap((session) => this.exclusive.get(session) ?? []);
+    if (isExclusive) return this.takeAlone(sessions, [this.endEra(), ...before], act);
     const { era } = this;
     era.running++;
     try {
@@ -37,15 +37,15 @@ export class SessionTurns {
     act: () => Promise<R>,
   ): Promise<R> {
     const acting = Promise.allSettled(before).then(act);
-    for (const session of sessions) if (session !== undefined) this.alone.set(session, acting);
+    for (const session of sessions) if (session !== undefined) this.exclusive.set(session, acting);
     try {
       return await acting;
     } finally {
-      for (const session of sessions) if (this.alone.get(session) === acting) this.alone.delete(session);
+      for (const session of sessions) if (this.exclusive.get(session) === acting) this.exclusive.delete(session);
     }
   }
 
-  /** Resolves when all that has begun is over. */
+  /** Resolves when all messages that have begun are done. */
   private endEra(): Promise<unknown> {
     const { era } = this;
     if (era.running > 0) {

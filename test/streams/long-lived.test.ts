@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { until } from '../process/support.ts';
-import { startApp } from '../support/app.ts';
-import { make, TUTORIAL_CELL } from '../support/call.ts';
+import { startApp, type TestApp } from '../support/app.ts';
+import { call, make, TUTORIAL_CELL } from '../support/call.ts';
 import { TestKeys } from '../support/keys.ts';
 import { LinesClient, StreamClient } from './client.ts';
 
@@ -53,8 +53,29 @@ describe('the key of a connection', () => {
 });
 
 describe('a silent socket', () => {
+  /** To a session whose every change is an event of a good half of a megabyte for each 100 rows. */
+  async function subscribed(rows: number) {
+    const client = await connect(true);
+    const app = apps[0];
+    const config = { units: 500 };
+    await make(app, '/v1/cells', { id: 'large', class_name: 'SimpleRNNCell', config, input_shape: [null, 1] });
+    await make(app, '/v1/sessions', { id: 'large', cell: 'large', batch_size: rows });
+    expect(await client.ask({ id: 'sub', op: 'subscribe', session: 'large' })).toMatchObject({ status: 200 });
+    return { client, app };
+  }
+
+  async function stepLarge(app: TestApp, steps: number): Promise<void> {
+    const { body } = await call(app, 'GET', '/v1/sessions/large');
+    const inputs = Array(body.batch_size).fill([0.1]);
+    for (let n = 0; n < steps; n++) {
+      expect((await call(app, 'POST', '/v1/sessions/large/steps', { inputs })).status).toBe(200);
+    }
+  }
+
+  const apps: TestApp[] = [];
   async function connect(autoPong: boolean) {
     const app = await startApp();
+    apps[0] = app;
     ends.push(() => app.close());
     const url = await app.listen({ host: '127.0.0.1', port: 0 });
     await make(app, '/v1/cells', { ...TUTORIAL_CELL, input_shape: [null, 1] });
@@ -78,6 +99,24 @@ describe('a silent socket', () => {
       // The pong is on its way before this.
       expect(await client.ask({ id: `r${round}`, session: 's', inputs: [[1]] })).toMatchObject({ status: 200 });
     }
+  });
+
+  it('is closed with 1013 where it reads nothing for two pings', async () => {
+    const { client, app } = await subscribed(20);
+    client.socket.pause();
+    await stepLarge(app, 60);
+    vi.advanceTimersByTime(30_000);
+    vi.advanceTimersByTime(30_000);
+    client.socket.resume();
+    expect(await client.closed).toEqual({ code: 1013, reason: 'Answers are not read.' });
+  });
+
+  it('is closed with 1013 where more waits for it than it may leave unread', async () => {
+    const { client, app } = await subscribed(200);
+    client.socket.pause();
+    await stepLarge(app, 28);
+    client.socket.resume();
+    expect(await client.closed).toEqual({ code: 1013, reason: 'Answers are not read.' });
   });
 
   it('is given up where it does not answer a ping', async () => {

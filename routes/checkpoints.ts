@@ -7,7 +7,7 @@ import {
   restoreBody,
   restoreReply,
 } from '../schemas/checkpoint.ts';
-import { changeHeaders, createHeaders, idOf, listQuery, noQuery, page, readHeaders } from '../schemas/common.ts';
+import { createHeaders, idOf, listQuery, noQuery, page, readHeaders } from '../schemas/common.ts';
 import type { Limits } from '../src/domain/limits.ts';
 import { fieldProblem } from '../src/domain/problems.ts';
 import { SAFETENSORS } from '../src/http/binary-body.ts';
@@ -15,7 +15,7 @@ import { changeOf } from '../src/http/changes.ts';
 import { created, noContent, ok, send, sendFile, sendRead } from '../src/http/replies.ts';
 import type { CheckpointRecord } from '../src/services/checkpoints/checkpoints.ts';
 import type { TenantServices } from '../src/services/tenants/index.ts';
-import { type App, describe } from './route.ts';
+import { type App, deletion, describe } from './route.ts';
 
 const params = z.strictObject({ checkpoint: idOf('a checkpoint').meta({ examples: ['ckpt'] }) });
 
@@ -122,12 +122,7 @@ export function checkpointRoutes(app: App, services: TenantServices, limits: Lim
   app.delete(
     '/v1/checkpoints/:checkpoint',
     {
-      schema: describe('deleteCheckpoint', {
-        params,
-        headers: changeHeaders,
-        querystring: noQuery,
-        reply: { 204: null },
-      }),
+      schema: describe('deleteCheckpoint', deletion(params)),
     },
     async (request, reply) =>
       send(

@@ -7,6 +7,7 @@ import type {
 } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { z } from 'zod';
+import { changeHeaders, noQuery } from '../schemas/common.ts';
 import { OPERATIONS, type OperationId } from './operations.ts';
 
 export type App = FastifyInstance<
@@ -35,4 +36,9 @@ export function describe<T extends RouteParts>(operationId: OperationId, { reply
     operationId: OperationId;
     reply: T['reply'];
   };
+}
+
+/** The shapes of a route that deletes the thing with these ids. */
+export function deletion<P extends z.ZodType>(params: P) {
+  return { params, headers: changeHeaders, querystring: noQuery, reply: { 204: null } } as const;
 }

@@ -23,7 +23,7 @@ import type { Session } from '../src/services/sessions/session-record.ts';
 import type { SteppedSession } from '../src/services/sessions/step-session.ts';
 import type { TenantServices } from '../src/services/tenants/index.ts';
 import { presentKeptSteps, presentSession, presentSessionStep } from './present/session.ts';
-import { type App, describe } from './route.ts';
+import { type App, deletion, describe } from './route.ts';
 
 const params = z.strictObject({ session: idOf('a session').meta({ examples: ['s'] }) });
 
@@ -227,7 +227,7 @@ export function sessionRoutes(app: App, services: TenantServices): void {
   app.delete(
     '/v1/sessions/:session',
     {
-      schema: describe('deleteSession', { params, headers: changeHeaders, querystring: noQuery, reply: { 204: null } }),
+      schema: describe('deleteSession', deletion(params)),
     },
     async (request, reply) =>
       send(reply, await services.of(request).sessions.close(request.params.session, changeOf(request, noContent))),

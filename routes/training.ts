@@ -8,7 +8,7 @@ import { noContent, ok, send, sendRead } from '../src/http/replies.ts';
 import type { TenantServices } from '../src/services/tenants/index.ts';
 import type { Trained } from '../src/services/training/train-cell.ts';
 import { presentOptimizer, presentProgress, presentTrained, trainedLines } from './present/training.ts';
-import { type App, describe } from './route.ts';
+import { type App, deletion, describe } from './route.ts';
 
 const params = z.strictObject({ cell: idOf('a cell').meta({ examples: ['cell'] }) });
 const OFFERS = [{ mediaType: 'application/json' }, { mediaType: JSON_LINES }] as const;
@@ -64,12 +64,7 @@ export function trainingRoutes(app: App, services: TenantServices): void {
   app.delete(
     '/v1/cells/:cell/optimizer',
     {
-      schema: describe('deleteOptimizer', {
-        params,
-        headers: changeHeaders,
-        querystring: noQuery,
-        reply: { 204: null },
-      }),
+      schema: describe('deleteOptimizer', deletion(params)),
     },
     async (request, reply) =>
       send(

@@ -15,7 +15,7 @@ import { created, noContent, ok, send, sendRead, writerFor } from '../src/http/r
 import type { TenantServices } from '../src/services/tenants/index.ts';
 import type { Variable, VariableAddress } from '../src/services/variables/variables.ts';
 import { presentVariable } from './present/cell.ts';
-import { type App, describe } from './route.ts';
+import { type App, deletion, describe } from './route.ts';
 
 const standAlone = {
   url: '/v1/variables/:variable',
@@ -87,12 +87,7 @@ export function variableRoutes(app: App, services: TenantServices): void {
   app.delete(
     '/v1/variables/:variable',
     {
-      schema: describe('deleteVariable', {
-        params: standAlone.params,
-        headers: changeHeaders,
-        querystring: noQuery,
-        reply: { 204: null },
-      }),
+      schema: describe('deleteVariable', deletion(standAlone.params)),
     },
     async (request, reply) =>
       send(reply, await services.of(request).variables.delete(request.params.variable, changeOf(request, noContent))),

@@ -61,5 +61,5 @@ function endingAt(entry: KeyEntry, time: number): KeyEntry {
 }
 
 function unknown(name: string): KeyChangeError {
-  return new KeyChangeError(`There is no key '${name}'. \`cellstep keys list\` shows those that there are.`);
+  return new KeyChangeError(`There is no key '${name}'. \`cellstep keys list\` shows all keys.`);
 }

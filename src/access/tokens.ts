@@ -125,7 +125,7 @@ const WRONG: Readonly<Record<string, string>> = {
   ERR_JWT_CLAIM_VALIDATION_FAILED: 'has a claim that is missing or not right here',
   ERR_JWT_INVALID: 'is not a JSON Web Token',
   ERR_JWS_INVALID: 'is not a JSON Web Token',
-  ERR_JWS_SIGNATURE_VERIFICATION_FAILED: 'has a signature that is not of its issuer',
+  ERR_JWS_SIGNATURE_VERIFICATION_FAILED: 'is not signed by its issuer',
   ERR_JWKS_NO_MATCHING_KEY: 'is signed by a key that its issuer does not name',
   ERR_JWKS_MULTIPLE_MATCHING_KEYS: 'does not say which key of its issuer signed it (kid)',
   ERR_JOSE_ALG_NOT_ALLOWED: 'is signed by an algorithm that is not allowed here',

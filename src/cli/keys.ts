@@ -50,7 +50,7 @@ function run(args: readonly string[], env: Environment, now: number): Said {
       return quotaCommand(path, name, more);
     default:
       changeKeysFile(path, (file) => ({ ...file, keys: revokeKey(file.keys, name) }));
-      return { code: 0, stderr: `The keys '${name}' no longer let in.` };
+      return { code: 0, stderr: `The keys '${name}' are no longer accepted.` };
   }
 }
 

@@ -48,7 +48,5 @@ function versionOf(tag: string): number[] {
 function askedFor(tags: readonly string[]): string {
   const text = tags.join(', ');
   const asked = `If-Match asks for ${text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text}`;
-  return tags.some((tag) => tag.startsWith('W/'))
-    ? `${asked}; a weak ETag is equal to none, send it without W/`
-    : asked;
+  return tags.some((tag) => tag.startsWith('W/')) ? `${asked}; a weak ETag never matches; send it without W/` : asked;
 }

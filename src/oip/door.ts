@@ -160,7 +160,7 @@ function headerLengthOf({ headers }: FastifyRequest): number | undefined {
 /** @throws {Problem} invalid-request where the body names another cell than the path */
 function requireSameModel(cell: string, { model_name: name = cell }: InferBody): void {
   if (name === cell) return;
-  const detail = `model_name is ${quote(name)}, but the path is that of cell '${cell}'. Leave model_name out.`;
+  const detail = `model_name is ${quote(name)}, but the path names cell '${cell}'. Leave model_name out.`;
   throw fieldProblem('invalid-request', '/model_name', detail);
 }
 

@@ -171,7 +171,7 @@ describe('a chain is refused', () => {
       'lstm',
       { 'config.tail.activation': '"relu"' },
       'invalid-value',
-      /'config\.tail\.activation' is of no layer/,
+      /'config\.tail\.activation' names no layer/,
     ],
     [
       'with an option that the layer lacks',

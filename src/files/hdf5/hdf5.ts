@@ -49,11 +49,7 @@ export function createHdf5({ concurrency = 2, timeoutMs = 10_000 }: Hdf5Options 
       const request: Hdf5Request = { kind: 'read', bytes: copy, limits, memoryBytes };
       const reply = await inTurn(() => threads.ask(request, [copy.buffer])).catch((error: unknown) => {
         if (error instanceof Problem) throw error;
-        throw invalidFile(
-          FORMAT,
-          `the HDF5 library gave up on it: ${error instanceof Error ? error.message : error}.`,
-          error,
-        );
+        throw invalidFile(FORMAT, `the HDF5 library failed: ${error instanceof Error ? error.message : error}.`, error);
       });
       if ('problem' in reply) throw new Problem(reply.problem, reply.detail);
       if ('tree' in reply) return reply.tree;

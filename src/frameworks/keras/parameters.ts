@@ -59,7 +59,7 @@ const CHECKS: Readonly<Record<ParameterKind, Check>> = {
   'orthogonal mode': (value) => (isOneOf(value, ORTHOGONAL_MODES) ? same(value) : ORTHOGONAL_MODES.join(' | ')),
   string: (value) => (typeof value === 'string' ? same(value) : 'a string'),
   fraction: (value) =>
-    isFiniteNumber(value) && value >= 0 && value < 1 ? same(value) : 'a number from 0 up to, but not, 1',
+    isFiniteNumber(value) && value >= 0 && value < 1 ? same(value) : 'a number of at least 0 and less than 1',
   share: (value) => (isFiniteNumber(value) && value >= 0 && value <= 1 ? same(value) : 'a number from 0 to 1'),
   'last axis': (value) => (value === -1 ? same(value) : '-1: a loss is taken along the last axis'),
   'integer or null': (value) => (value === null || isInteger(value) ? same(value) : 'an integer or null'),

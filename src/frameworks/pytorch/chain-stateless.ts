@@ -21,7 +21,7 @@ export function chainedStateless(place: ChainPlace): ChainedLayer {
   }
   if (weight?.shape.length === 1 && bias && isRow && tensors.size === 2) return layerNorm(place, weight, bias);
   const sent = [...tensors].slice(0, 8).map(([own, { shape }]) => `${own} ${formatShape(shape)}`);
-  throw unsupportedChain(`The tensors of '${name}' (${sent.join(', ')}) are those of none of ${KNOWN}.`);
+  throw unsupportedChain(`The tensors of '${name}' (${sent.join(', ')}) belong to none of the known layers: ${KNOWN}.`);
 }
 
 /** weight [n, m] without bias: rows that tokens choose, or a product. An Embedding begins a network. */

@@ -127,7 +127,7 @@ function optionsOf(options: JsonObject, chain: readonly string[]): JsonObject[] 
     if (layer >= 0) settings[layer][path.slice(at + 1)] = value;
     else if (whole >= 0 && isJsonObject(value)) Object.assign(settings[whole], value);
     else {
-      const detail = `'config.${path.slice(0, 80)}' is of no layer of the chain. Send config.<layer>.<option>, as in config.${chain[0]}.activation. The layers are ${chain.join(', ').slice(0, 1000)}.`;
+      const detail = `'config.${path.slice(0, 80)}' names no layer of the chain. Send config.<layer>.<option>, as in config.${chain[0]}.activation. The layers are ${chain.join(', ').slice(0, 1000)}.`;
       throw new Problem('invalid-value', detail, { errors: [{ pointer: `?config.${path.slice(0, 80)}`, detail }] });
     }
   }

@@ -80,7 +80,7 @@ function packedOf(message: Buffer): Packed {
       throw fieldProblem(
         'invalid-request',
         '/inputs',
-        'An input has contents of two datatypes. Send those of its own.',
+        'An input has contents of two datatypes. Send only the contents of its own.',
       );
     }
     field = part.number;
@@ -103,7 +103,7 @@ function countOf({ field, width }: Contents, bytes: Buffer): number {
 
 function misplaced({ name, datatype, pointer }: Parameters<typeof rawContents>[0], contents?: Contents): Problem {
   const detail = contents
-    ? `Input '${name}' is ${datatype}, but its contents are those of another datatype. Send ${contents.name}, or raw_input_contents.`
+    ? `Input '${name}' is ${datatype}, but its contents have another datatype. Send ${contents.name}, or raw_input_contents.`
     : `Input '${name}' is ${datatype}, which has no typed contents. Send raw_input_contents.`;
   return fieldProblem('invalid-request', pointer, detail);
 }

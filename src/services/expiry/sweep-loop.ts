@@ -22,7 +22,7 @@ export function startSweeping(
     try {
       if (await sweep()) pause = Math.max(SHORTEST_MS, RESTS * (performance.now() - start));
     } catch (error) {
-      logger?.warn({ err: error }, 'what has expired could not be cleared away; it is tried again in a minute');
+      logger?.warn({ err: error }, 'expired things could not be removed; the next try is in a minute');
     }
     schedule(pause);
   }

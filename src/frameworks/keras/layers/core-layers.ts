@@ -81,7 +81,7 @@ const einsumDense: LayerClass = {
     const [, before, inner, row, column, kept, last] = AS_DENSE.exec(equation) ?? [];
     const bias = sent.get('bias_axes') ?? null;
     if (inner === undefined || inner !== row || column !== last || before !== kept || column === inner) {
-      const why = `its equation '${equation}' is not that of a Dense, as 'abc,cd->abd' is.`;
+      const why = `its equation '${equation}' is not the one of a Dense, such as 'abc,cd->abd'.`;
       throw unsupported(source, 'equation', why);
     }
     if (bias !== null && bias !== column) {

@@ -849,7 +849,7 @@ export interface paths {
         };
         /**
          * Read what your tenant uses
-         * @description What the tenant of the caller uses, and its quotas; `quota` is null where there is none. Without keys everybody is of the tenant `default`. Cells, sessions, variables and bytes are counted in the commit that changes them. A session that expired counts until it is removed, a day later. Bytes are those of keys and values, before the store adds its own. Requests and work are those of the last full second, work in multiply-adds of the weights. A connection counts from its first request to its end.
+         * @description What the tenant of the caller uses, and its quotas; `quota` is null if there is none. Without keys every caller belongs to the tenant `default`. Cells, sessions, variables and bytes are counted in the commit that changes them. A session that expired counts until it is removed, a day later. Bytes count keys and values, without the overhead of the store. Requests and work count the last full second; the unit of work is a multiply-add of the weights. A connection counts from its first request to its end.
          */
         get: operations["readUsage"];
         put?: never;

@@ -9,7 +9,7 @@ import { Choice, Field, Refusal } from '../ui/field.tsx';
 import { SureButton } from '../ui/sure-button.tsx';
 import { type Attempt, useAttempt } from '../ui/use-attempt.ts';
 import { Warnings } from '../ui/warnings.tsx';
-import { LiveSession, stepsOfRow } from './live-session.ts';
+import { LiveSession, momentAt, stepsOfRow } from './live-session.ts';
 import { SessionTime } from './session-time.tsx';
 
 /** A session, followed as its steps arrive: states over time, any kept step, forks and rewinds. */
@@ -30,7 +30,8 @@ export function SessionDetail({ id }: { readonly id: string }) {
   const steps = stepsOfRow(live.seen.value, row.value, live.cell.value);
   const names = stateNames(live.layers.value, session.states.length);
   const at = asked !== undefined && asked < session.step ? asked : undefined;
-  const moment = live.moment.value?.step === (at ?? session.step) ? live.moment.value.moment : undefined;
+  const own = live.moment.value?.step === (at ?? session.step) ? live.moment.value.moment : undefined;
+  const moment = own ?? momentAt(steps, at ?? session.step);
   const show = (step: number) =>
     router.note(hashOf(['inspect', 'sessions', id], { step: step >= session.step ? undefined : step }));
   return (
@@ -69,7 +70,7 @@ export function SessionDetail({ id }: { readonly id: string }) {
         />
         <section class="card" aria-labelledby="session-cell-title">
           <h2 id="session-cell-title">{t('cell.title')}</h2>
-          {!moment && <p class="hint">{t('session.no.gates')}</p>}
+          {!own && <p class="hint">{t('session.no.gates')}</p>}
           <CellView layers={live.layers.value} weights={live.weights.value} moment={moment} moving={false} />
         </section>
       </div>

@@ -26,8 +26,10 @@ export interface LayerStep {
 const SHOWN_TERMS = 6;
 
 /** The formula of one unit of a layer, for its very options. Every result is the service's own. */
-export function equation(given: Layer, unit: number, weights?: LayerWeights, step?: LayerStep): Line[] {
+export function equation(given: Layer, unit: number, weights?: LayerWeights, seen?: LayerStep): Line[] {
   const layer = weights?.peepholes ? { ...given, peepholes: true } : given;
+  // Of a step that somebody else took, only the states are known.
+  const step = seen && Object.keys(seen.gates).length > 0 ? seen : undefined;
   // In a network that is no chain, what goes into a layer is not known.
   const known = weights && step && step.x.length === weights.kernel.length;
   const sum = known ? new Sums(layer, unit, weights, step) : undefined;

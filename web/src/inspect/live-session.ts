@@ -8,12 +8,6 @@ import { type Moment, momentOf } from '../model/moment.ts';
 import { wire } from '../numbers/numbers.ts';
 import { follow, keptSteps } from './follow.ts';
 
-/** A step of a session, of one row of its batch. */
-export interface SeenStep {
-  readonly step: number;
-  readonly states: readonly (readonly number[])[];
-}
-
 /** Steps that are remembered of a session that is looked at. */
 const MOST_SEEN = 10_000;
 const MOST_WEIGHTS = 200_000;
@@ -113,19 +107,4 @@ export class LiveSession {
     if (cell.parameter_count > MOST_WEIGHTS) return;
     this.weights.value = (await this.api.get<WeightsReply>(`v1/cells/${id}/weights`)).weights;
   }
-}
-
-/** What is known of a step that was taken elsewhere: the states before it and after it. */
-export function momentAt(steps: readonly SeenStep[], step: number): Moment | undefined {
-  const index = steps.findIndex((seen) => seen.step === step);
-  const after = steps[index]?.states;
-  if (!after) return undefined;
-  const before = steps[index - 1];
-  const former = before?.step === step - 1 ? before.states : after.map(() => []);
-  return { x: [], former, states: after, output: [], gates: {} };
-}
-
-/** The steps as one row of the batch saw them. */
-export function stepsOfRow(steps: readonly KeptStep[], row: number, cell: Cell | undefined): SeenStep[] {
-  return steps.map(({ step, states }) => ({ step, states: statesOfRow(cell?.state_shapes, states, row) }));
 }

@@ -9,7 +9,8 @@ import { Choice, Field, Refusal } from '../ui/field.tsx';
 import { SureButton } from '../ui/sure-button.tsx';
 import { type Attempt, useAttempt } from '../ui/use-attempt.ts';
 import { Warnings } from '../ui/warnings.tsx';
-import { LiveSession, momentAt, stepsOfRow } from './live-session.ts';
+import { LiveSession } from './live-session.ts';
+import { momentAt, stepsOfRow } from './seen-steps.ts';
 import { SessionTime } from './session-time.tsx';
 
 /** A session, followed as its steps arrive: states over time, any kept step, forks and rewinds. */

@@ -5,7 +5,7 @@ import { Choice } from '../ui/field.tsx';
 import { Heatmap } from '../ui/heatmap.tsx';
 import { Plot } from '../ui/plot.tsx';
 import { TimeHeatmap } from '../ui/time-heatmap.tsx';
-import type { SeenStep } from './live-session.ts';
+import type { SeenStep } from './seen-steps.ts';
 
 interface SessionTimeProps {
   readonly steps: readonly SeenStep[];

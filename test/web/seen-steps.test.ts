@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { momentAt, stepsOfRow } from '../../web/src/inspect/live-session.ts';
+import { momentAt, stepsOfRow } from '../../web/src/inspect/seen-steps.ts';
 import { equation } from '../../web/src/model/equation.ts';
 
 const steps = [

@@ -27,13 +27,17 @@ const ADAM: OptimizerSpec = {
   global_clipnorm: null,
 };
 
-function model(activation: 'softmax' | null) {
-  const layers: JsonObject[] = [
+export function charLmLayers(activation: 'softmax' | null): JsonObject[] {
+  return [
     { class_name: 'InputLayer', config: { batch_shape: [null, null] } },
     { class_name: 'Embedding', config: { input_dim: letters, output_dim: width, name: 'embedding' } },
     { class_name: 'GRU', config: { units, return_sequences: true, name: 'gru' } },
     { class_name: 'Dense', config: { units: letters, activation, name: 'dense' } },
   ];
+}
+
+function model(activation: 'softmax' | null) {
+  const layers = charLmLayers(activation);
   const options = { maxUnits: units, autoName: (base: string) => base };
   const definition = defineCell('keras', 'Sequential', { layers }, options);
   const random = uniform(1);

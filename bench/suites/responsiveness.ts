@@ -1,5 +1,6 @@
+import { CHAR_LM, charLmLayers } from '../char-lm.ts';
 import { Load, request } from '../load.ts';
-import { duration, type Suite } from '../report.ts';
+import { duration, type Figure, type Suite } from '../report.ts';
 import { serve } from '../service.ts';
 
 const UNITS = 2048;
@@ -8,10 +9,13 @@ const TIME = 20;
 /** Milliseconds within which 99 of 100 probes are to be answered. */
 const GOAL_MS = 50;
 const SEQUENCES = 4;
+/** Steps of a training that takes longer than the probes. */
+const UPDATES = 1500;
 
 export const suite: Suite = {
   about: `GET /healthz, asked without a pause by one client, while ${SEQUENCES} clients run sequences of ${TIME} steps over an LSTM(${UNITS}):
-its 99th percentile, and that of the idle service. The ratio is that of the ${GOAL_MS} ms asked for to what it takes.`,
+its 99th percentile, and that of the idle service; and the same while a language model (bench/char-lm.ts) is trained over HTTP, on a thread and
+without threads. The ratio is that of the ${GOAL_MS} ms asked for to what it takes.`,
   async run(tell) {
     const service = await serve('memory');
     try {
@@ -51,12 +55,49 @@ its 99th percentile, and that of the idle service. The ratio is that of the ${GO
       });
       load.close();
       probe.close();
-      return [];
     } finally {
       await service.close();
     }
+    for (const threads of ['1', '0']) await tellTraining(threads, tell);
+    return [];
   },
 };
+
+async function tellTraining(threads: string, tell: (figure: Figure) => void): Promise<void> {
+  const service = await serve('memory', { CELLSTEP_THREADS: threads });
+  try {
+    await service.post('/v1/cells', { id: 'net', class_name: 'Sequential', config: { layers: charLmLayers(null) } });
+    const { batch, time, letters } = CHAR_LM;
+    const tokens = (shift: number) =>
+      Array.from({ length: batch }, (_, row) =>
+        Array.from({ length: time }, (_, t) => (7 * row + t + shift) % letters),
+      );
+    const gone = new AbortController();
+    const loss = { class_name: 'SparseCategoricalCrossentropy', config: { from_logits: true } };
+    const training = fetch(`${service.url}/v1/cells/net/training_steps`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', accept: 'application/jsonl' },
+      body: JSON.stringify({ inputs: tokens(0), targets: tokens(1), loss, optimizer: 'adam', repeat: UPDATES }),
+      signal: gone.signal,
+    });
+    const { ok, status } = await training;
+    if (!ok) throw new Error(`the training was answered ${status}`);
+    const probe = new Load(service.url, [request('GET', '/healthz')]);
+    const { latencies } = await probe.run(10_000);
+    probe.close();
+    gone.abort();
+    const p99 = percentile(latencies, 0.99);
+    tell({
+      name: `/healthz p99 in a training, ${threads} threads`,
+      cellstep: duration(p99 * 1e6),
+      peer: `${latencies.length} probes`,
+      ratio: GOAL_MS / p99,
+      goal: 1,
+    });
+  } finally {
+    await service.close();
+  }
+}
 
 function percentile(values: readonly number[], share: number): number {
   const sorted = [...values].sort((a, b) => a - b);

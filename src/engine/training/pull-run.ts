@@ -66,7 +66,7 @@ export function* pullRun(run: DoneRun, gradient: FloatArray): Generator<void, Ru
   const dx = arena.takeRows(batch * time, rowBytes(features), false);
   if (features > 0) products.multiply(matrices.kernel, dz, dx, batch * time);
   yield;
-  const weights = weightGradients(run, gradients, products);
+  const weights = yield* weightGradients(run, gradients, products);
   const states = [rowsOf(dh, units, batch)];
   if (cell.kind === 'lstm') states.push(rowsOf(gradients.dc, units, batch));
   return { inputs: inputsOf(run, dx), states, cell: weights };
@@ -146,7 +146,7 @@ function holdGradients({ batch, program, room, live }: DoneRun, { dh, direct }: 
   }
 }
 
-function weightGradients(run: DoneRun, { dz, ds }: RunGradients, products: Products): CellGradients {
+function* weightGradients(run: DoneRun, { dz, ds }: RunGradients, products: Products): Generator<void, CellGradients> {
   const { arena, program, room, batch, time } = run;
   const { cell, x, h, full } = room;
   const { features, units, sums, width } = cell;
@@ -155,7 +155,9 @@ function weightGradients(run: DoneRun, { dz, ds }: RunGradients, products: Produ
   const dW = arena.takeRows(features, sums);
   const dU = arena.takeRows(units, sums);
   products.addOuter(x, features, dz, dW, rows);
+  yield;
   products.addOuter(h, units, ds, dU, rows);
+  yield;
   if (cell.candidate) {
     // The columns of hh are those of r∘h: they replace what came of h.
     const dUh = arena.takeRows(units, cell.gateSums);

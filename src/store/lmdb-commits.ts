@@ -75,16 +75,19 @@ export function createCommitQueue(connection: LmdbConnection, recent: RecentValu
   }
 
   function apply({ records }: LmdbDatabase, writes: readonly PreparedWrite[], tally: UsageTally): CommitOutcome {
-    for (const { key, expect } of writes) {
+    /** Of the sealed records that are there now. */
+    const lengths: (number | undefined)[] = [];
+    for (const [n, { key, expect }] of writes.entries()) {
       if (expect === undefined) continue;
       const record = records.get(key);
       if ((record === undefined ? null : revisionOf(unsealRecord(key, record))) !== expect) return 'conflict';
+      lengths[n] = record && sealedLength(record);
     }
     const stamp = nextStamp();
-    for (const { name, key, record, deletes } of writes) {
+    for (const [n, { name, key, expect, record, deletes }] of writes.entries()) {
       if (record === undefined && !deletes) continue;
-      const former = records.getBinaryFast(key);
-      tally.add(name, former && sealedLength(former), record && sealedLength(record));
+      const former = expect === undefined ? records.getBinaryFast(key) : undefined;
+      tally.add(name, former ? sealedLength(former) : lengths[n], record && sealedLength(record));
       if (record !== undefined) {
         stampRecord(record, stamp);
         sealRecord(key, record);

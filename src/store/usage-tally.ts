@@ -6,7 +6,7 @@ export class UsageTally {
 
   /** `before` and `after` are the bytes of the value; undefined if there is none. */
   add(key: string, before: number | undefined, after: number | undefined): void {
-    if (before === undefined && after === undefined) return;
+    if (before === after) return;
     const counted = countedKey(key);
     const { tenant } = counted;
     this.changes.set(tenant, countWrite(this.changes.get(tenant) ?? NO_USAGE, counted, before, after));

@@ -4,7 +4,7 @@ metadata:
   labels:
     {{- include "cellstep.labels" . | nindent 4 }}
   annotations:
-    # A pod starts anew where its settings change.
+    # Restarts the pods when the settings change.
     checksum/config: {{ include (print $.Template.BasePath "/config.yaml") . | sha256sum }}
     {{- with .Values.podAnnotations }}
     {{- toYaml . | nindent 4 }}
@@ -17,7 +17,7 @@ spec:
   imagePullSecrets:
     {{- toYaml . | nindent 4 }}
   {{- end }}
-  # 10 s of the pause, the requests, 5 s for the store, and 5 s to spare.
+  # 10 s for the pause, then the requests, 5 s for the store, and 5 s to spare.
   terminationGracePeriodSeconds: {{ add .Values.shutdownSeconds 20 }}
   securityContext:
     runAsNonRoot: true
@@ -82,7 +82,7 @@ spec:
           scheme: {{ ternary "HTTPS" "HTTP" (ne .Values.tls.existingSecret "") }}
         periodSeconds: 1
         failureThreshold: {{ ternary 600 60 (eq .Values.store.kind "lmdb") }}
-      # Not the store: a restart does not bring that back.
+      # Does not look at the store: a restart would not repair it.
       livenessProbe:
         httpGet: *health
         periodSeconds: 10
@@ -97,7 +97,7 @@ spec:
         timeoutSeconds: 3
         failureThreshold: 2
       lifecycle:
-        # Until every node has taken the pod from its list, it goes on serving.
+        # The pod goes on serving until every node has removed it from its list.
         preStop:
           exec:
             command: ["node", "-e", "setTimeout(() => {}, 10_000)"]

@@ -9,11 +9,14 @@ import { createViews, Views } from './views.tsx';
 
 const app = createApp(window);
 const views = createViews(app);
+// The brand stands there while the scripts load.
+const place = document.getElementById('app')!;
+place.replaceChildren();
 render(
   <Context.Provider value={app}>
     <Frame>
       <Views views={views} />
     </Frame>
   </Context.Provider>,
-  document.getElementById('app')!,
+  place,
 );

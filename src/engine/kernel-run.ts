@@ -6,6 +6,7 @@ import { inputProduct, recurrentStep } from './kernel-step.ts';
 import type { PackedCell } from './packed-cell.ts';
 import { loadRows, numbersOf, storeRows } from './rows.ts';
 import { inputStride, type Workplace } from './scratch.ts';
+import { emptyWideRegisters } from './wide-simd.ts';
 
 /** Bytes of the inputs' products that are made ahead of the steps. */
 const AHEAD = 2 ** 18;
@@ -50,6 +51,7 @@ export function prepareKernelRun(
         storeRows(view, h, hStride, finalH, first, stateWidth, count, computeDtype);
         if (lstm) storeRows(view, c, width, finalC, first, units, count, computeDtype);
       }
+      emptyWideRegisters();
       return { sequences: [sequence], last: [last], states: lstm ? [finalH, finalC] : [finalH] };
     },
   };

@@ -114,12 +114,31 @@ function viewsOf({ buffer }: WebAssembly.Memory): Views {
 /** Above this size a codec is made for one use only, since its memory never shrinks. */
 const SHARED_BYTES = 4 * 2 ** 20;
 
-const module = new WebAssembly.Module(readFileSync(new URL('./kernels/number-text.wasm', import.meta.url)));
-const tables = numberTables();
-/** Its memory is only used during a call. */
-const shared = new NumberCodec(module, tables);
+/**
+ * Makes codecs. The kernels are compiled and the tables made at the first use. Small texts share one codec: its memory is only
+ * scratch, and nothing of a call is left for the next.
+ */
+class NumberCodecs {
+  private module: WebAssembly.Module | undefined;
+  private tables: NumberTables | undefined;
+  private shared: NumberCodec | undefined;
+
+  for(textBytes: number): NumberCodec {
+    if (textBytes * 5 > SHARED_BYTES) return this.make();
+    this.shared ??= this.make();
+    return this.shared;
+  }
+
+  private make(): NumberCodec {
+    this.module ??= new WebAssembly.Module(readFileSync(new URL('./kernels/number-text.wasm', import.meta.url)));
+    this.tables ??= numberTables();
+    return new NumberCodec(this.module, this.tables);
+  }
+}
+
+const codecs = new NumberCodecs();
 
 /** A codec for a text of about so many bytes. */
 export function codecFor(textBytes: number): NumberCodec {
-  return textBytes * 5 <= SHARED_BYTES ? shared : new NumberCodec(module, tables);
+  return codecs.for(textBytes);
 }

@@ -8,15 +8,12 @@ import type { AnyLayer } from '../domain/layers.ts';
 import type { NetworkNode } from '../domain/network.ts';
 import { layerSteps, workedSteps } from '../domain/network-steps.ts';
 import { type DifferentiableNode, inFloat64, type NodeCall, type NodePass } from './gradients-node.ts';
-import { unitOf } from './layer.ts';
+import { masksOf, type Units, unitAt, unitOf } from './layer.ts';
 import { gatherWindows, scatterWindows } from './windows.ts';
 
 /** What a layer works on: `count` units of `time` steps, and what the gradients of its inputs are for. */
-interface Work {
+interface Work extends Units {
   readonly inputs: readonly Float64Array[];
-  readonly count: number;
-  readonly time: number;
-  readonly mask?: Uint8Array;
 }
 
 interface WorkDone {
@@ -46,9 +43,10 @@ export function differentiableLayer(node: NetworkNode, layer: AnyLayer, index: n
         };
       }
       const whole = layer.reach === 'sequence';
+      const masks = masksOf(node, layer, inputs);
       const work = whole
-        ? { inputs: given, count: batch, time, mask: inputs[0].mask }
-        : { inputs: given, count: batch * time, time: 1 };
+        ? { inputs: given, count: batch, time, mask: inputs[0].mask, ...masks }
+        : { inputs: given, count: batch * time, time: 1, ...masks };
       const done = evaluate(work);
       const after = node.time ? layerSteps(layer, steps) : whole ? 1 : time;
       return {
@@ -90,11 +88,12 @@ function units(layer: AnyLayer): (work: Work) => WorkDone {
   const { activation, rowWidth } = layer;
   const gate = activation && gateFunction(activation);
   const back = activation && gateGradient(activation);
-  return ({ inputs, count, time, mask }) => {
+  return (work) => {
+    const { inputs, count } = work;
     const passes: LayerPass[] = [];
     const afters: Float64Array[] = [];
     for (let n = 0; n < count; n++) {
-      const unit = { time, mask: mask?.subarray(n * time, (n + 1) * time) };
+      const unit = unitAt(work, n);
       const rows = inputs.map((input) => unitOf(input, n, count) as Float64Array);
       const output = forward(rows, unit);
       passes.push({ inputs: rows, output, unit });

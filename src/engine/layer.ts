@@ -1,6 +1,8 @@
 import { gateFunction } from '../cells/cell-row.ts';
+import type { Unit } from '../cells/layers/layer-formula.ts';
 import { layerForward } from '../cells/layers/layer-formulas.ts';
 import type { AnyLayer } from '../domain/layers.ts';
+import type { NetworkNode } from '../domain/network.ts';
 import { allocate, type FloatArray, rounder } from '../domain/tensor.ts';
 
 /** What a layer is to work on: `count` units of `time` steps each, their masks [count, time]. */
@@ -8,6 +10,8 @@ export interface Units {
   readonly count: number;
   readonly time: number;
   readonly mask?: Uint8Array;
+  /** Of each input of a layer that merges, where any has one: [count, time] each. */
+  readonly masks?: readonly (Uint8Array | undefined)[];
 }
 
 /** [count, …] each, of the layer's compute dtype. `before` the activation, where there is one and it was asked for. */
@@ -39,11 +43,12 @@ export function prepareFormula(layer: AnyLayer): PreparedLayer {
     return values;
   };
   return {
-    run(inputs, { count, time, mask }, trace = false) {
+    run(inputs, units, trace = false) {
+      const { count } = units;
       const outputs: Float64Array[] = [];
       const sums: Float64Array[] = [];
       for (let n = 0; n < count; n++) {
-        const unit = { time, mask: mask?.subarray(n * time, (n + 1) * time) };
+        const unit = unitAt(units, n);
         const rows = inputs.map((input) => new Float64Array(unitOf(input, n, count)));
         const sum = forward(rows, unit);
         outputs.push(gate ? activate(sum) : sum);
@@ -58,6 +63,22 @@ export function prepareFormula(layer: AnyLayer): PreparedLayer {
       return { after: gather(outputs), ...(sums.length > 0 ? { before: gather(sums) } : {}) };
     },
   };
+}
+
+/** Steps and masks of unit n. */
+export function unitAt({ time, mask, masks }: Units, n: number): Unit {
+  const own = (all: Uint8Array | undefined) => all?.subarray(n * time, (n + 1) * time);
+  return { time, mask: own(mask), ...(masks ? { masks: masks.map(own) } : {}) };
+}
+
+/** The masks of inputs that are merged by a layer which looks at them, where any has one. */
+export function masksOf(
+  { mask: rule }: NetworkNode,
+  layer: AnyLayer,
+  inputs: readonly { readonly mask?: Uint8Array }[],
+): Pick<Units, 'masks'> {
+  const masks = inputs.map(({ mask }) => mask);
+  return layer.kind === 'merge' && rule.kind === 'any' && masks.some((mask) => mask) ? { masks } : {};
 }
 
 /** The numbers of unit n of `count`. */

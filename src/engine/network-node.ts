@@ -7,7 +7,7 @@ import { Problem } from '../domain/problems.ts';
 import { type RunProgram, type SequenceProgram, type StepProgram, stateWidths, stepCells } from '../domain/program.ts';
 import type { FloatArray } from '../domain/tensor.ts';
 import { convert, narrow } from './convert.ts';
-import type { LayerOutput, PreparedLayer } from './layer.ts';
+import { type LayerOutput, masksOf, type PreparedLayer } from './layer.ts';
 import type { NetworkCall, Signal } from './signals.ts';
 import { gatherWindows, nextHistory } from './windows.ts';
 
@@ -55,7 +55,10 @@ function preparePlain(node: NetworkNode, { layer }: LayerWork, parts: NodeParts)
       return { values: after, time, states: [] };
     }
     const whole = layer.reach === 'sequence';
-    const units = whole ? { count: batch, time, mask: inputs[0].mask } : { count: batch * time, time: 1 };
+    const masks = masksOf(node, layer, inputs);
+    const units = whole
+      ? { count: batch, time, mask: inputs[0].mask, ...masks }
+      : { count: batch * time, time: 1, ...masks };
     const output = prepared.run(given, units, call.trace !== undefined);
     const steps = node.time
       ? layerSteps(

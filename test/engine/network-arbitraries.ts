@@ -37,7 +37,6 @@ const LAYERS: readonly fc.Arbitrary<Layer>[] = [
       activation,
     }),
   ),
-  with_('DepthwiseConv1D', fc.record({ kernel_size: fc.integer({ min: 1, max: 3 }), padding: fc.constant('causal') })),
   plain('LayerNormalization'),
   plain('RMSNormalization'),
   plain('BatchNormalization'),

@@ -109,4 +109,50 @@ onMemory('a network that gives other steps than it takes', (served) => {
     expect(reply.status, reply.text).toBe(200);
     expect(reply.body.output[0][0]).toEqual([0]);
   });
+
+  it.each([
+    ['Multiply', [2, 0, 6]],
+    ['Maximum', [2, 1, 3]],
+    ['Minimum', [1, 1, 2]],
+    ['Add', [3, 1, 5]],
+  ])('leaves masked steps out of %s as Keras does', async (merge, wanted) => {
+    expect(await merged(merge, 'keras.layers', 'Conv1D')).toEqual(wanted);
+  });
+
+  it('lets an operator on tensors look at no mask and have none, as Keras does', async () => {
+    expect(await merged('Add', 'keras.layers', 'SimpleRNN')).toEqual([3, 3, 8]);
+    expect(await merged('Add', 'keras.src.ops.numpy', 'SimpleRNN')).toEqual([3, 4, 9]);
+    expect(await merged('Maximum', 'keras.src.ops.numpy', 'SimpleRNN')).toEqual([2, 3, 6]);
+  });
+
+  /** x + 1 and x merged, x = 1, 0, 2 of which the 0 is masked; then their sums over time, or as they are. Numbers of Keras 3.15.1. */
+  async function merged(class_name: string, module: string, last: 'SimpleRNN' | 'Conv1D'): Promise<number[]> {
+    const id = `${class_name}-${module.length}-${last}`;
+    const ones = { kernel_initializer: 'ones', recurrent_initializer: 'ones' };
+    const tensor = (name: string) => ({ class_name: '__keras_tensor__', config: { keras_history: [name, 0, 0] } });
+    const node = (name: string, own: string, args: unknown[], config: object = {}, from = 'keras.layers') => ({
+      ...{ module: from, class_name: own, name, config: { ...config, name }, registered_name: null },
+      inbound_nodes: [{ args, kwargs: {} }],
+    });
+    const both = [tensor('more'), tensor('mask')];
+    const sums = { units: 1, activation: null, return_sequences: true, ...ones };
+    const same = { filters: 1, kernel_size: 1, kernel_initializer: 'ones' };
+    const layers = [
+      { ...layer('InputLayer', { batch_shape: [null, null, 1], name: 'in' }), name: 'in', inbound_nodes: [] },
+      node('mask', 'Masking', [tensor('in')]),
+      node('more', 'Dense', [tensor('mask')], {
+        units: 1,
+        bias_initializer: 'ones',
+        ...ones,
+        recurrent_initializer: undefined,
+      }),
+      node('merge', class_name, module === 'keras.layers' ? [both] : both, {}, module),
+      node('last', last, [tensor('merge')], last === 'Conv1D' ? same : sums),
+    ];
+    const config = { layers, input_layers: ['in', 0, 0], output_layers: ['last', 0, 0] };
+    await make(app(), '/v1/cells', { id, class_name: 'Functional', config });
+    const reply = await call(app(), 'POST', `/v1/cells/${id}/sequences`, { inputs: [[[1], [0], [2]]] });
+    expect(reply.status, reply.text).toBe(200);
+    return reply.body.output.flat(2);
+  }
 });

@@ -1,5 +1,6 @@
 import { contract } from './contract/contract.ts';
 import { failover } from './failover.ts';
+import { fuzzAll } from './fuzz.ts';
 import { replicaHistories } from './histories.ts';
 import { mutations } from './hostile/mutations.ts';
 import { rawMessages } from './hostile/raw-messages.ts';
@@ -103,6 +104,12 @@ export const SUITES: Readonly<Record<string, Suite>> = {
     whole: 10_000,
     bounded: 2_000,
     run: rawMessages,
+  },
+  fuzz: {
+    unit: 'drawn cases of each kind, compared with the real libraries',
+    whole: 10_000,
+    bounded: 100,
+    run: fuzzAll,
   },
   failover: {
     unit: 'primaries of a Redis Cluster killed under load, commits waiting for a replica',

@@ -6,6 +6,8 @@ export interface Unit {
   readonly time: number;
   /** [time], 0 where a step is masked; undefined where none is. */
   readonly mask?: Uint8Array;
+  /** Of each input of a layer that merges, where any has one. */
+  readonly masks?: readonly (Uint8Array | undefined)[];
 }
 
 /** From the inputs of a unit to its output, a fresh array, before the activation. Neither is changed afterwards. */

@@ -1,6 +1,6 @@
 import type { NetworkMerge } from '../../domain/layers.ts';
 import type { LayerGradient } from './layer-formula.ts';
-import { placeIn } from './merge.ts';
+import { counting, placeIn } from './merge.ts';
 
 /** d y / d the n-th of the numbers at one place. Where several are the largest, Keras' chain of pairs gives half at each pair. */
 const PARTIAL: Readonly<Record<NetworkMerge, (values: Float64Array, n: number) => number>> = {
@@ -23,12 +23,15 @@ function chosen(values: Float64Array, n: number, wins: (a: number, b: number) =>
 export const mergeGradient: LayerGradient<'merge'> = ({ params: { mode, inputs: given }, outputWidth: width }) => {
   return ({ inputs, unit }, dy) => {
     const gradients = inputs.map((input) => new Float64Array(input.length));
-    const values = new Float64Array(inputs.length);
-    for (let i = 0; i < dy.length; i++) {
-      const [t, k] = [Math.floor(i / width), i % width];
-      const places = inputs.map((input, n) => placeIn(given[n], input.length, unit, t, k));
-      for (const [n, place] of places.entries()) values[n] = inputs[n][place];
-      for (const [n, place] of places.entries()) gradients[n][place] += dy[i] * PARTIAL[mode](values, n);
+    for (let t = 0; t < unit.time; t++) {
+      const counted = counting(mode, unit, inputs.length, t);
+      const values = new Float64Array(counted.length);
+      for (let k = 0; k < width; k++) {
+        const places = counted.map((n) => placeIn(given[n], inputs[n].length, unit, t, k));
+        for (const [at, n] of counted.entries()) values[at] = inputs[n][places[at]];
+        const own = dy[t * width + k];
+        for (const [at, n] of counted.entries()) gradients[n][places[at]] += own * PARTIAL[mode](values, at);
+      }
     }
     return gradients;
   };

@@ -17,16 +17,34 @@ export function placeIn(input: MergeInput, length: number, { time }: Unit, t: nu
   return input.repeated ? own : t * (length / time) + own;
 }
 
+/** Modes in which a masked number does not count; sums take it as it is. */
+const MASKED: readonly NetworkMerge[] = ['multiply', 'maximum', 'minimum'];
+
+/**
+ * The inputs that count at step t. Where Keras multiplies, masked ones do not, and nothing at all gives 0; its largest or
+ * smallest number is that of the first input where none counts.
+ */
+export function counting(mode: NetworkMerge, { masks }: Unit, count: number, t: number): number[] {
+  const all = Array.from({ length: count }, (_, n) => n);
+  if (!masks || !MASKED.includes(mode)) return all;
+  const live = all.filter((n) => masks[n]?.[t] !== 0);
+  return live.length > 0 || mode === 'multiply' ? live : [0];
+}
+
 /** Inputs put together number by number; a smaller one is repeated. Keras' merging layers (keras/src/layers/merging). */
 export const merge: LayerFormula<'merge'> = ({ params: { mode, inputs: given }, outputWidth: width }) => {
   const combine = COMBINE[mode];
   return (inputs, unit) => {
     const y = new Float64Array(unit.time * width);
-    const values = new Float64Array(inputs.length);
-    for (let i = 0; i < y.length; i++) {
-      const [t, k] = [Math.floor(i / width), i % width];
-      for (let n = 0; n < inputs.length; n++) values[n] = inputs[n][placeIn(given[n], inputs[n].length, unit, t, k)];
-      y[i] = combine(values);
+    for (let t = 0; t < unit.time; t++) {
+      const counted = counting(mode, unit, inputs.length, t);
+      if (counted.length === 0) continue;
+      const values = new Float64Array(counted.length);
+      for (let k = 0; k < width; k++) {
+        for (const [at, n] of counted.entries())
+          values[at] = inputs[n][placeIn(given[n], inputs[n].length, unit, t, k)];
+        y[t * width + k] = combine(values);
+      }
     }
     return y;
   };

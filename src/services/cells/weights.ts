@@ -48,7 +48,10 @@ export function tensorsOf(
 
 function castGiven(tensor: Tensor, dtype: Dtype, pointer: string): Tensor {
   if (tensor.dtype === dtype) return tensor;
-  if (isFloat(tensor.dtype)) return literalToTensor({ shape: tensor.shape, values: toFloat64(tensor) }, dtype, pointer);
+  // Keras counts in int64 or int32, whatever it computes with.
+  const counts = !isFloat(dtype) && tensor.dtype !== 'bool';
+  if (isFloat(tensor.dtype) || counts)
+    return literalToTensor({ shape: tensor.shape, values: toFloat64(tensor) }, dtype, pointer);
   const detail = `'${pointer.slice('/weights/'.length)}' is of dtype ${tensor.dtype}; weights are floats. Send ${dtype}.`;
   throw fieldProblem('invalid-file', pointer, detail);
 }

@@ -1,4 +1,5 @@
 import type { Json, JsonObject } from '../../../src/domain/json.ts';
+import { serialized } from '../arbitrary-cells.ts';
 
 /** A layer of a drawn network by its class, and the layers whose outputs it takes. */
 export interface DrawnLayer {
@@ -124,9 +125,8 @@ const recurrentSteps: Block = (to, choices, at) => {
 };
 
 const stack: Block = (to, choices, at) => {
-  const cell = (class_name: string, config: JsonObject) => ({ class_name, config });
-  const cells = [cell('GRUCell', { units: 3 }), cell('LSTMCell', { units: units(choices) })];
-  const made = { class_name: 'StackedRNNCells', config: { cells } } as unknown as Json;
+  const cells = [serialized('GRUCell', { units: 3 }), serialized('LSTMCell', { units: units(choices) })];
+  const made = serialized('StackedRNNCells', { cells }) as unknown as Json;
   return to.put(layer('RNN', { cell: made, return_sequences: true }), [at], { width: units(choices) });
 };
 
@@ -135,7 +135,8 @@ function bidirectional(returnSequences: boolean): Block {
     const merge = of(MERGE_MODES, choices.option >> 2);
     const inner = recurrent(choices, returnSequences);
     // Keras makes the layer within of its config alone, which then has a name.
-    const config = { layer: { ...inner, config: { ...inner.config, name: `inner${to.layers.length}` } } };
+    const within = { ...inner.config, name: `inner${to.layers.length}` };
+    const config = { layer: serialized(inner.class_name, within) };
     const width = units(choices) * (merge === 'concat' ? 2 : 1);
     const after = returnSequences ? { width } : { width, steps: undefined, masked: false };
     return to.put(layer('Bidirectional', { ...(config as unknown as JsonObject), merge_mode: merge }), [at], after);
@@ -144,15 +145,16 @@ function bidirectional(returnSequences: boolean): Block {
 
 const convolution: Block = (to, choices, at) => {
   const { option, other, flag } = choices;
-  const [taps, padding] = [1 + (other % 3), of(['causal', 'same', 'valid', 'causal'], option)];
+  const kind = of(['Conv1D', 'Conv1D', 'DepthwiseConv1D', 'SeparableConv1D'], option >> 2);
+  // Keras has causal padding for Conv1D alone.
+  const paddings = kind === 'Conv1D' ? ['causal', 'same', 'valid', 'causal'] : ['same', 'valid'];
+  const [taps, padding] = [1 + (other % 3), of(paddings, option)];
   const dilation = other % 5 === 4 ? 2 : 1;
   const stride = dilation === 1 && flag && padding !== 'causal' ? 2 : 1;
   const reach = dilation * (taps - 1) + 1;
   const before = at.steps ?? 0;
   const steps = padding === 'valid' ? Math.floor((before - reach) / stride) + 1 : Math.ceil(before / stride);
   if (steps < 1) return undefined;
-  const kind = of(['Conv1D', 'Conv1D', 'DepthwiseConv1D', 'SeparableConv1D'], option >> 2);
-  // Causal padding is Conv1D's and SeparableConv1D's; TensorFlow alone computes it with groups of other kinds.
   const config = { kernel_size: taps, padding, dilation_rate: dilation, strides: stride };
   const after = { steps, masked: false };
   const activation = of(ACTIVATIONS, choices.size);
@@ -217,7 +219,7 @@ const einsum: Block = (to, choices, at) => {
 
 const distributed: Block = (to, choices, at) => {
   const inner = layer('Dense', { units: units(choices), activation: of(ACTIVATIONS, choices.option) });
-  const named = { ...inner, config: { ...inner.config, name: `inner${to.layers.length}` } };
+  const named = serialized(inner.class_name, { ...inner.config, name: `inner${to.layers.length}` });
   return to.put(layer('TimeDistributed', { layer: named as unknown as Json }), [at], { width: units(choices) });
 };
 
@@ -256,9 +258,9 @@ const alongTime: Block = (to, _, at) => {
 const nested: Block = (to, choices, at) => {
   const shape = to.isFixed ? (at.steps ?? 0) : null;
   const layers = [
-    layer('InputLayer', { batch_shape: [null, shape, at.width] }),
-    layer('Dense', { units: 3, activation: 'tanh', name: 'first' }),
-    layer('GRU', { units: units(choices), return_sequences: true, name: 'second' }),
+    serialized('InputLayer', { batch_shape: [null, shape, at.width] }),
+    serialized('Dense', { units: 3, activation: 'tanh', name: 'first' }),
+    serialized('GRU', { units: units(choices), return_sequences: true, name: 'second' }),
   ];
   return to.put(layer('Sequential', { layers: layers as unknown as Json }), [at], { width: units(choices) });
 };

@@ -1,5 +1,6 @@
 import { isArray } from '../../../domain/json.ts';
 import type { Window } from '../../../domain/layers.ts';
+import { slides } from '../../../domain/network-steps.ts';
 import type { Fields } from '../cell-classes.ts';
 import {
   defineLayer,
@@ -24,13 +25,18 @@ import {
   REGULARIZER,
 } from './layer-fields.ts';
 
-const WINDOW: Fields = {
-  kernel_size: json(),
-  strides: json(1),
-  padding: choice('valid', 'same', 'causal'),
-  ...CHANNELS_LAST,
-  dilation_rate: json(1),
-};
+function windowFields(...paddings: readonly [string, ...string[]]): Fields {
+  return {
+    kernel_size: json(),
+    strides: json(1),
+    padding: choice(...paddings),
+    ...CHANNELS_LAST,
+    dilation_rate: json(1),
+  };
+}
+
+/** Keras has causal padding for Conv1D alone. */
+const WINDOW = windowFields('valid', 'same');
 const BIAS: Fields = { activation: ACTIVATION, use_bias: flag(true) };
 
 /** A whole number, or a list of one, as Keras prints it. @throws {Problem} invalid-config */
@@ -65,10 +71,10 @@ function stepsAfter(
   steps: number | null,
 ): number | null {
   if (steps === null) return null;
-  const count =
-    padding === 'valid' ? Math.floor((steps - dilation * (taps - 1) - 1) / stride) + 1 : Math.ceil(steps / stride);
+  const size = dilation * (taps - 1) + 1;
+  const count = slides({ size, stride, padding }, steps);
   if (count >= 1) return count;
-  throw misfit(source, `its kernel needs ${dilation * (taps - 1) + 1} steps; the network has ${steps}.`);
+  throw misfit(source, `its kernel needs ${size} steps; the network has ${steps}.`);
 }
 
 /** The part that all convolutions share, for these features of input and output. */
@@ -90,7 +96,7 @@ function convolution(source: LayerSource, input: Signal, filters: number) {
 const conv1d: LayerClass = {
   fields: {
     filters: { kind: 'units' },
-    ...WINDOW,
+    ...windowFields('valid', 'same', 'causal'),
     groups: { ...COUNT, default: 1 },
     ...BIAS,
     kernel_initializer: initializer('glorot_uniform'),

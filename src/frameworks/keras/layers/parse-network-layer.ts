@@ -28,6 +28,8 @@ export interface SerializedLayer {
   readonly className: string;
   readonly config: JsonObject;
   readonly pointer: string;
+  /** An operator on tensors, x + y: as the merging layer of its class, but it looks at no mask and has none. */
+  readonly operator?: boolean;
 }
 
 const MAX_NESTED_WRAPPERS = 4;
@@ -60,7 +62,12 @@ export function parseNetworkLayer(
   }
   const known = entry(LAYERS, className);
   if (!known) throw unknownLayer(layer);
-  return plainLayer(known, { ...layer, config }, inputs, options);
+  const parsed = plainLayer(known, { ...layer, config }, inputs, options);
+  return layer.operator ? { ...parsed, defined: withoutMask(parsed.defined) } : parsed;
+}
+
+function withoutMask<T extends DefinedLayer | DefinedRecurrent>(defined: T): T {
+  return { ...defined, mask: { kind: 'drop' }, output: { ...defined.output, masked: false } };
 }
 
 function plainLayer(

@@ -219,7 +219,7 @@ function isOperator({ className, object }: { readonly className: string; readonl
 function asLayer(layer: SerializedLayer & { readonly object: JsonObject }): SerializedLayer {
   const { className, config, object, pointer } = layer;
   const module = own(object, 'module') ?? null;
-  if (isOperator(layer)) return layer;
+  if (isOperator(layer)) return { ...layer, operator: true };
   if (module === null || module === 'keras.layers' || /^(tf_)?keras\.(src\.)?layers\b/.test(String(module)))
     return layer;
   const detail = `Layer ${quote(own(config, 'name'))} is ${className} of module ${quote(module)}; only layers of "keras.layers" are known.`;

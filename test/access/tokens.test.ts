@@ -54,7 +54,7 @@ describe('a bearer token', () => {
     }
   });
 
-  it('is refused where it was changed, signed by another key, by none, or by the public key as a secret', async () => {
+  it('is refused if it was changed, or signed by another key, by no key, or by the public key as a secret', async () => {
     const [head, payload, signature] = (await issuer.sign('one', now)).split('.');
     const text = (json: object) => Buffer.from(JSON.stringify(json)).toString('base64url');
     const more = text({ ...JSON.parse(`${Buffer.from(payload, 'base64url')}`), scope: 'admin' });

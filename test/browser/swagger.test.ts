@@ -78,7 +78,7 @@ describe.runIf(hasChromium('Swagger UI'))('Swagger UI at /docs', () => {
     }
   });
 
-  it('has padlocks where a key is asked for, but for what is open', async () => {
+  it('has padlocks on routes that need a key, and none on open routes', async () => {
     const locked = await startApp({ apiKeys: ['a-key-of-this-service'] });
     const other = await browser.context.newPage();
     try {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { pooledFloat32, pooledFloat64 } from '../../src/domain/pooled-arrays.ts';
 
 describe('pooled arrays', () => {
-  it('have the length asked for, and share no element, also with texts of odd lengths from the same pool', () => {
+  it('have the requested length, and share no element, even with texts of odd lengths from the same pool', () => {
     const lengths = Array.from({ length: 3000 }, (_, i) => (i * 7919) % 700);
     const texts: Buffer[] = [];
     const arrays = lengths.map((length, i) => {

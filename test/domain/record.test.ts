@@ -24,7 +24,7 @@ const isNarrowNan = ({ dtype, data }: Tensor) =>
   (dtype === 'float16' || dtype === 'bfloat16') && toFloat64({ dtype, shape: [], data } as Tensor).some(Number.isNaN);
 
 describe('the bytes of a tensor', () => {
-  it('come back as they were, whatever they are', () => {
+  it('come back unchanged, for any value', () => {
     fc.assert(
       fc.property(tensorBytes, ({ dtype, shape, bytes }) => {
         const tensor = decodeElements(dtype, shape, bytes);
@@ -99,7 +99,7 @@ describe('a stored record', () => {
     );
   });
 
-  it('is never misread where it is cut short', () => {
+  it('is never misread if it is truncated', () => {
     const tensor = new Tensor('float32', [3], Float32Array.of(1, 2, 3));
     const bytes = encodeRecord({ fields: { id: 'a' }, tensors: { value: tensor } });
     for (let length = 0; length < bytes.length; length++) {
@@ -107,7 +107,7 @@ describe('a stored record', () => {
     }
   });
 
-  it('is never misread where its first bytes are others', () => {
+  it('is never misread if its first bytes differ', () => {
     const bytes = encodeRecord({ fields: {}, tensors: {} });
     for (let i = 0; i < 4; i++) {
       const damaged = bytes.slice();

@@ -41,7 +41,7 @@ describe('rounding to bfloat16', () => {
     );
   });
 
-  it('agrees with it next to every power of two, and where it overflows', () => {
+  it('agrees with it next to every power of two, and at an overflow', () => {
     for (let exponent = 0; exponent <= 0xfe; exponent++) {
       for (const low of [0, 1, 0x7fff, 0x8000, 0x8001, 0xffff, 0x18000, 0x7f7fff, 0x7f8000, 0x7f8001, 0x7fffff]) {
         const bits = ((exponent << 23) | low) >>> 0;

@@ -114,7 +114,7 @@ describe('reading', { timeout: 60_000 }, () => {
     ]);
   });
 
-  it('finds layers in nested models and tells those of one name apart', async () => {
+  it('finds layers in nested models and distinguishes layers with one name', async () => {
     const inner = {
       class_name: 'Sequential',
       config: { layers: [{ class_name: 'GRU', config: { name: 'g', units: 1 } }] },

@@ -57,7 +57,7 @@ const nodes = readGolden<{ cases: NodeCase[] }>('onnx_nodes/onnxruntime.json').c
 const SAMPLES = 6;
 const STEP = 1e-5;
 
-describe('the gradients of a framework are those of its own variables', () => {
+describe('the gradients of a framework belong to its own variables', () => {
   it.each([...torch, ...nodes])('$name', ({ definition, weights, request }) => {
     const { goBackwards } = definition.sequenceDefaults;
     const features = request.inputs.length / (request.batch * request.time);

@@ -126,7 +126,7 @@ describe('a .keras file of a whole network', () => {
     expect(names.toSorted()).toEqual(['dense', 'embedding.embeddings']);
   });
 
-  it('gives one layer where ?layer= names it, and says what was left out', async () => {
+  it('gives the layer that ?layer= names, and lists what was left out', async () => {
     const [one] = cases;
     const made = await postFile(app, KERAS, bytesOf(one), '?layer=gru');
     expect(made.body).toMatchObject({ class_name: 'GRU', imported: { layers: ['gru'] } });

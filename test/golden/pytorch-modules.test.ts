@@ -127,7 +127,7 @@ describe('a chain of the layers of a PyTorch module', () => {
 });
 
 describe('a .pt file without a chain', () => {
-  it('gives its recurrent layer, and says what was left out', async () => {
+  it('gives its recurrent layer, and lists what was left out', async () => {
     const bytes = bytesOf('lstm');
     expectProblem(await postFile(app, PYTORCH, bytes), 'ambiguous-file', /batch_first/);
     const made = await postFile(app, PYTORCH, bytes, '?config.batch_first=true');

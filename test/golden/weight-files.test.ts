@@ -92,7 +92,7 @@ function weightsOf({ weights = [] }: GoldenFile, { config: { name } }: Layer): G
   return weights.filter(({ path }) => path.split('/')[1] === name);
 }
 
-it('has a test here for every file but the checkpoints of TensorFlow, which are no format of the API', () => {
+it('has a test here for every file except the checkpoints of TensorFlow, which the API does not read', () => {
   const others = files.filter(({ format }) => TYPES[format] === undefined).map(({ format }) => format);
   expect(new Set(others)).toEqual(new Set(['tf_checkpoint']));
   expect(files.length - others.length).toBe(25);

@@ -55,12 +55,12 @@ describe('a JSON body', () => {
     expectProblem(await send(text), 'invalid-request', /Unknown field/);
   });
 
-  it('is missing where it is empty, not broken', async () => {
+  it('is missing if it is empty, not broken', async () => {
     expectProblem(await send(''), 'invalid-request');
     expectProblem(await call(app, 'POST', URL), 'invalid-request');
   });
 
-  it('is answered with the code and the detail of one fault, where it has several', async () => {
+  it('is answered with the code and the detail of the first of several faults', async () => {
     const ragged = expectProblem(await send('{"inputs":[[[1],[1,2]]],"params":1}'), 'ragged-tensor', /'\/inputs/);
     expect(ragged.errors).toHaveLength(2);
     const shape = '{"id":0,"value":[[1],[1,2]]}';

@@ -30,7 +30,7 @@ describe('the limit of requests', () => {
     expect((await get()).status).toBe(200);
   });
 
-  it('counts what is refused for other reasons too, but no probes and pages', async () => {
+  it('counts requests that are refused for other reasons too, but no probes and pages', async () => {
     app = await startApp({ rateLimit: 2 });
     vi.useFakeTimers({ toFake: ['Date'], now: Date.UTC(2030, 0, 1) });
     for (let k = 0; k < 5; k++) expect((await get('/healthz')).status).toBe(200);

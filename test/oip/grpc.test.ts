@@ -261,7 +261,7 @@ async function streamed(client: GrpcClient, messages: readonly (object | Buffer)
 }
 
 describe('a stream over gRPC', () => {
-  it('answers in the order of its requests, those of a sequence in turn', async () => {
+  it('answers in the order of its requests, and takes requests of a sequence in turn', async () => {
     const { client } = await withSum();
     const messages = Array.from({ length: 60 }, (_, i) =>
       request(1, { id: `${i}`, ...sequence({ int64_param: 1 + (i % 3) }, { start: i < 3 }) }),
@@ -309,7 +309,7 @@ describe('a stream over gRPC', () => {
     stream.on('error', () => undefined);
   });
 
-  it('is ended with UNAVAILABLE when the service closes, after what has begun', async () => {
+  it('is ended with UNAVAILABLE when the service closes, after running requests', async () => {
     const { client, door } = await withSum();
     const stream = client.stream();
     const ended = new Promise<{ code: number }>((resolve) => void stream.once('error', resolve as never));

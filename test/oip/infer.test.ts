@@ -48,7 +48,7 @@ describe('a request to infer', () => {
     });
   });
 
-  it('is a sequence where its inputs have an axis of time', async () => {
+  it('is a sequence if its inputs have a time axis', async () => {
     const reply = await infer({ inputs: [{ ...input(), shape: [1, 3, 1], data: [1, 2, 3] }] });
     expect(reply.json().outputs[0]).toMatchObject({ shape: [1, 3, 1], data: [1, 3, 6] });
   });
@@ -88,7 +88,7 @@ describe('a request to infer', () => {
     expect([damaged.statusCode, damaged.json().code]).toEqual([400, 'bad-request']);
   });
 
-  it('is counted, also where it fails', async () => {
+  it('is counted, even if it fails', async () => {
     await infer({ inputs: [input(1, 2)] });
     await infer({ inputs: [input('x')] });
     const [own] = (await app.inject('/v2/models/sum/stats')).json().model_stats;

@@ -133,7 +133,7 @@ describe.skipIf(!PYTHON)('the clients of Triton over gRPC (skipped without CELLS
 });
 
 describe.skipIf(!PYTHON)('the REST client of KServe (skipped without CELLSTEP_TRITON_PYTHON)', () => {
-  it('infers by JSON and bytes, and in sequences, and shows what is wrong', { timeout: 120_000 }, async () => {
+  it('infers with JSON and bytes and in sequences, and shows errors', { timeout: 120_000 }, async () => {
     const { url, stop } = await startService({ CELLSTEP_STORE: 'memory:' });
     onTestFinished(async () => void (await stop('SIGKILL')));
     await makeSum(url);

@@ -98,7 +98,7 @@ describe.skipIf(!ready)('examples/voice-activity.ts', () => {
     expect(events).toEqual(found);
   });
 
-  it('goes on where it was when it is killed itself', async () => {
+  it('continues after it was killed itself', async () => {
     const directory = temporaryDirectory();
     const wav = recording(directory);
     const { url } = await service({ CELLSTEP_STORE: `lmdb:${join(directory, 'data')}` });

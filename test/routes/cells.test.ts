@@ -37,7 +37,7 @@ onEveryStore('cells', (served) => {
     expectProblem(await call(app, 'DELETE', '/v1/cells/cell'), 'not-found');
   });
 
-  it('gives an id to a cell that has none, and refuses one that is taken', async () => {
+  it('makes an id for a cell without one, and refuses a taken id', async () => {
     const { app } = served;
     const { id: _, ...anonymous } = TUTORIAL_CELL;
     const made = await make(app, '/v1/cells', anonymous);

@@ -114,7 +114,7 @@ describe('a network', () => {
     expect(again.body.config).toEqual(config.config);
   });
 
-  it('gives the output so far at each step, where its last recurrent layer gives one', async () => {
+  it('gives the output so far at each step, if its last recurrent layer gives one output', async () => {
     await post(
       '/v1/cells',
       sequential(input(null, null, 1), layer('SimpleRNN', { units: 1, activation: 'linear', ...ones })),

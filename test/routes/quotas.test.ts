@@ -112,7 +112,7 @@ describe('the keys file', () => {
   const as = (key: string, method: Method, url: string, body?: unknown) =>
     call(app, method, url, body, { authorization: `Bearer ${key}` });
 
-  it('has quotas of one tenant, which replace those of all, also where it has none', async () => {
+  it('has quotas of one tenant, which replace the general ones, even with no limit', async () => {
     writeFileSync(
       keys.file,
       JSON.stringify({

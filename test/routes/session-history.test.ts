@@ -97,7 +97,7 @@ onEveryStore('a session with a history', (served) => {
     expect((await rewind(served, 4)).body.states).toEqual([[[19]]]);
   });
 
-  it('is forked where it is, or at a step that it keeps; both go on by themselves', async () => {
+  it('is forked at its present step or at a kept one; both go on independently', async () => {
     const { app } = served;
     await open(served, { history: 3, ttl_seconds: 60 });
     await step(served, 1, 2, 3);

@@ -23,7 +23,7 @@ async function open({ app }: Pick<Served, 'app'>): Promise<void> {
 }
 
 onEveryStore('POST /v1/steps', (served) => {
-  it('answers each item by itself, in the order sent, those of one session one after another', async () => {
+  it('answers each item on its own, in the order sent, and items of one session one after another', async () => {
     await open(served);
     const steps = [
       { id: 1, session: 'a', inputs: [[2]] },

@@ -164,7 +164,7 @@ onMemory('a step', (served) => {
   });
 });
 
-it('a trace is refused where it would have too many numbers', async () => {
+it('a trace is refused if it would have too many numbers', async () => {
   const app = await startApp({ limits: { maxElements: 60 } });
   const gru = { id: 'gru', class_name: 'GRUCell', config: { units: 2 }, input_shape: [null, 1] };
   await make(app, '/v1/cells', gru);

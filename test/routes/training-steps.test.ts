@@ -281,7 +281,7 @@ describe('a training as one change', () => {
     expect((await train(path, ECHO, { 'if-match': '"1"' })).status).toBe(200);
   });
 
-  it('changes nothing where a loss is not finite, whatever came before', async () => {
+  it('changes nothing if a loss is not finite, even after finite ones', async () => {
     const path = await newCell(plain());
     const wild = { class_name: 'SGD', config: { learning_rate: 1e30 } };
     const reply = await train(path, { ...STEP, optimizer: wild, repeat: 5 });

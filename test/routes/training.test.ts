@@ -96,7 +96,7 @@ describe('training of composites', () => {
 });
 
 describe('gradients of a single step', () => {
-  it('are those of a sequence of one, without the axis of time', async () => {
+  it('equal a sequence of one step, without the time axis', async () => {
     const app = await startApp();
     const cells = [
       { id: 'keras', class_name: 'LSTMCell', config: { units: 2 }, input_shape: [null, 3] },

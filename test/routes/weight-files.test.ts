@@ -398,7 +398,7 @@ onMemory('weights of another dtype', (served) => {
     return writeNpz(new Map(entries));
   };
 
-  it('are cast to that of the cell they are put into, by the rules of an assignment', async () => {
+  it('are cast to the dtype of their cell, by the rules of an assignment', async () => {
     const { app } = served;
     await make(app, '/v1/cells', gru);
     expect((await putFile(app, 'gru', NPZ, wide(0.1))).status).toBe(200);

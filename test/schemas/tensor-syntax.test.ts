@@ -42,7 +42,7 @@ describe('the text of a tensor', () => {
     );
   });
 
-  it('has no axes where it is a bare number, up to eight otherwise', () => {
+  it('has no axes as a bare number, and otherwise up to eight', () => {
     expect(parseLiteral(5).shape).toEqual([]);
     expect(parseLiteral([]).shape).toEqual([0]);
     expect(parseLiteral([[], []]).shape).toEqual([2, 0]);

@@ -19,7 +19,7 @@ describe('the text of a failed write of lmdb-js', () => {
     for (const other of [new Error('x'.repeat(500)), 'EIO', undefined]) expect(hasOverwrittenMemory(other)).toBe(false);
   });
 
-  it('ends the process at once where it was too long, before anything is answered', () => {
+  it('ends the process at once if it was too long, before any answer', () => {
     const { signal, stdout, stderr } = spawnSync(process.execPath, ['--input-type=module-typescript', '-e', PROCESS], {
       encoding: 'utf8',
       cwd: import.meta.dirname,

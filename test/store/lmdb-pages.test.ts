@@ -73,7 +73,7 @@ describe('the check of the pages of an LMDB data file', () => {
     expect(() => checkPages(torn)).toThrow(`page ${freePage} is used twice`);
   });
 
-  it('finds that a free page is none of the file', () => {
+  it('finds a free page that is outside of the file', () => {
     const torn = file((bytes) => {
       const list = firstFreeEntry(bytes) + 8;
       bytes.writeBigUInt64LE(1n << 40n, list + 8 * Number(bytes.readBigUInt64LE(list)));

@@ -137,7 +137,7 @@ describe('the LMDB store on its directory', () => {
       await expect(openHere()).resolves.toBeDefined();
     });
 
-    it('does not believe a pid file, whatever process it names', async () => {
+    it('does not trust a pid file, for any process that it names', async () => {
       mkdirSync(directory, { recursive: true });
       writeFileSync(join(directory, 'holder.pid'), `${process.pid}\n`);
       await expect(openHere()).resolves.toBeDefined();

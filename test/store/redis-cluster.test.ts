@@ -61,7 +61,7 @@ describe.runIf(REDIS_SERVER)('the Redis store on several servers', () => {
     await put(store, 'cell/c');
   });
 
-  it('answers 503 for the keys of a node that hangs, and serves those of the others', async () => {
+  it('answers 503 for the keys of a hanging node, and serves the keys of the others', async () => {
     servers = await startCluster('--cluster-require-full-coverage', 'no');
     const store = await open(`redis+cluster://127.0.0.1:${servers[0].port},127.0.0.1:${servers[1].port}`);
     await Promise.all(keys.map((key) => put(store, key)));

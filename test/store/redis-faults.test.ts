@@ -108,7 +108,7 @@ describe.runIf(REDIS_SERVER)('the Redis store, when its server fails,', () => {
     proxy.close();
   });
 
-  it('holds back what is too much at once, and withdraws it when its time is over', async () => {
+  it('holds back excess calls, and withdraws them when their time is over', async () => {
     const server = await start();
     const store = await open(server.url);
     const large = Buffer.alloc(30 * 2 ** 20);

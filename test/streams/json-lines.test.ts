@@ -54,7 +54,7 @@ describe('a stream of lines', () => {
     ]);
   });
 
-  it('ends with the service, when what is under way is answered', async () => {
+  it('ends with the service, after running requests are answered', async () => {
     const client = new LinesClient(url);
     for (let id = 0; id < 100; id++) client.say({ id, session: 's', inputs: [[1]] });
     await until(() => client.lines.length > 0);

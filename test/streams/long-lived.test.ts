@@ -87,7 +87,7 @@ describe('a silent socket', () => {
     return client;
   }
 
-  it('is pinged every 30 s, and stays where it answers', async () => {
+  it('is pinged every 30 s, and stays open if it answers', async () => {
     const client = await connect(true);
     let pings = 0;
     client.socket.on('ping', () => {
@@ -119,7 +119,7 @@ describe('a silent socket', () => {
     expect(await client.closed).toEqual({ code: 1013, reason: 'Answers are not read.' });
   });
 
-  it('is given up where it does not answer a ping', async () => {
+  it('is closed if it does not answer a ping', async () => {
     const client = await connect(false);
     const pinged = new Promise((resolve) => client.socket.once('ping', resolve));
     vi.advanceTimersByTime(30_000);

@@ -88,7 +88,7 @@ describe('a socket', () => {
     }
   });
 
-  it('answers what is wrong by a problem, and stays open', async () => {
+  it('answers a wrong message with a problem, and stays open', async () => {
     const client = await connect();
     client.say('nonsense');
     client.say('[1]');
@@ -164,7 +164,7 @@ describe('a socket', () => {
     expect(status).toBe(200);
   });
 
-  it('is closed at the end of the service, when what is under way is answered', async () => {
+  it('is closed at the end of the service, after running messages are answered', async () => {
     const client = await connect();
     for (let id = 1; id <= 100; id++) client.say({ id, session: 's', inputs: [[1]] });
     await client.hear(({ id }) => id === 1);

@@ -27,7 +27,7 @@ describe('a ledger of acknowledged steps', () => {
     return ledger.faults(final, reference);
   }
 
-  it('agrees with a session that is right, in whatever order the answers came', () => {
+  it('accepts a correct session for any order of the answers', () => {
     const { told, final } = honest(20);
     expect(faults(told, final)).toEqual([]);
     expect(faults(told.toReversed(), final)).toEqual([]);

@@ -67,7 +67,7 @@ describe('a history', () => {
     expect(verdict(lost, at(1, 9, { expect: 0, write: 1 }, true), refused, at(17, 26, { read: true }, 5))).toBe(true);
   });
 
-  it('is explained by an order, or told up to where it cannot be', () => {
+  it('is explained by an order, or reported up to the first impossible answer', () => {
     const operations = [at(0, 5, { write: 1 }, true), at(1, 6, { write: 2 }, true), at(7, 8, { read: true }, 1)];
     const explained = linearize(register, operations);
     expect(explained).toMatchObject({ linearizable: true, order: [operations[1], operations[0], operations[2]] });

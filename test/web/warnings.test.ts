@@ -6,7 +6,7 @@ const steps = (count: number, at: (t: number) => Seen): Seen[] => Array.from({ l
 const gate = (after: number[]) => ({ before: after, after });
 
 describe('warnings', () => {
-  it('finds none in a network that works', () => {
+  it('finds no warning in a network that works', () => {
     const healthy = steps(40, (t) => ({
       states: [[Math.sin(t), 0.3 * Math.cos(t)]],
       gates: { z: gate([0.5 + 0.3 * Math.sin(t), 0.4]) },

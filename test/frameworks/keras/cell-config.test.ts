@@ -53,7 +53,7 @@ describe('a config with keys left out', () => {
     expect(JSON.stringify(parse(className, { name: 'x', ...config }).config)).toBe(JSON.stringify(expected));
   });
 
-  it('is named as Keras names its layers, and only where it has no name', () => {
+  it('is named as Keras names its layers, but only if it has no name', () => {
     const names = { autoName: freshNames() };
     expect(parse('SimpleRNNCell', { units: 1 }, names).name).toBe('simple_rnn_cell');
     expect(parse('SimpleRNNCell', { units: 1, name: 'mine' }, names).name).toBe('mine');

@@ -35,7 +35,7 @@ describe('an activation', () => {
     }
   });
 
-  it('is linear where it is null', () => {
+  it('is linear if it is null', () => {
     expect(activation(null)).toEqual({ spec: { name: 'linear', params: {} }, serialized: 'linear' });
   });
 
@@ -169,7 +169,7 @@ describe('an initializer', () => {
     }
   });
 
-  it('draws as GlorotUniform where it is null, and stays null in the config', () => {
+  it('draws like GlorotUniform if it is null, and stays null in the config', () => {
     expect(initializer(null)).toEqual({ spec: initializer('glorot_uniform').spec, serialized: null });
   });
 
@@ -205,7 +205,7 @@ describe('an initializer', () => {
     expect(scaled('UNIFORM')).toBe('uniform');
   });
 
-  it('is given a seed where it has none', () => {
+  it('gets a seed if it has none', () => {
     expect(withSeed(initializer('he_normal').spec, () => 42).params.seed).toBe(42);
     expect(withSeed(initializer({ class_name: 'HeNormal', config: { seed: 7 } }).spec, () => 42).params.seed).toBe(7);
     expect(withSeed(initializer('ones').spec, () => 42)).toEqual({ className: 'Ones', params: {} });
@@ -306,7 +306,7 @@ describe('a regularizer', () => {
     expect(refusal(() => parseRegularizer(identifier, POINTER)).code).toBe('invalid-config');
   });
 
-  it('is none where it is null', () => {
+  it('is none if it is null', () => {
     expect(parseRegularizer(null, POINTER)).toBeNull();
   });
 
@@ -368,7 +368,7 @@ describe('a dtype policy', () => {
     expect(parseDtypePolicy({ class_name: 'DTypePolicy', config: { name } }, POINTER).name).toBe(name);
   });
 
-  it('is float32 where it is null', () => {
+  it('is float32 if it is null', () => {
     expect(parseDtypePolicy(null, POINTER).name).toBe('float32');
     expect(parseDtypePolicy({ class_name: 'DTypePolicy', config: {} }, POINTER).name).toBe('float32');
   });

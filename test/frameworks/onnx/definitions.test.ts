@@ -200,7 +200,7 @@ describe('the variables of an ONNX operator', () => {
     expect(B.initializer.className).toBe('Zeros');
   });
 
-  it('are those of B and P that were given where weights were', () => {
+  it('include B and P only if they were given with the weights', () => {
     expect(names('LSTM', ['W', 'R'])).toEqual(['W', 'R']);
     expect(names('LSTM', ['P', 'W', 'R'])).toEqual(['W', 'R', 'P']);
     expect(names('LSTM', ['W', 'R', 'B', 'P'])).toEqual(['W', 'R', 'B', 'P']);

@@ -32,7 +32,7 @@ const changerOn = (store: Store) =>
   new Changer({ store, clock: () => 0, newId: (prefix) => `${prefix}_1`, backoff: immediately, limits });
 
 describe('a change', () => {
-  it('is decided again from what is there now, when another writer came first', async () => {
+  it('is decided again from the present state, if another writer came first', async () => {
     const { store } = contended(3);
     let decided = 0;
     const result = await changerOn(store).commit('thing/a', async () => {
@@ -137,7 +137,7 @@ describe('a key', () => {
   const decide = async () => ({ writes: [{ key: 'thing/a', bytes }], result: 'done' });
   const once = { idempotencyKey: 'k', fingerprint: 'text f', codec: TEXTS };
 
-  it('is answered by what was kept, at every door that has the same codec and fingerprint', async () => {
+  it('gets the kept answer at every door with the same codec and fingerprint', async () => {
     const changer = changerOn(openMemoryStore());
     expect(await changer.change('thing/a', { answer, once }, decide)).toBe('done');
     expect(await changer.change('thing/a', { answer, once }, decide)).toBe('done again');

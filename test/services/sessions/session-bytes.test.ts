@@ -59,7 +59,7 @@ const some = {
 } as const;
 
 describe('the bytes of a session', () => {
-  it('come back as what it was, bit for bit', () => {
+  it('come back bit for bit', () => {
     fc.assert(
       fc.property(sessions, ({ record, states, output }) => {
         const read = decodeSession(encodeSession(record, states, output));

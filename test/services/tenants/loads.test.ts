@@ -36,7 +36,7 @@ const spends = (loads: TenantLoads, work: number) => {
 
 describe('the work of a tenant', () => {
   const clock = new TestClock();
-  it('is let in while less than the quota is unpaid, and what is over is paid off first', () => {
+  it('is accepted while less than the quota is unpaid, and the excess is paid off first', () => {
     const [loads] = processes(1, clock, { work_per_second: 100 });
     expect([60, 39, 350, 1].map((work) => spends(loads, work))).toEqual(['let in', 'let in', 'let in', 4]);
     clock.now += 3_000;

@@ -15,9 +15,14 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
   'src/frameworks': { own: ['src/domain'], npm: [], node: [] },
   'src/cells': { own: ['src/domain'], npm: [], node: [] },
   'src/training': { own: ['src/domain'], npm: [], node: ['timers/promises'] },
-  'src/ops': { own: ['src/domain', 'src/frameworks', 'src/cells'], npm: [], node: ['worker_threads'] },
+  'src/threads': { own: ['src/domain'], npm: [], node: ['worker_threads'] },
+  'src/ops': {
+    own: ['src/domain', 'src/frameworks', 'src/cells', 'src/threads'],
+    npm: [],
+    node: ['worker_threads'],
+  },
   'src/engine': {
-    own: ['src/domain', 'src/cells', 'src/training'],
+    own: ['src/domain', 'src/cells', 'src/training', 'src/threads'],
     npm: ['onnxruntime-node'],
     node: ['buffer', 'child_process', 'fs', 'module', 'net', 'stream', 'url', 'v8', 'worker_threads'],
   },
@@ -27,7 +32,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     node: ['child_process', 'crypto', 'fs', 'fs/promises', 'os', 'path', 'sqlite', 'timers/promises', 'url', 'zlib'],
   },
   'src/files': {
-    own: ['src/domain'],
+    own: ['src/domain', 'src/threads'],
     npm: ['fflate', 'h5wasm', 'protobufjs'],
     node: ['util', 'worker_threads', 'zlib'],
   },
@@ -49,9 +54,9 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
   },
   'src/http': {
     // The OpenAPI document has the version of package.json.
-    own: ['src/domain', 'src/access', 'schemas', 'src/services', 'package.json'],
+    own: ['src/domain', 'src/access', 'src/threads', 'schemas', 'src/services', 'package.json'],
     npm: ['fastify', 'fastify-type-provider-zod', '@fastify/[^/]+', 'helmet', 'zod', 'prom-client', 'pino'],
-    node: ['buffer', 'crypto', 'fs', 'http', 'https', 'net', 'stream', 'tls', 'zlib'],
+    node: ['async_hooks', 'buffer', 'crypto', 'fs', 'http', 'https', 'net', 'stream', 'tls', 'v8', 'zlib'],
   },
   'src/streams': {
     // The AsyncAPI document has the version of package.json.

@@ -4,12 +4,16 @@ import { type App, describe } from './route.ts';
 
 /** The OpenAPI document; Swagger UI at /docs shows it. */
 export function documentRoutes(app: App): void {
+  // Written once: it takes tens of milliseconds.
+  let json: Promise<Buffer> | undefined;
+  let yaml: Promise<Buffer> | undefined;
+
   app.get(
     '/openapi.json',
     { schema: describe('readOpenApiJson', { querystring: noQuery, reply: { 200: openApiJson } }) },
     async (_request, reply) => {
-      const text = JSON.stringify((await app.docs()).swagger());
-      return reply.header('content-type', 'application/json; charset=utf-8').send(text);
+      json ??= app.docs().then((docs) => Buffer.from(JSON.stringify(docs.swagger())));
+      return reply.header('content-type', 'application/json; charset=utf-8').send(await json);
     },
   );
 
@@ -17,8 +21,8 @@ export function documentRoutes(app: App): void {
     '/openapi.yaml',
     { schema: describe('readOpenApiYaml', { querystring: noQuery, reply: { 200: openApiYaml } }) },
     async (_request, reply) => {
-      const text = (await app.docs()).swagger({ yaml: true });
-      return reply.header('content-type', 'application/yaml').send(text);
+      yaml ??= app.docs().then((docs) => Buffer.from(docs.swagger({ yaml: true })));
+      return reply.header('content-type', 'application/yaml').send(await yaml);
     },
   );
 }

@@ -1,6 +1,6 @@
 import { noQuery } from '../schemas/common.ts';
 import { asyncApiYaml } from '../schemas/service.ts';
-import { stepsBodies, stepsReplies } from '../schemas/stream.ts';
+import { MAX_ITEMS, stepsBodies, stepsReplies } from '../schemas/stream.ts';
 import { SAFETENSORS } from '../src/domain/media-types.ts';
 import type { StreamDoor } from '../src/streams/door.ts';
 import { type App, describe } from './route.ts';
@@ -11,7 +11,7 @@ export function streamRoutes(app: App, door: StreamDoor): void {
     '/v1/steps',
     {
       schema: describe('stepSessions', { querystring: noQuery, body: stepsBodies, reply: { 200: stepsReplies } }),
-      config: { takesLines: true, takesFiles: [SAFETENSORS] },
+      config: { takesLines: true, takesFiles: [SAFETENSORS], mostFields: 6 * MAX_ITEMS },
       // Each step is checked on its own when its turn comes.
       validatorCompiler: (part) =>
         part.httpPart === 'body' || !app.validatorCompiler

@@ -24,7 +24,18 @@ export class NestedNumbers {
     return parts;
   }
 
-  /** Back to plain arrays. */
+  /** The arrays that it stands for, of which what comes after the first `most` numbers may be left out. */
+  head(most: number): unknown[] {
+    const [count, ...rest] = this.shape;
+    if (rest.length === 0) return Array.from(this.values.subarray(0, most));
+    const size = this.values.length / count;
+    const rows = Math.min(count, Math.ceil(most / size));
+    return Array.from({ length: rows }, (_, i) =>
+      new NestedNumbers(rest, this.values.subarray(i * size, (i + 1) * size)).head(most),
+    );
+  }
+
+  /** The arrays that it stands for. */
   toJSON(): unknown[] {
     return this.shape.length > 1 ? this.split().map((part) => part.toJSON()) : Array.from(this.values);
   }

@@ -6,7 +6,6 @@ import { sessionMessages, watchMessages } from '../routes/messages.ts';
 import type { App } from '../routes/route.ts';
 import { parseManifest } from '../schemas/checkpoint-manifest.ts';
 import { openGate } from './access/gate.ts';
-import { randint } from './cells/random/randint.ts';
 import type { Config } from './config.ts';
 import type { Bus, Clock, CountedStore, NewId, NewSeed, RateCounter } from './domain/ports.ts';
 import { createDraws } from './engine/draw.ts';
@@ -23,18 +22,21 @@ import { createWeightFiles } from './files/weight-files.ts';
 import { auditChanges } from './http/audit.ts';
 import { addAuth, addIdentities } from './http/auth.ts';
 import { addBinaryBody } from './http/binary-body.ts';
+import { addCallers, createCallers } from './http/callers.ts';
 import { answerClientErrors, answerExpectations, refuseOddFraming } from './http/client-errors.ts';
 import { endConnectionsOnClose } from './http/closing.ts';
+import { limitConnections } from './http/connections.ts';
 import { addCors } from './http/cors.ts';
 import { tellDeprecations } from './http/deprecations.ts';
 import { addDocs, watchRoutes } from './http/docs.ts';
 import { type BrowserRules, refuseForeignPages } from './http/foreign-pages.ts';
-import { limitInFlight } from './http/in-flight.ts';
+import { Account, limitInFlight } from './http/in-flight.ts';
 import { addJsonBody } from './http/json-body.ts';
 import { watchMethods } from './http/methods.ts';
 import { createMetrics, type Metrics } from './http/metrics.ts';
 import { type MetricsSnapshot, metricsText } from './http/metrics-text.ts';
 import { addPlayground } from './http/playground.ts';
+import { refuseUnderPressure } from './http/pressure.ts';
 import { addProblemReplies, answerFrameworkErrors } from './http/problem-replies.ts';
 import { limitRates } from './http/rate-limits.ts';
 import { sendTogether } from './http/replies.ts';
@@ -57,6 +59,7 @@ import { addLineBody } from './streams/line-body.ts';
 import { addWebSocket, isWebSocketUpgrade } from './streams/websocket.ts';
 import { traceStepper } from './telemetry/traced-stepper.ts';
 import type { Tracing } from './telemetry/tracing.ts';
+import { Lane } from './threads/lane.ts';
 
 export interface AppOptions {
   readonly store: CountedStore;
@@ -68,6 +71,9 @@ export interface AppOptions {
         | 'keysFile'
         | 'tokens'
         | 'requestSeconds'
+        | 'stallSeconds'
+        | 'connectionsPerAddress'
+        | 'maxLoopMilliseconds'
         | 'streamInFlight'
         | 'streamUnreadBytes'
         | 'threads'
@@ -112,6 +118,9 @@ export async function createApp(options: AppOptions): Promise<App> {
   const {
     limits,
     requestSeconds = 120,
+    stallSeconds = 60,
+    connectionsPerAddress = 0,
+    maxLoopMilliseconds = 0,
     streamInFlight = 256,
     streamUnreadBytes = 2 ** 24,
     threads = 0,
@@ -122,12 +131,20 @@ export async function createApp(options: AppOptions): Promise<App> {
     onnx = ONNX_LIMITS,
     browsers = LOOPBACK_ONLY,
   } = config;
-  const ops = { list: [...OPS.values()].map(({ apply: _, ...op }) => op), apply: createOps() };
+  const callers = createCallers();
+  const account = new Account(limits.maxInFlightBytes);
+  const bulk = new Lane({
+    what: 'checkpoints and lists',
+    atOnce: 2,
+    caller: callers.current,
+    waiting: { each: 256, all: 1024 },
+  });
+  const ops = { list: [...OPS.values()].map(({ apply: _, ...op }) => op), ...createOps(callers.current) };
   const metrics = options.metrics ?? createMetrics({ worker: 1, ofProcess: false });
   const { allMetrics = async () => [await metrics.snapshot()] } = options;
   if (wideSimd) widenSimd();
   const engines = createSimdEngines({ relaxed: relaxedSimd, maxPackedBytes });
-  const pool = threads > 0 ? createPool({ threads, engines }) : undefined;
+  const pool = threads > 0 ? createPool({ threads, engines, caller: callers.current }) : undefined;
   if (pool) metrics.watchThreads(pool.statistics);
   metrics.watchStore(store);
   const gate = openGate(config, clock, options.logger);
@@ -141,16 +158,17 @@ export async function createApp(options: AppOptions): Promise<App> {
     store: watchCommits(store, metrics.committed, tracing?.beginStage),
     stepper: tracing ? traceStepper(stepper, tracing.beginStage) : stepper,
     beginStage: tracing?.beginStage,
-    initialize: createDraws(),
-    randint,
+    ...createDraws(callers.current),
     ops,
     clock,
     newId,
     newSeed,
     backoff: randomBackoff,
     limits,
-    checkpointCodec: createCheckpointCodec(parseManifest),
-    weightFiles: createWeightFiles(limits, clock, options.hdf5),
+    caller: callers.current,
+    inTurn: (work) => bulk.run(work),
+    checkpointCodec: createCheckpointCodec(parseManifest, limits.maxCheckpointBytes),
+    weightFiles: createWeightFiles(limits, clock, { hdf5: options.hdf5, caller: callers.current }),
     graphFiles: createGraphFiles(limits),
     bus: options.bus,
   });
@@ -165,8 +183,6 @@ export async function createApp(options: AppOptions): Promise<App> {
     ...(options.logger ? { loggerInstance: options.logger } : {}),
     bodyLimit: limits.maxBodyBytes,
     requestTimeout: requestSeconds * 1000,
-    // A connection on which nothing moves, such as that of a client that does not read its reply.
-    connectionTimeout: 600_000,
     ...(config.tls
       ? { https: { ...connections, handshakeTimeout: 10_000, ...readTls(config.tls) } }
       : { http: connections }),
@@ -206,24 +222,28 @@ export async function createApp(options: AppOptions): Promise<App> {
   tellDeprecations(app);
   auditChanges(app);
   addAuth(app, gate);
-  metrics.watchInFlight(limitInFlight(app, limits.maxInFlightBytes).held, limits.maxInFlightBytes);
+  limitInFlight(app, account);
+  metrics.watchInFlight(() => account.held, limits.maxInFlightBytes);
+  limitConnections(app, { perAddress: connectionsPerAddress, stallSeconds });
+  await refuseUnderPressure(app, maxLoopMilliseconds);
   const { keysFile, quotas } = config;
   if (keysFile !== undefined || quotas?.requests_per_second !== undefined) {
     await limitRates(app, { quotasOf: gate.quotasOf, counter: options.rateCounter });
   }
   countLoads(app, services.loads);
-  addJsonBody(app);
+  addJsonBody(app, limits.maxJsonBytes);
   answerExpectations(app);
   addBinaryBody(app, { maxBytes: limits.maxCheckpointBytes, files: createTensorFiles(limits) });
   addLineBody(app);
   addValidation(app);
+  addCallers(app, callers);
   const streams = new StreamDoor(app, {
     offers: {
       of: (caller) => sessionMessages(services.of(caller).sessions),
       watching: (caller, ...parts) => watchMessages(services.of(caller).sessions, ...parts),
     },
     gate,
-    limits: { inFlight: streamInFlight, maxBytes: limits.maxBodyBytes, maxUnreadBytes: streamUnreadBytes },
+    limits: { inFlight: streamInFlight, maxBytes: limits.maxJsonBytes, maxUnreadBytes: streamUnreadBytes },
   });
   app.addHook('preClose', () => streams.close());
   addRoutes(app, services, limits, { streams, inference: new InferenceDoor(services, limits) }, async (format) =>

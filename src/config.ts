@@ -47,6 +47,12 @@ export interface Config extends GateRules {
   readonly streamInFlight: number;
   /** Bytes of unread answers at which a socket is closed. */
   readonly streamUnreadBytes: number;
+  /** The time in which something of a body must come, or something of a reply must be taken. */
+  readonly stallSeconds: number;
+  /** Connections of one address; 0: no limit. */
+  readonly connectionsPerAddress: number;
+  /** Requests are refused while the turns of the event loop are late by more than this; 0: never. */
+  readonly maxLoopMilliseconds: number;
   /** The time in which a whole request must arrive. */
   readonly requestSeconds: number;
   /** The time after a signal until running requests are cut off. */
@@ -93,6 +99,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     quotas: quotasOf(values),
     limits: Object.freeze({
       maxBodyBytes: values.CELLSTEP_MAX_BODY_BYTES,
+      maxJsonBytes: values.CELLSTEP_MAX_JSON_BYTES,
       maxInFlightBytes: values.CELLSTEP_MAX_IN_FLIGHT_BYTES,
       maxCheckpointBytes: values.CELLSTEP_MAX_CHECKPOINT_BYTES,
       maxThingBytes: values.CELLSTEP_MAX_THING_BYTES,
@@ -119,6 +126,9 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     }),
     streamInFlight: values.CELLSTEP_STREAM_IN_FLIGHT,
     streamUnreadBytes: values.CELLSTEP_STREAM_UNREAD_BYTES,
+    stallSeconds: values.CELLSTEP_STALL_SECONDS,
+    connectionsPerAddress: values.CELLSTEP_MAX_CONNECTIONS,
+    maxLoopMilliseconds: values.CELLSTEP_MAX_LOOP_MILLISECONDS,
     requestSeconds: values.CELLSTEP_REQUEST_SECONDS,
     shutdownSeconds: values.CELLSTEP_SHUTDOWN_SECONDS,
     unknown: Object.keys(env).filter((name) => name.startsWith('CELLSTEP_') && !VARIABLES.includes(name)),

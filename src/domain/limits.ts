@@ -1,7 +1,9 @@
 /** Upper bounds on what a request may ask for; all set by the environment (src/config.ts). */
 export interface Limits {
-  /** Bytes of one request body. */
+  /** Bytes of one request body, unless it is JSON. */
   readonly maxBodyBytes: number;
+  /** Bytes of one body or message as JSON. */
+  readonly maxJsonBytes: number;
   /** Units of one cell. */
   readonly maxUnits: number;
   /** Elements of one tensor, given, drawn or computed. */

@@ -265,6 +265,11 @@ export const PROBLEMS = {
     title: 'The runtime that this cell needs is not installed',
     help: 'Whole ONNX graphs run in the package onnxruntime-node, which the plain installation does not have. The operator can install it, or use the image that has it.',
   },
+  'client-gone': {
+    status: 499,
+    title: 'The client has hung up',
+    help: 'The client closed its connection before the answer was there. The work was ended, and nothing was changed. No client sees this; it stands in logs and metrics.',
+  },
   'store-full': {
     status: 507,
     title: 'The store has no room left',
@@ -352,6 +357,11 @@ export class Problem extends Error {
 /** A problem of one field. Both the problem and the entry of `errors` have the detail. */
 export function fieldProblem(code: ProblemCode, pointer: string, detail: string): Problem {
   return new Problem(code, detail, { errors: [{ pointer, detail }] });
+}
+
+/** Nobody reads it: it ends the work for a client that has hung up. */
+export function clientGone(): Problem {
+  return new Problem('client-gone', 'The client closed its connection before the answer was there.');
 }
 
 /** The RFC 6901 pointer of a member of what `pointer` points at. */

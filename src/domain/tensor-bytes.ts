@@ -21,9 +21,11 @@ export function viewElements(dtype: Dtype, shape: Shape, bytes: Uint8Array, star
   const byteOffset = bytes.byteOffset + start;
   if (byteOffset % BYTES_PER_ELEMENT[dtype] !== 0) return decodeElements(dtype, shape, bytes.subarray(start));
   if (dtype === 'float16')
-    return new Tensor(dtype, shape, Float32Array.from(new Float16Array(buffer, byteOffset, size)));
+    return new Tensor(dtype, shape, new Float32Array(new Float16Array(buffer, byteOffset, size)));
   if (dtype === 'bfloat16') {
-    const bits = Uint32Array.from(new Uint16Array(buffer, byteOffset, size), (half) => half << 16);
+    const halves = new Uint16Array(buffer, byteOffset, size);
+    const bits = new Uint32Array(size);
+    for (let i = 0; i < size; i++) bits[i] = halves[i] << 16;
     return new Tensor(dtype, shape, new Float32Array(bits.buffer));
   }
   return new Tensor(dtype, shape, new widths[dtype](buffer, byteOffset, size) as TensorData);
@@ -32,10 +34,13 @@ export function viewElements(dtype: Dtype, shape: Shape, bytes: Uint8Array, star
 /** The elements as little-endian bytes, row-major. */
 export function encodeElements(tensor: Tensor): Uint8Array {
   const { dtype, data } = tensor;
-  if (dtype === 'float16') return new Uint8Array(Float16Array.from(data as Float32Array).buffer);
+  if (dtype === 'float16') return new Uint8Array(new Float16Array(data as Float32Array).buffer);
   if (dtype === 'bfloat16') {
-    const bits = new Uint32Array((data as Float32Array).slice().buffer);
-    return new Uint8Array(Uint16Array.from(bits, (word) => word >>> 16).buffer);
+    const { buffer, byteOffset, length } = data as Float32Array;
+    const bits = new Uint32Array(buffer, byteOffset, length);
+    const halves = new Uint16Array(length);
+    for (let i = 0; i < length; i++) halves[i] = bits[i] >>> 16;
+    return new Uint8Array(halves.buffer);
   }
   return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 }

@@ -80,10 +80,16 @@ export function rounder(dtype: Dtype): (value: number) => number {
 }
 
 const scratch = new DataView(new ArrayBuffer(8));
+const words = new Uint32Array(2);
+const double = new Float64Array(words.buffer);
+/** Where the high word of a float64 is. */
+const HIGH = new Uint8Array(Uint16Array.of(1).buffer)[0];
+const LEAST_NORMAL = 2 ** -126;
 
 /** Nearest bfloat16 (8 significant bits), ties to even, in one rounding from float64. */
 export function roundToBfloat16(value: number): number {
   if (!Number.isFinite(value) || value === 0) return value;
+  if (Math.abs(value) >= LEAST_NORMAL) return roundNormal(value);
   const exponent = Math.max(Math.floor(Math.log2(Math.abs(value))), -126);
   // log2 may be off by one next to a power of two; both neighbours are exact to test.
   const low = Math.abs(value) < 2 ** exponent && exponent > -126 ? exponent - 1 : exponent;
@@ -96,6 +102,18 @@ export function roundToBfloat16(value: number): number {
   scratch.setFloat32(0, rounded * step);
   const result = scratch.getFloat32(0);
   return result === 0 && value < 0 ? -0 : result;
+}
+
+/** Of the 52 bits of the significand 7 are kept: those below are 13 in the high word and all of the low one. */
+function roundNormal(value: number): number {
+  double[0] = value;
+  const rest = words[HIGH] & 0x1fff;
+  const isOdd = (words[HIGH] & 0x2000) !== 0;
+  const up = rest > 0x1000 || (rest === 0x1000 && (words[1 - HIGH] !== 0 || isOdd));
+  // A carry goes on into the exponent.
+  words[HIGH] = words[HIGH] - rest + (up ? 0x2000 : 0);
+  words[1 - HIGH] = 0;
+  return Math.fround(double[0]);
 }
 
 /** The elements as float64 numbers (int64 beyond 2^53 loses precision). A fresh array. */

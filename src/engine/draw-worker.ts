@@ -1,8 +1,9 @@
 /** The thread of one large draw: the tensor's elements, and it ends. */
-import { parentPort, workerData } from 'node:worker_threads';
-import { initialize } from '../cells/random/initializers.ts';
-import type { Draw } from './draw.ts';
+import { workerData } from 'node:worker_threads';
+import { answerParent } from '../threads/own-thread.ts';
+import { type Draw, elementsOf } from './draw.ts';
 
-const { spec, shape, dtype } = workerData as Draw;
-const { data } = initialize(spec, shape, dtype);
-parentPort?.postMessage(data, [data.buffer as ArrayBuffer]);
+answerParent(
+  () => elementsOf(workerData as Draw),
+  ({ buffer }) => [buffer],
+);

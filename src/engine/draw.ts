@@ -1,43 +1,60 @@
-import { Worker } from 'node:worker_threads';
 import { initialize } from '../cells/random/initializers.ts';
+import { randint } from '../cells/random/randint.ts';
+import { type CurrentCaller, OWN_WORK } from '../domain/caller.ts';
 import type { InitializerSpec } from '../domain/program.ts';
-import { type Dtype, type Shape, sizeOf, Tensor, type TensorData } from '../domain/tensor.ts';
+import { BYTES_PER_ELEMENT, type Dtype, type Shape, sizeOf, Tensor, type TensorData } from '../domain/tensor.ts';
+import { Lane } from '../threads/lane.ts';
+import { runInThread } from '../threads/own-thread.ts';
 
-export interface Draw {
-  readonly spec: InitializerSpec;
-  readonly shape: Shape;
-  readonly dtype: Dtype;
+/** Something to draw: by an initializer, or whole numbers. */
+export type Draw =
+  | { readonly spec: InitializerSpec; readonly shape: Shape; readonly dtype: Dtype }
+  | { readonly low: number; readonly high: number; readonly shape: Shape; readonly seed: number };
+
+/** Nanoseconds that are spent at once rather than in a thread, which takes some ten milliseconds to start. */
+const AT_ONCE = 5e6;
+/** Of one element: of a constant one, of one that is drawn, and of rounding one to a dtype of two bytes. */
+const COSTS = { constant: 3, drawn: 60, rounded: 60 };
+/** Of a multiply-add of Orthogonal's QR decomposition. */
+const QR_COST = 0.7;
+const CONSTANT = ['Zeros', 'Ones', 'Constant', 'Identity'];
+const SCRIPT = new URL('./draw-worker.ts', import.meta.url);
+
+/** The elements of a draw. @throws {Problem} as initialize and randint */
+export function elementsOf(draw: Draw): TensorData {
+  if ('spec' in draw) return initialize(draw.spec, draw.shape, draw.dtype).data;
+  return randint(draw.low, draw.high, draw.shape, draw.seed).data;
 }
 
-/** Multiply-adds that are done at once rather than in a thread: some 50 ms. */
-const AT_ONCE = 2 ** 26;
-
 /**
- * Draws tensors by `initialize`. A large orthogonal one takes seconds (its QR decomposition is rows·columns² work), so it is
- * drawn in a thread of its own, one at a time, and the service answers meanwhile.
+ * Draws tensors by `initialize` and `randint`. What takes long, above all large orthogonal ones, is drawn in a thread of its
+ * own, and the service answers meanwhile. Clients take turns.
  */
-export function createDraws(): (spec: InitializerSpec, shape: Shape, dtype: Dtype) => Promise<Tensor> {
-  let last: Promise<unknown> = Promise.resolve();
-  return async (spec, shape, dtype) => {
-    if (work(spec, shape) <= AT_ONCE) return initialize(spec, shape, dtype);
-    const drawn = last.then(() => drawInThread({ spec, shape, dtype }));
-    last = drawn.catch(() => undefined);
-    return drawn;
+export function createDraws(caller: CurrentCaller = () => OWN_WORK) {
+  const lane = new Lane({ what: 'large draws', atOnce: 2, caller });
+
+  async function draw(wanted: Draw): Promise<Tensor> {
+    const dtype = 'spec' in wanted ? wanted.dtype : 'int64';
+    caller().hold(sizeOf(wanted.shape) * BYTES_PER_ELEMENT[dtype]);
+    if (nanosecondsOf(wanted) <= AT_ONCE) return new Tensor(dtype, wanted.shape, elementsOf(wanted));
+    const run = (signal?: AbortSignal) => runInThread<TensorData>(SCRIPT, { workerData: wanted }, signal);
+    return new Tensor(dtype, wanted.shape, await lane.run(run));
+  }
+
+  return {
+    initialize: (spec: InitializerSpec, shape: Shape, dtype: Dtype) => draw({ spec, shape, dtype }),
+    randint: (low: number, high: number, shape: Shape, seed: number) => draw({ low, high, shape, seed }),
   };
 }
 
-function work({ className }: InitializerSpec, shape: Shape): number {
-  if (className !== 'Orthogonal') return sizeOf(shape);
-  const columns = shape.at(-1) ?? 1;
-  const rows = sizeOf(shape.slice(0, -1));
-  return Math.max(rows, columns) * Math.min(rows, columns) ** 2;
-}
-
-function drawInThread(draw: Draw): Promise<Tensor> {
-  const worker = new Worker(new URL('./draw-worker.ts', import.meta.url), { workerData: draw, env: {}, execArgv: [] });
-  return new Promise<Tensor>((resolve, reject) => {
-    worker.once('message', (data: TensorData) => resolve(new Tensor(draw.dtype, draw.shape, data)));
-    worker.once('error', reject);
-    worker.once('exit', () => reject(new Error('the drawing thread ended early')));
-  }).finally(() => worker.terminate());
+function nanosecondsOf(draw: Draw): number {
+  const size = sizeOf(draw.shape);
+  if (!('spec' in draw)) return size * COSTS.drawn;
+  const { className } = draw.spec;
+  const each = CONSTANT.includes(className) ? COSTS.constant : COSTS.drawn;
+  const rounding = BYTES_PER_ELEMENT[draw.dtype] === 2 ? COSTS.rounded : 0;
+  if (className !== 'Orthogonal') return size * (each + rounding);
+  const columns = draw.shape.at(-1) ?? 1;
+  const rows = sizeOf(draw.shape.slice(0, -1));
+  return size * (each + rounding) + Math.max(rows, columns) * Math.min(rows, columns) ** 2 * QR_COST;
 }

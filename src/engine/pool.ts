@@ -1,6 +1,8 @@
 import { Worker } from 'node:worker_threads';
+import { type CurrentCaller, OWN_WORK } from '../domain/caller.ts';
 import type { Precision } from '../domain/ports.ts';
-import { Problem } from '../domain/problems.ts';
+import { clientGone, Problem } from '../domain/problems.ts';
+import { FairQueue } from '../threads/fair-queue.ts';
 import type { ComputeAnswer, ComputeCalls, ComputeKind, ComputeTask } from './compute-task.ts';
 import { inSharedMemory } from './shared-weights.ts';
 import type { SimdEngines } from './simd.ts';
@@ -8,8 +10,12 @@ import type { SimdEngines } from './simd.ts';
 const SCRIPT = new URL('./compute-worker.ts', import.meta.url);
 /** A thread that has had nothing to do for so long ends, and what it keeps with it. */
 const IDLE_MILLISECONDS = 60_000;
-/** How much work may wait for a thread: what a client may be expected to wait for. */
+/** How much work of one client may wait for a thread: what a client may be expected to wait for. */
 const WAITING_SECONDS = 20;
+/** How much work of all clients may. */
+const MOST_SECONDS = 120;
+/** A task that is expected to take longer leaves a thread to other clients, where there are two or more. */
+const LONG_SECONDS = 0.5;
 const MAX_TRIES = 2;
 
 export interface PoolOptions {
@@ -18,6 +24,7 @@ export interface PoolOptions {
   readonly engines: Pick<SimdEngines, 'share' | 'newThread'>;
   /** What the threads run. */
   readonly script?: URL;
+  readonly caller?: CurrentCaller;
 }
 
 export interface PoolStatistics {
@@ -38,7 +45,8 @@ export interface ComputePool {
   /**
    * `nanoseconds` is what the task is expected to take; the queue is bounded by the sum of it. `original` is what the task's
    * program was shared from, whose packed weights stay where they are as long as it can be reached.
-   * @throws {Problem} overloaded, compute-failed, shutting-down, or what the engine says
+   * Clients take turns. The work of one that has hung up is ended, but not a step, which may be part of a batch of several.
+   * @throws {Problem} overloaded, client-gone, compute-failed, shutting-down, or what the engine says
    */
   run<K extends ComputeKind>(
     task: ComputeTask<K>,
@@ -51,6 +59,8 @@ export interface ComputePool {
 }
 
 interface Job {
+  readonly client: string;
+  readonly seconds: number;
   readonly task: ComputeTask;
   readonly original: object | undefined;
   readonly resolve: (answer: ComputeAnswer) => void;
@@ -66,9 +76,11 @@ interface Thread {
 }
 
 /** Threads that compute. A task whose thread dies is tried once more on another one: what it computes changes nothing. */
-export function createPool({ threads, engines, script = SCRIPT }: PoolOptions): ComputePool {
+export function createPool({ threads, engines, script = SCRIPT, caller = () => OWN_WORK }: PoolOptions): ComputePool {
   const team = new Set<Thread>();
-  const queue: Job[] = [];
+  const queue = new FairQueue<Job>();
+  /** Work of each client that waits or runs. */
+  const expected = new Map<string, number>();
   let programs = 0;
   let expectedSeconds = 0;
   let closed = false;
@@ -117,7 +129,7 @@ export function createPool({ threads, engines, script = SCRIPT }: PoolOptions): 
     clearTimeout(thread.idle);
     team.delete(thread);
     if (job && closed) job.reject(shuttingDown());
-    else if (job && job.tries < MAX_TRIES) queue.unshift(job);
+    else if (job && job.tries < MAX_TRIES) queue.putBack(job.client, job);
     else if (job) {
       const detail = 'The thread that computed this ended too early, and so did the thread of a second try.';
       const cause = new Error(`a computing thread ended with code ${code}`, { cause: error });
@@ -127,11 +139,39 @@ export function createPool({ threads, engines, script = SCRIPT }: PoolOptions): 
   }
 
   function dispatch(): void {
-    while (queue.length > 0 && !closed) {
+    while (queue.size > 0 && !closed) {
       const idle = [...team].find(({ job }) => job === undefined);
       if (!idle && team.size >= threads) return;
-      assign(idle ?? start(), queue.shift()!);
+      const job = queue.take(mayRun);
+      if (!job) return;
+      assign(idle ?? start(), job);
     }
+  }
+
+  /** Long work of one client takes all threads but one. */
+  function mayRun(client: string): boolean {
+    const long = [...team].filter(({ job }) => job?.client === client && job.seconds > LONG_SECONDS);
+    return threads < 2 || long.length < threads - 1;
+  }
+
+  function expect(client: string, seconds: number): void {
+    expectedSeconds += seconds;
+    const own = (expected.get(client) ?? 0) + seconds;
+    // What is left of a sum of fractions.
+    if (own > 1e-9) expected.set(client, own);
+    else expected.delete(client);
+  }
+
+  /** Nobody waits for it any more. A thread cannot be interrupted, only ended; the next job starts another one. */
+  function abandon(job: Job): void {
+    queue.remove(job.client, job);
+    job.reject(clientGone());
+    const thread = [...team].find((one) => one.job === job);
+    if (!thread) return;
+    team.delete(thread);
+    thread.job = undefined;
+    void thread.worker.terminate();
+    dispatch();
   }
 
   return {
@@ -140,35 +180,45 @@ export function createPool({ threads, engines, script = SCRIPT }: PoolOptions): 
 
     async run(task, nanoseconds, original) {
       if (closed) throw shuttingDown();
-      const wait = expectedSeconds / threads;
-      if (wait > WAITING_SECONDS) {
-        const detail = `Work of about ${Math.ceil(wait)} s is waiting already for ${threads} threads (CELLSTEP_THREADS).`;
-        throw new Problem('overloaded', detail, { retryAfterSeconds: Math.ceil(wait - WAITING_SECONDS) });
+      const { client, signal } = task.kind === 'step' ? OWN_WORK : caller();
+      const wait = Math.max(
+        (expected.get(client) ?? 0) - WAITING_SECONDS * threads,
+        expectedSeconds - MOST_SECONDS * threads,
+      );
+      if (wait > 0) {
+        const detail = `Work of about ${Math.ceil(expectedSeconds / threads)} s is waiting already for ${threads} threads (CELLSTEP_THREADS).`;
+        throw new Problem('overloaded', detail, { retryAfterSeconds: Math.ceil(wait / threads) });
       }
-      expectedSeconds += nanoseconds / 1e9;
+      const seconds = nanoseconds / 1e9;
+      expect(client, seconds);
+      let leave: (() => void) | undefined;
       try {
         const answer = await new Promise<ComputeAnswer>((resolve, reject) => {
           const own = { ...task, request: inSharedMemory(task.request) } as unknown as ComputeTask;
-          queue.push({ task: own, original, resolve, reject, tries: 0 });
+          const job = { client, seconds, task: own, original, resolve, reject, tries: 0 };
+          leave = () => abandon(job);
+          signal?.addEventListener('abort', leave, { once: true });
+          queue.add(client, job);
           dispatch();
         });
         if ('result' in answer) return answer.result as never;
         const { code, detail, errors } = answer.problem;
         throw new Problem(code, detail, { errors });
       } finally {
-        expectedSeconds -= nanoseconds / 1e9;
+        if (leave) signal?.removeEventListener('abort', leave);
+        expect(client, -seconds);
       }
     },
 
     statistics: () => ({
       threads: team.size,
       running: [...team].filter(({ job }) => job !== undefined).length,
-      waiting: queue.length,
+      waiting: queue.size,
     }),
 
     async close() {
       closed = true;
-      for (const { reject } of queue.splice(0)) reject(shuttingDown());
+      for (const { reject } of queue.clear()) reject(shuttingDown());
       await Promise.all([...team].map(({ worker }) => worker.terminate()));
     },
   };

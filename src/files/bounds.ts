@@ -11,6 +11,8 @@ export interface FileLimits {
   readonly maxTensors: number;
   /** Bytes of a JSON header or configuration inside the file. */
   readonly maxHeaderBytes: number;
+  /** Counts bytes that are unpacked, before they are. @throws {Problem} overloaded */
+  readonly hold?: (bytes: number) => void;
 }
 
 export const DEFAULT_FILE_LIMITS: FileLimits = {

@@ -1,21 +1,27 @@
 import type { SnapshotCodec } from '../domain/files.ts';
 import { Problem } from '../domain/problems.ts';
 import { type Manifest, tensorNames } from '../domain/snapshot.ts';
+import { DEFAULT_FILE_LIMITS } from './bounds.ts';
 import { readSafetensors, writeSafetensors } from './safetensors/safetensors.ts';
 
 const METADATA_KEY = 'cellstep';
 
 /**
  * Checkpoints as safetensors files: the values as tensors, all else as JSON under `cellstep` in the metadata.
- * `parseManifest` checks that JSON, which may come from anywhere, as strictly as a request.
+ * `parseManifest` checks that JSON, which may come from anywhere, as strictly as a request. Files of more than `maxBytes` are
+ * refused.
  */
-export function createCheckpointCodec(parseManifest: (json: unknown) => Manifest): SnapshotCodec {
+export function createCheckpointCodec(
+  parseManifest: (json: unknown) => Manifest,
+  maxBytes = DEFAULT_FILE_LIMITS.maxFileBytes,
+): SnapshotCodec {
+  const limits = { ...DEFAULT_FILE_LIMITS, maxFileBytes: maxBytes, maxUnpackedBytes: 4 * maxBytes };
   return {
     encode({ manifest, tensors }) {
       return writeSafetensors(tensors, { [METADATA_KEY]: JSON.stringify(manifest) });
     },
     decode(bytes) {
-      const { tensors, metadata } = readSafetensors(bytes);
+      const { tensors, metadata } = readSafetensors(bytes, limits);
       const manifest = parseManifest(readJson(metadata[METADATA_KEY]));
       const names = tensorNames(manifest);
       const missing = names.find((name) => !tensors.has(name));

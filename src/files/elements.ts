@@ -117,8 +117,9 @@ function inHostOrder(bytes: Uint8Array, width: number, littleEndian: boolean): U
 }
 
 function booleans(bytes: Uint8Array): Uint8Array {
-  const bad = bytes.findIndex((byte) => byte > 1);
-  if (bad >= 0) throw new RangeError(`the bool at ${bad} is ${bytes[bad]}, neither 0 nor 1`);
+  for (let i = 0; i < bytes.length; i++) {
+    if (bytes[i] > 1) throw new RangeError(`the bool at ${i} is ${bytes[i]}, neither 0 nor 1`);
+  }
   return bytes;
 }
 
@@ -131,7 +132,9 @@ function widen(halves: Uint16Array, toBits: (half: number) => number): Float32Ar
 
 function narrow(values: Float32Array, toBits: (bits: number, value: number) => number): Uint16Array {
   const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
-  return Uint16Array.from(values, (value, i) => toBits(bits[i], value));
+  const halves = new Uint16Array(values.length);
+  for (let i = 0; i < halves.length; i++) halves[i] = toBits(bits[i], values[i]);
+  return halves;
 }
 
 /** Converts bits, because a JavaScript number may change a NaN. */
@@ -146,16 +149,21 @@ function float16ToFloat32Bits(half: number): number {
   return sign | ((113 - shift) << 23) | (((fraction << shift) & 0x3ff) << 13);
 }
 
+const half = new DataView(new ArrayBuffer(2));
+
 function float32ToFloat16Bits(bits: number, value: number): number {
   if (Number.isNaN(value)) return nanBits(bits, 0x7c00, 13);
-  const half = new DataView(new ArrayBuffer(2));
   half.setFloat16(0, value);
   return half.getUint16(0);
 }
 
+const rounded = new Float32Array(1);
+const roundedBits = new Uint32Array(rounded.buffer);
+
 function float32ToBfloat16Bits(bits: number, value: number): number {
   if (Number.isNaN(value)) return nanBits(bits, 0x7f80, 16);
-  return new Uint32Array(Float32Array.of(roundToBfloat16(value)).buffer)[0] >>> 16;
+  rounded[0] = roundToBfloat16(value);
+  return roundedBits[0] >>> 16;
 }
 
 /** A NaN's sign and the leading bits of its payload. If these are all 0, sets the quiet bit, so that it stays a NaN. */

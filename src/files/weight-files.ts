@@ -1,3 +1,4 @@
+import { type CurrentCaller, OWN_WORK } from '../domain/caller.ts';
 import { FRAMEWORKS } from '../domain/cell-definition.ts';
 import type { WeightFileFormat } from '../domain/files.ts';
 import type { Limits } from '../domain/limits.ts';
@@ -24,13 +25,19 @@ import { readNpz, writeNpz } from './numpy/npz.ts';
 import { readStateDict } from './pytorch/state-dict.ts';
 import { readSafetensors, writeSafetensors } from './safetensors/safetensors.ts';
 
+/** What works on files, where the defaults are not meant. */
+export interface FileParts {
+  readonly hdf5?: Hdf5 | undefined;
+  readonly caller?: CurrentCaller;
+}
+
 /** Every format of weight files, the preferred ones first. `clock` dates what is written. ONNX is loaded at its first use. */
 export function createWeightFiles(
   limits: Limits,
   clock: Clock,
-  hdf5: Hdf5 = createHdf5(),
+  { caller = () => OWN_WORK, hdf5 = createHdf5({ caller }) }: FileParts = {},
 ): readonly WeightFileFormat[] {
-  const bounds = fileLimitsOf(limits);
+  const bounds: FileLimits = { ...fileLimitsOf(limits), hold: (bytes) => caller().hold(bytes) };
   const ofKeras = { frameworks: ['keras'], arrange: arrangeCells } as const;
   const readH5 = (bytes: Uint8Array) => readKerasH5(hdf5, bytes, bounds);
   return [

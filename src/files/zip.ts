@@ -37,6 +37,7 @@ export async function readZip(format: string, bytes: Uint8Array, limits: FileLim
   const members = readDirectory(format, bytes, limits);
   const total = members.reduce((sum, { size }) => sum + size, 0);
   requireWithin(format, 'unpacked bytes', total, limits.maxUnpackedBytes);
+  limits.hold?.(total);
   const result = new Map<string, Uint8Array>();
   for (const member of members) result.set(member.name, await unpack(format, member));
   return result;

@@ -1,4 +1,4 @@
-import { isArray, type Json, type JsonObject } from '../domain/json.ts';
+import { beginning, isArray, type Json, type JsonObject } from '../domain/json.ts';
 import { child, fieldProblem, Problem } from '../domain/problems.ts';
 
 /** How deep and how large a configuration may be; far beyond what Keras prints for the largest stack taken here. */
@@ -29,19 +29,23 @@ export function checkSize(value: Json, pointer: string): void {
     const next: Json[] = [];
     for (const item of level) {
       if (typeof item !== 'object' || item === null) continue;
-      for (const member of Object.values(item)) next.push(member);
-    }
-    count += next.length;
-    if (count > MAX_VALUES) {
-      throw fieldProblem('limit-exceeded', pointer, `The configuration has more than ${MAX_VALUES} values.`);
+      const members = Object.values(item);
+      count += members.length;
+      if (count > MAX_VALUES) {
+        throw fieldProblem('limit-exceeded', pointer, `The configuration has more than ${MAX_VALUES} values.`);
+      }
+      for (const member of members) next.push(member);
     }
     level = next;
   }
 }
 
+/** Values that are more than a quotation shows. */
+const QUOTED = 150;
+
 /** A value as Python prints it, cut to 120 characters: Keras' messages quote arguments so. */
 export function python(value: Json): string {
-  const text = repr(value);
+  const text = repr(beginning(value, QUOTED) as Json);
   return text.length <= 120 ? text : `${text.slice(0, 117)}...`;
 }
 

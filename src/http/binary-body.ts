@@ -29,7 +29,7 @@ export function addBinaryBody(
     const essence = mediaTypeOf(type);
     if (!types.includes(essence)) return done(null, payload);
     if (!typesOf(request).includes(essence)) return done(notTaken(request));
-    if (!takesTensors(request)) request.maxFileBytes = maxBytes;
+    if (!takesTensors(request)) request.maxOwnBytes = maxBytes;
     done(null, payload);
   });
   const parseFile = parserOf((bytes, request) => {
@@ -93,7 +93,5 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** The parts of a multipart body other than its file of weights. */
     fileParts?: Omit<FileParts, 'model'>;
-    /** The limit of the body if it is a file. */
-    maxFileBytes?: number;
   }
 }

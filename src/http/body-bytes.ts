@@ -1,4 +1,10 @@
 import { errorCodes, type FastifyContentTypeParser, type FastifyRequest } from 'fastify';
+import { clientOf } from './callers.ts';
+
+/** Of so many bytes one part is copied in each turn of the event loop. */
+const LARGE_BYTES = 2 ** 22;
+/** A body of so many bytes is parsed in a turn of its own. */
+const LONG_BYTES = 2 ** 17;
 
 type Done = (error: Error | null, bytes?: Buffer) => void;
 
@@ -23,6 +29,7 @@ export function readBytes(
     stream.off('data', take);
     if (error) pieces.length = 0;
     if (error) done(error);
+    else if (length > LARGE_BYTES) joined(pieces, length).then((bytes) => done(null, bytes));
     else done(null, pieces.length === 1 ? pieces[0] : Buffer.concat(pieces, length));
   }
   function take(piece: Buffer): void {
@@ -45,9 +52,24 @@ export function readBytes(
   });
 }
 
+/** The pieces as one, copied a part in each turn of the event loop; each is let go of when it is copied. */
+async function joined(pieces: Buffer[], length: number): Promise<Buffer> {
+  const whole = Buffer.allocUnsafeSlow(length);
+  let at = 0;
+  let copied = 0;
+  for (let piece = pieces.shift(); piece; piece = pieces.shift()) {
+    at += piece.copy(whole, at);
+    copied += piece.length;
+    if (copied < LARGE_BYTES) continue;
+    copied = 0;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  return whole;
+}
+
 /** Bytes that the body of a request may have. */
-export function bodyLimitOf({ maxFileBytes, routeOptions }: FastifyRequest): number {
-  return maxFileBytes ?? routeOptions.bodyLimit;
+export function bodyLimitOf({ maxOwnBytes, routeOptions }: FastifyRequest): number {
+  return maxOwnBytes ?? routeOptions.bodyLimit;
 }
 
 /** Reads a body into `request.bodyBytes` and parses it. An error of `parse` refuses the request. */
@@ -56,13 +78,24 @@ export function parserOf(parse: (bytes: Buffer, request: FastifyRequest) => unkn
     readBytes(request, stream, bodyLimitOf(request), (error, bytes) => {
       if (!bytes) return done(error);
       request.bodyBytes = bytes;
-      let body: unknown;
-      try {
-        body = parse(bytes, request);
-      } catch (problem) {
-        return done(problem as Error);
-      }
-      done(null, body);
+      const read = () => {
+        let body: unknown;
+        try {
+          body = parse(bytes, request);
+        } catch (problem) {
+          return done(problem as Error);
+        }
+        done(null, body);
+      };
+      if (bytes.length < LONG_BYTES) read();
+      else request.server.turns.take(clientOf(request)).then(read);
     });
   };
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** The limit of a body whose type has another one than its route. */
+    maxOwnBytes?: number;
+  }
 }

@@ -2,7 +2,9 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Problem } from '../domain/problems.ts';
+import { Turns } from '../threads/turns.ts';
 import { isOpen } from './auth.ts';
+import { clientOf } from './callers.ts';
 import { hangUpUnread } from './unread-body.ts';
 
 /** Requests of one connection that may wait for answers. A client that pipelines more must read some answers first. */
@@ -11,64 +13,139 @@ const MOST_PIPELINED = 64;
 const SMALL_BYTES = 2 ** 16;
 const RETRY_SECONDS = 1;
 
+/** Of the account, what one client may have. The rest is for others. */
+const SHARE = 0.75;
+/** What small requests may have beyond the account that large ones fill, and what others may have beside a very large one. */
+const RESERVE = 2 ** 26;
+
+/** The bytes that all requests and streams of a process hold at once. */
+export class Account {
+  readonly maxBytes: number;
+  private readonly clients = new Map<string, number>();
+  private total = 0;
+
+  constructor(maxBytes: number) {
+    this.maxBytes = maxBytes;
+  }
+
+  get held(): number {
+    return this.total;
+  }
+
+  fits(client: string, bytes: number): boolean {
+    const own = (this.clients.get(client) ?? 0) + bytes;
+    if (own <= SMALL_BYTES && this.total + bytes <= 2 * this.maxBytes + RESERVE) return true;
+    return this.total + bytes <= this.maxBytes && own <= SHARE * this.maxBytes;
+  }
+
+  /** Negative bytes are given back. */
+  add(client: string, bytes: number): void {
+    this.total += bytes;
+    const own = (this.clients.get(client) ?? 0) + bytes;
+    if (own === 0) this.clients.delete(client);
+    else this.clients.set(client, own);
+  }
+
+  overloaded(): Problem {
+    const detail = `Requests under way hold nearly ${this.maxBytes} bytes, or those of this client three quarters of that, in bodies and in replies that are not read yet (CELLSTEP_MAX_IN_FLIGHT_BYTES). Send it again.`;
+    return new Problem('overloaded', detail, { retryAfterSeconds: RETRY_SECONDS });
+  }
+}
+
+/** What a stream holds now: messages that are not answered, and answers that are not read. */
+export class Holding {
+  private readonly account: Account;
+  private readonly client: string;
+  private bytes = 0;
+
+  constructor(account: Account, client: string) {
+    this.account = account;
+    this.client = client;
+  }
+
+  fits(more: number): boolean {
+    return this.account.fits(this.client, more);
+  }
+
+  become(bytes: number): void {
+    this.account.add(this.client, bytes - this.bytes);
+    this.bytes = bytes;
+  }
+}
+
+/** What one request holds. */
+interface Held {
+  readonly client: string;
+  bytes: number;
+  /** Made where somebody asks for it. */
+  left?: AbortController;
+}
+
 /**
- * Counts the bytes that all requests of this process hold: bodies that have come, whole or not, and replies that are not
- * read yet. What is over `maxBytes` is refused with 503 `overloaded` before memory grows; the reply to a change is sent in
- * any case, as the change is made. Whatever a request held is free when its connection or its reply is over. Probes and
- * pages are let through.
+ * Counts the bytes that all requests of this process hold: bodies that have come, whole or not, what is read, unpacked and
+ * drawn for them, and replies that are not read yet. What is over the account is refused with 503 `overloaded` before memory
+ * grows; the reply to a change is sent in any case, as the change is made. Whatever a request held is free when its connection
+ * or its reply is over. Probes and pages are let through.
  */
-export function limitInFlight(app: FastifyInstance, maxBytes: number): { readonly held: () => number } {
-  const held = new WeakMap<IncomingMessage, number>();
-  const running = new WeakMap<Socket, number>();
-  let total = 0;
+export function limitInFlight(app: FastifyInstance, account: Account): void {
+  const running = new WeakMap<IncomingMessage, Held>();
+  const waiting = new WeakMap<Socket, number>();
 
   function hold(request: IncomingMessage, bytes: number): void {
-    total += bytes;
-    held.set(request, (held.get(request) ?? 0) + bytes);
+    const held = running.get(request);
+    // It is over: nothing would give them back.
+    if (!held) return;
+    account.add(held.client, bytes);
+    held.bytes += bytes;
   }
 
-  function fits(bytes: number): boolean {
-    return total + bytes <= maxBytes;
-  }
-
+  app.decorate('account', account);
+  app.decorate('turns', new Turns());
   app.decorateRequest('holdBytes', function holdBytes(this: FastifyRequest, bytes: number): Problem | undefined {
-    if (!fits(bytes)) return overloaded(maxBytes);
+    const { client = '', bytes: own = 0 } = running.get(this.raw) ?? {};
+    // One that is nearly alone may take what its own limits allow, or it could never be carried out.
+    if (!account.fits(client, bytes) && account.held - own > RESERVE) return account.overloaded();
     hold(this.raw, bytes);
     return undefined;
+  });
+
+  app.decorateRequest('leftSignal', function leftSignal(this: FastifyRequest): AbortSignal {
+    const held = running.get(this.raw);
+    if (!held) return AbortSignal.abort();
+    held.left ??= new AbortController();
+    return held.left.signal;
   });
 
   app.addHook('onRequest', (request, reply, done) => {
     const { raw } = request;
     const { socket } = raw;
-    const waiting = (running.get(socket) ?? 0) + 1;
-    running.set(socket, waiting);
+    const before = waiting.get(socket) ?? 0;
+    waiting.set(socket, before + 1);
+    const client = clientOf(request);
+    running.set(raw, { client, bytes: 0 });
     const end = () => {
-      if (!held.has(raw)) return;
-      running.set(socket, (running.get(socket) ?? 1) - 1);
-      total -= held.get(raw) ?? 0;
-      held.delete(raw);
+      const held = running.get(raw);
+      if (!held) return;
+      running.delete(raw);
+      waiting.set(socket, (waiting.get(socket) ?? 1) - 1);
+      account.add(held.client, -held.bytes);
+      if (!reply.raw.writableFinished) held.left?.abort();
     };
-    hold(raw, 0);
     // It is with the operating system, or the client is gone.
     reply.raw.once('finish', end).once('close', end);
-    if (isOpen(request) || (waiting <= MOST_PIPELINED && fits(1))) return done();
+    if (before < MOST_PIPELINED && (isOpen(request) || account.fits(client, 1))) return done();
     hangUpUnread(request, reply);
-    done(waiting > MOST_PIPELINED ? pipelined() : overloaded(maxBytes));
+    done(before < MOST_PIPELINED ? account.overloaded() : pipelined());
   });
 
-  app.addHook('onSend', ({ raw }, _reply, payload, done) => {
+  app.addHook('onSend', (request, _reply, payload, done) => {
+    const { raw } = request;
     const bytes = typeof payload === 'string' || Buffer.isBuffer(payload) ? payload.length : 0;
     const reads = raw.method === 'GET' || raw.method === 'HEAD';
-    if (reads && bytes > SMALL_BYTES && !fits(bytes)) return done(overloaded(maxBytes));
-    hold(raw, bytes);
+    const noRoom = reads && bytes > SMALL_BYTES ? request.holdBytes(bytes) : void hold(raw, bytes);
+    if (noRoom) return done(noRoom);
     done();
   });
-  return { held: () => total };
-}
-
-function overloaded(maxBytes: number): Problem {
-  const detail = `Requests under way hold nearly ${maxBytes} bytes, in bodies and in replies that are not read yet (CELLSTEP_MAX_IN_FLIGHT_BYTES). Send it again.`;
-  return new Problem('overloaded', detail, { retryAfterSeconds: RETRY_SECONDS });
 }
 
 function pipelined(): Problem {
@@ -77,8 +154,16 @@ function pipelined(): Problem {
 }
 
 declare module 'fastify' {
+  interface FastifyInstance {
+    /** For work that holds the event loop for milliseconds. */
+    readonly turns: Turns;
+    /** What all requests and streams of this process hold. */
+    readonly account: Account;
+  }
   interface FastifyRequest {
-    /** Counts received bytes of a body until the request ends. Returns a problem if there is no room for them. */
+    /** Counts bytes that the request has in memory until it ends. Returns a problem if there is no room for them. */
     holdBytes: (bytes: number) => Problem | undefined;
+    /** Says that the client has hung up before it was answered. */
+    leftSignal: () => AbortSignal;
   }
 }

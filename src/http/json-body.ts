@@ -1,26 +1,32 @@
 import { isUtf8 } from 'node:buffer';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyContextConfig, FastifyInstance, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import { type TensorFields, tensorFieldsOf } from '../../schemas/tensor-fields.ts';
 import { Problem } from '../domain/problems.ts';
 import { parserOf } from './body-bytes.ts';
 import { HttpProblem } from './http-problem.ts';
-import { liftTensors } from './lift-tensors.ts';
+import { liftTensors, MOST_NUMBERS } from './lift-tensors.ts';
 
+const IS_JSON = /^application\/json\b/i;
 /** Deepest nesting of arrays and objects in a body: enough for a stack of cells, not for a stack overflow. */
 const MAX_DEPTH = 64;
 
 /** Fields of all objects of a body together, as each costs some microseconds: enough for the largest network. */
-const MOST_MEMBERS = 2 ** 16;
+const MOST_FIELDS = 2 ** 14;
+const LARGE_TENSORS = 'Send large tensors as base64 or as application/x-safetensors.';
+/** Strings, lists and objects of a body together, beside tensors that are plain lists of numbers. */
+const MOST_PARTS = 2 ** 16;
 
 /**
- * Parses application/json bodies: UTF-8, limited in depth and fields, without keys that could reach a prototype. Arrays of
- * numbers in tensor fields of the route's schema become NestedNumbers.
+ * Parses application/json bodies: at most `maxBytes` of UTF-8, limited in depth and fields, without keys that could reach a
+ * prototype. Arrays of numbers in tensor fields of the route's schema become NestedNumbers.
  */
-export function addJsonBody(app: FastifyInstance): void {
+export function addJsonBody(app: FastifyInstance, maxBytes: number): void {
   app.addHook('preParsing', (request, _reply, payload, done) => {
     const { 'content-encoding': encoding, 'content-type': type } = request.headers;
-    if (request.routeOptions.config.ownBody) return done(null, payload);
+    const { bodyLimit, config } = request.routeOptions;
+    if (config.ownBody) return done(null, payload);
+    if (type !== undefined && IS_JSON.test(type)) request.maxOwnBytes = Math.min(maxBytes, bodyLimit);
     // Uses a callback and checks the usual case first, since every request comes through here.
     if (encoding === undefined && type === 'application/json') return done(null, payload);
     done(refusalOf(encoding, type), payload);
@@ -33,23 +39,25 @@ export function addJsonBody(app: FastifyInstance): void {
   app.removeContentTypeParser(['application/json', 'text/plain']);
   app.addContentTypeParser(
     'application/json',
-    parserOf((bytes, request) =>
-      bodyOf(bytes, request.routeOptions.config.tensorFields, (text) => parse(request, text)),
-    ),
+    parserOf((bytes, request) => bodyOf(bytes, request.routeOptions.config, (text) => parse(request, text))),
   );
 }
 
 /** @throws {Problem} invalid-json, limit-exceeded */
-function bodyOf(bytes: Buffer, fields: TensorFields | undefined, parse: (text: string) => unknown): unknown {
+function bodyOf(
+  bytes: Buffer,
+  { tensorFields: fields, mostFields = MOST_FIELDS }: FastifyContextConfig,
+  parse: (text: string) => unknown,
+): unknown {
   // DELETE and bare POSTs may carry the header without a body.
   if (bytes.length === 0) return undefined;
-  const lifted = fields && fields.size > 0 ? liftTensors(bytes, fields, parse, MOST_MEMBERS) : undefined;
-  return lifted ?? plainJson(bytes, parse);
+  const lifted = fields && fields.size > 0 ? liftTensors(bytes, fields, parse, mostFields) : undefined;
+  return lifted ?? plainJson(bytes, parse, mostFields);
 }
 
-/** Reads a body in the plain way. @throws {Problem} invalid-json */
-export function plainJson(bytes: Buffer, parse: (text: string) => unknown): unknown {
-  const text = textOf(bytes);
+/** Reads a body in the plain way. @throws {Problem} invalid-json, limit-exceeded */
+export function plainJson(bytes: Buffer, parse: (text: string) => unknown, mostFields = MOST_FIELDS): unknown {
+  const text = textOf(bytes, mostFields);
   try {
     return parse(text);
   } catch (error) {
@@ -81,9 +89,9 @@ export function jsonParser(app: FastifyInstance): (request: FastifyRequest, text
   };
 }
 
-/** @throws {Problem} invalid-json if it is not UTF-8 or nested too deeply; limit-exceeded if it has too many fields */
-export function textOf(bytes: Buffer): string {
-  requireBounds(bytes);
+/** @throws {Problem} invalid-json if it is not UTF-8 or nested too deeply; limit-exceeded if it has too many fields or parts */
+export function textOf(bytes: Buffer, mostFields = MOST_FIELDS): string {
+  requireBounds(bytes, mostFields);
   if (!isUtf8(bytes)) throw new Problem('invalid-json', 'The body is not UTF-8 text.');
   const text = bytes.toString('utf8');
   return text.startsWith('\ufeff') ? text.slice(1) : text;
@@ -98,32 +106,54 @@ function syntaxMessage(text: string, error: Error): string {
   }
 }
 
+/** What a byte outside of strings means for the bounds. Most mean nothing. */
+const MEANINGS = new Uint8Array(256);
+const [OPENS, CLOSES, STRING, FIELD, VALUE] = [1, 2, 3, 4, 5];
+for (const byte of [0x5b, 0x7b]) MEANINGS[byte] = OPENS;
+for (const byte of [0x5d, 0x7d]) MEANINGS[byte] = CLOSES;
+MEANINGS[0x22] = STRING;
+MEANINGS[0x3a] = FIELD;
+MEANINGS[0x2c] = VALUE;
+
 /** One pass over the bytes, strings skipped. @throws {Problem} invalid-json, limit-exceeded */
-function requireBounds(bytes: Uint8Array): void {
+function requireBounds(bytes: Uint8Array, mostFields: number): void {
   let depth = 0;
-  let members = 0;
-  let inString = false;
+  let fields = 0;
+  let parts = 0;
+  let values = 0;
   for (let i = 0; i < bytes.length; i++) {
-    const byte = bytes[i];
-    if (inString) {
-      if (byte === 0x5c) i++;
-      else if (byte === 0x22) inString = false;
-    } else if (byte === 0x22) {
-      inString = true;
-    } else if (byte === 0x5b || byte === 0x7b) {
+    const meaning = MEANINGS[bytes[i]];
+    if (meaning === 0) continue;
+    if (meaning === VALUE) {
+      values++;
+      continue;
+    }
+    if (meaning === STRING) {
+      parts++;
+      for (i++; i < bytes.length && bytes[i] !== 0x22; i++) if (bytes[i] === 0x5c) i++;
+    } else if (meaning === OPENS) {
+      parts++;
       if (++depth > MAX_DEPTH)
         throw new Problem('invalid-json', `The body is nested more than ${MAX_DEPTH} levels deep.`);
-    } else if (byte === 0x5d || byte === 0x7d) {
+    } else if (meaning === CLOSES) {
       depth--;
-    } else if (byte === 0x3a && ++members > MOST_MEMBERS) {
-      const detail = `The body has more than ${MOST_MEMBERS} fields in all its objects. Send less at once.`;
-      throw new Problem('limit-exceeded', detail);
+    } else if (++fields > mostFields) {
+      throw tooMany(`${mostFields} fields in all its objects. Send less at once.`);
     }
+    // The name of a field is a string.
+    if (parts > MOST_PARTS + mostFields) throw tooMany(`${MOST_PARTS} strings, lists and objects. ${LARGE_TENSORS}`);
   }
+  if (values > MOST_NUMBERS) throw tooMany(`${MOST_NUMBERS} values. ${LARGE_TENSORS}`);
+}
+
+function tooMany(what: string): Problem {
+  return new Problem('limit-exceeded', `The body has more than ${what}`);
 }
 
 declare module 'fastify' {
   interface FastifyContextConfig {
+    /** The most fields in all objects of a body, if the route has a limit of its own. */
+    readonly mostFields?: number;
     /** The tensor fields of the route's body. */
     readonly tensorFields?: TensorFields;
     /** The route reads its body itself, no matter what the headers say. */

@@ -1,11 +1,11 @@
 import { TensorReply } from '../../schemas/tensor.ts';
 import { Problem } from '../domain/problems.ts';
-import { sameShape } from '../domain/tensor.ts';
+import { type Dtype, sameShape } from '../domain/tensor.ts';
 import { encodeElements } from '../domain/tensor-bytes.ts';
 import { expectedLength, flatText, nestedText } from './number-text.ts';
 
 /** The most text of a reply. It is held as a string and again as the bytes that are sent. */
-const MOST_CHARACTERS = 64 * 2 ** 20;
+const MOST_CHARACTERS = 8 * 2 ** 20;
 
 /**
  * JSON text of a reply. Tensors are printed by our own number text, everything else as JSON.stringify does.
@@ -17,9 +17,20 @@ export function jsonText(value: unknown): string {
 
 function tooLong(): Problem {
   const most = MOST_CHARACTERS / 2 ** 20;
-  const detail = `This reply may take more than ${most} MiB as JSON. Send Accept: application/x-safetensors, or ask for less at once.`;
+  const detail = `This reply may take more than ${most} MiB as JSON, or too long to print. Send Accept: application/x-safetensors, or ask for less at once.`;
   return new Problem('limit-exceeded', detail);
 }
+
+/** Elements that are printed in some 50 ms: float32 is printed by WebAssembly. */
+const MOST_PRINTED: Readonly<Record<Dtype, number>> = {
+  float32: Number.POSITIVE_INFINITY,
+  bool: 2 ** 21,
+  float16: 2 ** 20,
+  bfloat16: 2 ** 20,
+  int32: 2 ** 19,
+  int64: 2 ** 18,
+  float64: 2 ** 18,
+};
 
 /** The part of a reply that was printed so far. */
 interface Printed {
@@ -63,7 +74,7 @@ function isSame(a: TensorReply, b: TensorReply): boolean {
 function tensorText({ tensor, format }: TensorReply, most: number): string {
   // Checked before printing, which would take seconds and the memory that this limit saves.
   const length = format === 'base64' ? (tensor.data.byteLength / 3) * 4 : expectedLength(tensor);
-  if (length > most) throw tooLong();
+  if (length > most || (format !== 'base64' && tensor.data.length > MOST_PRINTED[tensor.dtype])) throw tooLong();
   if (format === 'nested') return nestedText(tensor);
   const head = `{"shape":${JSON.stringify(tensor.shape)},"dtype":"${tensor.dtype}"`;
   if (format === 'flat') return `${head},"data":${flatText(tensor)}}`;

@@ -21,6 +21,11 @@ const MAX_DEPTH = 32;
 /** A body with more values besides its tensors is read faster in the plain way. */
 const MOST_VALUES = 256;
 
+/** Bytes of one value beside tensors that are parsed here. */
+const MOST_TEXT = 2 ** 16;
+/** Numbers of all tensors of a body. */
+export const MOST_NUMBERS = 2 ** 19;
+
 /** The body is unusual: it is read in the plain way. */
 class Unusual extends Error {}
 
@@ -93,6 +98,7 @@ class BodyReader {
   private readonly mostNames: number;
   private names = 0;
   private lifted = 0;
+  private numbers = 0;
   private parsed = 0;
   private at = 0;
 
@@ -197,6 +203,9 @@ class BodyReader {
     const array = this.bytes[this.at] === OPEN_ARRAY ? this.read(this.at) : undefined;
     if (!array) return undefined;
     this.lifted++;
+    this.numbers += array.values.length;
+    // The plain way counts them too, and refuses the body.
+    if (this.numbers > MOST_NUMBERS) throw new Unusual();
     this.at = array.end;
     return new NestedNumbers(array.shape, array.values);
   }
@@ -208,6 +217,8 @@ class BodyReader {
     const start = this.at;
     this.skipValue();
     const text = this.bytes.subarray(start, this.at);
+    // The plain way bounds what it parses.
+    if (text.length > MOST_TEXT) throw new Unusual();
     if (!isUtf8(text)) throw new Unusual();
     return this.parse(text.toString('utf8'));
   }

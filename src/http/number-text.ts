@@ -22,15 +22,25 @@ function awayFromZero(value: number, nearest: number, digits: number): number {
 const TEXT_BYTES = 12;
 /** How many elements are used to estimate the length of a text. */
 const SAMPLE = 1_000;
+/** Elements whose text is short, however they are nested. */
+const FEW = 2 ** 14;
 
 /** Digits that tell any two values of the dtype apart. */
 const HALF_DIGITS = { float16: 5, bfloat16: 4 };
 
-/** The same for the dtypes of two bytes. */
+/** The same for the dtypes of two bytes. It remembers what it has written: they have no more than 65,536 values. */
 export function halfText(dtype: keyof typeof HALF_DIGITS): (value: number) => string {
   const round = rounder(dtype);
   const most = HALF_DIGITS[dtype];
+  const known = new Map<number, string>();
   return (value) => {
+    // A map takes -0 for 0.
+    if (value === 0) return float32Text(value);
+    const text = known.get(value) ?? shortest(value);
+    known.set(value, text);
+    return text;
+  };
+  function shortest(value: number): string {
     if (!Number.isFinite(value) || (Number.isInteger(value) && Math.abs(value) < 2 ** 24)) return float32Text(value);
     for (let digits = 1; digits < most; digits++) {
       const nearest = Number(value.toPrecision(digits));
@@ -39,7 +49,7 @@ export function halfText(dtype: keyof typeof HALF_DIGITS): (value: number) => st
       if (round(next) === value) return `${next}`;
     }
     return `${Number(value.toPrecision(most))}`;
-  };
+  }
 }
 
 /** The shortest decimal that reads back to the same float64. */
@@ -95,12 +105,19 @@ export function flatText({ dtype, data }: Tensor): string {
   return `[${Array.from(data as ArrayLike<number | bigint>, elementText(dtype)).join(',')}]`;
 }
 
-/** Estimates the length of a tensor's text from some of its elements; 0 if it has too few to matter. */
-export function expectedLength({ dtype, data }: Tensor): number {
-  if (data.length < SAMPLE ** 2) return 0;
+/** Estimates the length of a tensor's text as nested arrays from some of its elements; 0 if it has too few to matter. */
+export function expectedLength({ dtype, data, shape }: Tensor): number {
+  if (data.length < FEW) return 0;
   const stride = Math.floor(data.length / SAMPLE);
   const text = elementText(dtype);
   let length = 0;
   for (let k = 0; k < SAMPLE; k++) length += text(data[k * stride]).length + 1;
-  return (length / SAMPLE) * data.length;
+  // Each array has its brackets and a comma.
+  let arrays = 1;
+  let brackets = 0;
+  for (const extent of shape.slice(0, -1)) {
+    arrays *= extent;
+    brackets += 3 * arrays;
+  }
+  return (length / SAMPLE) * data.length + brackets;
 }

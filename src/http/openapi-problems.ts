@@ -59,7 +59,7 @@ const DETAILS: Readonly<Record<ProblemCode, string>> = {
     "No state was found. Inputs: 'x' FLOAT [1,4]. Outputs: 'y' FLOAT [1,4]. Name the states: ?states=input:output.",
   'idempotency-key-reused':
     "Idempotency key '6f1c' was first used for another request. Make a new key for a new request.",
-  'limit-exceeded': 'Shape [8192,8192] is over the limit of 33554432 elements a tensor (CELLSTEP_MAX_ELEMENTS).',
+  'limit-exceeded': 'Shape [8192,8192] is over the limit of 16777216 elements a tensor (CELLSTEP_MAX_ELEMENTS).',
   'session-expired': "Session 's' expired at 2030-01-01T01:00:00.000Z, after 3600 idle seconds.",
   'too-many-requests':
     'More than 100 requests came in a second (CELLSTEP_RATE_LIMIT, or requests_per_second in the keys file). Send the next in 1 s.',
@@ -73,6 +73,7 @@ const DETAILS: Readonly<Record<ProblemCode, string>> = {
     'This tenant may have 1073741824 bytes in the store, and 1073741200 are in use. Delete something first. GET /v1/usage shows all quotas.',
   'engine-not-installed':
     'Graphs run in ONNX Runtime, and the package onnxruntime-node is not installed. Install it with "npm install onnxruntime-node --ignore-scripts", or use the image whose tag ends in -onnx.',
+  'client-gone': 'The client closed its connection before the answer was there.',
   'store-full': 'The store has no room left.',
   'store-unavailable': 'The store does not answer.',
   'issuer-unavailable': 'The keys of the issuer https://login.example cannot be fetched.',

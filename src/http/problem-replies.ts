@@ -108,7 +108,10 @@ function requestProblem(error: FastifyError | Problem, request: FastifyRequest):
     return notTaken(request);
   }
   if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
-    return new Problem('body-too-large', `The body is over the limit of ${bodyLimitOf(request)} bytes.`);
+    const json = request.headers['content-type']?.toLowerCase().startsWith('application/json')
+      ? ' of JSON (CELLSTEP_MAX_JSON_BYTES). Send large tensors as application/x-safetensors.'
+      : '.';
+    return new Problem('body-too-large', `The body is over the limit of ${bodyLimitOf(request)} bytes${json}`);
   }
   const code = FASTIFY_ERRORS[error.code];
   if (code) return new Problem(code, error.message);

@@ -1,8 +1,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { ANYBODY } from '../domain/identity.ts';
 import type { RateCounter } from '../domain/ports.ts';
 import type { Quotas } from '../domain/quotas.ts';
 import { isOpen } from './auth.ts';
+import { clientOf } from './callers.ts';
 import { HttpProblem } from './http-problem.ts';
 
 export interface RateRules {
@@ -58,11 +58,6 @@ function tell(reply: FastifyReply, { max, remaining, ttlInSeconds, isExceeded }:
   if (!isExceeded) return;
   const detail = `More than ${max} requests came in a second (CELLSTEP_RATE_LIMIT, or requests_per_second in the keys file). Send the next in ${seconds} s.`;
   throw new HttpProblem('too-many-requests', detail, { 'retry-after': `${seconds}` });
-}
-
-/** The key under which requests are counted together. */
-function clientOf({ identity, ip }: FastifyRequest): string {
-  return identity === ANYBODY ? `address:${ip}` : `tenant:${identity.tenant}`;
 }
 
 type Counted = (error: Error | null, result?: { current: number; ttl: number }) => void;

@@ -104,11 +104,14 @@ function nothingThere(): Problem {
   return new Problem('not-found', 'The path has an empty id.');
 }
 
-/** Turns tensors back into the arrays that were sent, for messages. */
+/** More numbers than a message quotes. */
+const QUOTED = 100;
+
+/** Turns tensors back into the arrays that were sent, as far as a message quotes them. */
 function asSent(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(asSent);
+  if (Array.isArray(value)) return value.slice(0, QUOTED).map(asSent);
   const { shape, values } = Object(value) as Partial<NestedNumbers>;
-  return shape && values instanceof Float64Array ? new NestedNumbers(shape, values) : value;
+  return shape && values instanceof Float64Array ? new NestedNumbers(shape, values).head(QUOTED) : value;
 }
 
 /** `fields` are the fields that the whole part may have; a message about an unknown field lists them. */

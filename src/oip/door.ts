@@ -74,10 +74,10 @@ interface ModelPath {
 /** Answers requests of the Open Inference Protocol over HTTP. */
 export class InferenceDoor {
   private readonly services: TenantServices;
-  private readonly limits: Pick<Limits, 'maxBodyBytes'>;
+  private readonly limits: Pick<Limits, 'maxBodyBytes' | 'maxJsonBytes'>;
   private readonly statistics = new Statistics();
 
-  constructor(services: TenantServices, limits: Pick<Limits, 'maxBodyBytes'>) {
+  constructor(services: TenantServices, limits: Pick<Limits, 'maxBodyBytes' | 'maxJsonBytes'>) {
     this.services = services;
     this.limits = limits;
   }
@@ -100,7 +100,7 @@ export class InferenceDoor {
     const owner = ownerOf(request, cell.record);
     try {
       const bytes = await this.readBody(request);
-      const { body, inputs } = readInferBody(bytes, headerLengthOf(request));
+      const { body, inputs } = readInferBody(bytes, this.limits.maxJsonBytes, headerLengthOf(request));
       requireSameModel(id, body);
       const read = performance.now();
       const sequence = sequenceOf(body.parameters);

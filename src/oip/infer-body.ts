@@ -15,12 +15,20 @@ export type NamedTensors = ReadonlyMap<string, TensorLiteral>;
 /**
  * The body of a request to infer: JSON, and after its first `headerLength` bytes the tensors that have a
  * `binary_data_size`, in the order of the inputs.
- * @throws {Problem} invalid-json, invalid-request, wrong-shape
+ * @throws {Problem} invalid-json, invalid-request, wrong-shape, body-too-large
  */
-export function readInferBody(bytes: Buffer, headerLength = bytes.length): { body: InferBody; inputs: NamedTensors } {
+export function readInferBody(
+  bytes: Buffer,
+  maxJsonBytes: number,
+  headerLength = bytes.length,
+): { body: InferBody; inputs: NamedTensors } {
   if (headerLength > bytes.length) {
     const detail = `Inference-Header-Content-Length is ${headerLength}, but the body has ${bytes.length} bytes.`;
     throw new Problem('bad-request', detail);
+  }
+  if (headerLength > maxJsonBytes) {
+    const detail = `The JSON part has ${headerLength} bytes, over the limit of ${maxJsonBytes} (CELLSTEP_MAX_JSON_BYTES). Send tensors as binary data.`;
+    throw new Problem('body-too-large', detail);
   }
   const body = checkShape(inferBody, readJson(bytes.subarray(0, headerLength)));
   return { body, inputs: readTensors(body.inputs, bytes.subarray(headerLength), bytes.length) };

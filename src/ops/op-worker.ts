@@ -1,22 +1,17 @@
-/** The thread of one large operation. It sends the result or the refusal, then ends. */
-import { parentPort, workerData } from 'node:worker_threads';
-import { Problem } from '../domain/problems.ts';
+/** The thread of one large operation: its result, or why it is refused, and it ends. */
+import { workerData } from 'node:worker_threads';
 import { Tensor } from '../domain/tensor.ts';
-import type { OpReply, OpTask } from './op-threads.ts';
-import { applyOp } from './ops.ts';
+import { answerParent } from '../threads/own-thread.ts';
+import { carryOut, type OpTask } from './op-task.ts';
+import type { SentTensor } from './op-threads.ts';
 
-const { name, inputs, params } = workerData as OpTask;
+const { inputs, ...task } = workerData as OpTask<SentTensor>;
 
-function run(): OpReply {
-  try {
+answerParent(
+  () => {
     const tensors = inputs.map(({ dtype, shape, data }) => new Tensor(dtype, shape, data));
-    const { dtype, shape, data } = applyOp(name, tensors, params);
-    return { result: { dtype, shape, data } };
-  } catch (error) {
-    if (!(error instanceof Problem)) throw error;
-    const { code, message, errors } = error;
-    return { problem: { code, message, errors } };
-  }
-}
-
-parentPort?.postMessage(run());
+    const { dtype, shape, data } = carryOut({ ...task, inputs: tensors } as OpTask);
+    return { dtype, shape, data };
+  },
+  ({ data }) => [data.buffer],
+);

@@ -1,3 +1,4 @@
+import type { CurrentCaller } from '../domain/caller.ts';
 import type { GraphFiles } from '../domain/graph.ts';
 import type { JsonObject } from '../domain/json.ts';
 import type { Limits } from '../domain/limits.ts';
@@ -9,13 +10,17 @@ import type { Dtype, Shape, Tensor } from '../domain/tensor.ts';
 export type Initialize = (spec: InitializerSpec, shape: Shape, dtype: Dtype) => Promise<Tensor>;
 
 /** Whole numbers from [low, high), as NumPy's randint draws them. */
-export type Randint = (low: number, high: number, size: Shape, seed: number) => Tensor;
+export type Randint = (low: number, high: number, size: Shape, seed: number) => Promise<Tensor>;
 
 /** The operations on tensors, by name. */
 export interface Ops {
   readonly list: readonly OpSummary[];
   /** Rejects with a Problem: not-found, invalid-value, wrong-shape, overloaded. */
   apply(op: string, inputs: readonly Tensor[], params: JsonObject): Promise<Tensor>;
+  /** The same values in another dtype. @throws {Problem} value-out-of-range */
+  cast(tensor: Tensor, dtype: Dtype): Promise<Tensor>;
+  /** A sum or a difference, as a variable's new value. @throws {Problem} wrong-shape, invalid-value */
+  combine(kind: 'assign_add' | 'assign_sub', current: Tensor, value: Tensor): Promise<Tensor>;
 }
 
 export interface OpSummary {
@@ -43,4 +48,7 @@ export interface Ports {
   readonly beginStage?: BeginStage;
   /** Counts multiply-adds of the tenant before they are done. @throws {Problem} quota-exceeded */
   readonly spendWork: (work: number) => void;
+  readonly caller: CurrentCaller;
+  /** Does work that reads a lot: few at once, and clients take turns. @throws {Problem} overloaded, client-gone */
+  readonly inTurn: <T>(work: () => Promise<T>) => Promise<T>;
 }

@@ -5,7 +5,15 @@ import { type LmdbDatabase, rewriteFormat } from './lmdb-database.ts';
 import { probeDisk } from './lmdb-disk.ts';
 import { hasOverwrittenMemory, NoRoomError, storeProblem } from './lmdb-errors.ts';
 import { reasonOf, TimeLimitError, withinLimit } from './lmdb-outcomes.ts';
-import { newSealedRecord, recordOf, sealedLength, sealRecord, unsealRecord } from './lmdb-record.ts';
+import {
+  isLong,
+  newSealedRecord,
+  recordOf,
+  sealedLength,
+  sealLongRecord,
+  sealRecord,
+  unsealRecord,
+} from './lmdb-record.ts';
 import { hasRoomFor } from './lmdb-room.ts';
 import type { RecentValues } from './recent-values.ts';
 import { createStamps, revisionOf, stampRecord } from './record.ts';
@@ -13,7 +21,7 @@ import { UsageTally } from './usage-tally.ts';
 
 /** The most commits that share one sync: enough to make it cheap, but few enough to keep waits short. */
 const GROUP_COMMITS = 1_000;
-const GROUP_BYTES = 16 * 2 ** 20;
+const GROUP_BYTES = 4 * 2 ** 20;
 /** A disk that does not answer within this time has failed. */
 const LIMIT_MILLISECONDS = 5_000;
 const HANGING_MILLISECONDS = 200;
@@ -24,6 +32,12 @@ interface PreparedWrite {
   readonly expect: string | null | undefined;
   readonly record: Uint8Array | undefined;
   readonly deletes: boolean;
+}
+
+interface PreparedCommit {
+  readonly writes: readonly PreparedWrite[];
+  /** The records have their stamps and checksums already. */
+  readonly sealed: boolean;
 }
 
 interface WaitingCommit {
@@ -50,6 +64,8 @@ export interface CommitQueue {
 export function createCommitQueue(connection: LmdbConnection, recent: RecentValues): CommitQueue {
   const nextStamp = createStamps();
   const waiting: WaitingCommit[] = [];
+  /** Commits that are sealed before they wait. */
+  const early = new Set<Promise<void>>();
   let running: Promise<void> | undefined;
   /** Whether the last commit failed on the disk for a reason other than lack of room. */
   let failing = false;
@@ -74,23 +90,25 @@ export function createCommitQueue(connection: LmdbConnection, recent: RecentValu
     return waiting.splice(0, count);
   }
 
-  function apply({ records }: LmdbDatabase, writes: readonly PreparedWrite[], tally: UsageTally): CommitOutcome {
+  function apply({ records }: LmdbDatabase, { writes, sealed }: PreparedCommit, tally: UsageTally): CommitOutcome {
     /** Of the sealed records that are there now. */
     const lengths: (number | undefined)[] = [];
     for (const [n, { key, expect }] of writes.entries()) {
       if (expect === undefined) continue;
       const record = records.get(key);
-      if ((record === undefined ? null : revisionOf(unsealRecord(key, record))) !== expect) return 'conflict';
+      if ((record === undefined ? null : revisionIn(key, record)) !== expect) return 'conflict';
       lengths[n] = record && sealedLength(record);
     }
-    const stamp = nextStamp();
+    const stamp = sealed ? undefined : nextStamp();
     for (const [n, { name, key, expect, record, deletes }] of writes.entries()) {
       if (record === undefined && !deletes) continue;
       const former = expect === undefined ? records.getBinaryFast(key) : undefined;
       tally.add(name, former ? sealedLength(former) : lengths[n], record && sealedLength(record));
       if (record !== undefined) {
-        stampRecord(record, stamp);
-        sealRecord(key, record);
+        if (stamp) {
+          stampRecord(record, stamp);
+          sealRecord(key, record);
+        }
         records.put(key, record);
       } else {
         records.remove(key);
@@ -181,8 +199,18 @@ export function createCommitQueue(connection: LmdbConnection, recent: RecentValu
     });
   }
 
+  /** Stamps and seals long records before their turn comes, in slices. */
+  async function sealEarly(writes: readonly PreparedWrite[]): Promise<void> {
+    const stamp = nextStamp().slice();
+    for (const { key, record } of writes) {
+      if (!record) continue;
+      stampRecord(record, stamp);
+      await sealLongRecord(key, record);
+    }
+  }
+
   return {
-    add: (writes) => {
+    add: async (writes) => {
       const prepared = writes.map(prepare);
       const changed = prepared.filter(({ record, deletes }) => record !== undefined || deletes);
       for (const { name } of changed) recent.begun(name);
@@ -190,7 +218,14 @@ export function createCommitQueue(connection: LmdbConnection, recent: RecentValu
       const settled = (made: boolean) => {
         for (const { name, record } of changed) recent.settled(name, made && record ? recordOf(record) : undefined);
       };
-      return enqueue(size, (database, tally) => apply(database, prepared, tally), settled);
+      const isEarly = changed.some(({ record }) => record && isLong(record));
+      if (isEarly) {
+        const sealing = sealEarly(changed);
+        early.add(sealing);
+        await sealing.finally(() => early.delete(sealing));
+      }
+      const commit = { writes: prepared, sealed: isEarly };
+      return enqueue(size, (database, tally) => apply(database, commit, tally), settled);
     },
     probe: () =>
       enqueue(0, ({ root }) => {
@@ -198,7 +233,10 @@ export function createCommitQueue(connection: LmdbConnection, recent: RecentValu
         return 'committed';
       }),
     idle: async () => {
-      while (running !== undefined) await running;
+      while (running !== undefined || early.size > 0) {
+        await Promise.all(early);
+        await running;
+      }
     },
   };
 }
@@ -209,6 +247,11 @@ function countIn({ usages }: LmdbDatabase, tally: UsageTally): void {
     if (usage.keys === 0) usages.remove(tenant);
     else usages.put(tenant, usage);
   }
+}
+
+/** A long record is compared without its checksum: its reader, who knows the revision, has checked it. */
+function revisionIn(key: Uint8Array, record: Uint8Array): string {
+  return revisionOf(isLong(record) ? record : unsealRecord(key, record));
 }
 
 /** This process can no longer be trusted, so it ends. Everything it has acknowledged is on the disk. */

@@ -45,6 +45,38 @@ export function unsealRecord(key: Uint8Array, sealed: Uint8Array): Uint8Array {
   return record;
 }
 
+/** So many bytes are summed in a millisecond or so. */
+const SLICE_BYTES = 4 * 2 ** 20;
+
+/** Whether a record is so long that its checksum is made in slices. */
+export function isLong({ length }: Uint8Array): boolean {
+  return length > SLICE_BYTES;
+}
+
+/** As sealRecord, a slice in each turn of the event loop. */
+export async function sealLongRecord(key: Uint8Array, sealed: Uint8Array): Promise<void> {
+  const record = recordOf(sealed);
+  const sum = await slicedChecksum(key, record);
+  new DataView(sealed.buffer, sealed.byteOffset).setUint32(record.length, sum);
+}
+
+/** As unsealRecord, a slice in each turn of the event loop. */
+export async function unsealLongRecord(key: Uint8Array, sealed: Uint8Array): Promise<Uint8Array> {
+  const record = recordOf(sealed);
+  const kept = new DataView(sealed.buffer, sealed.byteOffset, sealed.byteLength).getUint32(record.length);
+  if (kept !== (await slicedChecksum(key, record))) throw new DamagedRecordError(key);
+  return record;
+}
+
+async function slicedChecksum(key: Uint8Array, record: Uint8Array): Promise<number> {
+  let sum = crc32(key);
+  for (let from = 0; from < record.length; from += SLICE_BYTES) {
+    await new Promise((resolve) => setImmediate(resolve));
+    sum = crc32(record.subarray(from, from + SLICE_BYTES), sum);
+  }
+  return sum;
+}
+
 function checksum(key: Uint8Array, record: Uint8Array): number {
   return crc32(record, crc32(key));
 }

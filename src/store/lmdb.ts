@@ -10,12 +10,12 @@ import { connect } from './lmdb-connection.ts';
 import { type LmdbDatabase, readFormat } from './lmdb-database.ts';
 import { NoRoomError, storeProblem } from './lmdb-errors.ts';
 import { checkBeforeOpening, isReadOnly } from './lmdb-preflight.ts';
-import { unsealRecord } from './lmdb-record.ts';
+import { isLong, unsealLongRecord, unsealRecord } from './lmdb-record.ts';
 import { freeBytes, hasRoom } from './lmdb-room.ts';
 import { verifyDatabase } from './lmdb-verify.ts';
 import { makeDirectory } from './make-directory.ts';
 import { RecentValues } from './recent-values.ts';
-import { bytesOf, revisionOf } from './record.ts';
+import { bytesOf, revisionOf, STAMP_BYTES } from './record.ts';
 import { StoreOpenError } from './store-open-error.ts';
 
 interface LmdbStoreOptions {
@@ -25,6 +25,20 @@ interface LmdbStoreOptions {
   readonly shared?: boolean;
   /** The first size of the address space, 1 GiB by default. It doubles as the data grow. */
   readonly mapBytes?: number;
+}
+
+/** A record whose checksum is still to be compared. */
+interface LongEntry {
+  readonly key: Uint8Array;
+  readonly sealed: Uint8Array;
+}
+
+function entryOf(key: Uint8Array, record: Uint8Array): StoredEntry {
+  return { ...namesOf(key, record), bytes: bytesOf(record) };
+}
+
+function namesOf(key: Uint8Array, record: Uint8Array): Pick<StoredEntry, 'key' | 'revision'> {
+  return { key: Buffer.from(key).toString(), revision: revisionOf(record) };
 }
 
 /**
@@ -91,17 +105,26 @@ export async function openLmdbStore({
     }
   }
 
+  async function unsealed({ key, sealed }: LongEntry): Promise<StoredEntry> {
+    const record = await unsealLongRecord(key, sealed).catch((error) => {
+      throw storeProblem(error, directory);
+    });
+    return { ...namesOf(key, record), bytes: record.subarray(STAMP_BYTES) };
+  }
+
   return {
     async get(key) {
       requireOpen();
       const known = recent.get(key);
       if (known) return known;
-      return read(({ records }) => {
-        if (!isKey(key)) return undefined;
-        const name = Buffer.from(key);
-        const sealed = records.get(name);
-        return sealed && recent.keep(key, unsealRecord(name, sealed));
-      });
+      if (!isKey(key)) return undefined;
+      const name = Buffer.from(key);
+      const sealed = read(({ records }) => records.get(name));
+      if (!sealed) return undefined;
+      // A long one is not kept, so nobody else has it.
+      return isLong(sealed)
+        ? unsealed({ key: name, sealed })
+        : read(() => recent.keep(key, unsealRecord(name, sealed)));
     },
 
     async commit(writes) {
@@ -121,18 +144,20 @@ export async function openLmdbStore({
     },
 
     async list(prefix, after, limit, maxBytes = Number.POSITIVE_INFINITY) {
-      return read(({ records }) => {
-        const entries: StoredEntry[] = [];
+      const found = read(({ records }) => {
+        const entries: (StoredEntry | LongEntry)[] = [];
         let bytes = 0;
         if (limit < 1) return entries;
         for (const { key, value } of records.getRange({ ...rangeOf(prefix, after), limit })) {
-          const record = unsealRecord(key, value);
-          entries.push({ key: Buffer.from(key).toString(), revision: revisionOf(record), bytes: bytesOf(record) });
+          entries.push(isLong(value) ? { key, sealed: new Uint8Array(value) } : entryOf(key, unsealRecord(key, value)));
           bytes += value.length;
           if (bytes >= maxBytes) break;
         }
         return entries;
       });
+      const entries: StoredEntry[] = [];
+      for (const entry of found) entries.push('sealed' in entry ? await unsealed(entry) : entry);
+      return entries;
     },
 
     /** After a disk failure only a write shows whether the disk works. A small one may find room that others do not. */

@@ -6,6 +6,7 @@ import { tensorFieldsOf } from '../../schemas/tensor-fields.ts';
 import { JSON_LINES, SAFETENSORS } from '../domain/media-types.ts';
 import { credentialOf } from '../http/auth.ts';
 import { mediaTypeOf } from '../http/binary-body.ts';
+import { clientOf } from '../http/callers.ts';
 import { jsonParser } from '../http/json-body.ts';
 import { writerFor } from '../http/replies.ts';
 import { watchCaller } from './admission.ts';
@@ -100,6 +101,8 @@ export class StreamDoor {
       reader: this.reader,
       call: callOf(request),
       limits: this.limits,
+      account: request.server.account,
+      client: clientOf(request),
     });
     this.stops.add(stop);
     output.once('close', () => this.stops.delete(stop));

@@ -1,4 +1,5 @@
 import type { Readable, Writable } from 'node:stream';
+import { type Account, Holding } from '../http/in-flight.ts';
 import { TEXT_FORM } from './answer-form.ts';
 import type { Call, Messages } from './carry-out.ts';
 import { Flow } from './flow.ts';
@@ -27,11 +28,16 @@ export function answerLines(
     reader,
     call,
     limits,
+    account,
+    client,
   }: {
     readonly messages: Messages;
     readonly reader: MessageReader;
     readonly call: Call;
     readonly limits: StreamLimits;
+    readonly account: Account;
+    /** Whose bytes they are. */
+    readonly client: string;
   },
 ): { stop(): void } {
   const splitter = new LineSplitter(limits.maxBytes);
@@ -41,12 +47,20 @@ export function answerLines(
     isCongested: () => output.writableLength > MOST_UNREAD_BYTES,
     reading: (open) => (open ? input.resume() : input.pause()),
   });
+  const holding = new Holding(account, client);
+  let unanswered = 0;
   let ready = '';
+
+  function count(more: number): void {
+    unanswered += more;
+    if (!output.closed) holding.become(unanswered + output.writableLength + splitter.bytes);
+  }
 
   function write(): void {
     const lines = ready;
     ready = '';
     if (!output.destroyed) output.write(lines);
+    count(0);
   }
 
   async function answer(message: unknown): Promise<number> {
@@ -58,7 +72,14 @@ export function answerLines(
   }
 
   function take(text: Buffer): void {
-    for (const { message, bytes } of reader.lines(text)) flow.add(bytes, () => answer(message));
+    for (const { message, bytes } of reader.lines(text)) {
+      if (!holding.fits(bytes)) {
+        flow.add(0, () => answer(account.overloaded()));
+        continue;
+      }
+      count(bytes);
+      flow.add(bytes, () => answer(message).finally(() => count(-bytes)));
+    }
   }
 
   async function finish(): Promise<void> {
@@ -81,9 +102,13 @@ export function answerLines(
   input.on('data', read);
   input.once('end', finish);
   input.once('error', () => output.destroy());
-  output.on('drain', () => flow.advance());
+  output.on('drain', () => {
+    count(0);
+    flow.advance();
+  });
   output.once('close', () => {
     flow.end();
+    holding.become(0);
     input.off('data', read);
     input.resume();
   });

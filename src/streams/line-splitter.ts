@@ -18,6 +18,11 @@ export class LineSplitter {
     this.maxBytes = maxBytes;
   }
 
+  /** Of the line that is not whole yet. */
+  get bytes(): number {
+    return this.kept;
+  }
+
   push(chunk: Buffer): Lines {
     let rest = chunk;
     let tooLong = false;

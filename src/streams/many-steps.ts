@@ -6,8 +6,10 @@ import type { Call, Messages } from './carry-out.ts';
 
 /** The most items that run at once. */
 const WAVE = 1_000;
+/** Of these, how many begin in one turn of the event loop. */
+const BEGUN = 50;
 /** The most bytes of the answers to one call. Further items are not begun. */
-const MOST_ANSWER_BYTES = 64 * 2 ** 20;
+const MOST_ANSWER_BYTES = 16 * 2 ** 20;
 
 /**
  * Carries out the items of one call side by side; items of one session keep their order. Each gets its own answer, in the
@@ -22,7 +24,11 @@ export async function carryOutAll<R extends Written>(
   let bytes = 0;
   for (let from = 0; from < items.length; from += WAVE) {
     const room = bytes < MOST_ANSWER_BYTES;
-    const wave = items.slice(from, from + WAVE).map((item) => messages.carryOut(room ? item : tooMuch(), form, call));
+    const wave: Promise<R>[] = [];
+    for (const item of items.slice(from, from + WAVE)) {
+      wave.push(messages.carryOut(room ? item : tooMuch(), form, call));
+      if (wave.length % BEGUN === 0) await new Promise((resolve) => setImmediate(resolve));
+    }
     for (const answer of await Promise.all(wave)) {
       answers.push(answer);
       bytes += sizeOf(answer);

@@ -54,6 +54,6 @@ function orProblem(read: () => unknown): unknown {
 }
 
 export function tooLong(maxBytes: number): Problem {
-  const detail = `The message is over the limit of ${maxBytes} bytes (CELLSTEP_MAX_BODY_BYTES). Send less at once.`;
+  const detail = `The message is over the limit of ${maxBytes} bytes (CELLSTEP_MAX_JSON_BYTES). Send less at once.`;
   return fieldProblem('body-too-large', '', detail);
 }

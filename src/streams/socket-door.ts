@@ -4,6 +4,7 @@ import { authMessage, SUBPROTOCOL } from '../../schemas/stream.ts';
 import type { Gate } from '../access/gate.ts';
 import { Problem } from '../domain/problems.ts';
 import { credentialOf } from '../http/auth.ts';
+import { clientOf } from '../http/callers.ts';
 import { HttpProblem } from '../http/http-problem.ts';
 import { checkShape } from '../http/validation.ts';
 import { type Caller, watchCaller } from './admission.ts';
@@ -59,7 +60,12 @@ export class SocketDoor {
   }
 
   open(socket: WebSocket, request: FastifyRequest): void {
-    const line = new SocketLine(socket, request.raw.socket, this.app.tensorFiles, this.parts.limits);
+    const line = new SocketLine(
+      socket,
+      { raw: request.raw.socket, client: clientOf(request) },
+      this.app,
+      this.parts.limits,
+    );
     this.lines.add(line);
     socket.once('close', () => this.lines.delete(line));
     // After a protocol error ws closes the socket with the right code.

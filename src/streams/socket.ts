@@ -1,11 +1,14 @@
 import type { Socket } from 'node:net';
 import type { WebSocket } from '@fastify/websocket';
-import type { TensorFiles } from '../domain/files.ts';
+import type { FastifyInstance } from 'fastify';
+import { Holding } from '../http/in-flight.ts';
 import { fileOfReply } from '../http/tensor-file.ts';
 import { type AnswerForm, fieldsForm, TEXT_FORM, type Written } from './answer-form.ts';
 import type { Call, Messages } from './carry-out.ts';
 import { Flow } from './flow.ts';
-import type { MessageReader } from './read-messages.ts';
+import { type MessageReader, tooLong } from './read-messages.ts';
+
+type App = Pick<FastifyInstance, 'tensorFiles' | 'account'>;
 
 /** Codes for closing a socket (RFC 6455, 7.4.1, and its registry). */
 export const CLOSE = { goingAway: 1001, violation: 1008, tryLater: 1013 } as const;
@@ -13,7 +16,7 @@ export const CLOSE = { goingAway: 1001, violation: 1008, tryLater: 1013 } as con
 export interface SocketLimits {
   /** The most messages of one client that run at once. */
   readonly inFlight: number;
-  /** Of one message. */
+  /** Of one message as JSON. */
   readonly maxBytes: number;
   /** The unread bytes at which the socket is closed. */
   readonly maxUnreadBytes: number;
@@ -25,11 +28,20 @@ const PING_MS = 30_000;
 /** The time in which a client must answer a close frame. */
 const CLOSE_MS = 5_000;
 
+export interface SocketPeer {
+  readonly raw: Socket;
+  /** Whose bytes they are. */
+  readonly client: string;
+}
+
 /** The socket of one client. Messages run side by side, and each answer is sent as soon as it is ready. */
 export class SocketLine {
   private readonly socket: WebSocket;
   private readonly raw: Socket;
-  private readonly files: TensorFiles;
+  private readonly app: App;
+  private readonly holding: Holding;
+  /** Bytes of messages that are not answered yet. */
+  private unanswered = 0;
   private readonly limits: SocketLimits;
   private readonly flow: Flow;
   private readonly pings: NodeJS.Timeout;
@@ -38,10 +50,11 @@ export class SocketLine {
   /** The bytes that the system had taken at the last ping. */
   private taken = 0;
 
-  constructor(socket: WebSocket, raw: Socket, files: TensorFiles, limits: SocketLimits) {
+  constructor(socket: WebSocket, { raw, client }: SocketPeer, app: App, limits: SocketLimits) {
     this.socket = socket;
     this.raw = raw;
-    this.files = files;
+    this.app = app;
+    this.holding = new Holding(app.account, client);
     this.limits = limits;
     this.flow = new Flow({
       inFlight: limits.inFlight,
@@ -49,7 +62,10 @@ export class SocketLine {
       isCongested: () => socket.bufferedAmount > CONGESTED_BYTES,
       reading: (open) => (open ? socket.resume() : socket.pause()),
     });
-    raw.on('drain', () => this.flow.advance());
+    raw.on('drain', () => {
+      this.count(0);
+      this.flow.advance();
+    });
     socket.on('pong', () => {
       this.alive = true;
     });
@@ -58,17 +74,24 @@ export class SocketLine {
     socket.once('close', () => {
       clearInterval(this.pings);
       this.flow.end();
+      this.holding.become(0);
     });
   }
 
   /** Starts carrying out messages. */
   serve(messages: Messages, reader: MessageReader, call: Call): void {
-    const fields = fieldsForm(this.files);
+    const fields = fieldsForm(this.app.tensorFiles);
     this.socket.on('message', (data: Buffer, isFile: boolean) => {
       const answer = async <R extends Written>(message: unknown, form: AnswerForm<R>) =>
         this.send(await messages.carryOut(message, form, call));
-      const run = isFile ? () => answer(reader.file(data), fields) : () => answer(reader.text(data), TEXT_FORM);
-      this.flow.add(data.length, run);
+      const text = () => (data.length > this.limits.maxBytes ? tooLong(this.limits.maxBytes) : reader.text(data));
+      const { account } = this.app;
+      if (!this.holding.fits(data.length)) this.flow.add(0, () => answer(account.overloaded(), TEXT_FORM));
+      else {
+        this.count(data.length);
+        const run = isFile ? () => answer(reader.file(data), fields) : () => answer(text(), TEXT_FORM);
+        this.flow.add(data.length, () => run().finally(() => this.count(-data.length)));
+      }
       this.flow.advance();
     });
   }
@@ -89,8 +112,9 @@ export class SocketLine {
         raw.uncork();
       });
     }
-    const sent = typeof answer === 'string' ? answer : this.files.write(fileOfReply(answer));
+    const sent = typeof answer === 'string' ? answer : this.app.tensorFiles.write(fileOfReply(answer));
     socket.send(sent);
+    this.count(0);
     if (socket.bufferedAmount > this.limits.maxUnreadBytes) this.close(CLOSE.tryLater, 'Answers are not read.');
     return sent.length;
   }
@@ -108,6 +132,13 @@ export class SocketLine {
     // Waits for the answer to the close frame, for a limited time.
     this.socket.resume();
     setTimeout(() => this.socket.terminate(), CLOSE_MS).unref();
+  }
+
+  /** Counts what it holds anew. */
+  private count(more: number): void {
+    this.unanswered += more;
+    if (this.socket.readyState === this.socket.CLOSED) return;
+    this.holding.become(this.unanswered + this.socket.bufferedAmount);
   }
 
   /** A client that neither answers pings nor takes bytes is gone. A client whose socket we do not read cannot answer. */

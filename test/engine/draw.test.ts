@@ -5,7 +5,7 @@ import { createDraws } from '../../src/engine/draw.ts';
 const orthogonal = { className: 'Orthogonal', params: { gain: 1, seed: 7 } };
 
 it('draws the same in a thread as at once, and lets the service answer meanwhile', async () => {
-  const draw = createDraws();
+  const { initialize: draw } = createDraws();
   let turns = 0;
   const timer = setInterval(() => turns++, 5);
   const large = await draw(orthogonal, [600, 400], 'float32');
@@ -15,5 +15,5 @@ it('draws the same in a thread as at once, and lets the service answer meanwhile
 });
 
 it('reports what is wrong with a draw', async () => {
-  await expect(createDraws()(orthogonal, [3], 'float32')).rejects.toMatchObject({ code: 'invalid-config' });
+  await expect(createDraws().initialize(orthogonal, [3], 'float32')).rejects.toMatchObject({ code: 'invalid-config' });
 });

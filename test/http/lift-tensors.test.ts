@@ -8,7 +8,7 @@ import { openSessionBody, putStatesBody, sessionStepBody } from '../../schemas/s
 import { tensorFieldsOf } from '../../schemas/tensor-fields.ts';
 import { assignBody, createVariableBody, scatterBody } from '../../schemas/variable.ts';
 import { createCellBodies, weightsBodies } from '../../schemas/weight-file.ts';
-import { limitInFlight } from '../../src/http/in-flight.ts';
+import { Account, limitInFlight } from '../../src/http/in-flight.ts';
 import { addJsonBody } from '../../src/http/json-body.ts';
 import { codecFor } from '../../src/http/number-codec.ts';
 import { addProblemReplies, PROBLEM_FORM } from '../../src/http/problem-replies.ts';
@@ -48,8 +48,8 @@ async function echo(wrap: (body: z.ZodType) => z.ZodType): Promise<FastifyInstan
     () => PROBLEM_FORM,
     () => undefined,
   );
-  limitInFlight(app, 2 ** 28);
-  addJsonBody(app);
+  limitInFlight(app, new Account(2 ** 28));
+  addJsonBody(app, 2 ** 24);
   addValidation(app);
   for (const [name, body] of Object.entries(BODIES)) {
     app.post(`/${name}`, { schema: { body: wrap(body) } }, async (request, reply) =>

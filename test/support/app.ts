@@ -1,7 +1,7 @@
 import type { FastifyBaseLogger } from 'fastify';
 import type { GateRules } from '../../src/access/gate.ts';
 import { createApp } from '../../src/app.ts';
-import { readConfig } from '../../src/config.ts';
+import { type Config, readConfig } from '../../src/config.ts';
 import type { Limits } from '../../src/domain/limits.ts';
 import type { Bus, CountedStore, RateCounter, Store } from '../../src/domain/ports.ts';
 import type { Quotas } from '../../src/domain/quotas.ts';
@@ -28,6 +28,7 @@ interface StartOptions {
   readonly rateCounter?: RateCounter;
   readonly browsers?: BrowserRules;
   readonly limits?: Partial<Limits>;
+  readonly connections?: Pick<Config, 'stallSeconds' | 'connectionsPerAddress'>;
   /** For large work; without them it is computed on the thread of the service. */
   readonly threads?: number;
   readonly clock?: TestClock;
@@ -50,6 +51,7 @@ export async function startApp(options: StartOptions = {}): Promise<TestApp> {
     store = openMemoryStore(),
     apiKeys = [],
     limits = {},
+    connections = {},
     clock = new TestClock(),
     run = 'a',
     browsers,
@@ -71,6 +73,7 @@ export async function startApp(options: StartOptions = {}): Promise<TestApp> {
       ...gate,
       quotas: { ...(rateLimit ? { requests_per_second: rateLimit } : {}), ...quotas },
       threads,
+      ...connections,
       limits: { ...LIMITS, ...limits },
       ...(browsers ? { browsers } : {}),
     },

@@ -1,6 +1,6 @@
 import { parseManifest } from '../../schemas/checkpoint-manifest.ts';
-import { randint } from '../../src/cells/random/randint.ts';
 import { readConfig } from '../../src/config.ts';
+import { OWN_WORK } from '../../src/domain/caller.ts';
 import type { Backoff, Clock, NewId, Store } from '../../src/domain/ports.ts';
 import { createDraws } from '../../src/engine/draw.ts';
 import { referenceEngine } from '../../src/engine/reference.ts';
@@ -27,9 +27,10 @@ export function createReferenceServices({ store, clock, newId, backoff }: World)
     {
       store,
       stepper: createStepper({ engines: { fast: referenceEngine, exact: referenceEngine } }),
-      initialize: createDraws(),
-      randint,
-      ops: { list: [...OPS.values()].map(({ apply: _, ...op }) => op), apply: createOps() },
+      ...createDraws(),
+      caller: () => OWN_WORK,
+      inTurn: (work) => work(),
+      ops: { list: [...OPS.values()].map(({ apply: _, ...op }) => op), ...createOps() },
       graphFiles: createGraphFiles({ maxCheckpointBytes: 0 }),
       clock,
       newId,

@@ -1,3 +1,5 @@
+import { ATTACKS } from '../attack/attacks/all.ts';
+import { runAttacks } from '../attack/siege.ts';
 import { contract } from './contract/contract.ts';
 import { failover } from './failover.ts';
 import { fuzzAll } from './fuzz.ts';
@@ -29,6 +31,16 @@ interface Suite {
 const ALL_DOORS = ['socket', 'socket', 'lines', 'lines', 'bulk', 'bulk'] as const;
 
 export const SUITES: Readonly<Record<string, Suite>> = {
+  attack: {
+    unit: 'seconds of each attack of one client, on a service held to 1 GiB',
+    whole: 30,
+    bounded: 2,
+    async run({ size }) {
+      const broken = await runAttacks(ATTACKS, { seconds: size, timesCount: true });
+      if (broken > 0) throw new Error(`${broken} attacks broke a bound`);
+      return { attacks: ATTACKS.length };
+    },
+  },
   'kill-lmdb': {
     unit: 'kills of a process with its store in LMDB',
     whole: 1_000,

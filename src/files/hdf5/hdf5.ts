@@ -1,4 +1,6 @@
+import { type CurrentCaller, OWN_WORK } from '../../domain/caller.ts';
 import { Problem } from '../../domain/problems.ts';
+import { Lane } from '../../threads/lane.ts';
 import { DEFAULT_FILE_LIMITS, type FileLimits, invalidFile, requireWithin } from '../bounds.ts';
 import { createThreads } from './threads.ts';
 import type { Hdf5Request, HdfTree } from './tree.ts';
@@ -7,6 +9,8 @@ const FORMAT = 'HDF5';
 const SIGNATURE = [0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a];
 /** Memory that the library needs at its start and for its own tables. */
 const OWN_MEMORY_BYTES = 64 * 2 ** 20;
+/** What a thread with the library takes without a file. */
+const LIBRARY_BYTES = 24 * 2 ** 20;
 
 export interface Hdf5 {
   /** @throws {Problem} invalid-file for any fault, limit-exceeded for a file over `limits`, overloaded on a busy machine. */
@@ -15,29 +19,17 @@ export interface Hdf5 {
 }
 
 interface Hdf5Options {
-  /** Files worked on at once; others wait. Each has a thread of its own, which takes about 20 MB and 0.2 s to start. */
+  /** Files worked on at once, one of each client; others wait. Each has a thread of its own, which takes about 20 MB and 0.2 s to start. */
   readonly concurrency?: number;
   /** A file that takes more time of a processor is refused: damaged ones can make the library loop (1 in 200 of random damage does). */
   readonly timeoutMs?: number;
+  readonly caller?: CurrentCaller;
 }
 
-/** HDF5 through h5wasm, in threads of its own (worker.ts). */
-export function createHdf5({ concurrency = 2, timeoutMs = 10_000 }: Hdf5Options = {}): Hdf5 {
+/** HDF5 through h5wasm, in threads of its own (worker.ts). Clients take turns. */
+export function createHdf5({ concurrency = 2, timeoutMs = 10_000, caller = () => OWN_WORK }: Hdf5Options = {}): Hdf5 {
   const threads = createThreads(timeoutMs);
-  const waiting: (() => void)[] = [];
-  let running = 0;
-
-  async function inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
-    if (running >= concurrency) await new Promise<void>((resolve) => waiting.push(resolve));
-    else running += 1;
-    try {
-      return await work();
-    } finally {
-      const next = waiting.shift();
-      if (next) next();
-      else running -= 1;
-    }
-  }
+  const lane = new Lane({ what: 'HDF5 files', atOnce: concurrency, caller });
 
   return {
     async read(bytes, limits = DEFAULT_FILE_LIMITS) {
@@ -45,23 +37,35 @@ export function createHdf5({ concurrency = 2, timeoutMs = 10_000 }: Hdf5Options 
       if (SIGNATURE.some((byte, at) => bytes[at] !== byte))
         throw invalidFile(FORMAT, 'it does not start with the HDF5 signature.');
       const memoryBytes = OWN_MEMORY_BYTES + 2 * limits.maxUnpackedBytes;
-      const copy = new Uint8Array(bytes);
-      const request: Hdf5Request = { kind: 'read', bytes: copy, limits, memoryBytes };
-      const reply = await inTurn(() => threads.ask(request, [copy.buffer])).catch((error: unknown) => {
+      const { hold: _, ...bounds } = limits;
+      caller().hold(LIBRARY_BYTES + 2 * bytes.length);
+      const read = (signal?: AbortSignal) => {
+        const copy = new Uint8Array(bytes);
+        return threads.ask({ kind: 'read', bytes: copy, limits: bounds, memoryBytes }, [copy.buffer], signal);
+      };
+      const reply = await lane.run(read).catch((error: unknown) => {
         if (error instanceof Problem) throw error;
         throw invalidFile(FORMAT, `the HDF5 library failed: ${error instanceof Error ? error.message : error}.`, error);
       });
       if ('problem' in reply) throw new Problem(reply.problem, reply.detail);
-      if ('tree' in reply) return reply.tree;
+      if ('tree' in reply) {
+        caller().hold(bytesOfTree(reply.tree));
+        return reply.tree;
+      }
       throw new Error('the HDF5 thread answered a read with a file');
     },
 
     async write(tree) {
-      const bytes = [...tree.datasets.values()].reduce((sum, dataset) => sum + dataset.bytes.length, 0);
+      const bytes = bytesOfTree(tree);
+      caller().hold(LIBRARY_BYTES + 3 * bytes);
       const request: Hdf5Request = { kind: 'write', tree, memoryBytes: OWN_MEMORY_BYTES + 4 * bytes };
-      const reply = await inTurn(() => threads.ask(request));
+      const reply = await lane.run((signal) => threads.ask(request, [], signal));
       if ('file' in reply) return reply.file;
       throw new Error('the HDF5 thread answered a write without a file');
     },
   };
+}
+
+function bytesOfTree({ datasets }: HdfTree): number {
+  return [...datasets.values()].reduce((sum, { bytes }) => sum + bytes.length, 0);
 }

@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads';
-import { Problem } from '../../domain/problems.ts';
+import { clientGone, Problem } from '../../domain/problems.ts';
 import type { Hdf5Reply, Hdf5Request } from './tree.ts';
 
 /** A file may wait for a processor this many times as long as it may compute: then the machine is at fault. */
@@ -35,10 +35,11 @@ export function createThreads(timeoutMs: number) {
   }
 
   return {
-    async ask(request: Hdf5Request, transferList: ArrayBuffer[] = []): Promise<Hdf5Reply> {
+    /** The signal ends the thread, and the work with it. */
+    async ask(request: Hdf5Request, transferList: ArrayBuffer[] = [], signal?: AbortSignal): Promise<Hdf5Reply> {
       const worker = take();
       try {
-        const reply = await answerOf(worker, timeoutMs, () => worker.postMessage(request, transferList));
+        const reply = await answerOf(worker, { timeoutMs, signal }, () => worker.postMessage(request, transferList));
         keep(worker);
         return reply;
       } catch (error) {
@@ -64,7 +65,12 @@ function startWorker(ended: () => void): Worker {
   return worker;
 }
 
-async function answerOf(worker: Worker, timeoutMs: number, send: () => void): Promise<Hdf5Reply> {
+interface Patience {
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+async function answerOf(worker: Worker, { timeoutMs, signal }: Patience, send: () => void): Promise<Hdf5Reply> {
   const { promise, resolve, reject } = Promise.withResolvers<Hdf5Reply>();
   const listeners = {
     message: resolve,
@@ -72,6 +78,8 @@ async function answerOf(worker: Worker, timeoutMs: number, send: () => void): Pr
     error: reject,
     exit: () => reject(new Error('its thread ended early')),
   };
+  const leave = () => reject(clientGone());
+  signal?.addEventListener('abort', leave, { once: true });
   const before = await usedMs(worker);
   let ticks = 0;
   const timer = setInterval(async () => {
@@ -84,6 +92,7 @@ async function answerOf(worker: Worker, timeoutMs: number, send: () => void): Pr
     return await promise;
   } finally {
     clearInterval(timer);
+    signal?.removeEventListener('abort', leave);
     for (const [event, listener] of Object.entries(listeners)) worker.off(event, listener);
   }
 }

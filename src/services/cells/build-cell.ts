@@ -62,9 +62,7 @@ export async function buildRecord(
   }
   requireBytes(`The ${counted(specs.length, 'variable')} of this cell`, specs, context.limits, '/input_shape');
   if (given) requireWeights(specs, given);
-  const draw = async (spec: VariableSpec) =>
-    [spec.name, await drawVariable(context, spec, unbuilt.initializer_seeds[spec.name])] as const;
-  const weights = given ?? Object.fromEntries(await Promise.all(specs.map(draw)));
+  const weights = given ?? (await drawAll(context, specs, unbuilt.initializer_seeds));
   const record: CellRecord = {
     ...unbuilt,
     input_shape: inputShape,
@@ -73,6 +71,17 @@ export async function buildRecord(
     updated_at: context.clock(),
   };
   return { record, weights };
+}
+
+/** One after another, so that the draws of one request don't fill the queue. */
+async function drawAll(
+  context: Needs,
+  specs: readonly VariableSpec[],
+  seeds: Readonly<Record<string, number>>,
+): Promise<Weights> {
+  const weights: Record<string, Tensor> = {};
+  for (const spec of specs) weights[spec.name] = await drawVariable(context, spec, seeds[spec.name]);
+  return weights;
 }
 
 async function drawVariable({ initialize }: Needs, spec: VariableSpec, seed: number | undefined): Promise<Tensor> {

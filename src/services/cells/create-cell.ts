@@ -6,6 +6,7 @@ import type { InitializerTemplate } from '../../domain/program.ts';
 import { decodeRecord, encodeRecord } from '../../domain/record.ts';
 import { formatShape, type Tensor } from '../../domain/tensor.ts';
 import type { TensorLiteral } from '../../domain/tensor-literal.ts';
+import { listed } from '../../domain/words.ts';
 import { defineCell } from '../../frameworks/define-cell.ts';
 import type { Decision } from '../changes/decision.ts';
 import type { Context } from '../context.ts';
@@ -157,7 +158,7 @@ function inputShapeOf(definition: CellDefinition, input: NewCell): readonly (num
   const shapes = Object.fromEntries(Object.entries(input.weights).map(([name, { shape }]) => [name, shape]));
   const features = definition.featuresOf(shapes);
   if (features !== undefined) return [null, features];
-  const names = Object.keys(shapes).join(', ') || 'none';
+  const names = listed(Object.keys(shapes)) || 'none';
   const detail = `The weights (${names}) do not determine the input shape of ${className}. Send input_shape too.`;
   throw fieldProblem('invalid-value', '/weights', detail);
 }

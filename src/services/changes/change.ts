@@ -4,6 +4,7 @@ import type { Backoff } from '../../domain/ports.ts';
 import { Problem } from '../../domain/problems.ts';
 import { type Kind, thingKey } from '../keys.ts';
 import type { Ports } from '../ports.ts';
+import { breathe, bytesOfWrites } from './breathe.ts';
 import { claimId, claimName, releaseClaim } from './claims.ts';
 import { type Decide, type Decision, decideAnd } from './decision.ts';
 import { decideOnce, type Repeatable } from './once.ts';
@@ -18,7 +19,7 @@ export interface Change<T, R> {
   readonly once?: Repeatable<R>;
 }
 
-type Needs = Pick<Ports, 'store' | 'clock' | 'newId' | 'backoff' | 'limits' | 'beginStage'>;
+type Needs = Pick<Ports, 'store' | 'clock' | 'newId' | 'backoff' | 'limits' | 'beginStage' | 'caller'>;
 
 const MAX_ATTEMPTS = 100;
 const ID_PREFIX: Readonly<Record<Kind, string>> = {
@@ -102,11 +103,17 @@ export class Changer {
   }
 
   private async attempt<T>(decide: Decide<T>): Promise<Decision<T>> {
-    const { store, backoff } = this.context;
+    const { store, backoff, caller } = this.context;
     for (let tries = 0; tries < MAX_ATTEMPTS; tries++) {
       const decision = await decide();
       if (!decision) continue;
       const { writes } = decision;
+      const pause = breathe(writes);
+      if (pause) {
+        // The records, and the copies of them that the store makes.
+        if (tries === 0) caller().hold(2 * bytesOfWrites(writes));
+        await pause;
+      }
       if (writes.length === 0 || (await store.commit(writes)) === 'committed') return decision;
       await backoff(tries);
     }

@@ -1,4 +1,5 @@
 import type { StoreWrite } from '../../domain/ports.ts';
+import { breathe } from './breathe.ts';
 
 /** The writes of a change, all for one owner, and its result. Without writes nothing is committed. */
 export interface Decision<T> {
@@ -18,6 +19,8 @@ export type Decide<T> = () => Promise<Decision<T> | undefined>;
 export function decideAnd<T, R>(decide: Decide<T>, answer: (result: T) => R): Decide<R> {
   return async () => {
     const decision = await decide();
+    const pause = decision && breathe(decision.writes);
+    if (pause) await pause;
     return decision && { ...decision, result: answer(decision.result) };
   };
 }

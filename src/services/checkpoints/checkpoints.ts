@@ -1,3 +1,4 @@
+import type { Caller } from '../../domain/caller.ts';
 import { type ExpectedVersion, requireVersion } from '../../domain/conditions.ts';
 import type { SnapshotCodec } from '../../domain/files.ts';
 import type { StoreWrite } from '../../domain/ports.ts';
@@ -7,6 +8,7 @@ import { isExpired } from '../../domain/session.ts';
 import type { Snapshot } from '../../domain/snapshot.ts';
 import type { Tensor } from '../../domain/tensor.ts';
 import type { Cell } from '../cells/cell-record.ts';
+import { nextTurn } from '../changes/breathe.ts';
 import type { Decision } from '../changes/decision.ts';
 import { entriesOf } from '../changes/listing.ts';
 import type { Context } from '../context.ts';
@@ -36,7 +38,9 @@ export interface NewCheckpoint {
   readonly sessions: readonly string[];
 }
 
-type Needs = Pick<Context, 'store' | 'clock' | 'limits' | 'cells'> & { readonly checkpointCodec: SnapshotCodec };
+type Needs = Pick<Context, 'store' | 'clock' | 'limits' | 'cells' | 'caller'> & {
+  readonly checkpointCodec: SnapshotCodec;
+};
 
 /** Decides on a checkpoint of the named things, or of all. @throws {Problem} already-exists, invalid-value, limit-exceeded */
 export async function saveCheckpoint(
@@ -44,10 +48,14 @@ export async function saveCheckpoint(
   id: string,
   wanted: NewCheckpoint,
 ): Promise<Decision<CheckpointRecord>> {
-  const room = new Room(context.limits);
+  const room = new Room(context);
   const things = wanted.all ? await readAll(context, room) : await readNamed(context, wanted, room);
+  await nextTurn();
+  context.caller().hold(room.bytes);
   const snapshot = takeSnapshot({ ...things, pinned: await readPinned(context, things.sessions, room) });
-  return keepSnapshot(context, id, snapshot, context.checkpointCodec.encode(snapshot));
+  const content = context.checkpointCodec.encode(snapshot);
+  await nextTurn();
+  return keepSnapshot(context, id, snapshot, content);
 }
 
 /** Decides on a checkpoint brought in as a file. @throws {Problem} already-exists, invalid-file */
@@ -56,13 +64,14 @@ export function importCheckpoint(context: Needs, id: string, bytes: Uint8Array):
 }
 
 async function keepSnapshot(
-  { store, clock, limits }: Needs,
+  context: Needs,
   id: string,
   { manifest }: Snapshot,
   content: Uint8Array,
 ): Promise<Decision<CheckpointRecord>> {
+  const { store, clock } = context;
   if (await store.get(checkpointKey(id))) throw new Problem('already-exists', `There is a checkpoint '${id}' already.`);
-  new Room(limits).take(content.length);
+  requireRoom(content.length, context.limits);
   const record: CheckpointRecord = {
     format: 1,
     id,
@@ -88,7 +97,12 @@ export async function readCheckpoint({ store }: Pick<Context, 'store'>, id: stri
 }
 
 /** The checkpoint's file. @throws {Problem} not-found */
-export async function readCheckpointContent({ store }: Pick<Context, 'store'>, id: string): Promise<Uint8Array> {
+export async function readCheckpointContent(
+  { store, caller }: Pick<Context, 'store' | 'caller'>,
+  id: string,
+): Promise<Uint8Array> {
+  const { bytes: expected } = await readCheckpoint({ store }, id);
+  caller().hold(expected);
   const stored = await store.get(contentKey(id));
   if (!stored) throw new Problem('not-found', `There is no checkpoint '${id}'.`);
   return stored.bytes;
@@ -111,21 +125,30 @@ export async function deleteCheckpoint(
   return { writes, result: undefined };
 }
 
+/** @throws {Problem} limit-exceeded */
+function requireRoom(bytes: number, { maxCheckpointBytes: most }: Context['limits']): void {
+  if (bytes <= most) return;
+  const detail = `The checkpoint would have ${bytes} bytes or more, over the limit of ${most} (CELLSTEP_MAX_CHECKPOINT_BYTES). Name fewer things.`;
+  throw new Problem('limit-exceeded', detail);
+}
+
 /** Counts the bytes of a checkpoint while its things are read, before all of them are in memory. */
 class Room {
-  private readonly most: number;
-  private bytes = 0;
+  private readonly limits: Context['limits'];
+  private readonly caller: Caller;
+  /** Of what was taken. */
+  bytes = 0;
 
-  constructor({ maxCheckpointBytes }: Context['limits']) {
-    this.most = maxCheckpointBytes;
+  constructor({ limits, caller }: Pick<Context, 'limits' | 'caller'>) {
+    this.limits = limits;
+    this.caller = caller();
   }
 
-  /** @throws {Problem} limit-exceeded */
+  /** @throws {Problem} limit-exceeded, overloaded */
   take(bytes: number): void {
     this.bytes += bytes;
-    if (this.bytes <= this.most) return;
-    const detail = `The checkpoint would have ${this.bytes} bytes or more, over the limit of ${this.most} (CELLSTEP_MAX_CHECKPOINT_BYTES). Name fewer things.`;
-    throw new Problem('limit-exceeded', detail);
+    this.caller.hold(bytes);
+    requireRoom(this.bytes, this.limits);
   }
 
   hold<T>(thing: T, tensors: Iterable<Tensor>): T {

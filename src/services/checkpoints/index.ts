@@ -16,20 +16,22 @@ import type { RestoreContext } from './restore-plan.ts';
 
 /** The use cases of checkpoints. */
 export function checkpointServices(context: RestoreContext) {
-  const { store, changer } = context;
+  const { store, changer, inTurn } = context;
   return {
     save: <R>(input: NewCheckpoint, id: string | undefined, change: Change<CheckpointRecord, R>) =>
-      changer.create('checkpoint', id, change, (chosen) => saveCheckpoint(context, chosen, input)),
+      inTurn(() => changer.create('checkpoint', id, change, (chosen) => saveCheckpoint(context, chosen, input))),
     import: <R>(bytes: Uint8Array, id: string | undefined, change: Change<CheckpointRecord, R>) =>
-      changer.create('checkpoint', id, change, (chosen) => importCheckpoint(context, chosen, bytes)),
+      inTurn(() => changer.create('checkpoint', id, change, (chosen) => importCheckpoint(context, chosen, bytes))),
     list: (page: PageRequest) =>
       listPage(store, thingsPrefix('checkpoint'), page, (bytes) => decodeRecord<CheckpointRecord>(bytes).fields),
     read: (id: string) => readCheckpoint(context, id),
     readContent: (id: string) => readCheckpointContent(context, id),
     restore: <R>(id: string, createMissing: boolean, change: Change<Restored, R>) =>
-      changer.change(checkpointKey(id), change, async () => {
-        return { writes: [], result: await restoreCheckpoint(context, id, change, createMissing) };
-      }),
+      inTurn(() =>
+        changer.change(checkpointKey(id), change, async () => {
+          return { writes: [], result: await restoreCheckpoint(context, id, change, createMissing) };
+        }),
+      ),
     delete: <R>(id: string, change: Change<undefined, R>) =>
       changer.change(checkpointKey(id), change, () => deleteCheckpoint(context, id, change.expected)),
   };

@@ -1,16 +1,17 @@
 import type { VariableSpec } from '../../domain/cell-definition.ts';
 import { Problem } from '../../domain/problems.ts';
 import { formatShape, sameShape, type Tensor } from '../../domain/tensor.ts';
+import { listed } from '../../domain/words.ts';
 
 type VariableFit = Pick<VariableSpec, 'name' | 'shape' | 'dtype'>;
 
 /** @throws {Problem} checkpoint-mismatch if the saved tensors and the thing differ in names, dtypes or shapes */
 export function requireFit(what: string, specs: readonly VariableFit[], saved: Readonly<Record<string, Tensor>>): void {
-  const [has, names] = [specs.map(({ name }) => name).join(', '), Object.keys(saved)];
+  const [has, names] = [listed(specs.map(({ name }) => name)), Object.keys(saved)];
   if (names.length !== specs.length || specs.some(({ name }) => !Object.hasOwn(saved, name))) {
     throw new Problem(
       'checkpoint-mismatch',
-      `${what} has ${has || 'nothing'}; the checkpoint has ${names.join(', ') || 'nothing'}.`,
+      `${what} has ${has || 'nothing'}; the checkpoint has ${listed(names) || 'nothing'}.`,
     );
   }
   for (const { name, shape, dtype } of specs) {

@@ -1,6 +1,6 @@
 import type { JsonObject } from '../../domain/json.ts';
 import type { Limits } from '../../domain/limits.ts';
-import { cast, type Dtype, isFloat, sizeOf, type Tensor } from '../../domain/tensor.ts';
+import { type Dtype, isFloat, sizeOf, type Tensor } from '../../domain/tensor.ts';
 import { isReference, literalToTensor, type TensorInput } from '../../domain/tensor-literal.ts';
 import type { Context } from '../context.ts';
 import { requireBytes, requireElements, requireWork, type WorkContext } from '../limits.ts';
@@ -36,10 +36,12 @@ export async function applyOp(
     given.flatMap((tensor) => tensor?.dtype ?? []),
     inputs,
   );
-  const tensors = inputs.map((input, i) => {
-    const tensor = given[i];
-    return tensor ? cast(tensor, dtype) : literalToTensor(input as never, dtype, `/inputs/${i}`);
-  });
+  const tensors = await Promise.all(
+    inputs.map((input, i) => {
+      const tensor = given[i];
+      return tensor ? context.ops.cast(tensor, dtype) : literalToTensor(input as never, dtype, `/inputs/${i}`);
+    }),
+  );
   requireOpWork(op, tensors, context);
   return context.ops.apply(op, tensors, params);
 }

@@ -17,15 +17,17 @@ import { type SessionStepRequest, type SteppedSession, stepSession } from './ste
 
 /** The use cases of sessions. */
 export function sessionServices(context: Context, feed: TenantFeed) {
-  const { store, clock, changer } = context;
+  const { store, clock, changer, inTurn } = context;
   return {
     open: <R>(input: NewSession, id: string | undefined, change: Change<Session, R>) =>
       changer.create('session', id, change, (chosen) => openSession(context, chosen, input)),
     /** With `cell`: only the sessions of that cell. */
     list: ({ cell, ...page }: PageRequest & { readonly cell?: string }) =>
-      listShown(store, thingsPrefix('session'), page, decodeSession, ({ record }) => {
-        return !isExpired(record, clock()) && (cell === undefined || record.cell === cell);
-      }),
+      inTurn(() =>
+        listShown(store, thingsPrefix('session'), page, decodeSession, ({ record }) => {
+          return !isExpired(record, clock()) && (cell === undefined || record.cell === cell);
+        }),
+      ),
     read: (id: string) => readSession(store, id, clock()),
     /** Tells `listener` of each change after the state that it answers with. */
     subscribe: (id: string, listener: (change: SessionChange) => void) =>

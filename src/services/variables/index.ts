@@ -1,6 +1,6 @@
 import type { Tensor } from '../../domain/tensor.ts';
 import type { TensorInput } from '../../domain/tensor-literal.ts';
-import { assign, assignAdd, assignSub, scatterUpdate } from '../../domain/updates.ts';
+import { assign, scatterUpdate } from '../../domain/updates.ts';
 import type { Change } from '../changes/change.ts';
 import { listPage, type PageRequest } from '../changes/listing.ts';
 import { resolveTensor } from '../compute/resolve-tensor.ts';
@@ -26,19 +26,20 @@ export type VariableUpdate =
       readonly updates: TensorInput;
     };
 
-const UPDATES = { assign, assign_add: assignAdd, assign_sub: assignSub };
-
 /** The use cases of variables, stand-alone or of a cell. */
 export function variableServices(context: Context) {
-  const { store, changer } = context;
+  const { store, changer, inTurn } = context;
   return {
     create: <R>(input: NewVariable, id: string | undefined, change: Change<Variable, R>) =>
       changer.create('variable', id, change, (chosen) => createVariable(context, chosen, input)),
     list: (page: PageRequest) =>
-      listPage(store, thingsPrefix('variable'), page, (bytes) => {
-        const { record, value } = decodeVariable(bytes);
-        return { ...record, value };
-      }),
+      inTurn(() =>
+        listPage(store, thingsPrefix('variable'), page, (bytes) => {
+          context.caller().hold(bytes.length);
+          const { record, value } = decodeVariable(bytes);
+          return { ...record, value };
+        }),
+      ),
     read: (at: VariableAddress) => readVariable(context, at),
     update: <R>(at: VariableAddress, update: VariableUpdate, change: Change<Variable, R>) =>
       changer.change(ownerOf(at), change, () =>
@@ -54,7 +55,7 @@ function ownerOf(at: VariableAddress): string {
 }
 
 async function updated(
-  context: Pick<Context, 'store' | 'limits'>,
+  context: Pick<Context, 'store' | 'limits' | 'ops'>,
   current: Tensor,
   update: VariableUpdate,
 ): Promise<Tensor> {
@@ -62,5 +63,6 @@ async function updated(
   if (update.kind === 'scatter_update') {
     return scatterUpdate(current, update.indices, await read(update.updates, '/updates'));
   }
-  return UPDATES[update.kind](current, await read(update.value, '/value'));
+  const value = await read(update.value, '/value');
+  return update.kind === 'assign' ? assign(current, value) : context.ops.combine(update.kind, current, value);
 }

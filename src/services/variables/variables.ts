@@ -1,7 +1,7 @@
 import { type ExpectedVersion, requireVersion } from '../../domain/conditions.ts';
 import type { Json } from '../../domain/json.ts';
 import { fieldProblem, Problem } from '../../domain/problems.ts';
-import { cast, type Dtype, type Shape, type Tensor } from '../../domain/tensor.ts';
+import type { Dtype, Shape, Tensor } from '../../domain/tensor.ts';
 import { isReference, type TensorInput } from '../../domain/tensor-literal.ts';
 import { checkInitializerFits, parseInitializer, withSeed } from '../../frameworks/keras/parse-object.ts';
 import type { Cell } from '../cells/cell-record.ts';
@@ -11,7 +11,7 @@ import type { Decision } from '../changes/decision.ts';
 import { resolveReference, resolveTensor } from '../compute/resolve-tensor.ts';
 import type { Context } from '../context.ts';
 import { variableKey } from '../keys.ts';
-import { requireBytes, requireDraw, requireElements } from '../limits.ts';
+import { bytesOf, requireBytes, requireDraw, requireElements } from '../limits.ts';
 import { encodeVariable, findVariable, type VariableRecord } from './stand-alone-variables.ts';
 
 /** A stand-alone variable, or one of a cell. */
@@ -36,7 +36,7 @@ export interface NewVariable {
   readonly trainable: boolean;
 }
 
-type Needs = Pick<Context, 'store' | 'clock' | 'newSeed' | 'initialize' | 'randint' | 'limits'>;
+type Needs = Pick<Context, 'store' | 'clock' | 'newSeed' | 'initialize' | 'randint' | 'ops' | 'limits'>;
 
 /** Decides on a new stand-alone variable. @throws {Problem} already-exists, or a problem of its value */
 export async function createVariable(context: Needs, id: string, input: NewVariable): Promise<Decision<Variable>> {
@@ -64,7 +64,7 @@ async function firstValue(context: Needs, input: NewVariable): Promise<Tensor> {
     const found = await resolveReference(context, value.variable, '/value');
     const wanted = dtype ?? found.dtype;
     requireBytes('This variable', [{ shape: found.shape, dtype: wanted }], context.limits, '/dtype');
-    return cast(found, wanted);
+    return context.ops.cast(found, wanted);
   }
   if (value) {
     // Only integers that a JSON number cannot hold show that they are int64.
@@ -79,8 +79,8 @@ async function firstValue(context: Needs, input: NewVariable): Promise<Tensor> {
     }
     requireElements(size, context.limits, '/randint/size');
     requireBytes('This variable', [{ shape: size, dtype: 'int64' }], context.limits, '/randint/size');
-    const drawn = context.randint(low, high, size, randint.seed ?? context.newSeed());
-    return dtype ? cast(drawn, dtype) : drawn;
+    const drawn = await context.randint(low, high, size, randint.seed ?? context.newSeed());
+    return dtype ? context.ops.cast(drawn, dtype) : drawn;
   }
   requireElements(shape, context.limits, '/shape');
   requireBytes('This variable', [{ shape, dtype: dtype ?? 'float32' }], context.limits, '/shape');
@@ -92,7 +92,7 @@ async function firstValue(context: Needs, input: NewVariable): Promise<Tensor> {
 
 /** @throws {Problem} not-found */
 export async function readVariable(
-  { store, cells }: Pick<Context, 'store' | 'cells'>,
+  { store, cells, caller }: Pick<Context, 'store' | 'cells' | 'caller'>,
   at: VariableAddress,
 ): Promise<Variable> {
   if ('cell' in at) {
@@ -101,12 +101,13 @@ export async function readVariable(
   }
   const found = await findVariable(store, at.variable);
   if (!found) throw new Problem('not-found', `There is no variable '${at.variable}'.`);
+  caller().hold(bytesOf([found.value]));
   return { ...found.record, value: found.value };
 }
 
 /** Decides on a new value of a variable. For a variable of a cell this makes a new version of the cell. */
 export async function changeVariable(
-  context: Pick<Context, 'store' | 'clock' | 'cells'>,
+  context: Pick<Context, 'store' | 'clock' | 'cells' | 'caller'>,
   at: VariableAddress,
   expected: ExpectedVersion | undefined,
   update: (current: Tensor) => Promise<Tensor>,
@@ -115,6 +116,8 @@ export async function changeVariable(
   const found = await findVariable(context.store, at.variable);
   if (!found) throw new Problem('not-found', `There is no variable '${at.variable}'.`);
   requireVersion(`Variable '${at.variable}'`, found.record.version, expected);
+  // The present value and the new one.
+  context.caller().hold(2 * bytesOf([found.value]));
   const value = await update(found.value);
   const record = { ...found.record, version: found.record.version + 1, updated_at: context.clock() };
   const writes = [{ key: variableKey(at.variable), expect: found.revision, bytes: encodeVariable(record, value) }];

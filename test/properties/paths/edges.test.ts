@@ -191,7 +191,7 @@ describe('what cannot be computed is told', () => {
 
   it('of an orthogonal draw without axes', async () => {
     const spec = { className: 'Orthogonal', params: { gain: 1, seed: 4 } };
-    await expect(createDraws()(spec, [], 'float32')).rejects.toThrow();
+    await expect(createDraws().initialize(spec, [], 'float32')).rejects.toThrow();
   });
 
   it('of an activation without a kernel, which the reference engine computes', () => {

@@ -183,7 +183,7 @@ describe('what a thread runs has the same bits', () => {
 
   it('in draws, where a large orthogonal one is drawn as a small one is', async () => {
     const spec = { className: 'Orthogonal', params: { gain: 1, seed: 4 } };
-    const draw = createDraws();
+    const { initialize: draw } = createDraws();
     const shape = [410, 410];
     const [first, second] = await Promise.all([draw(spec, shape, 'float32'), draw(spec, shape, 'float32')]);
     expect(first.data).toEqual(initialize(spec, shape, 'float32').data);
@@ -191,6 +191,6 @@ describe('what a thread runs has the same bits', () => {
     const small = await draw(spec, [5, 3], 'float64');
     expect(small.data).toEqual(initialize(spec, [5, 3], 'float64').data);
     const port = await threadHere('draw-worker', { spec, shape: [5, 3], dtype: 'float64' });
-    expect(port.posted).toEqual([small.data]);
+    expect(port.posted).toEqual([{ result: small.data }]);
   });
 });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { readConfig } from '../../../src/config.ts';
+import { OWN_WORK } from '../../../src/domain/caller.ts';
 import type { CommitOutcome, Store } from '../../../src/domain/ports.ts';
 import { Problem } from '../../../src/domain/problems.ts';
 import { Changer } from '../../../src/services/changes/change.ts';
@@ -29,7 +30,14 @@ function contended(conflicts: number): { store: Store; commits: () => number } {
 const immediately = async () => {};
 const { limits } = readConfig({});
 const changerOn = (store: Store) =>
-  new Changer({ store, clock: () => 0, newId: (prefix) => `${prefix}_1`, backoff: immediately, limits });
+  new Changer({
+    store,
+    clock: () => 0,
+    newId: (prefix) => `${prefix}_1`,
+    backoff: immediately,
+    limits,
+    caller: () => OWN_WORK,
+  });
 
 describe('a change', () => {
   it('is decided again from the present state, if another writer came first', async () => {
@@ -118,6 +126,7 @@ describe('a change', () => {
       clock: () => 0,
       newId: (prefix) => `${prefix}_${++ids}`,
       backoff: immediately,
+      caller: () => OWN_WORK,
       limits,
     });
     const once = { idempotencyKey: 'k', fingerprint: 'f', codec: TEXTS };

@@ -1,0 +1,51 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { type Caller, type CurrentCaller, OWN_WORK } from '../domain/caller.ts';
+import { ANYBODY } from '../domain/identity.ts';
+
+/** Who the work is done for that runs now, wherever it runs. */
+export interface Callers {
+  readonly current: CurrentCaller;
+  /** Does work for the sender of a request. */
+  run<T>(request: FastifyRequest, work: () => T): T;
+}
+
+export function createCallers(): Callers {
+  const storage = new AsyncLocalStorage<Caller>();
+  return {
+    current: () => storage.getStore() ?? OWN_WORK,
+    run: (request, work) => storage.run(new RequestCaller(request), work),
+  };
+}
+
+/** From the checks of a request on, all that is done for it has its sender as caller. */
+export function addCallers(app: FastifyInstance, callers: Callers): void {
+  app.addHook('preHandler', (request, _reply, done) => callers.run(request, done));
+}
+
+/** Whose requests are counted together: a tenant's, or those of an address where the service asks nobody who they are. */
+export function clientOf({ identity, ip }: Pick<FastifyRequest, 'identity' | 'ip'>): string {
+  return identity === ANYBODY ? `address:${ip}` : `tenant:${identity.tenant}`;
+}
+
+/** Finds out what is asked of it only then: most requests are answered at once. */
+class RequestCaller implements Caller {
+  private readonly request: FastifyRequest;
+
+  constructor(request: FastifyRequest) {
+    this.request = request;
+  }
+
+  get client(): string {
+    return clientOf(this.request);
+  }
+
+  get signal(): AbortSignal {
+    return this.request.leftSignal();
+  }
+
+  hold(bytes: number): void {
+    const noRoom = this.request.holdBytes(bytes);
+    if (noRoom) throw noRoom;
+  }
+}

@@ -1,0 +1,31 @@
+/**
+ * `npm run attack [-- word…] [--bounded] [--seconds=N] [--times=report]`: what one client may try to take the service down, as scripts. The
+ * service is held to 1 GiB of memory; meanwhile another client times its steps and /healthz. Words choose attacks by their
+ * names. Prints a table; the exit code is 1 where the service died or a bound was
+ * broken; with `--times=report` bounds of time are only reported, for a machine that is busy with other things.
+ */
+import { parseArgs } from 'node:util';
+import { ATTACKS } from './attacks/all.ts';
+import { runAttacks } from './siege.ts';
+
+/** For how long an attack that lasts goes on: in CI, and in a whole run. */
+const SECONDS = { bounded: 2, whole: 10 };
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    bounded: { type: 'boolean', default: false },
+    seconds: { type: 'string' },
+    times: { type: 'string', default: 'bound' },
+  },
+});
+const seconds = Number(values.seconds ?? (values.bounded ? SECONDS.bounded : SECONDS.whole));
+const chosen = ATTACKS.filter(
+  ({ name }) => positionals.length === 0 || positionals.some((word) => name.includes(word)),
+);
+if (!(seconds > 0) || chosen.length === 0) {
+  console.error(seconds > 0 ? `No attack has ${positionals.join(' or ')} in its name.` : '--seconds is not above 0.');
+  process.exit(2);
+}
+const broken = await runAttacks(chosen, { seconds, timesCount: values.times !== 'report' });
+process.exit(broken > 0 ? 1 : 0);

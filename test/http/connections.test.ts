@@ -1,0 +1,84 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect, type Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { startApp, type TestApp } from '../support/app.ts';
+import { call, make, TUTORIAL_CELL } from '../support/call.ts';
+
+const FILE = { accept: 'application/x-safetensors' };
+
+describe('a connection', () => {
+  let app: TestApp;
+  const sockets: Socket[] = [];
+  beforeEach(async () => {
+    app = await startApp({ connections: { stallSeconds: 0.3, connectionsPerAddress: 3 } });
+    await app.listen({ host: '127.0.0.1', port: 0 });
+  });
+  afterEach(async () => {
+    for (const socket of sockets.splice(0)) socket.destroy();
+    await app.close();
+  });
+
+  async function open(text: string): Promise<Socket> {
+    const { port } = app.server.address() as AddressInfo;
+    const socket = connect({ port, host: '127.0.0.1' });
+    socket.on('error', () => undefined);
+    sockets.push(socket);
+    await once(socket, 'connect');
+    socket.write(text);
+    return socket;
+  }
+
+  it('is ended when its body stops halfway, and what it held is free', async () => {
+    const socket = await open(
+      'POST /v1/ops/tanh HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{"inp',
+    );
+    await once(socket, 'close');
+    for (let tries = 0; app.account.held > 0 && tries < 100; tries++) await delay(10);
+    expect(app.account.held).toBe(0);
+  });
+
+  it('is ended when its reply is not read, and what it held is free', async () => {
+    const body = JSON.stringify({ id: 'v', initializer: 'zeros', shape: [2 ** 22] });
+    expect((await call(app, 'POST', '/v1/variables', body, FILE)).status).toBe(201);
+    const socket = await open(`GET /v1/variables/v HTTP/1.1\r\nHost: localhost\r\nAccept: ${FILE.accept}\r\n\r\n`);
+    socket.pause();
+    for (let tries = 0; app.account.held === 0 && tries < 500; tries++) await delay(10);
+    for (let tries = 0; app.account.held > 0 && tries < 500; tries++) await delay(10);
+    expect(app.account.held).toBe(0);
+  });
+
+  it('stays open while its stream has nothing to say', async () => {
+    await make(app, '/v1/cells', { ...TUTORIAL_CELL, input_shape: [null, 1] });
+    await make(app, '/v1/sessions', { id: 's', cell: 'cell' });
+    const socket = await open(
+      'POST /v1/steps HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/jsonl\r\nTransfer-Encoding: chunked\r\n\r\n',
+    );
+    await delay(1_000);
+    const line = `${JSON.stringify({ session: 's', inputs: [[2]] })}\n`;
+    socket.write(`${line.length.toString(16)}\r\n${line}\r\n`);
+    let text = '';
+    socket.on('data', (piece) => {
+      text += piece;
+    });
+    for (let tries = 0; !text.includes('"status":200') && tries < 500; tries++) await delay(10);
+    expect(text).toContain('"status":200');
+  });
+
+  it('is refused to an address that has its share', async () => {
+    const three = [await open(''), await open(''), await open('')];
+    const fourth = await open('');
+    await once(fourth, 'close');
+    three[0].destroy();
+    for (let tries = 0; tries < 100; tries++) {
+      await delay(10);
+      const again = await open('GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n');
+      const answered = await Promise.race([
+        once(again, 'data').then(() => true),
+        once(again, 'close').then(() => false),
+      ]);
+      if (answered) return;
+    }
+    expect.fail('no further connection was let in');
+  });
+});

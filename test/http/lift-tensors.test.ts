@@ -8,6 +8,7 @@ import { openSessionBody, putStatesBody, sessionStepBody } from '../../schemas/s
 import { tensorFieldsOf } from '../../schemas/tensor-fields.ts';
 import { assignBody, createVariableBody, scatterBody } from '../../schemas/variable.ts';
 import { createCellBodies, weightsBodies } from '../../schemas/weight-file.ts';
+import { addIdentities } from '../../src/http/auth.ts';
 import { Account, limitInFlight } from '../../src/http/in-flight.ts';
 import { addJsonBody } from '../../src/http/json-body.ts';
 import { codecFor } from '../../src/http/number-codec.ts';
@@ -48,6 +49,7 @@ async function echo(wrap: (body: z.ZodType) => z.ZodType): Promise<FastifyInstan
     () => PROBLEM_FORM,
     () => undefined,
   );
+  addIdentities(app, { closed: false });
   limitInFlight(app, new Account(2 ** 28));
   addJsonBody(app, 2 ** 24);
   addValidation(app);

@@ -326,7 +326,7 @@ onMemory('cells', (served) => {
     ['an unknown field', { foo: 1 }, 'invalid-request', '/foo', /"foo"/],
     ['another framework', { framework: 'mxnet' }, 'invalid-request', '/framework', /mxnet/],
     ['no id', { id: 'a b' }, 'invalid-request', '/id', /a b/],
-    ['too large an input', { input_shape: [null, 2 ** 31 - 1] }, 'limit-exceeded', '/input_shape', /33554432/],
+    ['too large an input', { input_shape: [null, 2 ** 31 - 1] }, 'limit-exceeded', '/input_shape', /16777216/],
   ] as const)('refuses a cell with %s', async (_, change, code, pointer, detail) => {
     const { app } = served;
     const cell = { class_name: 'LSTMCell', config: { units: 1 }, ...change };
@@ -338,7 +338,7 @@ onMemory('cells', (served) => {
 
   it('refuses an orthogonal matrix that would take minutes to draw', async () => {
     const { app } = served;
-    const big = { class_name: 'LSTMCell', config: { units: 2300 }, input_shape: [null, 1] };
+    const big = { class_name: 'SimpleRNNCell', config: { units: 3500 }, input_shape: [null, 1] };
     const reply = await call(app, 'POST', '/v1/cells', big);
     expectProblem(reply, 'limit-exceeded', /CELLSTEP_MAX_DRAW_WORK/);
   });

@@ -23,7 +23,8 @@ test('the package that npm packs serves from an empty folder, with its page, thr
   const program = join(home, 'node_modules/cellstep/bin/cellstep.cjs');
   expect((await run(process.execPath, [program, '--version'], { cwd: home })).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
 
-  const env = { PATH: process.env.PATH, CELLSTEP_PORT: '0', CELLSTEP_THREADS: '1', CELLSTEP_STORE: 'lmdb:./data' };
+  const ports = { CELLSTEP_PORT: '0', CELLSTEP_GRPC_PORT: '0' };
+  const env = { PATH: process.env.PATH, ...ports, CELLSTEP_THREADS: '1', CELLSTEP_STORE: 'lmdb:./data' };
   const service = spawn(process.execPath, [program, 'serve'], { cwd: home, env, stdio: ['ignore', 'pipe', 'inherit'] });
   onTestFinished(() => void service.kill('SIGKILL'));
   let printed = '';
@@ -31,6 +32,7 @@ test('the package that npm packs serves from an empty folder, with its page, thr
     printed += text;
   });
   await until(() => printed.includes('Server listening at'), 60_000);
+  expect(printed).toContain('gRPC listening at');
   const url = /Server listening at (http:[^"]+)/.exec(printed)?.[1] ?? '';
   expect(await (await fetch(url)).text()).toContain('<!doctype html>');
   const client = new Cellstep({ url });

@@ -26,7 +26,7 @@ export const SERVICE_OPERATIONS = {
     access: 'admin',
     summary: 'Read the metrics',
     description:
-      'For Prometheus: durations of requests, steps and commits, sizes of batches, threads, and the process itself. They cover all processes of the service; the label `worker` has the number of the process. No label contains an id.',
+      'For Prometheus: durations of requests, steps and commits, sizes of batches, threads, and the process itself. They cover all processes of the service; the label `worker` has the number of the process. No label contains an id. With `Accept: application/openmetrics-text` the page has the format OpenMetrics, whose histograms have exemplars: ids of traces.',
     examples: { metrics: { summary: 'All metrics' } },
   },
 

@@ -829,7 +829,7 @@ export interface paths {
         };
         /**
          * Read the metrics
-         * @description For Prometheus: durations of requests, steps and commits, sizes of batches, threads, and the process itself. They cover all processes of the service; the label `worker` has the number of the process. No label contains an id.
+         * @description For Prometheus: durations of requests, steps and commits, sizes of batches, threads, and the process itself. They cover all processes of the service; the label `worker` has the number of the process. No label contains an id. With `Accept: application/openmetrics-text` the page has the format OpenMetrics, whose histograms have exemplars: ids of traces.
          */
         get: operations["readMetrics"];
         put?: never;

@@ -35,6 +35,8 @@ export async function contract({ seed, size, bounded, progress }: RunOptions & {
   try {
     const phases = bounded ? 'examples,fuzzing,stateful' : 'examples,coverage,fuzzing,stateful';
     const args = ['--config-file', SETTINGS, 'run', DOCUMENT, '--url', service.url, '--seed', `${seed}`];
+    // On a machine that is busy with other work an answer may take long.
+    args.push('--request-timeout', '60');
     args.push('--header', `Authorization: Bearer ${KEY}`, '--checks', CHECKS.join(','), '--phases', phases);
     args.push(
       '--max-examples',

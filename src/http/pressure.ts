@@ -17,8 +17,9 @@ export async function refuseUnderPressure(app: FastifyInstance, maxLoopMilliseco
   await app.register(underPressure, {
     maxEventLoopDelay: maxLoopMilliseconds,
     maxHeapUsedBytes: MOST_HEAP * getHeapStatistics().heap_size_limit,
-    pressureHandler(request, _reply, type) {
-      if (isOpen(request)) return;
+    pressureHandler(request, _reply, type, value) {
+      // After one long piece of work, such as a start, there may be no measurement at all.
+      if (isOpen(request) || !Number.isFinite(value)) return;
       const what =
         type === 'eventLoopDelay'
           ? `Its event loop is late by more than ${maxLoopMilliseconds} ms (CELLSTEP_MAX_LOOP_MILLISECONDS)`

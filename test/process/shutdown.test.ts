@@ -93,10 +93,11 @@ test('a request that was on its way when the signal came is answered, while no o
 
 test('a large reply that its client still reads is sent to its end', async () => {
   const { url, child, exited } = await service();
-  const elements = 2 ** 23;
-  const large = { id: 'large', initializer: 'ones', shape: [elements] };
+  const large = { id: 'large', initializer: 'zeros', shape: [3 * 2 ** 20] };
   expect((await send(url, '/v1/variables', large)).status).toBe(201);
-  const reader = new RawConnection(url).write('GET /v1/variables/large HTTP/1.1\r\nhost: localhost\r\n\r\n');
+  const reader = new RawConnection(url).write(
+    'GET /v1/variables/large HTTP/1.1\r\nhost: localhost\r\naccept: application/x-safetensors\r\n\r\n',
+  );
   await until(() => reader.received().length > 0);
   // More than the buffers of both sides hold is still with the service.
   reader.socket.pause();
@@ -106,7 +107,6 @@ test('a large reply that its client still reads is sent to its end', async () =>
   reader.socket.resume();
   const { headers, body } = parseAnswer(await reader.ended);
   expect(body).toHaveLength(Number(/content-length: (\d+)/.exec(headers)?.[1]));
-  expect(JSON.parse(body).value).toHaveLength(elements);
   expect(await exited).toEqual({ code: 0, signal: null });
 });
 

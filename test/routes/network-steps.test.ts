@@ -24,6 +24,8 @@ const SHAPES: readonly (readonly [string, object[], number[], number[]])[] = [
   ['repeated steps of no rows', [layer('GRU', { units: 2 }), layer('RepeatVector', { n: 3 })], [0, 5, 2], [0, 3, 2]],
   ['more steps of no rows', [layer('UpSampling1D', { size: 2 }), dense], [0, 5, 2], [0, 10, 2]],
   ['fewer steps of no rows', [layer('MaxPooling1D', { pool_size: 2 }), dense], [0, 5, 2], [0, 2, 2]],
+  ['padded steps', [layer('ZeroPadding1D', { padding: [1, 2] })], [2, 5, 2], [2, 8, 2]],
+  ['cropped steps of no rows', [layer('Cropping1D', { cropping: [1, 2] })], [0, 5, 2], [0, 2, 2]],
   ['no steps', [dense], [2, 0, 2], [2, 0, 2]],
   ['the last of no steps', [dense, layer('GRU', { units: 3 })], [2, 0, 2], [2, 3]],
 ];
@@ -40,6 +42,13 @@ onMemory('a network that gives other steps than it takes', (served) => {
     });
     expect(reply.status, reply.text).toBe(200);
     expect(reply.body.output.shape).toEqual(to);
+  });
+
+  it('pads behind what cannot be shared evenly, as Keras does', async () => {
+    const even = { filters: 1, kernel_size: 2, padding: 'same', kernel_initializer: 'ones' };
+    await make(app(), '/v1/cells', network('even', [layer('Conv1D', even)], 1));
+    const reply = await call(app(), 'POST', '/v1/cells/even/sequences', { inputs: [[[1], [2], [3]]] });
+    expect(reply.body.output).toEqual([[[3], [5], [3]]]);
   });
 
   it('gives its bias if there are no features', async () => {

@@ -1,5 +1,7 @@
 import { ATTACKS } from '../attack/attacks/all.ts';
 import { runAttacks } from '../attack/siege.ts';
+import { mutate } from '../mutations/mutate.ts';
+import { MUTATIONS } from '../mutations/mutations.ts';
 import { contract } from './contract/contract.ts';
 import { failover } from './failover.ts';
 import { fuzzAll } from './fuzz.ts';
@@ -116,6 +118,19 @@ export const SUITES: Readonly<Record<string, Suite>> = {
     whole: 10_000,
     bounded: 2_000,
     run: rawMessages,
+  },
+  mutate: {
+    unit: 'faults put into the code, each to be caught by a test',
+    whole: MUTATIONS.length,
+    bounded: 5,
+    async run({ size, progress = () => undefined }) {
+      const done = await mutate(MUTATIONS.slice(0, size), progress);
+      const survivors = done
+        .filter(({ caught }) => !caught)
+        .map(({ mutation }) => `${mutation.file}: ${mutation.text}`);
+      if (survivors.length > 0) throw new Error(`Not caught: ${survivors.join('; ')}`);
+      return { caught: done.length };
+    },
   },
   fuzz: {
     unit: 'drawn cases of each kind, compared with the real libraries',

@@ -24,7 +24,7 @@ export const size = fc.oneof(
   { weight: 1, arbitrary: fc.constantFrom(63, 64, 65, 129, 257) },
 );
 const kinds = fc.constantFrom(...KINDS);
-export const dtype = fc.constantFrom('float32', 'float32', 'float64');
+const dtype = fc.constantFrom('float32', 'float32', 'float64');
 
 /**
  * A config of a cell without its initializers: weights are sent. Keras' sparsemax is not that of the paper, which cellstep

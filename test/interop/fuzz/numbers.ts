@@ -16,7 +16,7 @@ export function draw(shape: Shape, seed: number, scale: number): Sent {
   return send(new Tensor('float32', shape, numbers('float32', sizeOf(shape), seed, scale)));
 }
 
-export function send(tensor: Tensor): Sent {
+function send(tensor: Tensor): Sent {
   const base64 = Buffer.from(encodeElements(tensor)).toString('base64');
   return { shape: tensor.shape, dtype: tensor.dtype, base64 };
 }

@@ -25,7 +25,8 @@ export function beginning(value: unknown, most: number): unknown {
     if (Array.isArray(part)) return copyEach(part, copy);
     // What writes itself is no plain object.
     if (!isJsonObject(part) || 'toJSON' in part) return part;
-    const copied: Record<string, unknown> = {};
+    // Without a prototype, a key "__proto__" is one like others.
+    const copied: Record<string, unknown> = Object.create(null);
     for (const key in part) {
       if (left <= 0) break;
       copied[key.slice(0, most)] = copy(part[key]);

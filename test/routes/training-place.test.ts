@@ -5,7 +5,10 @@ import { call, make } from '../support/call.ts';
 const SGD = { class_name: 'SGD', config: { learning_rate: 0.01 } };
 const wave = (...shape: number[]) => ({
   shape,
-  data: Array.from({ length: shape.reduce((product, extent) => product * extent) }, (_, k) => Math.sin(k)),
+  data: Array.from(
+    { length: shape.reduce((product, extent) => product * extent) },
+    (_, k) => Math.round(Math.sin(k) * 1e4) / 1e4,
+  ),
 });
 const trainings = async (app: TestApp, place: string) => {
   const { text } = await call(app, 'GET', '/metrics');

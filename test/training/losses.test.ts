@@ -63,7 +63,11 @@ describe('a loss by its identifiers', () => {
     ['an unknown parameter', { class_name: 'Huber', config: { delta: 1, gamma: 2 } }, /'gamma'|"gamma"/],
     ['an unknown reduction', { class_name: 'MeanSquaredError', config: { reduction: 'max' } }, /send one of sum_over/],
     ['another axis', { class_name: 'CosineSimilarity', config: { axis: 1 } }, /along the last axis/],
-    ['a smoothing of 1', { class_name: 'BinaryCrossentropy', config: { label_smoothing: 1 } }, /from 0 up to/],
+    [
+      'a smoothing of 1',
+      { class_name: 'BinaryCrossentropy', config: { label_smoothing: 1 } },
+      /Send a number of at least 0 and less than 1/,
+    ],
   ])('refuses %s', (_, sent, message) => {
     expect(() => parseLoss(sent, '/loss')).toThrow(message);
   });

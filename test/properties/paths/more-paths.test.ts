@@ -121,7 +121,12 @@ describe('what a thread runs has the same bits', () => {
       },
     });
     vi.resetModules();
-    vi.doMock('node:worker_threads', () => ({ parentPort: port, workerData }));
+    // What is imported meanwhile stays in memory for the files that follow: it has the real threads.
+    vi.doMock('node:worker_threads', async (original) => ({
+      ...(await original<object>()),
+      parentPort: port,
+      workerData,
+    }));
     await import(`../../../src/engine/${script}.ts`);
     vi.doUnmock('node:worker_threads');
     return port;

@@ -155,6 +155,7 @@ export const BASES: Readonly<Record<Route, readonly Base[]>> = {
   'POST /v1/variables/:variable/assign_sub': assignments,
   'POST /v1/variables/:variable/scatter_update': [{ params: variable, body: scatter }],
   'GET /v1/ops': [{}],
+  'GET /v1/usage': [{}],
   'POST /v1/ops/:op': [
     { params: { op: 'softmax' }, body: { inputs: [[1, 2]], params: { axis: 0 }, tensor_format: 'flat' } },
     { params: { op: 'matmul' }, body: { inputs: [[[1, 2]], { variable: 'v' }] } },

@@ -7,7 +7,7 @@ import { FUZZ, fuzz } from './fuzz/fuzz.ts';
 /** The same cases each time, so that a run of CI says something of the code alone; `npm run torture -- fuzz` draws others. */
 const [SEED, CASES] = [1, 80];
 /** At most, for each kind. */
-const SECONDS = 60;
+const SECONDS = 20;
 
 const missing = ['CELLSTEP_INTEROP_PYTHON', 'CELLSTEP_TENSORFLOW_PYTHON'].filter((name) => !process.env[name]);
 if (missing.length > 0) {

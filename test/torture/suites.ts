@@ -46,19 +46,19 @@ export const SUITES: Readonly<Record<string, Suite>> = {
   'kill-lmdb': {
     unit: 'kills of a process with its store in LMDB',
     whole: 1_000,
-    bounded: 100,
+    bounded: 60,
     run: (options) => killCycles('lmdb', options),
   },
   'kill-lmdb-workers': {
     unit: 'kills of two processes with one store in LMDB, and of their primary',
     whole: 1_000,
-    bounded: 100,
+    bounded: 60,
     run: (options) => killCycles('lmdb-workers', options),
   },
   'kill-redis': {
     unit: 'kills of three replicas and their Redis',
     whole: 1_000,
-    bounded: 100,
+    bounded: 60,
     run: (options) => killCycles('redis', options),
   },
   'kill-streams': {

@@ -1,4 +1,6 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { initialize } from '../../../src/cells/random/initializers.ts';
+import { randint } from '../../../src/cells/random/randint.ts';
 import type { SequenceRequest } from '../../../src/domain/ports.ts';
 import type { CellProgram, RunProgram, SequenceProgram } from '../../../src/domain/program.ts';
 import { stateWidths, stepWidth } from '../../../src/domain/program.ts';
@@ -36,6 +38,20 @@ const gru = standardCell('gru', 3, 4);
 const lstm = standardCell('lstm', 3, 4);
 
 describe('what cases are drawn too seldom for has the same bits', () => {
+  it('of a few whole numbers, and of many, which a thread draws', async () => {
+    const draws = createDraws();
+    for (const count of [3, 100_000]) {
+      expect(await draws.randint(-5, 5, [count], 7)).toEqual(randint(-5, 5, [count], 7));
+    }
+  });
+
+  it('of elements of two bytes, at once and in a thread', async () => {
+    const spec = { className: 'RandomUniform', params: { minval: -1, maxval: 1, seed: 3 } };
+    for (const count of [3, 100_000]) {
+      expect(await createDraws().initialize(spec, [count], 'bfloat16')).toEqual(initialize(spec, [count], 'bfloat16'));
+    }
+  });
+
   it('a row that is larger than the room that rows share', () => {
     const wide = standardCell('simple_rnn', 2 ** 17, 2);
     const program = run(wide);

@@ -78,6 +78,8 @@ async function answerOf(worker: Worker, { timeoutMs, signal }: Patience, send: (
     error: reject,
     exit: () => reject(new Error('its thread ended early')),
   };
+  // It may be rejected before it is awaited.
+  promise.catch(() => undefined);
   const leave = () => reject(clientGone());
   signal?.addEventListener('abort', leave, { once: true });
   const before = await usedMs(worker);

@@ -145,10 +145,9 @@ async function serve(config: Config, logger: Logger, worker?: number): Promise<v
 }
 
 /** Loaded only if it is served: gRPC needs a library of its own. */
-async function openGrpc(app: App, { limits, requestSeconds, streamInFlight, tls }: Config) {
+async function openGrpc(app: App, config: Config) {
   const { GrpcDoor } = await import('./oip/grpc/door.ts');
-  const { maxBodyBytes, maxInFlightBytes } = limits;
-  return new GrpcDoor(app, { maxBodyBytes, maxInFlightBytes, requestSeconds, streamInFlight, tls });
+  return new GrpcDoor(app, { ...config, ...config.limits });
 }
 
 /** Tells a person at a terminal where to go next. */

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
+import type { Server as NetServer, Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 
 export interface ConnectionRules {
@@ -21,21 +21,8 @@ interface HttpSocket extends Socket {
  * and a stream on which nobody has anything to say, may be quiet for as long as they like.
  */
 export function limitConnections(app: FastifyInstance, { perAddress, stallSeconds }: ConnectionRules): void {
-  const counts = new Map<string, number>();
   const milliseconds = stallSeconds * 1000;
-
-  app.server.on('connection', (socket: Socket) => {
-    const address = socket.remoteAddress ?? '';
-    const count = (counts.get(address) ?? 0) + 1;
-    // Without an answer: nothing of a request is read yet, and over TLS there is nobody to answer.
-    if (perAddress > 0 && count > perAddress) return void socket.destroy();
-    counts.set(address, count);
-    socket.once('close', () => {
-      const left = (counts.get(address) ?? 1) - 1;
-      if (left > 0) counts.set(address, left);
-      else counts.delete(address);
-    });
-  });
+  shareConnections(app.server, perAddress);
 
   // Node tells of a connection on which nothing moved for so long, large writes under way included.
   app.server.setTimeout(milliseconds, (socket: HttpSocket) => {
@@ -46,5 +33,22 @@ export function limitConnections(app: FastifyInstance, { perAddress, stallSecond
     const isIdle = !answering && !isComing && !socket.parser?.incoming;
     if (socket.writableLength > 0 || isIdle || (isComing && !isStream)) socket.destroy();
     else socket.setTimeout(milliseconds);
+  });
+}
+
+/** Destroys the connections that one address opens beyond its share of a server; 0: none. */
+export function shareConnections(server: NetServer, perAddress: number): void {
+  const counts = new Map<string, number>();
+  server.on('connection', (socket: Socket) => {
+    const address = socket.remoteAddress ?? '';
+    const count = (counts.get(address) ?? 0) + 1;
+    // Without an answer: nothing of a request is read yet, and over TLS there is nobody to answer.
+    if (perAddress > 0 && count > perAddress) return void socket.destroy();
+    counts.set(address, count);
+    socket.once('close', () => {
+      const left = (counts.get(address) ?? 1) - 1;
+      if (left > 0) counts.set(address, left);
+      else counts.delete(address);
+    });
   });
 }

@@ -35,7 +35,13 @@ afterEach(async () => {
 
 async function serve(options: Parameters<typeof startApp>[0] = {}, door = {}): Promise<Served> {
   const app = await startApp(options);
-  const limits = { maxBodyBytes: 2 ** 20, maxInFlightBytes: 2 ** 24, requestSeconds: 60, streamInFlight: 8 };
+  const limits = {
+    maxBodyBytes: 2 ** 20,
+    maxInFlightBytes: 2 ** 24,
+    requestSeconds: 60,
+    streamInFlight: 8,
+    connectionsPerAddress: 0,
+  };
   const grpc = new GrpcDoor(app, { ...limits, ...door });
   const port = await grpc.listen({ host: '127.0.0.1', port: 0, reusePort: false });
   const client = new GrpcClient(port);
@@ -393,6 +399,21 @@ describe('the door of gRPC', () => {
     expect(codes).toContain(status.RESOURCE_EXHAUSTED);
     const limited = await client.call('ServerMetadata', {});
     expect(limited.metadata.get('retry-after')).toEqual(['1']);
+  });
+
+  it('serves no more connections of one address than its share', async () => {
+    const { port } = await serve({}, { connectionsPerAddress: 1 });
+    const outcomes = await Promise.all(
+      [1, 2].map(() => {
+        const session = connect(`http://127.0.0.1:${port}`);
+        ends.push(() => session.destroy());
+        return new Promise<string>((resolve) => {
+          session.once('remoteSettings', () => resolve('served')).once('error', () => resolve('refused'));
+          session.once('close', () => resolve('refused'));
+        });
+      }),
+    );
+    expect(outcomes.toSorted()).toEqual(['refused', 'served']);
   });
 
   it('gives up a message that does not arrive, and lets the next one in', async () => {

@@ -10,6 +10,7 @@ import {
 } from '@grpc/grpc-js';
 import type { FastifyInstance } from 'fastify';
 import { Problem } from '../../domain/problems.ts';
+import { shareConnections } from '../../http/connections.ts';
 import { asProblem } from '../../http/problem-replies.ts';
 import { readTls, type TlsFiles, watchTls } from '../../http/tls.ts';
 import { createAdmission } from './admission.ts';
@@ -27,6 +28,8 @@ export interface GrpcOptions {
   readonly requestSeconds: number;
   /** Messages of one stream that are carried out at once. */
   readonly streamInFlight: number;
+  /** Connections of one address; 0: no limit. */
+  readonly connectionsPerAddress: number;
   readonly tls?: TlsFiles;
 }
 
@@ -79,8 +82,10 @@ export class GrpcDoor {
     this.listener = tls
       ? createTlsServer({ ...readTls(tls), ALPNProtocols: ['h2'], handshakeTimeout: 10_000 })
       : createServer();
+    shareConnections(this.listener, options.connectionsPerAddress);
     const connections = this.server.createConnectionInjector(ServerCredentials.createInsecure());
     this.listener.on(tls ? 'secureConnection' : 'connection', (socket) => {
+      if (socket.destroyed) return;
       // An error of a connection ends that connection only.
       socket.on('error', () => socket.destroy());
       connections.injectConnection(socket);

@@ -222,7 +222,12 @@ export function createCommitQueue(connection: LmdbConnection, recent: RecentValu
       if (isEarly) {
         const sealing = sealEarly(changed);
         early.add(sealing);
-        await sealing.finally(() => early.delete(sealing));
+        // It is queued in the turn in which it leaves, so `idle` misses none.
+        try {
+          await sealing;
+        } finally {
+          early.delete(sealing);
+        }
       }
       const commit = { writes: prepared, sealed: isEarly };
       return enqueue(size, (database, tally) => apply(database, commit, tally), settled);

@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import { asksWho, type GateRules } from './access/gate.ts';
 import type { Limits } from './domain/limits.ts';
 import type { Quotas } from './domain/quotas.ts';
-import type { RuntimeLimits } from './engine/onnxruntime/limits.ts';
+import type { RuntimeLimits } from './engine/onnxruntime/graph-process.ts';
 import { environment } from './environment.ts';
 import type { BrowserRules } from './http/foreign-pages.ts';
 import type { TlsFiles } from './http/tls.ts';

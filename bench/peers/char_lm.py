@@ -6,13 +6,14 @@
 import json
 import os
 import sys
-import time
 
 os.environ["KERAS_BACKEND"] = "torch"
 
 import numpy as np
 import torch
 from torch import nn
+
+from measure import measure
 
 torch.set_num_threads(1)
 torch.manual_seed(0)
@@ -109,21 +110,6 @@ def write_onnx(path):
         constants,
     )
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 14)], ir_version=8), path)
-
-
-def measure(call, ms):
-    samples, inner, end = [], 1, time.perf_counter_ns() + ms * 1e6
-    while True:
-        start = time.perf_counter_ns()
-        for _ in range(inner):
-            call()
-        took = time.perf_counter_ns() - start
-        if took < 2e5:
-            inner *= 2
-        else:
-            samples.append(took / inner)
-        if samples and time.perf_counter_ns() > end:
-            return sorted(samples)[len(samples) // 2]
 
 
 MAKERS = {"training": training, "step": step, "keras": keras_step}

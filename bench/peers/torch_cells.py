@@ -2,9 +2,10 @@
 
 import json
 import sys
-import time
 
 import torch
+
+from measure import measure
 
 torch.set_num_threads(1)
 modules = {}
@@ -22,21 +23,6 @@ def make(kind, features, units, batch, steps):
     h = torch.zeros(lead)
     state = (h, torch.zeros(lead)) if kind == "lstm" else h
     return lambda: module(x, state)
-
-
-def measure(call, ms):
-    samples, inner, end = [], 1, time.perf_counter_ns() + ms * 1e6
-    while True:
-        start = time.perf_counter_ns()
-        for _ in range(inner):
-            call()
-        took = time.perf_counter_ns() - start
-        if took < 2e5:
-            inner *= 2
-        else:
-            samples.append(took / inner)
-        if samples and time.perf_counter_ns() > end:
-            return sorted(samples)[len(samples) // 2]
 
 
 with torch.inference_mode():

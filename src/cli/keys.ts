@@ -3,8 +3,7 @@ import { addKey, KeyChangeError, type Made, revokeKey, rotateKey } from '../acce
 import { hasExpired, type KeyEntry } from '../access/key-entry.ts';
 import { changeKeysFile, KeysFileError, readKeysFile } from '../access/keys-file.ts';
 import { DEFAULT_TENANT, NAME_PATTERN, NAME_RULE, SCOPES, type Scope } from '../domain/identity.ts';
-import { quotaCommand } from './quota.ts';
-import type { Said } from './said.ts';
+import { quotaCommand, type Said } from './quota.ts';
 
 export const KEYS_USAGE = `usage: cellstep keys create NAME [--scopes read,step,write] [--tenant ${DEFAULT_TENANT}] [--days N]
        cellstep keys list

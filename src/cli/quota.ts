@@ -3,7 +3,13 @@ import { changeKeysFile, readKeysFile } from '../access/keys-file.ts';
 import type { QuotaEntry } from '../access/quota-entry.ts';
 import { NAME_PATTERN, NAME_RULE } from '../domain/identity.ts';
 import { QUOTA_NAMES, type QuotaName } from '../domain/quotas.ts';
-import type { Said } from './said.ts';
+
+/** The output of a command: `stdout` for programs, `stderr` for people. */
+export interface Said {
+  readonly code: 0 | 2;
+  readonly stdout?: string;
+  readonly stderr?: string;
+}
 
 /**
  * Sets quotas of a tenant, such as `cells=100`; `none` removes the limit, and `standard` goes back to the environment's. Then

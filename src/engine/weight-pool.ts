@@ -1,3 +1,4 @@
+import { nextTurn } from '../threads/turns.ts';
 import type { SharedMemory } from './shared-memory.ts';
 
 /** Writes weights at an address, in slices. */
@@ -52,7 +53,7 @@ export class WeightPool {
     this.place(resident, bytes, write);
     while (resident.writing) {
       this.writeSlice(resident);
-      await new Promise((resolve) => setImmediate(resolve));
+      await nextTurn();
     }
   }
 

@@ -1,4 +1,5 @@
 import { errorCodes, type FastifyContentTypeParser, type FastifyRequest } from 'fastify';
+import { nextTurn } from '../threads/turns.ts';
 import { clientOf } from './callers.ts';
 
 /** Of so many bytes one part is copied in each turn of the event loop. */
@@ -29,7 +30,7 @@ export function readBytes(
     stream.off('data', take);
     if (error) pieces.length = 0;
     if (error) done(error);
-    else if (length > LARGE_BYTES) joined(pieces, length).then((bytes) => done(null, bytes));
+    else if (length > LARGE_BYTES) joined(pieces, length).then((bytes) => done(null, bytes), done);
     else done(null, pieces.length === 1 ? pieces[0] : Buffer.concat(pieces, length));
   }
   function take(piece: Buffer): void {
@@ -62,7 +63,7 @@ async function joined(pieces: Buffer[], length: number): Promise<Buffer> {
     copied += piece.length;
     if (copied < LARGE_BYTES) continue;
     copied = 0;
-    await new Promise((resolve) => setImmediate(resolve));
+    await nextTurn();
   }
   return whole;
 }

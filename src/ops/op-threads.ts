@@ -3,6 +3,7 @@ import type { JsonObject } from '../domain/json.ts';
 import { type Dtype, Tensor } from '../domain/tensor.ts';
 import { Lane } from '../threads/lane.ts';
 import { runInThread } from '../threads/own-thread.ts';
+import { nextTurn } from '../threads/turns.ts';
 import { type Arithmetic, carryOut, type OpTask, workOf } from './op-task.ts';
 
 export type SentTensor = Pick<Tensor, 'dtype' | 'shape' | 'data'>;
@@ -37,7 +38,7 @@ async function applyInThread(task: OpTask, signal: AbortSignal | undefined): Pro
   const inputs: SentTensor[] = [];
   for (const { dtype, shape, data } of task.inputs) {
     inputs.push({ dtype, shape, data: data.slice() });
-    await new Promise((resolve) => setImmediate(resolve));
+    await nextTurn();
   }
   const workerData: OpTask<SentTensor> = { ...task, inputs };
   const transferList = inputs.map(({ data }) => data.buffer as ArrayBuffer);

@@ -1,5 +1,10 @@
 import { FairQueue } from './fair-queue.ts';
 
+/** The next turn of the event loop: what is ready is answered before. */
+export function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
 /**
  * Turns on the event loop for work that holds it for milliseconds: one in each round of the loop, so that what is ready at
  * the same time does not add up, and clients take turns.

@@ -3,8 +3,7 @@ import type { Feeds, GraphProgram, GraphRequest, GraphResult, PreparedGraph } fr
 import { Problem } from '../../domain/problems.ts';
 import type { Tensor } from '../../domain/tensor.ts';
 import { decodeElements, encodeElements } from '../../domain/tensor-bytes.ts';
-import { type Ending, GraphProcess, type ProcessEnded } from './graph-process.ts';
-import type { RuntimeLimits } from './limits.ts';
+import { type Ending, GraphProcess, type ProcessEnded, type RuntimeLimits } from './graph-process.ts';
 import { LoadedGraphs } from './loaded-graphs.ts';
 import type { Answer, RunMessage, SentTensor } from './messages.ts';
 import { endedProblem, faultProblem, notInstalled, PACKAGE } from './runtime-problems.ts';

@@ -1,8 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
-import { OVER_MEMORY, type RuntimeLimits } from './limits.ts';
-import { type Answer, FrameReader, frame, type Message } from './messages.ts';
+import { type Answer, FrameReader, frame, type Message, OVER_MEMORY } from './messages.ts';
 
 const SCRIPT = fileURLToPath(new URL('./runtime-worker.ts', import.meta.url));
 const MIB = 2 ** 20;
@@ -16,6 +15,18 @@ const HEAD_BYTES = 64 * MIB;
 const STDERR_BYTES = 2000;
 /** A process that has had nothing to do for so long ends, and what it has loaded with it. */
 const IDLE_MILLISECONDS = 60_000;
+
+/** Bounds of the process of the runtime. */
+export interface RuntimeLimits {
+  /** Resident bytes of one process. */
+  readonly maxBytes: number;
+  /** What the runs of one request may take, and what loading a graph may. */
+  readonly maxSeconds: number;
+  /** Processes; each runs one graph at a time. */
+  readonly processes: number;
+  /** Bytes of the results of one request. */
+  readonly maxResultBytes: number;
+}
 
 /** How a process ended. */
 export type Ending = 'over-time' | 'over-memory' | 'crashed' | 'closed';

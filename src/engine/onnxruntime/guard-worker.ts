@@ -1,6 +1,6 @@
 import { writeSync } from 'node:fs';
 import { workerData } from 'node:worker_threads';
-import { OVER_MEMORY } from './limits.ts';
+import { OVER_MEMORY } from './messages.ts';
 
 const EVERY_MILLISECONDS = 20;
 const STDERR = 2;

@@ -50,6 +50,9 @@ export type Answer =
   | { readonly rows: readonly RowResult[] }
   | { readonly fault: string; readonly kind: 'refused' | 'too-large' | 'not-loaded' | 'not-installed' };
 
+/** What the process writes to stderr before it ends itself because it has too much memory. */
+export const OVER_MEMORY = 'cellstep: over its memory\n';
+
 const LENGTH_BYTES = 4;
 
 /** A message as bytes, its length before it. */

@@ -1,6 +1,5 @@
 import { Problem } from '../../domain/problems.ts';
-import type { ProcessEnded } from './graph-process.ts';
-import type { RuntimeLimits } from './limits.ts';
+import type { ProcessEnded, RuntimeLimits } from './graph-process.ts';
 import type { Answer } from './messages.ts';
 
 /** The package that runs graphs; an optional peer dependency. */

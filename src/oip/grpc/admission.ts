@@ -2,7 +2,9 @@ import {
   Metadata,
   ResponderBuilder,
   ServerInterceptingCall,
+  type ServerInterceptingCallInterface,
   type ServerInterceptor,
+  type ServerListener,
   ServerListenerBuilder,
   status,
 } from '@grpc/grpc-js';
@@ -68,16 +70,7 @@ export function createAdmission({ arriving, seconds, streams }: AdmissionLimits)
       })
       .withOnCancel(done)
       .build();
-    const call = new ServerInterceptingCall(
-      inner,
-      new ResponderBuilder()
-        .withStart((next) => next(listener))
-        .withSendStatus((sent, next) => {
-          done();
-          next(sent);
-        })
-        .build(),
-    );
+    const call = watched(inner, listener, done);
     return call;
   };
 
@@ -100,18 +93,24 @@ export function createAdmission({ arriving, seconds, streams }: AdmissionLimits)
       })
       .withOnCancel(done)
       .build();
-    const call = new ServerInterceptingCall(
-      inner,
-      new ResponderBuilder()
-        .withStart((next) => next(listener))
-        .withSendStatus((sent, next) => {
-          done();
-          next(sent);
-        })
-        .build(),
-    );
+    const call = watched(inner, listener, done);
     return call;
   };
 
   return (method, call) => (method.requestStream ? stream : single)(method, call);
+}
+
+/** A call that `listener` hears, and that calls `done` before its status is sent. */
+function watched(
+  inner: ServerInterceptingCallInterface,
+  listener: ServerListener,
+  done: () => void,
+): ServerInterceptingCall {
+  const responder = new ResponderBuilder()
+    .withStart((next) => next(listener))
+    .withSendStatus((sent, next) => {
+      done();
+      next(sent);
+    });
+  return new ServerInterceptingCall(inner, responder.build());
 }

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { StoreWrite } from '../../domain/ports.ts';
 
 /** So many bytes are copied in a millisecond or so. */
@@ -10,9 +11,4 @@ export function breathe(writes: readonly StoreWrite[]): Promise<void> | undefine
 
 export function bytesOfWrites(writes: readonly StoreWrite[]): number {
   return writes.reduce((sum, write) => sum + (write.bytes?.length ?? 0), 0);
-}
-
-/** The next turn of the event loop: probes and others are answered before. */
-export function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Caller } from '../../domain/caller.ts';
 import { type ExpectedVersion, requireVersion } from '../../domain/conditions.ts';
 import type { SnapshotCodec } from '../../domain/files.ts';
@@ -8,7 +9,6 @@ import { isExpired } from '../../domain/session.ts';
 import type { Snapshot } from '../../domain/snapshot.ts';
 import type { Tensor } from '../../domain/tensor.ts';
 import type { Cell } from '../cells/cell-record.ts';
-import { nextTurn } from '../changes/breathe.ts';
 import type { Decision } from '../changes/decision.ts';
 import { entriesOf } from '../changes/listing.ts';
 import type { Context } from '../context.ts';

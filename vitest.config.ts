@@ -5,16 +5,7 @@ import { defineConfig } from 'vitest/config';
  * Suites that start processes, kill them, fill disks, drive browsers, sweep thousands of requests or send files by the hundred:
  * `npm run test:system`. All others are `npm test`.
  */
-const SYSTEM = [
-  'test/{browser,container,deploy,examples,interop,onnx,process,torture}/**/*.test.ts',
-  'test/clients/python.test.ts',
-  'test/oip/triton*.test.ts',
-  'test/openapi/examples.test.ts',
-  'test/routes/{fuzz,sweep,weight-files,weight-files-hostile}.test.ts',
-  'test/store/{lmdb-errors,lmdb-full-disk,lmdb-processes,lmdb-torn,redis*}.test.ts',
-  'test/tutorial.test.ts',
-  'test/docs/calls.test.ts',
-];
+const SYSTEM = ['test/{browser,container,deploy,examples,interop,onnx,system,torture}/**/*.test.ts'];
 const system = process.env.CELLSTEP_TEST_SYSTEM === '1';
 /** Files named on the command line run, whichever kind they are. */
 const named = process.argv.some((word) => word.startsWith('test/'));

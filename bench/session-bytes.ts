@@ -2,11 +2,11 @@ import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
+import { startRedis } from '../scripts/redis-servers.ts';
 import { createApp } from '../src/app.ts';
 import { readConfig } from '../src/config.ts';
 import type { CountedStore } from '../src/domain/ports.ts';
 import { openStore } from '../src/store/open.ts';
-import { startRedis } from '../test/store/redis-servers.ts';
 
 /**
  * Bytes that a session takes in Redis' memory and in LMDB's file: opened, stepped once, and stepped with an

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { REDIS_SERVER, type RedisProcess, startRedis } from '../../test/store/redis-servers.ts';
+import { REDIS_SERVER, type RedisProcess, startRedis } from '../../scripts/redis-servers.ts';
 import { Load, type Requests, request } from '../load.ts';
 import { median } from '../measure.ts';
 import { MissingPeer } from '../peers.ts';

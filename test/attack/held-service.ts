@@ -4,8 +4,8 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { freePort } from '../../scripts/redis-servers.ts';
 import { cleanEnvironment } from '../../scripts/tutorial-service.ts';
-import { freePort } from '../store/redis-servers.ts';
 import { type MemoryGroup, openMemoryGroup } from './memory-group.ts';
 
 const ROOT = join(import.meta.dirname, '../..');

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
+import { findProgram } from '../../scripts/programs.ts';
 import { readConfig, VARIABLES } from '../../src/config.ts';
-import { findProgram } from '../support/programs.ts';
 import { faultsOf } from './render.ts';
 
 const DEPLOY = join(import.meta.dirname, '..', '..', 'deploy');

@@ -2,9 +2,9 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { findProgram } from '../../scripts/programs.ts';
 import { readConfig, VARIABLES } from '../../src/config.ts';
 import { memoryTooSmall } from '../../src/memory-need.ts';
-import { findProgram } from '../support/programs.ts';
 import { DEPLOY, faultsOf, type Manifest, manifestsOf, PYTHON } from './render.ts';
 
 const CHART = join(DEPLOY, 'helm', 'cellstep');

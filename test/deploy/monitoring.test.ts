@@ -3,13 +3,13 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { findProgram } from '../../scripts/programs.ts';
 import { createMetrics } from '../../src/http/metrics.ts';
 import { metricsText } from '../../src/http/metrics-text.ts';
 import { createSupervisorMetrics } from '../../src/http/supervisor-metrics.ts';
 import { openLmdbStore } from '../../src/store/lmdb.ts';
 import { startApp } from '../support/app.ts';
 import { call } from '../support/call.ts';
-import { findProgram } from '../support/programs.ts';
 import { DEPLOY, manifestsOf } from './render.ts';
 
 interface Dashboard {

@@ -2,11 +2,11 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { findProgram } from '../../scripts/programs.ts';
+import { freePort, REDIS_SERVER, startRedis } from '../../scripts/redis-servers.ts';
 import type { ServiceProcess } from '../../scripts/tutorial-service.ts';
-import { SteppingClients } from '../process/stepping-client.ts';
-import { openCounter, readCounter, send, service, until } from '../process/support.ts';
-import { freePort, REDIS_SERVER, startRedis } from '../store/redis-servers.ts';
-import { findProgram } from '../support/programs.ts';
+import { SteppingClients } from '../system/stepping-client.ts';
+import { openCounter, readCounter, send, service, until } from '../system/support.ts';
 
 const HAPROXY = findProgram('haproxy');
 if (!HAPROXY) console.warn('no haproxy in PATH: the topology of deploy/ does NOT run');

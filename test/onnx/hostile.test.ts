@@ -2,8 +2,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import type { ServiceProcess } from '../../scripts/tutorial-service.ts';
-import { service, temporaryDirectory, until } from '../process/support.ts';
 import { accumulator, endless, greedy, growing, nested } from '../support/onnx-models.ts';
+import { service, temporaryDirectory, until } from '../system/support.ts';
 
 const MIB = 2 ** 20;
 const MAX_BYTES = 512 * MIB;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import packageJson from '../../package.json' with { type: 'json' };
 import type { ServiceProcess } from '../../scripts/tutorial-service.ts';
-import { service, temporaryDirectory } from '../process/support.ts';
+import { service, temporaryDirectory } from '../system/support.ts';
 import { MODELS, MODELS_PYTHON, pathOf, type RealModel } from './models.ts';
 
 const STEPS = 200;

@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { listen, type SpeechEvent } from '../../examples/voice-activity.ts';
-import { service, temporaryDirectory } from '../process/support.ts';
+import { service, temporaryDirectory } from '../system/support.ts';
 import { MODELS, MODELS_PYTHON, pathOf } from './models.ts';
 
 const TORCH_PYTHON = process.env.CELLSTEP_INTEROP_PYTHON;

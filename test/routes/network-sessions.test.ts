@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { KERAS } from '../../src/domain/media-types.ts';
-import { until } from '../process/support.ts';
 import { LinesClient } from '../streams/client.ts';
 import { startApp, type TestApp } from '../support/app.ts';
 import { call, expectProblem, make } from '../support/call.ts';
 import { postFile } from '../support/files.ts';
+import { until } from '../system/support.ts';
 
 const NET = '/v1/cells/net';
 const SGD = { class_name: 'SGD', config: { learning_rate: 0.5 } };

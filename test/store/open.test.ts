@@ -2,9 +2,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { freePort } from '../../scripts/redis-servers.ts';
 import { openBus, openRateCounter, openStore } from '../../src/store/open.ts';
 import { StoreOpenError } from '../../src/store/store-open-error.ts';
-import { freePort } from './redis-servers.ts';
 
 describe('openStore', () => {
   it('opens memory: as a store that starts empty each time', async () => {

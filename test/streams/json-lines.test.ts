@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { service, until } from '../process/support.ts';
 import { startApp, type TestApp } from '../support/app.ts';
 import { call, make, TUTORIAL_CELL } from '../support/call.ts';
+import { service, until } from '../system/support.ts';
 import { LinesClient } from './client.ts';
 
 describe('a stream of lines', () => {

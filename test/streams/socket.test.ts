@@ -3,9 +3,9 @@ import type { Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Tensor } from '../../src/domain/tensor.ts';
 import { readSafetensors, writeSafetensors } from '../../src/files/safetensors/safetensors.ts';
-import { until } from '../process/support.ts';
 import { startApp, type TestApp } from '../support/app.ts';
 import { call, make, TUTORIAL_CELL } from '../support/call.ts';
+import { until } from '../system/support.ts';
 import { type Answer, StreamClient } from './client.ts';
 
 const KEY = 'a-key-of-twenty-letters';

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe } from 'vitest';
+import { REDIS_SERVER } from '../../scripts/redis-servers.ts';
 import type { Store } from '../../src/domain/ports.ts';
-import { REDIS_SERVER } from '../store/redis-servers.ts';
 import { startApp, type TestApp, TestClock } from './app.ts';
 import { STORES, type TestStore, temporaryRedis } from './stores.ts';
 

@@ -1,11 +1,11 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { startRedis } from '../../scripts/redis-servers.ts';
 import type { CountedStore, Store, StoredEntry } from '../../src/domain/ports.ts';
 import { openLmdbStore } from '../../src/store/lmdb.ts';
 import { openMemoryStore } from '../../src/store/memory.ts';
 import { openRedisStore } from '../../src/store/redis.ts';
-import { startRedis } from '../store/redis-servers.ts';
 
 /** A store of a test, and how to be rid of it with all that it holds. */
 export interface TestStore {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { REDIS_SERVER } from '../store/redis-servers.ts';
+import { REDIS_SERVER } from '../../scripts/redis-servers.ts';
 import { failover } from './failover.ts';
 import { chooseSeed } from './random.ts';
 

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { addReplica, type RedisProcess, startCluster } from '../store/redis-servers.ts';
+import { addReplica, type RedisProcess, startCluster } from '../../scripts/redis-servers.ts';
 import { RetryingClient } from './client.ts';
 import { createAgent } from './exchange.ts';
 import { createRandom, type Random } from './random.ts';

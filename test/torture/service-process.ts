@@ -2,8 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { freePort } from '../../scripts/redis-servers.ts';
 import { cleanEnvironment } from '../../scripts/tutorial-service.ts';
-import { freePort } from '../store/redis-servers.ts';
 import { createAgent, exchange } from './exchange.ts';
 
 const ROOT = join(import.meta.dirname, '../..');

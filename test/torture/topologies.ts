@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startRedis } from '../store/redis-servers.ts';
+import { startRedis } from '../../scripts/redis-servers.ts';
 import type { Random } from './random.ts';
 import { ServiceProcess } from './service-process.ts';
 

@@ -1,4 +1,4 @@
-"""Runs against the service at CELLSTEP, which the suite starts (test/clients/python.test.ts)."""
+"""Runs against the service at CELLSTEP, which the suite starts (test/system/clients/python.test.ts)."""
 
 from __future__ import annotations
 

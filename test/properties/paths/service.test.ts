@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { REDIS_SERVER } from '../../store/redis-servers.ts';
+import { REDIS_SERVER } from '../../../scripts/redis-servers.ts';
 import { startApp, type TestApp } from '../../support/app.ts';
 import { STORES, type TestStore, temporaryRedis } from '../../support/stores.ts';
 import { again, indices } from './options.ts';

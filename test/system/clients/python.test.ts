@@ -1,0 +1,34 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { startService } from '../../../scripts/tutorial-service.ts';
+
+/** A Python that has what clients/python/requirements-test.txt lists. */
+const PYTHON = process.env.CELLSTEP_CLIENT_PYTHON;
+const run = promisify(execFile);
+const where = { cwd: 'clients/python' };
+
+describe.skipIf(!PYTHON)('the Python client (skipped without CELLSTEP_CLIENT_PYTHON)', () => {
+  const python = `${PYTHON}`;
+
+  it('passes its tests against a service', { timeout: 120_000 }, async () => {
+    const { url, stop } = await startService({ CELLSTEP_STORE: 'memory:' });
+    onTestFinished(async () => void (await stop('SIGKILL')));
+    const env = { ...process.env, CELLSTEP: url, PYTHONPATH: 'src', PYTHONDONTWRITEBYTECODE: '1' };
+    const { stdout } = await run(python, ['-m', 'pytest', '-q', '-p', 'no:cacheprovider', 'tests'], { ...where, env });
+    expect(stdout).toMatch(/\d+ passed/);
+    expect(stdout).not.toMatch(/failed|skipped/);
+  });
+
+  it.each([
+    ['types', ['-m', 'pyright', '--pythonpath', python]],
+    ['rules', ['-m', 'ruff', 'check', '--no-cache', '.']],
+    ['format', ['-m', 'ruff', 'format', '--no-cache', '--check', '.']],
+  ])('keeps to its %s', { timeout: 120_000 }, async (_, words) => {
+    const failure = await run(python, words, where).then(
+      () => undefined,
+      ({ stdout, stderr }: { stdout: string; stderr: string }) => `${stdout}${stderr}`,
+    );
+    expect(failure).toBeUndefined();
+  });
+});

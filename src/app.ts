@@ -16,7 +16,6 @@ import { createStepper } from './engine/stepper.ts';
 import { widenSimd } from './engine/wide-simd.ts';
 import { createCheckpointCodec } from './files/checkpoint-codec.ts';
 import type { Hdf5 } from './files/hdf5/hdf5.ts';
-import { createGraphFiles } from './files/onnx/graph-files.ts';
 import { createTensorFiles } from './files/tensor-files.ts';
 import { createWeightFiles } from './files/weight-files.ts';
 import { auditChanges } from './http/audit.ts';
@@ -169,7 +168,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     inTurn: (work) => bulk.run(work),
     checkpointCodec: createCheckpointCodec(parseManifest, limits.maxCheckpointBytes),
     weightFiles: createWeightFiles(limits, clock, { hdf5: options.hdf5, caller: callers.current }),
-    graphFiles: createGraphFiles(limits),
+    graphFiles: async () => (await import('./files/onnx/graph-files.ts')).createGraphFiles(limits),
     bus: options.bus,
   });
 

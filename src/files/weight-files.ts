@@ -8,21 +8,8 @@ import { DEFAULT_FILE_LIMITS, type FileLimits } from './bounds.ts';
 import { isHdf5, isKeras, isNpz, isOnnx, isPytorch, isSafetensors } from './first-bytes.ts';
 import { createHdf5, type Hdf5 } from './hdf5/hdf5.ts';
 import { isNetworkClass } from './keras/configured-layers.ts';
-import {
-  readKeras,
-  readKerasH5,
-  readKerasWeightsFor,
-  writeKeras,
-  writeKerasLegacy,
-  writeKerasLegacyNetwork,
-  writeKerasNetwork,
-  writeKerasNetworkWeights,
-  writeKerasWeights,
-} from './keras/files.ts';
 import { arrangeCells, layerOf, legacyLayerOf } from './keras/layers.ts';
 import { layersOfNpz, layersOfSafetensors, layersOfStateDict, metadataOf } from './named-layers.ts';
-import { readNpz, writeNpz } from './numpy/npz.ts';
-import { readStateDict } from './pytorch/state-dict.ts';
 import { readSafetensors, writeSafetensors } from './safetensors/safetensors.ts';
 
 /** What works on files, where the defaults are not meant. */
@@ -31,7 +18,7 @@ export interface FileParts {
   readonly caller?: CurrentCaller;
 }
 
-/** Every format of weight files, the preferred ones first. `clock` dates what is written. ONNX is loaded at its first use. */
+/** Every format of weight files, the preferred ones first. `clock` dates what is written. Each is loaded at its first use. */
 export function createWeightFiles(
   limits: Limits,
   clock: Clock,
@@ -39,7 +26,10 @@ export function createWeightFiles(
 ): readonly WeightFileFormat[] {
   const bounds: FileLimits = { ...fileLimitsOf(limits), hold: (bytes) => caller().hold(bytes) };
   const ofKeras = { frameworks: ['keras'], arrange: arrangeCells } as const;
-  const readH5 = (bytes: Uint8Array) => readKerasH5(hdf5, bytes, bounds);
+  const keras = () => import('./keras/files.ts');
+  const numpy = () => import('./numpy/npz.ts');
+  const pytorch = () => import('./pytorch/state-dict.ts');
+  const readH5 = async (bytes: Uint8Array) => (await keras()).readKerasH5(hdf5, bytes, bounds);
   return [
     {
       mediaType: SAFETENSORS,
@@ -55,9 +45,9 @@ export function createWeightFiles(
       extension: '.npz',
       frameworks: FRAMEWORKS,
       recognises: isNpz,
-      read: async (bytes) => layersOfNpz(await readNpz(bytes, bounds)),
-      readNamed: (bytes) => readNpz(bytes, bounds),
-      write: async ({ weights }) => writeNpz(weights),
+      read: async (bytes) => layersOfNpz(await (await numpy()).readNpz(bytes, bounds)),
+      readNamed: async (bytes) => (await numpy()).readNpz(bytes, bounds),
+      write: async ({ weights }) => (await numpy()).writeNpz(weights),
     },
     {
       mediaType: HDF5,
@@ -65,11 +55,13 @@ export function createWeightFiles(
       ...ofKeras,
       recognises: isHdf5,
       read: readH5,
-      readFor: (bytes, network) => readKerasWeightsFor(hdf5, bytes, network, bounds),
-      write: async (cell) =>
-        isNetworkClass(cell.className)
+      readFor: async (bytes, network) => (await keras()).readKerasWeightsFor(hdf5, bytes, network, bounds),
+      async write(cell) {
+        const { writeKerasNetworkWeights, writeKerasWeights } = await keras();
+        return isNetworkClass(cell.className)
           ? writeKerasNetworkWeights(hdf5, cell)
-          : writeKerasWeights(hdf5, cell.name, [layerOf(cell)]),
+          : writeKerasWeights(hdf5, cell.name, [layerOf(cell)]);
+      },
     },
     {
       mediaType: HDF5,
@@ -78,21 +70,26 @@ export function createWeightFiles(
       ...ofKeras,
       recognises: isHdf5,
       read: readH5,
-      write: async (cell) =>
-        isNetworkClass(cell.className)
+      async write(cell) {
+        const { writeKerasLegacy, writeKerasLegacyNetwork } = await keras();
+        return isNetworkClass(cell.className)
           ? writeKerasLegacyNetwork(hdf5, cell)
-          : writeKerasLegacy(hdf5, cell.name, [legacyLayerOf(cell)]),
+          : writeKerasLegacy(hdf5, cell.name, [legacyLayerOf(cell)]);
+      },
     },
     {
       mediaType: KERAS,
       extension: '.keras',
       ...ofKeras,
       recognises: isKeras,
-      read: (bytes) => readKeras(hdf5, bytes, bounds),
-      write: async (cell) =>
-        isNetworkClass(cell.className)
-          ? writeKerasNetwork(hdf5, cell, new Date(clock()))
-          : writeKeras(hdf5, cell.name, [layerOf(cell)], new Date(clock())),
+      read: async (bytes) => (await keras()).readKeras(hdf5, bytes, bounds),
+      async write(cell) {
+        const { writeKeras, writeKerasNetwork } = await keras();
+        const date = new Date(clock());
+        return isNetworkClass(cell.className)
+          ? writeKerasNetwork(hdf5, cell, date)
+          : writeKeras(hdf5, cell.name, [layerOf(cell)], date);
+      },
     },
     {
       mediaType: ONNX,
@@ -117,8 +114,8 @@ export function createWeightFiles(
       extension: '.pt',
       frameworks: [],
       recognises: isPytorch,
-      read: async (bytes) => layersOfStateDict(await readStateDict(bytes, bounds)),
-      readNamed: async (bytes) => (await readStateDict(bytes, bounds)).tensors,
+      read: async (bytes) => layersOfStateDict(await (await pytorch()).readStateDict(bytes, bounds)),
+      readNamed: async (bytes) => (await (await pytorch()).readStateDict(bytes, bounds)).tensors,
     },
   ];
 }

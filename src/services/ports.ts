@@ -38,7 +38,8 @@ export interface Ports {
   readonly initialize: Initialize;
   readonly randint: Randint;
   readonly ops: Ops;
-  readonly graphFiles: GraphFiles;
+  /** Loads what reads files of graphs, at the first call. */
+  readonly graphFiles: () => Promise<GraphFiles>;
   readonly clock: Clock;
   readonly newId: NewId;
   readonly newSeed: NewSeed;

@@ -31,7 +31,7 @@ export function createReferenceServices({ store, clock, newId, backoff }: World)
       caller: () => OWN_WORK,
       inTurn: (work) => work(),
       ops: { list: [...OPS.values()].map(({ apply: _, ...op }) => op), ...createOps() },
-      graphFiles: createGraphFiles({ maxCheckpointBytes: 0 }),
+      graphFiles: async () => createGraphFiles({ maxCheckpointBytes: 0 }),
       clock,
       newId,
       newSeed: () => 1,

@@ -77,9 +77,10 @@ export class CellReader {
   }
 
   /** The graph that the cell is, ready to run. */
-  prepareGraph(cell: Cell): PreparedGraph {
+  async prepareGraph(cell: Cell): Promise<PreparedGraph> {
+    const program = await graphProgram(this.context, cell);
     const hit = this.cached(cell);
-    const prepared = hit?.graph ?? this.context.stepper.prepareGraph(graphProgram(this.context, cell));
+    const prepared = hit?.graph ?? this.context.stepper.prepareGraph(program);
     if (hit) hit.graph = prepared;
     return prepared;
   }
@@ -105,7 +106,8 @@ export class CellReader {
       if (definition.graph) {
         const file = await this.context.store.get(graphKey(record));
         if (!file) return undefined;
-        const graph = { graph: file.bytes, weights: Object.fromEntries(this.context.graphFiles.variables(file.bytes)) };
+        const { variables } = await this.context.graphFiles();
+        const graph = { graph: file.bytes, weights: Object.fromEntries(variables(file.bytes)) };
         const version = { record, revision: stored.revision, definition, ...graph };
         return this.cache.keep(key, pinned === undefined ? version : { ...version, pinned });
       }

@@ -31,10 +31,11 @@ export async function readGraph(context: Needs, file: Uint8Array, options: Graph
     const detail = `The file has ${file.length} bytes, over the limit of ${limits.maxThingBytes} a cell (CELLSTEP_MAX_THING_BYTES).`;
     throw new Problem('limit-exceeded', detail);
   }
-  const model = graphFiles.read(file);
+  const model = (await graphFiles()).read(file);
   const graph = graphInterface(model, options);
   const definition = { ...graphCell(graphConfig(graph, createHash('sha256').update(file).digest('hex'))), graph };
-  await stepper.prepareGraph(graphProgram(context, { definition, graph: file })).load();
+  const program = await graphProgram(context, { definition, graph: file });
+  await stepper.prepareGraph(program).load();
   return { file, definition, variables: variablesOf(model), skipped: listed(model.skipped) };
 }
 

@@ -3,16 +3,17 @@ import type { Ports } from '../ports.ts';
 import type { Cell } from './cell-record.ts';
 
 /** What the runtime runs for a cell that is a whole graph. */
-export function graphProgram(
+export async function graphProgram(
   { graphFiles }: Pick<Ports, 'graphFiles'>,
   { definition, graph: file }: Pick<Cell, 'definition' | 'graph'>,
-): GraphProgram {
+): Promise<GraphProgram> {
   const { graph, config } = definition;
   if (!graph || !file) throw new Error('the cell is not a graph');
+  const { open } = await graphFiles();
   const opened = graph.states.flatMap(({ name, found }) => (found === 'opened' ? [name] : []));
   return {
     id: [config.sha256, ...opened].join(' '),
-    model: () => graphFiles.open(file, opened),
+    model: () => open(file, opened),
     states: graph.states,
     outputs: graph.outputs.map(({ name }) => name),
   };

@@ -11,10 +11,10 @@ import {
   readCheckpointContent,
   saveCheckpoint,
 } from './checkpoints.ts';
-import { type Restored, restoreCheckpoint } from './restore-checkpoint.ts';
+import type { Restored } from './restore-checkpoint.ts';
 import type { RestoreContext } from './restore-plan.ts';
 
-/** The use cases of checkpoints. */
+/** The use cases of checkpoints. What restores them is loaded by the first restore. */
 export function checkpointServices(context: RestoreContext) {
   const { store, changer, inTurn } = context;
   return {
@@ -29,6 +29,7 @@ export function checkpointServices(context: RestoreContext) {
     restore: <R>(id: string, createMissing: boolean, change: Change<Restored, R>) =>
       inTurn(() =>
         changer.change(checkpointKey(id), change, async () => {
+          const { restoreCheckpoint } = await import('./restore-checkpoint.ts');
           return { writes: [], result: await restoreCheckpoint(context, id, change, createMissing) };
         }),
       ),

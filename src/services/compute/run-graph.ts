@@ -73,7 +73,7 @@ export async function runGraph(
     states: states.map((state, i) => rowOf(graph.states[i], state, row, rows)),
   }));
   const results =
-    time === 0 ? [] : await context.cells.prepareGraph(cell).run({ rows: given, everyState: kind.everyState });
+    time === 0 ? [] : await (await context.cells.prepareGraph(cell)).run({ rows: given, everyState: kind.everyState });
   return together(graph, states, results, inputs);
 }
 

@@ -10,11 +10,13 @@ export interface ServiceApi {
 export function serviceApi(app: TestApp): ServiceApi {
   const calls: Call[] = [];
   const send = async (path: string, init: RequestInit = {}): Promise<Response> => {
+    const { body: sent } = init;
+    const payload = sent instanceof Blob ? Buffer.from(await sent.arrayBuffer()) : (sent as string | undefined);
     const { statusCode, rawPayload, headers } = await app.inject({
       method: (init.method ?? 'GET') as 'GET',
       url: `/${path}`,
       headers: init.headers as Record<string, string>,
-      ...(init.body ? { payload: init.body as string } : {}),
+      ...(payload ? { payload } : {}),
     });
     const body = [204, 304].includes(statusCode) ? null : new Uint8Array(rawPayload);
     return new Response(body, { status: statusCode, headers: headers as Record<string, string> });

@@ -25,7 +25,7 @@ export function createViews({ api, saved, calls }: AppContext): ViewState {
     if (player.own.cell.value) saved.write('play', player.snapshot(KEPT_CHARACTERS));
     player.forget();
     learner.forget();
-    tour.restart();
+    tour.forget();
   });
   // Back from the browser's cache the cells are gone.
   addEventListener('pageshow', ({ persisted }) => persisted && location.reload());

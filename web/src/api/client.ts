@@ -39,6 +39,15 @@ export interface Surroundings {
 
 const SHOWN_CHARACTERS = 20_000;
 
+/** A call that was answered, and when it started. */
+interface Answered extends Sending {
+  readonly method: string;
+  readonly path: string;
+  readonly started: number;
+  readonly response: Response;
+  readonly answered: string;
+}
+
 /** Calls of this service, by paths relative to the page. */
 export class Api {
   private readonly around: Surroundings;
@@ -80,7 +89,11 @@ export class Api {
 
   /** Deletes what is no longer needed, also while the page goes away; a failure is of no interest then. */
   forget(path: string): void {
-    this.around.fetch(path, { method: 'DELETE', headers: this.headers({}), keepalive: true }).catch(() => undefined);
+    const started = performance.now();
+    this.around
+      .fetch(path, { method: 'DELETE', headers: this.headers({}), keepalive: true })
+      .then((response) => this.report({ method: 'DELETE', path, started, response, answered: '' }))
+      .catch(() => undefined);
   }
 
   /** The text of the reply. Throws ApiProblem for any refusal, after asking for a key where one is missing. */
@@ -88,19 +101,7 @@ export class Api {
     const started = performance.now();
     const response = await this.request(method, path, sending);
     const text = await this.readText(response);
-    const sent = sending.body === undefined ? undefined : JSON.stringify(sending.body);
-    const answered = text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)}…` : text;
-    if (!sending.silent)
-      this.around.report({
-        method,
-        path,
-        headers: sending.headers ?? {},
-        sent,
-        file: sending.file?.name,
-        status: response.status,
-        answered,
-        milliseconds: performance.now() - started,
-      });
+    if (!sending.silent) this.report({ method, path, ...sending, started, response, answered: text });
     if (response.ok || response.status === 304) return { response, text };
     const problem = problemOf(response, text);
     if (response.status !== 401) throw problem;
@@ -110,23 +111,44 @@ export class Api {
 
   /** The bytes of a reply, for a download. */
   async blob(path: string, accept: string): Promise<Blob> {
-    const response = await this.request('GET', path, { headers: { accept } });
-    if (response.ok) return response.blob();
-    throw problemOf(response, await response.text());
+    const started = performance.now();
+    const headers = { accept };
+    const response = await this.request('GET', path, { headers });
+    if (!response.ok) throw problemOf(response, await response.text());
+    const blob = await response.blob();
+    this.report({ method: 'GET', path, headers, started, response, answered: `${blob.size} B` });
+    return blob;
   }
 
   /** The lines of a reply as they arrive. Closing the iteration hangs up. */
   async *lines(path: string, body: unknown, signal: AbortSignal): AsyncGenerator<unknown> {
+    const started = performance.now();
     const headers = { accept: 'application/jsonl' };
     const response = await this.request('POST', path, { body, headers, signal });
     if (!response.ok || !response.body) throw problemOf(response, await response.text());
     let rest = '';
+    let answered = '';
     for await (const chunk of response.body.pipeThrough(new TextDecoderStream())) {
+      answered = (answered + chunk).slice(0, SHOWN_CHARACTERS);
       const lines = (rest + chunk).split('\n');
       rest = lines.pop() ?? '';
       for (const line of lines) if (line.trim()) yield JSON.parse(line);
     }
+    this.report({ method: 'POST', path, body, headers, started, response, answered });
     if (rest.trim()) yield JSON.parse(rest);
+  }
+
+  private report({ method, path, body, file, headers = {}, started, response, answered }: Answered): void {
+    this.around.report({
+      method,
+      path,
+      headers,
+      sent: body === undefined ? undefined : JSON.stringify(body),
+      file: file?.name,
+      status: response.status,
+      answered: answered.length > SHOWN_CHARACTERS ? `${answered.slice(0, SHOWN_CHARACTERS)}…` : answered,
+      milliseconds: performance.now() - started,
+    });
   }
 
   private async request(

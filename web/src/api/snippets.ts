@@ -23,7 +23,14 @@ function curl({ method, url, headers, sent, file, withKey }: Sent): string {
   if (withKey) lines.push('-H "Authorization: Bearer $CELLSTEP_KEY"');
   if (sent) lines.push(`--json ${quote(sent)}`);
   if (file) lines.push(`--data-binary ${quote(`@${file}`)}`);
+  if (answerOf(headers) === 'bytes') lines.push('-o answer');
   return lines.join(' \\\n  ');
+}
+
+/** What the answer is, by the type that is asked for. */
+function answerOf({ accept = 'application/json' }: Sent['headers']): 'json' | 'text' | 'bytes' {
+  if (accept === 'application/json') return 'json';
+  return accept === 'application/jsonl' ? 'text' : 'bytes';
 }
 
 function quote(text: string): string {
@@ -41,7 +48,10 @@ function typeScript({ method, url, headers, sent, file, withKey }: Sent): string
     ...(sent ? [`  body: JSON.stringify(${sent}),`] : []),
     ...(file ? [`  body: await openAsBlob(${JSON.stringify(file)}),`] : []),
   ];
-  const end = method === 'DELETE' ? 'console.log(reply.status);' : 'console.log(await reply.json());';
+  const shown = { json: 'await reply.json()', text: 'await reply.text()', bytes: 'await reply.bytes()' }[
+    answerOf(headers)
+  ];
+  const end = `console.log(${method === 'DELETE' ? 'reply.status' : shown});`;
   const imports = file ? "import { openAsBlob } from 'node:fs';\n\n" : '';
   return `${imports}const reply = await fetch('${url}', {\n${fields.join('\n')}\n});\n${end}`;
 }
@@ -56,7 +66,9 @@ function python({ method, url, headers, sent, file, withKey }: Sent): string {
   ];
   const call = `reply = requests.${method.toLowerCase()}(${[`"${url}"`, ...more].join(', ')})`;
   const imports = withKey ? 'import os\nimport requests' : 'import requests';
-  return `${imports}\n\n${call}\nreply.raise_for_status()\n${method === 'DELETE' ? 'print(reply.status_code)' : 'print(reply.json())'}`;
+  const shown = { json: 'reply.json()', text: 'reply.text', bytes: 'reply.content' }[answerOf(headers)];
+  const end = `print(${method === 'DELETE' ? 'reply.status_code' : shown})`;
+  return `${imports}\n\n${call}\nreply.raise_for_status()\n${end}`;
 }
 
 /** JSON as Python writes it: None, True, False. */

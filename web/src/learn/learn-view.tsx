@@ -23,11 +23,7 @@ export function LearnView({ learner }: { readonly learner: Learner }) {
   const { value: settings } = learner.settings;
   const { query } = router.place.value;
   useEffect(() => {
-    attempt.run(async () => {
-      await learner.start();
-      const task = TASK_NAMES.find((name) => name === query.task);
-      if (task && task !== learner.settings.value.task) await learner.reset({ ...learner.settings.value, task });
-    });
+    attempt.run(() => learner.start(TASK_NAMES.find((name) => name === query.task)));
   }, []);
   useEffect(() => {
     router.note(hashOf(['learn'], { task: settings.task }));
@@ -72,7 +68,7 @@ export function LearnView({ learner }: { readonly learner: Learner }) {
       <Refusal problem={attempt.problem.value} pointers={POINTERS} />
       <div class="columns">
         <div>
-          <LossCard learner={learner} />
+          <LossCard learner={learner} attempt={attempt} />
           <CheckCard learner={learner} />
         </div>
         <section class="card" aria-labelledby="network-title">
@@ -191,7 +187,7 @@ function SettingsForm({ learner, attempt }: { readonly learner: Learner; readonl
   );
 }
 
-function LossCard({ learner }: { readonly learner: Learner }) {
+function LossCard({ learner, attempt }: { readonly learner: Learner; readonly attempt: Attempt }) {
   const { t } = useApp();
   const hidden = useSignal<readonly Run[]>([]);
   const losses = learner.losses.value;
@@ -235,7 +231,7 @@ function LossCard({ learner }: { readonly learner: Learner }) {
               , {run.settings.optimizer} {run.settings.rate}: {show(run.losses[run.losses.length - 1])}
             </label>
           ))}
-          <button type="button" onClick={() => learner.forgetRuns()}>
+          <button type="button" onClick={() => attempt.run(() => learner.forgetRuns())}>
             {t('learn.forget')}
           </button>
         </fieldset>

@@ -1,6 +1,7 @@
 import { signal } from '@preact/signals';
 import type { Api } from '../api/client.ts';
 import { ApiProblem } from '../api/problem.ts';
+import { Turns } from '../api/turns.ts';
 import type { Tensor } from '../api/types.ts';
 import type { Saved } from '../frame/saved.ts';
 import type { Kind } from '../model/layers.ts';
@@ -8,6 +9,7 @@ import type { Moment } from '../model/moment.ts';
 import { randomNumbers } from '../numbers/numbers.ts';
 import { OwnCell, type Weights, zeroStates } from '../play/own-cell.ts';
 import { newNetwork } from './network.ts';
+import { Packer } from './packer.ts';
 import { type Cube, type Examples, shareRight, type TaskName, taskOf } from './tasks.ts';
 import { type OptimizerName, train } from './training.ts';
 
@@ -44,6 +46,8 @@ export interface Check extends Examples {
 interface Snapshot extends Run {
   readonly cell: string | undefined;
   readonly weights: Weights;
+  /** The cell with its optimizer, where it has one. */
+  readonly packed: string | undefined;
   readonly runs: readonly Run[];
 }
 
@@ -52,6 +56,12 @@ const CHECK_ROWS = 16;
 /** Steps of one call. Each call has examples of its own. */
 const REPEAT = 5;
 const CHECK_MILLISECONDS = 500;
+/** Of the examples that it does not learn from. Those that it learns from have the number of the step as their seed. */
+const CHECK_SEED = 2 ** 32 - 1;
+/** How much of a training a reload may cost. */
+const KEEP_MILLISECONDS = 1000;
+/** A tab's storage has some five million characters. A larger network goes on with a new optimizer. */
+const MAX_PACKED_CHARACTERS = 1_500_000;
 const MAX_STEPS = 20_000;
 const MAX_RUNS = 5;
 
@@ -69,60 +79,64 @@ export class Learner {
   readonly kept = signal<string | undefined>(undefined);
   private readonly saved: Saved;
   private readonly api: Api;
-  private random = randomNumbers(1);
+  private readonly packer: Packer;
+  /** A new network is made when the work on the one before has ended. */
+  private readonly turns = new Turns();
   private stop = new AbortController();
   private checked = 0;
+  private keptAt = 0;
 
   constructor(api: Api, saved: Saved) {
     this.own = new OwnCell(api, 'learn');
+    this.packer = new Packer(api);
     this.api = api;
     this.saved = saved;
   }
 
-  /** The network of the last visit, or a new one. */
-  async start(): Promise<void> {
-    if (this.own.cell.value) return;
-    const kept = this.saved.read<Snapshot>('learn');
-    if (kept) {
-      this.settings.value = kept.settings;
-      this.runs.value = kept.runs;
-      await this.own.adopt(kept.cell, newNetwork(kept.settings), kept.weights);
-      this.losses.value = kept.losses;
-    } else await this.own.make(newNetwork(this.settings.value));
-    await this.look();
+  /** The network of the last visit, or a new one where there is none or another task is asked for. */
+  start(task?: TaskName): Promise<void> {
+    return this.turns.take(async () => {
+      const kept = this.own.cell.value ? undefined : this.saved.read<Snapshot>('learn');
+      if (kept) {
+        this.settings.value = kept.settings;
+        this.runs.value = kept.runs;
+        this.losses.value = kept.losses;
+      }
+      const { value: settings } = this.settings;
+      const other = task !== undefined && task !== settings.task;
+      if (other || !(kept || this.own.cell.value)) return this.begin({ ...settings, task: task ?? settings.task });
+      if (kept) await this.unpack(kept);
+    });
   }
 
   /** A new network for other settings; the run so far is kept to compare with. */
-  async reset(settings: Settings): Promise<void> {
+  reset(settings: Settings): Promise<void> {
     this.pause();
-    const { value: losses } = this.losses;
-    if (losses.length > 1)
-      this.runs.value = [{ settings: this.settings.value, losses }, ...this.runs.value].slice(0, MAX_RUNS);
-    await this.own.make(newNetwork(settings));
-    this.settings.value = settings;
-    this.kept.value = undefined;
-    this.losses.value = [];
-    this.random = randomNumbers(1);
-    await this.look();
-    this.keep();
+    return this.turns.take(() => this.begin(settings));
   }
 
   async train(): Promise<void> {
     if (this.running.value) return;
     this.running.value = true;
-    try {
-      while (this.running.value && this.losses.value.length < MAX_STEPS) await this.stepsOrWait();
-    } finally {
-      this.running.value = false;
-      await this.look();
-      this.keep();
-    }
+    await this.turns.take(async () => {
+      try {
+        while (this.running.value && this.losses.value.length < MAX_STEPS) {
+          await this.stepsOrWait();
+        }
+      } finally {
+        this.running.value = false;
+        await this.look();
+        await this.keep();
+      }
+    });
   }
 
-  async step(): Promise<void> {
-    await this.steps(1);
-    await this.look();
-    this.keep();
+  step(): Promise<void> {
+    return this.turns.take(async () => {
+      await this.steps(1);
+      await this.look();
+      await this.keep();
+    });
   }
 
   pause(): void {
@@ -139,19 +153,32 @@ export class Learner {
   /** The page goes, and the network with it. */
   forget(): void {
     this.pause();
-    this.keep();
+    this.packer.forget();
     this.own.forget();
   }
 
-  forgetRuns(): void {
+  forgetRuns(): Promise<void> {
     this.runs.value = [];
-    this.keep();
+    return this.turns.take(() => this.keep());
+  }
+
+  private async begin(settings: Settings): Promise<void> {
+    const { value: losses } = this.losses;
+    if (losses.length > 1)
+      this.runs.value = [{ settings: this.settings.value, losses }, ...this.runs.value].slice(0, MAX_RUNS);
+    await this.own.make(newNetwork(settings));
+    this.settings.value = settings;
+    this.kept.value = undefined;
+    this.losses.value = [];
+    await this.look();
+    await this.keep();
   }
 
   /** A service that is started again goes on from the weights that were seen last. */
   private async stepsOrWait(): Promise<void> {
     try {
       await this.steps(REPEAT);
+      if (performance.now() - this.keptAt > KEEP_MILLISECONDS) await this.keep();
     } catch (error) {
       if (!(error instanceof ApiProblem) || error.status !== 0) throw error;
       await this.api.whenReached();
@@ -160,9 +187,10 @@ export class Learner {
 
   private async steps(repeat: number): Promise<void> {
     const { optimizer, rate } = this.settings.value;
+    const { value: before } = this.losses;
     const task = this.task();
     const request = {
-      ...task.examples(this.random, ROWS),
+      ...task.examples(randomNumbers(before.length), ROWS),
       loss: task.loss,
       optimizer: { class_name: optimizer, config: { learning_rate: rate } },
       repeat,
@@ -172,6 +200,8 @@ export class Learner {
     try {
       await this.own.again((cell) => this.follow(train(this.api, cell, request, signal)));
     } catch (error) {
+      // The service takes all steps of a call, or none.
+      this.losses.value = before;
       if (!signal.aborted) throw error;
     }
   }
@@ -188,7 +218,7 @@ export class Learner {
     const { value: cell } = this.own.cell;
     if (!cell) return;
     const task = this.task();
-    const examples = task.examples(randomNumbers(99), CHECK_ROWS);
+    const examples = task.examples(randomNumbers(CHECK_SEED), CHECK_ROWS);
     await this.own.readWeights();
     this.moment.value = (await this.own.steps(examples.inputs[0], zeroStates(cell))).at(-1);
     const outputs = await this.own.outputs(examples.inputs);
@@ -200,16 +230,44 @@ export class Learner {
     return taskOf(this.settings.value.task, this.settings.value.delay);
   }
 
-  private keep(): void {
-    if (!this.own.cell.value) return;
+  /** Remembers the training as it is after the last step that is committed. */
+  private async keep(): Promise<void> {
+    const { value: cell } = this.own.cell;
+    if (!cell) return;
     const { settings, losses, runs, own } = this;
+    await own.readWeights();
+    const packed = losses.value.length > 0 ? await this.packed() : undefined;
     const snapshot: Snapshot = {
       settings: settings.value,
       losses: losses.value,
       runs: runs.value,
       cell: own.cell.value?.id,
       weights: own.weights.value as Record<string, Tensor>,
+      packed,
     };
     this.saved.write('learn', snapshot);
+    this.keptAt = performance.now();
+  }
+
+  private async packed(): Promise<string | undefined> {
+    try {
+      const text = await this.own.again((id) => this.packer.pack(id));
+      return text.length > MAX_PACKED_CHARACTERS ? undefined : text;
+    } catch (error) {
+      // Training goes on where checkpoints are refused, for want of room or by the key's scopes.
+      if (!(error instanceof ApiProblem) || error.status === 0) throw error;
+      return undefined;
+    }
+  }
+
+  private async unpack({ packed, cell, settings, weights }: Snapshot): Promise<void> {
+    try {
+      if (packed) await this.packer.unpack(packed);
+    } catch (error) {
+      // A service that refuses it can still make the cell with its weights.
+      if (!(error instanceof ApiProblem) || error.status === 0) throw error;
+    }
+    await this.own.adopt(cell, newNetwork(settings), weights);
+    await this.look();
   }
 }

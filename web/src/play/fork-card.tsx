@@ -41,7 +41,7 @@ export function ForkCard({ player, attempt }: { readonly player: Player; readonl
                       const given = typed(event.currentTarget.value);
                       if (given === undefined) return;
                       const input = fork.input.value.map((old, k) => (k === i ? given : old));
-                      attempt.run(() => fork.putInput(input, player.moments));
+                      attempt.run(() => player.putForkInput(input));
                     }}
                   />
                 )}
@@ -54,7 +54,7 @@ export function ForkCard({ player, attempt }: { readonly player: Player; readonl
                 fork.edits.value = edits;
               }}
             />
-            <button type="button" onClick={() => fork.stop()}>
+            <button type="button" onClick={() => player.endFork()}>
               {t('fork.stop')}
             </button>
           </>

@@ -19,6 +19,8 @@ export class OwnCell {
   private readonly api: Api;
   private readonly prefix: string;
   private body: Record<string, unknown> = {};
+  /** Each is here before its cell is made: a page that goes away meanwhile deletes that one too. */
+  private readonly ids = new Set<string>();
 
   constructor(api: Api, prefix: string) {
     this.api = api;
@@ -29,7 +31,7 @@ export class OwnCell {
   async make(body: Record<string, unknown>, weights?: Weights, then: () => void = () => undefined): Promise<void> {
     const made = await this.create(body, weights);
     const drawn = await this.read(made.id);
-    this.forget();
+    this.deleteAllBut(made.id);
     this.body = body;
     batch(() => {
       this.take(made, drawn);
@@ -41,8 +43,9 @@ export class OwnCell {
   async adopt(id: string | undefined, body: Record<string, unknown>, weights: Weights): Promise<void> {
     this.body = body;
     const found = id && (await this.api.get<Cell>(`v1/cells/${id}`).catch(ignoreMissing));
-    if (found) this.take(found, await this.read(found.id));
-    else await this.make(body, weights);
+    if (!found) return this.make(body, weights);
+    this.ids.add(found.id);
+    this.take(found, await this.read(found.id));
   }
 
   async putWeights(weights: Weights): Promise<void> {
@@ -98,6 +101,7 @@ export class OwnCell {
       return await call(value.id);
     } catch (error) {
       if (!(error instanceof ApiProblem) || error.status !== 404 || (await this.exists())) throw error;
+      this.ids.delete(value.id);
       this.take(await this.create(this.body, this.weights.value), this.weights.value);
       return call(this.cell.value!.id);
     }
@@ -121,13 +125,27 @@ export class OwnCell {
   }
 
   forget(): void {
-    if (this.cell.value) this.api.forget(`v1/cells/${this.cell.value.id}?force=true`);
+    this.deleteAllBut(undefined);
     this.cell.value = undefined;
   }
 
-  private create(body: Record<string, unknown>, weights: Weights | undefined): Promise<Cell> {
+  private deleteAllBut(kept: string | undefined): void {
+    for (const id of this.ids) {
+      if (id === kept) continue;
+      this.ids.delete(id);
+      this.api.forget(`v1/cells/${id}?force=true`);
+    }
+  }
+
+  private async create(body: Record<string, unknown>, weights: Weights | undefined): Promise<Cell> {
     const id = `${this.prefix}-${crypto.getRandomValues(new Uint32Array(2)).join('-')}`;
-    return this.api.post<Cell>('v1/cells', { id, ...body, ...(weights ? { weights } : {}) });
+    this.ids.add(id);
+    try {
+      return await this.api.post<Cell>('v1/cells', { id, ...body, ...(weights ? { weights } : {}) });
+    } catch (error) {
+      if (error instanceof ApiProblem && error.status > 0) this.ids.delete(id);
+      throw error;
+    }
   }
 
   private async read(id: string): Promise<Weights> {

@@ -1,6 +1,7 @@
 import { batch, computed, signal } from '@preact/signals';
 import type { Api } from '../api/client.ts';
 import { ApiProblem } from '../api/problem.ts';
+import { Turns } from '../api/turns.ts';
 import type { Moment } from '../model/moment.ts';
 import { changed, type History, historyOf, redone, undone } from '../model/undo.ts';
 import { folded } from '../numbers/numbers.ts';
@@ -51,7 +52,7 @@ export class Player {
   readonly problem = signal<ApiProblem | undefined>(undefined);
   private readonly api: Api;
   /** Calls are made one after another, so that each goes on from the one before. */
-  private last: Promise<unknown> = Promise.resolve();
+  private readonly turns = new Turns();
 
   constructor(api: Api) {
     this.api = api;
@@ -61,7 +62,7 @@ export class Player {
 
   /** Makes the cell of the options; its weights are drawn from the seed where none are given. */
   make(spec: Spec, weights?: Weights): Promise<void> {
-    return this.inTurn(async () => {
+    return this.turns.take(async () => {
       await this.own.make(newCell(spec, this.seed), weights, () => {
         if (spec.features !== this.spec.value.features)
           this.signal.value = fitted(this.signal.value, this.signalName.value, spec.features);
@@ -78,8 +79,8 @@ export class Player {
   }
 
   /** Zero state, no steps. */
-  reset(): void {
-    this.clear();
+  reset(): Promise<void> {
+    return this.turns.take(async () => this.clear());
   }
 
   choose(name: SignalName, values: Signal): void {
@@ -89,7 +90,7 @@ export class Player {
 
   /** Takes the next steps of the signal, which begins anew at its end. */
   advance(steps: number): Promise<void> {
-    return this.inTurn(async () => {
+    return this.turns.take(async () => {
       const wanted = Math.min(steps, MAX_MOMENTS - this.moments.length);
       const { value: cell } = this.own.cell;
       if (!cell || wanted <= 0) return;
@@ -139,7 +140,7 @@ export class Player {
       target.weights.value = weights;
       return;
     }
-    await this.inTurn(async () => {
+    await this.turns.take(async () => {
       if (target === this.fork.own) await this.fork.putWeights(weights, this.moments);
       else await this.keep(weights, changed(this.edits.value, weights));
     });
@@ -155,7 +156,7 @@ export class Player {
 
   /** Takes up another future behind the step that is looked at. */
   startFork(): Promise<void> {
-    return this.inTurn(() =>
+    return this.turns.take(() =>
       this.fork.start(
         this.at.value ?? this.moments.length,
         newCell(this.spec.value, this.seed),
@@ -163,6 +164,14 @@ export class Player {
         this.moments,
       ),
     );
+  }
+
+  putForkInput(input: readonly number[]): Promise<void> {
+    return this.turns.take(() => this.fork.putInput(input, this.moments));
+  }
+
+  endFork(): Promise<void> {
+    return this.turns.take(async () => this.fork.stop());
   }
 
   snapshot(mostBytes: number): PlayerSnapshot {
@@ -217,7 +226,9 @@ export class Player {
   }
 
   private travel(history: History<Weights>): Promise<void> {
-    return this.inTurn(() => (history === this.edits.value ? Promise.resolve() : this.keep(history.present, history)));
+    return this.turns.take(() =>
+      history === this.edits.value ? Promise.resolve() : this.keep(history.present, history),
+    );
   }
 
   private async keep(weights: Weights, history: History<Weights>): Promise<void> {
@@ -235,12 +246,6 @@ export class Player {
     this.count.value = 0;
     this.at.value = undefined;
     this.fork.stop();
-  }
-
-  private inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const next = this.last.then(work);
-    this.last = next.catch(() => undefined);
-    return next;
   }
 }
 

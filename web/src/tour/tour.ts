@@ -1,6 +1,7 @@
 import type { ReadonlySignal } from '@preact/signals';
 import { signal } from '@preact/signals';
 import type { Api, Call } from '../api/client.ts';
+import { Turns } from '../api/turns.ts';
 import { clearTour, type Shown, STOPS, type TourThings } from './stops.ts';
 
 /** Where the tour is: which stops have run, and with which calls. A stop is run after all before it. */
@@ -9,7 +10,7 @@ export class Tour {
   private things: TourThings = {};
   private readonly api: Api;
   private readonly calls: ReadonlySignal<readonly Call[]>;
-  private last: Promise<unknown> = Promise.resolve();
+  private readonly turns = new Turns();
 
   constructor(api: Api, calls: ReadonlySignal<readonly Call[]>) {
     this.api = api;
@@ -18,15 +19,18 @@ export class Tour {
 
   /** Runs the stops up to this one that have not run yet. */
   reach(stop: number): Promise<void> {
-    const next = this.last.then(async () => {
+    return this.turns.take(async () => {
       while (this.shown.value.length <= stop) await this.run();
     });
-    this.last = next.catch(() => undefined);
-    return next;
   }
 
-  /** From the first line again. */
-  restart(): void {
+  /** From the first line again, once the line under way has run. */
+  restart(): Promise<void> {
+    return this.turns.take(async () => this.forget());
+  }
+
+  /** The page goes, and with it what the tour has made. */
+  forget(): void {
     clearTour(this.api, this.things);
     this.things = {};
     this.shown.value = [];

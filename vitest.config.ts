@@ -1,18 +1,23 @@
+import { globSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 /**
  * Suites that start processes, kill them, fill disks, drive browsers, sweep thousands of requests or send files by the hundred:
- * `npm run test:system`. All others are `npm test`.
+ * `npm run test:system`. `npm test` runs all others.
  */
 const SYSTEM = ['test/{browser,container,deploy,examples,interop,onnx,system,torture}/**/*.test.ts'];
+/** Suites that draw cases (test/support/runs.ts). `npm test` tries some of them, `npm run test:system` all. */
+const DRAWN = globSync('test/**/*.test.ts').filter((file) =>
+  /\/(runs|options|(store|usage)-contract)\.ts'/.test(readFileSync(file, 'utf8')),
+);
 const system = process.env.CELLSTEP_TEST_SYSTEM === '1';
 /** Files named on the command line run, whichever kind they are. */
 const named = process.argv.some((word) => word.startsWith('test/'));
 
 export default defineConfig({
   test: {
-    include: system && !named ? SYSTEM : ['test/**/*.test.ts'],
+    include: system && !named ? [...SYSTEM, ...DRAWN] : ['test/**/*.test.ts'],
     exclude: system || named ? [] : SYSTEM,
     // Suites that start processes and browsers need the other cores for them.
     maxWorkers: system ? 1 : availableParallelism(),

@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Store, StoredEntry, StoreWrite } from '../../src/domain/ports.ts';
+import { runs } from '../support/runs.ts';
 
 export interface StoreUnderTest {
   readonly store: Store;
@@ -429,7 +430,7 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
             await fresh.cleanup();
           }
         }),
-        { numRuns: 40 },
+        { numRuns: runs(40) },
       );
     }, 60_000);
   });

@@ -2,6 +2,7 @@ import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { CountedStore } from '../../src/domain/ports.ts';
 import { NO_USAGE } from '../../src/domain/usage.ts';
+import { runs } from '../support/runs.ts';
 
 export interface CountedStoreUnderTest {
   readonly store: CountedStore;
@@ -77,7 +78,7 @@ export function usageContract(name: string, open: () => Promise<CountedStoreUnde
             expect(await store.usageOf(tenant)).toEqual(expected.get(tenant) ?? NO_USAGE);
           }
         }),
-        { numRuns: 30 },
+        { numRuns: runs(30) },
       );
     });
 

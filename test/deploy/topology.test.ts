@@ -5,8 +5,9 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { findProgram } from '../../scripts/programs.ts';
 import { freePort, REDIS_SERVER, startRedis } from '../../scripts/redis-servers.ts';
 import type { ServiceProcess } from '../../scripts/tutorial-service.ts';
+import { until } from '../support/until.ts';
 import { SteppingClients } from '../system/stepping-client.ts';
-import { openCounter, readCounter, send, service, until } from '../system/support.ts';
+import { openCounter, readCounter, send, service } from '../system/support.ts';
 
 const HAPROXY = findProgram('haproxy');
 if (!HAPROXY) console.warn('no haproxy in PATH: the topology of deploy/ does NOT run');

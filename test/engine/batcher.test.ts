@@ -5,6 +5,7 @@ import { createBatcher } from '../../src/engine/batcher.ts';
 import type { StepRows } from '../../src/engine/compute-task.ts';
 import { createSimdEngines } from '../../src/engine/simd.ts';
 import { createStepper } from '../../src/engine/stepper.ts';
+import { runs } from '../support/runs.ts';
 import { rowsFor, someCell, standardCell } from './some-programs.ts';
 
 const ENGINES = createSimdEngines();
@@ -50,7 +51,7 @@ describe('steps of one cell that are asked for together', () => {
           }
         },
       ),
-      { numRuns: 60 },
+      { numRuns: runs(60) },
     );
   });
 
@@ -71,7 +72,7 @@ describe('steps of one cell that are asked for together', () => {
           if (k !== at) expect(together[k].output.every(Number.isFinite)).toBe(true);
         }
       }),
-      { numRuns: 60 },
+      { numRuns: runs(60) },
     );
   });
 

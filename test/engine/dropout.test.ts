@@ -6,6 +6,7 @@ import type { Dtype, FloatArray } from '../../src/domain/tensor.ts';
 import { prepareGradients } from '../../src/engine/gradients.ts';
 import { referenceEngine } from '../../src/engine/reference.ts';
 import { type GoldenTensor, numbers, readGolden } from '../cells/golden-data.ts';
+import { runs } from '../support/runs.ts';
 import { gradientCall } from './gradients-arbitraries.ts';
 import {
   expectFiniteDifferences,
@@ -118,7 +119,7 @@ describe('dropout in training', () => {
         fc.pre(isTame(program, training));
         expectFiniteDifferences(program, training);
       }),
-      { numRuns: 100 },
+      { numRuns: runs(100) },
     );
   }, 30_000);
 });

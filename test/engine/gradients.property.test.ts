@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, it } from 'vitest';
+import { runs } from '../support/runs.ts';
 import { gradientCall } from './gradients-arbitraries.ts';
 import { expectFiniteDifferences, isTame } from './gradients-support.ts';
 
@@ -10,7 +11,7 @@ describe('gradients through time', () => {
         fc.pre(isTame(program, request));
         expectFiniteDifferences(program, request);
       }),
-      { numRuns: 150 },
+      { numRuns: runs(150) },
     );
   }, 30_000);
 });

@@ -3,6 +3,7 @@ import { sigmoid, tanh } from '../../src/cells/activations/exponential.ts';
 import { loadKernels } from '../../src/engine/kernel-module.ts';
 import { newSharedMemory, SharedMemory } from '../../src/engine/shared-memory.ts';
 import { widenSimd } from '../../src/engine/wide-simd.ts';
+import { runs } from '../support/runs.ts';
 
 widenSimd();
 const COUNT = 1 << 16;
@@ -56,7 +57,7 @@ describe.each([
 ] as const)('the kernels of float32, %s', (_, relaxed) => {
   it.each(FUNCTIONS)('give $name within $most ulps, over all exponents', ({ code, exact, most }) => {
     let worst = { error: 0, x: 0 };
-    for (const values of everyExponent(4096)) {
+    for (const values of everyExponent(runs(4096, 256))) {
       const results = activated(relaxed, code, 32, values);
       for (let k = 0; k < values.length; k++) {
         const wanted = exact(values[k]);
@@ -77,7 +78,7 @@ describe.each([
       const values = Float32Array.from([...SPECIAL, ...[...everyExponent(8)][0]]);
       const bits = (results: ArrayBufferView) => new Uint32Array(results.buffer, results.byteOffset);
       const early = bits(activated(relaxed, code, 32, values));
-      for (let turn = 0; turn < 500; turn++) activated(relaxed, code, 32, values);
+      for (let turn = 0; turn < runs(500, 100); turn++) activated(relaxed, code, 32, values);
       expect(bits(activated(relaxed, code, 32, values))).toEqual(early);
       for (let first = 0; first < values.length; first += 4) {
         const few = values.subarray(first, first + 4 * (1 + ((first / 4) % 5)));
@@ -98,7 +99,7 @@ describe.each([
 
 describe('the kernels of float64', () => {
   it.each(FUNCTIONS)('have the bits of src/cells: $name', ({ code, exact }) => {
-    for (const float32s of everyExponent(2048)) {
+    for (const float32s of everyExponent(runs(2048, 256))) {
       const values = Float64Array.from(float32s, (value, k) => (k % 3 === 0 ? value : value * (1 + k * 2 ** -40)));
       const results = activated(false, code, 64, values);
       for (let k = 0; k < values.length; k++) {
@@ -117,7 +118,7 @@ describe('the kernels of float64', () => {
     },
     { name: 'tanh', own: tanh, standard: Math.tanh },
   ])('are those of the standard library within some ulps: $name', ({ own, standard }) => {
-    for (let x = -40; x < 40; x += 0.000_917) {
+    for (let x = -40; x < 40; x += 80 / runs(87_240, 8_724)) {
       expect(Math.abs(own(x) - standard(x)) / Math.abs(standard(x) || 1)).toBeLessThanOrEqual(6 * 2 ** -53);
     }
   });

@@ -6,6 +6,7 @@ import { allocate, type FloatArray } from '../../src/domain/tensor.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import { referenceEngine } from '../../src/engine/reference.ts';
 import { createSimdEngines } from '../../src/engine/simd.ts';
+import { runs } from '../support/runs.ts';
 import { type SomeNetwork, someNetworks } from './network-arbitraries.ts';
 
 const simd = createSimdEngines();
@@ -55,7 +56,7 @@ describe.each(ENGINES)('networks on %s', (_, engine) => {
         }
         expect(states).toEqual(whole.states);
       }),
-      { numRuns: 60 },
+      { numRuns: runs(60) },
     );
   });
 
@@ -75,7 +76,7 @@ describe.each(ENGINES)('networks on %s', (_, engine) => {
           expect(sequences[0]).toEqual(together.slice(row * out, (row + 1) * out));
         }
       }),
-      { numRuns: 40 },
+      { numRuns: runs(40) },
     );
   });
 });
@@ -89,7 +90,7 @@ describe('kernels of float64', () => {
         const exact = simd.exact.prepareSequence(program).run(request);
         expect(exact).toEqual(referenceEngine.prepareSequence(program).run(request));
       }),
-      { numRuns: 60 },
+      { numRuns: runs(60) },
     );
   });
 });
@@ -105,7 +106,7 @@ describe('another thread', () => {
         const there = other[precision].prepareSequence(shared).run(request);
         expect(there).toEqual(simd[precision].prepareSequence(program).run(request));
       }),
-      { numRuns: 40 },
+      { numRuns: runs(40) },
     );
   });
 });

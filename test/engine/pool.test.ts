@@ -6,6 +6,7 @@ import type { ComputeTask } from '../../src/engine/compute-task.ts';
 import { type ComputePool, createPool } from '../../src/engine/pool.ts';
 import { createSimdEngines } from '../../src/engine/simd.ts';
 import { createStepper } from '../../src/engine/stepper.ts';
+import { runs } from '../support/runs.ts';
 import { gradientCall } from './gradients-arbitraries.ts';
 import { pattern, rowsFor, someCell, standardCell } from './some-programs.ts';
 
@@ -40,7 +41,7 @@ describe('work on a thread', () => {
           expect(await threaded.prepare(program, precision).step(inputs, states, rows, options)).toEqual(here);
         }
       }),
-      { numRuns: 30 },
+      { numRuns: runs(30) },
     );
     expect(new Set(places)).toEqual(new Set(['thread']));
   });
@@ -56,7 +57,7 @@ describe('work on a thread', () => {
         const gradients = ENGINES.exact.prepareGradients(program).run(request);
         expect(await threaded.prepareGradients(program).run(request)).toEqual(gradients);
       }),
-      { numRuns: 60 },
+      { numRuns: runs(60) },
     );
   });
 

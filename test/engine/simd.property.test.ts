@@ -15,6 +15,7 @@ import { referenceEngine } from '../../src/engine/reference.ts';
 import { prepareStepwiseRun } from '../../src/engine/run.ts';
 import { createSimdEngines } from '../../src/engine/simd.ts';
 import { TESTED_V8, widenSimd } from '../../src/engine/wide-simd.ts';
+import { runs } from '../support/runs.ts';
 import { numbers, SPECS } from './cell-parts.ts';
 import {
   expectSame,
@@ -73,7 +74,7 @@ describe('the exact engine', () => {
           expectSameStep(strict.exact.prepare(program).step(inputs, states, batch, { trace }), wanted);
         },
       ),
-      { numRuns: 600 },
+      { numRuns: runs(600) },
     );
     for (const kind of ['simple_rnn', 'gru', 'lstm']) {
       for (const way of ['float64', 'reference']) expect(seen).toContain(`${kind} ${way}`);
@@ -86,7 +87,7 @@ describe('the exact engine', () => {
         const wanted = referenceEngine.prepareSequence(program).run(request);
         expectSameRun(strict.exact.prepareSequence(program).run(request), wanted);
       }),
-      { numRuns: 250 },
+      { numRuns: runs(250) },
     );
   });
 });
@@ -119,7 +120,7 @@ describe.each([
           }
         },
       ),
-      { numRuns: 250 },
+      { numRuns: runs(250) },
     );
   });
 
@@ -129,7 +130,7 @@ describe.each([
         const wanted = prepareStepwiseRun(program, engines.fast.prepare).run(request);
         expectSameRun(engines.fast.prepareSequence(program).run(request), wanted);
       }),
-      { numRuns: 250 },
+      { numRuns: runs(250) },
     );
   });
 
@@ -147,7 +148,7 @@ describe.each([
           }
         }
       }),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     );
   });
 
@@ -159,7 +160,7 @@ describe.each([
         expect(trace).toBeDefined();
         expectSameStep(traced, engines.fast.prepare(program).step(inputs, states, batch));
       }),
-      { numRuns: 60 },
+      { numRuns: runs(60) },
     );
   });
 });
@@ -193,7 +194,7 @@ describe('a stack over time', () => {
         const wanted = prepareStepwiseRun(program, strict[precision].prepare).run(request);
         expectSameRun(strict[precision].prepareSequence(program).run(request), wanted);
       }),
-      { numRuns: 120 },
+      { numRuns: runs(120) },
     );
   });
 });

@@ -15,6 +15,7 @@ import {
 import { referenceEngine } from '../../src/engine/reference.ts';
 import { createSimdEngines } from '../../src/engine/simd.ts';
 import { atOnce } from '../../src/training/in-turns.ts';
+import { runs } from '../support/runs.ts';
 import { pattern, standardCell } from './some-programs.ts';
 
 const { fast } = createSimdEngines();
@@ -109,7 +110,7 @@ describe('training by kernels', () => {
         const exact = atOnce(referenceEngine.prepareTraining(one).run(request));
         expectSame(atOnce(fast.prepareTraining(one).run(request)), exact);
       }),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     );
   });
 

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { onnxTraceName } from '../../src/frameworks/onnx/trace-names.ts';
 import { pytorchTraceName } from '../../src/frameworks/pytorch/trace-names.ts';
-import { startApp } from '../support/app.ts';
+import { sharedApp } from '../support/serve.ts';
+
+const served = sharedApp();
 
 describe('names of traced gates', () => {
   it.each([
@@ -33,11 +35,10 @@ describe('names of traced gates', () => {
     ['pytorch', 'LSTMCell', { input_size: 1, hidden_size: 2 }, ['i', 'f', 'g', 'o', 'c']],
     ['onnx', 'LSTM', { hidden_size: 2 }, ['i', 'f', 'c', 'o', 'C']],
   ])('come with a step of %s %s', async (framework, class_name, config, gates) => {
-    const app = await startApp();
+    const { app } = served;
     await app.inject({ method: 'POST', url: '/v1/cells', payload: { id: 'c', framework, class_name, config } });
     const payload = { inputs: [[1]], trace: true };
     const reply = await app.inject({ method: 'POST', url: '/v1/cells/c/steps', payload });
     expect(Object.keys(reply.json().trace)).toEqual(gates);
-    await app.close();
   });
 });

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { startApp } from '../support/app.ts';
+import { sharedApp } from '../support/serve.ts';
 import { asRequest, expectClose, type FlatTensor, type GoldenTensor, readGolden } from './compare.ts';
+
+const served = sharedApp();
 
 interface Gradients {
   readonly inputs: GoldenTensor;
@@ -31,7 +33,7 @@ describe('gradients of Keras layers, over HTTP', () => {
   });
 
   it.each(cases)('$name', async (golden) => {
-    const app = await startApp();
+    const { app } = served;
     const weights = Object.fromEntries(Object.entries(golden.weights).map(([name, w]) => [name, asRequest(w)]));
     const made = await app.inject({ method: 'POST', url: '/v1/cells', payload: { id: 'l', ...golden.layer, weights } });
     expect(made.statusCode, made.body).toBe(201);
@@ -60,6 +62,5 @@ describe('gradients of Keras layers, over HTTP', () => {
     for (const [name, tensor] of Object.entries(reference.gradients)) {
       if (name !== 'initial_state') expectClose(gradients[name] as FlatTensor, tensor as GoldenTensor, name);
     }
-    await app.close();
   });
 });

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { startApp } from '../support/app.ts';
+import { sharedApp } from '../support/serve.ts';
 import { asRequest, expectClose, type FlatTensor, type GoldenTensor, readGolden } from './compare.ts';
+
+const served = sharedApp();
 
 type States = readonly (GoldenTensor | readonly GoldenTensor[])[];
 
@@ -33,7 +35,7 @@ describe.each(['fast', 'exact'] as const)('sequences of Keras layers, over HTTP:
   });
 
   it.each(cases)('$name', async ({ layer, weights, calls, ...only }) => {
-    const app = await startApp();
+    const { app } = served;
     const given = Object.fromEntries(Object.entries(weights).map(([name, tensor]) => [name, asRequest(tensor)]));
     const body = { precision, id: 'layer', ...layer, weights: given };
     const made = await app.inject({ method: 'POST', url: '/v1/cells', payload: body });
@@ -57,6 +59,5 @@ describe.each(['fast', 'exact'] as const)('sequences of Keras layers, over HTTP:
       });
       carried = states;
     }
-    await app.close();
   });
 });

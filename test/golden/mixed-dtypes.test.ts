@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import type { Dtype } from '../../src/domain/tensor.ts';
-import { startApp } from '../support/app.ts';
 import { call, make } from '../support/call.ts';
+import { sharedApp } from '../support/serve.ts';
 import { readGolden } from './compare.ts';
+
+const served = sharedApp();
 
 type Nested = number | readonly Nested[];
 
@@ -43,7 +45,7 @@ describe('layers of Keras around cells of another dtype', () => {
   });
 
   it.each(cases)('$name', async ({ name, layer, weights, plain, masked }) => {
-    const app = await startApp();
+    const { app } = served;
     await make(app, '/v1/cells', { id: 'layer', ...layer, input_shape: [null, 3] });
     const { body: variables } = await call(app, 'GET', '/v1/cells/layer/variables');
     const names = variables.items.map((variable: { name: string }) => variable.name);
@@ -67,6 +69,5 @@ describe('layers of Keras around cells of another dtype', () => {
         expectNear(nested.body.states[k], state, tolerance, `states[${k}]`);
       }
     }
-    await app.close();
   });
 });

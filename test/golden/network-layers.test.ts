@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { startApp } from '../support/app.ts';
+import { sharedApp } from '../support/serve.ts';
 import { asRequest, expectClose, type FlatTensor, type GoldenTensor, readGolden, requestTensors } from './compare.ts';
+
+const served = sharedApp();
 
 /** Made by make_networks.py. */
 interface Case {
@@ -20,7 +22,7 @@ const { cases } = readGolden<{ cases: Case[] }>('networks/layers.json');
 const TOLERANCE = 2e-5;
 
 async function startWith({ model, weights }: Case, precision: string) {
-  const app = await startApp();
+  const { app } = served;
   const payload = { precision, id: 'network', ...model, weights: requestTensors(weights) };
   const made = await app.inject({ method: 'POST', url: '/v1/cells', payload });
   expect(made.statusCode, made.body).toBe(201);
@@ -39,7 +41,6 @@ describe.each(['fast', 'exact'] as const)('layers of Keras in networks, over HTT
     const reply = await app.inject({ method: 'POST', url: '/v1/cells/network/sequences', payload });
     expect(reply.statusCode, reply.body).toBe(200);
     expectClose(reply.json<{ output: FlatTensor }>().output, one.outputs, 'output', TOLERANCE);
-    await app.close();
   });
 
   it.each(cases.filter(({ steps }) => steps))('steps $name', async (one) => {
@@ -63,7 +64,6 @@ describe.each(['fast', 'exact'] as const)('layers of Keras in networks, over HTT
       const expected = { shape: [batch, ...steps.shape.slice(2)], data: rows(steps.data, perStep) };
       expectClose(reply.json<{ output: FlatTensor }>().output, expected, `step ${t}`, TOLERANCE);
     }
-    await app.close();
   });
 });
 
@@ -83,6 +83,5 @@ describe('gradients of networks, over HTTP', () => {
     for (const [name, expected] of Object.entries(one.gradients)) {
       expectClose(gradients[name], expected, name, 1e-4);
     }
-    await app.close();
   });
 });

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { startApp } from '../support/app.ts';
+import { sharedApp } from '../support/serve.ts';
 import { asRequest, expectClose, type FlatTensor, type GoldenTensor, readGolden, requestTensors } from './compare.ts';
+
+const served = sharedApp();
 
 interface Case {
   readonly name: string;
@@ -21,7 +23,7 @@ const toleranceOf = ({ reference_float64 }: Case) => (reference_float64 ? 4e-6 :
 const reference = ({ outputs, reference_float64 }: Case) => reference_float64?.outputs ?? outputs;
 
 async function startWith({ model, weights }: Case, precision: string) {
-  const app = await startApp();
+  const { app } = served;
   const payload = { precision, id: 'network', ...model, weights: requestTensors(weights) };
   const made = await app.inject({ method: 'POST', url: '/v1/cells', payload });
   expect(made.statusCode, made.body).toBe(201);
@@ -50,7 +52,6 @@ describe.each(['fast', 'exact'] as const)('networks of Keras, over HTTP: %s', (p
     const reply = await app.inject({ method: 'POST', url: '/v1/cells/network/sequences', payload });
     expect(reply.statusCode, reply.body).toBe(200);
     expectClose(reply.json<{ output: FlatTensor }>().output, reference(one), 'output', toleranceOf(one));
-    await app.close();
   });
 
   it.each(cases.filter(({ causal }) => causal))('steps $name in a session, one step at a time', async (one) => {
@@ -78,7 +79,6 @@ describe.each(['fast', 'exact'] as const)('networks of Keras, over HTTP: %s', (p
       'the last step',
       toleranceOf(one),
     );
-    await app.close();
   });
 
   it.each(cases.filter(({ causal }) => !causal))('has no single step of $name', async (one) => {
@@ -86,6 +86,5 @@ describe.each(['fast', 'exact'] as const)('networks of Keras, over HTTP: %s', (p
     const payload = { inputs: asRequest(atStep(one.inputs, 0)) };
     const reply = await app.inject({ method: 'POST', url: '/v1/cells/network/steps', payload });
     expect([reply.statusCode, reply.json().code]).toEqual([409, 'no-single-step']);
-    await app.close();
   });
 });

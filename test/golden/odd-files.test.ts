@@ -1,8 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { startApp, type TestApp } from '../support/app.ts';
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { TestApp } from '../support/app.ts';
 import { call, expectProblem } from '../support/call.ts';
 import { download, postFile, putFile } from '../support/files.ts';
+import { sharedApp } from '../support/serve.ts';
 import { asRequest, expectClose, type FlatTensor, type GoldenTensor } from './compare.ts';
 
 interface Run {
@@ -21,10 +22,10 @@ const [KERAS, HDF5, ONNX] = ['application/x-keras', 'application/x-hdf5', 'appli
 const CUSTOM = ['registered', 'custom', 'subclassed'];
 
 let app: TestApp;
+const served = sharedApp();
 beforeEach(async () => {
-  app = await startApp();
+  ({ app } = served);
 });
-afterEach(() => app.close());
 
 function bytesOf(file: string): Uint8Array {
   return readFileSync(new URL(file, DIRECTORY));

@@ -1,22 +1,23 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { KERAS, OCTET_STREAM, PYTORCH, SAFETENSORS, ZIP } from '../../src/domain/media-types.ts';
 import type { ProblemCode } from '../../src/domain/problems.ts';
 import { type Tensor, zeros } from '../../src/domain/tensor.ts';
 import { readSafetensors, writeSafetensors } from '../../src/files/safetensors/safetensors.ts';
-import { startApp, type TestApp } from '../support/app.ts';
+import type { TestApp } from '../support/app.ts';
 import { call, expectProblem } from '../support/call.ts';
 import { download, postFile, putFile } from '../support/files.ts';
+import { sharedApp } from '../support/serve.ts';
 import { expectModule, MODULES, type ModuleCase, moduleCases, postModule } from './pytorch-modules.ts';
 
 const cases = moduleCases(MODULES);
 
 let app: TestApp;
+const served = sharedApp();
 beforeEach(async () => {
-  app = await startApp();
+  ({ app } = served);
 });
-afterEach(() => app.close());
 
 function caseOf(name: string): ModuleCase {
   const found = cases.find((one) => one.name === name);

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { startApp, type TestApp } from '../support/app.ts';
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { TestApp } from '../support/app.ts';
 import { call, expectProblem, make } from '../support/call.ts';
+import { sharedApp } from '../support/serve.ts';
 import { asRequest, expectClose, type FlatTensor, type GoldenTensor, readGolden } from './compare.ts';
 
 interface Layer {
@@ -35,10 +36,10 @@ const TYPES: Readonly<Record<string, string>> = {
 };
 
 let app: TestApp;
+const served = sharedApp();
 beforeEach(async () => {
-  app = await startApp();
+  ({ app } = served);
 });
-afterEach(() => app.close());
 
 function bytesOf({ file }: GoldenFile): Uint8Array {
   return readFileSync(new URL(`weight_files/${file}`, import.meta.url));

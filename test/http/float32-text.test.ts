@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { findWrongTexts } from '../../scripts/float32-text-check.ts';
+import { runs } from '../support/runs.ts';
 
 const COUNT = 1024;
 
@@ -11,7 +12,7 @@ describe('the texts of neighbouring float32 values', () => {
       fc.property(fc.integer({ min: 0, max: 2 ** 32 / COUNT - 1 }), (chunk) => {
         expect(findWrongTexts(chunk * COUNT, COUNT)).toEqual([]);
       }),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     );
   });
 

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startApp, type TestApp } from '../support/app.ts';
 import { call, expectProblem } from '../support/call.ts';
+import { runs } from '../support/runs.ts';
 
 /** A config is taken as any JSON, so this route sees whatever the parser lets through. */
 const URL = '/v1/ops/tanh';
@@ -86,7 +87,7 @@ describe('a JSON body', () => {
         // What it says is well-formed, so it can only be the wrong shape.
         expect(reply.body.code).toMatch(/^(invalid-request|ragged-tensor|invalid-value)$/);
       }),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     );
   });
 });

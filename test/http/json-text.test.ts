@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { TensorReply } from '../../schemas/tensor.ts';
 import { Tensor } from '../../src/domain/tensor.ts';
 import { jsonText } from '../../src/http/json-text.ts';
+import { runs } from '../support/runs.ts';
 
 describe('the JSON text of a reply', () => {
   it("is JSON.stringify's for whatever has no tensor in it", () => {
@@ -10,7 +11,7 @@ describe('the JSON text of a reply', () => {
       fc.property(fc.jsonValue(), (value) => {
         expect(jsonText(value)).toBe(JSON.stringify(value));
       }),
-      { numRuns: 500 },
+      { numRuns: runs(500) },
     );
   });
 

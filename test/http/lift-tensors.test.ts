@@ -14,6 +14,7 @@ import { addJsonBody } from '../../src/http/json-body.ts';
 import { codecFor } from '../../src/http/number-codec.ts';
 import { addProblemReplies, PROBLEM_FORM } from '../../src/http/problem-replies.ts';
 import { addValidation } from '../../src/http/validation.ts';
+import { runs } from '../support/runs.ts';
 
 const BODIES = {
   step: stepBody,
@@ -202,9 +203,9 @@ describe('reading tensors straight from the bytes of a body', () => {
       fc.asyncProperty(request, async ({ name, text }) => {
         if ((await expectAlike(name, text)) === 200) taken++;
       }),
-      { numRuns: 3000 },
+      { numRuns: runs(3000) },
     );
-    expect(taken).toBeGreaterThan(300);
+    expect(taken).toBeGreaterThan(runs(300));
   });
 
   it('gives the same problems for text that is broken anywhere', async () => {
@@ -212,7 +213,7 @@ describe('reading tensors straight from the bytes of a body', () => {
       fc.asyncProperty(request, fc.array(mutation, { minLength: 1, maxLength: 2 }), async ({ name, text }, changes) => {
         await expectAlike(name, changes.reduce(mutate, text));
       }),
-      { numRuns: 3000 },
+      { numRuns: runs(3000) },
     );
   });
 
@@ -265,7 +266,7 @@ describe('a number', () => {
         const value = read(text);
         if (value !== undefined) expect(value, text).toBe(JSON.parse(text));
       }),
-      { numRuns: 20_000 },
+      { numRuns: runs(20_000) },
     );
   });
 
@@ -286,7 +287,7 @@ describe('a number', () => {
           expect(own, cut).toBe(view.getBigUint64(0));
         }
       }),
-      { numRuns: 5000 },
+      { numRuns: runs(5000) },
     );
   });
 
@@ -314,7 +315,7 @@ describe('a number', () => {
       fc.property(usual, (value) => {
         if (read(`${value}`) === undefined) missed++;
       }),
-      { numRuns: 10_000 },
+      { numRuns: runs(10_000) },
     );
     expect(missed).toBeLessThan(10);
   });

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { fromFloat64, rounder, Tensor, type TensorData } from '../../src/domain/tensor.ts';
 import { decodeElements } from '../../src/domain/tensor-bytes.ts';
 import { flatText, float32Text, float64Text, halfText, nestedText } from '../../src/http/number-text.ts';
+import { runs } from '../support/runs.ts';
 
 const view = new DataView(new ArrayBuffer(4));
 
@@ -98,16 +99,16 @@ describe('the text of a float32', () => {
           expect(Object.is(Math.fround(read as number), value), `${bits}: ${text}`).toBe(true);
         else expect(read).toBe(`${value}`);
       }),
-      { numRuns: 20_000 },
+      { numRuns: runs(20_000) },
     );
   });
 
   it('is the shortest that reads back, for any value', () => {
-    fc.assert(fc.property(finiteBits, expectShortest), { numRuns: 1500 });
+    fc.assert(fc.property(finiteBits, expectShortest), { numRuns: runs(1500) });
   });
 
   it('is the shortest that reads back, for subnormals', () => {
-    fc.assert(fc.property(fc.integer({ min: 1, max: 0x7fffff }), expectShortest), { numRuns: 500 });
+    fc.assert(fc.property(fc.integer({ min: 1, max: 0x7fffff }), expectShortest), { numRuns: runs(500) });
     for (let bits = 1; bits < 200; bits++) expectShortest(bits);
   });
 
@@ -129,7 +130,7 @@ describe('the text of a float32', () => {
 
   it('is the shortest that reads back, for integers around 2^24 and beyond', () => {
     const integers = fc.integer({ min: 2 ** 23, max: 2 ** 31 - 1 }).map((value) => bitsOf(Math.fround(value)));
-    fc.assert(fc.property(integers, expectShortest), { numRuns: 500 });
+    fc.assert(fc.property(integers, expectShortest), { numRuns: runs(500) });
   });
 
   it.each([
@@ -215,7 +216,7 @@ describe('the text of a float64', () => {
         const read: unknown = JSON.parse(float64Text(value));
         expect(Number.isFinite(value) ? read : Number(read)).toBe(value);
       }),
-      { numRuns: 2000 },
+      { numRuns: runs(2000) },
     );
     expect(float64Text(-0)).toBe('-0');
   });
@@ -264,7 +265,7 @@ describe('the text of a tensor', () => {
         const data = Float32Array.from(table.flat());
         expect(nested('float32', [table.length, table[0].length], data)).toBe(`[${expected}]`);
       }),
-      { numRuns: 1000 },
+      { numRuns: runs(1000) },
     );
   });
 

@@ -32,7 +32,9 @@ async function isCaught(directory: string, { file, text, mutant, tests }: Mutati
 
 function failsIn(directory: string, tests: readonly string[]): Promise<boolean> {
   const vitest = [join(root, 'node_modules/vitest/vitest.mjs'), 'run', ...tests, '--bail=1', '--maxWorkers=1'];
-  const options = { cwd: directory, timeout: MILLISECONDS, maxBuffer: 2 ** 26 };
+  // Properties try all their cases, as in `npm run test:system`.
+  const env = { ...process.env, CELLSTEP_TEST_SYSTEM: '1' };
+  const options = { cwd: directory, env, timeout: MILLISECONDS, maxBuffer: 2 ** 26 };
   return new Promise((resolve) => {
     execFile(process.execPath, vitest, options, (error) => resolve(error !== null));
   });

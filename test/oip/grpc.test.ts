@@ -10,6 +10,7 @@ import { startApp, type TestApp } from '../support/app.ts';
 import { call } from '../support/call.ts';
 import { decoded, encoded, GrpcClient, type GrpcReply } from '../support/grpc.ts';
 import { TestKeys } from '../support/keys.ts';
+import { runs } from '../support/runs.ts';
 
 const config = {
   units: 1,
@@ -209,7 +210,7 @@ describe('a request to infer over gRPC', () => {
           expect([status.OK, status.INVALID_ARGUMENT, status.NOT_FOUND], details).toContain(code);
         },
       ),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     );
   });
 

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { afterAll, expect, it } from 'vitest';
 import { startApp } from '../support/app.ts';
 import { call } from '../support/call.ts';
+import { runs } from '../support/runs.ts';
 
 const app = await startApp();
 afterAll(() => app.close());
@@ -41,7 +42,7 @@ it('answers a request with odd values in any place without a fault, saying what 
       expect(status, JSON.stringify(body)).toBeLessThan(500);
       if (status !== 200) expect(reply.error.length, JSON.stringify(body)).toBeGreaterThan(5);
     }),
-    { numRuns: 500 },
+    { numRuns: runs(500) },
   );
 });
 
@@ -65,6 +66,6 @@ it('answers any bytes, with any length of a JSON part, without a fault', async (
       const { status } = await call(app, 'POST', '/v2/models/m/infer', body, headers);
       expect([200, 400]).toContain(status);
     }),
-    { numRuns: 200 },
+    { numRuns: runs(200) },
   );
 });

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ID_PATTERN } from '../../src/domain/ids.ts';
 import { sequenceOf, sessionIdOf } from '../../src/oip/sequence.ts';
+import { runs } from '../support/runs.ts';
 
 const cell = fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9._-]{0,12}$/);
 const id = fc.oneof(
@@ -25,7 +26,7 @@ describe('sessionIdOf', () => {
         expect(one).toMatch(ID_PATTERN);
         expect(one === other).toBe(a === b && x === y);
       }),
-      { numRuns: 500 },
+      { numRuns: runs(500) },
     );
   });
 });

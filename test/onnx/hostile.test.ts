@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import type { ServiceProcess } from '../../scripts/tutorial-service.ts';
 import { accumulator, endless, greedy, growing, nested } from '../support/onnx-models.ts';
-import { service, temporaryDirectory, until } from '../system/support.ts';
+import { until } from '../support/until.ts';
+import { service, temporaryDirectory } from '../system/support.ts';
 
 const MIB = 2 ** 20;
 const MAX_BYTES = 512 * MIB;

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { MERGE_MODES } from '../../src/domain/program.ts';
 import type { Dtype } from '../../src/domain/tensor.ts';
 import { startApp, type TestApp } from '../support/app.ts';
+import { runs } from '../support/runs.ts';
 import { cellConfig, DTYPES, KINDS, runOf, serialized, widthsOf } from './arbitrary-cells.ts';
 import { Client } from './client.ts';
 import { element, type Flat, joined, reversed, rounded } from './flat.ts';
@@ -82,7 +83,7 @@ describe('a bidirectional layer', () => {
         const second = sequences ? reversed(back.outputs[0], 1) : back.outputs[0];
         expect(both.outputs).toEqual(merged(merge, first, second, computeDtype(dtype)));
       }),
-      { numRuns: 150 },
+      { numRuns: runs(150) },
     );
   });
 });

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Dtype, rounder } from '../../src/domain/tensor.ts';
 import { startApp, type TestApp } from '../support/app.ts';
+import { runs } from '../support/runs.ts';
 import { type AnyCell, simpleCell, withRun } from './arbitrary-cells.ts';
 import { Client } from './client.ts';
 import { at, type Flat, rounded } from './flat.ts';
@@ -38,7 +39,7 @@ describe('the result of a narrow dtype', () => {
         expect(own.outputs).toEqual(exact.outputs.map((output) => rounded(dtype, output)));
         expect(own.states).toEqual(exact.states.map((state) => rounded(dtype, state)));
       }),
-      { numRuns: 120 },
+      { numRuns: runs(120) },
     );
   });
 
@@ -66,7 +67,7 @@ describe('the result of a narrow dtype', () => {
           const error = Math.max(0, ...results.map((value, i) => Math.abs(value - wanted[i])));
           expect(error).toBeLessThan(2e-6);
         }),
-        { numRuns: 80 },
+        { numRuns: runs(80) },
       );
     },
   );

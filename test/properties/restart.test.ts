@@ -8,6 +8,7 @@ import { readSafetensors, writeSafetensors } from '../../src/files/safetensors/s
 import { openLmdbStore } from '../../src/store/lmdb.ts';
 import { startApp } from '../support/app.ts';
 import { call, expectProblem, make } from '../support/call.ts';
+import { runs } from '../support/runs.ts';
 import { anyCell, layerOverCell, withRun } from './arbitrary-cells.ts';
 import { Client } from './client.ts';
 import { at } from './flat.ts';
@@ -60,7 +61,7 @@ it('a checkpoint restored after a restart brings back the same bits, and the ses
         rmSync(directory, { recursive: true, force: true });
       }
     }),
-    { numRuns: 25 },
+    { numRuns: runs(25) },
   );
 });
 

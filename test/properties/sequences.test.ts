@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startApp, type TestApp } from '../support/app.ts';
+import { runs } from '../support/runs.ts';
 import { anyCell, initialOf, layerOverCell, pytorchModule, withRun } from './arbitrary-cells.ts';
 import { Client } from './client.ts';
 import { at, type Flat, joined, pick, range, reversed, swapped } from './flat.ts';
@@ -33,7 +34,7 @@ describe('a sequence', () => {
         }
         expect(whole).toEqual({ outputs: [joined(outputs, 1)], states });
       }),
-      { numRuns: 80 },
+      { numRuns: runs(80) },
     );
   });
 
@@ -50,7 +51,7 @@ describe('a sequence', () => {
         const x = at(inputs, 1, 0);
         expect(await client.step(outer, x, initial)).toEqual(await client.step(inner, x, initial));
       }),
-      { numRuns: 60 },
+      { numRuns: runs(60) },
     );
   });
 
@@ -65,7 +66,7 @@ describe('a sequence', () => {
           expect(alone).toEqual({ outputs: whole.outputs.map(one), states: whole.states.map(one) });
         }
       }),
-      { numRuns: 60 },
+      { numRuns: runs(60) },
     );
   });
 
@@ -79,7 +80,7 @@ describe('a sequence', () => {
         const backwards = await client.sequence(id, inputs, initial, back);
         expect(backwards).toEqual(await client.sequence(id, reversed(inputs, 1), initial, ahead));
       }),
-      { numRuns: 60 },
+      { numRuns: runs(60) },
     );
   });
 
@@ -97,7 +98,7 @@ describe('a sequence', () => {
         const lengths = { sequence_lengths: range(0, batch).map(() => length) };
         expect(await client.sequence(id, inputs, initial, lengths)).toEqual(whole);
       }),
-      { numRuns: 60 },
+      { numRuns: runs(60) },
     );
   });
 
@@ -113,7 +114,7 @@ describe('a sequence', () => {
         const byLength = await client.sequence(id, inputs, initial, { sequence_lengths: own, ...options });
         expect(byLength).toEqual(await client.sequence(id, inputs, initial, { mask, ...options }));
       }),
-      { numRuns: 60 },
+      { numRuns: runs(60) },
     );
   });
 
@@ -125,7 +126,7 @@ describe('a sequence', () => {
         const minor = await client.sequence(id, inputs, initial, masked(mask));
         expect(major).toEqual({ outputs: minor.outputs.map(swapped), states: minor.states });
       }),
-      { numRuns: 60 },
+      { numRuns: runs(60) },
     );
   });
 
@@ -137,7 +138,7 @@ describe('a sequence', () => {
         const last = await client.sequence(id, inputs, initial, { return_sequences: false, ...masked(mask) });
         expect(last).toEqual({ outputs: [at(whole.outputs[0], 1, time - 1)], states: whole.states });
       }),
-      { numRuns: 60 },
+      { numRuns: runs(60) },
     );
   });
 });

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startApp, type TestApp } from '../support/app.ts';
 import { call, make } from '../support/call.ts';
+import { runs } from '../support/runs.ts';
 import { anyCell, initialOf, layerOverCell, pytorchModule, withRun } from './arbitrary-cells.ts';
 import { Client, jsonOf } from './client.ts';
 import { at, type Flat, pick, range } from './flat.ts';
@@ -72,7 +73,7 @@ describe('a session with a history', () => {
         expect((await call(app, 'GET', keeping)).body).toMatchObject({ step: time, states });
         expect((await call(app, 'GET', `${keeping}/steps`)).body.items.map(withoutTime)).toEqual(all.map(withoutTime));
       }),
-      { numRuns: 60 },
+      { numRuns: runs(60) },
     );
   });
 

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import type { TestApp } from '../support/app.ts';
 import { call, make } from '../support/call.ts';
+import { runs } from '../support/runs.ts';
 import { onEveryStore } from '../support/serve.ts';
 
 /** What is asked of session `who`; `back` counts from its present step. */
@@ -182,7 +183,7 @@ onEveryStore('sessions', (served) => {
         expect(await store.list('session', undefined, 10)).toEqual([]);
         expect(await store.list('cell-session', undefined, 10)).toEqual([]);
       }),
-      { numRuns: 40 },
+      { numRuns: runs(40) },
     );
   });
 });

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startApp, type TestApp } from '../support/app.ts';
+import { runs } from '../support/runs.ts';
 import { anyCell, initialOf, layerOverCell, pytorchModule, withRun } from './arbitrary-cells.ts';
 import { Client } from './client.ts';
 import { at, type Flat, joined, pick, range } from './flat.ts';
@@ -52,7 +53,7 @@ describe('a session', () => {
         }
         expect({ outputs: [joined(outputs, 1)], states }).toEqual(whole);
       }),
-      { numRuns: 150 },
+      { numRuns: runs(150) },
     );
   });
 });

@@ -1,8 +1,9 @@
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { beforeEach, expect, it } from 'vitest';
 import type { Tensor } from '../../src/domain/tensor.ts';
 import { readSafetensors, writeSafetensors } from '../../src/files/safetensors/safetensors.ts';
-import { startApp, type TestApp } from '../support/app.ts';
+import type { TestApp } from '../support/app.ts';
 import { call, expectProblem, make } from '../support/call.ts';
+import { sharedApp } from '../support/serve.ts';
 
 const CELL = { id: 'c', class_name: 'GRU', config: { units: 2, return_sequences: true }, input_shape: [null, null, 1] };
 const ADAM = { class_name: 'Adam', config: { learning_rate: 0.05 } };
@@ -18,11 +19,11 @@ const BATCH = {
 };
 
 let app: TestApp;
+const served = sharedApp();
 beforeEach(async () => {
-  app = await startApp();
+  ({ app } = served);
   await make(app, '/v1/cells', CELL);
 });
-afterEach(() => app.close());
 
 async function train(repeat: number, optimizer: object = ADAM): Promise<{ losses: number[]; iteration: number }> {
   const { status, body, text } = await call(app, 'POST', '/v1/cells/c/training_steps', { ...BATCH, optimizer, repeat });

@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { asRequest, expectClose, type FlatTensor, type GoldenTensor } from '../golden/compare.ts';
-import { startApp } from '../support/app.ts';
 import { call } from '../support/call.ts';
 import { postFile } from '../support/files.ts';
+import { sharedApp } from '../support/serve.ts';
+
+const served = sharedApp();
 
 interface Answer {
   readonly file: string;
@@ -26,7 +28,7 @@ function expectHalf(actual: FlatTensor, expected: GoldenTensor): void {
 it.each(answers)(
   'makes $layer of $file a cell that answers as Keras does',
   async ({ file, layer, inputs, outputs }) => {
-    const app = await startApp();
+    const { app } = served;
     const bytes = readFileSync(new URL(file, DIRECTORY));
     const made = await postFile(app, 'application/x-hdf5', bytes, `?layer=${layer}`);
     expect(made.status, made.text).toBe(201);
@@ -34,6 +36,5 @@ it.each(answers)(
     const reply = await call(app, 'POST', `/v1/cells/${made.body.id}/sequences`, body);
     if (file.includes('mixed')) expectHalf(reply.body.output, outputs);
     else expectClose(reply.body.output, outputs, 'output');
-    await app.close();
   },
 );

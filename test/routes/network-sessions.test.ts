@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { KERAS } from '../../src/domain/media-types.ts';
 import { LinesClient } from '../streams/client.ts';
 import { startApp, type TestApp } from '../support/app.ts';
 import { call, expectProblem, make } from '../support/call.ts';
 import { postFile } from '../support/files.ts';
-import { until } from '../system/support.ts';
+import { sharedApp } from '../support/serve.ts';
+import { until } from '../support/until.ts';
 
 const NET = '/v1/cells/net';
 const SGD = { class_name: 'SGD', config: { learning_rate: 0.5 } };
@@ -15,13 +16,13 @@ const TRAINING = {
 };
 
 let app: TestApp;
+const served = sharedApp();
 beforeEach(async () => {
-  app = await startApp();
+  ({ app } = served);
   const bytes = readFileSync(new URL('../golden/networks/char_lm.keras', import.meta.url));
   const made = await postFile(app, KERAS, bytes, '?id=net');
   expect(made.status, made.text).toBe(201);
 });
-afterEach(() => app.close());
 
 async function outputOf(session: string, token: number): Promise<number[]> {
   const reply = await call(app, 'POST', `/v1/sessions/${session}/steps`, { inputs: [token] });
@@ -110,16 +111,16 @@ describe('a session of a network', () => {
 
   it('has the same bits on a thread', async () => {
     const other = await startApp({ threads: 1 });
-    const units = 700;
+    const units = 300;
     const layers = [
       { class_name: 'InputLayer', config: { batch_shape: [null, null, 4] } },
-      { class_name: 'LSTM', config: { units, return_sequences: true } },
+      { class_name: 'LSTM', config: { units, return_sequences: true, recurrent_initializer: 'glorot_uniform' } },
       { class_name: 'Dense', config: { units: 3, activation: 'softmax' } },
     ];
     const cell = { id: 'large', class_name: 'Sequential', config: { layers } };
     const names = ['lstm.kernel', 'lstm.recurrent_kernel', 'dense.kernel'];
     const seeds = Object.fromEntries(names.map((name, k) => [name, k + 1]));
-    const body = { inputs: [Array.from({ length: 30 }, (_, t) => [t, 1, -t, 2].map(Math.sin))] };
+    const body = { inputs: [Array.from({ length: 300 }, (_, t) => [t, 1, -t, 2].map(Math.sin))] };
     const outputs = [];
     for (const one of [app, other]) {
       await make(one, '/v1/cells', { ...cell, initializer_seeds: seeds });

@@ -1,12 +1,13 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { startApp } from '../support/app.ts';
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { startApp } from '../support/app.ts';
+import { sharedApp } from '../support/serve.ts';
 
 type App = Awaited<ReturnType<typeof startApp>>;
 let app: App;
+const served = sharedApp();
 beforeEach(async () => {
-  app = await startApp();
+  ({ app } = served);
 });
-afterEach(() => app.close());
 
 async function post(url: string, payload: object) {
   const reply = await app.inject({ method: 'POST', url, payload });

@@ -1,6 +1,7 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { startApp, type TestApp } from '../support/app.ts';
 import { call, expectProblem, make } from '../support/call.ts';
+import { sharedApp } from '../support/serve.ts';
 
 const cellOf = (class_name: string, units: number) => ({ module: 'keras.layers', class_name, config: { units } });
 /** A tensor of one row, the same number in every place. */
@@ -9,8 +10,9 @@ const flatRow = (units: number, value: number) => ({ shape: [1, units], data: ne
 
 describe('the states of a request', () => {
   let app: TestApp;
+  const served = sharedApp();
   beforeEach(async () => {
-    app = await startApp();
+    ({ app } = served);
     await make(app, '/v1/cells', {
       id: 'stack',
       class_name: 'StackedRNNCells',
@@ -25,7 +27,6 @@ describe('the states of a request', () => {
       input_shape: [null, null, 1],
     });
   });
-  afterEach(() => app.close());
 
   const [h0, c0, h1, h2] = [row(3, 0.1), row(3, 0.2), row(2, 0.3), row(4, 0.4)];
   const flat = [h0, c0, h1, h2];

@@ -1,9 +1,11 @@
 import fc from 'fast-check';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { Tensor, type TensorData } from '../../src/domain/tensor.ts';
 import { readSafetensors, writeSafetensors } from '../../src/files/safetensors/safetensors.ts';
 import { startApp, type TestApp } from '../support/app.ts';
 import { expectProblem, make } from '../support/call.ts';
+import { runs } from '../support/runs.ts';
+import { sharedApp } from '../support/serve.ts';
 
 const SAFETENSORS = 'application/x-safetensors';
 const LSTM = { id: 'lstm', class_name: 'LSTMCell', config: { units: 3, seed: 7 }, input_shape: [null, 2] };
@@ -52,11 +54,11 @@ function unpack({ status, headers, bytes, text }: Awaited<ReturnType<typeof send
 }
 
 let app: TestApp;
+const served = sharedApp();
 beforeEach(async () => {
-  app = await startApp();
+  ({ app } = served);
   await make(app, '/v1/cells', LSTM);
 });
-afterEach(() => app.close());
 
 const STEP = ['POST', '/v1/cells/lstm/steps'] as const;
 const inputs = f32([1, 2], 0.5, -1);
@@ -117,7 +119,7 @@ describe('a step as a file of tensors', () => {
           expect(Buffer.from(got.buffer, got.byteOffset, got.byteLength)).toEqual(Buffer.from(sent.data.buffer));
         }
       }),
-      { numRuns: 100 },
+      { numRuns: runs(100) },
     );
     const large = {
       ...LSTM,

@@ -1,14 +1,15 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { asRequest, expectClose, type GoldenTensor, readGolden, requestTensors } from '../golden/compare.ts';
 import { startApp, type TestApp } from '../support/app.ts';
 import { call, expectProblem, make } from '../support/call.ts';
+import { sharedApp } from '../support/serve.ts';
 
 describe('training', () => {
   let app: TestApp;
+  const served = sharedApp();
   beforeEach(async () => {
-    app = await startApp();
+    ({ app } = served);
   });
-  afterEach(() => app.close());
 
   const dropping = { units: 3, dropout: 0.5, recurrent_dropout: 0.25 };
 

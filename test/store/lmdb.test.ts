@@ -1,10 +1,6 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { open } from 'lmdb';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Store } from '../../src/domain/ports.ts';
@@ -12,7 +8,6 @@ import { openLmdbStore } from '../../src/store/lmdb.ts';
 import { StoreOpenError } from '../../src/store/store-open-error.ts';
 import { storeContract } from '../contract/store-contract.ts';
 import { usageContract } from '../contract/usage-contract.ts';
-import { increment } from './increment.ts';
 
 for (const contract of [storeContract, usageContract]) {
   contract('the LMDB store', async () => {
@@ -32,16 +27,13 @@ describe('the LMDB store on its directory', () => {
   let base: string;
   let directory: string;
   let stores: Store[];
-  let children: ChildProcess[];
 
   beforeEach(() => {
     base = mkdtempSync(join(tmpdir(), 'cellstep-store-'));
     directory = join(base, 'a', 'data.d');
     stores = [];
-    children = [];
   });
   afterEach(async () => {
-    for (const child of children) await kill(child);
     for (const store of stores) await store.close();
     rmSync(base, { recursive: true });
   });
@@ -56,18 +48,6 @@ describe('the LMDB store on its directory', () => {
     const root = open<string, string>({ path: directory, encoding: 'string', noSubdir: false });
     await root.put('cellstep-format', format);
     await root.close();
-  }
-
-  /** Starts a process that holds the directory; `lines` are what it prints after it has opened the store. */
-  async function startChild(...args: string[]): Promise<{ child: ChildProcess; lines: string[] }> {
-    const script = fileURLToPath(new URL('writer-process.ts', import.meta.url));
-    const child = spawn(process.execPath, [script, directory, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
-    children.push(child);
-    const lines: string[] = [];
-    const reader = createInterface({ input: child.stdout });
-    await once(reader, 'line');
-    reader.on('line', (line) => lines.push(line));
-    return { child, lines };
   }
 
   it('keeps everything, revisions included, when it is opened again', async () => {
@@ -93,21 +73,6 @@ describe('the LMDB store on its directory', () => {
     expect(revisions.size).toBe(3);
   });
 
-  it('loses nothing that it acknowledged before kill -9, and opens at once after it', async () => {
-    const acknowledged: string[] = [];
-    for (const round of ['first', 'second', 'third']) {
-      const { child, lines } = await startChild('write', round);
-      await expect.poll(() => lines.length, { timeout: 20_000, interval: 5 }).toBeGreaterThan(150);
-      await kill(child);
-      acknowledged.push(...lines.filter((line) => line.startsWith('cell/')));
-    }
-    const store = await openHere();
-    for (const key of acknowledged) {
-      expect(Buffer.from((await store.get(key))?.bytes ?? []).toString()).toBe(`value of ${key}`);
-    }
-    expect(acknowledged.length).toBeGreaterThan(450);
-  }, 60_000);
-
   it('makes the directory for its user only', async () => {
     await openHere();
     expect(statSync(directory).mode & 0o777).toBe(0o700);
@@ -123,20 +88,6 @@ describe('the LMDB store on its directory', () => {
       await expect(openHere()).resolves.toBeDefined();
     });
 
-    it('refuses a directory that another process holds, and leaves that process its store', async () => {
-      const { child } = await startChild('hold');
-      await expect(openHere()).rejects.toThrow(`is in use by process ${child.pid}`);
-      await expect(openHere()).rejects.toThrow(`is in use by process ${child.pid}`);
-      expect(child.exitCode).toBeNull();
-    });
-
-    it('is gone with a holder that was killed with kill -9', async () => {
-      const { child } = await startChild('hold');
-      await kill(child);
-      expect(existsSync(join(directory, 'holder.pid'))).toBe(true);
-      await expect(openHere()).resolves.toBeDefined();
-    });
-
     it('does not trust a pid file, for any process that it names', async () => {
       mkdirSync(directory, { recursive: true });
       writeFileSync(join(directory, 'holder.pid'), `${process.pid}\n`);
@@ -147,16 +98,6 @@ describe('the LMDB store on its directory', () => {
       const opened = await Promise.allSettled(Array.from({ length: 4 }, () => openHere()));
       expect(opened.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
     });
-
-    it('is shared by processes that all say so, and no increment of theirs is lost', async () => {
-      const store = await openHere(true);
-      const { child } = await startChild('count');
-      const ended = once(child, 'exit');
-      await expect(openHere(false)).rejects.toThrow('is in use by process');
-      for (let n = 0; n < 200; n++) await increment(store);
-      expect(await ended).toEqual([0, null]);
-      expect(Buffer.from((await store.get('cell/counter'))!.bytes).toString()).toBe('400');
-    }, 30_000);
 
     it('is not shared with one who holds it alone', async () => {
       await openHere(false);
@@ -242,12 +183,6 @@ describe('the LMDB store on its directory', () => {
     });
   });
 });
-
-async function kill(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  child.kill('SIGKILL');
-  await once(child, 'close');
-}
 
 describe('what tenants keep', () => {
   it('is counted anew after a version has written that does not count, and survives an end without closing', async () => {

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { startApp, type TestApp } from '../support/app.ts';
 import { call, make, TUTORIAL_CELL } from '../support/call.ts';
-import { service, until } from '../system/support.ts';
+import { until } from '../support/until.ts';
 import { LinesClient } from './client.ts';
 
 describe('a stream of lines', () => {
@@ -61,17 +61,5 @@ describe('a stream of lines', () => {
     await app.close();
     await client.ended;
     expect(client.lines.map(({ step }) => step)).toEqual(client.lines.map((_, k) => k + 1));
-  });
-
-  it('goes on for longer than a request may take to arrive', async () => {
-    const short = await service({ CELLSTEP_REQUEST_SECONDS: '1' });
-    const client = new LinesClient(short.url);
-    for (let k = 0; k < 7; k++) {
-      client.say({ id: k, session: 'nobody', inputs: [[1]] });
-      await new Promise((resolve) => setTimeout(resolve, 500));
-    }
-    client.request.end();
-    await client.ended;
-    expect(client.lines.map(({ id }) => id)).toEqual([0, 1, 2, 3, 4, 5, 6]);
   });
 });

@@ -5,7 +5,7 @@ import { Tensor } from '../../src/domain/tensor.ts';
 import { readSafetensors, writeSafetensors } from '../../src/files/safetensors/safetensors.ts';
 import { startApp, type TestApp } from '../support/app.ts';
 import { call, make, TUTORIAL_CELL } from '../support/call.ts';
-import { until } from '../system/support.ts';
+import { until } from '../support/until.ts';
 import { type Answer, StreamClient } from './client.ts';
 
 const KEY = 'a-key-of-twenty-letters';

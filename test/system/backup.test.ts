@@ -6,7 +6,8 @@ import { text } from 'node:stream/consumers';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { cleanEnvironment } from '../../scripts/tutorial-service.ts';
 import { openLmdbStore } from '../../src/store/lmdb.ts';
-import { type Answer, openCounter, readCounter, send, service, temporaryDirectory, until } from './support.ts';
+import { until } from '../support/until.ts';
+import { type Answer, openCounter, readCounter, send, service, temporaryDirectory } from './support.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 const step = (url: string, key: string): Promise<Answer> =>

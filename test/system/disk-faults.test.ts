@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { describe, expect, onTestFailed, onTestFinished, test } from 'vitest';
 import { findProgram } from '../../scripts/programs.ts';
 import { spawnService } from '../../scripts/tutorial-service.ts';
+import { until } from '../support/until.ts';
 import { SteppingClients } from './stepping-client.ts';
-import { openCounter, readCounter, send, service, temporaryDirectory, until } from './support.ts';
+import { openCounter, readCounter, send, service, temporaryDirectory } from './support.ts';
 
 const GCC = findProgram('gcc', 'cc');
 if (!GCC) console.warn('no gcc in PATH: the service on a failing disk is NOT tested');

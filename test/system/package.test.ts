@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, onTestFinished, test } from 'vitest';
 import { Cellstep } from '../../clients/typescript/src/index.ts';
-import { temporaryDirectory, until } from './support.ts';
+import { until } from '../support/until.ts';
+import { temporaryDirectory } from './support.ts';
 
 const run = promisify(execFile);
 

@@ -1,7 +1,8 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { REDIS_SERVER, type RedisProcess, startRedis } from '../../scripts/redis-servers.ts';
+import { until } from '../support/until.ts';
 import { SteppingClients } from './stepping-client.ts';
-import { openCounter, readCounter, send, service, until } from './support.ts';
+import { openCounter, readCounter, send, service } from './support.ts';
 
 const STEP = '/v1/sessions/counter/steps';
 

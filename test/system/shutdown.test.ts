@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { until } from '../support/until.ts';
 import {
   logLines,
   openCounter,
@@ -9,7 +10,6 @@ import {
   send,
   service,
   temporaryDirectory,
-  until,
 } from './support.ts';
 
 const STEP = '/v1/sessions/counter/steps';

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'vitest';
-import { type Answer, send, until } from './support.ts';
+import { until } from '../support/until.ts';
+import { type Answer, send } from './support.ts';
 
 /** A call ends within the time limits of the stores; the rest is for a busy machine. */
 const BOUND = 15_000;

@@ -2,7 +2,8 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { REDIS_SERVER, startRedis } from '../../scripts/redis-servers.ts';
 import { StreamClient } from '../streams/client.ts';
-import { openCounter, send, service, temporaryDirectory, until } from './support.ts';
+import { until } from '../support/until.ts';
+import { openCounter, send, service, temporaryDirectory } from './support.ts';
 
 const CLOSE = { connection: 'close' };
 const STEPS = 40;

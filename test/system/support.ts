@@ -108,14 +108,6 @@ export function parseAnswer(text: string): RawAnswer {
   return { status: Number(status), headers: headers ?? '', body: body ?? '' };
 }
 
-export async function until(condition: () => boolean | Promise<boolean>, milliseconds = 10_000): Promise<void> {
-  const end = Date.now() + milliseconds;
-  while (!(await condition())) {
-    if (Date.now() > end) throw new Error(`not so within ${milliseconds} ms: ${condition}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}
-
 export function logLines(printed: string): Record<string, unknown>[] {
   return printed
     .split('\n')

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { spawnService } from '../../scripts/tutorial-service.ts';
-import { logLines, openCounter, readCounter, send, service, temporaryDirectory, until } from './support.ts';
+import { until } from '../support/until.ts';
+import { logLines, openCounter, readCounter, send, service, temporaryDirectory } from './support.ts';
 
 const STEP = '/v1/sessions/counter/steps';
 /** Of LMDB's two root pages. */

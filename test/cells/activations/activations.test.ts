@@ -5,6 +5,7 @@ import { applyActivation } from '../../../src/cells/activations/apply-activation
 import { erfc } from '../../../src/cells/activations/erf.ts';
 import { fromFloat64, Tensor } from '../../../src/domain/tensor.ts';
 import { KERAS_ACTIVATIONS } from '../../../src/frameworks/keras/identifiers.ts';
+import { runs } from '../../support/runs.ts';
 import { float32s, type GoldenTensor, kerasActivation, numbers, readGolden, ulp32 } from '../golden-data.ts';
 
 interface Case {
@@ -67,7 +68,7 @@ describe('element-wise activations', () => {
           expect(Math.abs(Math.fround(y) - exact)).toBeLessThanOrEqual(0.50001 * ulp32(exact));
         }
       }),
-      { numRuns: 2000 },
+      { numRuns: runs(2000) },
     );
   });
 

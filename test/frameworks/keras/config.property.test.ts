@@ -18,6 +18,7 @@ import {
   type KnownObject,
 } from '../../../src/frameworks/keras/identifiers.ts';
 import { unwrapSerialized } from '../../../src/frameworks/keras/serialized.ts';
+import { runs } from '../../support/runs.ts';
 import { freshNames, golden, parse } from './support.ts';
 
 const positive = fc.double({ min: 1e-3, max: 10, noNaN: true });
@@ -122,7 +123,7 @@ describe('a config', () => {
         const once = JSON.stringify(parse(className, config).config);
         expect(JSON.stringify(parse(className, JSON.parse(once)).config)).toBe(once);
       }),
-      { numRuns: 400 },
+      { numRuns: runs(400) },
     );
   });
 
@@ -155,7 +156,7 @@ describe('a config', () => {
     const className = fc.oneof(fc.constantFrom(...KERAS_CLASSES), fc.string());
     fc.assert(
       fc.property(className, object, (name, config) => refusesOrParses(() => parse(name, config))),
-      { numRuns: 1000 },
+      { numRuns: runs(1000) },
     );
   });
 
@@ -180,7 +181,7 @@ describe('a config', () => {
         const keys = Object.keys(config);
         refusesOrParses(() => parse(className, { ...config, [keys[choice % keys.length]]: value }));
       }),
-      { numRuns: 2000 },
+      { numRuns: runs(2000) },
     );
   });
 

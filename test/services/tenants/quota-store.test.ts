@@ -5,6 +5,7 @@ import type { CountedStore } from '../../../src/domain/ports.ts';
 import type { Quotas } from '../../../src/domain/quotas.ts';
 import { storeWithin } from '../../../src/services/tenants/quota-store.ts';
 import { openMemoryStore } from '../../../src/store/memory.ts';
+import { runs } from '../../support/runs.ts';
 import { STORES } from '../../support/stores.ts';
 
 const bytes = (size: number) => new Uint8Array(size);
@@ -113,7 +114,7 @@ describe('the cost of a quota', () => {
         }
         await Promise.all(running);
       }),
-      { numRuns: 60 },
+      { numRuns: runs(60) },
     );
   });
 });

@@ -7,7 +7,7 @@ import { REDIS_SERVER, type RedisProcess, startRedis } from '../../../scripts/re
 import type { Store } from '../../../src/domain/ports.ts';
 import type { Problem } from '../../../src/domain/problems.ts';
 import { openRedisStore, type RedisStoreOptions } from '../../../src/store/redis.ts';
-import { increment } from '../../store/increment.ts';
+import { increment } from './increment.ts';
 import { bytes, expectUnavailable, put, recovered, TIMEOUT } from './redis-expectations.ts';
 
 describe.runIf(REDIS_SERVER)('the Redis store, when its server fails,', () => {

@@ -1,6 +1,6 @@
 import type { Store, StoredValue } from '../../../src/domain/ports.ts';
 import { openLmdbStore } from '../../../src/store/lmdb.ts';
-import { increment } from '../../store/increment.ts';
+import { increment } from './increment.ts';
 
 /** A call of the store, or `increment` of the counter in it; answered in the order in which the calls end. */
 export interface StoreCall {

@@ -1,8 +1,8 @@
 import { afterAll, describe, expect, it } from 'vitest';
-import { startApp } from '../support/app.ts';
-import { type Called, call } from '../support/call.ts';
-import { type DocumentedOperation, documentOf, operationsOf, resolve } from './document.ts';
-import { examplesOf, type NamedExample, pathOf, prepare } from './run-example.ts';
+import { type DocumentedOperation, documentOf, operationsOf, resolve } from '../../openapi/document.ts';
+import { examplesOf, type NamedExample, pathOf, prepare } from '../../openapi/run-example.ts';
+import { startApp } from '../../support/app.ts';
+import { type Called, call } from '../../support/call.ts';
 
 const app = await startApp();
 afterAll(() => app.close());

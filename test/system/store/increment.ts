@@ -1,4 +1,4 @@
-import type { Store } from '../../src/domain/ports.ts';
+import type { Store } from '../../../src/domain/ports.ts';
 
 /** Adds one to the number under `cell/counter`, as often as it takes against others that do the same. */
 export async function increment(store: Store): Promise<void> {

@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
-import { startApp, type TestApp } from '../support/app.ts';
-import { type Called, call } from '../support/call.ts';
-import { type DocumentedOperation, documentOf, operationsOf } from './document.ts';
-import { examplesOf, prepare, send } from './run-example.ts';
+import { type DocumentedOperation, documentOf, operationsOf } from '../../openapi/document.ts';
+import { examplesOf, prepare, send } from '../../openapi/run-example.ts';
+import { startApp, type TestApp } from '../../support/app.ts';
+import { type Called, call } from '../../support/call.ts';
 
 const app = await startApp();
 const document = await documentOf(app);

@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Cellstep, Tensor } from '../../clients/typescript/src/index.ts';
-import { lineForm } from '../../src/cli/step-lines.ts';
-import { startApp, type TestApp } from '../support/app.ts';
+import { Cellstep, Tensor } from '../../../clients/typescript/src/index.ts';
+import { lineForm } from '../../../src/cli/step-lines.ts';
+import { startApp, type TestApp } from '../../support/app.ts';
 
 const SUM = {
   class_name: 'SimpleRNNCell',

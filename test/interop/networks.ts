@@ -75,7 +75,22 @@ const byHand: NetworkCase = {
   make: (app) => make(app, '/v1/cells', { id: 'by_hand', class_name: 'Functional', config: BY_HAND }),
 };
 
+/** From files of Keras whose graph computes the masks itself. */
+function masked([name, { inputs }]: [string, { readonly inputs: GoldenTensor }]): NetworkCase {
+  const bytes = () => readFileSync(new URL(`../golden/masked_files/${name}.keras`, import.meta.url));
+  return {
+    ...{ name, inputs: asRequest(inputs), tolerance: 4e-6 },
+    make: (app) => postFile(app, KERAS, bytes(), `?id=${name}`),
+  };
+}
+
+const MASKED = readGolden<Record<string, { inputs: GoldenTensor }>>('masked_files/expected.json');
+
 export const NETWORKS: readonly NetworkCase[] = [
   ...readGolden<{ cases: Golden[] }>('networks/cases.json').cases.map(golden),
+  ...Object.entries(MASKED)
+    // It has a mask that no layer makes, and is refused.
+    .filter(([name]) => name !== 'own_mask')
+    .map(masked),
   byHand,
 ];

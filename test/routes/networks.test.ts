@@ -31,6 +31,17 @@ const functional = (output: string, ...layers: object[]) => ({
   class_name: 'Functional',
   config: { layers, input_layers: ['in', 0, 0], output_layers: [output, 0, 0] },
 });
+const operator = (class_name: string, name: string, args: readonly unknown[], config: object = {}) => ({
+  ...layer(class_name, { name, ...config }),
+  ...{ module: 'keras.src.ops.numpy', name, inbound_nodes: [{ args, kwargs: {} }] },
+});
+/** A GRU that is given a mask. */
+const masked = (name: string, from: string, mask: string) => ({
+  ...layer('GRU', { units: 1 }),
+  ...{ name, inbound_nodes: [{ args: [tensor(from)], kwargs: { mask: tensor(mask) } }] },
+});
+const STEPS = { axis: -1, keepdims: false };
+type Refused = [string, object, number, string, RegExp];
 const source = node('InputLayer', 'in', [], { batch_shape: [null, null, 2] });
 
 describe('a network', () => {
@@ -299,6 +310,42 @@ describe('a network is refused', () => {
       'wrong-shape',
       /fixed number of steps/,
     ],
+    [
+      'that takes a mask for a number',
+      functional('a', source, operator('NotEqual', 'ne', [tensor('in'), 0]), node('Dense', 'a', ['ne'], { units: 2 })),
+      422,
+      'unsupported-network',
+      /'a' takes the output of 'ne' as its input/,
+    ],
+    [
+      'with an operator that makes no mask of a layer',
+      functional('a', source, operator('NotEqual', 'ne', [tensor('in'), 0]), node('Dense', 'a', ['in'], { units: 2 })),
+      422,
+      'unsupported-network',
+      /'ne' computes no mask of a layer/,
+    ],
+    ...[
+      [
+        'of another value',
+        operator('NotEqual', 'ne', [tensor('in'), 1]),
+        operator('Any', 'any', [tensor('ne')], STEPS),
+      ],
+      [
+        'of features',
+        operator('NotEqual', 'ne', [tensor('in'), 0]),
+        operator('Any', 'any', [tensor('ne')], { axis: 1 }),
+      ],
+      ['in a circle', operator('NotEqual', 'ne', [tensor('any'), 0]), operator('Any', 'any', [tensor('ne')], STEPS)],
+      ['of nothing', operator('NotEqual', 'ne', [tensor('in'), 0]), operator('Any', 'any', [])],
+    ].map(
+      ([of, ...operators]): Refused => [
+        `with a mask ${of}`,
+        functional('g', source, node('Masking', 'm', ['in']), ...(operators as object[]), masked('g', 'm', 'any')),
+        422,
+        'unsupported-network',
+        /'g' gets 'any' as its mask, which is not the mask of its input/,
+      ],
+    ),
     ['without layers', sequential(), 422, 'invalid-config', /input shape/],
   ])('%s', async (_, body, status, code, detail) => {
     const reply = await post('/v1/cells', body);

@@ -6,12 +6,25 @@ import { unsupportedNetwork } from './network-layers.ts';
 /** How many values a node's arguments may hold within each other. */
 const MAX_DEPTH = 8;
 
-/** The names of the layers whose outputs go into a layer, in order. @throws {Problem} unsupported-network, invalid-request */
-export function inboundLayers(name: string, layer: JsonObject, pointer: string): string[] {
+/** What goes into a layer, by the names of the layers that give it. */
+export interface Inbound {
+  readonly inputs: readonly string[];
+  /** The node of the graph that computes its mask, if the file has one. */
+  readonly mask?: string;
+}
+
+/** A layer's place in the graph. */
+export interface GraphNode extends Inbound {
+  readonly name: string;
+  readonly pointer: string;
+}
+
+/** @throws {Problem} unsupported-network, invalid-request */
+export function inboundOf(name: string, layer: JsonObject, pointer: string): Inbound {
   const at = child(pointer, 'inbound_nodes');
   const nodes = own(layer, 'inbound_nodes') ?? [];
   if (!isArray(nodes)) throw fieldProblem('invalid-request', at, `\`inbound_nodes\` is ${quote(nodes)}; send a list.`);
-  if (nodes.length === 0) return [];
+  if (nodes.length === 0) return { inputs: [] };
   if (nodes.length > 1) {
     throw unsupportedNetwork(
       at,
@@ -19,17 +32,31 @@ export function inboundLayers(name: string, layer: JsonObject, pointer: string):
     );
   }
   const [node] = nodes;
-  return isArray(node) ? legacyNode(name, node, at) : kerasNode(name, node, child(at, 0));
+  return isArray(node) ? { inputs: legacyNode(name, node, at) } : kerasNode(name, node, child(at, 0));
+}
+
+export function layerName(layer: JsonObject): string {
+  const config = own(layer, 'config') ?? null;
+  return String(own(layer, 'name') ?? (isJsonObject(config) ? own(config, 'name') : null) ?? '');
+}
+
+/** The arguments of the only node of a layer, as Keras 3 has them. */
+export function argumentsOf(nodes: Json): { readonly args: readonly Json[]; readonly kwargs: JsonObject } | undefined {
+  const [node = null, ...others] = isArray(nodes) ? nodes : [];
+  if (!isJsonObject(node) || others.length > 0) return undefined;
+  const kwargs = own(node, 'kwargs') ?? {};
+  return { args: listOf(own(node, 'args') ?? []), kwargs: isJsonObject(kwargs) ? kwargs : {} };
 }
 
 /** Keras 3: `{ args, kwargs }` with the tensors among them. */
-function kerasNode(name: string, node: Json, pointer: string): string[] {
-  if (!isJsonObject(node))
-    throw fieldProblem('invalid-request', pointer, `A node is ${quote(node)}; send {"args", "kwargs"}.`);
-  const [first, ...others] = listOf(own(node, 'args') ?? []);
-  const kwargs = own(node, 'kwargs') ?? {};
-  const named = isJsonObject(kwargs) ? Object.entries(kwargs) : [];
-  const extra = named.find(([, value]) => holdsTensor(value));
+function kerasNode(name: string, node: Json, pointer: string): Inbound {
+  const given = argumentsOf([node]);
+  if (!given) throw fieldProblem('invalid-request', pointer, `A node is ${quote(node)}; send {"args", "kwargs"}.`);
+  const [first, ...others] = given.args;
+  const mask = tensorOf(given.kwargs.mask ?? null);
+  const extra = Object.entries(given.kwargs).find(
+    ([key, value]) => holdsTensor(value) && !(key === 'mask' && mask !== undefined),
+  );
   if (extra)
     throw unsupportedNetwork(
       pointer,
@@ -39,11 +66,18 @@ function kerasNode(name: string, node: Json, pointer: string): string[] {
   const operands = others.length > 0 ? [first, ...others].filter((value) => value !== null) : listOf(first ?? []);
   const tensors = operands.map((value) => tensorOf(value));
   const odd = tensors.indexOf(undefined);
-  if (odd < 0) return tensors as string[];
+  if (odd < 0) return { inputs: tensors as string[], ...(mask === undefined ? {} : { mask }) };
   throw unsupportedNetwork(
     pointer,
     `Layer '${name}' gets ${quote(operands[odd])} as an argument; only outputs of layers can go into it.`,
   );
+}
+
+/** A layer of Keras 3 that makes do with the masks of its inputs. */
+export function withoutMask(layer: JsonObject): JsonObject {
+  const { args, kwargs } = argumentsOf(own(layer, 'inbound_nodes') ?? null) ?? { args: [], kwargs: {} };
+  const others = Object.entries(kwargs).filter(([key]) => key !== 'mask');
+  return { ...layer, inbound_nodes: [{ args, kwargs: Object.fromEntries(others) }] };
 }
 
 /** Keras 2: `[["layer", 0, 0, {}], …]`. */
@@ -67,7 +101,7 @@ function legacyNode(name: string, node: readonly Json[], pointer: string): strin
 }
 
 /** The layer whose first output a serialized tensor is. */
-function tensorOf(value: Json): string | undefined {
+export function tensorOf(value: Json): string | undefined {
   if (!isJsonObject(value) || own(value, 'class_name') !== '__keras_tensor__') return undefined;
   const config = own(value, 'config') ?? null;
   const history = isJsonObject(config) ? own(config, 'keras_history') : undefined;

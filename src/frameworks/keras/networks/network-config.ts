@@ -4,10 +4,11 @@ import { checkSize, own } from '../../place.ts';
 import { parseHead } from '../layer-head.ts';
 import type { Signal } from '../layers/layer-class.ts';
 import { type SerializedLayer, serializedLayer } from '../layers/parse-network-layer.ts';
-import { inboundLayers, onlyLayer } from './functional-nodes.ts';
-import { kerasOrder } from './functional-order.ts';
+import { type Model, readGraph } from './functional-graph.ts';
+import { withoutMask } from './functional-nodes.ts';
 import { inputSignal } from './network-input.ts';
 import { inputSource, NetworkLayers, type PlacedLayer, type Source, unsupportedNetwork } from './network-layers.ts';
+import { isMergeOperator, withOperatorModules } from './operators.ts';
 
 export const NETWORK_CLASSES = ['Sequential', 'Functional'] as const;
 export type NetworkClass = (typeof NETWORK_CLASSES)[number];
@@ -86,14 +87,11 @@ function readModel(layers: NetworkLayers, model: SerializedLayer, input: Source,
   }
   const { head } = parseHead(className, config, pointer, () => '');
   const inside = { ...within, trainable: within.trainable && head().trainable };
-  const objects = (sent as readonly Json[]).map((layer, k) => serializedLayer(layer, child(at, k)));
+  const objects = withOperatorModules(sent as readonly Json[]).map((layer, k) => serializedLayer(layer, child(at, k)));
   const read = networkClass(className) === 'Sequential' ? readSequential : readFunctional;
   const { output, printed } = read(layers, { ...model, objects }, input, inside);
   return { output, config: { ...config, layers: printed } };
 }
-
-type Objects = readonly (SerializedLayer & { readonly object: JsonObject })[];
-type Model = SerializedLayer & { readonly objects: Objects };
 
 function readSequential(layers: NetworkLayers, { objects }: Model, input: Source, within: Within) {
   let output = input;
@@ -107,82 +105,36 @@ function readSequential(layers: NetworkLayers, { objects }: Model, input: Source
 }
 
 /** Each layer once those before it are read; printed as Keras would. */
-function readFunctional(layers: NetworkLayers, { config, objects, pointer }: Model, input: Source, within: Within) {
-  const inputName = onlyLayer(config, 'input_layers', pointer);
-  const outputName = onlyLayer(config, 'output_layers', pointer);
-  const at = child(pointer, 'layers');
-  const names = objects.map((layer) => String(own(layer.object, 'name') ?? own(layer.config, 'name') ?? ''));
-  const inbound = objects.map(({ object }, k) => inboundLayers(names[k], object, child(at, k)));
-  checkNames(names, inbound, inputName, outputName, at);
-  const order = kerasOrder(names, inbound, outputName);
-  const sources = new Map<string, Source>([[inputName, input]]);
+function readFunctional(layers: NetworkLayers, model: Model, input: Source, within: Within) {
+  const { objects, nodes, masks, pointer, ...graph } = readGraph(model, layers.masks);
+  const sources = new Map<string, Source>([[graph.input, input]]);
   const printed = objects.map(({ object }) => object);
-  for (let left = names.filter((name) => name !== inputName).length; left > 0; ) {
+  for (let left = nodes.filter(({ name }) => name !== graph.input).length; left > 0; ) {
     const before = left;
-    for (const k of order) {
-      const layer = objects[k];
-      const inputs = inbound[k].map((name) => sources.get(name));
-      if (sources.has(names[k]) || !inputs.every((source): source is Source => source !== undefined)) continue;
+    for (const k of graph.order) {
+      const [node, layer] = [nodes[k], objects[k]];
+      const inputs = node.inputs.map((name) => sources.get(name));
+      if (sources.has(node.name) || !inputs.every((source): source is Source => source !== undefined)) continue;
       if (layer.className === 'InputLayer') {
         throw unsupportedNetwork(
-          child(at, k),
-          `The network has several inputs: '${inputName}' and '${names[k]}'. Send one with a single input.`,
+          node.pointer,
+          `The network has several inputs: '${graph.input}' and '${node.name}'. Send one with a single input.`,
         );
       }
-      const named = { ...layer, config: { ...layer.config, name: names[k] } };
+      masks.requireOwn(node, inputs, sources);
+      const named = { ...layer, config: { ...layer.config, name: node.name } };
       const read = readLayer(layers, named, inputs, within);
-      sources.set(names[k], read.source);
-      printed[k] = { ...layer.object, config: read.config };
+      sources.set(node.name, read.source);
+      printed[k] = { ...(node.mask === undefined ? layer.object : withoutMask(layer.object)), config: read.config };
       left--;
     }
     if (left === before) {
-      const rest = names.filter((name) => !sources.has(name)).map((name) => `'${name}'`);
-      throw unsupportedNetwork(at, `The graph has a cycle through the layers ${rest.slice(0, 20).join(', ')}.`);
+      const rest = nodes.filter(({ name }) => !sources.has(name)).map(({ name }) => `'${name}'`);
+      throw unsupportedNetwork(pointer, `The graph has a cycle through the layers ${rest.slice(0, 20).join(', ')}.`);
     }
   }
-  return { output: sources.get(outputName) as Source, printed: order.map((k) => printed[k]) };
-}
-
-/** @throws {Problem} if a name is missing, taken, unknown, or leads nowhere */
-function checkNames(
-  names: readonly string[],
-  inbound: readonly (readonly string[])[],
-  input: string,
-  output: string,
-  pointer: string,
-): void {
-  for (const [k, name] of names.entries()) {
-    if (name === '')
-      throw fieldProblem('invalid-request', child(pointer, k), 'A layer of a Functional has no name. Send one.');
-    if (names.indexOf(name) !== k)
-      throw fieldProblem('invalid-config', child(pointer, k), `Two layers are named ${quote(name)}.`);
-    const unknown = inbound[k].find((from) => !names.includes(from));
-    if (unknown !== undefined)
-      throw fieldProblem(
-        'invalid-config',
-        child(pointer, k),
-        `Layer '${name}' takes the output of '${unknown}', which is not a layer of this network.`,
-      );
-    if (inbound[k].length === 0 && name !== input)
-      throw unsupportedNetwork(
-        child(pointer, k),
-        `Layer '${name}' has no inputs; only '${input}' is an input of the network.`,
-      );
-    const used = name === output || inbound.some((from) => from.includes(name));
-    if (!used)
-      throw unsupportedNetwork(
-        child(pointer, k),
-        `Layer '${name}' does not lead to the output '${output}'. Send the network without it.`,
-      );
-  }
-  for (const name of [input, output]) {
-    if (!names.includes(name))
-      throw fieldProblem(
-        'invalid-config',
-        pointer,
-        `There is no layer '${name}', which is the network's input or output.`,
-      );
-  }
+  masks.requireUsed(pointer);
+  return { output: sources.get(graph.output) as Source, printed: graph.order.map((k) => printed[k]) };
 }
 
 /** A layer, or a model within the model, whose layers take its place. */
@@ -196,7 +148,7 @@ function readLayer(
   if (networkClass(className) === undefined) {
     const added = layers.add(asLayer(layer), inputs, within);
     // Keras prints only the name of an operator.
-    return isOperator(layer) ? { ...added, config } : added;
+    return isMergeOperator(layer.object) ? { ...added, config } : added;
   }
   if (inputs.length !== 1)
     throw unsupportedNetwork(pointer, `The inner model has ${inputs.length} inputs; send one with a single input.`);
@@ -208,18 +160,11 @@ function readLayer(
   return { source: read.output, config: read.config };
 }
 
-/** Operators on tensors, x + y, that are the same as a merging layer; other classes of the name are another module's. */
-const OPERATORS = ['Add', 'Subtract', 'Multiply', 'Maximum', 'Minimum'];
-
-function isOperator({ className, object }: { readonly className: string; readonly object: JsonObject }): boolean {
-  return own(object, 'module') === 'keras.src.ops.numpy' && OPERATORS.includes(className);
-}
-
 /** @throws {Problem} unsupported-layer for a class of another module than Keras' layers */
 function asLayer(layer: SerializedLayer & { readonly object: JsonObject }): SerializedLayer {
   const { className, config, object, pointer } = layer;
   const module = own(object, 'module') ?? null;
-  if (isOperator(layer)) return { ...layer, operator: true };
+  if (isMergeOperator(object)) return { ...layer, operator: true };
   if (module === null || module === 'keras.layers' || /^(tf_)?keras\.(src\.)?layers\b/.test(String(module)))
     return layer;
   const detail = `Layer ${quote(own(config, 'name'))} is ${className} of module ${quote(module)}; only layers of "keras.layers" are known.`;

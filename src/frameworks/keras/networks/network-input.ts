@@ -3,7 +3,8 @@ import { child, fieldProblem } from '../../../domain/problems.ts';
 import { type Dtype, formatShape, isFloat } from '../../../domain/tensor.ts';
 import { own } from '../../place.ts';
 import type { Signal } from '../layers/layer-class.ts';
-import { inboundLayers, onlyLayer } from './functional-nodes.ts';
+import { inboundOf, layerName, onlyLayer } from './functional-nodes.ts';
+import { isMaskOperator, withOperatorModules } from './operators.ts';
 
 type InputShape = readonly (number | null)[];
 
@@ -48,7 +49,7 @@ function inputLayer(className: string, config: JsonObject, pointer: string): Jso
   const first =
     className === 'Sequential'
       ? layers.at(0)
-      : layers.find((layer) => nameOf(layer) === onlyLayer(config, 'input_layers', pointer));
+      : layers.find((layer) => layerName(layer) === onlyLayer(config, 'input_layers', pointer));
   if (first === undefined) return {};
   const own = configOf(first);
   const nested = first.class_name === 'Sequential' || first.class_name === 'Functional' || first.class_name === 'Model';
@@ -105,21 +106,18 @@ function firstClasses(
 
 function consumers(config: JsonObject, layers: readonly JsonObject[], pointer: string): JsonObject[] {
   const input = onlyLayer(config, 'input_layers', pointer);
-  return layers.filter((layer, k) =>
-    inboundLayers(nameOf(layer), layer, child(child(pointer, 'layers'), k)).includes(input),
-  );
+  return layers.filter((layer, k) => {
+    if (isMaskOperator(layer)) return false;
+    return inboundOf(layerName(layer), layer, child(child(pointer, 'layers'), k)).inputs.includes(input);
+  });
 }
 
 function objects(config: JsonObject): JsonObject[] {
   const layers = own(config, 'layers') ?? null;
-  return isArray(layers) ? layers.filter(isJsonObject) : [];
+  return isArray(layers) ? withOperatorModules(layers).filter(isJsonObject) : [];
 }
 
 function configOf(layer: JsonObject): JsonObject {
   const config = own(layer, 'config') ?? null;
   return isJsonObject(config) ? config : {};
-}
-
-function nameOf(layer: JsonObject): string {
-  return String(own(layer, 'name') ?? own(configOf(layer), 'name') ?? '');
 }

@@ -8,10 +8,10 @@ import type { FieldOptions } from '../fields.ts';
 import type { DefinedLayer, DefinedRecurrent, Signal } from '../layers/layer-class.ts';
 import { parseNetworkLayer, type SerializedLayer } from '../layers/parse-network-layer.ts';
 import { activityOf } from '../variable-rules.ts';
+import { type MaskedTensor, MaskTerms } from './mask-terms.ts';
 
 /** The source of a signal: a layer by its index, or the input. */
-export interface Source {
-  readonly index: number;
+export interface Source extends MaskedTensor {
   readonly signal: Signal;
 }
 
@@ -31,6 +31,7 @@ const MAX_LAYERS = 1000;
 /** The layers of a network as they are read, one after another, nested models flattened. */
 export class NetworkLayers {
   readonly placed: PlacedLayer[] = [];
+  readonly masks = new MaskTerms();
   private readonly names = new Set<string>();
   private readonly options: FieldOptions;
   private readonly budget: CellBudget;
@@ -71,7 +72,9 @@ export class NetworkLayers {
       defined: parsed.defined,
       ...(activity ? { activity } : {}),
     });
-    const source = { index: this.placed.length - 1, signal: parsed.defined.output };
+    const { output, mask: rule } = parsed.defined;
+    const mask = this.masks.after(rule, inputs);
+    const source = { index: this.placed.length - 1, signal: output, ...(mask === undefined ? {} : { mask }) };
     return { source, config: parsed.config };
   }
 

@@ -5,10 +5,12 @@ import { Problem } from '../domain/problems.ts';
 import { Turns } from '../threads/turns.ts';
 import { isOpen } from './auth.ts';
 import { clientOf } from './callers.ts';
-import { hangUpUnread } from './unread-body.ts';
+import { hangUpLarge } from './unread-body.ts';
 
 /** Requests of one connection that may wait for answers. A client that pipelines more must read some answers first. */
 const MOST_PIPELINED = 64;
+/** Requests of a process that may wait for answers, of a slow disk or of threads. */
+const MOST_WAITING = 4096;
 /** A reply that is always sent, like a problem. */
 const SMALL_BYTES = 2 ** 16;
 const RETRY_SECONDS = 1;
@@ -38,6 +40,14 @@ export class Account {
     return this.total + bytes <= this.maxBytes && own <= SHARE * this.maxBytes;
   }
 
+  /**
+   * Whether a request that holds `own` bytes may hold so many more. One that is nearly alone may take what its own limits allow, or it
+   * could never be carried out.
+   */
+  admits(client: string, more: number, own: number): boolean {
+    return this.fits(client, more) || this.total - own <= RESERVE;
+  }
+
   /** Negative bytes are given back. */
   add(client: string, bytes: number): void {
     this.total += bytes;
@@ -54,8 +64,8 @@ export class Account {
 
 /** What a stream holds now: messages that are not answered, and answers that are not read. */
 export class Holding {
+  readonly client: string;
   private readonly account: Account;
-  private readonly client: string;
   private bytes = 0;
 
   constructor(account: Account, client: string) {
@@ -90,6 +100,7 @@ interface Held {
 export function limitInFlight(app: FastifyInstance, account: Account): void {
   const running = new WeakMap<IncomingMessage, Held>();
   const waiting = new WeakMap<Socket, number>();
+  let allWaiting = 0;
 
   function hold(request: IncomingMessage, bytes: number): void {
     const held = running.get(request);
@@ -103,8 +114,7 @@ export function limitInFlight(app: FastifyInstance, account: Account): void {
   app.decorate('turns', new Turns());
   app.decorateRequest('holdBytes', function holdBytes(this: FastifyRequest, bytes: number): Problem | undefined {
     const { client = '', bytes: own = 0 } = running.get(this.raw) ?? {};
-    // One that is nearly alone may take what its own limits allow, or it could never be carried out.
-    if (!account.fits(client, bytes) && account.held - own > RESERVE) return account.overloaded();
+    if (!account.admits(client, bytes, own)) return account.overloaded();
     hold(this.raw, bytes);
     return undefined;
   });
@@ -121,6 +131,7 @@ export function limitInFlight(app: FastifyInstance, account: Account): void {
     const { socket } = raw;
     const before = waiting.get(socket) ?? 0;
     waiting.set(socket, before + 1);
+    allWaiting++;
     const client = clientOf(request);
     running.set(raw, { client, bytes: 0 });
     const end = () => {
@@ -128,15 +139,23 @@ export function limitInFlight(app: FastifyInstance, account: Account): void {
       if (!held) return;
       running.delete(raw);
       waiting.set(socket, (waiting.get(socket) ?? 1) - 1);
+      allWaiting--;
       account.add(held.client, -held.bytes);
       if (!reply.raw.writableFinished) held.left?.abort();
     };
     // It is with the operating system, or the client is gone.
     reply.raw.once('finish', end).once('close', end);
-    if (before < MOST_PIPELINED && (isOpen(request) || account.fits(client, 1))) return done();
-    hangUpUnread(request, reply);
-    done(before < MOST_PIPELINED ? account.overloaded() : pipelined());
+    const refusal = refusalOf(request, before, client);
+    if (refusal) hangUpLarge(request, reply);
+    done(refusal);
   });
+
+  function refusalOf(request: FastifyRequest, before: number, client: string): Problem | undefined {
+    if (before >= MOST_PIPELINED) return waitsAlready(`More than ${MOST_PIPELINED} requests of this connection wait`);
+    if (isOpen(request)) return undefined;
+    if (allWaiting > MOST_WAITING) return waitsAlready(`More than ${MOST_WAITING} requests of this process wait`);
+    return account.fits(client, 1) ? undefined : account.overloaded();
+  }
 
   app.addHook('onSend', (request, _reply, payload, done) => {
     const { raw } = request;
@@ -148,8 +167,8 @@ export function limitInFlight(app: FastifyInstance, account: Account): void {
   });
 }
 
-function pipelined(): Problem {
-  const detail = `More than ${MOST_PIPELINED} requests of this connection wait for an answer. Read some, then send it again.`;
+function waitsAlready(what: string): Problem {
+  const detail = `${what} for an answer. Read some, then send it again.`;
   return new Problem('overloaded', detail, { retryAfterSeconds: RETRY_SECONDS });
 }
 

@@ -2,9 +2,10 @@ import type { FastifyInstance } from 'fastify';
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import packageJson from '../../package.json' with { type: 'json' };
 import type { CommitOutcome, ComputeObserver, CountedStore } from '../domain/ports.ts';
+import type { Problem } from '../domain/problems.ts';
 import { CountingHistogram } from './histogram.ts';
 import type { MetricsSnapshot } from './metrics-text.ts';
-import { routePattern } from './request-log.ts';
+import { NO_ROUTE, routePattern } from './request-log.ts';
 import { observeStore, observeTenants, type TenantObserver } from './usage-metrics.ts';
 
 export interface MetricsOptions {
@@ -38,6 +39,8 @@ export interface Metrics {
   watchThreads(read: () => ThreadStatistics): void;
   watchGraphs(read: () => GraphStatistics): void;
   watchRequests(app: FastifyInstance): void;
+  /** A request was turned away before it had a route. */
+  shed(method: string, problem: Problem): void;
   /** Bytes that requests hold, and may hold. */
   watchInFlight(read: () => number, limit: number): void;
   watchStore(store: Pick<CountedStore, 'usages' | 'freeBytes'>): void;
@@ -114,6 +117,7 @@ export function createMetrics({ worker, ofProcess, traceId }: MetricsOptions): M
       },
     });
 
+  const tenants = observeTenants(registry);
   return {
     compute: {
       computed: (kind, place, seconds) => steps.of(kind, place).observe(seconds, traceId?.()),
@@ -176,7 +180,11 @@ export function createMetrics({ worker, ofProcess, traceId }: MetricsOptions): M
       // The others would read the same.
       if (worker === 1) observeStore(registry, store);
     },
-    tenants: observeTenants(registry),
+    shed(method, problem) {
+      requests.of(method, NO_ROUTE, problem.status).observe(0);
+      tenants.refused(problem, '');
+    },
+    tenants,
     snapshot: () => registry.getMetricsAsJSON(),
   };
 }

@@ -45,9 +45,12 @@ export function logRequests(app: FastifyInstance): void {
   });
 }
 
-/** The pattern of a request's route, such as `/v1/cells/{cell}`; `none` if no route matched. */
+/** Stands for the pattern of a request that no route matched. */
+export const NO_ROUTE = 'none';
+
+/** The pattern of a request's route, such as `/v1/cells/{cell}`. */
 export function routePattern({ routeOptions }: FastifyRequest): string {
-  return routeOptions.config?.pattern ?? 'none';
+  return routeOptions.config?.pattern ?? NO_ROUTE;
 }
 
 function bytesOf(contentLength: number | string | string[] | undefined): number | undefined {

@@ -1,18 +1,39 @@
+import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 
 /** How long a refused client may still send. Closing at once would reset the connection before the client reads the answer. */
 export const LINGER_MILLISECONDS = 1_000;
 
+/** A body of so many bytes Node reads and throws away: that takes less than a new connection. */
+const SMALL_BYTES = 2 ** 16;
+
 /** Ends the connection after this reply without reading the rest of the body. Node would read it all to keep the connection. */
 export function hangUpUnread({ raw, bodyBytes }: FastifyRequest, reply: FastifyReply): void {
-  const { 'content-length': length = '0', 'transfer-encoding': coding } = raw.headers;
-  if (bodyBytes !== undefined || (length === '0' && coding === undefined)) return;
-  const { socket } = raw;
+  if (bodyBytes !== undefined || !hasBody(raw)) return;
   reply.header('connection', 'close');
-  // Node calls this when the reply is sent.
+  hangUp(raw.socket);
+}
+
+/** The same for a body that is large, or may be. A small one does no harm. */
+export function hangUpLarge(request: FastifyRequest, reply: FastifyReply): void {
+  if (isLarge(request.raw)) hangUpUnread(request, reply);
+}
+
+/** Node calls `destroySoon` when the reply is sent. */
+export function hangUp(socket: Socket): void {
   socket.destroySoon = () => {
     socket.pause();
     socket.end();
     setTimeout(() => socket.destroy(), LINGER_MILLISECONDS).unref();
   };
+}
+
+/** More than a few bytes are announced, or none of how many. */
+export function isLarge({ headers }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > SMALL_BYTES;
+}
+
+function hasBody({ headers }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';
 }

@@ -41,6 +41,7 @@ import { limitRates } from './http/rate-limits.ts';
 import { sendTogether } from './http/replies.ts';
 import { logRequests, requestIdOf } from './http/request-log.ts';
 import { addSecurityHeaders } from './http/security-headers.ts';
+import { shedRequests } from './http/shedding.ts';
 import { countLoads } from './http/tenant-loads.ts';
 import { readTls, watchTls } from './http/tls.ts';
 import { addTraces } from './http/traces.ts';
@@ -231,6 +232,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   }
   countLoads(app, services.loads);
   addJsonBody(app, limits.maxJsonBytes);
+  shedRequests(app, { newId: () => newId('req'), formOf: problemFormOf, shed: metrics.shed });
   answerExpectations(app);
   addBinaryBody(app, { maxBytes: limits.maxCheckpointBytes, files: createTensorFiles(limits) });
   addLineBody(app);
@@ -242,6 +244,7 @@ export async function createApp(options: AppOptions): Promise<App> {
       watching: (caller, ...parts) => watchMessages(services.of(caller).sessions, ...parts),
     },
     gate,
+    callers,
     limits: { inFlight: streamInFlight, maxBytes: limits.maxJsonBytes, maxUnreadBytes: streamUnreadBytes },
   });
   app.addHook('preClose', () => streams.close());

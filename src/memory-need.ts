@@ -8,15 +8,13 @@ const COPIES = 3;
 
 /** The reason if a container has less memory than the limits allow together; undefined if it has enough. */
 export function memoryTooSmall(
-  { limits, maxPackedBytes, workers, grpcPort }: Pick<Config, 'limits' | 'maxPackedBytes' | 'workers' | 'grpcPort'>,
+  { limits, maxPackedBytes, workers }: Pick<Config, 'limits' | 'maxPackedBytes' | 'workers'>,
   memoryBytes: number,
 ): string | undefined {
-  // Messages of gRPC that have not arrived completely are held beside the requests that run.
-  const flights = grpcPort === undefined ? 1 : 2;
-  const process = STANDING_BYTES + maxPackedBytes + flights * limits.maxInFlightBytes + COPIES * limits.maxThingBytes;
+  const process = STANDING_BYTES + maxPackedBytes + limits.maxInFlightBytes + COPIES * limits.maxThingBytes;
   if (workers * process <= memoryBytes) return undefined;
   const [packed, flight, thing] = [maxPackedBytes, limits.maxInFlightBytes, limits.maxThingBytes].map(inMib);
-  const sum = `${inMib(STANDING_BYTES)} + CELLSTEP_MAX_PACKED_BYTES ${packed} + ${flights === 1 ? '' : `${flights} x `}CELLSTEP_MAX_IN_FLIGHT_BYTES ${flight} + ${COPIES} x CELLSTEP_MAX_THING_BYTES ${thing} = ${inMib(process)} MiB`;
+  const sum = `${inMib(STANDING_BYTES)} + CELLSTEP_MAX_PACKED_BYTES ${packed} + CELLSTEP_MAX_IN_FLIGHT_BYTES ${flight} + ${COPIES} x CELLSTEP_MAX_THING_BYTES ${thing} = ${inMib(process)} MiB`;
   const all = workers === 1 ? '' : `, for each of CELLSTEP_WORKERS ${workers}`;
   return `The limits add up to more than the ${inMib(memoryBytes)} MiB of memory of this container: ${sum}${all}. Lower them, or give it more memory.`;
 }

@@ -11,7 +11,6 @@ it('lets the defaults run in the memory that deploy/ gives', () => {
 it.each([
   [{ CELLSTEP_MAX_THING_BYTES: `${2 ** 28}` }, '3 x CELLSTEP_MAX_THING_BYTES 256 = 1408 MiB'],
   [{ CELLSTEP_MAX_IN_FLIGHT_BYTES: `${2 ** 30}` }, 'CELLSTEP_MAX_IN_FLIGHT_BYTES 1024'],
-  [{ CELLSTEP_GRPC_PORT: '8001', CELLSTEP_MAX_THING_BYTES: `${2 ** 27}` }, '2 x CELLSTEP_MAX_IN_FLIGHT_BYTES 256'],
   [{ CELLSTEP_WORKERS: '2' }, 'for each of CELLSTEP_WORKERS 2'],
 ])('refuses %o in a container of 1 GiB, and says the sum in one line', (env, words) => {
   const line = memoryTooSmall(readConfig(env), GIB);

@@ -6,21 +6,21 @@ import { ANYBODY } from '../domain/identity.ts';
 /** Who the work is done for that runs now, wherever it runs. */
 export interface Callers {
   readonly current: CurrentCaller;
-  /** Does work for the sender of a request. */
-  run<T>(request: FastifyRequest, work: () => T): T;
+  /** Does work for somebody. */
+  run<T>(caller: Caller, work: () => T): T;
 }
 
 export function createCallers(): Callers {
   const storage = new AsyncLocalStorage<Caller>();
   return {
     current: () => storage.getStore() ?? OWN_WORK,
-    run: (request, work) => storage.run(new RequestCaller(request), work),
+    run: (caller, work) => storage.run(caller, work),
   };
 }
 
 /** From the checks of a request on, all that is done for it has its sender as caller. */
 export function addCallers(app: FastifyInstance, callers: Callers): void {
-  app.addHook('preHandler', (request, _reply, done) => callers.run(request, done));
+  app.addHook('preHandler', (request, _reply, done) => callers.run(new RequestCaller(request), done));
 }
 
 /** Whose requests are counted together: a tenant's, or those of an address where the service asks nobody who they are. */

@@ -1,9 +1,9 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { RateCounter } from '../domain/ports.ts';
+import { Problem } from '../domain/problems.ts';
 import type { Quotas } from '../domain/quotas.ts';
 import { isOpen } from './auth.ts';
 import { clientOf } from './callers.ts';
-import { HttpProblem } from './http-problem.ts';
 
 export interface RateRules {
   /** Their `requests_per_second` is for one client. */
@@ -18,7 +18,8 @@ const MAX_CLIENTS = 10_000;
 
 /**
  * Limits the requests per second of one client: a tenant, or an address if the service has no keys. Replies say how many
- * are left, as in draft-ietf-httpapi-ratelimit-headers-10. Add it after authentication. Probes and pages are not counted.
+ * are left, as in draft-ietf-httpapi-ratelimit-headers-10. A message of a stream counts as a request. Add it after
+ * authentication. Probes and pages are not counted.
  * If the counter does not answer, nothing is refused: the store next to it then reports the failure.
  */
 export async function limitRates(app: FastifyInstance, { quotasOf, counter }: RateRules): Promise<void> {
@@ -37,7 +38,14 @@ export async function limitRates(app: FastifyInstance, { quotasOf, counter }: Ra
   app.addHook('onRequest', async (request, reply) => {
     if (isOpen(request) || quotaOf(request) === undefined) return;
     const rate = await count(request);
-    if (!rate.isAllowed) tell(reply, rate);
+    if (rate.isAllowed) return;
+    reply.headers(headersOf(rate));
+    if (rate.isExceeded) throw exceeded(rate);
+  });
+  app.decorate('requireRate', async (request: FastifyRequest) => {
+    if (quotaOf(request) === undefined) return;
+    const rate = await count(request);
+    if (!rate.isAllowed && rate.isExceeded) throw exceeded(rate);
   });
 }
 
@@ -48,16 +56,17 @@ interface Rate {
   readonly isExceeded: boolean;
 }
 
-/** @throws {HttpProblem} too-many-requests */
-function tell(reply: FastifyReply, { max, remaining, ttlInSeconds, isExceeded }: Rate): void {
-  const seconds = Math.max(1, ttlInSeconds);
-  reply.headers({
+function headersOf({ max, remaining, ttlInSeconds }: Rate): Record<string, string> {
+  return {
     'ratelimit-policy': `"requests";q=${max};w=${WINDOW_MILLISECONDS / 1000}`,
-    ratelimit: `"requests";r=${remaining};t=${seconds}`,
-  });
-  if (!isExceeded) return;
-  const detail = `More than ${max} requests came in a second (CELLSTEP_RATE_LIMIT, or requests_per_second in the keys file). Send the next in ${seconds} s.`;
-  throw new HttpProblem('too-many-requests', detail, { 'retry-after': `${seconds}` });
+    ratelimit: `"requests";r=${remaining};t=${Math.max(1, ttlInSeconds)}`,
+  };
+}
+
+function exceeded({ max, ttlInSeconds }: Rate): Problem {
+  const seconds = Math.max(1, ttlInSeconds);
+  const detail = `More than ${max} requests and messages came in a second (CELLSTEP_RATE_LIMIT, or requests_per_second in the keys file). Send the next in ${seconds} s.`;
+  return new Problem('too-many-requests', detail, { retryAfterSeconds: seconds });
 }
 
 type Counted = (error: Error | null, result?: { current: number; ttl: number }) => void;
@@ -76,4 +85,11 @@ function storeOf(counter: RateCounter) {
       return this;
     }
   };
+}
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Counts a message that came with a request; there only where rates are limited. @throws {Problem} too-many-requests */
+    readonly requireRate?: (request: FastifyRequest) => Promise<void>;
+  }
 }

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import type { TenantLoads } from '../services/tenants/loads.ts';
@@ -13,15 +14,18 @@ export type LoadCounts = Pick<TenantLoads, 'request' | 'connect'>;
  */
 export function countLoads(app: FastifyInstance, loads: LoadCounts): void {
   const holders = new WeakMap<Socket, Set<string>>();
-  app.decorate('holdConnection', (socket: Socket, tenant: string) => {
-    // gRPC requests have no socket of their own here.
-    if (!(socket instanceof Socket)) return;
+  const carriers = new AsyncLocalStorage<Socket | undefined>();
+  app.decorate('carriedBy', <T>(socket: Socket | undefined, work: () => T) => carriers.run(socket, work));
+  app.decorate('holdConnection', (own: Socket, tenant: string) => {
+    const socket = own instanceof Socket ? own : carriers.getStore();
+    if (!socket || socket.destroyed) return;
     const tenants = holders.get(socket) ?? new Set();
     if (tenants.has(tenant)) return;
     const end = loads.connect(tenant);
     holders.set(socket, tenants.add(tenant));
     socket.once('close', end);
   });
+  app.decorate('countRequest', (tenant: string) => loads.request(tenant));
   app.addHook('onRequest', (request, reply, done) => {
     const { tenant } = request.identity;
     // A socket that has not authenticated yet belongs to no tenant.
@@ -42,5 +46,9 @@ declare module 'fastify' {
   interface FastifyInstance {
     /** Counts a connection for a tenant, until it is closed. @throws {Problem} quota-exceeded */
     holdConnection: (socket: Socket, tenant: string) => void;
+    /** Does what came over a connection that is not of HTTP/1.1: its requests have no socket of their own. */
+    carriedBy: <T>(socket: Socket | undefined, work: () => T) => T;
+    /** Counts a request of a tenant, or a message that counts as one. */
+    countRequest: (tenant: string) => void;
   }
 }

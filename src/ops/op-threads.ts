@@ -26,6 +26,8 @@ export function createOps(caller: CurrentCaller = () => OWN_WORK) {
   }
 
   return {
+    workOf: (name: string, inputs: OpTask<Pick<Tensor, 'shape' | 'dtype'>>['inputs']) =>
+      workOf({ kind: 'op', name, inputs, params: {} }),
     apply: (name: string, inputs: readonly Tensor[], params: JsonObject) => apply({ kind: 'op', name, inputs, params }),
     cast: (tensor: Tensor, dtype: Dtype) =>
       tensor.dtype === dtype ? Promise.resolve(tensor) : apply({ kind: 'cast', inputs: [tensor], dtype }),

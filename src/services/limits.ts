@@ -37,18 +37,27 @@ export function bytesOf(tensors: Iterable<{ readonly shape: Shape; readonly dtyp
   return bytes;
 }
 
-/** @throws {Problem} limit-exceeded if an initializer would take too long: Orthogonal's QR is cubic */
-export function requireDraw(
-  { className }: { readonly className: string },
-  shape: Shape,
-  { maxDrawWork }: Pick<Limits, 'maxDrawWork'>,
-  pointer: string,
-): void {
-  if (className !== 'Orthogonal') return;
+/** A variable that is to be drawn. */
+interface Draw {
+  readonly initializer: { readonly className: string };
+  readonly shape: Shape;
+}
+
+/**
+ * Checks and counts the draws of a request before one is made.
+ * @throws {Problem} limit-exceeded if an initializer would take too long; quota-exceeded if its tenant has no work left for now
+ */
+export function requireDraws(draws: readonly Draw[], { limits, spendWork }: WorkContext, pointer: string): void {
+  spendWork(draws.reduce((sum, draw) => sum + drawWork(draw, limits, pointer), 0));
+}
+
+/** Multiply-adds of a draw: Orthogonal's QR is cubic, others cost about one for each element. */
+function drawWork({ initializer, shape }: Draw, { maxDrawWork }: Pick<Limits, 'maxDrawWork'>, pointer: string): number {
+  if (initializer.className !== 'Orthogonal') return shape.reduce((product, extent) => product * extent, 1);
   const columns = shape.at(-1) ?? 1;
   const rows = shape.slice(0, -1).reduce((product, extent) => product * extent, 1);
   const work = 2 * rows * columns * Math.min(rows, columns);
-  if (work <= maxDrawWork) return;
+  if (work <= maxDrawWork) return work;
   const detail = `Orthogonal of shape ${formatShape(shape)} takes ${work} multiply-adds, over the limit of ${maxDrawWork} (CELLSTEP_MAX_DRAW_WORK). Send the weights, or choose another initializer.`;
   throw fieldProblem('limit-exceeded', pointer, detail);
 }

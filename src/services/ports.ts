@@ -15,6 +15,8 @@ export type Randint = (low: number, high: number, size: Shape, seed: number) => 
 /** The operations on tensors, by name. */
 export interface Ops {
   readonly list: readonly OpSummary[];
+  /** At most what an operation costs, in multiply-adds of a matrix product. */
+  workOf(op: string, inputs: readonly Pick<Tensor, 'shape' | 'dtype'>[]): number;
   /** Rejects with a Problem: not-found, invalid-value, wrong-shape, overloaded. */
   apply(op: string, inputs: readonly Tensor[], params: JsonObject): Promise<Tensor>;
   /** The same values in another dtype. @throws {Problem} value-out-of-range */

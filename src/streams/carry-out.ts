@@ -5,6 +5,7 @@ import { retryAfterOf } from '../http/http-problem.ts';
 import { asProblem, problemDocument } from '../http/problem-replies.ts';
 import type { AnswerFields, AnswerForm, MessageId, Written } from './answer-form.ts';
 import type { MessageHandler } from './message-handler.ts';
+import type { Sender } from './sender.ts';
 import { SessionTurns } from './session-turns.ts';
 
 /** Unanswered messages with a key, of all callers. */
@@ -17,11 +18,13 @@ export interface Call {
   readonly log: { error(about: object, message: string): void };
   /** Hears of each problem. */
   readonly refused: (problem: Problem) => void;
+  readonly sender: Pick<Sender, 'carryOut'>;
 }
 
 /** The call that the messages of a request come by. */
-export function callOf({ url, id, log, identity, server }: FastifyRequest): Call {
-  return { url, id, log, refused: (problem: Problem) => server.refused(problem, identity.tenant) };
+export function callOf(request: FastifyRequest, sender: Sender): Call {
+  const { url, id, log, identity, server } = request;
+  return { url, id, log, sender, refused: (problem: Problem) => server.refused(problem, identity.tenant) };
 }
 
 /**
@@ -45,7 +48,7 @@ export class Messages {
   async carryOut<R extends Written>(sent: unknown, form: AnswerForm<R>, call: Call): Promise<R> {
     const id = idOf(sent);
     try {
-      return form.labelled(await this.act(sent, form), id);
+      return form.labelled(await this.act(sent, form, call), id);
     } catch (error) {
       return form.labelled(form.write(refusalOf(sent, asProblem(error), call)), id);
     }
@@ -56,7 +59,7 @@ export class Messages {
     this.refusal = problem;
   }
 
-  private act<R extends Written>(sent: unknown, form: AnswerForm<R>): Promise<R> {
+  private act<R extends Written>(sent: unknown, form: AnswerForm<R>, { sender }: Call): Promise<R> {
     if (this.refusal) throw this.refusal;
     if (sent instanceof Error) throw sent;
     if (!isJsonObject(sent)) {
@@ -68,10 +71,9 @@ export class Messages {
       const known = [...this.handlers.keys()].join(', ');
       throw fieldProblem('invalid-request', '/op', `Unknown op ${quote(op)}. Send one of ${known}.`);
     }
+    const carryOut = () => sender.carryOut(() => handler.act(sent, form));
     const act = () =>
-      typeof key === 'string'
-        ? this.inTurn(`${this.tenant} ${op} ${session} ${key}`, () => handler.act(sent, form))
-        : handler.act(sent, form);
+      typeof key === 'string' ? this.inTurn(`${this.tenant} ${op} ${session} ${key}`, carryOut) : carryOut();
     return this.turns.take([session, copy], op === 'fork' || op === 'open', act);
   }
 

@@ -6,7 +6,7 @@ import { tensorFieldsOf } from '../../schemas/tensor-fields.ts';
 import { JSON_LINES, SAFETENSORS } from '../domain/media-types.ts';
 import { credentialOf } from '../http/auth.ts';
 import { mediaTypeOf } from '../http/binary-body.ts';
-import { clientOf } from '../http/callers.ts';
+import { type Callers, clientOf } from '../http/callers.ts';
 import { jsonParser } from '../http/json-body.ts';
 import { writerFor } from '../http/replies.ts';
 import { watchCaller } from './admission.ts';
@@ -15,6 +15,7 @@ import { callOf, Messages, type Running } from './carry-out.ts';
 import { answerLines, type StreamLimits } from './json-lines.ts';
 import { carryOutAll, itemsOf } from './many-steps.ts';
 import { MessageReader } from './read-messages.ts';
+import { Sender } from './sender.ts';
 import type { SocketLimits } from './socket.ts';
 import { type Offers, SocketDoor, type SocketDoorParts } from './socket-door.ts';
 import { fileOfAnswers, itemsOfFile, type StepFields, sizeOfFields } from './step-file.ts';
@@ -26,6 +27,7 @@ export interface StreamParts {
   readonly offers: Offers;
   readonly gate: SocketDoorParts['gate'];
   readonly limits: SocketLimits;
+  readonly callers: Callers;
 }
 
 /** Takes steps of many sessions in one call, or over one connection. */
@@ -33,6 +35,7 @@ export class StreamDoor {
   private readonly limits: StreamLimits;
   private readonly offers: Offers;
   private readonly gate: SocketDoorParts['gate'];
+  private readonly callers: Callers;
   private readonly running: Running = new Map();
   private readonly parse: (text: string) => unknown;
   private readonly reader: MessageReader;
@@ -41,14 +44,15 @@ export class StreamDoor {
   /** The description of the socket's messages, which `npm run asyncapi` writes. */
   readonly asyncApi = readFileSync(new URL('../../asyncapi.yaml', import.meta.url), 'utf8');
 
-  constructor(app: FastifyInstance, { offers, gate, limits }: StreamParts) {
+  constructor(app: FastifyInstance, { offers, gate, limits, callers }: StreamParts) {
     const parseJson = jsonParser(app);
     this.limits = limits;
     this.offers = offers;
     this.gate = gate;
+    this.callers = callers;
     this.parse = (text) => parseJson(undefined as never, text);
     this.reader = new MessageReader(FIELDS, this.parse, app.tensorFiles);
-    this.sockets = new SocketDoor(app, { offers, running: this.running, reader: this.reader, gate, limits });
+    this.sockets = new SocketDoor(app, { offers, running: this.running, reader: this.reader, gate, limits, callers });
   }
 
   /** `POST /v1/steps`. The headers tell the form of the steps and of the answers. */
@@ -63,14 +67,18 @@ export class StreamDoor {
       const answers = await carryOutAll<StepFields>(this.stepsOf(request), items, {
         form,
         sizeOf: sizeOfFields,
-        call: callOf(request),
+        call: this.callOf(request),
       });
       reply.header('content-type', SAFETENSORS);
       const { buffer, byteOffset, byteLength } = files.write(fileOfAnswers(answers));
       return Buffer.from(buffer, byteOffset, byteLength);
     }
     const sizeOf = (text: string) => text.length;
-    const texts = await carryOutAll(this.stepsOf(request), items, { form: TEXT_FORM, sizeOf, call: callOf(request) });
+    const texts = await carryOutAll(this.stepsOf(request), items, {
+      form: TEXT_FORM,
+      sizeOf,
+      call: this.callOf(request),
+    });
     reply.header('content-type', 'application/json; charset=utf-8');
     return `{"results":[${texts.join(',')}]}`;
   }
@@ -79,6 +87,10 @@ export class StreamDoor {
   async close(): Promise<void> {
     for (const stop of this.stops) stop();
     await this.sockets.close();
+  }
+
+  private callOf(request: FastifyRequest) {
+    return callOf(request, new Sender(request, this.callers, request.leftSignal()));
   }
 
   private stepsOf({ identity }: FastifyRequest): Messages {
@@ -99,7 +111,7 @@ export class StreamDoor {
     const { stop } = answerLines(request.body as Readable, output, {
       messages,
       reader: this.reader,
-      call: callOf(request),
+      call: this.callOf(request),
       limits: this.limits,
       account: request.server.account,
       client: clientOf(request),

@@ -4,7 +4,7 @@ import { authMessage, SUBPROTOCOL } from '../../schemas/stream.ts';
 import type { Gate } from '../access/gate.ts';
 import { Problem } from '../domain/problems.ts';
 import { credentialOf } from '../http/auth.ts';
-import { clientOf } from '../http/callers.ts';
+import { type Callers, clientOf } from '../http/callers.ts';
 import { HttpProblem } from '../http/http-problem.ts';
 import { checkShape } from '../http/validation.ts';
 import { type Caller, watchCaller } from './admission.ts';
@@ -12,6 +12,7 @@ import type { Written } from './answer-form.ts';
 import { callOf, Messages, type Running } from './carry-out.ts';
 import type { MessageHandler } from './message-handler.ts';
 import type { MessageReader } from './read-messages.ts';
+import { Sender } from './sender.ts';
 import { CLOSE, type SocketLimits, SocketLine } from './socket.ts';
 import { Subscriptions } from './subscriptions.ts';
 
@@ -31,6 +32,7 @@ export interface SocketDoorParts {
   readonly reader: MessageReader;
   readonly gate: Pick<Gate, 'closed' | 'identify' | 'watch'>;
   readonly limits: SocketLimits;
+  readonly callers: Callers;
 }
 
 /** The time in which a client that sent no key in its handshake must send one. */
@@ -60,12 +62,7 @@ export class SocketDoor {
   }
 
   open(socket: WebSocket, request: FastifyRequest): void {
-    const line = new SocketLine(
-      socket,
-      { raw: request.raw.socket, client: clientOf(request) },
-      this.app,
-      this.parts.limits,
-    );
+    const line = new SocketLine(socket, request.raw.socket, this.app, this.parts.limits);
     this.lines.add(line);
     socket.once('close', () => this.lines.delete(line));
     // After a protocol error ws closes the socket with the right code.
@@ -87,11 +84,17 @@ export class SocketDoor {
   private serve(line: SocketLine, socket: WebSocket, request: FastifyRequest): void {
     const { identity } = request;
     const subscriptions = new Subscriptions();
-    socket.once('close', () => subscriptions.end());
-    const { offers, running, reader } = this.parts;
+    const left = new AbortController();
+    socket.once('close', () => {
+      subscriptions.end();
+      left.abort();
+    });
+    const { offers, running, reader, callers } = this.parts;
     const watching = offers.watching({ identity }, subscriptions, (event) => line.send(event));
     const handlers = new Map([...offers.of({ identity }), ...watching]);
-    line.serve(new Messages(handlers, identity.tenant, running), reader, callOf(request));
+    const sender = new Sender(request, callers, left.signal);
+    line.holdAs(clientOf(request));
+    line.serve(new Messages(handlers, identity.tenant, running), reader, callOf(request, sender));
   }
 
   /** Closes the socket when its key is no longer valid. */

@@ -28,18 +28,12 @@ const PING_MS = 30_000;
 /** The time in which a client must answer a close frame. */
 const CLOSE_MS = 5_000;
 
-export interface SocketPeer {
-  readonly raw: Socket;
-  /** Whose bytes they are. */
-  readonly client: string;
-}
-
 /** The socket of one client. Messages run side by side, and each answer is sent as soon as it is ready. */
 export class SocketLine {
   private readonly socket: WebSocket;
   private readonly raw: Socket;
   private readonly app: App;
-  private readonly holding: Holding;
+  private holding: Holding;
   /** Bytes of messages that are not answered yet. */
   private unanswered = 0;
   private readonly limits: SocketLimits;
@@ -50,11 +44,11 @@ export class SocketLine {
   /** The bytes that the system had taken at the last ping. */
   private taken = 0;
 
-  constructor(socket: WebSocket, { raw, client }: SocketPeer, app: App, limits: SocketLimits) {
+  constructor(socket: WebSocket, raw: Socket, app: App, limits: SocketLimits) {
     this.socket = socket;
     this.raw = raw;
     this.app = app;
-    this.holding = new Holding(app.account, client);
+    this.holding = new Holding(app.account, `address:${raw.remoteAddress}`);
     this.limits = limits;
     this.flow = new Flow({
       inFlight: limits.inFlight,
@@ -76,6 +70,13 @@ export class SocketLine {
       this.flow.end();
       this.holding.become(0);
     });
+  }
+
+  /** From now on, counts what it holds for a client: at first it is only of an address. */
+  holdAs(client: string): void {
+    this.holding.become(0);
+    this.holding = new Holding(this.app.account, client);
+    this.count(0);
   }
 
   /** Starts carrying out messages. */

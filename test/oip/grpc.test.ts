@@ -38,7 +38,6 @@ async function serve(options: Parameters<typeof startApp>[0] = {}, door = {}): P
   const app = await startApp(options);
   const limits = {
     maxBodyBytes: 2 ** 20,
-    maxInFlightBytes: 2 ** 24,
     requestSeconds: 60,
     streamInFlight: 8,
     connectionsPerAddress: 0,
@@ -417,8 +416,47 @@ describe('the door of gRPC', () => {
     expect(outcomes.toSorted()).toEqual(['refused', 'served']);
   });
 
+  it('counts its connections for the tenant of their calls', async () => {
+    const { client, port } = await withSum({ quotas: { connections: 1 } });
+    expect(outputOf(await client.call('ModelInfer', request(1)))).toBe(1);
+    const other = new GrpcClient(port);
+    ends.push(() => other.close());
+    expect(await other.call('ModelInfer', request(1))).toMatchObject({ code: status.RESOURCE_EXHAUSTED });
+    expect(outputOf(await client.call('ModelInfer', request(2)))).toBe(2);
+    client.close();
+    await vi.waitFor(async () => expect(outputOf(await other.call('ModelInfer', request(3)))).toBe(3), 10_000);
+  });
+
+  it.each(['ModelInfer', 'ModelStreamInfer'])(
+    'counts what has come of a message of %s, for its address',
+    async (name) => {
+      const { app, client, port } = await withSum({ limits: { maxInFlightBytes: 2 ** 20 } }, { maxBodyBytes: 2 ** 27 });
+      const session = connect(`http://127.0.0.1:${port}`);
+      ends.push(() => session.destroy());
+      const headers = { ':method': 'POST', ':path': `/inference.GRPCInferenceService/${name}` };
+      const open = (bytes: number) => {
+        const stream = session.request({ ...headers, 'content-type': 'application/grpc', te: 'trailers' });
+        const prefix = Buffer.from([0, 0, 0, 0, 0]);
+        prefix.writeUInt32BE(2 ** 27, 1);
+        stream.write(Buffer.concat([prefix, Buffer.alloc(bytes)]));
+        return stream;
+      };
+      const first = open(500_000);
+      await vi.waitFor(() => expect(app.account.held).toBe(500_005), 10_000);
+      // What is alone may have all that its own limits allow; a second one may not.
+      const second = open(2 ** 26);
+      await vi.waitFor(() => expect(app.account.held).toBeGreaterThan(2 ** 25), 10_000);
+      const refused = open(500_000);
+      expect((await once(refused, 'response'))[0]['grpc-status']).toBe(`${status.UNAVAILABLE}`);
+      first.close();
+      second.close();
+      await vi.waitFor(() => expect(app.account.held).toBe(0), 10_000);
+      expect(outputOf(await client.call('ModelInfer', request(1)))).toBe(1);
+    },
+  );
+
   it('gives up a message that does not arrive, and lets the next one in', async () => {
-    const { client, port } = await withSum({}, { requestSeconds: 1, maxInFlightBytes: 2 ** 20 });
+    const { client, port } = await withSum({}, { requestSeconds: 1 });
     const session = connect(`http://127.0.0.1:${port}`);
     ends.push(() => session.destroy());
     const headers = { ':method': 'POST', ':path': '/inference.GRPCInferenceService/ModelInfer' };

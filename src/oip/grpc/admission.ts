@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import {
   Metadata,
   ResponderBuilder,
@@ -8,96 +9,103 @@ import {
   ServerListenerBuilder,
   status,
 } from '@grpc/grpc-js';
+import { type Account, Holding } from '../../http/in-flight.ts';
 
 export interface AdmissionLimits {
-  /** How many messages may arrive at once. Others are not read until one is complete. */
-  readonly arriving: number;
+  /** What has arrived of messages that are not complete counts there, for the address that sends them. */
+  readonly account: Account;
   /** The time in which a whole message must arrive. */
   readonly seconds: number;
   /** Streams that may be open at once. */
   readonly streams: number;
 }
 
+/** A call of grpc-js, with the stream of HTTP/2 under it: it tells of no bytes before a message is complete. */
+type CallOnStream = ServerInterceptingCallInterface & { readonly stream: Readable };
+/** What each message begins with. */
+const PREFIX_BYTES = 5;
+
 /**
- * Limits what clients can make a process hold before a call begins: the number of incomplete messages, their time, and the
- * number of open streams.
+ * Limits what clients can make a process hold before a call begins: the bytes of incomplete messages, their time, and the number
+ * of open streams.
  */
-export function createAdmission({ arriving, seconds, streams }: AdmissionLimits): ServerInterceptor {
-  const waiting = new Set<() => void>();
-  let free = arriving;
+export function createAdmission({ account, seconds, streams }: AdmissionLimits): ServerInterceptor {
   let open = 0;
 
-  function enter(begin: () => void): void {
-    if (free > 0) {
-      free--;
-      begin();
-    } else waiting.add(begin);
-  }
-
-  function leave(): void {
-    free++;
-    const [next] = waiting;
-    if (!next) return;
-    waiting.delete(next);
-    enter(next);
-  }
-
-  const single: ServerInterceptor = (_method, inner) => {
+  return ({ requestStream }, inner) => {
+    const { stream } = inner as CallOnStream;
+    const holding = new Holding(account, `address:${addressOf(inner.getPeer())}`);
+    let arrived = 0;
     let late: NodeJS.Timeout | undefined;
-    let begin: (() => void) | undefined;
-    const done = () => {
-      if (begin) waiting.delete(begin);
-      if (!late) return;
-      clearTimeout(late);
-      late = undefined;
-      leave();
-    };
+    let counted = false;
+
+    function end(code: status, details: string): void {
+      call.sendStatus({ code, details, metadata: new Metadata() });
+    }
+
+    function hold(bytes: number): void {
+      arrived = bytes;
+      holding.become(bytes);
+      if (bytes === 0 && requestStream) wait(false);
+    }
+
+    /** For the rest of a message, or for none. */
+    function wait(waits: boolean): void {
+      if (!waits) clearTimeout(late);
+      if (waits === (late !== undefined)) return;
+      const details = `The message did not arrive within ${seconds} s (CELLSTEP_REQUEST_SECONDS).`;
+      late = waits ? setTimeout(() => end(status.DEADLINE_EXCEEDED, details), seconds * 1000) : undefined;
+    }
+
+    function take({ length }: Buffer): void {
+      wait(true);
+      if (account.admits(holding.client, length, arrived)) {
+        hold(arrived + length);
+        return;
+      }
+      // What still comes is thrown away.
+      stream.removeAllListeners('data').resume();
+      end(status.UNAVAILABLE, account.overloaded().message);
+    }
+
+    function done(): void {
+      stream.off('data', take);
+      wait(false);
+      hold(0);
+      if (counted) open--;
+      counted = false;
+    }
+
     const listener = new ServerListenerBuilder()
       .withOnReceiveMetadata((metadata, next) => {
-        begin = () => {
-          const details = `The message did not arrive within ${seconds} s (CELLSTEP_REQUEST_SECONDS).`;
-          late = setTimeout(
-            () => call.sendStatus({ code: status.DEADLINE_EXCEEDED, details, metadata: new Metadata() }),
-            seconds * 1000,
-          );
-          next(metadata);
-        };
-        enter(begin);
+        if (!requestStream) wait(true);
+        else if (open < streams) {
+          open++;
+          counted = true;
+        } else {
+          const details = `This process has ${streams} open streams already. Try again later.`;
+          return end(status.RESOURCE_EXHAUSTED, details);
+        }
+        next(metadata);
       })
-      .withOnReceiveMessage((message, next) => {
-        done();
+      .withOnReceiveMessage((message: Buffer, next) => {
+        // A compressed one is larger than what came of it.
+        hold(Math.max(0, arrived - message.length - PREFIX_BYTES));
+        if (!requestStream) wait(false);
         next(message);
       })
       .withOnCancel(done)
       .build();
+    // Before grpc-js puts a message together.
+    stream.prependListener('data', take);
     const call = watched(inner, listener, done);
     return call;
   };
+}
 
-  const stream: ServerInterceptor = (_method, inner) => {
-    let counted = false;
-    const done = () => {
-      if (counted) open--;
-      counted = false;
-    };
-    const listener = new ServerListenerBuilder()
-      .withOnReceiveMetadata((metadata, next) => {
-        if (open < streams) {
-          open++;
-          counted = true;
-          next(metadata);
-          return;
-        }
-        const details = `This process has ${streams} open streams already. Try again later.`;
-        call.sendStatus({ code: status.RESOURCE_EXHAUSTED, details, metadata: new Metadata() });
-      })
-      .withOnCancel(done)
-      .build();
-    const call = watched(inner, listener, done);
-    return call;
-  };
-
-  return (method, call) => (method.requestStream ? stream : single)(method, call);
+/** The address of a peer, without its port. */
+export function addressOf(peer: string): string {
+  return peer.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1');
 }
 
 /** A call that `listener` hears, and that calls `done` before its status is sent. */

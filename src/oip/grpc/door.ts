@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { type AddressInfo, createServer, type Server as NetServer } from 'node:net';
+import { type AddressInfo, createServer, type Server as NetServer, type Socket } from 'node:net';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:tls';
 import {
   type handleUnaryCall,
@@ -13,7 +13,7 @@ import { Problem } from '../../domain/problems.ts';
 import { shareConnections } from '../../http/connections.ts';
 import { asProblem } from '../../http/problem-replies.ts';
 import { readTls, type TlsFiles, watchTls } from '../../http/tls.ts';
-import { createAdmission } from './admission.ts';
+import { addressOf, createAdmission } from './admission.ts';
 import { type HttpReply, type HttpRequest, inferRequest, inferResponse, SMALL_CALLS, type UnaryCall } from './calls.ts';
 import { type InferCall, readInferRequest } from './infer-request.ts';
 import { encodeMessage, SERVICE } from './messages.ts';
@@ -22,8 +22,6 @@ import { InferStream, type StreamAnswer } from './stream.ts';
 
 export interface GrpcOptions {
   readonly maxBodyBytes: number;
-  /** Bytes of all bodies that a process holds. */
-  readonly maxInFlightBytes: number;
   /** The time in which a whole message must arrive. */
   readonly requestSeconds: number;
   /** Messages of one stream that are carried out at once. */
@@ -56,13 +54,15 @@ export class GrpcDoor {
   private readonly options: GrpcOptions;
   private readonly server: Server;
   private readonly listener: NetServer | TlsServer;
+  /** By their peer, as calls name it. */
+  private readonly sockets = new Map<string, Socket>();
   private readonly streams = new Set<InferStream>();
   private readonly unwatch: () => void = () => undefined;
 
   constructor(app: FastifyInstance, options: GrpcOptions) {
     this.app = app;
     this.options = options;
-    const { maxBodyBytes, maxInFlightBytes, requestSeconds, tls } = options;
+    const { maxBodyBytes, requestSeconds, tls } = options;
     this.server = new Server({
       'grpc.max_receive_message_length': maxBodyBytes,
       'grpc.max_send_message_length': -1,
@@ -70,13 +70,7 @@ export class GrpcDoor {
       'grpc.keepalive_time_ms': 60_000,
       'grpc.keepalive_timeout_ms': 20_000,
       'grpc.max_connection_idle_ms': 600_000,
-      interceptors: [
-        createAdmission({
-          arriving: Math.max(1, Math.floor(maxInFlightBytes / maxBodyBytes)),
-          seconds: requestSeconds,
-          streams: MAX_STREAMS,
-        }),
-      ],
+      interceptors: [createAdmission({ account: app.account, seconds: requestSeconds, streams: MAX_STREAMS })],
     });
     this.addCalls();
     this.listener = tls
@@ -86,6 +80,9 @@ export class GrpcDoor {
     const connections = this.server.createConnectionInjector(ServerCredentials.createInsecure());
     this.listener.on(tls ? 'secureConnection' : 'connection', (socket) => {
       if (socket.destroyed) return;
+      const peer = `${socket.remoteAddress}:${socket.remotePort}`;
+      this.sockets.set(peer, socket);
+      socket.once('close', () => this.sockets.delete(peer));
       // An error of a connection ends that connection only.
       socket.on('error', () => socket.destroy());
       connections.injectConnection(socket);
@@ -184,13 +181,16 @@ export class GrpcDoor {
         .slice(0, 1)
         .map((value) => [name, String(value)]),
     );
-    const { statusCode, rawPayload, ...reply } = await this.app.inject({
-      method,
-      url,
-      headers: { ...Object.fromEntries(passed), host: call.getHost(), ...headers },
-      payload,
-      remoteAddress: addressOf(call.getPeer()),
-    });
+    const peer = call.getPeer();
+    const request = () =>
+      this.app.inject({
+        method,
+        url,
+        headers: { ...Object.fromEntries(passed), host: call.getHost(), ...headers },
+        payload,
+        remoteAddress: addressOf(peer),
+      });
+    const { statusCode, rawPayload, ...reply } = await this.app.carriedBy(this.sockets.get(peer), request);
     return { status: statusCode, headers: reply.headers, body: rawPayload };
   }
 
@@ -208,9 +208,4 @@ function shuttingDown(): Problem {
 
 function same(message: Buffer): Buffer {
   return message;
-}
-
-/** Without the port. */
-function addressOf(peer: string): string {
-  return peer.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1');
 }

@@ -7,11 +7,11 @@ import { counted } from '../../domain/words.ts';
 import { withSeed } from '../../frameworks/keras/parse-object.ts';
 import type { Decision } from '../changes/decision.ts';
 import type { Context } from '../context.ts';
-import { requireBytes, requireDraw, requireElements } from '../limits.ts';
+import { requireBytes, requireDraws, requireElements } from '../limits.ts';
 import { type Cell, type CellRecord, cellWrites, featuresOf, freshVariables } from './cell-record.ts';
 import { requireWeights } from './weights.ts';
 
-type Needs = Pick<Context, 'clock' | 'initialize' | 'limits'>;
+type Needs = Pick<Context, 'clock' | 'initialize' | 'limits' | 'spendWork'>;
 
 /**
  * Decides on building a cell. If it is built with the same feature count, nothing changes.
@@ -56,12 +56,10 @@ export async function buildRecord(
     throw fieldProblem('invalid-value', '/input_shape', detail);
   }
   const specs = definition.variables(features, given && Object.keys(given));
-  for (const { shape, initializer } of specs) {
-    requireElements(shape, context.limits, '/input_shape');
-    if (!given) requireDraw(initializer, shape, context.limits, '/input_shape');
-  }
+  for (const { shape } of specs) requireElements(shape, context.limits, '/input_shape');
   requireBytes(`The ${counted(specs.length, 'variable')} of this cell`, specs, context.limits, '/input_shape');
   if (given) requireWeights(specs, given);
+  else requireDraws(specs, context, '/input_shape');
   const weights = given ?? (await drawAll(context, specs, unbuilt.initializer_seeds));
   const record: CellRecord = {
     ...unbuilt,

@@ -25,7 +25,7 @@ export interface NewCell {
   readonly initializer_seeds?: Readonly<Record<string, number>>;
 }
 
-type Needs = Pick<Context, 'store' | 'clock' | 'newId' | 'newSeed' | 'initialize' | 'limits'>;
+type Needs = Pick<Context, 'store' | 'clock' | 'newId' | 'newSeed' | 'initialize' | 'limits' | 'spendWork'>;
 
 /** A new cell that is not stored yet. */
 export interface MadeCell {

@@ -60,9 +60,10 @@ function commonDtype(dtypes: readonly Dtype[], inputs: readonly TensorInput[]): 
 }
 
 /** Two inputs may give a far larger result: at most one element for each pair of their elements. */
-function requireOpWork(op: string, inputs: readonly Tensor[], context: WorkContext): void {
+function requireOpWork(op: string, inputs: readonly Tensor[], context: WorkContext & Pick<Context, 'ops'>): void {
   const { limits } = context;
   for (const { shape } of inputs) requireScratch(sizeOf(shape), limits);
+  if (op !== 'matmul') context.spendWork(context.ops.workOf(op, inputs));
   if (inputs.length !== 2) return;
   const [a, b] = inputs.map(({ shape }) => shape);
   const rank = Math.max(a.length, b.length);

@@ -1,7 +1,7 @@
 import { type ExpectedVersion, requireVersion } from '../../domain/conditions.ts';
 import type { Json } from '../../domain/json.ts';
 import { fieldProblem, Problem } from '../../domain/problems.ts';
-import type { Dtype, Shape, Tensor } from '../../domain/tensor.ts';
+import { type Dtype, type Shape, sizeOf, type Tensor } from '../../domain/tensor.ts';
 import { isReference, type TensorInput } from '../../domain/tensor-literal.ts';
 import { checkInitializerFits, parseInitializer, withSeed } from '../../frameworks/keras/parse-object.ts';
 import type { Cell } from '../cells/cell-record.ts';
@@ -11,7 +11,7 @@ import type { Decision } from '../changes/decision.ts';
 import { resolveReference, resolveTensor } from '../compute/resolve-tensor.ts';
 import type { Context } from '../context.ts';
 import { variableKey } from '../keys.ts';
-import { bytesOf, requireBytes, requireDraw, requireElements } from '../limits.ts';
+import { bytesOf, requireBytes, requireDraws, requireElements } from '../limits.ts';
 import { encodeVariable, findVariable, type VariableRecord } from './stand-alone-variables.ts';
 
 /** A stand-alone variable, or one of a cell. */
@@ -36,7 +36,7 @@ export interface NewVariable {
   readonly trainable: boolean;
 }
 
-type Needs = Pick<Context, 'store' | 'clock' | 'newSeed' | 'initialize' | 'randint' | 'ops' | 'limits'>;
+type Needs = Pick<Context, 'store' | 'clock' | 'newSeed' | 'initialize' | 'randint' | 'ops' | 'limits' | 'spendWork'>;
 
 /** Decides on a new stand-alone variable. @throws {Problem} already-exists, or a problem of its value */
 export async function createVariable(context: Needs, id: string, input: NewVariable): Promise<Decision<Variable>> {
@@ -79,6 +79,7 @@ async function firstValue(context: Needs, input: NewVariable): Promise<Tensor> {
     }
     requireElements(size, context.limits, '/randint/size');
     requireBytes('This variable', [{ shape: size, dtype: 'int64' }], context.limits, '/randint/size');
+    context.spendWork(sizeOf(size));
     const drawn = await context.randint(low, high, size, randint.seed ?? context.newSeed());
     return dtype ? context.ops.cast(drawn, dtype) : drawn;
   }
@@ -86,7 +87,7 @@ async function firstValue(context: Needs, input: NewVariable): Promise<Tensor> {
   requireBytes('This variable', [{ shape, dtype: dtype ?? 'float32' }], context.limits, '/shape');
   const { spec } = parseInitializer(initializer ?? null, '/initializer');
   checkInitializerFits(spec, shape.length, '/initializer');
-  requireDraw(spec, shape, context.limits, '/shape');
+  requireDraws([{ initializer: spec, shape }], context, '/shape');
   return context.initialize(withSeed(spec, context.newSeed), shape, dtype ?? 'float32');
 }
 

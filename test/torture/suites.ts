@@ -2,6 +2,7 @@ import { ATTACKS } from '../attack/attacks/all.ts';
 import { runAttacks } from '../attack/siege.ts';
 import { mutate } from '../mutations/mutate.ts';
 import { MUTATIONS } from '../mutations/mutations.ts';
+import { connections } from './connections.ts';
 import { contract } from './contract/contract.ts';
 import { failover } from './failover.ts';
 import { fuzzAll } from './fuzz.ts';
@@ -100,6 +101,12 @@ export const SUITES: Readonly<Record<string, Suite>> = {
     bounded: 6,
     // CI does not wait that long.
     run: (options) => rollingRestart({ ...options, seconds: options.bounded ? 2 : 10 }),
+  },
+  connections: {
+    unit: 'seconds of a thousand clients that keep their connections and step slowly',
+    whole: 600,
+    bounded: 60,
+    run: connections,
   },
   contract: {
     unit: 'calls by the OpenAPI document and against it, by schemathesis',

@@ -1,4 +1,3 @@
-import type { Readable } from 'node:stream';
 import {
   Metadata,
   ResponderBuilder,
@@ -21,7 +20,7 @@ export interface AdmissionLimits {
 }
 
 /** A call of grpc-js, with the stream of HTTP/2 under it: it tells of no bytes before a message is complete. */
-type CallOnStream = ServerInterceptingCallInterface & { readonly stream: Readable };
+type CallOnStream = ServerInterceptingCallInterface & { readonly stream: NodeJS.ReadableStream };
 /** What each message begins with. */
 const PREFIX_BYTES = 5;
 

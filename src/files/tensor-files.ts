@@ -1,6 +1,7 @@
 import type { TensorFiles } from '../domain/files.ts';
 import type { Limits } from '../domain/limits.ts';
 import { DEFAULT_FILE_LIMITS } from './bounds.ts';
+import type { KnownHeaders } from './safetensors/header.ts';
 import { readSafetensors, writeSafetensors } from './safetensors/safetensors.ts';
 
 /** A short body shares a buffer with others: one copy of it all serves as well as one of each tensor. */
@@ -17,8 +18,9 @@ export function createTensorFiles({ maxBodyBytes }: Pick<Limits, 'maxBodyBytes'>
     maxUnpackedBytes: 4 * maxBodyBytes,
     maxTensors: 1000,
   };
+  const headers: KnownHeaders = new Map();
   return {
-    read: (bytes) => readSafetensors(inOwnBuffer(bytes), limits, { views: true }),
+    read: (bytes) => readSafetensors(inOwnBuffer(bytes), limits, { views: true, headers }),
     write: ({ tensors, metadata }) => writeSafetensors(tensors, metadata),
   };
 }

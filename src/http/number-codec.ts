@@ -136,6 +136,7 @@ class NumberCodecs {
   }
 }
 
+/** Scratch memory, which is no state: a call finds nothing of the one before. */
 const codecs = new NumberCodecs();
 
 /** A codec for a text of about so many bytes. */

@@ -55,9 +55,9 @@ export interface Header {
  * The header of a safetensors file, checked as far as it can be without reading the data.
  * @throws {Problem} invalid-file, limit-exceeded.
  */
-export function readHeader(bytes: Uint8Array, limits: FileLimits): Header {
+export function readHeader(bytes: Uint8Array, limits: FileLimits, known: KnownHeaders = new Map()): Header {
   const dataStart = LENGTH_BYTES + headerLength(bytes, limits);
-  const { entries, metadata } = parse(bytes.subarray(LENGTH_BYTES, dataStart));
+  const { entries, metadata } = parse(bytes.subarray(LENGTH_BYTES, dataStart), known);
   requireWithin(FORMAT, 'tensors', entries.length, limits.maxTensors);
   requireTiling(entries, bytes.length - dataStart);
   return { entries, metadata, dataStart };
@@ -65,12 +65,12 @@ export function readHeader(bytes: Uint8Array, limits: FileLimits): Header {
 
 type Parsed = Pick<Header, 'entries' | 'metadata'>;
 
-/** Headers of late by their bytes as text: a client that sends step after step sends the same one each time. */
-const known = new Map<string, Parsed>();
+/** The last headers by their bytes as text: a client that sends step after step sends the same header each time. */
+export type KnownHeaders = Map<string, Parsed>;
 const MOST_KNOWN = 64;
 const LONGEST_KNOWN = 2 ** 12;
 
-function parse(bytes: Uint8Array): Parsed {
+function parse(bytes: Uint8Array, known: KnownHeaders): Parsed {
   const short = bytes.length <= LONGEST_KNOWN;
   const text = short ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1') : '';
   const before = known.get(text);

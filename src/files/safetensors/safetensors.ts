@@ -2,24 +2,30 @@ import type { NamedTensors, TensorFile } from '../../domain/files.ts';
 import { Tensor } from '../../domain/tensor.ts';
 import { checkedSize, DEFAULT_FILE_LIMITS, type FileLimits, invalidFile, requireWithin } from '../bounds.ts';
 import { decodedBytes, decodeElements, ELEMENT_TYPES, elementBytes, viewElements } from '../elements.ts';
-import { type Entry, LENGTH_BYTES, METADATA, NAMES, readHeader, TYPES } from './header.ts';
+import { type Entry, type KnownHeaders, LENGTH_BYTES, METADATA, NAMES, readHeader, TYPES } from './header.ts';
 
 const FORMAT = 'safetensors';
 const ALIGNMENT = 8;
 
+interface ReadOptions {
+  /** The tensors may be views on the bytes, which then must not be changed. */
+  readonly views?: boolean;
+  /** Headers that were read before; this file's is added. */
+  readonly headers?: KnownHeaders;
+}
+
 /**
  * Reads a safetensors file: a little-endian u64 header length, a JSON header, then the tensors' bytes without holes.
  * I8, I16, U8 and U16 come as int32, U32 as int64. Source: the format section of github.com/huggingface/safetensors.
- * With `views` the tensors may be views on `bytes`, which then must not be changed.
  * @throws {Problem} invalid-file for any fault, limit-exceeded for a file over `limits`.
  */
 export function readSafetensors(
   bytes: Uint8Array,
   limits: FileLimits = DEFAULT_FILE_LIMITS,
-  { views = false }: { readonly views?: boolean } = {},
+  { views = false, headers }: ReadOptions = {},
 ): TensorFile {
   requireWithin(FORMAT, 'bytes', bytes.length, limits.maxFileBytes);
-  const { entries, metadata, dataStart } = readHeader(bytes, limits);
+  const { entries, metadata, dataStart } = readHeader(bytes, limits, headers);
   const data = bytes.subarray(dataStart);
   const total = entries.reduce(
     (sum, entry) => sum + decodedBytes(entry.type, checkedSize(FORMAT, entry.name, entry.shape)),

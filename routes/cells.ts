@@ -1,41 +1,17 @@
 import { z } from 'zod';
-import {
-  buildBody,
-  cellReply,
-  cellVariablesReply,
-  configReply,
-  gradientsBody,
-  gradientsReply,
-  graphReply,
-  sequenceBody,
-  sequenceReply,
-  stepBody,
-  stepReply,
-} from '../schemas/cell.ts';
-import { changeHeaders, createHeaders, idOf, listQuery, noQuery, page, readHeaders } from '../schemas/common.ts';
-import { TensorReply } from '../schemas/tensor.ts';
-import { trainingOf } from '../schemas/training.ts';
+import { buildBody, cellReply, cellVariablesReply, configReply, graphReply } from '../schemas/cell.ts';
+import { changeHeaders, createHeaders, listQuery, page, cellParams as params } from '../schemas/common.ts';
 import { createCellBodies, createCellQuery, importedCellReply } from '../schemas/weight-file.ts';
 import { SENT_FILE_TYPES } from '../src/domain/media-types.ts';
 import { changeOf } from '../src/http/changes.ts';
-import { created, noContent, ok, send, sendRead, writerFor } from '../src/http/replies.ts';
+import { created, noContent, ok, send, sendRead } from '../src/http/replies.ts';
 import { configOptions, graphOptions, refuseFileQuery, sentFile, sentGraph } from '../src/http/sent-file.ts';
 import type { ImportedCell } from '../src/services/cells/cell-files.ts';
 import type { CellRecord } from '../src/services/cells/cell-record.ts';
 import type { TenantServices } from '../src/services/tenants/index.ts';
-import {
-  presentCell,
-  presentComputed,
-  presentGradients,
-  presentGraph,
-  presentImported,
-  presentNamed,
-  presentOutputs,
-  presentVariable,
-} from './present/cell.ts';
-import { type App, describe } from './route.ts';
+import { presentCell, presentGraph, presentImported, presentVariable } from './present/cell.ts';
+import { type App, changing, describe, reading } from './route.ts';
 
-const params = z.strictObject({ cell: idOf('a cell').meta({ examples: ['cell'] }) });
 const deleteQuery = z.strictObject({
   force: z.enum(['true', 'false']).default('false').describe('Delete the cell though it has open sessions.'),
 });
@@ -91,11 +67,8 @@ export function cellRoutes(app: App, services: TenantServices): void {
     },
   );
 
-  app.get(
-    '/v1/cells/:cell',
-    { schema: describe('readCell', { params, headers: readHeaders, querystring: noQuery, reply: { 200: cellReply } }) },
-    async (request, reply) =>
-      sendRead(request, reply, shown(await services.of(request).cells.read(request.params.cell))),
+  app.get('/v1/cells/:cell', { schema: describe('readCell', reading(params, cellReply)) }, async (request, reply) =>
+    sendRead(request, reply, shown(await services.of(request).cells.read(request.params.cell))),
   );
 
   app.delete(
@@ -120,13 +93,7 @@ export function cellRoutes(app: App, services: TenantServices): void {
   app.post(
     '/v1/cells/:cell/build',
     {
-      schema: describe('buildCell', {
-        params,
-        headers: changeHeaders,
-        querystring: noQuery,
-        body: buildBody,
-        reply: { 200: cellReply },
-      }),
+      schema: describe('buildCell', changing(params, buildBody, cellReply)),
     },
     async (request, reply) =>
       send(
@@ -138,12 +105,7 @@ export function cellRoutes(app: App, services: TenantServices): void {
   app.get(
     '/v1/cells/:cell/config',
     {
-      schema: describe('readCellConfig', {
-        params,
-        headers: readHeaders,
-        querystring: noQuery,
-        reply: { 200: configReply },
-      }),
+      schema: describe('readCellConfig', reading(params, configReply)),
     },
     async (request, reply) => {
       const { class_name, config, version } = await services.of(request).cells.read(request.params.cell);
@@ -154,12 +116,7 @@ export function cellRoutes(app: App, services: TenantServices): void {
   app.get(
     '/v1/cells/:cell/variables',
     {
-      schema: describe('listCellVariables', {
-        params,
-        headers: readHeaders,
-        querystring: noQuery,
-        reply: { 200: cellVariablesReply },
-      }),
+      schema: describe('listCellVariables', reading(params, cellVariablesReply)),
     },
     async (request, reply) => {
       const { record, weights } = await services.of(request).cells.readWeights(request.params.cell);
@@ -167,77 +124,6 @@ export function cellRoutes(app: App, services: TenantServices): void {
         presentVariable({ ...variable, value: weights[variable.name] }, 'nested'),
       );
       return sendRead(request, reply, ok({ items }, record.version));
-    },
-  );
-
-  app.post(
-    '/v1/cells/:cell/steps',
-    {
-      schema: describe('stepCell', {
-        params,
-        querystring: noQuery,
-        body: stepBody,
-        reply: { 200: stepReply },
-        tensors: true,
-      }),
-    },
-    async (request, reply) => {
-      const writer = writerFor(request);
-      const { tensor_format: format, training, seed, ...step } = request.body;
-      const result = await services
-        .of(request)
-        .cells.step(request.params.cell, { ...step, training: trainingOf({ training, seed }) });
-      const output = new TensorReply(result.output, format);
-      const named = result.outputs ? { outputs: presentNamed(result.outputs, format) } : {};
-      return send(reply, ok({ output, ...named, ...presentComputed(result, format) }, undefined, writer));
-    },
-  );
-
-  app.post(
-    '/v1/cells/:cell/sequences',
-    {
-      schema: describe('runCellSequence', {
-        params,
-        querystring: noQuery,
-        body: sequenceBody,
-        reply: { 200: sequenceReply },
-        tensors: true,
-      }),
-    },
-    async (request, reply) => {
-      const writer = writerFor(request);
-      const { tensor_format: format, training, seed, ...sequence } = request.body;
-      const result = await services.of(request).cells.sequence(request.params.cell, {
-        ...sequence,
-        training: trainingOf({ training, seed }),
-      });
-      const output = presentOutputs(result.outputs, format);
-      const named = result.named ? { outputs: presentNamed(result.named, format) } : {};
-      return send(reply, ok({ output, ...named, ...presentComputed(result, format) }, undefined, writer));
-    },
-  );
-
-  app.post(
-    '/v1/cells/:cell/gradients',
-    {
-      schema: describe('readGradients', {
-        params,
-        querystring: noQuery,
-        body: gradientsBody,
-        reply: { 200: gradientsReply },
-        tensors: true,
-      }),
-    },
-    async (request, reply) => {
-      const writer = writerFor(request);
-      const { tensor_format: format, training, seed, cotangent, cotangents, ...sequence } = request.body;
-      const result = await services.of(request).cells.gradients(request.params.cell, {
-        ...sequence,
-        cotangents: cotangents ?? (cotangent ? [cotangent] : []),
-        trace: false,
-        training: trainingOf({ training, seed }),
-      });
-      return send(reply, ok(presentGradients(result, format), undefined, writer));
     },
   );
 }

@@ -7,7 +7,7 @@ import {
   restoreBody,
   restoreReply,
 } from '../schemas/checkpoint.ts';
-import { createHeaders, idOf, listQuery, noQuery, page, readHeaders } from '../schemas/common.ts';
+import { createHeaders, idOf, listQuery, noQuery, page } from '../schemas/common.ts';
 import type { Limits } from '../src/domain/limits.ts';
 import { fieldProblem } from '../src/domain/problems.ts';
 import { SAFETENSORS } from '../src/http/binary-body.ts';
@@ -15,7 +15,7 @@ import { changeOf } from '../src/http/changes.ts';
 import { created, noContent, ok, send, sendFile, sendRead } from '../src/http/replies.ts';
 import type { CheckpointRecord } from '../src/services/checkpoints/checkpoints.ts';
 import type { TenantServices } from '../src/services/tenants/index.ts';
-import { type App, deletion, describe } from './route.ts';
+import { type App, deletion, describe, reading } from './route.ts';
 
 const params = z.strictObject({ checkpoint: idOf('a checkpoint').meta({ examples: ['ckpt'] }) });
 
@@ -68,12 +68,7 @@ export function checkpointRoutes(app: App, services: TenantServices, limits: Lim
   app.get(
     '/v1/checkpoints/:checkpoint',
     {
-      schema: describe('readCheckpoint', {
-        params,
-        headers: readHeaders,
-        querystring: noQuery,
-        reply: { 200: checkpointReply },
-      }),
+      schema: describe('readCheckpoint', reading(params, checkpointReply)),
     },
     async (request, reply) => {
       const record = await services.of(request).checkpoints.read(request.params.checkpoint);
@@ -84,12 +79,7 @@ export function checkpointRoutes(app: App, services: TenantServices, limits: Lim
   app.get(
     '/v1/checkpoints/:checkpoint/content',
     {
-      schema: describe('readCheckpointContent', {
-        params,
-        headers: readHeaders,
-        querystring: noQuery,
-        reply: { 200: fileReply },
-      }),
+      schema: describe('readCheckpointContent', reading(params, fileReply)),
     },
     async (request, reply) => {
       const { checkpoint: name } = request.params;

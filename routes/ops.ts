@@ -4,7 +4,7 @@ import { opBody, opReply, opsReply } from '../schemas/op.ts';
 import { TensorReply } from '../schemas/tensor.ts';
 import { ok, send, writerFor } from '../src/http/replies.ts';
 import type { TenantServices } from '../src/services/tenants/index.ts';
-import { type App, describe } from './route.ts';
+import { type App, computing, describe } from './route.ts';
 
 const params = z.strictObject({
   op: z
@@ -24,13 +24,7 @@ export function opRoutes(app: App, services: TenantServices): void {
   app.post(
     '/v1/ops/:op',
     {
-      schema: describe('applyOp', {
-        params,
-        querystring: noQuery,
-        body: opBody,
-        reply: { 200: opReply },
-        tensors: true,
-      }),
+      schema: describe('applyOp', computing(params, opBody, opReply)),
     },
     async (request, reply) => {
       const writer = writerFor(request);

@@ -7,7 +7,7 @@ import type {
 } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { z } from 'zod';
-import { changeHeaders, noQuery } from '../schemas/common.ts';
+import { changeHeaders, noQuery, readHeaders } from '../schemas/common.ts';
 import { OPERATIONS, type OperationId } from './operations.ts';
 
 export type App = FastifyInstance<
@@ -36,6 +36,21 @@ export function describe<T extends RouteParts>(operationId: OperationId, { reply
     operationId: OperationId;
     reply: T['reply'];
   };
+}
+
+/** The shapes of a route that reads the thing with these ids. */
+export function reading<P extends z.ZodType, R extends z.ZodType>(params: P, reply: R) {
+  return { params, headers: readHeaders, querystring: noQuery, reply: { 200: reply } } as const;
+}
+
+/** The shapes of a route that changes the thing with these ids. */
+export function changing<P extends z.ZodType, B extends z.ZodType, R extends z.ZodType>(params: P, body: B, reply: R) {
+  return { params, headers: changeHeaders, querystring: noQuery, body, reply: { 200: reply } } as const;
+}
+
+/** The shapes of a route that computes with the thing with these ids, and changes nothing. */
+export function computing<P extends z.ZodType, B extends z.ZodType, R extends z.ZodType>(params: P, body: B, reply: R) {
+  return { params, querystring: noQuery, body, reply: { 200: reply }, tensors: true } as const;
 }
 
 /** The shapes of a route that deletes the thing with these ids. */

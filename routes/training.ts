@@ -1,5 +1,4 @@
-import { z } from 'zod';
-import { changeHeaders, idOf, noQuery, readHeaders } from '../schemas/common.ts';
+import { cellParams as params, readHeaders } from '../schemas/common.ts';
 import { optimizerQuery, optimizerReply, trainingBody, trainingReply } from '../schemas/train.ts';
 import { requireOffer } from '../src/http/accept.ts';
 import { changeOf } from '../src/http/changes.ts';
@@ -8,9 +7,8 @@ import { noContent, ok, send, sendRead } from '../src/http/replies.ts';
 import type { TenantServices } from '../src/services/tenants/index.ts';
 import type { Trained } from '../src/services/training/train-cell.ts';
 import { presentOptimizer, presentProgress, presentTrained, trainedLines } from './present/training.ts';
-import { type App, deletion, describe } from './route.ts';
+import { type App, changing, deletion, describe } from './route.ts';
 
-const params = z.strictObject({ cell: idOf('a cell').meta({ examples: ['cell'] }) });
 const OFFERS = [{ mediaType: 'application/json' }, { mediaType: JSON_LINES }] as const;
 
 /** Training of a cell, and the optimizer that is kept with it. */
@@ -18,13 +16,7 @@ export function trainingRoutes(app: App, services: TenantServices): void {
   app.post(
     '/v1/cells/:cell/training_steps',
     {
-      schema: describe('trainCell', {
-        params,
-        headers: changeHeaders,
-        querystring: noQuery,
-        body: trainingBody,
-        reply: { 200: trainingReply },
-      }),
+      schema: describe('trainCell', changing(params, trainingBody, trainingReply)),
     },
     async (request, reply) => {
       const { cell } = request.params;

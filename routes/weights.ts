@@ -1,5 +1,4 @@
-import { z } from 'zod';
-import { changeHeaders, idOf, noQuery, readHeaders } from '../schemas/common.ts';
+import { changeHeaders, cellParams as params } from '../schemas/common.ts';
 import { TensorReply } from '../schemas/tensor.ts';
 import { importedCellReply, putWeightsQuery, weightsBodies, weightsReplies } from '../schemas/weight-file.ts';
 import { SENT_FILE_TYPES } from '../src/domain/media-types.ts';
@@ -11,9 +10,8 @@ import type { ImportedCell } from '../src/services/cells/cell-files.ts';
 import type { Cell, CellRecord } from '../src/services/cells/cell-record.ts';
 import type { TenantServices } from '../src/services/tenants/index.ts';
 import { presentCell, presentImported } from './present/cell.ts';
-import { type App, describe } from './route.ts';
+import { type App, describe, reading } from './route.ts';
 
-const params = z.strictObject({ cell: idOf('a cell').meta({ examples: ['cell'] }) });
 const JSON_OFFER = { mediaType: 'application/json' } as const;
 
 /** All weights of a cell at once: as JSON, or as a file. */
@@ -30,12 +28,7 @@ export function weightRoutes(app: App, services: TenantServices): void {
   app.get(
     '/v1/cells/:cell/weights',
     {
-      schema: describe('readWeights', {
-        params,
-        headers: readHeaders,
-        querystring: noQuery,
-        reply: { 200: weightsReplies },
-      }),
+      schema: describe('readWeights', reading(params, weightsReplies)),
     },
     async (request, reply) => {
       reply.header('vary', 'Accept');

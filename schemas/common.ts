@@ -12,6 +12,9 @@ export function idOf(thing: string) {
     .describe(`Id of ${thing}.`);
 }
 
+export const cellParams = z.strictObject({ cell: idOf('a cell').meta({ examples: ['cell'] }) });
+export const sessionParams = z.strictObject({ session: idOf('a session').meta({ examples: ['s'] }) });
+
 export const newId = idOf('the new thing; the service makes one if you leave it out').optional();
 
 const dimension = z

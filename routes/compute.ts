@@ -1,0 +1,64 @@
+import { gradientsBody, gradientsReply, sequenceBody, sequenceReply, stepBody, stepReply } from '../schemas/cell.ts';
+import { cellParams as params } from '../schemas/common.ts';
+import { TensorReply } from '../schemas/tensor.ts';
+import { trainingOf } from '../schemas/training.ts';
+import { ok, send, writerFor } from '../src/http/replies.ts';
+import type { TenantServices } from '../src/services/tenants/index.ts';
+import { presentComputed, presentGradients, presentNamed, presentOutputs } from './present/cell.ts';
+import { type App, computing, describe } from './route.ts';
+
+/** What is computed with a cell whose states the client keeps. */
+export function computeRoutes(app: App, services: TenantServices): void {
+  app.post(
+    '/v1/cells/:cell/steps',
+    {
+      schema: describe('stepCell', computing(params, stepBody, stepReply)),
+    },
+    async (request, reply) => {
+      const writer = writerFor(request);
+      const { tensor_format: format, training, seed, ...step } = request.body;
+      const result = await services
+        .of(request)
+        .cells.step(request.params.cell, { ...step, training: trainingOf({ training, seed }) });
+      const output = new TensorReply(result.output, format);
+      const named = result.outputs ? { outputs: presentNamed(result.outputs, format) } : {};
+      return send(reply, ok({ output, ...named, ...presentComputed(result, format) }, undefined, writer));
+    },
+  );
+
+  app.post(
+    '/v1/cells/:cell/sequences',
+    {
+      schema: describe('runCellSequence', computing(params, sequenceBody, sequenceReply)),
+    },
+    async (request, reply) => {
+      const writer = writerFor(request);
+      const { tensor_format: format, training, seed, ...sequence } = request.body;
+      const result = await services.of(request).cells.sequence(request.params.cell, {
+        ...sequence,
+        training: trainingOf({ training, seed }),
+      });
+      const output = presentOutputs(result.outputs, format);
+      const named = result.named ? { outputs: presentNamed(result.named, format) } : {};
+      return send(reply, ok({ output, ...named, ...presentComputed(result, format) }, undefined, writer));
+    },
+  );
+
+  app.post(
+    '/v1/cells/:cell/gradients',
+    {
+      schema: describe('readGradients', computing(params, gradientsBody, gradientsReply)),
+    },
+    async (request, reply) => {
+      const writer = writerFor(request);
+      const { tensor_format: format, training, seed, cotangent, cotangents, ...sequence } = request.body;
+      const result = await services.of(request).cells.gradients(request.params.cell, {
+        ...sequence,
+        cotangents: cotangents ?? (cotangent ? [cotangent] : []),
+        trace: false,
+        training: trainingOf({ training, seed }),
+      });
+      return send(reply, ok(presentGradients(result, format), undefined, writer));
+    },
+  );
+}

@@ -1,0 +1,105 @@
+import { sessionParams as params } from '../schemas/common.ts';
+import {
+  keptStepsQuery,
+  keptStepsReply,
+  putStatesBody,
+  resetBody,
+  rewindBody,
+  sessionReply,
+  sessionStepBody,
+  sessionStepReply,
+} from '../schemas/session.ts';
+import { trainingOf } from '../schemas/training.ts';
+import { changeOf } from '../src/http/changes.ts';
+import { ok, send, writerFor } from '../src/http/replies.ts';
+import type { SteppedSession } from '../src/services/sessions/step-session.ts';
+import type { TenantServices } from '../src/services/tenants/index.ts';
+import { presentKeptSteps, presentSessionStep } from './present/session.ts';
+import { type App, changing, describe } from './route.ts';
+import { showSession } from './sessions.ts';
+
+/** What moves a session: its steps, and states that are set, reset or taken back. */
+export function sessionStepRoutes(app: App, services: TenantServices): void {
+  app.post(
+    '/v1/sessions/:session/steps',
+    {
+      schema: describe('stepSession', { ...changing(params, sessionStepBody, sessionStepReply), tensors: true }),
+    },
+    async (request, reply) => {
+      const { training, seed, ...step } = request.body;
+      const writer = writerFor(request);
+      const render = (stepped: SteppedSession) =>
+        ok(presentSessionStep(stepped, request.body), stepped.session.record.version, writer);
+      return send(
+        reply,
+        await services
+          .of(request)
+          .sessions.step(
+            request.params.session,
+            { ...step, training: trainingOf({ training, seed }) },
+            changeOf(request, render),
+          ),
+      );
+    },
+  );
+
+  app.get(
+    '/v1/sessions/:session/steps',
+    {
+      schema: describe('listSessionSteps', { params, querystring: keptStepsQuery, reply: { 200: keptStepsReply } }),
+    },
+    async (request, reply) =>
+      send(
+        reply,
+        ok(presentKeptSteps(await services.of(request).sessions.listSteps(request.params.session, request.query))),
+      ),
+  );
+
+  app.put(
+    '/v1/sessions/:session/states',
+    {
+      schema: describe('putSessionStates', { ...changing(params, putStatesBody, sessionReply), tensors: true }),
+    },
+    async (request, reply) => {
+      const { states, tensor_format } = request.body;
+      return send(
+        reply,
+        await services
+          .of(request)
+          .sessions.putStates(request.params.session, states, changeOf(request, showSession(request, tensor_format))),
+      );
+    },
+  );
+
+  app.post(
+    '/v1/sessions/:session/reset',
+    {
+      schema: describe('resetSession', { ...changing(params, resetBody, sessionReply), tensors: true }),
+    },
+    async (request, reply) => {
+      const { tensor_format = 'nested' } = request.body ?? {};
+      return send(
+        reply,
+        await services
+          .of(request)
+          .sessions.reset(request.params.session, changeOf(request, showSession(request, tensor_format))),
+      );
+    },
+  );
+
+  app.post(
+    '/v1/sessions/:session/rewind',
+    {
+      schema: describe('rewindSession', { ...changing(params, rewindBody, sessionReply), tensors: true }),
+    },
+    async (request, reply) => {
+      const { to_step, tensor_format } = request.body;
+      return send(
+        reply,
+        await services
+          .of(request)
+          .sessions.rewind(request.params.session, to_step, changeOf(request, showSession(request, tensor_format))),
+      );
+    },
+  );
+}

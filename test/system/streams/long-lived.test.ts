@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { startApp, type TestApp } from '../support/app.ts';
-import { call, make, TUTORIAL_CELL } from '../support/call.ts';
-import { TestKeys } from '../support/keys.ts';
-import { until } from '../support/until.ts';
-import { LinesClient, StreamClient } from './client.ts';
+import { LinesClient, StreamClient } from '../../streams/client.ts';
+import { startApp, type TestApp } from '../../support/app.ts';
+import { call, make, TUTORIAL_CELL } from '../../support/call.ts';
+import { TestKeys } from '../../support/keys.ts';
+import { until } from '../../support/until.ts';
 
 const ends: (() => unknown)[] = [];
 afterEach(async () => {

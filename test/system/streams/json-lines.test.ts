@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { LinesClient } from '../streams/client.ts';
-import { service } from './support.ts';
+import { LinesClient } from '../../streams/client.ts';
+import { service } from '../support.ts';
 
 it('a stream of lines goes on for longer than a request may take to arrive', async () => {
   const short = await service({ CELLSTEP_REQUEST_SECONDS: '1' });

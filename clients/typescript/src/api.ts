@@ -566,6 +566,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/sessions/{session}/fork": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Copy a session
+         * @description Makes a new session with the states, step count and settings that this one has now, or had after `at_step`. The two sessions are then independent; the history of the copy begins at the fork. `If-Match` refers to the session that is copied. The body may be left out.
+         */
+        post: operations["forkSession"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/sessions/{session}/steps": {
         parameters: {
             query?: never;
@@ -644,26 +664,6 @@ export interface paths {
          * @description Sets the states, the step count and the cell version back to what they were after `to_step`, and forgets the later steps. `oldest_step` is the first step that the session can go back to: with a history of n, you can undo n steps. A rewind cannot be undone; fork the session first to keep both.
          */
         post: operations["rewindSession"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/sessions/{session}/fork": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Copy a session
-         * @description Makes a new session with the states, step count and settings that this one has now, or had after `at_step`. The two sessions are then independent; the history of the copy begins at the fork. `If-Match` refers to the session that is copied. The body may be left out.
-         */
-        post: operations["forkSession"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2675,6 +2675,22 @@ export interface components {
             };
         };
         /**
+         * @description - `already-exists`: The id is taken.
+         *     - `cell-gone`: The session's cell was deleted.
+         *     - `step-not-kept`: The session does not keep this step.
+         *     - `in-progress`: A request with this Idempotency-Key is still running.
+         *     - `conflict`: Other changes came first each time.
+         */
+        "already-exists.cell-gone.step-not-kept.in-progress.conflict": {
+            headers: {
+                "Retry-After": components["headers"]["Retry-After"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /**
          * @description - `cell-gone`: The session's cell was deleted.
          *     - `in-progress`: A request with this Idempotency-Key is still running.
          *     - `conflict`: Other changes came first each time.
@@ -2694,22 +2710,6 @@ export interface components {
          *     - `conflict`: Other changes came first each time.
          */
         "step-not-kept.in-progress.conflict": {
-            headers: {
-                "Retry-After": components["headers"]["Retry-After"];
-                [name: string]: unknown;
-            };
-            content: {
-                "application/problem+json": components["schemas"]["Problem"];
-            };
-        };
-        /**
-         * @description - `already-exists`: The id is taken.
-         *     - `cell-gone`: The session's cell was deleted.
-         *     - `step-not-kept`: The session does not keep this step.
-         *     - `in-progress`: A request with this Idempotency-Key is still running.
-         *     - `conflict`: Other changes came first each time.
-         */
-        "already-exists.cell-gone.step-not-kept.in-progress.conflict": {
             headers: {
                 "Retry-After": components["headers"]["Retry-After"];
                 [name: string]: unknown;
@@ -4659,6 +4659,60 @@ export interface operations {
             default: components["responses"]["default"];
         };
     };
+    forkSession: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Refuse the change unless the version is this one, written "<version>". You can list several, separated by commas. */
+                "If-Match"?: components["parameters"]["If-Match"];
+                /** @description 1 to 255 visible characters. A request that is sent again with the same key is carried out once and gets the same reply. */
+                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
+            };
+            path: {
+                /**
+                 * @description Id of a session.
+                 * @example s
+                 */
+                session: components["parameters"]["session"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Fork"];
+            };
+        };
+        responses: {
+            /** @description Made; `Location` is its path. */
+            201: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    Location: components["headers"]["Location"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                    "application/x-safetensors": string;
+                };
+            };
+            400: components["responses"]["invalid-json.invalid-request.invalid-header.bad-request"];
+            401: components["responses"]["unauthorized"];
+            403: components["responses"]["insufficient-scope"];
+            404: components["responses"]["not-found"];
+            406: components["responses"]["not-acceptable"];
+            409: components["responses"]["already-exists.cell-gone.step-not-kept.in-progress.conflict"];
+            410: components["responses"]["session-expired"];
+            412: components["responses"]["version-mismatch"];
+            413: components["responses"]["body-too-large"];
+            415: components["responses"]["unsupported-media-type"];
+            422: components["responses"]["idempotency-key-reused"];
+            429: components["responses"]["too-many-requests.quota-exceeded.too-many-keys"];
+            503: components["responses"]["store-unavailable.issuer-unavailable"];
+            507: components["responses"]["tenant-full.store-full"];
+            default: components["responses"]["default"];
+        };
+    };
     listSessionSteps: {
         parameters: {
             query?: {
@@ -4902,60 +4956,6 @@ export interface operations {
             404: components["responses"]["not-found"];
             406: components["responses"]["not-acceptable"];
             409: components["responses"]["step-not-kept.in-progress.conflict"];
-            410: components["responses"]["session-expired"];
-            412: components["responses"]["version-mismatch"];
-            413: components["responses"]["body-too-large"];
-            415: components["responses"]["unsupported-media-type"];
-            422: components["responses"]["idempotency-key-reused"];
-            429: components["responses"]["too-many-requests.quota-exceeded.too-many-keys"];
-            503: components["responses"]["store-unavailable.issuer-unavailable"];
-            507: components["responses"]["tenant-full.store-full"];
-            default: components["responses"]["default"];
-        };
-    };
-    forkSession: {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description Refuse the change unless the version is this one, written "<version>". You can list several, separated by commas. */
-                "If-Match"?: components["parameters"]["If-Match"];
-                /** @description 1 to 255 visible characters. A request that is sent again with the same key is carried out once and gets the same reply. */
-                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
-            };
-            path: {
-                /**
-                 * @description Id of a session.
-                 * @example s
-                 */
-                session: components["parameters"]["session"];
-            };
-            cookie?: never;
-        };
-        requestBody?: {
-            content: {
-                "application/json": components["schemas"]["Fork"];
-            };
-        };
-        responses: {
-            /** @description Made; `Location` is its path. */
-            201: {
-                headers: {
-                    ETag: components["headers"]["ETag"];
-                    Location: components["headers"]["Location"];
-                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Session"];
-                    "application/x-safetensors": string;
-                };
-            };
-            400: components["responses"]["invalid-json.invalid-request.invalid-header.bad-request"];
-            401: components["responses"]["unauthorized"];
-            403: components["responses"]["insufficient-scope"];
-            404: components["responses"]["not-found"];
-            406: components["responses"]["not-acceptable"];
-            409: components["responses"]["already-exists.cell-gone.step-not-kept.in-progress.conflict"];
             410: components["responses"]["session-expired"];
             412: components["responses"]["version-mismatch"];
             413: components["responses"]["body-too-large"];

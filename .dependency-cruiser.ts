@@ -14,7 +14,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
   'src/domain': { own: [], npm: [], node: [] },
   'src/frameworks': { own: ['src/domain'], npm: [], node: [] },
   'src/cells': { own: ['src/domain'], npm: [], node: [] },
-  'src/training': { own: ['src/domain'], npm: [], node: ['timers/promises'] },
+  'src/training': { own: ['src/domain'], npm: [], node: [] },
   'src/threads': { own: ['src/domain'], npm: [], node: ['worker_threads'] },
   'src/ops': {
     own: ['src/domain', 'src/frameworks', 'src/cells', 'src/threads'],
@@ -37,7 +37,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     node: ['util', 'worker_threads', 'zlib'],
   },
   'src/services': {
-    own: ['src/domain', 'src/frameworks', 'src/training'],
+    own: ['src/domain', 'src/frameworks', 'src/training', 'src/threads'],
     npm: ['pino'],
     node: ['crypto', 'perf_hooks', 'timers/promises'],
   },

@@ -3,7 +3,7 @@ import type { LossSpec, OptimizerSpec } from '../src/domain/learning.ts';
 import { sizeOf, Tensor } from '../src/domain/tensor.ts';
 import type { Engine } from '../src/engine/engine.ts';
 import { defineCell } from '../src/frameworks/define-cell.ts';
-import { atOnce } from '../src/training/in-turns.ts';
+import { atOnce } from '../src/threads/in-turns.ts';
 import { updateVariables } from '../src/training/update.ts';
 import { type Contender, calls } from './measure.ts';
 import { uniform } from './random-cells.ts';

@@ -150,7 +150,14 @@ export async function createApp(options: AppOptions): Promise<App> {
   const gate = openGate(config, clock, options.logger);
   const graphs = createGraphEngine({ ...onnx, maxResultBytes: limits.maxThingBytes });
   metrics.watchGraphs(graphs.statistics);
-  const stepper = createStepper({ engines, pool, graphs, batchRows, observer: metrics.compute });
+  const stepper = createStepper({
+    engines,
+    pool,
+    graphs,
+    batchRows,
+    observer: metrics.compute,
+    caller: callers.current,
+  });
   const services = createTenantServices({
     counted: store,
     quotasOf: gate.quotasOf,

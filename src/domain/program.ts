@@ -1,3 +1,4 @@
+import type { NamedSpec } from './learning.ts';
 import type { Dtype, FloatArray } from './tensor.ts';
 
 /** Gate order, in one place: the blocks of units columns in kernel, recurrent kernel and bias. Keras' order. */
@@ -110,6 +111,8 @@ export interface RunProgram {
   readonly goBackwards: boolean;
   /** Flips the outputs along time, so that a backwards run gives them in time order (ONNX reverse). */
   readonly timeOrder?: boolean;
+  /** Of a direction of a bidirectional program: what its outputs cost in training, before they are merged. */
+  readonly activity?: NamedSpec;
 }
 
 export const MERGE_MODES = ['concat', 'sum', 'ave', 'mul'] as const;

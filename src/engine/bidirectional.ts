@@ -1,4 +1,4 @@
-import type { PreparedSequence, SequenceRequest, SequenceResult } from '../domain/ports.ts';
+import type { SequenceResult } from '../domain/ports.ts';
 import {
   type BidirectionalProgram,
   type MergeMode,
@@ -9,6 +9,7 @@ import {
 import { allocate, type Dtype, type FloatArray, rounder } from '../domain/tensor.ts';
 import { trainingAfter } from '../domain/training.ts';
 import { convert } from './convert.ts';
+import { type SlicedSequence, sliced } from './sliced.ts';
 
 /**
  * A forward and a backward run over the same inputs. The backward one's outputs are put back in time order before they are
@@ -17,41 +18,39 @@ import { convert } from './convert.ts';
  */
 export function prepareBidirectional(
   program: BidirectionalProgram,
-  prepareRun: (program: RunProgram) => PreparedSequence,
-): PreparedSequence {
+  prepareRun: (program: RunProgram) => SlicedSequence,
+): SlicedSequence {
   const { merge, computeDtype } = program;
   const forward = prepareRun(program.forward);
   const backward = prepareRun({ ...program.backward, timeOrder: true });
   const count = stateWidths(program.forward.cell).length;
   const cells = stepCells(program.forward.cell).length;
-  return {
-    run(request: SequenceRequest): SequenceResult {
-      const { training, inputs } = request;
-      const ahead = forward.run({
-        ...request,
-        inputs: convert(inputs, program.forward.computeDtype),
-        states: request.states.slice(0, count),
-      });
-      const back = backward.run({
-        ...request,
-        inputs: convert(inputs, program.backward.computeDtype),
-        states: request.states.slice(count),
-        training: trainingAfter(training, cells),
-      });
-      const join = (a: FloatArray, b: FloatArray, rows: number) => {
-        const [first, second] = [convert(a, computeDtype), convert(b, computeDtype)];
-        return merge === null ? [first, second] : [mergePair(merge, first, second, rows, computeDtype)];
-      };
-      const named = (side: string, { trace = [] }: SequenceResult) =>
-        trace.map((gate) => ({ ...gate, name: `${side}_layer.${gate.name}` }));
-      return {
-        sequences: join(ahead.sequences[0], back.sequences[0], request.batch * request.time),
-        last: join(ahead.last[0], back.last[0], request.batch),
-        states: [...ahead.states, ...back.states],
-        ...(request.trace ? { trace: [...named('forward', ahead), ...named('backward', back)] } : {}),
-      };
-    },
-  };
+  return sliced(function* (request) {
+    const { training, inputs } = request;
+    const ahead = yield* forward.slices({
+      ...request,
+      inputs: convert(inputs, program.forward.computeDtype),
+      states: request.states.slice(0, count),
+    });
+    const back = yield* backward.slices({
+      ...request,
+      inputs: convert(inputs, program.backward.computeDtype),
+      states: request.states.slice(count),
+      training: trainingAfter(training, cells),
+    });
+    const join = (a: FloatArray, b: FloatArray, rows: number) => {
+      const [first, second] = [convert(a, computeDtype), convert(b, computeDtype)];
+      return merge === null ? [first, second] : [mergePair(merge, first, second, rows, computeDtype)];
+    };
+    const named = (side: string, { trace = [] }: SequenceResult) =>
+      trace.map((gate) => ({ ...gate, name: `${side}_layer.${gate.name}` }));
+    return {
+      sequences: join(ahead.sequences[0], back.sequences[0], request.batch * request.time),
+      last: join(ahead.last[0], back.last[0], request.batch),
+      states: [...ahead.states, ...back.states],
+      ...(request.trace ? { trace: [...named('forward', ahead), ...named('backward', back)] } : {}),
+    };
+  });
 }
 
 const MERGE: Readonly<Record<Exclude<MergeMode, 'concat'>, (a: number, b: number) => number>> = {

@@ -2,7 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Runnable, Steppable } from '../domain/network.ts';
 import { Problem } from '../domain/problems.ts';
-import { atOnce } from '../training/in-turns.ts';
+import { atOnce } from '../threads/in-turns.ts';
 import type { ComputeAnswer, ComputeTask } from './compute-task.ts';
 import { arrayBytes } from './shared-weights.ts';
 import { createSimdEngines, type ThreadOptions } from './simd.ts';

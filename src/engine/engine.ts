@@ -1,18 +1,22 @@
 import type { AnyLayer } from '../domain/layers.ts';
 import type { Runnable, Steppable } from '../domain/network.ts';
-import type { PreparedCell, PreparedGradients, PreparedSequence } from '../domain/ports.ts';
+import type { GradientRequest, GradientResult, Precision, PreparedCell, PreparedSequence } from '../domain/ports.ts';
 import type { CellProgram, RunProgram, SequenceProgram, StepProgram } from '../domain/program.ts';
 import { prepareGradients } from './gradients.ts';
 import type { KernelThread } from './kernel-cell.ts';
 import { type PreparedLayer, prepareFormula } from './layer.ts';
 import { prepareLayerRun } from './layer-run.ts';
+import { inSlices } from './layer-slices.ts';
 import { prepareNetwork } from './network.ts';
 import { prepareNetworkGradients } from './network-gradients.ts';
+import { inPieces } from './pieces.ts';
 import { prepareStepwiseRun } from './run.ts';
 import { prepareSequence } from './sequence.ts';
+import type { Sliced, SlicedSequence } from './sliced.ts';
 import { prepareStack } from './stack.ts';
 import { trainedPart } from './training/parts.ts';
 import { type PreparedTraining, prepareTraining } from './training/train.ts';
+import { layerNanoseconds, sequenceNanoseconds } from './work.ts';
 
 /** A way to compute, at once and on the thread that calls it. */
 export interface Engine {
@@ -22,13 +26,15 @@ export interface Engine {
    */
   ready?(parts: readonly (CellProgram | AnyLayer)[]): Promise<void> | undefined;
   prepare(program: Steppable): PreparedCell;
-  prepareSequence(program: Runnable): PreparedSequence;
-  prepareGradients(program: Runnable): PreparedGradients;
+  prepareSequence(program: Runnable): SlicedSequence;
+  prepareGradients(program: Runnable): Sliced<GradientRequest, GradientResult>;
   prepareTraining(program: Runnable): PreparedTraining;
 }
 
 /** What an engine may bring of its own; it leaves out (undefined) what it can't compute. */
 export interface EngineParts {
+  /** What its kernels are for, to tell what work takes. Left out where it has none. */
+  readonly precision?: Precision;
   /** Another way to run a cell over time, with the same results. */
   readonly prepareRun?: (program: RunProgram) => PreparedSequence | undefined;
   readonly prepareLayer?: (layer: AnyLayer) => PreparedLayer | undefined;
@@ -41,16 +47,22 @@ export interface EngineParts {
  */
 export function createEngine(
   prepareCell: (program: CellProgram) => PreparedCell,
-  { prepareRun, prepareLayer, thread }: EngineParts = {},
+  { precision, prepareRun, prepareLayer, thread }: EngineParts = {},
 ): Engine {
   const prepareStep = (program: StepProgram): PreparedCell =>
     program.kind === 'stack' ? prepareStack(program, prepareStep) : prepareCell(program);
-  const runCell = (program: RunProgram) => prepareRun?.(program) ?? prepareStepwiseRun(program, prepareStep);
+  const runCell = (program: RunProgram) =>
+    inPieces(
+      program,
+      prepareRun?.(program) ?? prepareStepwiseRun(program, prepareStep),
+      sequenceNanoseconds(program, precision),
+    );
   const run = (program: RunProgram) => prepareLayerRun(program, runCell);
   const parts = {
     prepareStep,
     prepareSequence: (program: SequenceProgram) => prepareSequence(program, run),
-    prepareLayer: (layer: AnyLayer) => prepareLayer?.(layer) ?? prepareFormula(layer),
+    prepareLayer: (layer: AnyLayer) =>
+      inSlices(layer, prepareLayer?.(layer) ?? prepareFormula(layer), layerNanoseconds(layer, precision)),
   };
   const exact = {
     prepareSequence: (program: Runnable) =>

@@ -18,21 +18,21 @@ export function differentiableBidirectional(program: BidirectionalProgram, start
     { cell: start.cell + stepCells(cell).length, state: start.state + stateWidths(cell).length },
   );
   return {
-    forward(inputs, context): RowPass {
-      const ahead = forward.forward(inputs, context);
-      const back = backward.forward(inputs, context);
+    *forward(inputs, context): Generator<void, RowPass> {
+      const ahead = yield* forward.forward(inputs, context);
+      const back = yield* backward.forward(inputs, context);
       const sequences = join(program.merge, ahead.sequences[0], back.sequences[0]);
       const last = join(program.merge, ahead.last, back.last);
       return {
         sequences: sequences.outputs,
         last: last.outputs.map(([output]) => output),
-        pullSequences(gradients) {
+        *pullSequences(gradients) {
           const [a, b] = sequences.pull(gradients);
-          return addVectors(ahead.pullSequences([a]), back.pullSequences([b]));
+          return addVectors(yield* ahead.pullSequences([a]), yield* back.pullSequences([b]));
         },
-        pullLast(gradients) {
+        *pullLast(gradients) {
           const [a, b] = last.pull(gradients.map((gradient) => [gradient]));
-          return addVectors(ahead.pullLast(a), back.pullLast(b));
+          return addVectors(yield* ahead.pullLast(a), yield* back.pullLast(b));
         },
       };
     },

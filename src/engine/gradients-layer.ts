@@ -18,16 +18,18 @@ interface Work extends Units {
 
 interface WorkDone {
   readonly values: Float64Array;
-  pull(gradient: Float64Array, sums: LayerSums): Float64Array[];
+  pull(gradient: Float64Array, sums: LayerSums): Generator<void, Float64Array[]>;
 }
+
+type Evaluate = (work: Work) => Generator<void, WorkDone>;
 
 /** A layer that is not a cell, with its `index` among those of the network: forwards as in network-node.ts, and back. */
 export function differentiableLayer(node: NetworkNode, layer: AnyLayer, index: number): DifferentiableNode {
   const evaluate = units(layer);
   const train = layerTraining(layer);
   return {
-    forward(call): NodePass {
-      if (layer.window) return windowed(layer, evaluate, call, index);
+    *forward(call): Generator<void, NodePass> {
+      if (layer.window) return yield* windowed(layer, evaluate, call, index);
       const { batch, inputs, training } = call;
       const given = inputs.map(({ values }) => inFloat64(values));
       const steps = inputs.map((input) => input.time);
@@ -47,19 +49,21 @@ export function differentiableLayer(node: NetworkNode, layer: AnyLayer, index: n
       const work = whole
         ? { inputs: given, count: batch, time, mask: inputs[0].mask, ...masks }
         : { inputs: given, count: batch * time, time: 1, ...masks };
-      const done = evaluate(work);
+      const done = yield* evaluate(work);
       const after = node.time ? layerSteps(layer, steps) : whole ? 1 : time;
       return {
         values: done.values,
         time: after,
-        pull: (gradient, sums) => ({ inputs: done.pull(inFloat64(gradient), sums.layers[index]), states: [] }),
+        *pull(gradient, sums) {
+          return { inputs: yield* done.pull(inFloat64(gradient), sums.layers[index]), states: [] };
+        },
       };
     },
   };
 }
 
 /** A layer over windows of steps, whose earlier steps may be a state. */
-function windowed(layer: AnyLayer, evaluate: (work: Work) => WorkDone, call: NodeCall, index: number): NodePass {
+function* windowed(layer: AnyLayer, evaluate: Evaluate, call: NodeCall, index: number): Generator<void, NodePass> {
   const {
     batch,
     inputs: [input],
@@ -69,12 +73,12 @@ function windowed(layer: AnyLayer, evaluate: (work: Work) => WorkDone, call: Nod
   const [width] = layer.inputWidths;
   const steps = { values: inFloat64(input.values), batch, time: input.time, width };
   const { windows, count } = gatherWindows(window, 'float64', steps, history);
-  const done = evaluate({ inputs: [windows as Float64Array], count: batch * count, time: 1 });
+  const done = yield* evaluate({ inputs: [windows as Float64Array], count: batch * count, time: 1 });
   return {
     values: done.values,
     time: count,
-    pull(gradient, sums) {
-      const [values] = done.pull(inFloat64(gradient), sums.layers[index]);
+    *pull(gradient, sums) {
+      const [values] = yield* done.pull(inFloat64(gradient), sums.layers[index]);
       const back = scatterWindows(window, { ...steps, values }, history);
       return { inputs: [back.steps], states: back.history ? [back.history] : [] };
     },
@@ -82,13 +86,13 @@ function windowed(layer: AnyLayer, evaluate: (work: Work) => WorkDone, call: Nod
 }
 
 /** Unit by unit through the formula and the activation, and back. */
-function units(layer: AnyLayer): (work: Work) => WorkDone {
+function units(layer: AnyLayer): Evaluate {
   const forward = layerForward(layer);
   const pull = layerPull(layer);
   const { activation, rowWidth } = layer;
   const gate = activation && gateFunction(activation);
   const back = activation && gateGradient(activation);
-  return (work) => {
+  return function* (work) {
     const { inputs, count } = work;
     const passes: LayerPass[] = [];
     const afters: Float64Array[] = [];
@@ -102,15 +106,17 @@ function units(layer: AnyLayer): (work: Work) => WorkDone {
         gate(output.subarray(from, from + rowWidth), after.subarray(from, from + rowWidth));
       }
       afters.push(after);
+      yield;
     }
     return {
       values: joined(afters),
-      pull(gradient, sums) {
+      *pull(gradient, sums) {
         const gradients = inputs.map(({ length }) => new Float64Array(length));
         for (const [n, pass] of passes.entries()) {
           const own = unitOf(gradient, n, count) as Float64Array;
           const through = back ? activationGradient(back, pass.output, afters[n], own, rowWidth) : own;
           for (const [k, part] of pull(pass, through, sums).entries()) gradients[k].set(part, n * part.length);
+          yield;
         }
         return gradients;
       },

@@ -26,13 +26,13 @@ export interface RowPass {
   readonly sequences: readonly Vectors[];
   readonly last: readonly Float64Array[];
   /** Back from d/d sequences, or d/d last, to d/d inputs. Final states are not part of the loss. */
-  pullSequences(gradients: readonly Vectors[]): Vectors;
-  pullLast(gradients: readonly Float64Array[]): Vectors;
+  pullSequences(gradients: readonly Vectors[]): Generator<void, Vectors>;
+  pullLast(gradients: readonly Float64Array[]): Generator<void, Vectors>;
 }
 
-/** A part of a sequence program that one row goes through, and back. */
+/** A part of a sequence program that one row goes through, and back, both in slices. */
 export interface Differentiable {
-  forward(inputs: Vectors, context: RowContext): RowPass;
+  forward(inputs: Vectors, context: RowContext): Generator<void, RowPass>;
 }
 
 /** Where a part's cells and states begin among those of the whole program. */

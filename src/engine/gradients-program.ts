@@ -24,17 +24,25 @@ function differentiableChain({ layers }: ChainProgram, start: Position): Differe
     return part;
   });
   return {
-    forward(inputs, context): RowPass {
+    *forward(inputs, context): Generator<void, RowPass> {
       const passes: RowPass[] = [];
-      for (const part of parts) passes.push(part.forward(passes.at(-1)?.sequences[0] ?? inputs, context));
+      for (const part of parts) passes.push(yield* part.forward(passes.at(-1)?.sequences[0] ?? inputs, context));
       const top = passes[passes.length - 1];
-      const below = passes.slice(0, -1);
-      const descend = (gradients: Vectors) => below.reduceRight((d, pass) => pass.pullSequences([d]), gradients);
+      const below = passes.slice(0, -1).toReversed();
+      function* descend(gradients: Vectors): Generator<void, Vectors> {
+        let back = gradients;
+        for (const pass of below) back = yield* pass.pullSequences([back]);
+        return back;
+      }
       return {
         sequences: top.sequences,
         last: top.last,
-        pullSequences: (gradients) => descend(top.pullSequences(gradients)),
-        pullLast: (gradients) => descend(top.pullLast(gradients)),
+        *pullSequences(gradients) {
+          return yield* descend(yield* top.pullSequences(gradients));
+        },
+        *pullLast(gradients) {
+          return yield* descend(yield* top.pullLast(gradients));
+        },
       };
     },
   };

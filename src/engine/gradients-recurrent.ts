@@ -32,7 +32,7 @@ export function differentiableRecurrent(work: RecurrentWork, first: number): Dif
           carriesOutput: mask !== undefined && sequence.kind === 'run' && !sequence.goBackwards,
           stateGradients: [],
         };
-        rows.push({ context, pass: differentiable.forward(vectors(values, n, time, batch), context) });
+        rows.push({ context, pass: yield* differentiable.forward(vectors(values, n, time, batch), context) });
         yield;
       }
       const outputs = rows.map(({ pass }) => (whole ? pass.sequences[0] : [pass.last[0]]));
@@ -43,7 +43,7 @@ export function differentiableRecurrent(work: RecurrentWork, first: number): Dif
           const given = inFloat64(gradient);
           const inputs: Vectors[] = [];
           for (const [n, { pass }] of rows.entries()) {
-            inputs.push(pullRow(pass, given, n, whole ? time : 1, batch, whole));
+            inputs.push(yield* pullRow(pass, given, n, whole ? time : 1, batch, whole));
             yield;
           }
           for (const [k, sum] of own.entries()) addSums(sums.cells[first + k], sum);
@@ -69,7 +69,7 @@ function pullRow(
   count: number,
   batch: number,
   whole: boolean,
-): Vectors {
+): Generator<void, Vectors> {
   const own = vectors(gradient, n, count, batch);
   return whole ? pass.pullSequences([own]) : pass.pullLast([own[0]]);
 }

@@ -28,7 +28,12 @@ export function differentiableRun(program: RunProgram, start: Position): Differe
   return { forward: (inputs, context) => runRow(program, layers, inputs, context) };
 }
 
-function runRow(program: RunProgram, layers: readonly Layer[], inputs: Vectors, context: RowContext): RowPass {
+function* runRow(
+  program: RunProgram,
+  layers: readonly Layer[],
+  inputs: Vectors,
+  context: RowContext,
+): Generator<void, RowPass> {
   const { goBackwards, timeOrder = false } = program;
   const time = inputs.length;
   const zeros = new Float64Array(stepWidth(program.cell));
@@ -48,9 +53,10 @@ function runRow(program: RunProgram, layers: readonly Layer[], inputs: Vectors, 
     if (step) ({ states, output: last } = step);
     else if (context.zeroOutputForMask) last = zeros;
     sequence[placeOf(k)] = last;
+    yield;
   }
 
-  const pull = (outputGradient: (k: number) => Float64Array): Vectors => {
+  function* pull(outputGradient: (k: number) => Float64Array): Generator<void, Vectors> {
     const inputGradients = zeroVectors(time, layers[0].cell.row.inputs.length);
     let stateGradients: readonly Vectors[] = layers.map(({ cell }) => cell.row.states.map(zerosLike));
     // Of an output that masked steps repeat.
@@ -63,12 +69,13 @@ function runRow(program: RunProgram, layers: readonly Layer[], inputs: Vectors, 
       const back = step.pull(gradient, stateGradients);
       inputGradients[timeOf(k)] = back.inputs;
       stateGradients = back.states;
+      yield;
     }
     if (context.carriesOutput) stateGradients = withOutput(stateGradients, repeated);
     for (const [n, { at }] of layers.entries())
       for (const [k, gradient] of stateGradients[n].entries()) context.stateGradients[at.state + k] = gradient;
     return inputGradients;
-  };
+  }
   return {
     sequences: [sequence],
     last: [last],

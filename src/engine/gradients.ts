@@ -6,11 +6,7 @@ import { allocate, type Dtype, type FloatArray, rounder } from '../domain/tensor
 import { trainingAfter } from '../domain/training.ts';
 import type { RowContext, RowPass, Vectors } from './gradients-pass.ts';
 import { differentiableProgram } from './gradients-program.ts';
-
-/** One version of a cell, ready for gradients through time. */
-export interface PreparedGradients {
-  run(request: GradientRequest): GradientResult;
-}
+import { type Sliced, sliced } from './sliced.ts';
 
 /**
  * Gradients of a loss with respect to inputs, initial states and weights, by reverse accumulation through time. Each row
@@ -18,42 +14,44 @@ export interface PreparedGradients {
  * dtype of what they are for. The weights' gradients are the sums over the rows, in the order of the batch.
  * @throws {Problem} invalid-config for an activation that a cell can't have.
  */
-export function prepareGradients(program: SequenceProgram): PreparedGradients {
+export function prepareGradients(program: SequenceProgram): Sliced<GradientRequest, GradientResult> {
   const differentiable = differentiableProgram(program, { cell: 0, state: 0 });
   const cells = sequenceCells(program);
   const masksOf = cells.map(dropoutRows);
   const dtypes = stateDtypes(program);
-  return {
-    run(request) {
-      const { batch, time, inputs, states, mask, training, zeroOutputForMask } = request;
-      const sums = cells.map(zeroSums);
-      const masks = masksOf.map((draw, k) => training && draw(batch, trainingAfter(training, k)));
-      const inputGradients: Float64Array[] = [];
-      const stateGradients: Float64Array[][] = states.map(() => []);
-      for (let n = 0; n < batch; n++) {
-        const context: RowContext = {
-          states: states.map((state) => rowOf(state, n, 1, batch)[0]),
-          masks: masks.map((rows) => rows?.[n]),
-          sums,
-          live: (t) => mask?.[n * time + t] !== 0,
-          zeroOutputForMask,
-          stateGradients: [],
-        };
-        const pass = differentiable.forward(rowOf(inputs, n, time, batch), context);
-        for (const gradient of pullRow(pass, request, n)) inputGradients.push(gradient);
-        for (const [k, gradients] of stateGradients.entries()) gradients.push(context.stateGradients[k]);
-      }
-      return {
-        inputs: gather(inputGradients, program.computeDtype),
-        states: stateGradients.map((rows, k) => gather(rows, dtypes[k])),
-        cells: sums.map((sum, k) => roundSums(sum, cells[k].computeDtype)),
+  return sliced(function* (request) {
+    const { batch, time, inputs, states, mask, training, zeroOutputForMask } = request;
+    const sums = cells.map(zeroSums);
+    const masks = masksOf.map((draw, k) => training && draw(batch, trainingAfter(training, k)));
+    const inputGradients: Float64Array[] = [];
+    const stateGradients: Float64Array[][] = states.map(() => []);
+    for (let n = 0; n < batch; n++) {
+      const context: RowContext = {
+        states: states.map((state) => rowOf(state, n, 1, batch)[0]),
+        masks: masks.map((rows) => rows?.[n]),
+        sums,
+        live: (t) => mask?.[n * time + t] !== 0,
+        zeroOutputForMask,
+        stateGradients: [],
       };
-    },
-  };
+      const pass = yield* differentiable.forward(rowOf(inputs, n, time, batch), context);
+      for (const gradient of yield* pullRow(pass, request, n)) inputGradients.push(gradient);
+      for (const [k, gradients] of stateGradients.entries()) gradients.push(context.stateGradients[k]);
+    }
+    return {
+      inputs: gather(inputGradients, program.computeDtype),
+      states: stateGradients.map((rows, k) => gather(rows, dtypes[k])),
+      cells: sums.map((sum, k) => roundSums(sum, cells[k].computeDtype)),
+    };
+  });
 }
 
 /** The gradients of one row's inputs from the request's cotangents. */
-function pullRow(pass: RowPass, { cotangents, returnSequences, batch, time }: GradientRequest, n: number): Vectors {
+function pullRow(
+  pass: RowPass,
+  { cotangents, returnSequences, batch, time }: GradientRequest,
+  n: number,
+): Generator<void, Vectors> {
   if (returnSequences) return pass.pullSequences(cotangents.map((each) => rowOf(each, n, time, batch)));
   return pass.pullLast(cotangents.map((each) => rowOf(each, n, 1, batch)[0]));
 }

@@ -1,7 +1,7 @@
-import type { PreparedSequence, SequenceRequest, SequenceResult } from '../domain/ports.ts';
 import { type RunProgram, stepDtype } from '../domain/program.ts';
 import type { FloatArray } from '../domain/tensor.ts';
 import { convert } from './convert.ts';
+import { type SlicedSequence, sliced } from './sliced.ts';
 
 /**
  * A run whose dtype is not that of its cell: inputs are rounded to the cell's dtype, and outputs from it. The states keep the
@@ -10,19 +10,17 @@ import { convert } from './convert.ts';
  */
 export function prepareLayerRun(
   program: RunProgram,
-  prepareRun: (program: RunProgram) => PreparedSequence,
-): PreparedSequence {
+  prepareRun: (program: RunProgram) => SlicedSequence,
+): SlicedSequence {
   const { cell, computeDtype, outputDtype = computeDtype } = program;
   const own = stepDtype(cell);
   if (cell.computeDtype === computeDtype && own === outputDtype) return prepareRun(program);
   const prepared = prepareRun({ ...program, computeDtype: cell.computeDtype, outputDtype: own });
   const round = (outputs: readonly FloatArray[]) => outputs.map((output) => convert(output, outputDtype));
-  return {
-    run(request: SequenceRequest): SequenceResult {
-      const inputs = convert(convert(request.inputs, computeDtype), cell.computeDtype);
-      const previous = request.previous && convert(request.previous, own);
-      const result = prepared.run({ ...request, inputs, previous });
-      return { ...result, sequences: round(result.sequences), last: round(result.last) };
-    },
-  };
+  return sliced(function* (request) {
+    const inputs = convert(convert(request.inputs, computeDtype), cell.computeDtype);
+    const previous = request.previous && convert(request.previous, own);
+    const result = yield* prepared.slices({ ...request, inputs, previous });
+    return { ...result, sequences: round(result.sequences), last: round(result.last) };
+  });
 }

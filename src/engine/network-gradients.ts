@@ -4,10 +4,10 @@ import { cellsOf, layersOf, type NetworkProgram, nodeStateWidths } from '../doma
 import type { GradientRequest, GradientResult, SequenceRequest } from '../domain/ports.ts';
 import { stateDtypes } from '../domain/program.ts';
 import type { Dtype, FloatArray } from '../domain/tensor.ts';
-import { atOnce } from '../training/in-turns.ts';
 import { gather, roundSums } from './gradients.ts';
 import { differentiableNetwork, outputGradient } from './gradients-network.ts';
 import type { Flowing, SpecialNodes } from './gradients-node.ts';
+import { type Sliced, sliced } from './sliced.ts';
 
 /** A network on its way forwards, and back: what losses and gradients are made from. Both yield now and then. */
 export interface LearningPass {
@@ -18,9 +18,8 @@ export interface LearningPass {
 }
 
 /** A network, ready for gradients. */
-export interface LearningNetwork {
+export interface LearningNetwork extends Sliced<GradientRequest, GradientResult> {
   forward(request: SequenceRequest): Generator<void, LearningPass>;
-  run(request: GradientRequest): GradientResult;
 }
 
 /**
@@ -56,10 +55,10 @@ export function prepareNetworkGradients(program: NetworkProgram, special?: Speci
   }
   return {
     forward: learning,
-    run(request) {
-      const pass = atOnce(learning(request));
-      return atOnce(pass.pull(outputGradient(request, pass.output)));
-    },
+    ...sliced(function* (request: GradientRequest) {
+      const pass = yield* learning(request);
+      return yield* pass.pull(outputGradient(request, pass.output));
+    }),
   };
 }
 

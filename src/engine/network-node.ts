@@ -2,20 +2,22 @@ import { layerTraining } from '../cells/layers/layer-training.ts';
 import { type AnyLayer, streams } from '../domain/layers.ts';
 import type { LayerWork, NetworkNode, RecurrentWork } from '../domain/network.ts';
 import { layerSteps, workedSteps } from '../domain/network-steps.ts';
-import type { PreparedCell, PreparedSequence } from '../domain/ports.ts';
+import type { PreparedCell } from '../domain/ports.ts';
 import { Problem } from '../domain/problems.ts';
 import { type RunProgram, type SequenceProgram, type StepProgram, stateWidths, stepCells } from '../domain/program.ts';
 import type { FloatArray } from '../domain/tensor.ts';
 import { convert, narrow } from './convert.ts';
-import { type LayerOutput, masksOf, type PreparedLayer } from './layer.ts';
+import { type LayerOutput, masksOf } from './layer.ts';
+import type { SlicedLayer } from './layer-slices.ts';
 import type { NetworkCall, Signal } from './signals.ts';
+import type { SlicedSequence } from './sliced.ts';
 import { gatherWindows, nextHistory } from './windows.ts';
 
 /** What an engine makes ready of a network. */
 export interface NodeParts {
   prepareStep(program: StepProgram): PreparedCell;
-  prepareSequence(program: SequenceProgram): PreparedSequence;
-  prepareLayer(layer: AnyLayer): PreparedLayer;
+  prepareSequence(program: SequenceProgram): SlicedSequence;
+  prepareLayer(layer: AnyLayer): SlicedLayer;
 }
 
 /** What a node gives: [batch, time, width], time 1 where it has one value for a whole sequence; and its next states. */
@@ -25,7 +27,11 @@ export interface NodeResult {
   readonly states: readonly FloatArray[];
 }
 
-export type NodeRun = (inputs: readonly Signal[], states: readonly FloatArray[], call: NetworkCall) => NodeResult;
+export type NodeRun = (
+  inputs: readonly Signal[],
+  states: readonly FloatArray[],
+  call: NetworkCall,
+) => Generator<void, NodeResult>;
 
 export function prepareNode(node: NetworkNode, parts: NodeParts): NodeRun {
   const { work } = node;
@@ -37,7 +43,7 @@ export function prepareNode(node: NetworkNode, parts: NodeParts): NodeRun {
 function preparePlain(node: NetworkNode, { layer }: LayerWork, parts: NodeParts): NodeRun {
   const prepared = parts.prepareLayer(layer);
   const train = layerTraining(layer);
-  return (inputs, _, call) => {
+  return function* (inputs, _, call) {
     const { batch, training } = call;
     const given = inputs.map(({ values }) => convert(values, layer.computeDtype));
     const time = stepsOf(node, layer, inputs);
@@ -59,7 +65,7 @@ function preparePlain(node: NetworkNode, { layer }: LayerWork, parts: NodeParts)
     const units = whole
       ? { count: batch, time, mask: inputs[0].mask, ...masks }
       : { count: batch * time, time: 1, ...masks };
-    const output = prepared.run(given, units, call.trace !== undefined);
+    const output = yield* prepared(given, units, call.trace !== undefined);
     const steps = node.time
       ? layerSteps(
           layer,
@@ -93,12 +99,12 @@ function prepareWindow(node: NetworkNode, { layer }: LayerWork, parts: NodeParts
   const prepared = parts.prepareLayer(layer);
   const window = layer.window!;
   const [width] = layer.inputWidths;
-  return ([input], [history], call) => {
+  return function* ([input], [history], call) {
     const { batch } = call;
     const { computeDtype } = layer;
     const steps = { values: convert(input.values, computeDtype), batch, time: input.time, width };
     const { windows, count } = gatherWindows(window, computeDtype, steps, history);
-    const output = prepared.run([windows], { count: batch * count, time: 1 }, call.trace !== undefined);
+    const output = yield* prepared([windows], { count: batch * count, time: 1 }, call.trace !== undefined);
     keepTrace(node, output, count, call);
     const states = history && streams(window) ? [nextHistory(window, computeDtype, steps, history)] : [];
     return { values: output.after, time: count, states };
@@ -126,7 +132,7 @@ function prepareRecurrent(node: NetworkNode, work: RecurrentWork, parts: NodePar
   const prepared = parts.prepareSequence(sequence);
   const single = sequence.kind === 'run' ? singleStep(sequence, parts) : undefined;
   const { computeDtype } = sequence;
-  return ([input], states, call) => {
+  return function* ([input], states, call) {
     const { batch, running, training } = call;
     const { time, mask } = input;
     const inputs = convert(input.values, computeDtype);
@@ -141,7 +147,7 @@ function prepareRecurrent(node: NetworkNode, work: RecurrentWork, parts: NodePar
     const carries = mask && sequence.kind === 'run' && !sequence.goBackwards;
     const previous = carries ? convert(states[outputState(sequence.cell)], node.dtype) : undefined;
     const request = { inputs, batch, time, states, mask, zeroOutputForMask, previous, trace, training };
-    const result = prepared.run(request);
+    const result = yield* prepared.slices(request);
     const whole = returnSequences || running;
     const values = convert(whole ? result.sequences[0] : result.last[0], node.dtype);
     const gateSteps = stepsOfTrace(time, true, call);

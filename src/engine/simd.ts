@@ -175,6 +175,7 @@ export function createSimdEngines(options: SimdOptions = {}): SimdEngines {
   const engines = {
     fast: {
       ...createEngine(prepareCell('fast'), {
+        precision: 'fast',
         prepareRun: prepareRun('fast'),
         prepareLayer: prepareLayer('fast'),
         thread,
@@ -183,6 +184,7 @@ export function createSimdEngines(options: SimdOptions = {}): SimdEngines {
     },
     exact: {
       ...createEngine(prepareCell('exact'), {
+        precision: 'exact',
         prepareRun: prepareRun('exact'),
         prepareLayer: prepareLayer('exact'),
       }),

@@ -1,7 +1,9 @@
+import { type CurrentCaller, OWN_WORK } from '../domain/caller.ts';
 import { cellsOf, layersOf } from '../domain/network.ts';
 import type { ComputeObserver, Precision, Stepper } from '../domain/ports.ts';
 import { hasDropout } from '../domain/training.ts';
-import { inTurns } from '../training/in-turns.ts';
+import { inTurns } from '../threads/in-turns.ts';
+import { Turns } from '../threads/turns.ts';
 import { type ComputeRows, createBatcher } from './batcher.ts';
 import type { ComputeCalls, ComputeKind } from './compute-task.ts';
 import { convert } from './convert.ts';
@@ -30,6 +32,7 @@ export interface StepperOptions {
   /** Work that takes longer goes to a thread. */
   readonly loopNanoseconds?: number;
   readonly observer?: ComputeObserver;
+  readonly caller?: CurrentCaller;
 }
 
 /** What goes back through a program needs its weights as they are. */
@@ -50,7 +53,15 @@ export function createStepper({
   batchRows = 1,
   loopNanoseconds = LOOP_NANOSECONDS,
   observer,
+  caller = () => OWN_WORK,
 }: StepperOptions): Stepper {
+  const turns = new Turns();
+  /** In slices: one of all such work in each round of the event loop, and clients take turns. */
+  const onLoop = <R>(work: Generator<void, R>): Promise<R> => {
+    const { client } = caller();
+    return inTurns(work, () => turns.take(client));
+  };
+
   /** Computes what is small at once and what is large on a thread, once the weights are ready, and tells the observer. */
   async function place<R>(kind: ComputeKind, cost: number, { ready, here, there }: Places<R>): Promise<R> {
     const started = performance.now();
@@ -111,7 +122,7 @@ export function createStepper({
           const parts = whole ? 1 : Math.min(batch, pool?.threads ?? 1, Math.floor(cost / loopNanoseconds));
           return place('sequence', cost, {
             ready: () => engines[precision].ready?.([...cells, ...layers]),
-            here: () => prepared().run(request),
+            here: () => onLoop(prepared().slices(request)),
             there: async () => {
               if (parts < 2) return onThread!(request, cost);
               const rows = shares(batch, parts).map(([from, to]) => sequenceRows(request, from, to));
@@ -130,7 +141,7 @@ export function createStepper({
         run: async (request) => {
           const cost = nanoseconds * request.batch * request.time;
           return place('gradients', cost, {
-            here: () => prepared().run(request),
+            here: () => onLoop(prepared().slices(request)),
             there: () => onThread!(request, cost),
           });
         },
@@ -145,7 +156,7 @@ export function createStepper({
         run: async (request) => {
           const cost = nanoseconds * request.batch * request.time;
           return place('training', cost, {
-            here: () => inTurns(prepared().run(request)),
+            here: () => onLoop(prepared().run(request)),
             there: () => onThread!(request, cost),
           });
         },

@@ -22,9 +22,14 @@ export function stepNanoseconds(program: Steppable, precision: Precision): numbe
   return nanoseconds(program, evaluation(precision));
 }
 
-/** Of one row of one time step of a sequence. */
-export function sequenceNanoseconds(program: Runnable, precision: Precision): number {
+/** Of one row of one time step of a sequence; without a precision by the reference engine. */
+export function sequenceNanoseconds(program: Runnable, precision: Precision | undefined): number {
   return nanoseconds(program, evaluation(precision));
+}
+
+/** Of one row of one time step of a layer. */
+export function layerNanoseconds(layer: AnyLayer, precision: Precision | undefined): number {
+  return (layerWork(layer) + LAYER_WORK) * evaluation(precision).layer(layer);
 }
 
 /** Of one row of one time step of a sequence, and of going back through it. */
@@ -51,7 +56,8 @@ interface Rates {
   layer(layer: AnyLayer): number;
 }
 
-function evaluation(precision: Precision): Rates {
+function evaluation(precision: Precision | undefined): Rates {
+  if (!precision) return { cell: () => STEP_NANOSECONDS.reference, layer: () => STEP_NANOSECONDS.reference };
   return {
     cell: (cell) => STEP_NANOSECONDS[arithmeticOf(cellArithmetic(cell), precision)],
     layer: (layer) => STEP_NANOSECONDS[layerArithmetic(layer, precision)],

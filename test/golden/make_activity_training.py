@@ -124,22 +124,73 @@ cases = [
     ),
 ]
 
-# One layer is a cell by itself; its variables have no layer before their names.
-single = case(
-    "a_layer_alone",
-    keras.Sequential(
-        [keras.Input((None, 3)), layers.GRU(4, return_sequences=True, activity_regularizer=L1L2(0.02, 0.01), name="gru")]
-    ),
-    numbers(3, 5, 3),
-    numbers(3, 5, 4),
-    keras.losses.MeanSquaredError(),
-    keras.optimizers.SGD(0.2),
+cases.append(
+    case(
+        "within_wrappers",
+        keras.Sequential(
+            [
+                keras.Input((None, 2)),
+                layers.Bidirectional(
+                    layers.LSTM(2, return_sequences=True, activity_regularizer=L2(0.05)),
+                    backward_layer=layers.GRU(
+                        2, return_sequences=True, go_backwards=True, activity_regularizer=L1(0.03)
+                    ),
+                    activity_regularizer=L1(0.01),
+                ),
+                # Keras calls this layer past what counts: it costs nothing.
+                layers.TimeDistributed(layers.Dense(3, activity_regularizer=L2(0.5))),
+                layers.Bidirectional(
+                    layers.RNN(layers.GRUCell(2), activity_regularizer=L1L2(0.02, 0.03)), merge_mode="mul"
+                ),
+            ]
+        ),
+        numbers(3, 4, 2),
+        numbers(3, 2),
+        keras.losses.MeanSquaredError(),
+        keras.optimizers.SGD(0.2),
+    )
 )
-layer = single["model"]["config"]["layers"][1]
-single["model"] = {"class_name": layer["class_name"], "config": layer["config"]}
-for key in ("weights", "weights_after"):
-    single[key] = {name.removeprefix("gru."): value for name, value in single[key].items()}
-cases.append(single)
+
+
+def alone(name, layer, inputs, targets):
+    """One layer is a cell by itself; its variables have no layer before their names."""
+    model = keras.Sequential([keras.Input((None, 3)), layer])
+    made = case(name, model, inputs, targets, keras.losses.MeanSquaredError(), keras.optimizers.SGD(0.2))
+    config = made["model"]["config"]["layers"][1]
+    made["model"] = {"class_name": config["class_name"], "config": config["config"]}
+    for key in ("weights", "weights_after"):
+        made[key] = {name.removeprefix(f"{layer.name}."): value for name, value in made[key].items()}
+    return made
+
+
+cost = L1L2(0.02, 0.01)
+cases += [
+    alone(
+        "a_layer_alone",
+        layers.GRU(4, return_sequences=True, activity_regularizer=cost, name="gru"),
+        numbers(3, 5, 3),
+        numbers(3, 5, 4),
+    ),
+    alone("a_last_output_alone", layers.LSTM(4, activity_regularizer=cost), numbers(3, 5, 3), numbers(3, 4)),
+    alone(
+        "a_layer_that_forgets",
+        layers.SimpleRNN(2, return_sequences=True, activity_regularizer=cost),
+        numbers(2, 3, 3),
+        numbers(2, 3, 2),
+    ),
+    alone(
+        "a_cell_over_time",
+        layers.RNN(layers.LSTMCell(2), return_sequences=True, activity_regularizer=cost),
+        numbers(2, 3, 3),
+        numbers(2, 3, 2),
+    ),
+    alone(
+        "both_directions_alone",
+        layers.Bidirectional(layers.GRU(2, return_sequences=True, activity_regularizer=cost), merge_mode="ave"),
+        numbers(2, 4, 3),
+        numbers(2, 4, 2),
+    ),
+]
 result = {"framework": f"keras {keras.__version__} ({keras.backend.backend()})", "cases": cases}
 Path(__file__).with_name("training").joinpath("activity.json").write_text(json.dumps(result) + "\n")
 for one in cases:

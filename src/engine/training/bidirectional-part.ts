@@ -1,14 +1,11 @@
 import { type BidirectionalProgram, type MergeMode, stateWidths, stepCells } from '../../domain/program.ts';
 import type { FloatArray } from '../../domain/tensor.ts';
 import { trainingAfter } from '../../domain/training.ts';
+import { activityCost } from '../../training/activity.ts';
 import type { PartCall, PartPass, TrainedPart } from './part.ts';
 
-/** Two directions over the same inputs, the backward one's outputs in time order, merged as in bidirectional.ts. */
-export function bidirectionalPart(
-  { forward, merge }: BidirectionalProgram,
-  ahead: TrainedPart,
-  back: TrainedPart,
-): TrainedPart {
+/** Two directions over the same inputs, the backward one's outputs in time order; not merged. */
+export function bothPart({ forward }: BidirectionalProgram, ahead: TrainedPart, back: TrainedPart): TrainedPart {
   const states = stateWidths(forward.cell).length;
   const cells = stepCells(forward.cell).length;
   return function* (call: PartCall): Generator<void, PartPass> {
@@ -18,13 +15,10 @@ export function bidirectionalPart(
       states: call.states.slice(states),
       training: trainingAfter(call.training, cells),
     });
-    const rows = call.returnSequences ? call.batch * call.time : call.batch;
-    const joined = join(merge, first.outputs[0], second.outputs[0], rows);
     return {
-      outputs: joined.outputs,
+      outputs: [first.outputs[0], second.outputs[0]],
       mask: first.mask,
-      *pull(gradients) {
-        const [a, b] = joined.pull(gradients);
+      *pull([a, b]) {
         const [forwards, backwards] = [yield* first.pull([a]), yield* second.pull([b])];
         return {
           inputs: combine(forwards.inputs, backwards.inputs, (x, y) => x + y),
@@ -32,6 +26,30 @@ export function bidirectionalPart(
           cells: [...forwards.cells, ...backwards.cells],
         };
       },
+    };
+  };
+}
+
+/** The outputs of both directions, merged as in bidirectional.ts, after they have cost what their regularizers say. */
+export function mergedPart({ forward, backward, merge }: BidirectionalProgram, both: TrainedPart): TrainedPart {
+  return function* (call: PartCall): Generator<void, PartPass> {
+    const { outputs, mask, pull } = yield* both(call);
+    const [a, b] = outputs;
+    const costs = [forward, backward].map(
+      ({ activity }, k) => activity && activityCost(activity, outputs[k], call.batch),
+    );
+    const joined = join(merge, a, b, call.returnSequences ? call.batch * call.time : call.batch);
+    return {
+      outputs: joined.outputs,
+      mask,
+      activity: costs.reduce((sum, each) => sum + (each?.cost ?? 0), 0),
+      pull: (gradients) =>
+        pull(
+          joined.pull(gradients).map((given, k) => {
+            const own = costs[k]?.gradient;
+            return own ? given.map((value, i) => value + own[i]) : given;
+          }),
+        ),
     };
   };
 }
@@ -74,7 +92,7 @@ function combine(a: FloatArray, b: FloatArray, join: (x: number, y: number) => n
 
 /** [rows, left] and [rows, right] as [rows, left + right]. */
 function besides(a: FloatArray, b: FloatArray, left: number, right: number, rows: number): FloatArray {
-  const both = new Float32Array(rows * (left + right));
+  const both = roomLike(a, rows * (left + right));
   for (let row = 0; row < rows; row++) {
     both.set(a.subarray(row * left, (row + 1) * left), row * (left + right));
     both.set(b.subarray(row * right, (row + 1) * right), row * (left + right) + left);
@@ -84,10 +102,14 @@ function besides(a: FloatArray, b: FloatArray, left: number, right: number, rows
 
 /** Columns of [rows, width] from `from` on. */
 function columns(values: FloatArray, from: number, count: number, width: number, rows: number): FloatArray {
-  const part = new Float32Array(rows * count);
+  const part = roomLike(values, rows * count);
   for (let row = 0; row < rows; row++) {
     const start = row * width + from;
     part.set(values.subarray(start, start + count), row * count);
   }
   return part;
+}
+
+function roomLike(values: FloatArray, size: number): FloatArray {
+  return values instanceof Float64Array ? new Float64Array(size) : new Float32Array(size);
 }

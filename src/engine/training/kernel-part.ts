@@ -1,6 +1,6 @@
 import type { SequenceProgram } from '../../domain/program.ts';
 import type { KernelThread } from '../kernel-cell.ts';
-import { bidirectionalPart } from './bidirectional-part.ts';
+import { bothPart, mergedPart } from './bidirectional-part.ts';
 import { chainPart } from './chain-part.ts';
 import type { TrainedPart } from './part.ts';
 import { runPart } from './run-part.ts';
@@ -17,7 +17,7 @@ export function kernelPart(thread: KernelThread, program: SequenceProgram): Trai
     case 'bidirectional': {
       const ahead = runPart(thread, program.forward);
       const back = runPart(thread, { ...program.backward, timeOrder: true });
-      return ahead && back && bidirectionalPart(program, ahead, back);
+      return ahead && back && mergedPart(program, bothPart(program, ahead, back));
     }
   }
 }

@@ -1,20 +1,20 @@
 import { layersOf, type NetworkProgram, networkWidth } from '../../domain/network.ts';
 import type { FloatArray } from '../../domain/tensor.ts';
 import { outputGradient } from '../gradients-network.ts';
-import type { KernelThread } from '../kernel-cell.ts';
 import { prepareNetworkGradients } from '../network-gradients.ts';
 import type { PartCall, PartPass, TrainedPart } from './part.ts';
+import type { PartMaker } from './sequence-part.ts';
 import { type Learnt, trainedNodes } from './trained-nodes.ts';
 
 /**
  * A network, layer by layer over the whole batch: by kernels of float32 those layers that have them, in float64 the others.
  * Its mask is that of its output.
  */
-export function networkPart(program: NetworkProgram, thread: KernelThread | undefined): TrainedPart {
+export function networkPart(program: NetworkProgram, maker: PartMaker): TrainedPart {
   return function* (call: PartCall): Generator<void, PartPass> {
     const { batch, returnSequences } = call;
     const learnt: Learnt = { squares: new Map(), activity: 0 };
-    const learning = prepareNetworkGradients(program, trainedNodes(thread, call.arena, learnt));
+    const learning = prepareNetworkGradients(program, trainedNodes(maker, call.arena, learnt));
     const pass = yield* learning.forward(call);
     const { values, time, mask } = pass.output;
     const last = !returnSequences && program.time;

@@ -1,12 +1,13 @@
 import type { CellDefinition, SequenceDefaults, StateGroup, VariableSpec } from '../../domain/cell-definition.ts';
 import type { JsonObject } from '../../domain/json.ts';
 import { oncePerWeights } from '../../domain/once-per-weights.ts';
-import type { RunProgram, StepProgram } from '../../domain/program.ts';
+
+import type { RunProgram } from '../../domain/program.ts';
 import type { Shape } from '../../domain/tensor.ts';
 import type { ParsedBidirectional } from './bidirectional-config.ts';
 import { type KerasConfigOptions, type ParsedKeras, parseKerasConfig } from './cell-config.ts';
 import { type AnyCell, partOf } from './cell-part.ts';
-import type { ParsedLayer } from './composite-config.ts';
+import { directionOf } from './direction.ts';
 import { type NetworkOptions, networkClass } from './networks/network-config.ts';
 import { kerasNetwork } from './networks/network-definition.ts';
 import { type Part, prefixed, under, within } from './parts.ts';
@@ -96,9 +97,6 @@ function twoDirections(parsed: ParsedBidirectional): CellDefinition {
   const names = [...under(FORWARD, forward.stateNames), ...under(BACKWARD, backward.stateNames)];
   const { computeDtype } = parsed.policy;
   const { returnSequences } = forwardLayer;
-  const run = (layer: ParsedLayer, cell: StepProgram): RunProgram => {
-    return { kind: 'run', computeDtype: layer.policy.computeDtype, cell, goBackwards: layer.goBackwards };
-  };
   const variables = (features: number): VariableSpec[] => [
     ...forward.variables(features).map((spec) => ({ ...spec, name: `${FORWARD}.${spec.name}` })),
     ...backward.variables(features).map((spec) => ({ ...spec, name: `${BACKWARD}.${spec.name}` })),
@@ -128,8 +126,8 @@ function twoDirections(parsed: ParsedBidirectional): CellDefinition {
     sequence: oncePerWeights((features, weights) => ({
       kind: 'bidirectional',
       computeDtype,
-      forward: run(forwardLayer, forward.program(features, within(FORWARD, weights))),
-      backward: run(backwardLayer, backward.program(features, within(BACKWARD, weights))),
+      forward: directionOf(forwardLayer, forward.program(features, within(FORWARD, weights))),
+      backward: directionOf(backwardLayer, backward.program(features, within(BACKWARD, weights))),
       merge: mergeMode,
     })),
   };

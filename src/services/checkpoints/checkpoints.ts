@@ -1,4 +1,3 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Caller } from '../../domain/caller.ts';
 import { type ExpectedVersion, requireVersion } from '../../domain/conditions.ts';
 import type { SnapshotCodec } from '../../domain/files.ts';
@@ -8,6 +7,7 @@ import { decodeRecord, encodeRecord } from '../../domain/record.ts';
 import { isExpired } from '../../domain/session.ts';
 import type { Snapshot } from '../../domain/snapshot.ts';
 import type { Tensor } from '../../domain/tensor.ts';
+import { nextTurn } from '../../threads/turns.ts';
 import type { Cell } from '../cells/cell-record.ts';
 import type { Decision } from '../changes/decision.ts';
 import { entriesOf } from '../changes/listing.ts';

@@ -3,7 +3,7 @@ import type { LossSpec, NamedSpec, OptimizerSpec, Targets } from '../../domain/l
 import type { Precision, TrainingResult } from '../../domain/ports.ts';
 import { fieldProblem, Problem } from '../../domain/problems.ts';
 import { type FloatArray, fromFloat64, Tensor } from '../../domain/tensor.ts';
-import { inTurns } from '../../training/in-turns.ts';
+import { inTurns } from '../../threads/in-turns.ts';
 import { regularize, type TrainedVariable, updateVariables } from '../../training/update.ts';
 import type { SequencePlan } from '../compute/run-sequence.ts';
 import type { Context } from '../context.ts';

@@ -9,7 +9,7 @@ import { createPool } from '../../../src/engine/pool.ts';
 import { referenceEngine } from '../../../src/engine/reference.ts';
 import { createSimdEngines } from '../../../src/engine/simd.ts';
 import { createStepper } from '../../../src/engine/stepper.ts';
-import { atOnce } from '../../../src/training/in-turns.ts';
+import { atOnce } from '../../../src/threads/in-turns.ts';
 import { numbers } from '../../engine/cell-parts.ts';
 import { standardCell } from '../../engine/some-programs.ts';
 import { expectNearLearning, expectSameLearning, trainingRequest } from './network-paths.ts';

@@ -11,7 +11,7 @@ import { inSharedMemory } from '../../../src/engine/shared-weights.ts';
 import { createSimdEngines } from '../../../src/engine/simd.ts';
 import { createStepper } from '../../../src/engine/stepper.ts';
 import { widenSimd } from '../../../src/engine/wide-simd.ts';
-import { atOnce } from '../../../src/training/in-turns.ts';
+import { atOnce } from '../../../src/threads/in-turns.ts';
 import { findCase, smallCase } from './find.ts';
 import { expectSameLearning, trainingRequest } from './network-paths.ts';
 import { oddNetworks } from './odd-networks.ts';

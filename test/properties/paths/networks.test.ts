@@ -9,7 +9,7 @@ import { referenceEngine } from '../../../src/engine/reference.ts';
 import { createSimdEngines } from '../../../src/engine/simd.ts';
 import { createStepper } from '../../../src/engine/stepper.ts';
 import { widenSimd } from '../../../src/engine/wide-simd.ts';
-import { atOnce } from '../../../src/training/in-turns.ts';
+import { atOnce } from '../../../src/threads/in-turns.ts';
 import { describeNetwork, drawNetworks, type NetworkPathCase } from './network-cases.ts';
 import {
   expectNear,

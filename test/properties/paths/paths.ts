@@ -11,6 +11,7 @@ import type { FloatArray } from '../../../src/domain/tensor.ts';
 import { convert } from '../../../src/engine/convert.ts';
 import type { Engine } from '../../../src/engine/engine.ts';
 import { prepareLayerRun } from '../../../src/engine/layer-run.ts';
+import { inPieces as inPiecesOf } from '../../../src/engine/pieces.ts';
 import { prepareStepwiseRun } from '../../../src/engine/run.ts';
 import { joinSequences, sequenceRows } from '../../../src/engine/split-rows.ts';
 import { expectSame, expectSameRun } from '../../engine/kernel-programs.ts';
@@ -18,7 +19,9 @@ import { outputWidths } from './programs.ts';
 
 /** Step by step, each step as a call of its own. */
 export function stepwise(program: RunProgram, engine: Engine, request: SequenceRequest): SequenceResult {
-  return prepareLayerRun(program, (inner) => prepareStepwiseRun(inner, engine.prepare)).run(request);
+  return prepareLayerRun(program, (inner) => inPiecesOf(inner, prepareStepwiseRun(inner, engine.prepare), 0)).run(
+    request,
+  );
 }
 
 /** Cut into pieces of time, each from the states and the output that the one before it has left. */

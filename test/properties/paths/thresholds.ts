@@ -8,6 +8,7 @@ import { FEW } from '../../../src/engine/rows.ts';
 import { FOUR, Scratch } from '../../../src/engine/scratch.ts';
 import { newSharedMemory, SharedMemory } from '../../../src/engine/shared-memory.ts';
 import { FEW_WEIGHTS } from '../../../src/engine/simd.ts';
+import { SLICE_NANOSECONDS } from '../../../src/engine/sliced.ts';
 import { BATCH_NANOSECONDS, LOOP_NANOSECONDS } from '../../../src/engine/stepper.ts';
 import { sequenceNanoseconds, stepNanoseconds } from '../../../src/engine/work.ts';
 import type { PathCase } from './programs.ts';
@@ -103,6 +104,11 @@ const THRESHOLDS: Readonly<Record<string, Sides>> = {
     constant: 'LOOP_NANOSECONDS',
     above: ({ program, request: { batch, time } }) =>
       sequenceNanoseconds(program, 'exact') * batch * time > LOOP_NANOSECONDS,
+  },
+  'steps in one slice': {
+    constant: 'SLICE_NANOSECONDS',
+    above: ({ program, request: { batch, time } }) =>
+      sequenceNanoseconds(program, 'exact') * batch * time > SLICE_NANOSECONDS,
   },
   'as many rows together as may be': {
     constant: 'BATCH_NANOSECONDS',

@@ -3,7 +3,7 @@ import { createPool } from '../../../src/engine/pool.ts';
 import { referenceEngine } from '../../../src/engine/reference.ts';
 import { createSimdEngines } from '../../../src/engine/simd.ts';
 import { createStepper } from '../../../src/engine/stepper.ts';
-import { atOnce } from '../../../src/training/in-turns.ts';
+import { atOnce } from '../../../src/threads/in-turns.ts';
 import { smallCase } from './find.ts';
 import { expectNearLearning, expectSameLearning, trainingRequest } from './network-paths.ts';
 import { again, indices, SEED } from './options.ts';

@@ -3,6 +3,7 @@ import type { RunProgram, StepProgram } from '../../../domain/program.ts';
 import { type ParsedBidirectional, parseBidirectional } from '../bidirectional-config.ts';
 import { partOf } from '../cell-part.ts';
 import { type CellBudget, type ParsedLayer, parseRnn } from '../composite-config.ts';
+import { directionOf } from '../direction.ts';
 import type { FieldOptions } from '../fields.ts';
 import { parseCellLayer } from '../parse-layer.ts';
 import { type Part, under, within } from '../parts.ts';
@@ -104,8 +105,8 @@ function twoWays(
     program: (weights: Parameters<DefinedRecurrent['program']>[0]) => ({
       kind: 'bidirectional' as const,
       computeDtype: policy.computeDtype,
-      forward: runOf(forwardLayer, forward.program(features, within('forward_layer', weights))),
-      backward: runOf(backwardLayer, backward.program(features, within('backward_layer', weights))),
+      forward: directionOf(forwardLayer, forward.program(features, within('forward_layer', weights))),
+      backward: directionOf(backwardLayer, backward.program(features, within('backward_layer', weights))),
       merge: mergeMode,
     }),
   };

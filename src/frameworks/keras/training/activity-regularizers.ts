@@ -6,8 +6,8 @@ import { activityOf } from '../variable-rules.ts';
 
 /**
  * What the outputs of a layer cost in training; undefined of a network, whose layers have it. `config` is as get_config() prints it.
- * @throws {Problem} invalid-value naming a layer whose cost is not computed as Keras does: one within a wrapper, a cell, or one with an
- * OrthogonalRegularizer, which Keras computes for matrices alone
+ * @throws {Problem} invalid-value naming a layer whose cost is not computed as Keras does: a cell, whose calls Keras cannot count
+ * in a compiled training step, or one with an OrthogonalRegularizer, which Keras computes for matrices alone
  */
 export function activityRegularizer(className: string, config: JsonObject): NamedSpec | undefined {
   if (networkClass(className) !== undefined) {
@@ -24,11 +24,15 @@ function check({ class_name: className, config = null }: JsonObject): void {
 function checked(className: string, config: JsonObject): NamedSpec | undefined {
   const own = activityOf(className, config);
   if (own && (/Cells?$/.test(className) || own.className === 'OrthogonalRegularizer')) throw refused(className, config);
-  for (const inner of Object.values(config)) refuseInside(inner);
+  // A TimeDistributed calls its layer past what counts; the directions of a Bidirectional count for themselves.
+  if (className === 'TimeDistributed') return own;
+  const { layer, backward_layer: backward, ...others } = config;
+  if (className === 'Bidirectional') for (const side of objects([layer ?? null, backward ?? null])) check(side);
+  for (const inner of Object.values(className === 'Bidirectional' ? others : config)) refuseInside(inner);
   return own;
 }
 
-/** A wrapper calls the layers in it in other ways than by their outputs alone. */
+/** Within an RNN are cells. */
 function refuseInside(value: Json): void {
   for (const object of objects(value)) {
     const { class_name: className, config = null } = object;
@@ -44,6 +48,6 @@ function objects(value: Json): readonly JsonObject[] {
 }
 
 function refused(className: string, config: JsonObject): Error {
-  const detail = `${className} ${quote(config.name)} has an activity regularizer. Training computes that of a layer of its own: L1, L2 or L1L2. Train a cell without it.`;
+  const detail = `${className} ${quote(config.name)} has an activity regularizer. Training computes that of layers, not of cells: L1, L2 or L1L2. Train a cell without it.`;
   return fieldProblem('invalid-value', '/loss', detail);
 }

@@ -1,10 +1,10 @@
-import { setImmediate as turn } from 'node:timers/promises';
+import { nextTurn } from './turns.ts';
 
 /** The longest time of one slice, for which other work waits. */
 const TURN_MILLISECONDS = 3;
 
-/** Does the work in slices on the calling thread. The event loop runs between the slices. */
-export async function inTurns<R>(work: Generator<void, R>): Promise<R> {
+/** Does the work in slices on the calling thread, each when it is its turn. The event loop runs between the slices. */
+export async function inTurns<R>(work: Generator<void, R>, turn: () => Promise<void> = nextTurn): Promise<R> {
   for (let end = performance.now() + TURN_MILLISECONDS; ; ) {
     const { done, value } = work.next();
     if (done) return value;

@@ -14,7 +14,7 @@ const UPDATES = 1500;
 
 export const suite: Suite = {
   about: `GET /healthz, asked without a pause by one client, while ${SEQUENCES} clients run sequences of ${TIME} steps over an LSTM(${UNITS}):
-its 99th percentile, and that of the idle service; and the same while a language model (bench/char-lm.ts) is trained over HTTP, on a thread and
+its 99th percentile, and that of the idle service; and the same while a language model (bench/char-lm.ts) is trained over HTTP, in both precisions, on a thread and
 without threads. The ratio is that of the ${GOAL_MS} ms asked for to what it takes.`,
   async run(tell) {
     const service = await serve('memory');
@@ -58,15 +58,21 @@ without threads. The ratio is that of the ${GOAL_MS} ms asked for to what it tak
     } finally {
       await service.close();
     }
-    for (const threads of ['1', '0']) await tellTraining(threads, tell);
+    for (const threads of ['1', '0'])
+      for (const precision of ['fast', 'exact']) await tellTraining(threads, precision, tell);
     return [];
   },
 };
 
-async function tellTraining(threads: string, tell: (figure: Figure) => void): Promise<void> {
+async function tellTraining(threads: string, precision: string, tell: (figure: Figure) => void): Promise<void> {
   const service = await serve('memory', { CELLSTEP_THREADS: threads });
   try {
-    await service.post('/v1/cells', { id: 'net', class_name: 'Sequential', config: { layers: charLmLayers(null) } });
+    await service.post('/v1/cells', {
+      id: 'net',
+      class_name: 'Sequential',
+      config: { layers: charLmLayers(null) },
+      precision,
+    });
     const { batch, time, letters } = CHAR_LM;
     const tokens = (shift: number) =>
       Array.from({ length: batch }, (_, row) =>
@@ -88,7 +94,7 @@ async function tellTraining(threads: string, tell: (figure: Figure) => void): Pr
     gone.abort();
     const p99 = percentile(latencies, 0.99);
     tell({
-      name: `/healthz p99 in a training, ${threads} threads`,
+      name: `/healthz p99 in a training, ${precision}, ${threads} threads`,
       cellstep: duration(p99 * 1e6),
       peer: `${latencies.length} probes`,
       ratio: GOAL_MS / p99,

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Cellstep, CellstepProblem, CellstepUnreachable, Tensor } from '../../clients/typescript/src/index.ts';
 import { readSafetensors, writeSafetensors } from '../../clients/typescript/src/safetensors.ts';
 import { startApp, type TestApp } from '../support/app.ts';
+import { accumulator } from '../support/onnx-models.ts';
 
 const SUM = {
   class_name: 'SimpleRNNCell',
@@ -67,6 +68,38 @@ describe('the TypeScript client', () => {
     const ids: string[] = [];
     for await (const { id } of client.cells.list()) ids.push(id);
     expect(ids).toContain('listed');
+  });
+
+  it('serves a module of several layers by its chain', async () => {
+    const state = {
+      'embedding.weight': [[0], [0.5], [1]],
+      'rnn.weight_ih_l0': [[1]],
+      'rnn.weight_hh_l0': [[1]],
+      'rnn.bias_ih_l0': [0],
+      'rnn.bias_hh_l0': [0],
+      'head.weight': new Tensor(Float32Array.of(3, 3), [2, 1]),
+      'head.bias': Float32Array.of(1, 1),
+    };
+    const options = { 'head.activation': 'relu' };
+    const cell = await client.cells.importTorch(state, ['embedding', 'rnn', 'head'], { options, id: 'chained' });
+    expect(cell.id).toBe('chained');
+    const session = await cell.openSession();
+    await session.step([1]);
+    const { data } = (await session.step([2])).output;
+    for (const value of data) expect(Number(value)).toBeCloseTo(3 * Math.tanh(1 + Math.tanh(0.5)) + 1, 5);
+  });
+
+  it('names the inputs and the outputs of a graph', async () => {
+    const cell = await client.cells.import('application/x-onnx', new Uint8Array(accumulator()), { graph: 'true' });
+    const inputs = { x: [[1, 2]], gain: 10 };
+    const { outputs } = await cell.step(inputs);
+    expect([...outputs.keys()].toSorted()).toEqual(['minus', 'y']);
+    expect(outputs.get('minus')?.toNested()).toEqual([[-10, -20]]);
+    const session = await cell.openSession();
+    expect((await session.step(inputs)).outputs.get('y')?.toNested()).toEqual([[10, 20]]);
+    const streamed: unknown[] = [];
+    for await (const step of session.stream([inputs, inputs])) streamed.push(step.outputs.get('y')?.toNested());
+    expect(streamed).toEqual([[[20, 40]], [[30, 60]]]);
   });
 
   it('tells of a refusal as the service does', async () => {

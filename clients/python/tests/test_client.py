@@ -145,6 +145,52 @@ def test_trains(client: cellstep.Client) -> None:
     assert trained["losses"][4] < trained["losses"][0]
 
 
+def test_serves_a_module_of_several_layers_by_its_chain(client: cellstep.Client) -> None:
+    state = {
+        "embedding.weight": np.array([[0.0], [0.5], [1.0]], np.float32),
+        "rnn.weight_ih_l0": np.ones((1, 1), np.float32),
+        "rnn.weight_hh_l0": np.ones((1, 1), np.float32),
+        "rnn.bias_ih_l0": np.zeros(1, np.float32),
+        "rnn.bias_hh_l0": np.zeros(1, np.float32),
+        "head.weight": np.full((2, 1), 3, np.float32),
+        "head.bias": np.ones(2, np.float32),
+    }
+    chain = ["embedding", "rnn", "head"]
+    cell = client.import_torch(state, chain=chain, options={"head.activation": "relu"})
+    h = np.tanh(1 + np.tanh(0.5))
+    with client.session(cell) as session:
+        session.step(np.array([1]))
+        np.testing.assert_allclose(session.step(np.array([2])), [[3 * h + 1] * 2], rtol=1e-6)
+
+    async def run() -> str:
+        async with cellstep.AsyncClient(URL) as other:
+            return (await other.import_torch(state, chain=chain, id="chained")).id
+
+    assert asyncio.run(run()) == "chained"
+
+
+def test_asks_for_the_chain_of_a_module_that_is_no_single_layer(client: cellstep.Client) -> None:
+    class Tagger:
+        def named_children(self) -> list[tuple[str, object]]:
+            return [("embedding", None), ("head", None)]
+
+    with pytest.raises(ValueError, match=r"It has embedding, head\. Name its layers"):
+        client.import_torch(Tagger())
+
+
+def test_names_inputs_and_outputs_of_a_graph(client: cellstep.Client) -> None:
+    model = Path(os.environ["CELLSTEP_GRAPH"]).read_bytes()
+    cell = client.import_file("application/x-onnx", model, graph="true")
+    inputs = {"x": np.array([[1, 2]], np.float32), "gain": np.float32(10)}
+    result = cell.step(inputs)
+    assert result.outputs.keys() == {"y", "minus"}
+    np.testing.assert_array_equal(result.outputs["minus"], [[-10, -20]])
+    with client.session(cell) as session:
+        assert session.advance(inputs).step == 1
+        streamed = list(session.stream([inputs, inputs]))
+        assert [step.outputs["y"].tolist() for step in streamed] == [[[20, 40]], [[30, 60]]]
+
+
 def test_says_what_it_could_not_reach() -> None:
     with cellstep.Client("http://127.0.0.1:1", retries=0) as nobody, pytest.raises(cellstep.Unreachable):
         nobody.cell("x").describe()

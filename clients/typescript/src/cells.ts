@@ -1,5 +1,6 @@
 import type { components } from './api.ts';
-import { fieldOf, fileOf, listOf, tensorOf } from './fields.ts';
+import { fieldOf, fileOf, type Inputs, inputsOf, listOf, outputsOf, tensorOf } from './fields.ts';
+import { SAFETENSORS, writeSafetensors } from './safetensors.ts';
 import { type OpenOptions, openSession, type Session } from './sessions.ts';
 import type { Socket } from './socket.ts';
 import { Tensor, type TensorLike } from './tensor.ts';
@@ -15,6 +16,8 @@ export type NewCell = Omit<Schemas['NewCell'], 'weights' | 'id'> & {
 
 export interface StepResult {
   readonly output: Tensor;
+  /** Of a whole ONNX graph: all its outputs by name, of which `output` is the first. */
+  readonly outputs: ReadonlyMap<string, Tensor>;
   /** What the next step takes, in the framework's order. */
   readonly states: readonly Tensor[];
   readonly cellVersion: number;
@@ -57,27 +60,29 @@ export class Cell {
   }
 
   /** One step: `inputs` [batch, features], `states` one [batch, units] each, zeros where left out. */
-  async step(inputs: TensorLike, states?: readonly TensorLike[], signal?: AbortSignal): Promise<StepResult> {
-    const file = fileOf({ inputs, states }, {});
+  async step(inputs: Inputs, states?: readonly TensorLike[], signal?: AbortSignal): Promise<StepResult> {
+    const file = fileOf({ ...inputsOf(inputs), states }, {});
     const reply = await this.transport.file({ ...this.compute('/steps'), file, signal });
     return {
       output: tensorOf(reply, 'output'),
+      outputs: outputsOf(reply),
       states: listOf(reply, 'states'),
       cellVersion: fieldOf(reply, 'cell_version'),
     };
   }
 
   /** Many steps at once: `inputs` [batch, time, features] in the framework's layout. */
-  async sequence(inputs: TensorLike, options: SequenceOptions = {}): Promise<StepResult> {
+  async sequence(inputs: Inputs, options: SequenceOptions = {}): Promise<StepResult> {
     const { initialState, mask, returnSequences, goBackwards, signal } = options;
     const file = fileOf(
-      { inputs, initial_state: initialState, mask },
+      { ...inputsOf(inputs), initial_state: initialState, mask },
       { return_sequences: returnSequences, go_backwards: goBackwards },
       ['initial_state'],
     );
     const reply = await this.transport.file({ ...this.compute('/sequences'), file, signal });
     const output = reply.tensors.get('output') ?? tensorOf(reply, 'output.0');
-    return { output, states: listOf(reply, 'states'), cellVersion: fieldOf(reply, 'cell_version') };
+    const [outputs, states] = [outputsOf(reply), listOf(reply, 'states')];
+    return { output, outputs, states, cellVersion: fieldOf(reply, 'cell_version') };
   }
 
   /** All weights by name, of one version of the cell. */
@@ -129,6 +134,8 @@ export class Cell {
   }
 }
 
+type TorchQuery = Partial<Readonly<Record<'id' | 'precision', string>>>;
+
 /** `/v1/cells`. */
 export class Cells {
   private readonly transport: Transport;
@@ -154,6 +161,22 @@ export class Cells {
     const path = `/v1/cells?${new URLSearchParams(query)}`;
     const { id } = await this.transport.json<CellDescription>(creation(path, { content: { type, bytes } }));
     return this.get(id);
+  }
+
+  /**
+   * Makes a network of the state_dict of a PyTorch module with several layers, which `chain` names in the order in which the module calls
+   * them. `options` are what no tensor tells: `{ 'head.activation': 'softmax' }`.
+   */
+  importTorch(
+    state: Readonly<Record<string, TensorLike>>,
+    chain: readonly string[],
+    { options = {}, ...query }: { readonly options?: Readonly<Record<string, unknown>> } & TorchQuery = {},
+  ): Promise<Cell> {
+    const said = Object.entries({ chain, ...options }).map(([name, value]) => [
+      `config.${name}`,
+      JSON.stringify(value),
+    ]);
+    return this.import(SAFETENSORS, writeSafetensors(fileOf(state, {}, [])), { ...query, ...Object.fromEntries(said) });
   }
 
   /** The cell of this id, without asking whether it is there. */

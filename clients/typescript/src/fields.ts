@@ -21,6 +21,23 @@ export function fileOf(
   return { tensors: named, metadata };
 }
 
+/** What may be sent as the inputs of a step: one tensor, or those of a whole ONNX graph by name. */
+export type Inputs = TensorLike | { readonly [name: string]: TensorLike };
+
+/** The tensors of inputs as a request names them: `inputs`, or `inputs.<name>` each. */
+export function inputsOf(inputs: Inputs): Record<string, TensorLike> {
+  const named = typeof inputs === 'object' && !Array.isArray(inputs) && !ArrayBuffer.isView(inputs);
+  if (!named || inputs instanceof Tensor) return { inputs: inputs as TensorLike };
+  return Object.fromEntries(Object.entries(inputs).map(([name, value]) => [`inputs.${name}`, value]));
+}
+
+/** The outputs of a whole ONNX graph by their names; empty for any other cell. */
+export function outputsOf({ tensors }: TensorFile): ReadonlyMap<string, Tensor> {
+  const prefix = 'outputs.';
+  const named = [...tensors].filter(([name]) => name.startsWith(prefix));
+  return new Map(named.map(([name, tensor]) => [name.slice(prefix.length), tensor]));
+}
+
 /** The tensor of a reply. @throws {RangeError} where the reply lacks it */
 export function tensorOf({ tensors }: TensorFile, name: string): Tensor {
   const tensor = tensors.get(name);

@@ -15,6 +15,7 @@ export type {
   StepResult,
   WeightFileType,
 } from './cells.ts';
+export type { Inputs } from './fields.ts';
 export { CellstepProblem, CellstepUnreachable, type ProblemDocument } from './problem.ts';
 export type { OpenOptions, Session, SessionDescription, SessionStep, StepOptions } from './sessions.ts';
 export type { ManyStepsItem, ManyStepsResult } from './steps.ts';

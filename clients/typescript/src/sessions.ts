@@ -1,6 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import type { components } from './api.ts';
-import { fieldOf, fileOf, listOf, tensorOf } from './fields.ts';
+import { fieldOf, fileOf, type Inputs, inputsOf, listOf, outputsOf, tensorOf } from './fields.ts';
 import type { Socket } from './socket.ts';
 import type { Tensor, TensorLike } from './tensor.ts';
 import type { Transport } from './transport.ts';
@@ -12,6 +12,8 @@ export type OpenOptions = Partial<Omit<Schemas['NewSession'], 'cell' | 'initial_
 export interface SessionStep {
   /** [batch, width], or with a time axis where the inputs have one. */
   readonly output: Tensor;
+  /** Of a whole ONNX graph: all its outputs by name, of which `output` is the first. */
+  readonly outputs: ReadonlyMap<string, Tensor>;
   /** How many steps the session has taken. */
   readonly step: number;
   /** Empty unless asked for. */
@@ -51,9 +53,9 @@ export class Session {
   }
 
   /** The next step: `inputs` [batch, features], or [batch, time, features] for several steps in one. */
-  async step(inputs: TensorLike, options: StepOptions = {}): Promise<SessionStep> {
+  async step(inputs: Inputs, options: StepOptions = {}): Promise<SessionStep> {
     const { mask, returnStates, ifMatch, key = crypto.randomUUID(), signal } = options;
-    const file = fileOf({ inputs, mask }, { return_states: returnStates });
+    const file = fileOf({ ...inputsOf(inputs), mask }, { return_states: returnStates });
     const call = { method: 'POST', path: this.path('/steps'), idempotencyKey: key, ifMatch, signal };
     return stepOf(await this.transport.file({ ...call, file }));
   }
@@ -62,10 +64,10 @@ export class Session {
    * Steps through inputs as they come, over one WebSocket, and yields each result when it is durable. A connection that
    * breaks is made anew, and the step that was under way is taken once.
    */
-  async *stream(inputs: AsyncIterable<TensorLike> | Iterable<TensorLike>): AsyncGenerator<SessionStep, void> {
+  async *stream(inputs: AsyncIterable<Inputs> | Iterable<Inputs>): AsyncGenerator<SessionStep, void> {
     const socket = this.socket();
     for await (const input of inputs) {
-      const message = fileOf({ inputs: input }, { op: 'step', session: this.id, key: crypto.randomUUID() });
+      const message = fileOf(inputsOf(input), { op: 'step', session: this.id, key: crypto.randomUUID() });
       yield stepOf(await socket.send(message));
     }
   }
@@ -127,6 +129,7 @@ export async function openSession(
 function stepOf(reply: Parameters<typeof tensorOf>[0]): SessionStep {
   return {
     output: tensorOf(reply, 'output'),
+    outputs: outputsOf(reply),
     step: fieldOf(reply, 'step'),
     states: listOf(reply, 'states'),
     cellVersion: fieldOf(reply, 'cell_version'),

@@ -1,7 +1,11 @@
 import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { startService } from '../../../scripts/tutorial-service.ts';
+import { accumulator } from '../../support/onnx-models.ts';
 
 /** A Python that has what clients/python/requirements-test.txt lists. */
 const PYTHON = process.env.CELLSTEP_CLIENT_PYTHON;
@@ -14,7 +18,17 @@ describe.skipIf(!PYTHON)('the Python client (skipped without CELLSTEP_CLIENT_PYT
   it('passes its tests against a service', { timeout: 120_000 }, async () => {
     const { url, stop } = await startService({ CELLSTEP_STORE: 'memory:' });
     onTestFinished(async () => void (await stop('SIGKILL')));
-    const env = { ...process.env, CELLSTEP: url, PYTHONPATH: 'src', PYTHONDONTWRITEBYTECODE: '1' };
+    const folder = mkdtempSync(join(tmpdir(), 'cellstep-graph-'));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const graph = join(folder, 'accumulator.onnx');
+    writeFileSync(graph, accumulator());
+    const env = {
+      ...process.env,
+      CELLSTEP: url,
+      CELLSTEP_GRAPH: graph,
+      PYTHONPATH: 'src',
+      PYTHONDONTWRITEBYTECODE: '1',
+    };
     const { stdout } = await run(python, ['-m', 'pytest', '-q', '-p', 'no:cacheprovider', 'tests'], { ...where, env });
     expect(stdout).toMatch(/\d+ passed/);
     expect(stdout).not.toMatch(/failed|skipped/);

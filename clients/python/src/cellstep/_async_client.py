@@ -13,7 +13,7 @@ from . import calls
 from ._stream import stream_steps_async
 from ._tensors import Array
 from ._transport import AsyncTransport, Options
-from .calls import Json, ManyStepsResult, SessionStep, StepResult
+from .calls import Inputs, Json, ManyStepsResult, SessionStep, StepResult
 
 
 class AsyncClient:
@@ -44,8 +44,22 @@ class AsyncClient:
         """Serves a live Keras model."""
         return await self.import_file("application/x-keras", calls.keras_file(model), **query)
 
-    async def import_torch(self, module: Any, **fields: Any) -> AsyncCell:
-        """Serves a live recurrent module of torch.nn."""
+    async def import_torch(
+        self,
+        module: Any,
+        *,
+        chain: Sequence[str] | None = None,
+        options: Mapping[str, Any] | None = None,
+        **fields: Any,
+    ) -> AsyncCell:
+        """
+        Serves a live recurrent module of torch.nn. One of several layers, or its state_dict, becomes a network where
+        `chain` names them in the order in which it calls them; `options` are what no tensor tells:
+        `{"head.activation": "softmax"}`.
+        """
+        if chain is not None:
+            data, query = calls.torch_chain(module, chain, options or {})
+            return await self.import_file("application/x-safetensors", data, **query, **fields)
         body, weights = calls.torch_cell(module)
         return self.cell(await self._transport.run(calls.create_cell({**body, **fields}, weights)))
 
@@ -108,13 +122,13 @@ class AsyncCell:
     async def describe(self) -> Json:
         return await self._transport.run(calls.describe("cells", self.id))
 
-    async def step(self, inputs: ArrayLike, states: Sequence[ArrayLike] | None = None) -> StepResult:
+    async def step(self, inputs: Inputs, states: Sequence[ArrayLike] | None = None) -> StepResult:
         """One step: `inputs` [batch, features], `states` one [batch, units] each, zeros where left out."""
         return await self._transport.run(calls.step(self.id, inputs, states))
 
     async def sequence(
         self,
-        inputs: ArrayLike,
+        inputs: Inputs,
         initial_state: Sequence[ArrayLike] | None = None,
         *,
         mask: ArrayLike | None = None,
@@ -171,7 +185,7 @@ class AsyncSession:
 
     async def step(
         self,
-        inputs: ArrayLike,
+        inputs: Inputs,
         *,
         mask: ArrayLike | None = None,
         key: str | None = None,
@@ -182,7 +196,7 @@ class AsyncSession:
 
     async def advance(
         self,
-        inputs: ArrayLike,
+        inputs: Inputs,
         *,
         mask: ArrayLike | None = None,
         return_states: bool = False,
@@ -194,7 +208,7 @@ class AsyncSession:
             calls.session_step(self.id, inputs, mask=mask, return_states=return_states, key=key, if_match=if_match)
         )
 
-    def stream(self, inputs: AsyncIterable[ArrayLike] | Iterable[ArrayLike]) -> AsyncIterator[SessionStep]:
+    def stream(self, inputs: AsyncIterable[Inputs] | Iterable[Inputs]) -> AsyncIterator[SessionStep]:
         """Steps through inputs as they come, over one WebSocket that is made anew where it breaks."""
         return stream_steps_async(self._transport.options, self.id, inputs)
 

@@ -13,7 +13,7 @@ from . import calls
 from ._stream import stream_steps
 from ._tensors import Array
 from ._transport import Options, Transport
-from .calls import Json, ManyStepsResult, SessionStep, StepResult
+from .calls import Inputs, Json, ManyStepsResult, SessionStep, StepResult
 
 
 class Client:
@@ -44,8 +44,22 @@ class Client:
         """Serves a live Keras model."""
         return self.import_file("application/x-keras", calls.keras_file(model), **query)
 
-    def import_torch(self, module: Any, **fields: Any) -> Cell:
-        """Serves a live recurrent module of torch.nn."""
+    def import_torch(
+        self,
+        module: Any,
+        *,
+        chain: Sequence[str] | None = None,
+        options: Mapping[str, Any] | None = None,
+        **fields: Any,
+    ) -> Cell:
+        """
+        Serves a live recurrent module of torch.nn. One of several layers, or its state_dict, becomes a network where
+        `chain` names them in the order in which it calls them; `options` are what no tensor tells:
+        `{"head.activation": "softmax"}`.
+        """
+        if chain is not None:
+            data, query = calls.torch_chain(module, chain, options or {})
+            return self.import_file("application/x-safetensors", data, **query, **fields)
         body, weights = calls.torch_cell(module)
         return self.cell(self._transport.run(calls.create_cell({**body, **fields}, weights)))
 
@@ -105,13 +119,13 @@ class Cell:
     def describe(self) -> Json:
         return self._transport.run(calls.describe("cells", self.id))
 
-    def step(self, inputs: ArrayLike, states: Sequence[ArrayLike] | None = None) -> StepResult:
+    def step(self, inputs: Inputs, states: Sequence[ArrayLike] | None = None) -> StepResult:
         """One step: `inputs` [batch, features], `states` one [batch, units] each, zeros where left out."""
         return self._transport.run(calls.step(self.id, inputs, states))
 
     def sequence(
         self,
-        inputs: ArrayLike,
+        inputs: Inputs,
         initial_state: Sequence[ArrayLike] | None = None,
         *,
         mask: ArrayLike | None = None,
@@ -168,7 +182,7 @@ class Session:
 
     def step(
         self,
-        inputs: ArrayLike,
+        inputs: Inputs,
         *,
         mask: ArrayLike | None = None,
         key: str | None = None,
@@ -179,7 +193,7 @@ class Session:
 
     def advance(
         self,
-        inputs: ArrayLike,
+        inputs: Inputs,
         *,
         mask: ArrayLike | None = None,
         return_states: bool = False,
@@ -191,7 +205,7 @@ class Session:
             calls.session_step(self.id, inputs, mask=mask, return_states=return_states, key=key, if_match=if_match)
         )
 
-    def stream(self, inputs: Iterable[ArrayLike]) -> Iterator[SessionStep]:
+    def stream(self, inputs: Iterable[Inputs]) -> Iterator[SessionStep]:
         """Steps through inputs as they come, over one WebSocket that is made anew where it breaks."""
         return stream_steps(self._transport.options, self.id, inputs)
 

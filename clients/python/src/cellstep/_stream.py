@@ -7,7 +7,6 @@ import json
 import time
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 
-from numpy.typing import ArrayLike
 from websockets.asyncio.client import ClientConnection as AsyncConnection
 from websockets.asyncio.client import connect as connect_async
 from websockets.exceptions import ConnectionClosed
@@ -17,7 +16,7 @@ from websockets.typing import Subprotocol
 from ._problems import Problem, Unreachable
 from ._tensors import TensorFile, read_safetensors, write_safetensors
 from ._transport import Options, wait_seconds
-from .calls import SessionStep, session_step_of, step_message
+from .calls import Inputs, SessionStep, session_step_of, step_message
 
 _SUBPROTOCOLS = [Subprotocol("cellstep.v1")]
 _PASSING = {429, 503}
@@ -68,11 +67,11 @@ def _read(data: str | bytes) -> TensorFile:
     return TensorFile({}, {name: json.dumps(value) for name, value in json.loads(data).items()})
 
 
-def _attempts(options: Options, session: str, given: ArrayLike, number: int) -> _Attempts:
+def _attempts(options: Options, session: str, given: Inputs, number: int) -> _Attempts:
     return _Attempts(write_safetensors(step_message(session, given, number)), options.retries)
 
 
-def stream_steps(options: Options, session: str, inputs: Iterable[ArrayLike]) -> Iterator[SessionStep]:
+def stream_steps(options: Options, session: str, inputs: Iterable[Inputs]) -> Iterator[SessionStep]:
     connection: ClientConnection | None = None
     try:
         for number, given in enumerate(inputs):
@@ -101,7 +100,7 @@ def stream_steps(options: Options, session: str, inputs: Iterable[ArrayLike]) ->
             connection.close()
 
 
-async def _each(inputs: AsyncIterable[ArrayLike] | Iterable[ArrayLike]) -> AsyncIterator[ArrayLike]:
+async def _each(inputs: AsyncIterable[Inputs] | Iterable[Inputs]) -> AsyncIterator[Inputs]:
     if isinstance(inputs, AsyncIterable):
         async for given in inputs:
             yield given
@@ -111,7 +110,7 @@ async def _each(inputs: AsyncIterable[ArrayLike] | Iterable[ArrayLike]) -> Async
 
 
 async def stream_steps_async(
-    options: Options, session: str, inputs: AsyncIterable[ArrayLike] | Iterable[ArrayLike]
+    options: Options, session: str, inputs: AsyncIterable[Inputs] | Iterable[Inputs]
 ) -> AsyncIterator[SessionStep]:
     connection: AsyncConnection | None = None
     number = 0

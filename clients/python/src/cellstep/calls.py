@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -14,10 +14,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ._problems import Problem
-from ._tensors import Array, TensorFile, as_array, file_of
+from ._tensors import Array, TensorFile, as_array, file_of, write_safetensors
 from ._transport import Call, Request, file_request, json_request, new_key
 
 Json = dict[str, Any]
+#: One array, or those of a whole ONNX graph by name.
+Inputs = ArrayLike | Mapping[str, ArrayLike]
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,8 @@ class StepResult:
     output: Array
     states: list[Array]
     cell_version: int
+    #: Of a whole ONNX graph: all its outputs by name, of which `output` is the first.
+    outputs: dict[str, Array] = field(default_factory=dict[str, Array])
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,8 @@ class SessionStep:
     step: int
     states: list[Array]
     cell_version: int
+    #: Of a whole ONNX graph: all its outputs by name, of which `output` is the first.
+    outputs: dict[str, Array] = field(default_factory=dict[str, Array])
 
 
 @dataclass(frozen=True)
@@ -66,12 +72,23 @@ def _output(file: TensorFile) -> Array:
     return file.tensors["output"] if "output" in file.tensors else file.array("output.0")
 
 
+def _outputs(file: TensorFile) -> dict[str, Array]:
+    return {name.removeprefix("outputs."): value for name, value in file.tensors.items() if name.startswith("outputs.")}
+
+
+def _inputs(inputs: Inputs) -> dict[str, ArrayLike]:
+    if isinstance(inputs, Mapping):
+        return {f"inputs.{name}": value for name, value in inputs.items()}
+    return {"inputs": inputs}
+
+
 def _step_result(file: TensorFile) -> StepResult:
-    return StepResult(_output(file), file.arrays("states"), file.value("cell_version"))
+    return StepResult(_output(file), file.arrays("states"), file.value("cell_version"), _outputs(file))
 
 
 def session_step_of(file: TensorFile) -> SessionStep:
-    return SessionStep(_output(file), file.value("step"), file.arrays("states"), file.value("cell_version"))
+    states = file.arrays("states")
+    return SessionStep(_output(file), file.value("step"), states, file.value("cell_version"), _outputs(file))
 
 
 def literal(value: ArrayLike) -> Json:
@@ -107,16 +124,16 @@ def list_page(kind: str, query: Mapping[str, str]) -> Request[Json]:
     return json_request(Call("GET", f"/v1/{kind}", params=dict(query)), _body)
 
 
-def step(cell: str, inputs: ArrayLike, states: Sequence[ArrayLike] | None) -> Request[StepResult]:
-    file = file_of({"inputs": inputs}, {"states": states})
+def step(cell: str, inputs: Inputs, states: Sequence[ArrayLike] | None) -> Request[StepResult]:
+    file = file_of(_inputs(inputs), {"states": states})
     call = Call("POST", _path("cells", cell, "/steps"), file=file, accept="application/x-safetensors", repeatable=True)
     return file_request(call, _step_result)
 
 
 def sequence(
-    cell: str, inputs: ArrayLike, initial_state: Sequence[ArrayLike] | None, mask: ArrayLike | None, fields: Json
+    cell: str, inputs: Inputs, initial_state: Sequence[ArrayLike] | None, mask: ArrayLike | None, fields: Json
 ) -> Request[StepResult]:
-    file = file_of({"inputs": inputs, "mask": mask}, {"initial_state": initial_state}, **fields)
+    file = file_of({**_inputs(inputs), "mask": mask}, {"initial_state": initial_state}, **fields)
     path = _path("cells", cell, "/sequences")
     call = Call("POST", path, file=file, accept="application/x-safetensors", repeatable=True)
     return file_request(call, _step_result)
@@ -161,14 +178,14 @@ def session_states(name: str) -> Request[list[Array]]:
 
 def session_step(
     name: str,
-    inputs: ArrayLike,
+    inputs: Inputs,
     *,
     mask: ArrayLike | None,
     return_states: bool,
     key: str | None,
     if_match: int | None,
 ) -> Request[SessionStep]:
-    file = file_of({"inputs": inputs, "mask": mask}, return_states=return_states or None)
+    file = file_of({**_inputs(inputs), "mask": mask}, return_states=return_states or None)
     call = Call(
         "POST",
         _path("sessions", name, "/steps"),
@@ -206,9 +223,9 @@ def _read_many(file: TensorFile) -> list[ManyStepsResult]:
     return results
 
 
-def step_message(session: str, inputs: ArrayLike, number: int) -> TensorFile:
+def step_message(session: str, inputs: Inputs, number: int) -> TensorFile:
     """A step as a binary message of the WebSocket."""
-    return file_of({"inputs": inputs}, op="step", session=session, key=new_key(), id=number)
+    return file_of(_inputs(inputs), op="step", session=session, key=new_key(), id=number)
 
 
 def keras_file(model: Any) -> bytes:
@@ -232,9 +249,31 @@ _TORCH_ARGUMENTS = (
 )
 
 
+def torch_chain(module: Any, chain: Sequence[str], options: Mapping[str, Any]) -> tuple[bytes, dict[str, str]]:
+    """A live module of several layers, or its state_dict, as a file and the query that names them in order."""
+    state: Mapping[str, Any] = module.state_dict() if hasattr(module, "state_dict") else module
+    query = {"config.chain": json.dumps(list(chain))}
+    query |= {f"config.{name}": json.dumps(value) for name, value in options.items()}
+    return write_safetensors(TensorFile({name: _numpy(value) for name, value in state.items()})), query
+
+
+def _numpy(tensor: Any) -> Array:
+    return np.asarray(tensor.detach().cpu().numpy() if hasattr(tensor, "detach") else tensor)
+
+
+_TORCH_CLASSES = ("RNN", "GRU", "LSTM", "RNNCell", "GRUCell", "LSTMCell")
+
+
 def torch_cell(module: Any) -> tuple[Json, dict[str, Array]]:
     """A live torch.nn recurrent module or cell: what creates the same cell, and its weights."""
     class_name = type(module).__name__
+    if class_name not in _TORCH_CLASSES:
+        children = [name for name, _ in module.named_children()] if hasattr(module, "named_children") else []
+        said = f"It has {', '.join(children)}. " if children else ""
+        raise ValueError(
+            f"{class_name} is none of {', '.join(_TORCH_CLASSES)}. {said}"
+            "Name its layers in the order in which it calls them: chain=['embedding', 'lstm', 'head']."
+        )
     arguments = {name: getattr(module, name) for name in _TORCH_ARGUMENTS if hasattr(module, name)}
     if class_name not in {"RNN", "RNNCell"}:
         arguments.pop("nonlinearity", None)
@@ -242,5 +281,5 @@ def torch_cell(module: Any) -> tuple[Json, dict[str, Array]]:
         arguments = {k: v for k, v in arguments.items() if k in ("input_size", "hidden_size", "bias", "nonlinearity")}
     elif class_name != "LSTM":
         arguments.pop("proj_size", None)
-    state = {name: value.detach().cpu().numpy() for name, value in module.state_dict().items()}
+    state = {name: _numpy(value) for name, value in module.state_dict().items()}
     return {"framework": "pytorch", "class_name": class_name, "config": json.loads(json.dumps(arguments))}, state

@@ -60,7 +60,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
   },
   'src/streams': {
     // The AsyncAPI document has the version of package.json.
-    own: ['src/domain', 'schemas', 'src/services', 'src/http', 'src/access', 'package.json'],
+    own: ['src/domain', 'src/threads', 'schemas', 'src/services', 'src/http', 'src/access', 'package.json'],
     npm: ['fastify', '@fastify/websocket', 'zod'],
     node: ['crypto', 'fs', 'http', 'net', 'stream'],
   },

@@ -20,20 +20,25 @@ import { presentChange, presentSession, presentSessionStep } from './present/ses
 
 /** The handlers of messages, by `op`. */
 export function sessionMessages(sessions: Services['sessions']): [op: string, handler: MessageHandler][] {
+  const step = messageHandler(stepMessage, (message, asked) => {
+    const { session, inputs, named_inputs, mask, trace, training, seed } = message;
+    const request = { inputs, named_inputs, mask, trace, training: trainingOf({ training, seed }) };
+    return sessions.step(
+      session,
+      request,
+      asked((stepped: SteppedSession) => shownStep(stepped, message)),
+    );
+  });
   return [
     [
       'step',
-      messageHandler(stepMessage, (message, asked) => {
-        const { session, inputs, named_inputs, mask, trace, training, seed } = message;
-        const request = { inputs, named_inputs, mask, trace, training: trainingOf({ training, seed }) };
-        const change = asked((stepped: SteppedSession) => ({
-          session,
-          status: 200,
-          ...presentSessionStep(stepped, message),
-          version: stepped.session.record.version,
-        }));
-        return sessions.step(session, request, change);
-      }),
+      {
+        act: step.act,
+        actAll: (steps, form) =>
+          sessions.stepMany(steps, (stepped, asked) =>
+            form.writeAll(stepped.map((one, k) => shownStep(one, { ...asked[k], tensor_format: 'nested' }))),
+          ),
+      },
     ],
     [
       'open',
@@ -106,6 +111,14 @@ export function watchMessages(
       }),
     ],
   ];
+}
+
+function shownStep(
+  stepped: SteppedSession,
+  options: { readonly session: string; readonly return_states: boolean; readonly tensor_format: TensorFormat },
+) {
+  const { version } = stepped.session.record;
+  return { session: options.session, status: 200, ...presentSessionStep(stepped, options), version };
 }
 
 function shown(status: 200 | 201, format: TensorFormat) {

@@ -30,6 +30,9 @@ export interface StoreWrite {
 /** A committed outcome means that the change survives the death of the process (as far as the store's medium can). */
 export type CommitOutcome = 'committed' | 'conflict';
 
+/** How one of many commits ended: an Error is what `commit` would have rejected with. */
+export type CommitEnd = CommitOutcome | Error;
+
 /**
  * A versioned key-value store, small on purpose. Keys are ASCII, `kind/id` or `kind/id/rest`, at most 1,000 characters.
  * All keys of one commit have one owner (see `ownerOf` in store-keys.ts), so that a sharded store can keep them together.
@@ -42,6 +45,10 @@ export interface Store {
    * what it checks: that survives what a commit survives, although the commit that wrote it may have been reported as failed.
    */
   commit(writes: readonly StoreWrite[]): Promise<CommitOutcome>;
+  /** Left out where it would gain nothing; store-calls.ts then reads one by one. */
+  getAll?(keys: readonly string[]): Promise<(StoredValue | undefined)[]>;
+  /** Many commits, each on its own: one may fail or conflict beside others that are made. Left out like `getAll`. */
+  commitAll?(commits: readonly (readonly StoreWrite[])[]): Promise<CommitEnd[]>;
   /**
    * Entries whose key starts with `prefix` and is greater than `after`, in ascending key order, at most `limit`. Where
    * `maxBytes` is given, the entry whose bytes reach that many in all is the last one.
@@ -207,10 +214,16 @@ export type Deferred<T> = {
   readonly [K in keyof T]: T[K] extends (...args: infer A) => infer R ? (...args: A) => Promise<R> : never;
 };
 
+/** A cell whose steps are computed in batches. */
+export interface BatchedCell extends Deferred<PreparedCell> {
+  /** The most rows of a batch of several steps, so that no request waits long for the others in it. */
+  readonly batchRows: number;
+}
+
 export interface Stepper {
   /** The precision that a cell gets. Float64 cells, and cells without a fast kernel, are always exact. */
   precisionUsed(cells: readonly CellArithmetic[], precision: Precision): Precision;
-  prepare(program: Steppable, precision: Precision): Deferred<PreparedCell>;
+  prepare(program: Steppable, precision: Precision): BatchedCell;
   prepareSequence(program: Runnable, precision: Precision): Deferred<PreparedSequence>;
   prepareGradients(program: Runnable): Deferred<PreparedGradients>;
   prepareTraining(program: Runnable, precision: Precision): Deferred<PreparedTraining>;

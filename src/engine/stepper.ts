@@ -95,6 +95,7 @@ export function createStepper({
       const maxRows = Math.min(batchRows, Math.max(1, Math.floor(BATCH_NANOSECONDS / nanoseconds)));
       const batched = createBatcher(compute, { maxRows, maxRunning: pool?.threads ?? 1 }, observer);
       return {
+        batchRows: maxRows,
         step: (given, states, rows, options = {}) => {
           // Those of a layer may have another dtype than its cell.
           const inputs = convert(given, program.computeDtype);

@@ -31,13 +31,13 @@ class Series {
     this.counts = Array.from({ length: bounds.length + 1 }, () => 0);
   }
 
-  /** `traceId` names the trace of what was observed. */
-  observe(value: number, traceId?: string): void {
+  /** `traceId` names the trace of what was observed. `count`: how often. */
+  observe(value: number, traceId?: string, count = 1): void {
     const { bounds } = this;
     let bucket = 0;
     while (bucket < bounds.length && value > bounds[bucket]) bucket++;
-    this.counts[bucket]++;
-    this.sum += value;
+    this.counts[bucket] += count;
+    this.sum += value * count;
     if (traceId === undefined) return;
     this.exemplars[bucket] = { labelSet: { trace_id: traceId }, value, timestamp: Date.now() / 1000 };
   }

@@ -35,7 +35,7 @@ export interface GraphStatistics {
 
 export interface Metrics {
   readonly compute: ComputeObserver;
-  committed(outcome: CommitOutcome | 'failed', seconds: number): void;
+  committed(outcome: CommitOutcome | 'failed', seconds: number, count?: number): void;
   watchThreads(read: () => ThreadStatistics): void;
   watchGraphs(read: () => GraphStatistics): void;
   watchRequests(app: FastifyInstance): void;
@@ -126,7 +126,7 @@ export function createMetrics({ worker, ofProcess, traceId }: MetricsOptions): M
         for (const seconds of waits) queue.of().observe(seconds);
       },
     },
-    committed: (outcome, seconds) => commits.of(outcome).observe(seconds, traceId?.()),
+    committed: (outcome, seconds, count) => commits.of(outcome).observe(seconds, traceId?.(), count),
     watchThreads(read) {
       gauge('cellstep_threads', 'Threads for large work; they start when there is some.', () => read().threads);
       gauge('cellstep_threads_running', 'Threads that compute now.', () => read().running);

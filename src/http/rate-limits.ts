@@ -42,8 +42,8 @@ export async function limitRates(app: FastifyInstance, { quotasOf, counter }: Ra
     reply.headers(headersOf(rate));
     if (rate.isExceeded) throw exceeded(rate);
   });
+  app.decorate('isRated', (request: FastifyRequest) => quotaOf(request) !== undefined);
   app.decorate('requireRate', async (request: FastifyRequest) => {
-    if (quotaOf(request) === undefined) return;
     const rate = await count(request);
     if (!rate.isAllowed && rate.isExceeded) throw exceeded(rate);
   });
@@ -89,7 +89,9 @@ function storeOf(counter: RateCounter) {
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** Counts a message that came with a request; there only where rates are limited. @throws {Problem} too-many-requests */
+    /** Whether the sender of a request has a limit; there only where rates are limited, as is `requireRate`. */
+    readonly isRated?: (request: FastifyRequest) => boolean;
+    /** Counts a message that came with a request. @throws {Problem} too-many-requests */
     readonly requireRate?: (request: FastifyRequest) => Promise<void>;
   }
 }

@@ -25,7 +25,7 @@ export function countLoads(app: FastifyInstance, loads: LoadCounts): void {
     holders.set(socket, tenants.add(tenant));
     socket.once('close', end);
   });
-  app.decorate('countRequest', (tenant: string) => loads.request(tenant));
+  app.decorate('countRequest', (tenant: string, count?: number) => loads.request(tenant, count));
   app.addHook('onRequest', (request, reply, done) => {
     const { tenant } = request.identity;
     // A socket that has not authenticated yet belongs to no tenant.
@@ -48,7 +48,7 @@ declare module 'fastify' {
     holdConnection: (socket: Socket, tenant: string) => void;
     /** Does what came over a connection that is not of HTTP/1.1: its requests have no socket of their own. */
     carriedBy: <T>(socket: Socket | undefined, work: () => T) => T;
-    /** Counts a request of a tenant, or a message that counts as one. */
-    countRequest: (tenant: string) => void;
+    /** Counts a request of a tenant, or messages that count as one each. */
+    countRequest: (tenant: string, count?: number) => void;
   }
 }

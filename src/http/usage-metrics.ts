@@ -21,7 +21,7 @@ export class TenantLabels {
 
 /** Counts what tenants do. */
 export interface TenantObserver {
-  requested(tenant: string): void;
+  requested(tenant: string, count: number): void;
   /** Multiply-adds. */
   spent(tenant: string, work: number): void;
   connected(tenant: string, change: 1 | -1): void;
@@ -45,7 +45,7 @@ export function observeTenants(registry: Registry): TenantObserver {
     registers,
   });
   return {
-    requested: (tenant) => requests.inc({ tenant: labels.of(tenant) }),
+    requested: (tenant, count) => requests.inc({ tenant: labels.of(tenant) }, count),
     spent: (tenant, amount) => work.inc({ tenant: labels.of(tenant) }, amount),
     connected: (tenant, change) => connections.inc({ tenant: labels.of(tenant) }, change),
     refused({ code, extra }, tenant) {

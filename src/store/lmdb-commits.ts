@@ -1,5 +1,5 @@
 import { writeSync } from 'node:fs';
-import type { CommitOutcome, StoreWrite } from '../domain/ports.ts';
+import type { CommitEnd, CommitOutcome, StoreWrite } from '../domain/ports.ts';
 import type { LmdbConnection } from './lmdb-connection.ts';
 import { type LmdbDatabase, rewriteFormat } from './lmdb-database.ts';
 import { probeDisk } from './lmdb-disk.ts';
@@ -43,13 +43,13 @@ interface PreparedCommit {
 interface WaitingCommit {
   readonly work: (database: LmdbDatabase, tally: UsageTally) => CommitOutcome;
   readonly size: number;
-  readonly resolve: (outcome: CommitOutcome) => void;
-  readonly reject: (error: unknown) => void;
+  /** Called once. */
+  readonly settle: (end: CommitEnd) => void;
 }
 
 export interface CommitQueue {
-  /** Resolves once the commit is on the disk. If it rejects with a Problem, nothing of it is stored. */
-  add(writes: readonly StoreWrite[]): Promise<CommitOutcome>;
+  /** Resolves once all of the commits are on the disk or have ended otherwise: if by a Problem, nothing of it is stored. */
+  add(commits: readonly (readonly StoreWrite[])[]): Promise<CommitEnd[]>;
   /** A real write to the disk that changes nothing; rejects with a Problem when it fails. */
   probe(): Promise<CommitOutcome>;
   /** Resolves when no commit is waiting or under way. */
@@ -146,8 +146,8 @@ export function createCommitQueue(connection: LmdbConnection, recent: RecentValu
       const outcomes = await withinLimit(transaction, LIMIT_MILLISECONDS);
       failing = false;
       recent.recover();
-      group().forEach(({ resolve }, index) => {
-        resolve(outcomes[index]);
+      group().forEach(({ settle }, index) => {
+        settle(outcomes[index]);
       });
     } catch (thrown) {
       abandoned = true;
@@ -156,7 +156,7 @@ export function createCommitQueue(connection: LmdbConnection, recent: RecentValu
         // It may still take effect, so it is never tried again.
         failing = true;
         hanging = true;
-        for (const { reject } of group()) reject(storeProblem(thrown, connection.directory));
+        for (const { settle } of group()) settle(storeProblem(thrown, connection.directory));
         return;
       }
       const error = await reasonOf(thrown);
@@ -166,7 +166,7 @@ export function createCommitQueue(connection: LmdbConnection, recent: RecentValu
       if (sound && group().length > 1) {
         for (const commit of group()) await commitGroup(() => [commit]);
       } else {
-        for (const { reject } of group()) reject(storeProblem(error, connection.directory));
+        for (const { settle } of group()) settle(storeProblem(error, connection.directory));
       }
     }
   }
@@ -176,27 +176,9 @@ export function createCommitQueue(connection: LmdbConnection, recent: RecentValu
     running = undefined;
   }
 
-  /** `settled` is called first with the outcome of the commit. */
-  function enqueue(
-    size: number,
-    work: WaitingCommit['work'],
-    settled: (made: boolean) => void = () => {},
-  ): Promise<CommitOutcome> {
-    return new Promise((resolve, reject) => {
-      waiting.push({
-        work,
-        size,
-        resolve: (outcome) => {
-          settled(outcome === 'committed');
-          resolve(outcome);
-        },
-        reject: (error) => {
-          settled(false);
-          reject(error);
-        },
-      });
-      running ??= Promise.resolve().then(run);
-    });
+  function enqueue(commit: WaitingCommit): void {
+    waiting.push(commit);
+    running ??= Promise.resolve().then(run);
   }
 
   /** Stamps and seals long records before their turn comes, in slices. */
@@ -209,33 +191,57 @@ export function createCommitQueue(connection: LmdbConnection, recent: RecentValu
     }
   }
 
+  /** Calls `settle` once the commit is on the disk, or has ended otherwise. */
+  function place(writes: readonly StoreWrite[], settle: (end: CommitEnd) => void): void {
+    const prepared = writes.map(prepare);
+    const changed = prepared.filter(({ record, deletes }) => record !== undefined || deletes);
+    for (const { name } of changed) recent.begun(name);
+    const end = (outcome: CommitEnd) => {
+      const made = outcome === 'committed';
+      for (const { name, record } of changed) recent.settled(name, made && record ? recordOf(record) : undefined);
+      settle(outcome);
+    };
+    const size = changed.reduce((sum, { record }) => sum + (record?.length ?? 0), 0);
+    const isEarly = changed.some(({ record }) => record && isLong(record));
+    const commit = { writes: prepared, sealed: isEarly };
+    const queue = () => enqueue({ size, work: (database, tally) => apply(database, commit, tally), settle: end });
+    if (!isEarly) {
+      queue();
+      return;
+    }
+    // It is queued in the turn in which it leaves, so `idle` misses none.
+    const left = (next: () => void) => {
+      early.delete(sealing);
+      next();
+    };
+    const sealing: Promise<void> = sealEarly(changed).then(
+      () => left(queue),
+      (error) => left(() => end(error)),
+    );
+    early.add(sealing);
+  }
+
   return {
-    add: async (writes) => {
-      const prepared = writes.map(prepare);
-      const changed = prepared.filter(({ record, deletes }) => record !== undefined || deletes);
-      for (const { name } of changed) recent.begun(name);
-      const size = changed.reduce((sum, { record }) => sum + (record?.length ?? 0), 0);
-      const settled = (made: boolean) => {
-        for (const { name, record } of changed) recent.settled(name, made && record ? recordOf(record) : undefined);
-      };
-      const isEarly = changed.some(({ record }) => record && isLong(record));
-      if (isEarly) {
-        const sealing = sealEarly(changed);
-        early.add(sealing);
-        // It is queued in the turn in which it leaves, so `idle` misses none.
-        try {
-          await sealing;
-        } finally {
-          early.delete(sealing);
-        }
+    add: (commits) => {
+      const { promise, resolve } = Promise.withResolvers<CommitEnd[]>();
+      const ends: CommitEnd[] = [];
+      let left = commits.length;
+      for (const [k, writes] of commits.entries()) {
+        place(writes, (end) => {
+          ends[k] = end;
+          if (--left === 0) resolve(ends);
+        });
       }
-      const commit = { writes: prepared, sealed: isEarly };
-      return enqueue(size, (database, tally) => apply(database, commit, tally), settled);
+      if (left === 0) resolve(ends);
+      return promise;
     },
     probe: () =>
-      enqueue(0, ({ root }) => {
-        rewriteFormat(root);
-        return 'committed';
+      new Promise((resolve, reject) => {
+        const work = ({ root }: LmdbDatabase): CommitOutcome => {
+          rewriteFormat(root);
+          return 'committed';
+        };
+        enqueue({ size: 0, work, settle: (end) => (end instanceof Error ? reject(end) : resolve(end)) });
       }),
     idle: async () => {
       while (running !== undefined || early.size > 0) {

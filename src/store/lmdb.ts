@@ -1,5 +1,5 @@
 import { accessSync, constants } from 'node:fs';
-import type { CountedStore, StoredEntry } from '../domain/ports.ts';
+import type { CommitEnd, CountedStore, StoredEntry, StoredValue } from '../domain/ports.ts';
 import { Problem } from '../domain/problems.ts';
 import { checkCommit, isKey, MAX_WHOLE_KEY_LENGTH } from '../domain/store-keys.ts';
 import { NO_USAGE } from '../domain/usage.ts';
@@ -112,35 +112,57 @@ export async function openLmdbStore({
     return { ...namesOf(key, record), bytes: record.subarray(STAMP_BYTES) };
   }
 
+  function find(key: string): StoredValue | Promise<StoredValue> | undefined {
+    const known = recent.get(key);
+    if (known) return known;
+    if (!isKey(key)) return undefined;
+    const name = Buffer.from(key);
+    const sealed = read(({ records }) => records.get(name));
+    if (!sealed) return undefined;
+    // A long one is not kept, so nobody else has it.
+    return isLong(sealed) ? unsealed({ key: name, sealed }) : read(() => recent.keep(key, unsealRecord(name, sealed)));
+  }
+
+  /** Remembers whether the disk works. */
+  function noteEnd(end: CommitEnd): void {
+    if (!(end instanceof Error)) failure = undefined;
+    else if (end instanceof Problem) {
+      failure = end;
+      hasFailed ||= !(end.cause instanceof NoRoomError);
+    }
+  }
+
   return {
     async get(key) {
       requireOpen();
-      const known = recent.get(key);
-      if (known) return known;
-      if (!isKey(key)) return undefined;
-      const name = Buffer.from(key);
-      const sealed = read(({ records }) => records.get(name));
-      if (!sealed) return undefined;
-      // A long one is not kept, so nobody else has it.
-      return isLong(sealed)
-        ? unsealed({ key: name, sealed })
-        : read(() => recent.keep(key, unsealRecord(name, sealed)));
+      return find(key);
+    },
+
+    async getAll(keys) {
+      requireOpen();
+      const found: (StoredValue | undefined)[] = [];
+      for (const key of keys) {
+        const value = find(key);
+        found.push(value instanceof Promise ? await value : value);
+      }
+      return found;
     },
 
     async commit(writes) {
       requireOpen();
       checkCommit(writes);
-      try {
-        const outcome = await commits.add(writes);
-        failure = undefined;
-        return outcome;
-      } catch (error) {
-        if (error instanceof Problem) {
-          failure = error;
-          hasFailed ||= !(error.cause instanceof NoRoomError);
-        }
-        throw error;
-      }
+      const [end] = await commits.add([writes]);
+      noteEnd(end);
+      if (end instanceof Error) throw end;
+      return end;
+    },
+
+    async commitAll(all) {
+      requireOpen();
+      for (const writes of all) checkCommit(writes);
+      const ends = await commits.add(all);
+      for (const end of ends) noteEnd(end);
+      return ends;
     },
 
     async list(prefix, after, limit, maxBytes = Number.POSITIVE_INFINITY) {

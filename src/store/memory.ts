@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { CommitOutcome, CountedStore, StoredEntry, StoredValue, StoreWrite } from '../domain/ports.ts';
+import type { CommitEnd, CommitOutcome, CountedStore, StoredEntry, StoredValue, StoreWrite } from '../domain/ports.ts';
 import { checkCommit } from '../domain/store-keys.ts';
 import { NO_USAGE, type StoredUsage } from '../domain/usage.ts';
 import { CopiedValue } from './record.ts';
@@ -20,13 +20,12 @@ export function openMemoryStore(): CountedStore {
   let commits = 0;
   let closed = false;
 
-  function apply(writes: readonly StoreWrite[]): CommitOutcome {
+  function apply(writes: readonly StoreWrite[], tally: UsageTally): CommitOutcome {
     for (const { key, expect } of writes) {
       if (expect !== undefined && (values.get(key)?.revision ?? null) !== expect) return 'conflict';
     }
     commits += 1;
     const revision = String(commits);
-    const tally = new UsageTally();
     for (const { key, bytes, delete: deletes } of writes) {
       if (bytes === undefined && !deletes) continue;
       tally.add(key, values.get(key)?.bytes.length, bytes?.length);
@@ -37,14 +36,32 @@ export function openMemoryStore(): CountedStore {
         keys.delete(key);
       }
     }
-    for (const [tenant, usage] of tally.over((tenant) => usages.get(tenant))) usages.set(tenant, usage);
     return 'committed';
+  }
+
+  function applyAll(commits: readonly (readonly StoreWrite[])[]): CommitOutcome[] {
+    const tally = new UsageTally();
+    const outcomes = commits.map((writes) => apply(writes, tally));
+    for (const [tenant, usage] of tally.over((tenant) => usages.get(tenant))) usages.set(tenant, usage);
+    return outcomes;
   }
 
   function applyWaiting(): void {
     const commits = waiting;
     waiting = [];
     for (const commit of commits) commit();
+  }
+
+  /** In a later turn of the event loop. */
+  function later<T>(work: () => T): Promise<T> {
+    return new Promise((resolve) => {
+      if (waiting.push(() => resolve(work())) === 1) underWay = nextTurn().then(applyWaiting);
+    });
+  }
+
+  function find(key: string): StoredValue | undefined {
+    const kept = values.get(key);
+    return kept && new CopiedValue(kept.revision, kept.bytes);
   }
 
   function requireOpen(): void {
@@ -54,19 +71,26 @@ export function openMemoryStore(): CountedStore {
   return {
     async get(key) {
       requireOpen();
-      const kept = values.get(key);
-      return kept && new CopiedValue(kept.revision, kept.bytes);
+      return find(key);
     },
 
     async commit(writes) {
       requireOpen();
       checkCommit(writes);
-      const copies = writes.map((write) =>
-        write.bytes ? { ...write, bytes: new Uint8Array(write.bytes) } : { ...write },
-      );
-      return new Promise((resolve) => {
-        if (waiting.push(() => resolve(apply(copies))) === 1) underWay = nextTurn().then(applyWaiting);
-      });
+      const copies = copiesOf(writes);
+      return later(() => applyAll([copies])[0]);
+    },
+
+    async getAll(keys) {
+      requireOpen();
+      return keys.map(find);
+    },
+
+    async commitAll(commits): Promise<CommitEnd[]> {
+      requireOpen();
+      for (const writes of commits) checkCommit(writes);
+      const copies = commits.map(copiesOf);
+      return later(() => applyAll(copies));
     },
 
     async list(prefix, after, limit, maxBytes = Number.POSITIVE_INFINITY) {
@@ -106,4 +130,13 @@ export function openMemoryStore(): CountedStore {
       await underWay;
     },
   };
+}
+
+function copiesOf(writes: readonly StoreWrite[]): StoreWrite[] {
+  return writes.map(({ key, expect, bytes, delete: deletes }) => ({
+    key,
+    expect,
+    bytes: bytes && new Uint8Array(bytes),
+    delete: deletes,
+  }));
 }

@@ -18,6 +18,8 @@ export interface AnswerForm<R extends Written> {
   readonly name: string;
   /** @throws {Problem} limit-exceeded if the answer would be too long */
   write(fields: AnswerFields): R;
+  /** Many answers, each or what it cannot be written for. */
+  writeAll(fields: readonly AnswerFields[]): (R | Error)[];
   /** The answer to one message, which has an id or not. */
   labelled(answer: R, id: MessageId): R;
   encode(answer: R): Uint8Array;
@@ -29,6 +31,7 @@ export interface AnswerForm<R extends Written> {
 export const TEXT_FORM: AnswerForm<string> = {
   name: 'text',
   write: jsonText,
+  writeAll: (all) => all.map((fields) => orError(() => jsonText(fields))),
   labelled: (text, id) => (id === undefined ? text : `{"id":${JSON.stringify(id)},${text.slice(1)}`),
   encode: (text) => Buffer.from(text),
   replay: (bytes) =>
@@ -40,6 +43,7 @@ export function fieldsForm(files: TensorFiles): AnswerForm<AnswerFields> {
   return {
     name: 'file',
     write: (fields) => fields,
+    writeAll: (all) => [...all],
     labelled: (fields, id) => (id === undefined ? fields : { id, ...fields }),
     encode: (fields) => files.write(fileOfReply(fields)),
     replay: (bytes) => {
@@ -50,4 +54,12 @@ export function fieldsForm(files: TensorFiles): AnswerForm<AnswerFields> {
       return { ...Object.fromEntries(fields), ...Object.fromEntries(named), replayed: true };
     },
   };
+}
+
+function orError<R>(write: () => R): R | Error {
+  try {
+    return write();
+  } catch (error) {
+    return error as Error;
+  }
 }

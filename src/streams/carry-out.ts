@@ -4,12 +4,13 @@ import { fieldProblem, type Problem } from '../domain/problems.ts';
 import { retryAfterOf } from '../http/http-problem.ts';
 import { asProblem, problemDocument } from '../http/problem-replies.ts';
 import type { AnswerFields, AnswerForm, MessageId, Written } from './answer-form.ts';
-import type { MessageHandler } from './message-handler.ts';
+import { type MessageHandler, type StepOfMany, stepOfMany } from './message-handler.ts';
+import { type PlainMessage, plainStep } from './plain-step.ts';
 import type { Sender } from './sender.ts';
 import { SessionTurns } from './session-turns.ts';
 
 /** Unanswered messages with a key, of all callers. */
-export type Running = Map<string, Promise<unknown>>;
+export type Running = Map<string, Promise<void>>;
 
 /** The request that carries the messages. */
 export interface Call {
@@ -18,7 +19,7 @@ export interface Call {
   readonly log: { error(about: object, message: string): void };
   /** Hears of each problem. */
   readonly refused: (problem: Problem) => void;
-  readonly sender: Pick<Sender, 'carryOut'>;
+  readonly sender: Pick<Sender, 'carryOut' | 'isRated'>;
 }
 
 /** The call that the messages of a request come by. */
@@ -54,6 +55,52 @@ export class Messages {
     }
   }
 
+  /**
+   * Many messages. `answered` hears of each, by its place in `sent`, as soon as it is done. Plain steps are carried out
+   * together.
+   */
+  carryOutAll<R extends Written>(
+    sent: readonly unknown[],
+    { form, call }: { readonly form: AnswerForm<R>; readonly call: Call },
+    answered: (place: number, answer: R) => void,
+  ): void {
+    let steps: StepOfMany<R>[] = [];
+    const begin = () => {
+      const begun = steps;
+      steps = [];
+      const actAll = this.handlers.get('step')?.actAll;
+      const act = async () => actAll?.(begun, form);
+      if (begun.length > 0) void this.turns.take([], false, () => call.sender.carryOut(act, begun.length));
+    };
+    for (let place = 0; place < sent.length; place++) {
+      const message = sent[place];
+      const plain = call.sender.isRated ? undefined : this.plainOf(message);
+      if (plain) {
+        const end = plain.key === undefined ? undefined : this.begin(this.nameOf('step', plain.session, plain.key));
+        const settle = (answer: R | Error) => {
+          end?.();
+          const written = answer instanceof Error ? form.write(refusalOf(message, asProblem(answer), call)) : answer;
+          answered(place, form.labelled(written, idOf(message)));
+        };
+        steps.push(stepOfMany(plain, form, settle));
+      } else {
+        // It may be for the session of a step before it.
+        begin();
+        void this.carryOut(message, form, call).then((answer) => answered(place, answer));
+      }
+    }
+    begin();
+  }
+
+  /** A step that may be carried out together with others. */
+  private plainOf(sent: unknown): PlainMessage | undefined {
+    if (this.refusal || !this.turns.isFree) return undefined;
+    const plain = plainStep(sent);
+    // A repetition waits for the first.
+    const repeats = plain?.key !== undefined && this.running.has(this.nameOf('step', plain.session, plain.key));
+    return repeats ? undefined : plain;
+  }
+
   /** From now on, answers every message with this problem. */
   refuse(problem: Problem): void {
     this.refusal = problem;
@@ -73,21 +120,34 @@ export class Messages {
     }
     const carryOut = () => sender.carryOut(() => handler.act(sent, form));
     const act = () =>
-      typeof key === 'string' ? this.inTurn(`${this.tenant} ${op} ${session} ${key}`, carryOut) : carryOut();
+      typeof key === 'string' ? this.inTurn(this.nameOf(op, session, key), carryOut) : carryOut();
     return this.turns.take([session, copy], op === 'fork' || op === 'open', act);
   }
 
   private async inTurn<R>(name: string, act: () => Promise<R>): Promise<R> {
     for (let before = this.running.get(name); before; before = this.running.get(name)) {
-      await before.catch(() => undefined);
+      await before;
     }
-    const running = act();
-    this.running.set(name, running);
+    const end = this.begin(name);
     try {
-      return await running;
+      return await act();
     } finally {
-      this.running.delete(name);
+      end();
     }
+  }
+
+  /** Repetitions wait until the function that it returns is called. */
+  private begin(name: string): () => void {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.running.set(name, promise);
+    return () => {
+      this.running.delete(name);
+      resolve();
+    };
+  }
+
+  private nameOf(op: unknown, session: unknown, key: string): string {
+    return `${this.tenant} ${op} ${session} ${key}`;
   }
 }
 

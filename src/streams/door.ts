@@ -13,7 +13,7 @@ import { watchCaller } from './admission.ts';
 import { fieldsForm, TEXT_FORM } from './answer-form.ts';
 import { callOf, Messages, type Running } from './carry-out.ts';
 import { answerLines, type StreamLimits } from './json-lines.ts';
-import { carryOutAll, itemsOf } from './many-steps.ts';
+import { answersOf, itemsOf } from './many-steps.ts';
 import { MessageReader } from './read-messages.ts';
 import { Sender } from './sender.ts';
 import type { SocketLimits } from './socket.ts';
@@ -64,7 +64,7 @@ export class StreamDoor {
     const items = sent instanceof Uint8Array ? itemsOfFile(files.read(sent), this.parse) : itemsOf(sent);
     if (writerFor(request).mediaType === SAFETENSORS) {
       const form = fieldsForm(files);
-      const answers = await carryOutAll<StepFields>(this.stepsOf(request), items, {
+      const answers = await answersOf<StepFields>(this.stepsOf(request), items, {
         form,
         sizeOf: sizeOfFields,
         call: this.callOf(request),
@@ -74,7 +74,7 @@ export class StreamDoor {
       return Buffer.from(buffer, byteOffset, byteLength);
     }
     const sizeOf = (text: string) => text.length;
-    const texts = await carryOutAll(this.stepsOf(request), items, {
+    const texts = await answersOf(this.stepsOf(request), items, {
       form: TEXT_FORM,
       sizeOf,
       call: this.callOf(request),

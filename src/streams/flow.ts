@@ -1,13 +1,10 @@
 /** A message of a client and its size in bytes. */
-interface Task {
+export interface Task<M> {
   readonly bytes: number;
-  readonly run: Run;
+  readonly message: M;
 }
 
-/** Carries out a message. Resolves with the number of bytes of its answer. Never rejects. */
-type Run = () => Promise<number>;
-
-export interface FlowOptions {
+export interface FlowOptions<M> {
   /** The most messages that run at once. */
   readonly inFlight: number;
   /** The most bytes of running messages, unless a single message has more. */
@@ -16,6 +13,8 @@ export interface FlowOptions {
   readonly answerBytes?: number;
   /** Whether so many answers are unread that no other message may begin. */
   readonly isCongested: () => boolean;
+  /** Carries out messages that may begin now. Call `done` for each when it is answered. */
+  readonly begin: (tasks: readonly Task<M>[]) => void;
   /** Called with whether more may be read. */
   readonly reading: (open: boolean) => void;
 }
@@ -30,9 +29,9 @@ const MOST_ANSWER_BYTES = 16 * 2 ** 20;
  * Begins the messages of one client in order, without waiting for answers, up to the limits. At a limit it stops reading.
  * Messages that have been read already wait: at most those of one read.
  */
-export class Flow {
-  private readonly options: FlowOptions;
-  private waiting: Task[] = [];
+export class Flow<M> {
+  private readonly options: FlowOptions<M>;
+  private waiting: Task<M>[] = [];
   private next = 0;
   private running = 0;
   private window = FIRST_WINDOW;
@@ -41,32 +40,54 @@ export class Flow {
   private open = true;
   private ended = false;
   private idle: (() => void) | undefined;
+  private advancing = false;
 
-  constructor(options: FlowOptions) {
+  constructor(options: FlowOptions<M>) {
     this.options = options;
   }
 
-  add(bytes: number, run: Run): void {
-    if (!this.ended) this.waiting.push({ bytes, run });
+  add(bytes: number, message: M): void {
+    if (!this.ended) this.waiting.push({ bytes, message });
+  }
+
+  /** A message is answered, with so many bytes. */
+  done({ bytes }: Task<M>, answered: number): void {
+    this.largest = Math.max(answered, this.largest * FORGETTING);
+    this.window = Math.min(this.options.inFlight, this.window + 1);
+    this.running--;
+    this.bytes -= bytes;
+    if (this.advancing) return;
+    this.advancing = true;
+    // Messages that are answered together are followed by as many that begin together.
+    queueMicrotask(() => {
+      this.advancing = false;
+      this.advance();
+      this.tellIdle();
+    });
   }
 
   /** Begins messages up to the limits. Call it after `add` and when answers have been read. */
   advance(): void {
     const { maxBytes, isCongested } = this.options;
+    const begun: Task<M>[] = [];
     while (this.next < this.waiting.length && this.hasRoom() && !isCongested()) {
       const task = this.waiting[this.next];
       if (this.running > 0 && this.bytes + task.bytes > maxBytes) break;
       this.next++;
-      void this.begin(task);
+      this.running++;
+      this.bytes += task.bytes;
+      begun.push(task);
     }
     if (this.next === this.waiting.length) {
       this.waiting = [];
       this.next = 0;
     }
     const open = this.waiting.length === 0 && this.hasRoom() && this.bytes < maxBytes && !isCongested();
-    if (open === this.open) return;
-    this.open = open;
-    this.options.reading(open);
+    if (open !== this.open) {
+      this.open = open;
+      this.options.reading(open);
+    }
+    if (begun.length > 0) this.options.begin(begun);
   }
 
   /** Begins nothing any more. */
@@ -89,18 +110,6 @@ export class Flow {
     const { inFlight, answerBytes = MOST_ANSWER_BYTES } = this.options;
     const expected = (this.running + 1) * this.largest;
     return this.running < Math.min(inFlight, this.window) && (this.running === 0 || expected <= answerBytes);
-  }
-
-  private async begin({ bytes, run }: Task): Promise<void> {
-    this.running++;
-    this.bytes += bytes;
-    const answered = await run();
-    this.largest = Math.max(answered, this.largest * FORGETTING);
-    this.window = Math.min(this.options.inFlight, this.window + 1);
-    this.running--;
-    this.bytes -= bytes;
-    this.advance();
-    this.tellIdle();
   }
 
   private tellIdle(): void {

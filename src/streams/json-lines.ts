@@ -2,7 +2,7 @@ import type { Readable, Writable } from 'node:stream';
 import { type Account, Holding } from '../http/in-flight.ts';
 import { TEXT_FORM } from './answer-form.ts';
 import type { Call, Messages } from './carry-out.ts';
-import { Flow } from './flow.ts';
+import { Flow, type Task } from './flow.ts';
 import { LineSplitter } from './line-splitter.ts';
 import { type MessageReader, tooLong } from './read-messages.ts';
 
@@ -41,11 +41,12 @@ export function answerLines(
   },
 ): { stop(): void } {
   const splitter = new LineSplitter(limits.maxBytes);
-  const flow = new Flow({
+  const flow = new Flow<unknown>({
     inFlight: limits.inFlight,
     maxBytes: limits.maxBytes,
     isCongested: () => output.writableLength > MOST_UNREAD_BYTES,
     reading: (open) => (open ? input.resume() : input.pause()),
+    begin,
   });
   const holding = new Holding(account, client);
   let unanswered = 0;
@@ -63,22 +64,25 @@ export function answerLines(
     count(0);
   }
 
-  async function answer(message: unknown): Promise<number> {
-    const line = await messages.carryOut(message, TEXT_FORM, call);
-    // Answers that are committed together are written together.
-    if (ready === '') process.nextTick(write);
-    ready += `${line}\n`;
-    return line.length;
+  function begin(tasks: readonly Task<unknown>[]): void {
+    const sent = tasks.map(({ message }) => message);
+    messages.carryOutAll(sent, { form: TEXT_FORM, call }, (place, line) => {
+      // Answers that are committed together are written together.
+      if (ready === '') process.nextTick(write);
+      ready += `${line}\n`;
+      count(-tasks[place].bytes);
+      flow.done(tasks[place], line.length);
+    });
   }
 
   function take(text: Buffer): void {
     for (const { message, bytes } of reader.lines(text)) {
       if (!holding.fits(bytes)) {
-        flow.add(0, () => answer(account.overloaded()));
+        flow.add(0, account.overloaded());
         continue;
       }
       count(bytes);
-      flow.add(bytes, () => answer(message).finally(() => count(-bytes)));
+      flow.add(bytes, message);
     }
   }
 
@@ -94,7 +98,7 @@ export function answerLines(
 
   function read(chunk: Buffer): void {
     const { text, tooLong: over } = splitter.push(chunk);
-    if (over) flow.add(0, () => answer(tooLong(limits.maxBytes)));
+    if (over) flow.add(0, tooLong(limits.maxBytes));
     if (text) take(text);
     flow.advance();
   }

@@ -1,13 +1,14 @@
 import { MAX_ITEMS } from '../../schemas/stream.ts';
 import { isJsonObject, quote } from '../domain/json.ts';
 import { fieldProblem, Problem } from '../domain/problems.ts';
+import { nextTurn } from '../threads/turns.ts';
 import type { AnswerForm, Written } from './answer-form.ts';
 import type { Call, Messages } from './carry-out.ts';
 
 /** The most items that run at once. */
 const WAVE = 1_000;
 /** Of these, how many begin in one turn of the event loop. */
-const BEGUN = 50;
+const BEGUN = 250;
 /** The most bytes of the answers to one call. Further items are not begun. */
 const MOST_ANSWER_BYTES = 16 * 2 ** 20;
 
@@ -15,7 +16,7 @@ const MOST_ANSWER_BYTES = 16 * 2 ** 20;
  * Carries out the items of one call side by side; items of one session keep their order. Each gets its own answer, in the
  * order of the items.
  */
-export async function carryOutAll<R extends Written>(
+export async function answersOf<R extends Written>(
   messages: Messages,
   items: readonly unknown[],
   { form, sizeOf, call }: { readonly form: AnswerForm<R>; readonly sizeOf: (answer: R) => number; readonly call: Call },
@@ -24,15 +25,19 @@ export async function carryOutAll<R extends Written>(
   let bytes = 0;
   for (let from = 0; from < items.length; from += WAVE) {
     const room = bytes < MOST_ANSWER_BYTES;
-    const wave: Promise<R>[] = [];
-    for (const item of items.slice(from, from + WAVE)) {
-      wave.push(messages.carryOut(room ? item : tooMuch(), form, call));
-      if (wave.length % BEGUN === 0) await new Promise((resolve) => setImmediate(resolve));
+    const wave = items.slice(from, from + WAVE);
+    const { promise: allAnswered, resolve } = Promise.withResolvers<void>();
+    let left = wave.length;
+    for (let begun = 0; begun < wave.length; begun += BEGUN) {
+      if (begun > 0) await nextTurn();
+      const sent = wave.slice(begun, begun + BEGUN);
+      messages.carryOutAll(room ? sent : sent.map(tooMuch), { form, call }, (place, answer) => {
+        answers[from + begun + place] = answer;
+        bytes += sizeOf(answer);
+        if (--left === 0) resolve();
+      });
     }
-    for (const answer of await Promise.all(wave)) {
-      answers.push(answer);
-      bytes += sizeOf(answer);
-    }
+    await allAnswered;
   }
   return answers;
 }

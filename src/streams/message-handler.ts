@@ -1,8 +1,10 @@
 import type { z } from 'zod';
 import { checkShape } from '../http/validation.ts';
 import type { Change } from '../services/changes/change.ts';
+import type { PlainStep } from '../services/sessions/step-together.ts';
 import type { AnswerFields, AnswerForm, Written } from './answer-form.ts';
 import { fingerprintOf } from './fingerprint.ts';
+import type { PlainMessage } from './plain-step.ts';
 
 /** Fields of every message that the door itself uses. */
 interface Envelope {
@@ -18,6 +20,32 @@ export type Asked<R> = <T>(present: (result: T) => AnswerFields) => Change<T, R>
 export interface MessageHandler {
   /** @throws {Problem | RequestShapeError} if the message is refused; then nothing was changed */
   act<R extends Written>(sent: unknown, form: AnswerForm<R>): Promise<R>;
+  /** Carries out many plain steps together, each settled on its own. Left out by other kinds of messages. */
+  actAll?<R extends Written>(steps: readonly StepOfMany<R>[], form: AnswerForm<R>): Promise<void>;
+}
+
+/** A plain step as a service takes it. */
+export interface StepOfMany<R> extends PlainStep<R> {
+  readonly return_states: boolean;
+}
+
+/** `settle` is called once, with the answer or with why the step was refused. */
+export function stepOfMany<R extends Written>(
+  { key, if_match, ...message }: PlainMessage,
+  form: AnswerForm<R>,
+  settle: (end: R | Error) => void,
+): StepOfMany<R> {
+  const { session, inputs, return_states } = message;
+  // As the schema reads it, so that it is the same request for a key.
+  const options = { trace: false, return_states, training: false, tensor_format: 'nested' };
+  const envelope = { key, if_match, op: 'step', session, inputs, ...options };
+  return {
+    session,
+    inputs,
+    return_states,
+    settle,
+    ...((key ?? if_match) === undefined ? undefined : changeOf(envelope, form)),
+  };
 }
 
 export function messageHandler<M extends Envelope>(

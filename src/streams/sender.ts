@@ -16,12 +16,19 @@ export class Sender {
     this.signal = signal;
   }
 
-  /** Carries out one message in the queues of its sender. What it holds is free afterwards. @throws {Problem} too-many-requests */
-  async carryOut<T>(act: () => Promise<T>): Promise<T> {
+  /** Whether a message may be refused because of how many came. */
+  get isRated(): boolean {
+    return this.request.server.isRated?.(this.request) ?? false;
+  }
+
+  /**
+   * Carries out one message in the queues of its sender, or several if they are not rated. What it holds is free afterwards.
+   * @throws {Problem} too-many-requests
+   */
+  async carryOut<T>(act: () => Promise<T>, messages = 1): Promise<T> {
     const { server, identity } = this.request;
-    server.countRequest(identity.tenant);
-    const rate = server.requireRate?.(this.request);
-    if (rate) await rate;
+    server.countRequest(identity.tenant, messages);
+    if (this.isRated) await server.requireRate?.(this.request);
     const caller = new MessageCaller(clientOf(this.request), server.account, this.signal);
     try {
       return await this.callers.run(caller, act);

@@ -16,6 +16,11 @@ export class SessionTurns {
   /** The last exclusive message of each session. */
   private readonly exclusive = new Map<unknown, Promise<unknown>>();
 
+  /** Whether no message runs that others may have to wait for. */
+  get isFree(): boolean {
+    return this.exclusive.size === 0;
+  }
+
   /** `sessions` are the ids in the message. An id that it lacks is undefined. */
   async take<R>(sessions: readonly unknown[], isExclusive: boolean, act: () => Promise<R>): Promise<R> {
     const before = this.exclusive.size === 0 ? [] : sessions.flatMap((session) => this.exclusive.get(session) ?? []);

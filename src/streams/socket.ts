@@ -1,14 +1,23 @@
 import type { Socket } from 'node:net';
 import type { WebSocket } from '@fastify/websocket';
 import type { FastifyInstance } from 'fastify';
+import { Problem } from '../domain/problems.ts';
 import { Holding } from '../http/in-flight.ts';
 import { fileOfReply } from '../http/tensor-file.ts';
 import { type AnswerForm, fieldsForm, TEXT_FORM, type Written } from './answer-form.ts';
 import type { Call, Messages } from './carry-out.ts';
-import { Flow } from './flow.ts';
+import { Flow, type Task } from './flow.ts';
 import { type MessageReader, tooLong } from './read-messages.ts';
 
 type App = Pick<FastifyInstance, 'tensorFiles' | 'account'>;
+
+/** A message as it came. */
+interface Frame {
+  readonly data: Buffer;
+  readonly isFile: boolean;
+}
+
+type SocketTask = Task<Frame | Problem>;
 
 /** Codes for closing a socket (RFC 6455, 7.4.1, and its registry). */
 export const CLOSE = { goingAway: 1001, violation: 1008, tryLater: 1013 } as const;
@@ -37,7 +46,8 @@ export class SocketLine {
   /** Bytes of messages that are not answered yet. */
   private unanswered = 0;
   private readonly limits: SocketLimits;
-  private readonly flow: Flow;
+  private readonly flow: Flow<Frame | Problem>;
+  private begin: (tasks: readonly SocketTask[]) => void = () => undefined;
   private readonly pings: NodeJS.Timeout;
   private alive = true;
   private corked = false;
@@ -55,6 +65,7 @@ export class SocketLine {
       maxBytes: limits.maxBytes,
       isCongested: () => socket.bufferedAmount > CONGESTED_BYTES,
       reading: (open) => (open ? socket.resume() : socket.pause()),
+      begin: (tasks) => this.begin(tasks),
     });
     raw.on('drain', () => {
       this.count(0);
@@ -81,19 +92,42 @@ export class SocketLine {
 
   /** Starts carrying out messages. */
   serve(messages: Messages, reader: MessageReader, call: Call): void {
-    const fields = fieldsForm(this.app.tensorFiles);
-    this.socket.on('message', (data: Buffer, isFile: boolean) => {
-      const answer = async <R extends Written>(message: unknown, form: AnswerForm<R>) =>
-        this.send(await messages.carryOut(message, form, call));
-      const text = () => (data.length > this.limits.maxBytes ? tooLong(this.limits.maxBytes) : reader.text(data));
-      const { account } = this.app;
-      if (!this.holding.fits(data.length)) this.flow.add(0, () => answer(account.overloaded(), TEXT_FORM));
-      else {
-        this.count(data.length);
-        const run = isFile ? () => answer(reader.file(data), fields) : () => answer(text(), TEXT_FORM);
-        this.flow.add(data.length, () => run().finally(() => this.count(-data.length)));
+    const { account, tensorFiles } = this.app;
+    const fields = fieldsForm(tensorFiles);
+    const carryOut = <R extends Written>(tasks: readonly SocketTask[], sent: readonly unknown[], form: AnswerForm<R>) =>
+      messages.carryOutAll(sent, { form, call }, (place, answer) => {
+        const bytes = this.send(answer);
+        this.count(-tasks[place].bytes);
+        this.flow.done(tasks[place], bytes);
+      });
+    const file = ({ message }: SocketTask) => reader.file((message as Frame).data);
+    const text = ({ message }: SocketTask) => {
+      if (message instanceof Problem) return message;
+      return message.data.length > this.limits.maxBytes ? tooLong(this.limits.maxBytes) : reader.text(message.data);
+    };
+    this.begin = (tasks) => {
+      // Runs of one kind, in their order: two messages may be for one session.
+      for (let from = 0, to = 0; from < tasks.length; from = to) {
+        const isFile = isFileOf(tasks[from]);
+        while (to < tasks.length && isFileOf(tasks[to]) === isFile) to++;
+        const run = tasks.slice(from, to);
+        if (isFile) carryOut(run, run.map(file), fields);
+        else carryOut(run, run.map(text), TEXT_FORM);
       }
-      this.flow.advance();
+    };
+    let advancing = false;
+    this.socket.on('message', (data: Buffer, isFile: boolean) => {
+      if (this.holding.fits(data.length)) {
+        this.count(data.length);
+        this.flow.add(data.length, { data, isFile });
+      } else this.flow.add(0, account.overloaded());
+      if (advancing) return;
+      advancing = true;
+      // Messages that came together begin together.
+      process.nextTick(() => {
+        advancing = false;
+        this.flow.advance();
+      });
     });
   }
 
@@ -155,4 +189,8 @@ export class SocketLine {
       socket.ping();
     }
   }
+}
+
+function isFileOf({ message }: SocketTask): boolean {
+  return 'isFile' in message && message.isFile;
 }

@@ -16,7 +16,7 @@ export function traceStepper(stepper: Stepper, beginStage: BeginStage): Stepper 
     precisionUsed: (cells, precision) => stepper.precisionUsed(cells, precision),
     prepare(program, precision) {
       const cell = stepper.prepare(program, precision);
-      return { step: timed((...args) => cell.step(...args)) };
+      return { batchRows: cell.batchRows, step: timed((...args) => cell.step(...args)) };
     },
     prepareSequence(program, precision) {
       const sequence = stepper.prepareSequence(program, precision);

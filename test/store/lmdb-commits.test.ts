@@ -63,25 +63,25 @@ describe('the commits of the LMDB store', () => {
 
   it('share a transaction when they come before LMDB has begun it, and wait for the next when after', async () => {
     const { queue, keys, asked } = heldDatabase(directory);
-    const first = queue.add(write('cell/a'));
+    const first = queue.add([write('cell/a')]);
     await vi.waitUntil(() => asked.length === 1);
-    const second = queue.add(write('cell/b'));
+    const second = queue.add([write('cell/b')]);
     asked[0].begin();
-    const third = queue.add(write('cell/c'));
+    const third = queue.add([write('cell/c')]);
     asked[0].end();
-    expect(await Promise.all([first, second])).toEqual(['committed', 'committed']);
+    expect(await Promise.all([first, second])).toEqual([['committed'], ['committed']]);
     expect(keys()).toEqual(['cell/a', 'cell/b']);
     await vi.waitUntil(() => asked.length === 2);
     asked[1].begin();
     asked[1].end();
-    expect(await third).toBe('committed');
+    expect(await third).toEqual(['committed']);
     expect(keys()).toEqual(['cell/a', 'cell/b', 'cell/c']);
   });
 
   it('are not made by a transaction that begins after their time has passed', async () => {
     vi.useFakeTimers();
     const { queue, keys, asked } = heldDatabase(directory);
-    const refused = expect(queue.add(write('cell/a'))).rejects.toMatchObject({ code: 'store-unavailable' });
+    const refused = expect(queue.add([write('cell/a')])).resolves.toMatchObject([{ code: 'store-unavailable' }]);
     await vi.advanceTimersByTimeAsync(5_000);
     await refused;
     asked[0].begin();
@@ -92,8 +92,8 @@ describe('the commits of the LMDB store', () => {
   it('are tried one by one when their transaction fails, and those that are made are kept', async () => {
     const { queue, recent, keys, asked } = heldDatabase(directory);
     for (const key of ['cell/a', 'cell/x']) recent.keep(key, new Uint8Array(17));
-    const first = queue.add(write('cell/a'));
-    const second = expect(queue.add(write('cell/b'))).rejects.toMatchObject({ code: 'store-unavailable' });
+    const first = queue.add([write('cell/a')]);
+    const second = expect(queue.add([write('cell/b')])).resolves.toMatchObject([{ code: 'store-unavailable' }]);
     await vi.waitUntil(() => asked.length === 1);
     asked[0].begin();
     asked[0].fail();
@@ -102,7 +102,7 @@ describe('the commits of the LMDB store', () => {
     asked[1].begin();
     expect(recent.get('cell/a')).toBeUndefined();
     asked[1].end();
-    expect(await first).toBe('committed');
+    expect(await first).toEqual(['committed']);
     expect(recent.get('cell/a')?.bytes).toEqual(Uint8Array.of(1));
     await vi.waitUntil(() => asked.length === 3);
     asked[2].fail();

@@ -12,18 +12,21 @@ function started(options: Options = {}) {
   const begun: number[] = [];
   const reading: boolean[] = [];
   const ends: ((answerBytes: number) => void)[] = [];
-  const flow = new Flow({
+  const flow: Flow<number> = new Flow({
     inFlight: options.inFlight ?? 2,
     maxBytes: options.maxBytes ?? 1000,
     answerBytes: options.answerBytes,
     isCongested: options.congested ?? (() => false),
     reading: (open) => reading.push(open),
+    begin(tasks) {
+      for (const task of tasks) {
+        begun.push(task.message);
+        ends.push((answerBytes) => flow.done(task, answerBytes));
+      }
+    },
   });
   const add = (name: number, bytes = 1) => {
-    flow.add(bytes, () => {
-      begun.push(name);
-      return new Promise((resolve) => ends.push(resolve));
-    });
+    flow.add(bytes, name);
     flow.advance();
   };
   const end = async (answerBytes = 1) => {

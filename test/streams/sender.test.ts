@@ -19,7 +19,7 @@ describe('a message', () => {
     const gone = new AbortController();
     const caller = await sender(gone.signal).carryOut(async () => callers.current());
     expect([caller.client, caller.signal]).toEqual(['tenant:acme', gone.signal]);
-    expect(server.countRequest).toHaveBeenLastCalledWith('acme');
+    expect(server.countRequest).toHaveBeenLastCalledWith('acme', 1);
     expect(callers.current().client).toBe('');
   });
 

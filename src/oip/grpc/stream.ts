@@ -27,7 +27,7 @@ export interface InferStreamParts {
 export class InferStream {
   private readonly call: ServerDuplexStream<Buffer, StreamAnswer>;
   private readonly parts: InferStreamParts;
-  private readonly flow: Flow;
+  private readonly flow: Flow<Buffer>;
   /** The last running request of each sequence. */
   private readonly sequences = new Map<string, Promise<StreamAnswer>>();
   private last: Promise<unknown> = Promise.resolve();
@@ -41,9 +41,12 @@ export class InferStream {
       maxBytes: parts.maxBytes,
       isCongested: () => call.writableNeedDrain,
       reading: (open) => (open ? call.resume() : call.pause()),
+      begin: (tasks) => {
+        for (const task of tasks) void this.carryOut(task.message).then((bytes) => this.flow.done(task, bytes));
+      },
     });
     call.on('data', (message: Buffer) => {
-      this.flow.add(message.length, () => this.carryOut(message));
+      this.flow.add(message.length, message);
       this.flow.advance();
     });
     call.on('drain', () => this.flow.advance());

@@ -1,5 +1,5 @@
 import type { PreparedGraph } from '../../domain/graph.ts';
-import type { Deferred, PreparedCell, PreparedSequence } from '../../domain/ports.ts';
+import type { BatchedCell, Deferred, PreparedSequence } from '../../domain/ports.ts';
 import type { Cell } from './cell-record.ts';
 
 /** Versions of cells kept in memory, of all tenants together, by the bytes of their weights. */
@@ -8,7 +8,7 @@ const CACHE_BYTES = 256 * 2 ** 20;
 export interface CachedCell {
   readonly cell: Cell;
   readonly bytes: number;
-  prepared?: Deferred<PreparedCell>;
+  prepared?: BatchedCell;
   graph?: PreparedGraph;
   /** By direction: forward, backwards. */
   readonly sequences: [Deferred<PreparedSequence>?, Deferred<PreparedSequence>?];

@@ -1,6 +1,6 @@
 import type { Weights } from '../../domain/cell-definition.ts';
 import type { PreparedGraph } from '../../domain/graph.ts';
-import type { Deferred, PreparedCell, PreparedSequence } from '../../domain/ports.ts';
+import type { BatchedCell, Deferred, PreparedSequence } from '../../domain/ports.ts';
 import { Problem } from '../../domain/problems.ts';
 import { decodeRecord } from '../../domain/record.ts';
 import type { Tensor } from '../../domain/tensor.ts';
@@ -43,7 +43,7 @@ export class CellReader {
   }
 
   /** The built cell, ready to step. @throws {Problem} no-single-step if it has two directions */
-  prepare(cell: Cell): Deferred<PreparedCell> {
+  prepare(cell: Cell): BatchedCell {
     const { record, weights } = cell;
     const step = this.requireSteps(cell);
     const hit = this.cached(cell);

@@ -7,8 +7,10 @@ import type { Ports } from '../ports.ts';
 import { breathe, bytesOfWrites } from './breathe.ts';
 import { claimId, claimName, releaseClaim } from './claims.ts';
 import { type Decide, type Decision, decideAnd } from './decision.ts';
+import { type DecideAll, decideTogether, type OneOfMany } from './many.ts';
 import { decideOnce, type Repeatable } from './once.ts';
 import { Queue } from './queue.ts';
+import { RunningKeys } from './running-keys.ts';
 
 /** How a door asks for a change with the result `T` and answers it with an `R`. */
 export interface Change<T, R> {
@@ -33,7 +35,7 @@ const ID_PREFIX: Readonly<Record<Kind, string>> = {
 export class Changer {
   private readonly context: Needs;
   private readonly queue = new Queue();
-  private readonly running = new Set<string>();
+  private readonly running = new RunningKeys();
 
   constructor(context: Needs) {
     this.context = context;
@@ -102,6 +104,46 @@ export class Changer {
     });
   }
 
+  /**
+   * Many changes at once, each on its own: those whose turn it is are decided and committed together. Resolves when all are
+   * settled.
+   */
+  changeAll<R, I extends OneOfMany<R>>(items: readonly I[], decideAll: DecideAll<R, I>): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    let unsettled = items.length;
+    let ready: I[] = [];
+    const settled = (item: I) => {
+      this.queue.leave(item.owner);
+      if (--unsettled === 0) resolve();
+    };
+    const run = async () => {
+      const group = ready;
+      ready = [];
+      const left = await decideTogether(this.context, this.running, group, decideAll);
+      for (const item of group) {
+        if (left.has(item)) void this.alone(item).then(() => settled(item));
+        else settled(item);
+      }
+    };
+    for (const item of items) {
+      // Turns that begin at once go together.
+      this.queue.enter(item.owner, () => ready.push(item) === 1 && queueMicrotask(run));
+    }
+    if (unsettled === 0) resolve();
+    return promise;
+  }
+
+  /** Makes and settles a change whose turn it is. */
+  private async alone<R>(item: OneOfMany<R>): Promise<void> {
+    const { owner, once } = item;
+    const decide = () => item.decide();
+    const act = async (decided: Decide<R>) => (await this.attempt(decided)).result;
+    const acted = once
+      ? this.exclusively(owner, once.idempotencyKey, () => act(decideOnce(this.context, owner, once, decide)))
+      : act(decide);
+    item.settle(await acted.catch((error: Error) => error));
+  }
+
   private async attempt<T>(decide: Decide<T>): Promise<Decision<T>> {
     const { store, backoff, caller } = this.context;
     for (let tries = 0; tries < MAX_ATTEMPTS; tries++) {
@@ -122,16 +164,11 @@ export class Changer {
 
   /** Runs the task unless a request with the same key is running. */
   private async exclusively<R>(scope: string, idempotencyKey: string, act: () => Promise<R>): Promise<R> {
-    const name = `${scope} ${idempotencyKey}`;
-    if (this.running.has(name)) {
-      const detail = `A request with idempotency key '${idempotencyKey}' is still running.`;
-      throw new Problem('in-progress', detail, { retryAfterSeconds: 1 });
-    }
-    this.running.add(name);
+    const end = this.running.begin(scope, idempotencyKey);
     try {
       return await act();
     } finally {
-      this.running.delete(name);
+      end();
     }
   }
 }

@@ -7,15 +7,28 @@ export class Queue {
   private readonly waiting = new Map<string, (() => void)[]>();
 
   async run<T>(name: string, task: () => Promise<T>): Promise<T> {
-    const line = this.waiting.get(name);
-    if (line) await new Promise<void>((begin) => line.push(begin));
+    if (this.waiting.has(name)) await new Promise<void>((begin) => this.enter(name, begin));
     else this.waiting.set(name, []);
     try {
       return await task();
     } finally {
-      const begin = this.waiting.get(name)?.shift();
-      if (begin) begin();
-      else this.waiting.delete(name);
+      this.leave(name);
     }
+  }
+
+  /** Calls `begin` when it is its turn, maybe at once. Call `leave` at the end of what it began. */
+  enter(name: string, begin: () => void): void {
+    const line = this.waiting.get(name);
+    if (line) line.push(begin);
+    else {
+      this.waiting.set(name, []);
+      begin();
+    }
+  }
+
+  leave(name: string): void {
+    const begin = this.waiting.get(name)?.shift();
+    if (begin) begin();
+    else this.waiting.delete(name);
   }
 }

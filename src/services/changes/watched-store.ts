@@ -1,9 +1,10 @@
-import type { BeginStage, CommitOutcome, Store } from '../../domain/ports.ts';
+import type { BeginStage, CommitEnd, CommitOutcome, Store } from '../../domain/ports.ts';
 import { Problem } from '../../domain/problems.ts';
+import { commitAll, getAll } from '../../domain/store-calls.ts';
 import { PROBE_KEY } from '../keys.ts';
 
-/** How a commit ended, and how many seconds it took. */
-export type CommitObserver = (outcome: CommitOutcome | 'failed', seconds: number) => void;
+/** How a commit ended, or `count` that were made together, and how many seconds it took. */
+export type CommitObserver = (outcome: CommitOutcome | 'failed', seconds: number, count?: number) => void;
 
 /**
  * The same store, which reports each commit. After a commit found no room, `check` rejects until a commit succeeds again.
@@ -31,6 +32,18 @@ export function watchCommits(store: Store, observe: CommitObserver, beginStage?:
   return {
     commit,
     get: (key) => store.get(key),
+    getAll: (keys) => getAll(store, keys),
+    async commitAll(commits) {
+      const started = performance.now();
+      const end = beginStage?.('commit');
+      const ends = await commitAll(store, commits);
+      end?.();
+      const seconds = (performance.now() - started) / 1000;
+      for (const [outcome, count] of countOf(ends)) observe(outcome, seconds, count);
+      if (ends.includes('committed')) full = false;
+      full ||= ends.some((error) => error instanceof Problem && error.code === 'store-full');
+      return ends;
+    },
     list: (prefix, after, limit, maxBytes) => store.list(prefix, after, limit, maxBytes),
     async check() {
       await store.check();
@@ -38,4 +51,13 @@ export function watchCommits(store: Store, observe: CommitObserver, beginStage?:
     },
     close: () => store.close(),
   };
+}
+
+function countOf(ends: readonly CommitEnd[]): Map<CommitOutcome | 'failed', number> {
+  const counts = new Map<CommitOutcome | 'failed', number>();
+  for (const end of ends) {
+    const outcome = end instanceof Error ? 'failed' : end;
+    counts.set(outcome, (counts.get(outcome) ?? 0) + 1);
+  }
+  return counts;
 }

@@ -8,7 +8,7 @@ import { buildCell } from '../cells/build-cell.ts';
 import { type Cell, featuresOf } from '../cells/cell-record.ts';
 import type { Context } from '../context.ts';
 import { cellKey } from '../keys.ts';
-import { requireBytes, requireElements, requireWork, type WorkContext } from '../limits.ts';
+import { requireBytes, requireElements, requireWorkOfOne, type WorkContext } from '../limits.ts';
 import { type InputForm, readInputs, readMask, trainingFor } from './call-inputs.ts';
 
 export type CallContext = Pick<
@@ -92,7 +92,7 @@ export async function prepareCall(
     trace: request.trace,
     training,
   };
-  requireRoom(context, call);
+  context.spendWork(requireRoom(context, call));
   await kind.check?.(call);
   return record.input_shape ? call : { ...call, cell: await buildFor(context, call) };
 }
@@ -104,10 +104,19 @@ const STEP_WORK = 5_000;
 const TRACED = 6;
 
 /**
+ * The multiply-adds of a call.
  * @throws {Problem} limit-exceeded if this many rows and steps need too much memory, including their trace, or too much work
  */
-function requireRoom(context: WorkContext, { cell, inputs, batch, time, trace }: Call): void {
-  const { limits } = context;
+export function requireRoom(
+  { limits }: Pick<WorkContext, 'limits'>,
+  {
+    cell,
+    inputs,
+    batch,
+    time,
+    trace,
+  }: Pick<Call, 'cell' | 'batch' | 'time' | 'trace'> & { readonly inputs: Pick<Tensor, 'shape'> },
+): number {
   const { definition, record } = cell;
   const { outputWidth, stateWidths } = definition;
   const variables: readonly { readonly shape: Shape }[] = record.input_shape
@@ -121,8 +130,9 @@ function requireRoom(context: WorkContext, { cell, inputs, batch, time, trace }:
   const row = stepWork + ROW_WORK;
   const traced = trace ? batch * time * TRACED * stateWidths.reduce((sum, width) => sum + width, 0) : 0;
   if (traced <= limits.maxElements) {
-    requireWork(batch * time * row + time * STEP_WORK, context, '/inputs');
-    return;
+    const work = batch * time * row + time * STEP_WORK;
+    requireWorkOfOne(work, limits, '/inputs');
+    return work;
   }
   const detail = `A trace of this may have ${traced} numbers, over the limit of ${limits.maxElements} elements (CELLSTEP_MAX_ELEMENTS). Send less at once.`;
   throw fieldProblem('limit-exceeded', '/trace', detail);

@@ -14,6 +14,7 @@ import type { SessionChange } from './session-subscription.ts';
 import { closeSession, putStates, resetSession, rewindSession } from './sessions.ts';
 import { type SequenceStep, stepSequence } from './step-sequence.ts';
 import { type SessionStepRequest, type SteppedSession, stepSession } from './step-session.ts';
+import { type AnswerSteps, type PlainStep, stepMany } from './step-together.ts';
 
 /** The use cases of sessions. */
 export function sessionServices(context: Context, feed: TenantFeed) {
@@ -34,6 +35,9 @@ export function sessionServices(context: Context, feed: TenantFeed) {
       feed.subscribe(id, () => readSession(store, id, clock()), listener),
     step: <R>(id: string, request: SessionStepRequest, change: Change<SteppedSession, R>) =>
       changer.change(sessionKey(id), change, () => stepSession(context, id, change.expected, request)),
+    /** The next steps of many sessions, each settled on its own. */
+    stepMany: <R, S extends PlainStep<R>>(steps: readonly S[], answer: AnswerSteps<R, S>) =>
+      stepMany(context, steps, answer),
     putStates: <R>(id: string, states: StatesGiven, change: Change<Session, R>) =>
       changer.change(sessionKey(id), change, () => putStates(context, id, change.expected, states)),
     reset: <R>(id: string, change: Change<Session, R>) =>

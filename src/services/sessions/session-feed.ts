@@ -1,4 +1,5 @@
 import type { Bus, Store, StoreWrite } from '../../domain/ports.ts';
+import { commitAll, getAll } from '../../domain/store-calls.ts';
 import { sessionKey } from '../keys.ts';
 import { FeedLink } from './feed-link.ts';
 import type { SessionContent } from './session-bytes.ts';
@@ -45,7 +46,11 @@ export class SessionFeed {
 
   constructor(store: Store, bus?: Bus) {
     this.store = store;
-    this.watched = { ...bound(store), commit: (writes) => this.commit(writes) };
+    this.watched = {
+      ...bound(store),
+      commit: (writes) => this.commit(writes),
+      commitAll: (commits) => this.commitAll(commits),
+    };
     this.link =
       bus && new FeedLink(bus, { heard: (key, bytes) => this.tell(key, bytes), check: (key) => this.check(key) });
   }
@@ -87,14 +92,29 @@ export class SessionFeed {
   }
 
   private async commit(writes: readonly StoreWrite[]) {
-    const heard = this.subscriptions.size > 0 || this.link?.isAsked ? this.heardOf(writes) : [];
+    const heard = this.isHeard ? this.heardOf(writes) : [];
     const outcome = await this.store.commit(writes);
-    if (outcome !== 'committed') return outcome;
+    if (outcome === 'committed') this.tellAll(heard);
+    return outcome;
+  }
+
+  private async commitAll(commits: readonly (readonly StoreWrite[])[]) {
+    const heard = this.isHeard ? commits.map((writes) => this.heardOf(writes)) : [];
+    const ends = await commitAll(this.store, commits);
+    for (const [k, changes] of heard.entries()) if (ends[k] === 'committed') this.tellAll(changes);
+    return ends;
+  }
+
+  /** Whether anybody listens to anything. */
+  private get isHeard(): boolean {
+    return this.subscriptions.size > 0 || this.link?.isAsked === true;
+  }
+
+  private tellAll(heard: readonly Heard[]): void {
     for (const { key, bytes } of heard) {
       this.tell(key, bytes);
       this.link?.tell(key, bytes);
     }
-    return outcome;
   }
 
   /** The changes that somebody listens to, copied, because the writer may reuse its bytes. */
@@ -124,9 +144,10 @@ export class SessionFeed {
   }
 }
 
-function bound(store: Store): Omit<Store, 'commit'> {
+function bound(store: Store): Omit<Store, 'commit' | 'commitAll'> {
   return {
     get: (key) => store.get(key),
+    getAll: (keys) => getAll(store, keys),
     list: (prefix, after, limit, maxBytes) => store.list(prefix, after, limit, maxBytes),
     check: () => store.check(),
     close: () => store.close(),

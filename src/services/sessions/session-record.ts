@@ -1,4 +1,4 @@
-import type { Store } from '../../domain/ports.ts';
+import type { Store, StoredValue } from '../../domain/ports.ts';
 import { Problem } from '../../domain/problems.ts';
 import { expiryOf, isExpired } from '../../domain/session.ts';
 import { sessionKey } from '../keys.ts';
@@ -10,8 +10,13 @@ export interface Session extends SessionContent {
 
 /** @throws {Problem} not-found, session-expired */
 export async function readSession(store: Pick<Store, 'get'>, id: string, now: number): Promise<Session> {
-  const session = await findSession(store, id);
-  if (!session) throw new Problem('not-found', `There is no session '${id}'.`);
+  return requireSession(id, await store.get(sessionKey(id)), now);
+}
+
+/** The session in a value of the store. @throws {Problem} not-found, session-expired */
+export function requireSession(id: string, stored: StoredValue | undefined, now: number): Session {
+  if (!stored) throw new Problem('not-found', `There is no session '${id}'.`);
+  const session = sessionIn(stored);
   if (!isExpired(session.record, now)) return session;
   const expiredAt = new Date(expiryOf(session.record) ?? now).toISOString();
   const detail = `Session '${id}' expired at ${expiredAt}, after ${session.record.ttl_seconds} idle seconds.`;
@@ -20,5 +25,10 @@ export async function readSession(store: Pick<Store, 'get'>, id: string, now: nu
 
 export async function findSession(store: Pick<Store, 'get'>, id: string): Promise<Session | undefined> {
   const stored = await store.get(sessionKey(id));
-  return stored && { ...decodeSession(stored.bytes), revision: stored.revision };
+  return stored && sessionIn(stored);
+}
+
+function sessionIn({ bytes, revision }: StoredValue): Session {
+  const { record, states, output } = decodeSession(bytes);
+  return { record, states, output, revision };
 }

@@ -29,7 +29,7 @@ interface Told extends Load {
 
 /** Hears what is counted, for metrics. */
 export interface LoadObserver {
-  requested(tenant: string): void;
+  requested(tenant: string, count: number): void;
   spent(tenant: string, work: number): void;
   connected(tenant: string, change: 1 | -1): void;
 }
@@ -87,9 +87,9 @@ export class TenantLoads {
     };
   }
 
-  request(tenant: string): void {
-    this.own(tenant).requests.add(1, this.clock());
-    this.observer?.requested(tenant);
+  request(tenant: string, count = 1): void {
+    this.own(tenant).requests.add(count, this.clock());
+    this.observer?.requested(tenant, count);
   }
 
   /** Counts a connection until the returned function is called. @throws {Problem} quota-exceeded */

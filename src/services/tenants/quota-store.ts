@@ -1,5 +1,6 @@
 import type { CommitOutcome, CountedStore, Store, StoreWrite } from '../../domain/ports.ts';
 import type { QuotaName } from '../../domain/quotas.ts';
+import { commitAll, eachAlone, getAll } from '../../domain/store-calls.ts';
 import { addUsage, type CountedKind, countedKey, countWrite, NO_USAGE, type StoredUsage } from '../../domain/usage.ts';
 import { type QuotasOf, quotaExceeded } from './quotas.ts';
 
@@ -95,15 +96,22 @@ export function storeWithin(store: Store, { tenant, quotasOf, counted, now }: Qu
     }
   }
 
-  return {
+  function isLimited(): boolean {
+    const quotas = quotasOf(tenant);
+    return LIMITED.some(([quota]) => quotas[quota] !== undefined);
+  }
+
+  const within: Store = {
     get: (key) => store.get(key),
+    getAll: (keys) => getAll(store, keys),
     list: (prefix, after, limit, maxBytes) => store.list(prefix, after, limit, maxBytes),
     check: () => store.check(),
     close: () => store.close(),
+    // Room is counted for each commit.
+    commitAll: (commits) => (isLimited() ? eachAlone(within, commits) : commitAll(store, commits)),
     async commit(writes) {
-      const quotas = quotasOf(tenant);
-      const limited = LIMITED.some(([quota]) => quotas[quota] !== undefined);
-      if (!limited || writes.every(({ bytes }) => !bytes) || ALWAYS.test(writes[0].key)) return store.commit(writes);
+      if (!isLimited() || writes.every(({ bytes }) => !bytes) || ALWAYS.test(writes[0].key))
+        return store.commit(writes);
       // The caller may change its buffers meanwhile.
       const own = writes.map((write) => (write.bytes ? { ...write, bytes: write.bytes.slice() } : write));
       const most = mostOf(own);
@@ -111,6 +119,7 @@ export function storeWithin(store: Store, { tenant, quotasOf, counted, now }: Qu
       return follow(store.commit(own), most);
     },
   };
+  return within;
 }
 
 /** The largest possible growth by the writes. */

@@ -1,4 +1,5 @@
-import type { Store } from '../../domain/ports.ts';
+import type { Store, StoreWrite } from '../../domain/ports.ts';
+import { commitAll, eachAlone, getAll } from '../../domain/store-calls.ts';
 import { checkCommit } from '../../domain/store-keys.ts';
 import { tenantKey } from '../keys.ts';
 
@@ -17,14 +18,21 @@ export function storeOfTenant(store: Store, tenant: string): Store {
     await store.commit([{ key: tenantKey(tenant), expect: null, bytes: new Uint8Array(1) }]);
     noted = true;
   }
-  return {
+  const named = (writes: readonly StoreWrite[]) => writes.map((write) => ({ ...write, key: prefix + write.key }));
+  const own: Store = {
     get: (key) => store.get(prefix + key),
+    getAll: (keys) =>
+      getAll(
+        store,
+        keys.map((key) => prefix + key),
+      ),
+    commitAll: (commits) => (noted ? commitAll(store, commits.map(named)) : eachAlone(own, commits)),
     async commit(writes) {
       checkCommit(writes);
-      const own = writes.map((write) => ({ ...write, key: prefix + write.key }));
-      if (noted) return store.commit(own);
+      const theirs = named(writes);
+      if (noted) return store.commit(theirs);
       // The caller may change its buffers meanwhile.
-      const copies = own.map((write) => (write.bytes ? { ...write, bytes: write.bytes.slice() } : write));
+      const copies = theirs.map((write) => (write.bytes ? { ...write, bytes: write.bytes.slice() } : write));
       await note();
       return store.commit(copies);
     },
@@ -36,4 +44,5 @@ export function storeOfTenant(store: Store, tenant: string): Store {
     check: () => store.check(),
     close: () => store.close(),
   };
+  return own;
 }

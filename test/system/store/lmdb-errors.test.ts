@@ -42,9 +42,8 @@ const database = { root, records: { getStats: () => ({}) } };
 const connection = { directory: '.', current: () => database, recover: async () => true };
 const queue = createCommitQueue(connection, new RecentValues(true));
 const write = (name) =>
-  queue.add([{ key: 'cell/a', bytes: Buffer.of(1) }]).then(
-    () => console.log(name + ': committed'),
-    ({ code }) => console.log(name + ': ' + code),
+  queue.add([[{ key: 'cell/a', bytes: Buffer.of(1) }]]).then(
+    ([{ code = 'committed' }]) => console.log(name + ': ' + code),
   );
 await write('fits');
 text = '${textOf('4096 -1610612736 -1610612736')}';

@@ -1,0 +1,25 @@
+import type { CommitEnd, Store, StoredValue, StoreWrite } from './ports.ts';
+
+/** The values of many keys. */
+export function getAll(
+  store: Pick<Store, 'get' | 'getAll'>,
+  keys: readonly string[],
+): Promise<(StoredValue | undefined)[]> {
+  return store.getAll ? store.getAll(keys) : Promise.all(keys.map((key) => store.get(key)));
+}
+
+/** Many commits, each on its own. Never rejects. */
+export function commitAll(
+  store: Pick<Store, 'commit' | 'commitAll'>,
+  commits: readonly (readonly StoreWrite[])[],
+): Promise<CommitEnd[]> {
+  return store.commitAll ? store.commitAll(commits) : eachAlone(store, commits);
+}
+
+/** The same by a call for each. */
+export function eachAlone(
+  store: Pick<Store, 'commit'>,
+  commits: readonly (readonly StoreWrite[])[],
+): Promise<CommitEnd[]> {
+  return Promise.all(commits.map((writes) => store.commit(writes).catch((error: Error) => error)));
+}

@@ -1,0 +1,105 @@
+import { commitAll } from '../../domain/store-calls.ts';
+import type { Ports } from '../ports.ts';
+import type { Decision } from './decision.ts';
+import { decideOnce, type Repeatable } from './once.ts';
+import type { RunningKeys } from './running-keys.ts';
+
+/** One of many changes that are made together, each with an outcome of its own. */
+export interface OneOfMany<R> {
+  /** The key of the thing that it changes. */
+  readonly owner: string;
+  readonly once?: Repeatable<R>;
+  /** Decides on it alone. The result is its answer. Nothing is to be done after its commit. */
+  decide(): Promise<Decision<R> | undefined>;
+  /** Called once, with the answer or with what `decide` or the commit threw. */
+  settle(end: R | Error): void;
+}
+
+/**
+ * Decides on changes of different owners together: a decision for each, its refusal, or undefined if it is to be decided
+ * alone. Never rejects.
+ */
+export type DecideAll<R, I> = (items: readonly I[]) => Promise<(Decision<R> | Error | undefined)[]>;
+
+/**
+ * Decides on the changes together, commits those that are not refused, and settles them. Returns those that are left to be
+ * made alone: nothing of them is committed.
+ */
+export async function decideTogether<R, I extends OneOfMany<R>>(
+  context: Pick<Ports, 'store' | 'clock' | 'limits'>,
+  running: RunningKeys,
+  items: readonly I[],
+  decideAll: DecideAll<R, I>,
+): Promise<ReadonlySet<I>> {
+  const left = new Set<I>();
+  const ends: (() => void)[] = [];
+  const plain: I[] = [];
+  const keyed: I[] = [];
+  for (const item of items) {
+    try {
+      if (item.once) ends.push(running.begin(item.owner, item.once.idempotencyKey));
+      (item.once ? keyed : plain).push(item);
+    } catch (error) {
+      item.settle(error as Error);
+    }
+  }
+  const decisions =
+    keyed.length === 0 ? await decideAll(plain) : await decideWithKeys(context, plain, keyed, decideAll);
+  const asked = keyed.length === 0 ? plain : [...plain, ...keyed];
+  const committing: I[] = [];
+  const made: Decision<R>[] = [];
+  for (let k = 0; k < asked.length; k++) {
+    const decision = decisions[k];
+    if (decision === undefined) left.add(asked[k]);
+    else if (decision instanceof Error) asked[k].settle(decision);
+    else {
+      committing.push(asked[k]);
+      made.push(decision);
+    }
+  }
+  const committed = await commitAll(
+    context.store,
+    made.map(({ writes }) => writes),
+  ).catch((error: Error) => made.map(() => error));
+  // A repetition that comes from now on finds what is kept.
+  for (const end of ends) end();
+  for (let k = 0; k < committing.length; k++) {
+    const end = committed[k];
+    if (end === 'conflict') left.add(committing[k]);
+    else committing[k].settle(end === 'committed' ? made[k].result : end);
+  }
+  return left;
+}
+
+/** The same decisions, first those of `plain`. Each of `keyed` joins the others once it is known to be no repetition. */
+async function decideWithKeys<R, I extends OneOfMany<R>>(
+  context: Pick<Ports, 'store' | 'clock' | 'limits'>,
+  plain: readonly I[],
+  keyed: readonly I[],
+  decideAll: DecideAll<R, I>,
+): Promise<(Decision<R> | Error | undefined)[]> {
+  const joined: I[] = [];
+  const told: PromiseWithResolvers<Decision<R> | undefined>[] = [];
+  const known: Promise<unknown>[] = [];
+  const deciding = keyed.map((item) => {
+    const joining = Promise.withResolvers<void>();
+    const decide = () => {
+      const decision = Promise.withResolvers<Decision<R> | undefined>();
+      joined.push(item);
+      told.push(decision);
+      joining.resolve();
+      return decision.promise;
+    };
+    const decided = decideOnce(context, item.owner, item.once!, decide)().catch((error: Error) => error);
+    known.push(Promise.race([joining.promise, decided]));
+    return decided;
+  });
+  await Promise.all(known);
+  const decisions = await decideAll([...plain, ...joined]);
+  for (let k = 0; k < told.length; k++) {
+    const decision = decisions[plain.length + k];
+    if (decision instanceof Error) told[k].reject(decision);
+    else told[k].resolve(decision);
+  }
+  return [...decisions.slice(0, plain.length), ...(await Promise.all(deciding))];
+}

@@ -15,6 +15,9 @@ const CLOSE_OBJECT = 0x7d;
 const NEWLINE = 0x0a;
 const SPACE = 0x20;
 const TILDE = 0x7e;
+const ZERO = 0x30;
+/** Digits of numbers that are all exact. */
+const MOST_DIGITS = 15;
 
 /** Far less than the allowed nesting of a body, so that the plain way decides about the limit. */
 const MAX_DEPTH = 32;
@@ -211,7 +214,7 @@ class BodyReader {
   }
 
   private value(): unknown {
-    const plain = this.bytes[this.at] === QUOTE ? this.plainString() : undefined;
+    const plain = this.bytes[this.at] === QUOTE ? this.plainString() : this.wholeNumber();
     if (plain !== undefined) return plain;
     if (this.parsed++ === MOST_VALUES) throw new Unusual();
     const start = this.at;
@@ -233,6 +236,22 @@ class BodyReader {
     }
     this.at = end + 1;
     return bytes.toString('latin1', start, end);
+  }
+
+  /** A whole number of a few digits, such as a version; undefined for any other value. */
+  private wholeNumber(): number | undefined {
+    const { bytes, at: start } = this;
+    let end = start;
+    let number = 0;
+    for (let digit = bytes[end] - ZERO; digit >= 0 && digit <= 9; digit = bytes[++end] - ZERO) {
+      number = number * 10 + digit;
+    }
+    const digits = end - start;
+    if (digits === 0 || digits > MOST_DIGITS || (digits > 1 && bytes[start] === ZERO)) return undefined;
+    const next = bytes[end];
+    if (next !== COMMA && next !== CLOSE_OBJECT && next !== CLOSE_ARRAY) return undefined;
+    this.at = end;
+    return number;
   }
 
   private skipValue(): void {

@@ -39,14 +39,15 @@ function lengthOf(key: string): number {
  * keys are malformed, too long or repeated, when they have two owners, or when one write both writes and deletes.
  */
 export function checkCommit(writes: readonly StoreWrite[]): void {
-  const seen = new Set<string>();
+  // Most commits have one write.
+  const seen = writes.length > 1 ? new Set<string>() : undefined;
   let first: string | undefined;
   for (const { key, bytes, delete: deletes } of writes) {
     const owner = ownerOf(key);
     first ??= owner;
     if (owner !== first) throw new Error(`one commit has keys of two owners, ${first} and ${owner} (key ${key})`);
-    if (seen.has(key)) throw new Error(`one commit names the key ${key} twice`);
+    if (seen?.has(key)) throw new Error(`one commit names the key ${key} twice`);
     if (bytes !== undefined && deletes) throw new Error(`one commit both writes and deletes the key ${key}`);
-    seen.add(key);
+    seen?.add(key);
   }
 }

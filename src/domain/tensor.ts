@@ -36,7 +36,9 @@ export class Tensor {
 }
 
 export function sizeOf(shape: Shape): number {
-  return shape.reduce((size, extent) => size * extent, 1);
+  let size = 1;
+  for (let axis = 0; axis < shape.length; axis++) size *= shape[axis];
+  return size;
 }
 
 /** `[2,3]`, as messages write a shape. */

@@ -119,8 +119,7 @@ export class Messages {
       throw fieldProblem('invalid-request', '/op', `Unknown op ${quote(op)}. Send one of ${known}.`);
     }
     const carryOut = () => sender.carryOut(() => handler.act(sent, form));
-    const act = () =>
-      typeof key === 'string' ? this.inTurn(this.nameOf(op, session, key), carryOut) : carryOut();
+    const act = () => (typeof key === 'string' ? this.inTurn(this.nameOf(op, session, key), carryOut) : carryOut());
     return this.turns.take([session, copy], op === 'fork' || op === 'open', act);
   }
 

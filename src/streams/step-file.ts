@@ -16,6 +16,15 @@ export interface StepFields {
   readonly [field: string]: unknown;
 }
 
+/** The message that a row is. */
+interface StepRow {
+  readonly session: string;
+  readonly inputs: SentTensor;
+  readonly return_states: boolean;
+  key?: string;
+  if_match?: number;
+}
+
 const FIELDS = tensorFieldsOf(stepsFile);
 
 /**
@@ -30,7 +39,8 @@ export function fileOfAnswers(answers: readonly StepFields[]): TensorFile {
     'output',
     answers.map(({ output }) => output?.tensor),
   );
-  const states = answers.reduce((most, answer) => Math.max(most, statesOf(answer)), 0);
+  let states = 0;
+  for (const answer of answers) while (stateAt(answer, states)) states++;
   for (let k = 0; k < states; k++) {
     put(
       tensors,
@@ -38,10 +48,18 @@ export function fileOfAnswers(answers: readonly StepFields[]): TensorFile {
       answers.map((answer) => stateAt(answer, k)?.tensor),
     );
   }
-  const results = answers.map((answer) =>
-    Object.fromEntries(Object.entries(answer).filter(([, value]) => isPlain(value))),
-  );
-  return { tensors, metadata: { results: JSON.stringify(results) } };
+  return { tensors, metadata: { results: JSON.stringify(answers.map(plainOf)) } };
+}
+
+/** The fields that are no tensors. */
+function plainOf(answer: StepFields): Record<string, unknown> {
+  const plain: Record<string, unknown> = {};
+  for (const name in answer) {
+    const value = answer[name];
+    if (value instanceof TensorReply || (Array.isArray(value) && value[0] instanceof TensorReply)) continue;
+    plain[name] = value;
+  }
+  return plain;
 }
 
 /** The steps of a file as messages. @throws {Problem | RequestShapeError} */
@@ -65,33 +83,28 @@ function rowsOf({ inputs, sessions, keys, if_match: versions, return_states }: z
       `${name} has ${list.length} entries, sessions has ${sessions.length}.`,
     );
   }
+  const shape = [1, features];
   return sessions.map((session, row) => {
     const values = tensor.data.subarray(row * features, (row + 1) * features);
-    const own = { session, inputs: new SentTensor(new Tensor(tensor.dtype, [1, features], values)), return_states };
+    const item: StepRow = { session, inputs: new SentTensor(new Tensor(tensor.dtype, shape, values)), return_states };
     const key = keys?.[row] ?? undefined;
     const version = versions?.[row] ?? undefined;
-    return { ...own, ...(key === undefined ? {} : { key }), ...(version === undefined ? {} : { if_match: version }) };
+    if (key !== undefined) item.key = key;
+    if (version !== undefined) item.if_match = version;
+    return item;
   });
 }
 
 /** A replayed answer has its states under the names of their places. */
 function stateAt(answer: StepFields, k: number): TensorReply | undefined {
-  return answer.states?.[k] ?? (answer[`states.${k}`] as TensorReply | undefined);
-}
-
-function statesOf(answer: StepFields): number {
-  let count = 0;
-  while (stateAt(answer, count)) count++;
-  return count;
-}
-
-function isPlain(value: unknown): boolean {
-  return !(value instanceof TensorReply) && !(Array.isArray(value) && value[0] instanceof TensorReply);
+  return answer.states?.[k] ?? (answer.replayed ? (answer[`states.${k}`] as TensorReply | undefined) : undefined);
 }
 
 /** About how many bytes the answer takes. */
 export function sizeOfFields({ output, states = [] }: StepFields): number {
-  return [...(output ? [output] : []), ...states].reduce((sum, { tensor }) => sum + tensor.data.byteLength, 0);
+  let bytes = output?.tensor.data.byteLength ?? 0;
+  for (const { tensor } of states) bytes += tensor.data.byteLength;
+  return bytes;
 }
 
 /** Stacks tensors of one shape and dtype; otherwise keeps each as it is. */

@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Store, StoredEntry, StoreWrite } from '../../src/domain/ports.ts';
+import { commitAll, getAll } from '../../src/domain/store-calls.ts';
 import { runs } from '../support/runs.ts';
 
 export interface StoreUnderTest {
@@ -94,6 +95,41 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
         await put(key, 'long');
         expect(await value(key)).toBe('long');
         expect(keys(await store.list('cell/', undefined, 10))).toEqual([key]);
+      });
+    });
+
+    describe('many calls at once', () => {
+      it('find the values of keys in their order, also where there is none', async () => {
+        await put('cell/a', 'one');
+        await put('cell/b', 'x'.repeat(100_000));
+        const found = await getAll(store, ['cell/b', 'cell/c', 'cell/a', 'no key']);
+        expect(found.map((one) => read(one?.bytes)?.length)).toEqual([100_000, undefined, 3, undefined]);
+        expect(found[2]?.revision).toBe((await store.get('cell/a'))?.revision);
+      });
+
+      it('commit each on its own: one that conflicts leaves the others as they are', async () => {
+        const revision = await put('cell/b', 'old');
+        const ends = await commitAll(store, [
+          [{ key: 'cell/a', expect: null, bytes: text('new') }],
+          [
+            { key: 'cell/b', expect: null, bytes: text('new') },
+            { key: 'cell-uses/b', bytes: text('new') },
+          ],
+          [{ key: 'cell/b', expect: revision, bytes: text('newer') }],
+          [{ key: 'cell/c', bytes: text('y'.repeat(100_000)) }],
+        ]);
+        expect(ends).toEqual(['committed', 'conflict', 'committed', 'committed']);
+        const found = await getAll(store, ['cell/a', 'cell/b', 'cell-uses/b', 'cell/c']);
+        expect(found.map((one) => read(one?.bytes)?.slice(0, 5))).toEqual(['new', 'newer', undefined, 'yyyyy']);
+        expect(await getAll(store, [])).toEqual([]);
+        expect(await commitAll(store, [])).toEqual([]);
+      });
+
+      it('commit in the order of the calls, beside other commits', async () => {
+        const one = store.commit([{ key: 'cell/a', bytes: text('1') }]);
+        const many = commitAll(store, [[{ key: 'cell/a', bytes: text('2') }], [{ key: 'cell/a', bytes: text('3') }]]);
+        await Promise.all([one, many]);
+        expect(await value('cell/a')).toBe('3');
       });
     });
 

@@ -50,19 +50,21 @@ export function encodeSession(record: SessionRecord, states: readonly Tensor[], 
   }
   const dataStart = Math.ceil(headBytes / ALIGNMENT) * ALIGNMENT;
   const bytes = Buffer.allocUnsafe(dataStart + dataBytes);
-  bytes.writeUInt32LE(MAGIC, 0);
-  bytes.writeUInt32LE(dataStart, AT.dataStart);
-  bytes.writeDoubleLE(record.cell_version, AT.cell_version);
-  bytes.writeDoubleLE(record.batch_size, AT.batch_size);
-  bytes.writeDoubleLE(record.step, AT.step);
-  bytes.writeDoubleLE(record.ttl_seconds ?? NONE, AT.ttl_seconds);
-  bytes.writeDoubleLE(history?.limit ?? NONE, AT.history_limit);
-  bytes.writeDoubleLE(history?.oldest ?? NONE, AT.history_oldest);
-  bytes.writeDoubleLE(record.version, AT.version);
-  bytes.writeDoubleLE(record.created_at, AT.created_at);
-  bytes.writeDoubleLE(record.updated_at, AT.updated_at);
-  bytes.writeUInt32LE(states.length, AT.states);
-  bytes.writeUInt32LE(tensors.length, AT.tensors);
+  // Buffer's own methods for numbers take longer.
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  view.setUint32(0, MAGIC, true);
+  view.setUint32(AT.dataStart, dataStart, true);
+  view.setFloat64(AT.cell_version, record.cell_version, true);
+  view.setFloat64(AT.batch_size, record.batch_size, true);
+  view.setFloat64(AT.step, record.step, true);
+  view.setFloat64(AT.ttl_seconds, record.ttl_seconds ?? NONE, true);
+  view.setFloat64(AT.history_limit, history?.limit ?? NONE, true);
+  view.setFloat64(AT.history_oldest, history?.oldest ?? NONE, true);
+  view.setFloat64(AT.version, record.version, true);
+  view.setFloat64(AT.created_at, record.created_at, true);
+  view.setFloat64(AT.updated_at, record.updated_at, true);
+  view.setUint32(AT.states, states.length, true);
+  view.setUint32(AT.tensors, tensors.length, true);
   let at = AT.texts as number;
   at = writeText(bytes, id, at);
   at = writeText(bytes, uid, at);
@@ -73,7 +75,10 @@ export function encodeSession(record: SessionRecord, states: readonly Tensor[], 
   for (const tensor of tensors) {
     bytes[at++] = DTYPES.indexOf(tensor.dtype);
     bytes[at++] = tensor.shape.length;
-    for (const extent of tensor.shape) at = bytes.writeUInt32LE(extent, at);
+    for (const extent of tensor.shape) {
+      view.setUint32(at, extent, true);
+      at += 4;
+    }
     const elements = encodeElements(tensor);
     bytes.set(elements, data);
     data += elements.length;
@@ -94,7 +99,8 @@ function writeText(bytes: Buffer, text: string, at: number): number {
  */
 export function decodeSession(bytes: Uint8Array): SessionContent {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-  if (buffer.readUInt32LE(0) !== MAGIC) return decodeJsonSession(bytes);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  if (view.getUint32(0, true) !== MAGIC) return decodeJsonSession(bytes);
   let at = AT.texts as number;
   const readText = () => {
     const start = at + 1;
@@ -106,31 +112,31 @@ export function decodeSession(bytes: Uint8Array): SessionContent {
   const cell = readText();
   const cell_uid = readText();
   const pinned = readText();
-  const ttl = buffer.readDoubleLE(AT.ttl_seconds);
-  const limit = buffer.readDoubleLE(AT.history_limit);
+  const ttl = view.getFloat64(AT.ttl_seconds, true);
+  const limit = view.getFloat64(AT.history_limit, true);
   const record: SessionRecord = {
     format: 1,
     id,
     uid,
     cell,
     cell_uid,
-    cell_version: buffer.readDoubleLE(AT.cell_version),
-    batch_size: buffer.readDoubleLE(AT.batch_size),
-    step: buffer.readDoubleLE(AT.step),
+    cell_version: view.getFloat64(AT.cell_version, true),
+    batch_size: view.getFloat64(AT.batch_size, true),
+    step: view.getFloat64(AT.step, true),
     ttl_seconds: ttl === NONE ? null : ttl,
     pinned: pinned === '' ? undefined : pinned,
-    history: limit === NONE ? undefined : { limit, oldest: buffer.readDoubleLE(AT.history_oldest) },
-    version: buffer.readDoubleLE(AT.version),
-    created_at: buffer.readDoubleLE(AT.created_at),
-    updated_at: buffer.readDoubleLE(AT.updated_at),
+    history: limit === NONE ? undefined : { limit, oldest: view.getFloat64(AT.history_oldest, true) },
+    version: view.getFloat64(AT.version, true),
+    created_at: view.getFloat64(AT.created_at, true),
+    updated_at: view.getFloat64(AT.updated_at, true),
   };
   const tensors: Tensor[] = [];
-  let data = buffer.readUInt32LE(AT.dataStart);
-  for (let left = buffer.readUInt32LE(AT.tensors); left > 0; left--) {
+  let data = view.getUint32(AT.dataStart, true);
+  for (let left = view.getUint32(AT.tensors, true); left > 0; left--) {
     const dtype = DTYPES[buffer[at]];
     const shape: number[] = [];
     const end = at + 2 + 4 * buffer[at + 1];
-    for (at += 2; at < end; at += 4) shape.push(buffer.readUInt32LE(at));
+    for (at += 2; at < end; at += 4) shape.push(view.getUint32(at, true));
     const start = data;
     data += sizeOf(shape) * BYTES_PER_ELEMENT[dtype];
     // Also if the dtype is unknown.
@@ -138,7 +144,7 @@ export function decodeSession(bytes: Uint8Array): SessionContent {
     tensors.push(viewElements(dtype, shape, bytes, start));
   }
   if (data !== bytes.length) throw new Error('the store holds a damaged session');
-  const output = tensors.length > buffer.readUInt32LE(AT.states) ? tensors.pop() : undefined;
+  const output = tensors.length > view.getUint32(AT.states, true) ? tensors.pop() : undefined;
   return output ? { record, states: tensors, output } : { record, states: tensors };
 }
 

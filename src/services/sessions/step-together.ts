@@ -87,32 +87,29 @@ async function decideSteps<R, S extends PlainStep<R>>(
   answer: AnswerSteps<R, S>,
 ): Promise<Decided<R>> {
   const decided: Decided<R> = new Array(items.length).fill(undefined);
-  try {
-    const stored = await getAll(
-      context.store,
-      items.map(({ owner }) => owner),
-    );
-    const now = context.clock();
-    const groups = new Map<string, Ride[]>();
-    for (let place = 0; place < items.length; place++) {
-      const { session: id, expected } = items[place].step;
-      try {
-        const session = requireSession(id, stored[place], now);
-        const { record, output } = session;
-        requireVersion(`Session '${id}'`, record.version, expected);
-        if (record.history || output || bytesOf(session) > MOST_BYTES) continue;
-        const name = `${record.cell} ${record.cell_uid} ${record.pinned ?? ''}`;
-        const group = groups.get(name);
-        if (group) group.push({ place, session });
-        else groups.set(name, [{ place, session }]);
-      } catch (error) {
-        decided[place] = error as Error;
-      }
+  const keys = items.map(({ owner }) => owner);
+  const stored = await getAll(context.store, keys).catch(() => undefined);
+  // What keeps them from being decided together is found again for each, and told: here, and where a group is rejected.
+  if (!stored) return decided;
+  const now = context.clock();
+  const groups = new Map<string, Ride[]>();
+  for (let place = 0; place < items.length; place++) {
+    const { session: id, expected } = items[place].step;
+    try {
+      const session = requireSession(id, stored[place], now);
+      const { record, output } = session;
+      requireVersion(`Session '${id}'`, record.version, expected);
+      if (record.history || output || bytesOf(session) > MOST_BYTES) continue;
+      const name = `${record.cell} ${record.cell_uid} ${record.pinned ?? ''}`;
+      const group = groups.get(name);
+      if (group) group.push({ place, session });
+      else groups.set(name, [{ place, session }]);
+    } catch (error) {
+      decided[place] = error as Error;
     }
-    await Promise.all([...groups.values()].map((rides) => stepGroup(context, rides, { items, decided, answer })));
-  } catch {
-    // What keeps all of them from being decided is found again for each, and told.
   }
+  const group = { items, decided, answer };
+  await Promise.allSettled([...groups.values()].map((rides) => stepGroup(context, rides, group)));
   return decided;
 }
 
@@ -152,7 +149,7 @@ async function stepGroup<R, S extends PlainStep<R>>(
       group.decided[ride.place] = error as Error;
     }
   }
-  await Promise.all(
+  await Promise.allSettled(
     batchesOf(paid, prepared.batchRows).map((batch) => stepBatch(context, { cell, prepared }, batch, group)),
   );
 }

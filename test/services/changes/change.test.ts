@@ -188,3 +188,125 @@ describe('a queue', () => {
     expect(log.indexOf('b1 ends')).toBeLessThan(log.indexOf('a1 ends'));
   });
 });
+
+describe('many changes at once', () => {
+  /** A change of a thing; what it decides alone is marked. */
+  function changing(owner: string, key?: string) {
+    const { promise, resolve } = Promise.withResolvers<string | Error>();
+    const once = key === undefined ? undefined : { idempotencyKey: key, fingerprint: 'f', codec: TEXTS };
+    const decide = async () => ({ writes: [{ key: owner, bytes }], result: `${owner} alone` });
+    return { owner, once, decide, settle: resolve, ended: promise };
+  }
+  type Changing = ReturnType<typeof changing>;
+
+  /** Decides on all that it is asked for, and remembers which were asked for together. */
+  function deciding(decideOne?: (item: Changing) => Error | undefined | 'alone') {
+    const asked: string[][] = [];
+    const decideAll = async (items: readonly Changing[]) => {
+      asked.push(items.map(({ owner }) => owner));
+      return items.map((item) => {
+        const decided = decideOne?.(item);
+        if (decided instanceof Error) return decided;
+        return decided ? undefined : { writes: [{ key: item.owner, bytes }], result: `${item.owner} together` };
+      });
+    };
+    return { asked, decideAll };
+  }
+
+  it('are decided together, except that those of one owner follow one another', async () => {
+    const changer = changerOn(openMemoryStore());
+    const { asked, decideAll } = deciding();
+    const items = ['thing/a', 'thing/b', 'thing/a', 'thing/a'].map((owner) => changing(owner));
+    await changer.changeAll(items, decideAll);
+    expect(asked).toEqual([['thing/a', 'thing/b'], ['thing/a'], ['thing/a']]);
+    expect(await Promise.all(items.map(({ ended }) => ended))).toEqual([
+      'thing/a together',
+      'thing/b together',
+      'thing/a together',
+      'thing/a together',
+    ]);
+    await changer.changeAll([], decideAll);
+  });
+
+  it('wait for a change of their owner that began before, while the others go on', async () => {
+    const changer = changerOn(openMemoryStore());
+    const before = Promise.withResolvers<void>();
+    const first = changer.commit('thing/a', async () => {
+      await before.promise;
+      return { writes: [], result: 'first' };
+    });
+    const [a, b] = [changing('thing/a'), changing('thing/b')];
+    const { asked, decideAll } = deciding();
+    const all = changer.changeAll([a, b], decideAll);
+    const after = changer.commit('thing/b', async () => ({ writes: [], result: asked.length }));
+    expect(await b.ended).toBe('thing/b together');
+    expect(await after).toBe(1);
+    before.resolve();
+    await Promise.all([first, all]);
+    expect(asked).toEqual([['thing/b'], ['thing/a']]);
+  });
+
+  it('are refused one by one, and decided alone where they cannot be together or another writer came first', async () => {
+    const { store } = contended(1);
+    const changer = changerOn(store);
+    const refusal = new Problem('wrong-shape', 'no');
+    const { decideAll } = deciding(({ owner }) =>
+      owner === 'thing/b' ? refusal : owner === 'thing/c' ? 'alone' : undefined,
+    );
+    const items = ['thing/a', 'thing/b', 'thing/c', 'thing/d'].map((owner) => changing(owner));
+    await changer.changeAll(items, decideAll);
+    expect(await Promise.all(items.map(({ ended }) => ended))).toEqual([
+      'thing/a alone',
+      refusal,
+      'thing/c alone',
+      'thing/d together',
+    ]);
+  });
+
+  it('are each told of a failure of the store', async () => {
+    const { get, list, check, close } = openMemoryStore();
+    const commit = async () => {
+      throw new Problem('store-unavailable', 'gone');
+    };
+    const items = ['thing/a', 'thing/b'].map((owner) => changing(owner, 'k'));
+    await changerOn({ get, list, check, close, commit }).changeAll(items, deciding().decideAll);
+    for (const { ended } of items) expect(await ended).toMatchObject({ code: 'store-unavailable' });
+  });
+
+  it('are made once for each key, which belongs to one request', async () => {
+    const changer = changerOn(openMemoryStore());
+    const { asked, decideAll } = deciding();
+    const first = [changing('thing/a', 'k'), changing('thing/b', 'k'), changing('thing/c')];
+    await changer.changeAll(first, decideAll);
+    const again = [changing('thing/a', 'k'), changing('thing/b', 'other'), changing('thing/c')];
+    const other = changing('thing/b', 'k');
+    const reused = { ...other, once: { ...other.once!, fingerprint: 'g' } };
+    await changer.changeAll([...again, reused], decideAll);
+    expect(await Promise.all(again.map(({ ended }) => ended))).toEqual([
+      'thing/a together again',
+      'thing/b together',
+      'thing/c together',
+    ]);
+    expect(await reused.ended).toMatchObject({ code: 'idempotency-key-reused' });
+    expect(asked.map((owners) => owners.toSorted())).toEqual([
+      ['thing/a', 'thing/b', 'thing/c'],
+      ['thing/b', 'thing/c'],
+      [],
+    ]);
+  });
+
+  it('are refused while another request with their key is running', async () => {
+    const changer = changerOn(openMemoryStore());
+    const held = Promise.withResolvers<void>();
+    const once = { idempotencyKey: 'k', fingerprint: 'f', codec: TEXTS };
+    const running = changer.change('thing/a', { answer, once }, async () => {
+      await held.promise;
+      return { writes: [{ key: 'thing/a', bytes }], result: 'first' };
+    });
+    const item = changing('thing/a', 'k');
+    const all = changer.changeAll([item], deciding().decideAll);
+    held.resolve();
+    await Promise.all([running, all]);
+    expect(await item.ended).toMatchObject({ code: 'in-progress' });
+  });
+});

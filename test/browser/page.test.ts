@@ -157,7 +157,7 @@ describe.runIf(hasChromium('The page at /'))('the page at /', () => {
     await press('Fork after step 20');
     await shows('The two futures separate after step 20.');
     await fill('x1 at step 21', '5');
-    await page.locator('.u-legend', { hasText: 'h₁ ⑂' }).waitFor();
+    await page.locator('.u-legend', { hasText: 'h₁, fork' }).waitFor();
     await press('End the fork');
     await press('Measure at this step');
     await shows(/The gradient (vanishes|stays|explodes)/);
@@ -288,13 +288,13 @@ describe.runIf(hasChromium('The page at /'))('the page at /', () => {
     await call(app, 'POST', `/v1/sessions/${id}/steps`, { inputs: [[0.5]] });
     await shows(/^Step 61, rows: 1/);
     expect(heard.some((text) => text.includes('"event":"changed"'))).toBe(true);
-    await fill(/^Input, numbers: 1/, 'one');
+    await fill(/^Input \(numbers: 1/, 'one');
     await press('Take a step');
     await shows('This is not a number.');
-    await fill(/^Input, numbers: 1/, '1, 2');
+    await fill(/^Input \(numbers: 1/, '1, 2');
     await press('Take a step');
     await shows(/Send 1 features/);
-    await fill(/^Input, numbers: 1/, '1');
+    await fill(/^Input \(numbers: 1/, '1');
     await press('Take a step');
     await shows(/^Step 62, rows: 1/);
     expect(await page.locator('.formula strong').count()).toBe(4);

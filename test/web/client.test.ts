@@ -127,8 +127,8 @@ it('reads and shows numbers as people write them', () => {
     '6',
     '0.5',
     '−0.0313',
-    '1.00e+9',
-    '1.00e−7',
+    '1e9',
+    '1e−7',
     'NaN',
     '−∞',
   ]);

@@ -7,6 +7,7 @@ import { Check, Refusal } from '../ui/field.tsx';
 import { SureButton } from '../ui/sure-button.tsx';
 import { useAttempt } from '../ui/use-attempt.ts';
 import { save } from './files.ts';
+import { when } from './lists.ts';
 
 type Named = Pick<Checkpoint, 'cells' | 'variables' | 'sessions'>;
 
@@ -31,7 +32,7 @@ export function CheckpointDetail({ id }: { readonly id: string }) {
       {held && (
         <>
           <p>
-            {held.bytes} B, {held.created_at}
+            {held.bytes} B, {t('column.created')}: {when(held.created_at)}
           </p>
           <Names named={held} />
           <div class="fields">
@@ -96,7 +97,14 @@ function Names({ named }: { readonly named: Named }) {
     <ul>
       {(['cells', 'sessions', 'variables'] as const).map((things) => (
         <li key={things}>
-          {t(`things.${things}`)}: {named[things].length === 0 ? '–' : named[things].slice(0, SHOWN).join(', ')}
+          {t(`things.${things}`)}:{' '}
+          {named[things].slice(0, SHOWN).map((id, i) => (
+            <span key={id}>
+              {i > 0 && ', '}
+              {things === 'variables' ? id : <a href={hashOf(['inspect', things, id])}>{id}</a>}
+            </span>
+          ))}
+          {named[things].length === 0 && '–'}
           {named[things].length > SHOWN && ' …'}
         </li>
       ))}

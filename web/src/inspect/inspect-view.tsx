@@ -4,7 +4,7 @@ import { useApp } from '../frame/context.ts';
 import { hashOf } from '../frame/place.ts';
 import { CellDetail } from './cell-detail.tsx';
 import { CheckpointDetail } from './checkpoint-detail.tsx';
-import { THINGS, type Things } from './lists.ts';
+import { THINGS, type Things, when } from './lists.ts';
 import { NewCell } from './new-cell.tsx';
 import { NewCheckpoint } from './new-checkpoint.tsx';
 import { NewSession } from './new-session.tsx';
@@ -52,7 +52,6 @@ function Lists({ things }: { readonly things: Things }) {
   const made = () => {
     version.value++;
   };
-  const when = (time: string) => time.replace('T', ' ').slice(0, 19);
   return (
     <div class="columns wide-first">
       <div class="card">

@@ -6,6 +6,11 @@ export type Things = (typeof THINGS)[number];
 
 const PAGE = 25;
 
+/** A time as the page shows it, in UTC. */
+export function when(time: string): string {
+  return time.replace('T', ' ').slice(0, 19);
+}
+
 /** What a list is asked for; a field that is left out or empty restricts nothing. */
 export interface Asked {
   /** What the ids begin with. */

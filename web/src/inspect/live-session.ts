@@ -7,10 +7,18 @@ import { type Layer, layersOf } from '../model/layers.ts';
 import { type Moment, momentOf } from '../model/moment.ts';
 import { wire } from '../numbers/numbers.ts';
 import { follow, keptSteps } from './follow.ts';
+import type { SeenStep } from './seen-steps.ts';
 
 /** Steps that are remembered of a session that is looked at. */
 const MOST_SEEN = 10_000;
 const MOST_WEIGHTS = 200_000;
+
+interface TakenStep {
+  readonly inputs: readonly (readonly number[])[];
+  /** The states before it, of all rows. */
+  readonly former: readonly Tensor[];
+  readonly reply: StepReply;
+}
 
 /** A session of the service, followed as its steps arrive. */
 export class LiveSession {
@@ -20,8 +28,8 @@ export class LiveSession {
   readonly weights = signal<Readonly<Record<string, Tensor>>>({});
   /** Steps with the states of all rows, oldest first. */
   readonly seen = signal<readonly KeptStep[]>([]);
-  /** The last step that was taken from this page, with its gates. */
-  readonly moment = signal<{ readonly step: number; readonly moment: Moment } | undefined>(undefined);
+  /** By its number, each step that was taken from this page. */
+  private readonly taken = new Map<number, TakenStep>();
   readonly ended = signal<ApiProblem | undefined>(undefined);
   private readonly api: Api;
   private readonly id: string;
@@ -54,12 +62,18 @@ export class LiveSession {
     const former = this.session.value?.states ?? [];
     const body = { inputs: inputs.map((row) => row.map(wire)), trace: true, return_states: true };
     const reply = await this.api.post<StepReply & { step: number }>(`v1/sessions/${this.id}/steps`, body);
-    const shapes = this.cell.value?.state_shapes;
-    this.moment.value = {
-      step: reply.step,
-      moment: momentOf(inputs[0], statesOfRow(shapes, former, 0), likeKeras(this.layers.value, shapes, reply)),
-    };
+    this.taken.set(reply.step, { inputs, former, reply });
     await this.refresh();
+  }
+
+  /** A row of a step that was taken from this page, with its gates; not if the session took another step in its place since. */
+  moment(step: number, row: number, states: SeenStep['states']): Moment | undefined {
+    const taken = this.taken.get(step);
+    const shapes = this.cell.value?.state_shapes;
+    if (!taken?.inputs[row]) return undefined;
+    const reply = likeKeras(this.layers.value, shapes, taken.reply, row);
+    const moment = momentOf(taken.inputs[row], statesOfRow(shapes, taken.former, row), reply);
+    return JSON.stringify(moment.states) === JSON.stringify(states) ? moment : undefined;
   }
 
   async rewind(step: number): Promise<void> {

@@ -31,8 +31,8 @@ export function SessionDetail({ id }: { readonly id: string }) {
   const steps = stepsOfRow(live.seen.value, row.value, live.cell.value);
   const names = stateNames(live.layers.value, session.states.length);
   const at = asked !== undefined && asked < session.step ? asked : undefined;
-  const own = live.moment.value?.step === (at ?? session.step) ? live.moment.value.moment : undefined;
-  const moment = own ?? momentAt(steps, at ?? session.step);
+  const seen = momentAt(steps, at ?? session.step);
+  const own = seen && live.moment(at ?? session.step, row.value, seen.states);
   const show = (step: number) =>
     router.note(hashOf(['inspect', 'sessions', id], { step: step >= session.step ? undefined : step }));
   return (
@@ -71,8 +71,8 @@ export function SessionDetail({ id }: { readonly id: string }) {
         />
         <section class="card" aria-labelledby="session-cell-title">
           <h2 id="session-cell-title">{t('cell.title')}</h2>
-          {!own && <p class="hint">{t('session.no.gates')}</p>}
-          <CellView layers={live.layers.value} weights={live.weights.value} moment={moment} moving={false} />
+          {seen && !own && <p class="hint">{t('session.no.gates')}</p>}
+          <CellView layers={live.layers.value} weights={live.weights.value} moment={own ?? seen} moving={false} />
         </section>
       </div>
     </>

@@ -52,6 +52,8 @@ function Answers({ check }: { readonly check: Check }) {
 function Letters({ check }: { readonly check: Check }) {
   const { t } = useApp();
   const letter = (values: readonly number[]) => LETTERS[values.indexOf(Math.max(...values))];
+  /** A blank is a letter, too. */
+  const seen = (values: readonly number[]) => letter(values).replace(' ', '·');
   return (
     <Scroll label={t('check.title')}>
       <table class="letters">
@@ -65,12 +67,12 @@ function Letters({ check }: { readonly check: Check }) {
         <tbody>
           {check.inputs.slice(0, 2 * ROWS).map((row, n) => (
             <tr key={n}>
-              <td>{row.map(letter).join('')}</td>
-              <td>{check.targets[n].map(letter).join('')}</td>
+              <td>{row.map(seen).join('')}</td>
+              <td>{check.targets[n].map(seen).join('')}</td>
               <td>
                 {check.outputs[n].map((values, i) => (
                   <span key={i} class={letter(values) === letter(check.targets[n][i]) ? '' : 'bad'}>
-                    {letter(values)}
+                    {seen(values)}
                   </span>
                 ))}
               </td>

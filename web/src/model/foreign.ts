@@ -178,19 +178,25 @@ export function statesOfRow(
   ).flat();
 }
 
-/** A step's reply as Keras would have made it: a vector a state, gates by Keras' names. */
+/** One row of a step's reply as Keras would have made it: a vector a state, gates by Keras' names. */
 export function likeKeras(
   layers: readonly Layer[],
   shapes: Cell['state_shapes'] | undefined,
   reply: StepReply,
+  row = 0,
 ): StepReply {
   const [first] = layers;
-  const states = statesOfRow(shapes, reply.states, 0).map((state) => [state]);
-  if (!first?.source) return { ...reply, states };
-  const names = TRACED[first.source.framework][first.kind as Kind];
-  const renamed = Object.entries(reply.trace ?? {}).map(([name, value]) => {
+  const names = first?.source ? TRACED[first.source.framework][first.kind as Kind] : {};
+  const own = (values: Tensor): Tensor => [(values as Tensor[])[row]];
+  const trace = Object.entries(reply.trace ?? {}).map(([name, { before, after }]) => {
     const dot = name.lastIndexOf('.') + 1;
-    return [name.slice(0, dot) + (names[name.slice(dot)] ?? name.slice(dot)), value] as const;
+    const kerasName = name.slice(0, dot) + (names[name.slice(dot)] ?? name.slice(dot));
+    return [kerasName, { before: own(before), after: own(after) }] as const;
   });
-  return { ...reply, states, trace: Object.fromEntries(renamed) };
+  return {
+    ...reply,
+    output: own(reply.output),
+    states: statesOfRow(shapes, reply.states, row).map((state) => [state]),
+    trace: Object.fromEntries(trace),
+  };
 }

@@ -5,11 +5,16 @@ export function show(value: number, digits = 3): string {
   if (Number.isNaN(value)) return 'NaN';
   if (!Number.isFinite(value)) return value > 0 ? '∞' : '−∞';
   const size = Math.abs(value);
-  const text =
-    size !== 0 && (size < 1e-4 || size >= 1e6)
-      ? value.toExponential(Math.max(0, digits - 1))
-      : String(Number(value.toPrecision(digits)));
-  return text.replace('-', '−');
+  const rounded = Number(value.toPrecision(digits));
+  const text = size !== 0 && (size < 1e-4 || size >= 1e6) ? rounded.toExponential() : String(rounded);
+  return text.replace('e+', 'e').replaceAll('-', '−');
+}
+
+/** A number of an axis, in at most seven characters. */
+export function showOnAxis(value: number): string {
+  const size = Math.abs(value);
+  if (size === 0 || (size >= 0.001 && size < 10_000)) return show(value);
+  return Number(value.toPrecision(3)).toExponential().replace('e+', 'e').replaceAll('-', '−');
 }
 
 /** A number as JSON can carry it. */

@@ -3,6 +3,7 @@ import { useMemo } from 'preact/hooks';
 import { stateNames } from '../cell/layer-step.ts';
 import { useApp } from '../frame/context.ts';
 import type { Moment } from '../model/moment.ts';
+import type { Translate } from '../texts/index.ts';
 import { Choice } from '../ui/field.tsx';
 import { type Line, Plot } from '../ui/plot.tsx';
 import { TimeHeatmap } from '../ui/time-heatmap.tsx';
@@ -16,7 +17,7 @@ const LINES = 6;
 
 /** Inputs, states, memory and gates over time, as lines and as a heatmap of all units. */
 export function OverTime({ player }: { readonly player: Player }) {
-  const { t } = useApp();
+  const { t, language } = useApp();
   const range = useSignal<'last' | 'all'>('last');
   const shown = useSignal('h');
   const count = player.count.value;
@@ -29,7 +30,10 @@ export function OverTime({ player }: { readonly player: Player }) {
   const choice = choices.includes(shown.value) ? shown.value : (choices[0] ?? 'h');
   const forks = player.fork.version.value;
   const columns = useMemo(() => columnsOf(reader(names, choice)), [player, choice, layers, first]);
-  const seen = useMemo(() => whatIsSeen(player, from, to, columns, choice.trim()), [player, from, to, columns, forks]);
+  const seen = useMemo(
+    () => whatIsSeen(player, { from, to, columns, name: choice.trim(), t }),
+    [player, from, to, columns, forks, language.value],
+  );
   const marked = player.at.value;
   const pick = (step: number) => {
     player.pause();
@@ -114,15 +118,23 @@ function columnsOf(read: Read): SeenColumns {
   };
 }
 
+interface Wanted {
+  readonly from: number;
+  readonly to: number;
+  readonly columns: SeenColumns;
+  readonly name: string;
+  readonly t: Translate;
+}
+
 /** What the plots draw of the steps from one to another. */
-function whatIsSeen(player: Player, from: number, to: number, columns: SeenColumns, name: string) {
+function whatIsSeen(player: Player, { from, to, columns, name, t }: Wanted) {
   const { moments, fork } = player;
   const { read, steps, inputs, values } = columns;
   const linesOf = (kind: string, all: readonly Float64Array[]): Line[] =>
     all.map((column, i) => ({ label: `${kind}${sub(i)}`, values: column }));
   const lines = linesOf(name, values.of(moments, from, to));
   const forked = fork.moments.length > 0 ? fork.from.value : undefined;
-  const twins = forked === undefined ? [] : twinLines(player, { from, to, forked }, lines.length, read, name);
+  const twins = forked === undefined ? [] : twinLines(player, { from, to, forked, read, name, t }, lines.length);
   return {
     xs: steps.of(moments, from, to)[0] ?? [],
     inputs: linesOf('x', inputs.of(moments, from, to)),
@@ -139,21 +151,19 @@ function reader(names: readonly string[], choice: string): Read {
   return index >= 0 ? (moment) => moment.states[index] : (moment) => moment.gates[choice.trim()]?.after ?? [];
 }
 
-function nameOf(choice: string, t: ReturnType<typeof useApp>['t']): string {
+function nameOf(choice: string, t: Translate): string {
   return choice.endsWith(' ') ? t('time.gate', { name: choice.trim() }) : t('time.state', { name: choice });
 }
 
 /** Of the fork, beside the lines of the play. */
 function twinLines(
   player: Player,
-  { from, to, forked }: { from: number; to: number; forked: number },
+  { from, to, forked, read, name, t }: Pick<Wanted, 'from' | 'to' | 'name' | 't'> & { forked: number; read: Read },
   units: number,
-  read: Read,
-  name: string,
 ): Line[] {
   const at = (step: number) => player.fork.moments[step - forked];
   return Array.from({ length: units }, (_, j) => ({
-    label: `${name}${sub(j)} ⑂`,
+    label: t('fork.line', { name: `${name}${sub(j)}` }),
     twinOf: j,
     values: Array.from({ length: to - from }, (_, i) => {
       const moment = from + i >= forked ? at(from + i) : undefined;

@@ -6,6 +6,8 @@ import type { Player, PlayerSnapshot } from './player.ts';
 import { FIRST_SPEC, specFrom, specQuery } from './spec.ts';
 
 const NOTE_MILLISECONDS = 400;
+/** What is shown at first where nothing may move. */
+const STILL_STEPS = 40;
 
 /**
  * Starts the play: with what the tab remembers, with what the address says, or with the first cell, which moves at once.
@@ -37,7 +39,9 @@ async function start(
   if (!same && step > 0) await player.advance(step);
   if (step > 0 && step < player.count.value) player.at.value = step;
   const still = matchMedia('(prefers-reduced-motion: reduce)').matches;
-  if (!still && step === 0) player.play();
+  if (step > 0) return;
+  if (!still) player.play();
+  else if (player.count.value === 0) await player.advance(STILL_STEPS);
 }
 
 /** A step that plays on is not noted: the address would change at each. */

@@ -79,7 +79,7 @@ export const en = {
   'cell.files': 'Download the weights',
   'cell.sessions': 'Its sessions',
   'cell.config': 'Configuration',
-  'cell.summary': '{count} parameters, {precision} arithmetic, version {version}',
+  'cell.summary': '{count} parameters, precision {precision}, version {version}',
   'cell.large': 'The cell has more than {count} weights, too many to show. Download them.',
   'diagram.label': 'Diagram of a {kind} layer',
   'diagram.empty': 'No step yet',
@@ -138,6 +138,7 @@ export const en = {
   'fork.start': 'Fork after step {at}',
   'fork.input': '{name} at step {step}',
   'fork.edits': 'Change the weights of the fork',
+  'fork.line': '{name}, fork',
   'fork.stop': 'End the fork',
 
   'reach.title': 'How far the past reaches',
@@ -261,7 +262,7 @@ export const en = {
   'session.live': 'live',
   'session.summary': 'Step {step}, rows: {rows}, steps kept: {history}. Cell:',
   'session.row': 'Row',
-  'session.input': 'Input, numbers: {features}',
+  'session.input': 'Input (numbers: {features})',
   'session.step': 'Take a step',
   'session.fork': 'Fork at step {step}',
   'session.rewind': 'Rewind to step {step}',
@@ -270,7 +271,8 @@ export const en = {
   'session.empty': 'No steps yet. Take one here, or from a program: they appear as they arrive.',
   'session.at': 'Step {step} of {count}',
   'session.states': 'States after step {step}',
-  'session.no.gates': 'Gates are shown for the steps that you take here.',
+  'session.no.gates':
+    'The input and the gates of this step are not known here: the step was taken elsewhere, and the service keeps only states and outputs. Take a step here to see them.',
 
   'calls.title': 'Calls made by this page',
   'calls.list': 'Calls, newest first',

@@ -22,9 +22,11 @@ export function TourView({ tour, path }: TourProps) {
   useEffect(() => {
     attempt.run(() => tour.reach(stop));
     const line = code.current?.querySelector('[aria-current]');
-    if (line instanceof HTMLElement && code.current) code.current.scrollTop = line.offsetTop - 60;
+    if (line instanceof HTMLElement && code.current) reveal(line, code.current);
   }, [stop]);
   const shown = tour.shown.value[stop];
+  // The one that does it, rather than those that read what is shown.
+  const call = shown?.calls.findLast(({ method }) => method !== 'GET') ?? shown?.calls[0];
   const at = (number: number) => hashOf(['tour', String(number)]);
   return (
     <div class="view">
@@ -83,11 +85,16 @@ export function TourView({ tour, path }: TourProps) {
             />
           )}
           {shown && <Value value={shown.value} />}
-          {shown && shown.calls.length > 0 && <CallText key={stop} call={shown.calls[0]} />}
+          {call && <CallText key={stop} call={call} />}
         </section>
       </div>
     </div>
   );
+}
+
+function reveal(line: HTMLElement, code: HTMLElement): void {
+  const below = line.offsetTop + line.offsetHeight - code.clientHeight;
+  if (code.scrollTop < below || code.scrollTop > line.offsetTop) code.scrollTop = line.offsetTop - 60;
 }
 
 const ONE_LINE = 90;

@@ -27,6 +27,8 @@ export interface HeatmapProps {
 }
 
 const ROOM_FOR_NUMBERS = 36;
+/** A single row of thin cells is still tall enough to point at. */
+const LEAST_HEIGHT = 16;
 
 /** A table of numbers as colours. Arrow keys walk through it; dragging up and down changes a number. */
 export function Heatmap(props: HeatmapProps) {
@@ -42,7 +44,8 @@ export function Heatmap(props: HeatmapProps) {
   const rows = values.length;
   const columns = Math.max(0, ...values.map((row) => row.length));
   const cell = Math.max(2, Math.min(46, Math.floor(width / Math.max(1, columns))));
-  const tall = Math.max(2, Math.min(cell > ROOM_FOR_NUMBERS ? 26 : cell, 26));
+  const least = Math.ceil(LEAST_HEIGHT / Math.max(1, rows));
+  const tall = Math.max(2, least, Math.min(cell > ROOM_FOR_NUMBERS ? 26 : cell, 26));
   const scale = props.scale ?? scaleOf(values.flat(), 0.01);
 
   useEffect(() => {

@@ -1,7 +1,7 @@
 import { useEffect, useRef } from 'preact/hooks';
 import uPlot from 'uplot';
 import { useApp } from '../frame/context.ts';
-import { show } from '../numbers/numbers.ts';
+import { show, showOnAxis } from '../numbers/numbers.ts';
 import { lineColors } from './colors.ts';
 import { useWidth } from './use-width.ts';
 
@@ -12,6 +12,10 @@ export interface Line {
   /** Of another future or run: drawn dashed in the colour of the line with this number. */
   readonly twinOf?: number;
 }
+
+/** How far what is drawn stands off the sides of a plot; a heatmap below has the same. */
+export const SIDES = { left: 72, right: 16 } as const;
+const LABEL = 16;
 
 export interface PlotProps {
   readonly label: string;
@@ -103,19 +107,23 @@ function options(props: { readonly current: PlotProps }, width: number, dark: bo
     ticks: { stroke: grid, width: 1 },
     font: '12px system-ui',
     labelFont: '12px system-ui',
-    labelSize: 16,
+    labelSize: LABEL,
   };
   return {
     width,
     height,
-    scales: { x: { time: false }, y: { distr: logarithmic ? 3 : 1, range: logarithmic ? undefined : padded } },
+    padding: [null, SIDES.right, null, null],
+    scales: {
+      x: { time: false, range: halfMore },
+      y: { distr: logarithmic ? 3 : 1, range: logarithmic ? undefined : padded },
+    },
     axes: [
       { ...axis, label: xLabel, size: 32 },
       {
         ...axis,
         label: yLabel,
-        size: 52,
-        values: (_plot, splits) => splits.map((value) => (value === null ? '' : show(value))),
+        size: SIDES.left - LABEL,
+        values: (_plot, splits) => splits.map((value) => (value === null ? '' : showOnAxis(value))),
       },
     ],
     legend: { live: lines.length <= 8, show: lines.length <= 8 },
@@ -141,6 +149,11 @@ function options(props: { readonly current: PlotProps }, width: number, dark: bo
       ],
     },
   };
+}
+
+/** Half a step more on either side, as a heatmap below has a column for each step. */
+function halfMore(_plot: uPlot, low: number, high: number): [number, number] {
+  return [low - 0.5, high + 0.5];
 }
 
 function padded(_plot: uPlot, low: number, high: number): [number, number] {

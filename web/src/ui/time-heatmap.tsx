@@ -2,6 +2,7 @@ import { useEffect, useRef } from 'preact/hooks';
 import { useApp } from '../frame/context.ts';
 import { show } from '../numbers/numbers.ts';
 import { rgbOf, scaleOf } from './colors.ts';
+import { SIDES } from './plot.tsx';
 import { useWidth } from './use-width.ts';
 
 interface TimeHeatmapProps {
@@ -58,11 +59,11 @@ export function TimeHeatmap({ label, count, first, at, marked, onPick }: TimeHea
   const place = marked === undefined ? undefined : ((marked - first + 0.5) / count) * 100;
   return (
     <figure class="time-heatmap" ref={box}>
-      <div class="frame">
+      <div class="frame" style={{ marginLeft: `${SIDES.left}px`, marginRight: `${SIDES.right}px` }}>
         <canvas ref={canvas} style={{ height: `${height}px` }} aria-hidden="true" onClick={pick} />
         {place !== undefined && place >= 0 && place <= 100 && <span class="mark" style={{ left: `${place}%` }} />}
       </div>
-      <figcaption>
+      <figcaption style={{ marginLeft: `${SIDES.left}px` }}>
         {label}
         <span class="unseen">
           . {t('heat.said', { units, count, values: newest.map((value) => show(value)).join(', ') })}

@@ -19,6 +19,7 @@ const MOST_SHOWN = 200_000;
 export function CellDetail({ id }: { readonly id: string }) {
   const { api, t, router } = useApp();
   const attempt = useAttempt();
+  const download = useAttempt();
   const cell = useSignal<Cell | undefined>(undefined);
   const weights = useSignal<Readonly<Record<string, Tensor>>>({});
   const path = `v1/cells/${id}`;
@@ -57,13 +58,14 @@ export function CellDetail({ id }: { readonly id: string }) {
                   key={type}
                   type="button"
                   onClick={() =>
-                    attempt.run(async () => save(await api.blob(`${path}/weights`, type), `${id}.${ending}`))
+                    download.run(async () => save(await api.blob(`${path}/weights`, type), `${id}.${ending}`))
                   }
                 >
                   {name}
                 </button>
               ))}
             </div>
+            <Refusal problem={download.problem.value} />
             <h3>{t('cell.config')}</h3>
             <pre tabIndex={0} role="group" aria-label={t('cell.config')}>
               {JSON.stringify(shown.config, null, 2)}

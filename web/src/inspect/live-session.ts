@@ -57,10 +57,11 @@ export class LiveSession {
     );
   }
 
-  /** Takes one step, with its trace. */
-  async step(inputs: readonly (readonly number[])[]): Promise<void> {
+  /** Takes one step, with its trace. Each row of the inputs has its features, or a number alone. */
+  async step(inputs: readonly (readonly number[])[], reads: number | 'number' = inputs[0].length): Promise<void> {
     const former = this.session.value?.states ?? [];
-    const body = { inputs: inputs.map((row) => row.map(wire)), trace: true, return_states: true };
+    const sent = inputs.map((row) => row.map(wire));
+    const body = { inputs: reads === 'number' ? sent.flat() : sent, trace: true, return_states: true };
     const reply = await this.api.post<StepReply & { step: number }>(`v1/sessions/${this.id}/steps`, body);
     this.taken.set(reply.step, { inputs, former, reply });
     await this.refresh();

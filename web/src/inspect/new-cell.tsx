@@ -1,4 +1,5 @@
 import { useSignal } from '@preact/signals';
+import { useRef } from 'preact/hooks';
 import type { Cell } from '../api/types.ts';
 import { useApp } from '../frame/context.ts';
 import { hashOf } from '../frame/place.ts';
@@ -58,23 +59,37 @@ function FileCard({ onMade }: { readonly onMade: () => void }) {
   const made = useSignal<Cell | undefined>(undefined);
   const file = useSignal<File | undefined>(undefined);
   const unknown = useSignal(false);
+  const sending = useRef(new AbortController());
   const take = (taken: File, layer?: string) =>
     attempt.run(async () => {
+      sending.current = new AbortController();
+      const { signal } = sending.current;
       const type = weightFileType(taken.name);
       file.value = taken;
       made.value = undefined;
       unknown.value = type === undefined;
       if (!type) return;
       const path = `v1/cells${layer === undefined ? '' : `?layer=${encodeURIComponent(layer)}`}`;
-      made.value = await api.json<Cell>('POST', path, { file: taken, headers: { 'content-type': type } });
-      onMade();
+      try {
+        made.value = await api.json<Cell>('POST', path, { file: taken, headers: { 'content-type': type }, signal });
+        onMade();
+      } catch (error) {
+        if (!signal.aborted) throw error;
+      }
     });
   const layers = attempt.problem.value?.layers ?? [];
   return (
     <section class="card drop" aria-labelledby="file-title" {...takesFiles(take)}>
       <h2 id="file-title">{t('file.title')}</h2>
       <FileField label={t('file.hint')} accept={ACCEPTED} onFile={take} />
-      {attempt.busy.value && <progress aria-label={t('file.sending')} />}
+      {attempt.busy.value && (
+        <div class="bar">
+          <progress aria-label={t('file.sending')} />
+          <button type="button" onClick={() => sending.current.abort()}>
+            {t('stop')}
+          </button>
+        </div>
+      )}
       {unknown.value && (
         <p class="error" role="alert">
           {t('file.unknown', { name: file.value?.name ?? '' })}

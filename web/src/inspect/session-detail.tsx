@@ -1,5 +1,6 @@
 import { useSignal } from '@preact/signals';
 import { useEffect, useMemo } from 'preact/hooks';
+import type { Cell } from '../api/types.ts';
 import { CellView } from '../cell/cell-view.tsx';
 import { stateNames } from '../cell/layer-step.ts';
 import { useApp } from '../frame/context.ts';
@@ -79,6 +80,12 @@ export function SessionDetail({ id }: { readonly id: string }) {
   );
 }
 
+/** What a step of a row reads: so many features, or a number alone, as a network that begins with an Embedding. */
+function stepInput(cell: Cell | undefined): number | 'number' {
+  const shape = cell?.input_shape ?? [];
+  return cell?.config.layers && shape.length === 2 ? 'number' : (shape.at(-1) ?? 1);
+}
+
 function Ended({ problem }: { readonly problem: Error }) {
   const { t } = useApp();
   return (
@@ -102,7 +109,8 @@ function Actions({
 }) {
   const { t, router } = useApp();
   const session = live.session.value!;
-  const features = live.cell.value?.input_shape?.at(-1) ?? 1;
+  const reads = stepInput(live.cell.value);
+  const features = reads === 'number' ? 1 : reads;
   const text = useSignal(Array.from({ length: features }, () => '1').join(', '));
   const wrong = useSignal(false);
   const kept = at >= session.oldest_step && session.history > 0;
@@ -116,7 +124,13 @@ function Actions({
           .filter(Boolean)
           .map(typed);
         wrong.value = x.includes(undefined);
-        if (!wrong.value) attempt.run(() => live.step(Array.from({ length: session.batch_size }, () => x as number[])));
+        if (!wrong.value)
+          attempt.run(() =>
+            live.step(
+              Array.from({ length: session.batch_size }, () => x as number[]),
+              reads,
+            ),
+          );
       }}
     >
       <Field label={t('session.input', { features })} problem={attempt.problem.value} pointer="/inputs">

@@ -82,7 +82,7 @@ export function PlayView({ player }: { readonly player: Player }) {
           <OverTime player={player} />
           <Warnings steps={player.moments.slice(Math.max(0, at - LOOKED_AT), at)} names={stateNames(layers, 0)} />
           <ForkCard player={player} attempt={attempt} />
-          <ReachCard player={player} />
+          <ReachCard key={cell?.id} player={player} />
         </div>
       </div>
       <p class="unseen" role="status">

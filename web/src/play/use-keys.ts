@@ -6,6 +6,7 @@ import type { Player } from './player.ts';
 export function useKeys(player: Player, run: Attempt['run']): void {
   useEffect(() => {
     const press = (event: KeyboardEvent) => {
+      if (event.altKey) return;
       const undoing = (event.ctrlKey || event.metaKey) && event.key.toLowerCase() === 'z';
       if (
         event.target instanceof HTMLElement &&

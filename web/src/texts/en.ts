@@ -20,6 +20,7 @@ export const en = {
   loading: 'Loading …',
   sure: '{label}: are you sure?',
   delete: 'Delete',
+  stop: 'Stop',
   download: 'Download',
 
   'kind.simple': 'SimpleRNN',

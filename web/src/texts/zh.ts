@@ -22,6 +22,7 @@ export const zh: Readonly<Record<keyof typeof en, string>> = {
   loading: '正在加载……',
   sure: '{label}：确定吗？',
   delete: '删除',
+  stop: '停止',
   download: '下载',
 
   'kind.simple': 'SimpleRNN',

@@ -3,8 +3,8 @@ import { connect, type Socket } from 'node:net';
 
 export interface OpenLoopOptions {
   readonly url: string;
-  /** Taken by turns. */
-  readonly requests: readonly Buffer[];
+  /** The next request, as bytes. */
+  readonly next: () => Buffer;
   readonly connections: number;
 }
 
@@ -49,7 +49,6 @@ export class OpenLoop {
   /** @throws {Error} where the service ends a connection, or does not answer */
   async run(rate: number, seconds: number, warmUpSeconds = 1): Promise<OpenLoopResult> {
     const { connections } = this;
-    const { requests } = this.options;
     const from = performance.now();
     const counted = from + warmUpSeconds * 1000;
     const end = counted + seconds * 1000;
@@ -65,7 +64,7 @@ export class OpenLoop {
         const number = this.next++;
         const connection = connections[number % connections.length];
         connection.expect(from + (sent * 1000) / rate);
-        const bytes = requests[number % requests.length];
+        const bytes = this.options.next();
         const together = each.get(connection);
         if (together) together.push(bytes);
         else each.set(connection, [bytes]);

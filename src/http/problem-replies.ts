@@ -58,7 +58,9 @@ export function answerFrameworkErrors(formOf: ProblemFormOf) {
 function sendProblem(request: FastifyRequest, reply: FastifyReply, problem: Problem, form: ProblemForm): void {
   const { status } = problem;
   request.server.refused(problem, request.identity?.tenant ?? '');
-  if (status >= 500) request.log.error({ err: problem.cause ?? problem, code: problem.code }, problem.message);
+  // Of those that are refused while there is too much to do, a line each would only be more to do.
+  if (status >= 500 && problem.code !== 'overloaded')
+    request.log.error({ err: problem.cause ?? problem, code: problem.code }, problem.message);
   if (status === 401 || status === 403) hangUpUnread(request, reply);
   const document = form.write(problemDocument(problem, request.url, request.id));
   reply

@@ -1,0 +1,135 @@
+import { Load, request } from '../load.ts';
+import { median } from '../measure.ts';
+import { OpenLoop, type OpenLoopResult } from '../open-loop.ts';
+import { percentile } from '../paced.ts';
+import { duration, type Figure, type Suite } from '../report.ts';
+import { type BenchService, serve } from '../service.ts';
+import { makeLstm, stepInputs } from '../steppers.ts';
+
+const UNITS = 64;
+const SESSIONS = 2048;
+const CONNECTIONS = 64;
+const ROUNDS = 3;
+const SECONDS = 5;
+/** Of what the service does for clients that wait for their answers: one of these rates shows its peak. */
+const RATES = [0.8, 1, 1.2];
+/** Milliseconds in which 99 of 100 steps that are let in, and of 100 probes, are to be answered. */
+const GOALS = { step: 250, probe: 50 };
+/** Sessions that are opened at once. */
+const OPENED = 64;
+
+export const suite: Suite = {
+  about: `Steps of ${SESSIONS} sessions of an LSTM(${UNITS}), durable in LMDB, sent at a fixed rate over ${CONNECTIONS} connections whether or not those before
+are answered: at about the capacity of one process, and at twice that. What is sent is prepared bytes, by one process beside the service on the same two cores, so the service
+has a core of its own and little more. Medians of ${ROUNDS} rounds of ${SECONDS} s, by turns. A time begins when a step is due, so a client that is late does not
+hide it. The ratio of steps is that of twice the capacity to the peak; those of times are that of the time asked for to what it takes.`,
+  async run(tell) {
+    for (const keyed of [false, true]) await tellOverload(keyed, tell);
+    return [];
+  },
+};
+
+async function tellOverload(keyed: boolean, tell: (figure: Figure) => void): Promise<void> {
+  const service = await serve('lmdb');
+  try {
+    const ids = await openSessions(service);
+    const next = keyed ? withKeys(ids) : cycled(ids);
+    const waiting = new Load(service.url, Array(CONNECTIONS).fill(next));
+    await waiting.run(2000);
+    const { perSecond: closed } = await waiting.run(2000);
+    waiting.close();
+
+    const loop = new OpenLoop({ url: service.url, next, connections: CONNECTIONS });
+    await loop.open();
+    const probe = new Load(service.url, [request('GET', '/healthz')]);
+    const rounds: { peak: OpenLoopResult; over: OpenLoopResult; probes: number[]; rate: number }[] = [];
+    for (let round = 0; round < ROUNDS; round++) {
+      let peak: OpenLoopResult | undefined;
+      for (const share of RATES) {
+        const at = await loop.run(share * closed, SECONDS);
+        if (!peak || at.perSecond > peak.perSecond) peak = at;
+      }
+      if (!peak) throw new Error('no rate was tried');
+      const rate = 2 * peak.perSecond;
+      const [over, probed] = await Promise.all([loop.run(rate, SECONDS), probe.run(SECONDS * 1000)]);
+      rounds.push({ peak, over, probes: probed.latencies, rate });
+    }
+    loop.close();
+    probe.close();
+    tellRounds(keyed ? 'with keys' : 'without keys', rounds, tell);
+  } finally {
+    await service.close();
+  }
+}
+
+interface Round {
+  readonly peak: OpenLoopResult;
+  readonly over: OpenLoopResult;
+  readonly probes: readonly number[];
+  readonly rate: number;
+}
+
+function tellRounds(how: string, rounds: readonly Round[], tell: (figure: Figure) => void): void {
+  const others = rounds
+    .flatMap(({ over }) => [...over.statuses.keys()])
+    .filter((status) => ![200, 429, 503].includes(status));
+  if (others.length > 0) throw new Error(`answers of status ${others.join(', ')} at twice the capacity`);
+  const of = (value: (round: Round) => number) => median(rounds.map(value));
+  const p99 = (times: readonly number[]) => percentile(times, 0.99);
+  tell({
+    name: `steps ${how} at twice the capacity`,
+    cellstep: `${of(({ over }) => over.perSecond).toFixed(0)} steps/s`,
+    peer: `${of(({ peak }) => peak.perSecond).toFixed(0)} steps/s at the peak`,
+    ratio: of(({ over, peak }) => over.perSecond / peak.perSecond),
+    goal: 0.9,
+  });
+  tell({
+    name: `p99 of the steps ${how} that are let in`,
+    cellstep: duration(1e6 * of(({ over }) => p99(over.latencies))),
+    peer: `${duration(1e6 * of(({ peak }) => p99(peak.latencies)))} at the peak`,
+    ratio: GOALS.step / of(({ over }) => p99(over.latencies)),
+    goal: 1,
+  });
+  tell({
+    name: `p99 of refusals, ${how}`,
+    cellstep: duration(1e6 * of(({ over }) => p99(over.refusals))),
+    peer: `${of(({ over }) => over.refusals.length / SECONDS).toFixed(0)}/s of ${of(({ rate }) => rate).toFixed(0)}/s sent`,
+  });
+  tell({
+    name: `/healthz p99 meanwhile, ${how}`,
+    cellstep: duration(1e6 * of(({ probes }) => p99(probes))),
+    peer: '',
+    ratio: GOALS.probe / of(({ probes }) => p99(probes)),
+    goal: 1,
+  });
+}
+
+async function openSessions(service: BenchService): Promise<string[]> {
+  const cell = await makeLstm(service, UNITS);
+  const ids = Array.from({ length: SESSIONS }, (_, k) => `s${k}`);
+  for (let k = 0; k < ids.length; k += OPENED) {
+    await Promise.all(ids.slice(k, k + OPENED).map((id) => service.post('/v1/sessions', { id, cell })));
+  }
+  return ids;
+}
+
+/** A step of each session by turns. */
+function cycled(ids: readonly string[]): () => Buffer {
+  const requests = ids.map((id) => stepOf(id));
+  let sent = 0;
+  return () => requests[sent++ % requests.length];
+}
+
+/** The same, each with another key, which is put between bytes that are there. */
+function withKeys(ids: readonly string[]): () => Buffer {
+  const parts = ids.map((id) => stepOf(id, '{key}').toString('latin1').split('{key}'));
+  let sent = 0;
+  return () => {
+    const [before, after] = parts[sent % parts.length];
+    return Buffer.from(`${before}k${sent++}${after}`, 'latin1');
+  };
+}
+
+function stepOf(session: string, key?: string): Buffer {
+  return request('POST', `/v1/sessions/${session}/steps`, { inputs: stepInputs() }, key);
+}

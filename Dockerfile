@@ -9,7 +9,7 @@
 # Behind a proxy or a registry of your own, hand npm its settings as secrets, which stay out of the image:
 #   docker build --secret id=npmrc,src=$HOME/.npmrc --secret id=ca,src=/etc/ssl/certs/ca-certificates.crt -t cellstep .
 
-# The tag is for people; the digest decides.
+# The tag is for people; the digest decides (how to renew it: docs/dependencies.md).
 ARG NODE_IMAGE=node:26.10.0-bookworm-slim@sha256:662933cf47f013bc8e4beb31a6116448427a82057ba7c42c97e4c5ba766504c2
 
 FROM ${NODE_IMAGE} AS build
@@ -57,11 +57,15 @@ CMD ["node", "bin/cellstep.cjs"]
 # ONNX Runtime with the files of this platform only, and without what its install script needs.
 FROM ${NODE_IMAGE} AS onnxruntime
 WORKDIR /runtime
-COPY package.json .npmrc /tmp/cellstep/
+COPY package.json package-lock.json /tmp/cellstep/
+COPY scripts/onnx-image.ts /tmp/cellstep/scripts/
+COPY .npmrc ./
 RUN --mount=type=secret,id=npmrc,target=/root/.npmrc --mount=type=secret,id=ca,target=/run/secrets/ca \
     if [ -s /run/secrets/ca ]; then export NODE_EXTRA_CA_CERTS=/run/secrets/ca; fi; \
-    version=$(node -p 'require("/tmp/cellstep/package.json").peerDependencies["onnxruntime-node"]') && \
-    npm install --ignore-scripts --no-audit --no-fund --no-update-notifier --cache /tmp/npm "onnxruntime-node@$version"
+    node /tmp/cellstep/scripts/onnx-image.ts lock . && \
+    npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier --cache /tmp/npm
+COPY --from=build /app/sbom.cdx.json /kept-bill/
+RUN npm sbom --package-lock-only --sbom-format=cyclonedx > onnx.cdx.json && node /tmp/cellstep/scripts/onnx-image.ts sbom /kept-bill/sbom.cdx.json onnx.cdx.json
 RUN set -eu; cd node_modules; mkdir /kept; mv onnxruntime-node onnxruntime-common /kept; cd /kept/onnxruntime-node; \
     arch=$(node -p process.arch); mv bin/napi-v6/linux/"$arch" /tmp/binaries; rm -rf bin script lib README.md; \
     mkdir -p bin/napi-v6/linux; mv /tmp/binaries bin/napi-v6/linux/"$arch"; \
@@ -70,6 +74,7 @@ RUN set -eu; cd node_modules; mkdir /kept; mv onnxruntime-node onnxruntime-commo
 
 FROM service AS onnx
 COPY --from=onnxruntime /kept /app/node_modules
+COPY --from=onnxruntime /kept-bill /app
 
 # What is built where no target is named.
 FROM service

@@ -25,6 +25,17 @@ describe.skipIf(reason !== undefined)('the image with ONNX Runtime', () => {
     expect(JSON.parse(stdout)).toEqual({ binaries: 1, own: true, adm: [] });
   });
 
+  it('lists the runtime in its bill of materials, beside all else', async () => {
+    const look = `
+      const { components } = JSON.parse(require('node:fs').readFileSync('sbom.cdx.json', 'utf8'));
+      const onnx = components.filter(({ name }) => name.startsWith('onnxruntime'));
+      const checked = onnx.filter(({ hashes }) => hashes[0].alg === 'SHA-512');
+      console.log(JSON.stringify([onnx.map(({ name }) => name).sort(), checked.length, components.some(({ name }) => name === 'fastify')]));`;
+    const { stdout, stderr } = await inContainer(['node', '-e', look]);
+    expect(stderr).toBe('');
+    expect(JSON.parse(stdout)).toEqual([['onnxruntime-common', 'onnxruntime-node'], 2, true]);
+  });
+
   it('steps a graph as its ordinary user, over a read-only root', async () => {
     const { url, container } = await startService(newVolume());
     const made = await fetch(`${url}/v1/cells?graph=true&id=acc`, {

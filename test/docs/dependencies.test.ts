@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import project from '../../package.json' with { type: 'json' };
+import { onnxProject } from '../../scripts/onnx-image.ts';
 import { licenceTable, lockedPackages, productionPackages } from '../../scripts/write-dependencies.ts';
 
 const read = (file: string) => readFileSync(join(import.meta.dirname, '..', '..', file), 'utf8');
@@ -11,6 +12,12 @@ const page = read('docs/dependencies.md');
 const PERMITTED = /^(MIT|ISC|Apache-2\.0|BSD-[23]-Clause|BlueOak-1\.0\.0|0BSD)$/;
 /** Read and found to be as free as those: NIST's for h5wasm, with that of HDF5. */
 const READ_BY_HAND = new Set(['node_modules/h5wasm']);
+
+interface LockedOnnx {
+  readonly integrity: string;
+  readonly license: string;
+  readonly dependencies: object;
+}
 
 describe('docs/dependencies.md', () => {
   it('says of each production dependency why it is there, and of no other', () => {
@@ -39,6 +46,19 @@ describe('the packages', () => {
       ([path, { license = '' }]) => !PERMITTED.test(license) && !READ_BY_HAND.has(path),
     );
     expect(others).toEqual([]);
+  });
+
+  it('of the image with ONNX Runtime are locked with their checksums, and no others', () => {
+    const { manifest, lock } = onnxProject();
+    const { '': own, ...locked } = lock.packages;
+    expect(own).toBe(manifest);
+    expect(manifest.dependencies['onnxruntime-node']).toBe(project.peerDependencies['onnxruntime-node']);
+    expect(Object.keys(locked)).toEqual(['node_modules/onnxruntime-node', 'node_modules/onnxruntime-common']);
+    for (const { integrity, license, dependencies } of Object.values<LockedOnnx>(locked)) {
+      expect(integrity).toMatch(/^sha512-[A-Za-z0-9+/]{86}==$/);
+      expect(license).toMatch(PERMITTED);
+      for (const needed of Object.keys(dependencies)) expect(locked).toHaveProperty([`node_modules/${needed}`]);
+    }
   });
 
   it('of production run no script when they are installed', () => {

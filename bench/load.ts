@@ -10,7 +10,7 @@ export function request(method: 'GET' | 'POST', path: string, body?: unknown, ke
   return Buffer.from(`${method} ${path} HTTP/1.1\r\nhost: localhost\r\n${once}${content}\r\n${text}`);
 }
 
-/** What a client sends: the same again and again, or the next one, until there is none. */
+/** What a client sends: the same request again and again, or the next of a list until its end. */
 export type Requests = Buffer | (() => Buffer | undefined);
 
 /**

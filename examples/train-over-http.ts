@@ -29,7 +29,7 @@ const LAYER = { class_name: 'GRU', config: { units: UNITS, return_sequences: tru
 
 /**
  * The echo task: 8 sequences of 10 steps, and weights to begin with, all by rule, so that a run can be made again. The first
- * output is to be the input of the step before, the second that of the step itself.
+ * output learns to be the input of the step before, the second the input of the step itself.
  */
 export function echoTask(): Task {
   const heard = Array.from({ length: 8 }, (_, row) => Array.from({ length: 10 }, (_, t) => sound(10 * row + t)));

@@ -89,7 +89,7 @@ function* windowsOf(samples: Float32Array, first: number): Generator<Tensor> {
   }
 }
 
-/** The session of this id: the one that is there, or a new one on Silero VAD. */
+/** The session with this id, opened on Silero VAD if it does not exist. */
 async function sessionOf(cellstep: Cellstep, id: string, model: string): Promise<Session> {
   const file = new Uint8Array(readFileSync(model));
   const query = { graph: 'true', id: 'silero-vad', constants: JSON.stringify({ sr: RATE }) };

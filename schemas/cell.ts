@@ -107,7 +107,7 @@ export const createCellBody = z
     // If build_config itself is wrong, there is no shape to compare yet.
     if (!Array.isArray(input_shape) || !Array.isArray(build_config)) return;
     if (input_shape.at(-1) === build_config.at(-1)) return;
-    const message = 'Its feature count differs from that of input_shape. Send one of the two.';
+    const message = 'Its feature count differs from input_shape. Send only one of the two.';
     context.addIssue({ code: 'custom', message, path: ['build_config', 'input_shape'] });
   })
   .meta({ id: 'NewCell' });
@@ -122,8 +122,8 @@ const variableSummary = z
 const graphValue = z.object({
   name: z.string(),
   dtype,
-  shape: z.array(z.union([z.int(), z.string()])).describe('The name of an extent that is open, ? where it has none.'),
-  rows: z.int().nullable().describe('Axis of the rows of a batch; null if it has none.'),
+  shape: z.array(z.union([z.int(), z.string()])).describe('The name of an extent that is open; ? if it has no name.'),
+  rows: z.int().nullable().describe('Axis of the rows of a batch; null if there is no such axis.'),
 });
 const graphFields = z
   .object({
@@ -151,7 +151,7 @@ export const cellReply = z
     config: z.record(z.string(), z.unknown()).describe('Equal to get_config(), with all defaults filled in.'),
     precision: z
       .enum([...precision.options, 'onnxruntime'])
-      .describe(`${precision.description} onnxruntime: a whole ONNX graph, whose numbers are those of ONNX Runtime.`),
+      .describe(`${precision.description} onnxruntime: a whole ONNX graph, computed by ONNX Runtime.`),
     initializer_seeds: seeds,
     built: z.boolean(),
     input_shape: inputShape.nullable(),
@@ -334,7 +334,7 @@ export const gradientsReply = z
   .object({
     output: z.union([tensorReply, z.array(tensorReply)]),
     states: z.array(tensorReply).describe('The final states.'),
-    objective: scalarReply.describe('The sum of output times cotangent. The gradients are those of this sum.'),
+    objective: scalarReply.describe('The sum of output times cotangent. This is what the gradients differentiate.'),
     loss: scalarReply.meta({ description: 'Use `objective`, which is the same number.', deprecated: true }),
     gradients: z
       .object({ inputs: tensorReply, initial_state: z.array(tensorReply) })

@@ -223,7 +223,7 @@ export const stepsBodies = z.union([
 ]);
 
 const ANSWERED_LINES =
-  'One StepAnswer or ProblemAnswer per line, sent as soon as its step is durable. The order may differ from that of the messages.';
+  'One StepAnswer or ProblemAnswer per line, sent as soon as its step is durable. The order may differ from the order of the messages.';
 export const stepsReplies = z.union([
   stepsReply,
   file(

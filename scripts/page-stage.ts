@@ -5,7 +5,7 @@ import { startService } from './tutorial-service.ts';
 export interface Stage {
   readonly url: string;
   readonly browser: Browser;
-  /** Sends a POST; an id that is taken is no failure. */
+  /** Sends a POST. An id that is taken is accepted. */
   readonly post: (path: string, body: unknown) => Promise<void>;
 }
 

@@ -117,12 +117,12 @@ export function ulpDocument(tables: readonly UlpTable[]): string {
   return `# Accuracy
 
 How far one step in float32 is from the exact result, in units in the last place (ulps) of the exact value. A result that is
-correctly rounded, the float32 nearest to the exact one, is at most 0.5 ulps away. The exact results are those of float64
+correctly rounded, the float32 nearest to the exact one, is at most 0.5 ulps away. The exact results come from float64
 arithmetic, kept with the cases in \`test/golden\`; all weights, inputs and states are float32 values.
 
 ${common}
 
-The figures of the three frameworks are those of \`test/golden/ulp_report.json\`. It covers more cells than are kept in
+The figures of the three frameworks come from \`test/golden/ulp_report.json\`. It covers more cells than are kept in
 \`test/golden\`: the rows of cellstep are over the kept ones, which are of the same kinds and sizes.
 
 ${keras}
@@ -130,7 +130,7 @@ ${keras}
 ${pytorch}
 
 In these two tables all rows are over the same cases, the framework's from the results that were recorded of it. The large
-counts of the frameworks are results near zero, after a cancellation; those of at least 1/16 in size have columns of their
+counts of the frameworks are results near zero, after a cancellation; counts of at least 1/16 in size have columns of their
 own. Left out are cells that are saturated, not finite or denormal, where ulps say little, and one with \`sparsemax\`, which
 Keras computes wrongly.
 
@@ -158,7 +158,7 @@ A cell of float64 has the errors of its sums and activations, a few units of flo
 
 Weights that are drawn have the bits of Keras on TensorFlow, with two exceptions. Orthogonal ones are within 2e-7, nearly
 square ones of a hundred rows within 1e-5: the last bits of a QR decomposition depend on the order of its sums. Of normal numbers in float64 some 6 % differ, by at most 3 units in the last
-place (40,000 were compared): the logarithm, the sine and the cosine are those of V8, and TensorFlow's are those of glibc. With
+place (40,000 were compared): V8 computes the logarithm, the sine and the cosine here, and glibc in TensorFlow. With
 glibc's three functions in place of V8's, all of 200,000 numbers are equal.
 
 ## Versions

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { ulpDocument, ulpTables } from './ulp-document.ts';
 
 /**
- * `node scripts/ulp-table.ts [--check]` measures cellstep's single steps against float64, prints the tables beside those of
+ * `node scripts/ulp-table.ts [--check]` measures cellstep's single steps against float64, prints the tables beside the tables of
  * Keras, PyTorch and ONNX Runtime, and writes docs/accuracy.md; with --check it only tells, by its exit code, whether
  * that file is what it would write.
  */

@@ -101,7 +101,7 @@ export interface AppOptions {
   readonly sweeps?: boolean;
   /** Where traces go, if anywhere. */
   readonly tracing?: Tracing;
-  /** Gathers the metrics of this process; `allMetrics` reads those of the whole service. */
+  /** Gathers the metrics of this process; `allMetrics` reads the metrics of the whole service. */
   readonly metrics?: Metrics;
   readonly allMetrics?: () => Promise<readonly MetricsSnapshot[]>;
 }

@@ -137,7 +137,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
 
 type Values = z.output<typeof environment>;
 
-/** 0 is no limit. */
+/** 0 means no limit. */
 function quotasOf(values: Values): Quotas {
   const all: Required<Quotas> = {
     cells: values.CELLSTEP_QUOTA_CELLS,

@@ -13,7 +13,7 @@ export interface Server {
   stop(): Promise<void>;
 }
 
-/** With which it is measured: its sessions in memory, as those of its peers, hardly a log, and no threads. */
+/** The settings that it is measured with: sessions in memory, like its peers, warnings only in the log, no threads. */
 export const SETTINGS = { CELLSTEP_STORE: 'memory:', CELLSTEP_LOG_LEVEL: 'warn', CELLSTEP_THREADS: '0' } as const;
 
 /** cellstep itself, with these settings. */

@@ -18,7 +18,7 @@ const GROWTHS = [
 
 export const suite: Suite = {
   about: `How the fast engine's time grows with units (one row, one step), rows (64 units, one step) and time steps (64 units, one row),
-over two decades, in bench/plots. The ratio of an exponent is that of what is allowed to what is found: 2.3 for units, of which the
+over two decades, in bench/plots. The ratio of an exponent is the allowed one over the measured one: 2.3 for units, of which the
 work grows with the square, 1.1 for rows and steps.`,
   async run(tell) {
     widenSimd();

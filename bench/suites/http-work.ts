@@ -11,7 +11,7 @@ const MEASURED = ['session, JSON, 64', 'carried, JSON, 64', 'session, binary, 64
 
 export const suite: Suite = {
   about: `The CPU that one request takes without sockets: the requests of the suite http come over streams that stand for
-${CONNECTIONS} connections, so that there is no kernel, no client and no waking in the figures. Medians of the least of 40 ms slices.
+${CONNECTIONS} connections, so the figures leave out the kernel, the client and waking up. Medians of the fastest of 40 ms slices.
 Beside it a bare node:http server, and a Fastify route, that read the same body and answer a constant of the same size.`,
   async run(tell) {
     const servers = await Promise.all(['cellstep', 'node:http', 'Fastify'].map(startWorker));

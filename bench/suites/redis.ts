@@ -79,7 +79,7 @@ async function measure(load: Load, service: BenchService, redis: RedisProcess): 
 }
 
 function serviceSeconds({ pid }: BenchService): number {
-  // After the name of the program, which may have blanks: the 12th and 13th are those of user and system.
+  // After the name of the program, which may have blanks: the 12th is the user time, the 13th the system time.
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ');
   return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
 }

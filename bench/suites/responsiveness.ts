@@ -15,7 +15,7 @@ const UPDATES = 1500;
 export const suite: Suite = {
   about: `GET /healthz, asked without a pause by one client, while ${SEQUENCES} clients run sequences of ${TIME} steps over an LSTM(${UNITS}):
 its 99th percentile, and that of the idle service; and the same while a language model (bench/char-lm.ts) is trained over HTTP, in both precisions, on a thread and
-without threads. The ratio is that of the ${GOAL_MS} ms asked for to what it takes.`,
+without threads. The ratio is the goal of ${GOAL_MS} ms over the measured time.`,
   async run(tell) {
     const service = await serve('memory');
     try {

@@ -19,7 +19,7 @@ const MAX_EXPONENT = 0.25;
 export const suite: Suite = {
   about: `${SESSIONS} sessions of an LSTM(${UNITS}) opened over HTTP and left idle in LMDB, but for one in ${ONE_IN}, which is stepped: bytes that
 an idle session takes on the disk and in the memory of the process (pages of the file that the system caches apart), and how
-the time of a step grows with the sessions and the cells stored. The ratio of an exponent is that of the ${MAX_EXPONENT} allowed to it.`,
+the time of a step grows with the sessions and the cells stored. The ratio of an exponent is the allowed ${MAX_EXPONENT} over the measured one.`,
   async run(tell) {
     const service = await serve('lmdb');
     try {

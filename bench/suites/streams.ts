@@ -36,7 +36,7 @@ export const suite: Suite = {
 connections (wrk), and the same steps of ${SESSIONS} sessions as JSON lines over one connection, over one WebSocket, and as bulk calls of
 ${SESSIONS} steps (two under way). OIP is the binary request of Triton's client to ${CONNECTIONS} sequences (wrk). One by one: one connection,
 each step after the answer to the one before, with p50 and p99 of the round trip. Ratios are to the single requests in the same run,
-by the CPU that the process takes for a step; steps a second by the clock stand beside it, and are those of a busy machine.`,
+by the CPU that the process takes for a step; steps a second by the clock stand beside it; they were measured on a busy machine.`,
   async run(tell) {
     const versions = [wrkVersion()];
     for (const store of ['memory', 'lmdb'] as const) {

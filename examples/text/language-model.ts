@@ -8,7 +8,7 @@ export interface TextTask {
   readonly text: string;
   readonly updates: number;
   readonly rows: number;
-  /** Letters of a window, each with the one that comes next as its target. */
+  /** Letters of a window; the target of each is the next letter. */
   readonly window: number;
   readonly learningRate: number;
   readonly seed: number;

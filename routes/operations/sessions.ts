@@ -176,7 +176,7 @@ export const SESSION_OPERATIONS = {
     access: 'step',
     summary: 'Put states into a session',
     description:
-      'Replaces the states, for example by those of another session. The step count stays. The history keeps them as the states after the last step.',
+      'Replaces the states, for example with the states of another session. The step count stays. The history keeps them as the states after the last step.',
     examples: {
       states: {
         summary: 'h = 1',

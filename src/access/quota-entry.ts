@@ -8,7 +8,7 @@ export const quotaEntry = z.partialRecord(z.enum(QUOTA_NAMES), amount);
 
 export type QuotaEntry = z.output<typeof quotaEntry>;
 
-/** The quotas of a tenant: those of its entry, and the given ones for the rest. */
+/** The quotas of a tenant: its entry's, and the given ones for the rest. */
 export function quotasFor(standard: Quotas, entry: QuotaEntry): Quotas {
   const all = Object.entries({ ...standard, ...entry }).filter(([, limit]) => limit !== null);
   return Object.freeze(Object.fromEntries(all)) as Quotas;

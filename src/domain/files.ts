@@ -73,7 +73,7 @@ export interface WeightFileFormat {
   readonly extension: string;
   /** The frameworks whose cells it can hold. */
   readonly frameworks: readonly Framework[];
-  /** Whether the first bytes are those of this format. */
+  /** Whether the first bytes look like this format. */
   recognises(bytes: Uint8Array): boolean;
   /**
    * `beside` are files that were sent with it, by their names.

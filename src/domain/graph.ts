@@ -4,9 +4,9 @@ import type { Dtype, Shape, Tensor } from './tensor.ts';
 export interface GraphValue {
   readonly name: string;
   readonly dtype: Dtype;
-  /** The name of an extent that the graph leaves open, `?` where it has none. */
+  /** The name of an extent that the graph leaves open, `?` if it has no name. */
   readonly shape: readonly (number | string)[];
-  /** The axis along which rows of a batch stand; null where it has none. */
+  /** The axis of the rows of a batch; null if there is no such axis. */
   readonly rows: number | null;
 }
 
@@ -83,7 +83,7 @@ export function isOpen(extent: number | string): extent is string {
 /** What a file says of an input or output of its graph. */
 export interface GraphEdge {
   readonly name: string;
-  /** Undefined where cells have none such. */
+  /** Undefined if cells have no such dtype. */
   readonly dtype?: Dtype;
   /** How the file calls the type. */
   readonly type: string;

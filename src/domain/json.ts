@@ -23,7 +23,7 @@ export function beginning(value: unknown, most: number): unknown {
     left--;
     if (typeof part === 'string') return part.slice(0, most);
     if (Array.isArray(part)) return copyEach(part, copy);
-    // What writes itself is no plain object.
+    // An object with toJSON is not a plain object.
     if (!isJsonObject(part) || 'toJSON' in part) return part;
     // Without a prototype, a key "__proto__" is one like others.
     const copied: Record<string, unknown> = Object.create(null);

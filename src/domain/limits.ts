@@ -18,7 +18,7 @@ export interface Limits {
   readonly maxHistoryBytes: number;
   /** Versions of one cell that sessions keep by being pinned to them. */
   readonly maxPinnedVersions: number;
-  /** Hours for which the outcome of a request with an idempotency key is kept. */
+  /** How many hours the outcome of a request with an idempotency key is kept. */
   readonly keyHours: number;
   /** Bytes of the outcomes that one thing keeps. */
   readonly maxKeyBytes: number;

@@ -132,7 +132,7 @@ export const PROBLEMS = {
   },
   'version-mismatch': {
     status: 412,
-    title: 'The version is not the one that If-Match asks for',
+    title: 'The version differs from If-Match',
     help: 'Read it again, decide what to change, and send the ETag of that reply as If-Match.',
   },
   'body-too-large': {

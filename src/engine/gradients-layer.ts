@@ -23,7 +23,7 @@ interface WorkDone {
 
 type Evaluate = (work: Work) => Generator<void, WorkDone>;
 
-/** A layer that is not a cell, with its `index` among those of the network: forwards as in network-node.ts, and back. */
+/** A layer that is not a cell, with its `index` among such layers of the network: forwards as in network-node.ts, and back. */
 export function differentiableLayer(node: NetworkNode, layer: AnyLayer, index: number): DifferentiableNode {
   const evaluate = units(layer);
   const train = layerTraining(layer);

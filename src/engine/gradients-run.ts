@@ -44,7 +44,7 @@ function* runRow(
   );
   const top = layers[layers.length - 1].at.state;
   let last: Float64Array = context.carriesOutput ? context.states[top] : zeros;
-  // The k-th step is that of time t, and its output comes at place t or k.
+  // The k-th step is at time t, and its output comes at place t or k.
   const timeOf = (k: number) => (goBackwards ? time - 1 - k : k);
   const placeOf = (k: number) => (timeOrder ? time - 1 - k : k);
   for (let k = 0; k < time; k++) {
@@ -126,7 +126,7 @@ function takeStep(
   };
 }
 
-/** The gradient of an output that was the top layer's h, added to that of h. */
+/** The gradient of an output that was the top layer's h, added to the gradient of h. */
 function withOutput(states: readonly Vectors[], output: Float64Array): readonly Vectors[] {
   const top = states.length - 1;
   const [h, ...others] = states[top];

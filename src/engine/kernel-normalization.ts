@@ -56,7 +56,7 @@ function normalizing(layer: AnyLayer): Normalizing | undefined {
 /** Rows that are normalized together, in bytes. */
 const BUDGET = 2 ** 20;
 
-/** A normalization by the kernels of float32; undefined where they have none for it. Each row by itself. */
+/** A normalization by the kernels of float32; undefined if they cannot compute it. Each row by itself. */
 export function prepareKernelNormalization(
   { kernels, memory, scratch }: KernelThread,
   layer: AnyLayer,

@@ -4,7 +4,7 @@ import { convert } from './convert.ts';
 import { type SlicedSequence, sliced } from './sliced.ts';
 
 /**
- * A run whose dtype is not that of its cell: inputs are rounded to the cell's dtype, and outputs from it. The states keep the
+ * A run whose dtype differs from its cell's: inputs are rounded to the cell's dtype, and outputs from it. The states keep the
  * cell's dtype, before the first step and after the last as in between, so that a sequence may be cut anywhere. Keras
  * RNN.call, which rounds the final states to the layer's dtype too.
  */

@@ -25,7 +25,7 @@ export function sequenceRows(request: SequenceRequest, from: number, to: number)
   };
 }
 
-/** The whole result from those of the shares of its rows. */
+/** The whole result from the results of the shares of its rows. */
 export function joinSequences(parts: readonly SequenceResult[]): SequenceResult {
   const join = (name: 'sequences' | 'last' | 'states') =>
     parts[0][name].map((_, k) => joinRows(parts.map((part) => part[name][k])));

@@ -5,7 +5,7 @@ import { convert } from './convert.ts';
 
 /**
  * Cells one above another: the output of each is the input of the next. What comes in is rounded to the stack's dtype first,
- * and then to each cell's; what comes out has that of its cell. Keras StackedRNNCells.call.
+ * and then to each cell's; what comes out has the dtype of its cell. Keras StackedRNNCells.call.
  */
 export function prepareStack(program: StackProgram, prepareStep: (cell: StepProgram) => PreparedCell): PreparedCell {
   const { computeDtype, names } = program;

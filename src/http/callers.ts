@@ -23,7 +23,7 @@ export function addCallers(app: FastifyInstance, callers: Callers): void {
   app.addHook('preHandler', (request, _reply, done) => callers.run(new RequestCaller(request), done));
 }
 
-/** Whose requests are counted together: a tenant's, or those of an address where the service asks nobody who they are. */
+/** Whose requests are counted together: a tenant's, or an address's where the service does not ask who a client is. */
 export function clientOf({ identity, ip }: Pick<FastifyRequest, 'identity' | 'ip'>): string {
   return identity === ANYBODY ? `address:${ip}` : `tenant:${identity.tenant}`;
 }

@@ -9,7 +9,7 @@ import { NO_ROUTE, routePattern } from './request-log.ts';
 import { observeStore, observeTenants, type TenantObserver } from './usage-metrics.ts';
 
 export interface MetricsOptions {
-  /** Number of this process among those of the service, from 1: a label of every metric. */
+  /** Number of this process in the service, from 1: a label of every metric. */
   readonly worker: number;
   /** Also measure the process: CPU, memory, event loop. Set it once in a process. */
   readonly ofProcess: boolean;

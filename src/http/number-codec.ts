@@ -136,7 +136,7 @@ class NumberCodecs {
   }
 }
 
-/** Scratch memory, which is no state: a call finds nothing of the one before. */
+/** Scratch memory, not state: each call overwrites it. */
 const codecs = new NumberCodecs();
 
 /** A codec for a text of about so many bytes. */

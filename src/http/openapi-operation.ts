@@ -7,7 +7,8 @@ import type { Deprecation } from './deprecations.ts';
 export const TAGS = {
   Cells: 'Recurrent cells: their configuration, their weights, and steps whose state the client carries.',
   Training: 'Train cells with losses and optimizers of Keras, and read the state of an optimizer.',
-  Variables: 'Tensors that can be assigned: those of a cell, and stand-alone ones like tf.Variable or keras.Variable.',
+  Variables:
+    'Tensors that can be assigned: the variables of a cell, and stand-alone ones like tf.Variable or keras.Variable.',
   Ops: 'Activations and arithmetic on tensors. Nothing is stored.',
   Sessions: 'Hidden states that the service keeps between steps, durably.',
   Checkpoints: 'Snapshots of cells, variables and sessions, to restore later or to take elsewhere as a file.',

@@ -140,7 +140,7 @@ function graphBatchOf({ inputs }: GraphInterface, sent: NamedTensors): number {
   const shape = input && sent.get(input.name)?.shape;
   if (!input || !shape) return 1;
   const { rows } = input;
-  // The axis of time of a sequence is behind that of the rows, or the first one.
+  // The time axis of a sequence comes after the axis of the rows, or first.
   return shape[shape.length > input.shape.length && rows !== 0 ? Number(rows) + 1 : Number(rows)] ?? 1;
 }
 

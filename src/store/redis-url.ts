@@ -32,7 +32,7 @@ export function isRedisUrl(url: string): boolean {
 
 /**
  * Reads `redis://`, `rediss://` (TLS) and the same with `+cluster`; user name and password are percent-encoded. Throws
- * StoreOpenError, which does not quote the password, for what has another form.
+ * StoreOpenError, which does not quote the password, for a URL of another form.
  */
 export function parseRedisUrl(url: string): RedisTarget {
   const match = URL_FORM.exec(url);

@@ -1,6 +1,6 @@
 import { nextTurn } from './turns.ts';
 
-/** The longest time of one slice, for which other work waits. */
+/** The longest time of one slice; other work waits that long. */
 const TURN_MILLISECONDS = 3;
 
 /** Does the work in slices on the calling thread, each when it is its turn. The event loop runs between the slices. */

@@ -40,7 +40,7 @@ export class Steps {
     const keys = items.map(({ key = crypto.randomUUID() }) => key);
     const sessions = items.map(({ session }) => session);
     const file = fileOf({ inputs }, { sessions, keys, return_states: options.returnStates });
-    // Each item has its key, so that the call may be sent again; the call itself has none.
+    // Each item has its own key, so the call can be sent again without one.
     const path = '/v1/steps';
     const reply = await this.transport.file({ method: 'POST', path, file, signal: options.signal, repeatable: true });
     const outputs = reply.tensors.get('output');

@@ -5,7 +5,7 @@ import { chainPart } from './chain-part.ts';
 import type { TrainedPart } from './part.ts';
 import { runPart } from './run-part.ts';
 
-/** By kernels alone; undefined where a cell has none for its way back. */
+/** By kernels alone; undefined if a cell has no kernel for its way back. */
 export function kernelPart(thread: KernelThread, program: SequenceProgram): TrainedPart | undefined {
   switch (program.kind) {
     case 'run':

@@ -8,7 +8,7 @@ import { type Learnt, trainedNodes } from './trained-nodes.ts';
 
 /**
  * A network, layer by layer over the whole batch: by kernels of float32 those layers that have them, in float64 the others.
- * Its mask is that of its output.
+ * Its output has the mask.
  */
 export function networkPart(program: NetworkProgram, maker: PartMaker): TrainedPart {
   return function* (call: PartCall): Generator<void, PartPass> {

@@ -15,7 +15,7 @@ export interface PartCall {
   /** [batch, time], 0 where a step is left out. */
   readonly mask?: Uint8Array;
   readonly zeroOutputForMask: boolean;
-  /** Whether all outputs are wanted, or only that of the last step processed. */
+  /** Whether all outputs are wanted, or only the output of the last step processed. */
   readonly returnSequences: boolean;
   readonly training?: Training;
 }

@@ -84,7 +84,7 @@ function recurrentNode(
       const { batch, inputs, states, running, training } = given;
       const [input] = inputs;
       const { time, mask } = input;
-      // There a masked step may repeat a state that is no output.
+      // There a masked step may repeat a state that is not an output.
       if (mask && work.sequence.kind === 'run' && states.some((state) => state.some((value) => value !== 0)))
         return yield* turnsOf(exact.forward(given));
       const whole = returnSequences || running;

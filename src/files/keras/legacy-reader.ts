@@ -105,7 +105,7 @@ function layersIn(tree: HdfTree, layer: LegacyLayer, written: { readonly version
 }
 
 function skippedGroup({ name, paths }: LegacyLayer): Skipped[] {
-  return paths.length === 0 ? [] : [{ name, reason: 'Its arrays are not those of a recurrent layer.' }];
+  return paths.length === 0 ? [] : [{ name, reason: 'Its arrays do not belong to a recurrent layer.' }];
 }
 
 /** Other layers have recurrent kernels too, but a ConvLSTM's has more dimensions. */

@@ -50,7 +50,7 @@ export function otherGroups(tree: HdfTree, paths: readonly string[]): Skipped[] 
     path.replace(/(^|\/)(vars\/)?[^/]*$/, ''),
   );
   const others = new Set(owners.filter((owner) => !paths.some((path) => isWithin(owner, path))));
-  return [...others].map((name) => ({ name: name || '/', reason: 'Its arrays are not those of a recurrent layer.' }));
+  return [...others].map((name) => ({ name: name || '/', reason: 'Its arrays do not belong to a recurrent layer.' }));
 }
 
 /** Whether a group is at or below another. */

@@ -48,7 +48,7 @@ function edgeOf({ name, elemType, shape }: ValueInfo): GraphEdge {
   return { name, type: nameOfElements(elemType), ...(dtype ? { dtype } : {}), ...(shape ? { shape } : {}) };
 }
 
-/** The initializers that have a dtype of cells, and those that have none. */
+/** The initializers with a dtype that cells have, and the other ones. */
 function variablesOf({ initializers }: GraphTree, limits: FileLimits) {
   const variables = new Map<string, Tensor>();
   const left: { name: string; reason: string }[] = [];

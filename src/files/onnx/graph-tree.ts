@@ -28,7 +28,7 @@ const DOMAINS = ['', 'ai.onnx', 'ai.onnx.ml', 'com.microsoft'];
 /** What a graph says of one of its inputs or outputs. */
 export interface ValueInfo {
   readonly name: string;
-  /** The element type; 0 where it is no tensor. */
+  /** The element type; 0 if it is not a tensor. */
   readonly elemType: number;
   /** The name of an extent that is left open, `?` where it has none; undefined where not even their number is said. */
   readonly shape?: readonly (number | string)[];

@@ -163,7 +163,7 @@ function withStates({ bytes, given }: Opened, states: readonly HiddenState[], pl
   return Buffer.concat([bytes, ...more.map(encoded)]);
 }
 
-/** A name for a new state where the node at `place` gives it. Names in a graph must not be those of the graphs around it. */
+/** A name for a new state where the node at `place` gives it. A name in a graph must not occur in the graphs around it. */
 function nameAt({ output }: HiddenState, place: string): string {
   return place.includes('.') ? `${output}@${place}` : output;
 }

@@ -82,7 +82,7 @@ export class FieldBudget {
 
 /**
  * The fields of a message in their order, without descending.
- * @throws {Problem} invalid-file for bytes that are no message, limit-exceeded over the budget.
+ * @throws {Problem} invalid-file for bytes that are not a message, limit-exceeded over the budget.
  */
 export function* fieldsOf(message: Uint8Array, budget: FieldBudget): Generator<WireField> {
   const reader = new protobuf.Reader(message);

@@ -26,7 +26,7 @@ const STORAGES: Readonly<Record<string, ElementType>> = {
 export interface StateDict {
   /** A tensor in a dict within has the dict's name before its own: `model.lstm.weight_ih_l0`. */
   readonly tensors: NamedTensors;
-  /** What is no tensor. */
+  /** What is not a tensor. */
   readonly skipped: readonly Skipped[];
 }
 

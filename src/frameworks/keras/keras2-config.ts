@@ -7,7 +7,7 @@ const ACTIVATIONS = ['activation', 'recurrent_activation'];
 
 /**
  * A config from a file in the words of Keras 3: without what Keras 2 wrote and Keras 3 refuses (`batch_input_shape`, a
- * `time_major` of false), and with what a word of Keras 2 meant. `version` is that of the Keras that wrote it.
+ * `time_major` of false), and with what a word of Keras 2 meant. `version` names the Keras that wrote it.
  */
 export function modernConfig(config: JsonObject, version: string | undefined): JsonObject {
   const { time_major: timeMajor = false, batch_input_shape: _, ...rest } = config;

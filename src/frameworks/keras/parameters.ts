@@ -124,7 +124,7 @@ function impossible(name: string, key: string, sent: Json | undefined, expected:
   );
 }
 
-/** The seed inside a serialized SeedGenerator, or undefined if it is not one. Its first draw is that of its seed. */
+/** The seed inside a serialized SeedGenerator, or undefined if it is not one. Its first draw is the draw of its seed. */
 function seedOfGenerator(value: Json): number | null | undefined {
   if (!isJsonObject(value) || own(value, 'class_name') !== 'SeedGenerator') return undefined;
   if ((own(value, 'module') ?? 'keras.random') !== 'keras.random') return undefined;

@@ -120,7 +120,7 @@ export function operatorGradients(
   });
   const names = ['W', 'R', 'B', 'P'] as const;
   const all = names.map((name) => [name, concatenate(each.map((one) => one[name]))] as const);
-  // A node without features has an empty W, and one without B or P has none.
+  // A node without features has an empty W; B and P may be missing.
   return Object.fromEntries(all.filter(([name, values]) => name === 'W' || values.length > 0));
 }
 

@@ -24,7 +24,7 @@ export async function planGraph(restoring: Restoring, { id, config }: SavedCell,
   const file = fileOf(savedTensor(restoring, tensorName.graph(id)), bytes);
   const read = file && (await readGraph(context, file, optionsOfGraph(config)));
   if (!read || !sameGraph(read.definition.config, config)) {
-    throw new Problem('checkpoint-mismatch', `The config of cell '${id}' in the checkpoint is not that of its graph.`);
+    throw new Problem('checkpoint-mismatch', `The config of cell '${id}' in the checkpoint does not match its graph.`);
   }
   return { creates: true, decide: () => storeCell(context, makeGraphCell(context, id, read)) };
 }

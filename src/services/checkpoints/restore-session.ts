@@ -65,7 +65,7 @@ function requireOutputFit(
   requireFit(`Session '${id}'`, [{ name: 'output', shape: [batch_size, outputWidth], dtype }], { output });
 }
 
-/** The session's cell: the existing one, or the one that the checkpoint makes. */
+/** The session's cell: the existing one, or one from the checkpoint. */
 async function definitionOf({ context, snapshot }: Restoring, saved: SavedSession): Promise<CellDefinition> {
   const found = await context.cells.find(saved.cell);
   if (found) return found.definition;

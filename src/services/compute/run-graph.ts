@@ -77,7 +77,7 @@ export async function runGraph(
   return together(graph, states, results, inputs);
 }
 
-/** @throws {Problem} invalid-value for what a graph does not have */
+/** @throws {Problem} invalid-value for options that graphs do not have */
 function refuseOptions({ mask, sequence_lengths, trace, training }: GraphCall): void {
   const named = { mask, sequence_lengths, trace: trace || undefined, training };
   const option = Object.entries(named).find(([, value]) => value !== undefined)?.[0];
@@ -85,7 +85,7 @@ function refuseOptions({ mask, sequence_lengths, trace, training }: GraphCall): 
   throw fieldProblem('invalid-value', `/${option}`, `A whole ONNX graph takes no ${option}. Leave it out.`);
 }
 
-/** Rows of a batch: those of its states, or of its inputs where it has none. */
+/** Rows of a batch: of its states, or of its inputs if it has no states. */
 function rowCount({ states: own }: GraphInterface, states: readonly Tensor[], inputs: GraphInputs): number {
   const at = own.findIndex(({ rows }) => rows !== null);
   if (at < 0) return own.length > 0 ? 1 : (rowsOfInputs(inputs) ?? 1);

@@ -56,7 +56,7 @@ export async function runCellSequence(
   return { ...(await runSequence(context, call, request)), cellVersion: call.cell.record.version };
 }
 
-/** Runs of a graph, one for each step. @throws {Problem} as runGraph; invalid-value for what a graph does not have */
+/** Runs of a graph, one for each step. @throws {Problem} as runGraph; invalid-value for options that graphs do not have */
 async function runGraphSequence(
   context: CallContext,
   found: Cell,
@@ -69,7 +69,7 @@ async function runGraphSequence(
   const states = (rows = 1) => readStates(context, found, request.initial_state, rows, '/initial_state');
   const { outputs, states: after, time } = await runGraph(context, found, request, { states, everyState: false });
   if (time === undefined) {
-    const detail = 'The inputs are those of a single step. Send inputs with an axis of time, or POST them to /steps.';
+    const detail = 'The inputs have the shape of a single step. Send inputs with a time axis, or POST them to /steps.';
     throw fieldProblem('wrong-shape', '/inputs', detail);
   }
   const all = Object.values(outputs);

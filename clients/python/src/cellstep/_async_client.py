@@ -68,7 +68,7 @@ class AsyncClient:
         return AsyncCell(self._transport, name)
 
     async def session(self, cell: AsyncCell | str, **options: Any) -> AsyncSession:
-        """Opens a session; `with` ends it. `options` are those of the API: id, batch_size, history …"""
+        """Opens a session; `with` ends it. `options` are the fields of the API: id, batch_size, history …"""
         name = cell.id if isinstance(cell, AsyncCell) else cell
         return self.existing_session(await self._transport.run(calls.open_session(name, options)))
 

@@ -68,7 +68,7 @@ class Client:
         return Cell(self._transport, name)
 
     def session(self, cell: Cell | str, **options: Any) -> Session:
-        """Opens a session; `with` ends it. `options` are those of the API: id, batch_size, history …"""
+        """Opens a session; `with` ends it. `options` are the fields of the API: id, batch_size, history …"""
         name = cell.id if isinstance(cell, Cell) else cell
         return self.existing_session(self._transport.run(calls.open_session(name, options)))
 

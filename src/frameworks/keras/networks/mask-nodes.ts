@@ -35,14 +35,14 @@ export class MaskNodes {
     return this.objects.has(name);
   }
 
-  /** @throws {Problem} unsupported-network where a layer is given another mask than that of its input */
+  /** @throws {Problem} unsupported-network if a layer is given a mask that is not its input's */
   requireOwn(layer: GraphNode, [input]: readonly MaskedTensor[], tensors: ReadonlyMap<string, MaskedTensor>): void {
     if (layer.mask === undefined) return;
     const term = this.termOf(layer.mask, tensors);
     if (term !== undefined && term === input?.mask) return;
     throw unsupportedNetwork(
       layer.pointer,
-      `Layer '${layer.name}' gets '${layer.mask}' as its mask, which is not the mask of its input. Only masks that layers make can be computed, such as those of Masking and of Embedding with \`mask_zero\`.`,
+      `Layer '${layer.name}' gets '${layer.mask}' as its mask, which is not the mask of its input. The mask must come from a layer, such as Masking, or Embedding with \`mask_zero\`.`,
     );
   }
 
@@ -53,7 +53,7 @@ export class MaskNodes {
     throw unsupportedNetwork(pointer, `'${unused}' computes no mask of a layer. Send the network without it.`);
   }
 
-  /** What a node computes, from the layers that are read; undefined if that is no mask that a layer makes. */
+  /** What a node computes, from the layers that are read; undefined if no layer makes such a mask. */
   private termOf(name: string, tensors: ReadonlyMap<string, MaskedTensor>, depth = 0): MaskTerm | undefined {
     const object = this.objects.get(name);
     const known = this.known.get(name);

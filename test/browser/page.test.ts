@@ -90,7 +90,7 @@ describe.runIf(hasChromium('The page at /'))('the page at /', () => {
     expect(await page.locator('.diagram').getAttribute('aria-label')).toMatch(/update gate z: 0\.\d+/);
   });
 
-  it('leaves no cell behind, and those of others alone', async () => {
+  it('leaves no cell behind, and does not touch other cells', async () => {
     await make(app, '/v1/cells', { id: 'mine', class_name: 'GRUCell', config: { units: 1 } });
     await open();
     await poll(ownCells).toHaveLength(1);

@@ -31,7 +31,7 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
     const keys = (entries: readonly StoredEntry[]): string[] => entries.map(({ key }) => key);
 
     describe('get and commit', () => {
-      it('returns what was committed and nothing for what was not', async () => {
+      it('returns committed values, and nothing for other keys', async () => {
         await put('cell/a', 'one');
         expect(await value('cell/a')).toBe('one');
         expect(await store.get('cell/b')).toBeUndefined();

@@ -117,7 +117,7 @@ describe.runIf(PROMTOOL || process.env.CELLSTEP_CI === '1')('promtool', () => {
   const promtool = (args: readonly string[], input = '') =>
     spawnSync(PROMTOOL ?? '', args, { cwd: MONITORING, encoding: 'utf8', input });
 
-  it('finds the rules right, and each alert fires for what it is about', () => {
+  it('accepts the rules, and each alert fires for its cause', () => {
     expect(promtool(['check', 'rules', 'rules.yaml'])).toMatchObject({ status: 0 });
     const { status, stdout, stderr } = promtool(['test', 'rules', 'rules.test.yaml']);
     expect(status, stdout + stderr).toBe(0);

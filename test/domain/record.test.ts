@@ -48,7 +48,7 @@ describe('the bytes of a tensor', () => {
     expect([...decodeElements('float32', [1], bytes).data]).toEqual([1]);
   });
 
-  it('are those of float16 and bfloat16 values, two a value', () => {
+  it('of float16 and bfloat16 values are two a value', () => {
     const half = new Tensor('float16', [2], Float32Array.of(1, -2));
     expect([...encodeElements(half)]).toEqual([0, 0x3c, 0, 0xc0]);
     const brain = new Tensor('bfloat16', [2], Float32Array.of(1, -2));

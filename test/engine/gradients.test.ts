@@ -160,7 +160,7 @@ describe('prepareGradients', () => {
     expect([...got.cells[0].bias!]).toEqual([...exact.cells[0].bias!].map(round));
   });
 
-  it('gives zeros for the states and weights where there is no time step', () => {
+  it('gives zeros for the states and weights without a time step', () => {
     const cell = gru('float64');
     const request = { ...requestFor(cell, 2, 0), cotangents: [new Float64Array(6).fill(1)], returnSequences: false };
     const { inputs, states, cells } = prepareGradients(runOf(cell)).run(request);

@@ -88,7 +88,7 @@ describe('reading', { timeout: 60_000 }, () => {
     else expect(layers.map(({ config }) => config)).toMatchObject(expected.map(({ config }) => config));
   });
 
-  it('names the weights of a bidirectional layer by direction and those of a stack by cell', async () => {
+  it('names the weights of a bidirectional layer by direction, and the weights of a stack by cell', async () => {
     const [bi] = await readKeras(hdf5, goldenBytes('bidirectional.keras'));
     expect([...bi.weights.keys()]).toEqual(
       ['forward_layer', 'backward_layer'].flatMap((direction) =>

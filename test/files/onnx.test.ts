@@ -316,7 +316,7 @@ describe('writeOnnx', () => {
     expect(readOnnx(written)[0].config).toEqual(layer.config);
   });
 
-  it('refuses what is no such node', () => {
+  it('refuses any other node', () => {
     const [layer] = readOnnx(goldenBytes('gru.onnx'));
     const write = (change: Partial<WholeLayer>) => () => writeOnnx({ ...layer, ...change });
     const withConfig = (config: JsonObject) => write({ config });

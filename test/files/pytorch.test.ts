@@ -55,7 +55,7 @@ describe('a file of torch.save', () => {
     expect(new Map([...ours].toSorted())).toEqual(new Map([...tensors].toSorted()));
   });
 
-  it('skips what is no tensor, and tensors of an unknown kind', async () => {
+  it('skips entries that are not tensors, and tensors of an unknown kind', async () => {
     const odd = tensor('K\x02\x85', 'K\x01\x85', 'K\0', storage('QInt8Storage'));
     expect((await read(withPickle(odd))).skipped).toEqual([
       { name: 'a', reason: 'Its elements are of torch.QInt8Storage.' },

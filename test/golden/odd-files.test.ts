@@ -170,7 +170,7 @@ describe('a file without its own content type', () => {
     expect((await putFile(app, 'made', type, bytesOf(file))).status).toBe(200);
   });
 
-  it('is refused if it is none of them', async () => {
+  it('is refused if it is another file', async () => {
     const text = Buffer.from('hello');
     expectProblem(
       await postFile(app, 'application/octet-stream', text),

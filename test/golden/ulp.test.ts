@@ -77,7 +77,7 @@ describe('a step in float32', () => {
     },
   );
 
-  it('is no farther in the mean, if fast, than the best of Keras, PyTorch and ONNX Runtime', async () => {
+  it('is as close in the mean, if fast, as the best of Keras, PyTorch and ONNX Runtime', async () => {
     const { table } = readFixture<{ table: { scope: string; cell: string; mean_ulp: number }[] }>('ulp_report.json');
     const means = table
       .filter(({ scope, cell }) => scope === 'cases all three can run' && cell === 'all cells')

@@ -32,7 +32,7 @@ describe('sessionIdOf', () => {
 });
 
 describe('sequenceOf', () => {
-  it('is none without an id, for 0 and for the empty string', () => {
+  it('is absent without an id, for 0 and for the empty string', () => {
     for (const sequence_id of [undefined, 0n, '']) {
       expect(sequenceOf({ sequence_id, sequence_start: false })).toBeUndefined();
       expect(() => sequenceOf({ sequence_id, sequence_end: true })).toThrow('sequence_end is set');

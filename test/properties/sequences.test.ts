@@ -38,7 +38,7 @@ describe('a sequence', () => {
     );
   });
 
-  it('of a layer is that of its cell', async () => {
+  it('of a layer equals the sequence of its cell', async () => {
     await fc.assert(
       fc.asyncProperty(withRun(layerOverCell), async ({ cell: layer, run: { inputs, initial, mask } }) => {
         const [outer, inner] = [await client.cell(layer), await client.cell(layer.cell)];
@@ -70,7 +70,7 @@ describe('a sequence', () => {
     );
   });
 
-  it('that goes backwards is that of the reversed inputs and mask', async () => {
+  it('that goes backwards equals a sequence of the reversed inputs and mask', async () => {
     await fc.assert(
       fc.asyncProperty(withRun(keras), fc.boolean(), async ({ cell, run }, returnSequences) => {
         const id = await client.cell(cell);

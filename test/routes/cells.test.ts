@@ -280,7 +280,7 @@ onMemory('cells', (served) => {
     },
   );
 
-  it('takes If-Match with several ETags, any of which may be that of the version', async () => {
+  it('takes If-Match with several ETags if one of them names the version', async () => {
     const { app } = served;
     await make(app, '/v1/cells', TUTORIAL_CELL);
     const weights = { kernel: [[1]], recurrent_kernel: [[1]], bias: [1] };

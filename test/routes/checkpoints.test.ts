@@ -219,7 +219,7 @@ onMemory('checkpoints', (served) => {
     expect((await call(app, 'GET', '/v1/checkpoints')).body.items).toHaveLength(1);
   });
 
-  it('refuse every truncation of a file, and a file that is none of theirs', async () => {
+  it('refuse every truncation of a file, and any other file', async () => {
     const { app, store } = served;
     await fill(served);
     await make(app, '/v1/checkpoints', { id: 'c', variables: ['v'] });

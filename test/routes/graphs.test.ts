@@ -441,7 +441,7 @@ onMemory('graphs that are refused', (served) => {
       outputs: [edge('y', [1, 2]), edge('sN', [1, 2])],
     });
 
-  it('refuses custom operators, other files and what is no graph', async () => {
+  it('refuses custom operators, and files without a graph', async () => {
     const custom = model(withNode({ op: 'Evil', domain: 'my.ops', in: ['x'], out: ['y'] }), ['my.ops']);
     expectProblem(await send(served, custom, ''), 'invalid-file', /operator 'Evil' of the domain 'my.ops'/);
     const unknown = model(withNode({ op: 'Evil', in: ['x'], out: ['y'] }));

@@ -51,7 +51,7 @@ onMemory('a network that gives other steps than it takes', (served) => {
     expect(reply.body.output).toEqual([[[3], [5], [3]]]);
   });
 
-  it('gives its bias if there are no features', async () => {
+  it('gives its bias for inputs without features', async () => {
     await make(app(), '/v1/cells', network('none', [dense], 0));
     const reply = await call(app(), 'POST', '/v1/cells/none/sequences', {
       inputs: filled(1, 2, 0),

@@ -106,7 +106,7 @@ describe('a network', () => {
     ]);
   });
 
-  it('takes the input shape of the request where its config has none', async () => {
+  it('takes the input shape of the request if its config has no shape', async () => {
     const body = sequential(layer('Dense', { units: 3 }));
     expect((await post('/v1/cells', { ...body, input_shape: [null, null, 5] })).status).toBe(201);
     expect(await post('/v1/cells', { ...body, id: 'other' })).toMatchObject({

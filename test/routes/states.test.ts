@@ -116,7 +116,7 @@ describe('the lengths of sequences', () => {
 });
 
 describe('weights and build_config', () => {
-  it('may have null for what is left out', async () => {
+  it('may have null for a weight that is left out', async () => {
     const app = await startApp();
     const weights = { W: [[[1]]], R: [[[1]]], B: null };
     const body = { id: 'rnn', framework: 'onnx', class_name: 'RNN', config: { hidden_size: 1 }, weights };
@@ -127,7 +127,7 @@ describe('weights and build_config', () => {
     await app.close();
   });
 
-  it('may be those of a layer that was called with an initial state', async () => {
+  it('may come from a layer that was called with an initial state', async () => {
     const app = await startApp();
     const build_config = { shapes_dict: { sequences_shape: [2, 5, 3], initial_state_shape: [2, 4] } };
     const body = { class_name: 'GRU', config: { units: 4 }, build_config };

@@ -115,7 +115,7 @@ onMemory('a call of many steps', (served) => {
     ]);
   });
 
-  it('refuses a body that is none, with too many steps, or with an unknown field or query', async () => {
+  it('refuses an empty body, too many steps, and an unknown field or query', async () => {
     await open(served);
     const step = { session: 'a', inputs: [[1]] };
     const post = (body: unknown, url = '/v1/steps') => call(served.app, 'POST', url, body);
@@ -128,7 +128,7 @@ onMemory('a call of many steps', (served) => {
     expect((await call(served.app, 'GET', '/v1/sessions/a')).body.step).toBe(0);
   });
 
-  it('refuses a file whose rows are not those of its sessions', async () => {
+  it('refuses a file whose rows do not match its sessions', async () => {
     await open(served);
     const inputs = new Map([['inputs', new Tensor('float32', [2, 1], Float32Array.of(2, 1))]]);
     const file = writeSafetensors(inputs, { sessions: '["a"]' });

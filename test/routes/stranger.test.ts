@@ -142,7 +142,7 @@ describe('a stranger on the socket', () => {
     return client;
   }
 
-  it.each(messages)('learns from %s what there is to learn where there is no such session', async (name) => {
+  it.each(messages)('learns from %s no more than that the session does not exist', async (name) => {
     const shown = components.messages[name].examples ?? [];
     expect(shown.length, 'the document shows an example of each message').toBeGreaterThan(0);
     const client = await connect(stranger);

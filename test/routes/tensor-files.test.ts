@@ -247,7 +247,7 @@ describe('a file of tensors is refused', () => {
     for (const file of files) expectProblem(await send(app, STEP, file), 'invalid-file');
   });
 
-  it('with a tensor that is none here, telling which there are', async () => {
+  it('with an unknown tensor, listing the known ones', async () => {
     const odd = (tensors: Readonly<Record<string, Tensor>>) => send(app, STEP, fileOf(tensors));
     const unknown = expectProblem(
       await odd({ inputs, input: h }),

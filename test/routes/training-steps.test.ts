@@ -93,7 +93,7 @@ describe('training a cell', () => {
     expect(await weightsOf(once)).toEqual(await weightsOf(single));
   });
 
-  it('trains exact cells, and those of float64', async () => {
+  it('trains exact cells, and float64 cells', async () => {
     for (const more of [{ precision: 'exact' }, { config: { ...LAYER.config, dtype: 'float64' } }]) {
       const { body } = await train(await newCell({ ...LAYER, weights, ...more }), { ...ECHO, repeat: 20 });
       for (const [step, loss] of body.losses.entries())

@@ -13,7 +13,7 @@ describe('training', () => {
 
   const dropping = { units: 3, dropout: 0.5, recurrent_dropout: 0.25 };
 
-  it("draws from the request's seed, or else from that of the config", async () => {
+  it("draws from the request's seed, or else from the config's", async () => {
     const config = { ...dropping, seed: 42, kernel_initializer: 'ones' };
     await make(app, '/v1/cells', { id: 'gru', class_name: 'GRUCell', config, input_shape: [null, 4] });
     const run = async (more: object) =>
@@ -24,7 +24,7 @@ describe('training', () => {
     expect(trained).not.toEqual(await run({}));
   });
 
-  it('needs a seed where the config has none', async () => {
+  it('needs a seed if the config has no seed', async () => {
     await make(app, '/v1/cells', { id: 'gru', class_name: 'GRUCell', config: dropping });
     for (const [path, inputs] of [
       ['steps', [[1]]],
@@ -73,7 +73,7 @@ describe('training of composites', () => {
     },
   );
 
-  it('needs a seed where one cell has none, but not where there is no dropout', async () => {
+  it('needs a seed if a cell with dropout lacks one, and not without dropout', async () => {
     const app = await startApp();
     const cell = (config: object) => ({
       module: 'keras.layers',

@@ -36,7 +36,7 @@ describe('a stream of lines', () => {
     ]);
   });
 
-  it('is no body of another route', async () => {
+  it('is refused as the body of another route', async () => {
     const reply = await call(app, 'POST', '/v1/sessions', '{}\n', { 'content-type': 'application/jsonl' });
     expect([reply.status, reply.body.code]).toEqual([415, 'unsupported-media-type']);
   });

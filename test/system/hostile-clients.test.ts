@@ -145,7 +145,7 @@ describe('a client that does not speak HTTP/1.1 well', () => {
     });
   });
 
-  test('sends several requests at once, and gets the answers in order, up to the one that is garbage', async () => {
+  test('sends several requests at once, and gets the answers in order, up to the first garbage', async () => {
     const { url } = running;
     const get = (path: string) => `GET ${path} HTTP/1.1\r\nhost: localhost\r\n\r\n`;
     const connection = new RawConnection(url).write(`${get('/healthz')}${get('/v1/nothing')}`);

@@ -66,7 +66,7 @@ test('prints the same on a running service with keys, and leaves nothing behind'
   }
 });
 
-test('says what is wrong, and fails, where there is no service', async () => {
+test('says what is wrong, and fails, without a service', async () => {
   const service = await startService({ CELLSTEP_STORE: 'memory:' });
   await service.stop();
   const { code, lines, stderr } = await runTutorial({ CELLSTEP_URL: service.url });

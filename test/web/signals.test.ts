@@ -80,7 +80,7 @@ it('mixes the channels of a sound, and thins out a long one', () => {
   ).toHaveLength(8333);
 });
 
-it('refuses what is no sound', () => {
+it('refuses files that are not sound', () => {
   expect(() => readWav(new ArrayBuffer(100))).toThrow(RangeError);
   expect(() => readWav(wav(1, 16, [1], (view, at) => view.setInt16(at, 1)).slice(0, 40))).toThrow(RangeError);
   expect(() => readWav(wav(2, 16, [1], (view, at) => view.setInt16(at, 1)))).toThrow(new RangeError('2/16'));

@@ -75,7 +75,7 @@ describe('drawDropoutMasks', () => {
     },
   );
 
-  it.each(maskVectors)('draws that of Keras in $dtype at rate $rate', ({ dtype, rate, seed, mask }) => {
+  it.each(maskVectors)('draws the mask of Keras in $dtype at rate $rate', ({ dtype, rate, seed, mask }) => {
     const [batch, features] = mask.shape;
     const program = cell('simple_rnn', { features, inputs: rate, computeDtype: dtype });
     expect([...drawDropoutMasks(program, batch, seed).inputs[0]]).toEqual([...numbers(mask.data)]);

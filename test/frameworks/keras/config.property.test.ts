@@ -127,7 +127,7 @@ describe('a config', () => {
     );
   });
 
-  it('means the same once parsed, but for what Keras does not print', () => {
+  it('means the same once parsed, except for what Keras does not print', () => {
     const plain = cell.filter(({ className, config }) => className !== 'SimpleRNNCell' || config.seed === undefined);
     fc.assert(
       fc.property(plain, ({ className, config }) => {

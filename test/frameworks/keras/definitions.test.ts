@@ -53,7 +53,7 @@ describe('the variables of a cell', () => {
     inputs: { shape: number[] };
   }[];
 
-  it.each(cases)('fit those of Keras: $name', ({ cell, weights, inputs }) => {
+  it.each(cases)('fit the weights of Keras: $name', ({ cell, weights, inputs }) => {
     const variables = define(cell.class_name, cell.config).variables(inputs.shape[1]);
     expect(variables.map(({ name, shape }) => [name, shape])).toEqual(
       Object.entries(weights).map(([name, { shape }]) => [name, shape]),
@@ -176,7 +176,7 @@ describe('the program of a cell', () => {
     });
   });
 
-  it.each(['SimpleRNNCell', 'GRUCell', 'LSTMCell'])('of a %s without bias has none', (className) => {
+  it.each(['SimpleRNNCell', 'GRUCell', 'LSTMCell'])('of a %s without bias has no bias', (className) => {
     const made = program(className, { units: 1, use_bias: false });
     expect(made.bias).toBeUndefined();
   });

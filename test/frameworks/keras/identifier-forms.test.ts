@@ -205,7 +205,7 @@ describe('an initializer', () => {
     expect(scaled('UNIFORM')).toBe('uniform');
   });
 
-  it('gets a seed if it has none', () => {
+  it('gets a seed if it lacks one', () => {
     expect(withSeed(initializer('he_normal').spec, () => 42).params.seed).toBe(42);
     expect(withSeed(initializer({ class_name: 'HeNormal', config: { seed: 7 } }).spec, () => 42).params.seed).toBe(7);
     expect(withSeed(initializer('ones').spec, () => 42)).toEqual({ className: 'Ones', params: {} });
@@ -306,7 +306,7 @@ describe('a regularizer', () => {
     expect(refusal(() => parseRegularizer(identifier, POINTER)).code).toBe('invalid-config');
   });
 
-  it('is none if it is null', () => {
+  it('is left out if it is null', () => {
     expect(parseRegularizer(null, POINTER)).toBeNull();
   });
 

@@ -107,7 +107,10 @@ describe('the steps of a PyTorch layer', () => {
     },
   );
 
-  it.each(layers.filter(({ module }) => module.kwargs.bidirectional))('are none in two directions: $name', (one) => {
-    expect(define(one, 'torch.float32').step).toBeUndefined();
-  });
+  it.each(layers.filter(({ module }) => module.kwargs.bidirectional))(
+    'do not exist in two directions: $name',
+    (one) => {
+      expect(define(one, 'torch.float32').step).toBeUndefined();
+    },
+  );
 });

@@ -78,7 +78,7 @@ describe('a quota that several processes share', () => {
 });
 
 describe('the cost of a quota', () => {
-  it('is no reading of the count for each commit, while it is far', async () => {
+  it('reads the count rarely while it is far from the limit', async () => {
     const store = openMemoryStore();
     let readings = 0;
     const counted = {

@@ -190,7 +190,7 @@ onMemory('a cell that goes out as a file', (served) => {
     }
   });
 
-  it('is the one that Accept prefers, JSON where it does not mind', async () => {
+  it('has the type that Accept prefers, and is JSON without a preference', async () => {
     const { app } = served;
     await make(app, '/v1/cells', { ...TUTORIAL_CELL, input_shape: [null, 1] });
     for (const [accept, type] of [
@@ -487,7 +487,7 @@ onMemory('content types', (served) => {
     expectProblem(await call(app, 'POST', '/v1/cells', { ...TUTORIAL_CELL, unit: 1 }), 'invalid-request', /"unit"/);
   });
 
-  it('of files have the limit of checkpoints, JSON that of bodies', async () => {
+  it('of files have the limit of checkpoints, JSON has the limit of bodies', async () => {
     const app = await startApp({ limits: { maxBodyBytes: 2048, maxCheckpointBytes: 8192 } });
     const big = writeNpz(named({ ...GRU_WEIGHTS, 'x.y': floats([600]) }));
     expect(big.length).toBeGreaterThan(2048);

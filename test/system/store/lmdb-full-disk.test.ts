@@ -100,7 +100,7 @@ describe.skipIf(mounted.status !== 0)('the LMDB store on a full disk', () => {
     await store.close();
   }, 60_000);
 
-  it('says that there is no room when it is to be made on a full disk', async () => {
+  it('reports a full disk when it is made', async () => {
     mountedAnew('64k');
     const opening = openLmdbStore({ directory: join(mountPoint, 'fourth') });
     await expect(opening).rejects.toThrow(/has no room for a store: ENOSPC/);

@@ -37,7 +37,7 @@ describe.runIf(REDIS_SERVER)('the Redis store on several servers', () => {
     return store;
   }
 
-  it('acknowledges what the replicas have, and answers 503 for what they do not confirm', async () => {
+  it('acknowledges commits that the replicas have, and answers 503 for others', async () => {
     const [primary, replica] = await Promise.all([start('--repl-diskless-sync-delay', '0'), start()]);
     await replica.admin.replicaof('127.0.0.1', primary.port);
     const linked = async () => (await primary.admin.info('replication')).includes('state=online');

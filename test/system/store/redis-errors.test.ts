@@ -44,7 +44,7 @@ describe('an error of Redis', () => {
     expect(messageOf(error)).toBe('the connection was lost');
   });
 
-  it('of a name with several addresses is that of the first', () => {
+  it('of a name with several addresses is the error of the first', () => {
     expect(messageOf(new AggregateError([new Error('connect ECONNREFUSED ::1:1'), new Error('other')]))).toBe(
       'connect ECONNREFUSED ::1:1',
     );

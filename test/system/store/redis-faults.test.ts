@@ -124,7 +124,7 @@ describe.runIf(REDIS_SERVER)('the Redis store, when its server fails,', () => {
     expect(late).toEqual([undefined, undefined]);
   });
 
-  it('answers 503 for what needs room when the server is out of memory, while reads and deletions go on', async () => {
+  it('answers 503 to writes when the server is out of memory, while reads and deletions go on', async () => {
     const server = await start();
     const store = await open(server.url);
     await put(store, 'cell/a');

@@ -141,7 +141,7 @@ describe.runIf(REDIS_SERVER)('opening a Redis store', () => {
     server.signal('SIGCONT');
   });
 
-  it('refuses a read-only replica, one node of a cluster, and a cluster that is none', async () => {
+  it('refuses a read-only replica, one node of a cluster, and a cluster URL of a single server', async () => {
     await server.admin.replicaof('127.0.0.1', 1);
     expect(await refusal(`redis://:other-secret@${host()}`)).toContain('is a read-only replica; name the primary');
     await server.admin.replicaof('NO', 'ONE');

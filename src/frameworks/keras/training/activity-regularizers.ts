@@ -48,6 +48,6 @@ function objects(value: Json): readonly JsonObject[] {
 }
 
 function refused(className: string, config: JsonObject): Error {
-  const detail = `${className} ${quote(config.name)} has an activity regularizer. Training computes that of layers, not of cells: L1, L2 or L1L2. Train a cell without it.`;
+  const detail = `${className} ${quote(config.name)} has an activity regularizer. Training computes L1, L2 or L1L2, of layers and not of cells. Train a cell without it.`;
   return fieldProblem('invalid-value', '/loss', detail);
 }

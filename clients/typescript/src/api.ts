@@ -620,7 +620,7 @@ export interface paths {
         get?: never;
         /**
          * Put states into a session
-         * @description Replaces the states, for example by those of another session. The step count stays. The history keeps them as the states after the last step.
+         * @description Replaces the states, for example with the states of another session. The step count stays. The history keeps them as the states after the last step.
          */
         put: operations["putSessionStates"];
         post?: never;
@@ -971,7 +971,7 @@ export interface components {
                 [key: string]: unknown;
             };
             /**
-             * @description exact: float64 arithmetic; each result is rounded once to the dtype of the cell. fast: float32 arithmetic. Replies name the precision that the cell has: it is always exact for a float64 cell, and for an activation that is computed in float64 only. onnxruntime: a whole ONNX graph, whose numbers are those of ONNX Runtime.
+             * @description exact: float64 arithmetic; each result is rounded once to the dtype of the cell. fast: float32 arithmetic. Replies name the precision that the cell has: it is always exact for a float64 cell, and for an activation that is computed in float64 only. onnxruntime: a whole ONNX graph, computed by ONNX Runtime.
              * @enum {string}
              */
             precision: "fast" | "exact" | "onnxruntime";
@@ -1110,7 +1110,7 @@ export interface components {
             /** @description The final states. */
             states: components["schemas"]["Tensor"][];
             /**
-             * @description The sum of output times cotangent. The gradients are those of this sum.
+             * @description The sum of output times cotangent. This is what the gradients differentiate.
              * @example 6
              */
             objective: components["schemas"]["Scalar"];
@@ -1140,9 +1140,9 @@ export interface components {
                  * @enum {string}
                  */
                 dtype: "float32" | "float64" | "float16" | "bfloat16" | "int32" | "int64" | "bool";
-                /** @description The name of an extent that is open, ? where it has none. */
+                /** @description The name of an extent that is open; ? if it has no name. */
                 shape: (number | string)[];
-                /** @description Axis of the rows of a batch; null if it has none. */
+                /** @description Axis of the rows of a batch; null if there is no such axis. */
                 rows: number | null;
             }[];
             /** @description `output` of a reply is the first. */
@@ -1153,9 +1153,9 @@ export interface components {
                  * @enum {string}
                  */
                 dtype: "float32" | "float64" | "float16" | "bfloat16" | "int32" | "int64" | "bool";
-                /** @description The name of an extent that is open, ? where it has none. */
+                /** @description The name of an extent that is open; ? if it has no name. */
                 shape: (number | string)[];
-                /** @description Axis of the rows of a batch; null if it has none. */
+                /** @description Axis of the rows of a batch; null if there is no such axis. */
                 rows: number | null;
             }[];
             states: {
@@ -1165,9 +1165,9 @@ export interface components {
                  * @enum {string}
                  */
                 dtype: "float32" | "float64" | "float16" | "bfloat16" | "int32" | "int64" | "bool";
-                /** @description The name of an extent that is open, ? where it has none. */
+                /** @description The name of an extent that is open; ? if it has no name. */
                 shape: (number | string)[];
-                /** @description Axis of the rows of a batch; null if it has none. */
+                /** @description Axis of the rows of a batch; null if there is no such axis. */
                 rows: number | null;
                 /** @description The output that gives the next state. */
                 output: string;
@@ -1217,7 +1217,7 @@ export interface components {
                 [key: string]: unknown;
             };
             /**
-             * @description exact: float64 arithmetic; each result is rounded once to the dtype of the cell. fast: float32 arithmetic. Replies name the precision that the cell has: it is always exact for a float64 cell, and for an activation that is computed in float64 only. onnxruntime: a whole ONNX graph, whose numbers are those of ONNX Runtime.
+             * @description exact: float64 arithmetic; each result is rounded once to the dtype of the cell. fast: float32 arithmetic. Replies name the precision that the cell has: it is always exact for a float64 cell, and for an activation that is computed in float64 only. onnxruntime: a whole ONNX graph, computed by ONNX Runtime.
              * @enum {string}
              */
             precision: "fast" | "exact" | "onnxruntime";
@@ -2271,7 +2271,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description `version-mismatch`: The version is not the one that If-Match asks for. */
+        /** @description `version-mismatch`: The version differs from If-Match. */
         "version-mismatch": {
             headers: {
                 [name: string]: unknown;

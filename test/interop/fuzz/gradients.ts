@@ -18,13 +18,6 @@ const cases: fc.Arbitrary<GradientCase> = fc
   )
   .filter((one) => !JUMPS.test(JSON.stringify(one)));
 
-interface Gradients {
-  readonly gradients: Readonly<Record<string, Sent | Sent[]>> & {
-    readonly inputs: Sent;
-    readonly initial_state: Sent[];
-  };
-}
-
 /** The output's shape is that which evaluation gives. */
 async function pulled({ service }: Peers, sent: object, seed: number, several: boolean) {
   const { output } = await service.json<{ output: Sent | Sent[] }>('POST', '/cells/cell/sequences', {
@@ -33,11 +26,7 @@ async function pulled({ service }: Peers, sent: object, seed: number, several: b
   });
   const cotangents = [output].flat().map(({ shape }, k) => draw(shape, seed + 70 + k, 1));
   const given = several ? { cotangents } : { cotangent: cotangents[0] };
-  const { gradients } = await service.json<Gradients>('POST', '/cells/cell/gradients', {
-    ...sent,
-    ...given,
-    tensor_format: 'base64',
-  });
+  const gradients = await service.gradients({ ...sent, ...given });
   return { gradients, cotangents };
 }
 
@@ -54,8 +43,8 @@ async function ofModule(one: ModuleCase, peers: Peers): Promise<Compared> {
   const { sent, question, made } = await prepareModule(peers.service, module);
   const { gradients, cotangents } = await pulled(peers, sent, one.seed, false);
   const wanted = await peers.torch.ask<Sent[]>({ kind: 'pytorch_gradients', ...question, cotangents });
-  const names = Object.keys(made.weights).map((name) => gradients[name] as Sent);
-  return [[[gradients.inputs, ...gradients.initial_state, ...names], wanted], 10 * boundOfModule(module)];
+  const names = Object.keys(made.weights).map((name) => gradients.of[name]);
+  return [[[gradients.of.inputs, ...gradients.initialState, ...names], wanted], 10 * boundOfModule(module)];
 }
 
 async function ofKeras(one: KerasCase, peers: Peers): Promise<Compared> {
@@ -68,15 +57,15 @@ async function ofKeras(one: KerasCase, peers: Peers): Promise<Compared> {
       JSON.stringify(one).includes('"merge_mode":null'),
     );
     const wanted = await peers.keras.ask<Sent[]>({ kind: 'keras_gradients', ...question, cotangents });
-    const names = Object.keys(made.weights).map((name) => gradients[name] as Sent);
-    const states = one.layer.carried ? gradients.initial_state : [];
-    return [[[gradients.inputs, ...states, ...names], wanted], 10 * boundOf(one)];
+    const names = Object.keys(made.weights).map((name) => gradients.of[name]);
+    const states = one.layer.carried ? gradients.initialState : [];
+    return [[[gradients.of.inputs, ...states, ...names], wanted], 10 * boundOf(one)];
   }
   const { sent, question } = await prepareNetwork(peers.service, one.network, one.batch);
   const { gradients, cotangents } = await pulled(peers, sent, one.network.seed, false);
   const wanted = await peers.keras.ask<Record<string, Sent>>({ kind: 'network_gradients', ...question, cotangents });
   const names = Object.keys(wanted);
-  return [[names.map((name) => gradients[name] as Sent), Object.values(wanted)], 10 * boundOf(one)];
+  return [[names.map((name) => gradients.of[name]), Object.values(wanted)], 10 * boundOf(one)];
 }
 
 export const gradients: Suite<GradientCase> = { arbitrary: cases, check };

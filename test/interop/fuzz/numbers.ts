@@ -13,10 +13,10 @@ export type Named = Readonly<Record<string, Sent>>;
 
 /** Numbers of float32 in [-scale, scale], the same for the same seed. */
 export function draw(shape: Shape, seed: number, scale: number): Sent {
-  return send(new Tensor('float32', shape, numbers('float32', sizeOf(shape), seed, scale)));
+  return sent(new Tensor('float32', shape, numbers('float32', sizeOf(shape), seed, scale)));
 }
 
-function send(tensor: Tensor): Sent {
+export function sent(tensor: Tensor): Sent {
   const base64 = Buffer.from(encodeElements(tensor)).toString('base64');
   return { shape: tensor.shape, dtype: tensor.dtype, base64 };
 }
@@ -39,11 +39,11 @@ interface Spec {
 export function drawWeights(variables: readonly Spec[], seed: number): Named {
   return Object.fromEntries(
     variables.map(({ name, shape, dtype }, k) => {
-      if (!isFloat(dtype)) return [name, send(new Tensor(dtype, shape, allocate(dtype, sizeOf(shape))))];
+      if (!isFloat(dtype)) return [name, sent(new Tensor(dtype, shape, allocate(dtype, sizeOf(shape))))];
       const wide = Math.sqrt(Math.max(shape.at(-2) ?? 1, 4));
       const drawn = numbers('float32', sizeOf(shape), seed + 7 * k, 1.6 / wide);
       const values = name.endsWith('variance') ? drawn.map((value) => 0.5 + Math.abs(value)) : drawn;
-      return [name, send(new Tensor('float32', shape, values))];
+      return [name, sent(new Tensor('float32', shape, values))];
     }),
   );
 }

@@ -1,6 +1,7 @@
 import type { AddressInfo } from 'node:net';
+import { readSafetensors } from '../../../src/files/safetensors/safetensors.ts';
 import { startApp } from '../../support/app.ts';
-import { drawWeights, type Named, type Sent } from './numbers.ts';
+import { drawWeights, type Named, type Sent, sent as sentTensor } from './numbers.ts';
 
 interface Reply {
   readonly status: number;
@@ -22,7 +23,7 @@ export class Refusal extends Error {}
 
 /** The service on a port of its own. Cells are called `cell`: each is deleted before the next one is made. */
 export async function startService() {
-  const app = await startApp();
+  const app = await startApp({ limits: { maxJsonBytes: 2 ** 26 } });
   await app.listen({ host: '127.0.0.1', port: 0 });
   const { port } = app.server.address() as AddressInfo;
 
@@ -74,7 +75,19 @@ export async function startService() {
       const reply = await json<{ output: Sent | Sent[]; states: Sent[] }>('POST', '/cells/cell/sequences', sent);
       return [reply.output, reply.states].flat();
     },
-    /** The same of one step of a cell. */
+    /** Of the inputs, the states and the weights, by name. As a file: they may be larger than a reply of JSON. */
+    async gradients(body: object): Promise<Gradients> {
+      const headers = { accept: 'application/x-safetensors', 'content-type': 'application/json' };
+      const bytes = await send('POST', '/cells/cell/gradients', Buffer.from(JSON.stringify(body)), headers);
+      const { tensors } = readSafetensors(new Uint8Array(bytes));
+      const named = [...tensors].map(([name, tensor]) => [name.replace('gradients.', ''), sentTensor(tensor)] as const);
+      const isState = (name: string) => name.startsWith('initial_state.');
+      return {
+        ...{ of: Object.fromEntries(named.filter(([name]) => !isState(name))) },
+        initialState: named.filter(([name]) => isState(name)).map(([, tensor]) => tensor),
+      };
+    },
+    /** What a step of a cell gives. */
     async step(body: object): Promise<Sent[]> {
       const sent = { ...body, tensor_format: 'base64' };
       const reply = await json<{ output: Sent; states: Sent[] }>('POST', '/cells/cell/steps', sent);
@@ -84,6 +97,11 @@ export async function startService() {
       await app.close();
     },
   };
+}
+
+export interface Gradients {
+  readonly of: Named;
+  readonly initialState: readonly Sent[];
 }
 
 export interface Made {

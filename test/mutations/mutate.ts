@@ -1,5 +1,5 @@
 import { execFile, execFileSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -8,6 +8,10 @@ import { MUTATIONS, type Mutation } from './mutations.ts';
 const root = fileURLToPath(new URL('../../', import.meta.url));
 /** Runs beside each other, and the time that one may take. */
 const [LANES, MILLISECONDS] = [2, 400_000];
+
+/** A fault in these is compiled before the tests run. */
+const KERNELS = 'src/engine/kernels/';
+const BINARIES = readdirSync(join(root, KERNELS)).filter((file) => file.endsWith('.wasm'));
 
 function copyTree(): string {
   const directory = mkdtempSync(join(tmpdir(), 'cellstep-mutate-'));
@@ -25,9 +29,17 @@ async function isCaught(directory: string, { file, text, mutant, tests }: Mutati
   const original = readFileSync(path, 'utf8');
   const faulty = original.replace(text, () => mutant);
   writeFileSync(path, faulty);
+  const built = file.startsWith(KERNELS);
+  if (built) buildKernels(directory);
   const fails = await failsIn(directory, tests);
   writeFileSync(path, original);
+  if (built) for (const binary of BINARIES) cpSync(join(root, KERNELS, binary), join(directory, KERNELS, binary));
   return fails;
+}
+
+/** @throws where the fault does not compile */
+function buildKernels(directory: string): void {
+  execFileSync(process.execPath, ['scripts/build-wasm.ts'], { cwd: directory, stdio: 'ignore' });
 }
 
 function failsIn(directory: string, tests: readonly string[]): Promise<boolean> {

@@ -15,6 +15,9 @@ const LAYERS = ['test/cells/layers/layer-gradients.test.ts', 'test/golden/networ
 const STEPS = ['test/routes/network-steps.test.ts'];
 const TRAINING = ['test/properties/paths/edges.test.ts', 'test/engine/training.property.test.ts'];
 const DROPOUT = ['test/cells/random/dropout.test.ts', 'test/engine/dropout.test.ts'];
+const KERNELS = ['test/engine/simd.property.test.ts', 'test/properties/paths/edges.test.ts'];
+const ODD_FILES = ['test/golden/odd-files.test.ts'];
+const MASKS_OF_GRAPHS = ['test/golden/masked-files.test.ts', 'test/routes/networks.test.ts'];
 const BATCHER = ['test/engine/batcher.test.ts'];
 
 function of(file: string, tests: readonly string[], ...changes: readonly (readonly [string, string])[]): Mutation[] {
@@ -200,5 +203,125 @@ export const MUTATIONS: readonly Mutation[] = [
       'const padded = Math.ceil(Buffer.byteLength(header) / ALIGNMENT) * ALIGNMENT;',
       'const padded = Buffer.byteLength(header);',
     ],
+  ),
+  ...of(
+    'files/safetensors/header.ts',
+    ['test/files/safetensors.test.ts'],
+    ['if (begin > covered)', 'if (false)'],
+    ['if (covered !== length)', 'if (false)'],
+    ['if (end - begin !== needed) {', 'if (false) {'],
+  ),
+  ...of(
+    'files/elements.ts',
+    ['test/files/safetensors.test.ts', 'test/files/hdf5.test.ts', 'test/files/npz.test.ts'],
+    ['if (fraction === 0) return sign;', 'if (fraction === 0) return 0;'],
+    ['if (littleEndian !== HOST_IS_LITTLE_ENDIAN && width > 1) {', 'if (false) {'],
+    ['(bits) => bits << 16', '(bits) => bits << 15'],
+  ),
+  ...of(
+    'files/hdf5/reader.ts',
+    ['test/files/hdf5.test.ts'],
+    ["{signed ? 'i' : 'u'}", "{signed ? 'u' : 'i'}"],
+    ['decoder.decode(end < 0 ? text : text.subarray(0, end))', 'decoder.decode(text)'],
+    ['if (metadata.type !== STRING && size > 0) continue;', 'if (metadata.type !== STRING) continue;'],
+  ),
+  ...of(
+    'files/numpy/npy.ts',
+    ['test/files/npz.test.ts'],
+    ['fortranOrder ? toRowMajor(data, extents) : data', 'data'],
+    ["littleEndian: endian !== '>',", 'littleEndian: true,'],
+  ),
+  ...of(
+    'files/pytorch/pickle.ts',
+    ['test/files/pytorch.test.ts', 'test/golden/pytorch-modules.test.ts'],
+    ['Array.from({ length: count }, () => this.pop()).reverse()', 'Array.from({ length: count }, () => this.pop())'],
+    ['this.stack.lastIndexOf(MARK)', 'this.stack.indexOf(MARK)'],
+    ['(value, byte) => value * 256 + byte, 0)', '(value, byte) => value + byte, 0)'],
+  ),
+  ...of(
+    'files/pytorch/state-dict.ts',
+    ['test/files/pytorch.test.ts'],
+    ['if (isContiguous) return', 'if (true) return'],
+    ['bytes.subarray(offset * width, (offset + size) * width)', 'bytes.subarray(0, size * width)'],
+    ['from -= place[axis] * strides[axis];', ''],
+  ),
+  ...of(
+    'files/onnx/fold.ts',
+    ['test/files/onnx.test.ts', 'test/golden/odd-files.test.ts'],
+    ['offset += from * strides[axis];', ''],
+    ['strides: perm.map((axis) => strides[axis]),', 'strides,'],
+    ['data[at++] = part.data[row * length + k]', 'data[at++] = part.data[k]'],
+  ),
+  ...of(
+    'files/onnx/tensor.ts',
+    ['test/files/onnx.test.ts', 'test/golden/odd-files.test.ts'],
+    ['return file.subarray(begin, begin + size);', 'return file.subarray(0, size);'],
+  ),
+  ...of(
+    'frameworks/gate-blocks.ts',
+    ['test/frameworks/gate-blocks.test.ts', 'test/golden/pytorch.test.ts', 'test/golden/onnx.test.ts'],
+    ["gru: ['r', 'z', 'h'],", "gru: ['z', 'r', 'h'],"],
+    ["lstm: ['i', 'o', 'f', 'c'],", "lstm: ['i', 'f', 'o', 'c'],"],
+    ["export const ONNX_PEEPHOLE_GATES = ['i', 'o', 'f'];", "export const ONNX_PEEPHOLE_GATES = ['i', 'f', 'o'];"],
+  ),
+  ...of(
+    'files/keras/model.ts',
+    ['test/files/keras.test.ts', 'test/golden/weight-files.test.ts'],
+    ['used.set(stem, count + 1);', 'used.set(stem, 1);'],
+    ["[name.startsWith('backward_layer.') ? 1 : 0, ", '['],
+  ),
+  ...of(
+    'files/keras/weights-reader.ts',
+    ['test/files/keras.test.ts', 'test/golden/weight-files.test.ts'],
+    ['oneClass ? groups.toSorted((a, b) => place(a) - place(b)) : groups', 'groups'],
+  ),
+  ...of('files/keras/legacy-reader.ts', ODD_FILES, [
+    'return cells.toSorted((a, b) => place(a) - place(b));',
+    'return cells;',
+  ]),
+  ...of(
+    'files/keras/legacy-writer.ts',
+    ['test/files/keras.test.ts', 'test/golden/odd-files.test.ts'],
+    ['entries: [...entries.filter(({ frozen }) => !frozen), ...entries.filter(({ frozen }) => frozen)]', 'entries'],
+  ),
+  ...of(
+    'frameworks/keras/networks/mask-terms.ts',
+    MASKS_OF_GRAPHS,
+    ['this.differing(input, rule.value)', 'this.differing(input, 0)'],
+    ["if (input.mask === undefined) return this.of('OnesLike', tensor);", ''],
+  ),
+  ...of('frameworks/keras/networks/mask-nodes.ts', MASKS_OF_GRAPHS, [
+    'if (term !== undefined && term === input?.mask) return;',
+    'return;',
+  ]),
+  ...of('frameworks/keras/networks/operators.ts', MASKS_OF_GRAPHS, [
+    'return args.length === 2 && args.every((one) => tensorOf(one) !== undefined);',
+    'return false;',
+  ]),
+  ...of(
+    'engine/kernels/product.ts',
+    KERNELS,
+    ['if (p > 0) panelOfRow(matrix, size, x, init, out);', ''],
+    ['if (r > 0) panelOfRow(block, size, x, init, out);', ''],
+    ['fromStride = outStride;', ''],
+    ['foursBlock += (bytes / LINE) * 4 * sizeof<Real>();', 'foursBlock += (bytes / LINE) * 3 * sizeof<Real>();'],
+  ),
+  ...of('engine/kernels/panels.ts', KERNELS, ['const stop = min(a + chunk, end);', 'const stop = a + chunk;']),
+  ...of(
+    'engine/kernels/activate.ts',
+    KERNELS,
+    ['if (from < end) v128.store(to, sigmoid(v128.load(from)));', ''],
+    ['if (from < end) v128.store(to, tanh(v128.load(from)));', ''],
+  ),
+  ...of(
+    'engine/kernels/outer.ts',
+    [...KERNELS, ...TRAINING],
+    ['for (; k > 0; k--) {', 'for (; k > 1; k--) {'],
+    ['const count = min(rows, ROWS);', 'const count = ROWS;'],
+  ),
+  ...of(
+    'engine/kernels/normalize.ts',
+    [...KERNELS, ...NETWORKS],
+    ['memory.fill(x + <usize>n * sizeof<Real>(), 0, bytes - <usize>n * sizeof<Real>());', ''],
   ),
 ];

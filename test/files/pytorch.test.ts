@@ -31,17 +31,20 @@ describe('a file of torch.save', () => {
     expect((await read(module('double.pt'))).tensors.get('head.bias')).toMatchObject({ dtype: 'float64' });
   });
 
-  it('gives a tensor that does not lie in rows in the order of its rows', async () => {
-    const { tensors } = await read(withPickle(tensor('K\x02K\x03\x86', 'K\x01K\x02\x86')));
-    expect(tensors.get('a')?.shape).toEqual([2, 3]);
+  it.each([
+    ['that does not lie in rows in the order of its rows', 'K\x01K\x02\x86', [1, 3, 5, 2, 4, 6]],
+    ['that lies in rows from where it begins in its storage', 'K\x03K\x01\x86', [1, 2, 3, 4, 5, 6]],
+  ])('gives a tensor %s', async (_, strides, expected) => {
     const bytes = zipSync(
       {
-        'm/data.pkl': Buffer.from(tensor('K\x02K\x03\x86', 'K\x01K\x02\x86', 'K\x01'), 'latin1'),
+        'm/data.pkl': Buffer.from(tensor('K\x02K\x03\x86', strides, 'K\x01'), 'latin1'),
         'm/data/0': new Uint8Array(Float32Array.from({ length: 16 }, (_, k) => k).buffer),
       },
       { level: 0 },
     );
-    expect(Array.from((await read(bytes)).tensors.get('a')?.data ?? [], Number)).toEqual([1, 3, 5, 2, 4, 6]);
+    const { tensors } = await read(bytes);
+    expect(tensors.get('a')?.shape).toEqual([2, 3]);
+    expect(Array.from(tensors.get('a')?.data ?? [], Number)).toEqual(expected);
   });
 
   it('reads the numbers that safetensors has, where Python is there to say so', {

@@ -43,7 +43,7 @@ export function differentiableRecurrent(work: RecurrentWork, first: number): Dif
           const given = inFloat64(gradient);
           const inputs: Vectors[] = [];
           for (const [n, { pass }] of rows.entries()) {
-            inputs.push(yield* pullRow(pass, given, n, whole ? time : 1, batch, whole));
+            inputs.push(yield* pullRow(pass, vectors(given, n, whole ? time : 1, batch), whole));
             yield;
           }
           for (const [k, sum] of own.entries()) addSums(sums.cells[first + k], sum);
@@ -62,15 +62,7 @@ function addSums(sums: GradientSums, own: GradientSums): void {
   for (const [name, values] of Object.entries(own)) addTo(sums[name as keyof GradientSums], values);
 }
 
-function pullRow(
-  pass: RowPass,
-  gradient: Float64Array,
-  n: number,
-  count: number,
-  batch: number,
-  whole: boolean,
-): Generator<void, Vectors> {
-  const own = vectors(gradient, n, count, batch);
+function pullRow(pass: RowPass, own: Float64Array[], whole: boolean): Generator<void, Vectors> {
   return whole ? pass.pullSequences([own]) : pass.pullLast([own[0]]);
 }
 

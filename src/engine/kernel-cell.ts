@@ -23,22 +23,25 @@ export function prepareKernelCell(thread: KernelThread, cell: PackedCell, block:
   const lstm = cell.kind === 'lstm';
   return {
     step(inputs, states, batch, { trace = false } = {}): StepResult {
-      const address = block();
+      const placed = { kernels, cell, block: block() };
       const place = scratch.layOut(cell, batch);
       const view = numbersOf(cell, memory, place.end);
+      const x = { view, stride: inputStride(cell), width: features, dtype: computeDtype };
+      const h = { view, stride: hStride, width: stateWidth, dtype: computeDtype };
+      const c = { view, stride: width, width: units, dtype: computeDtype };
       const nextH = floats(batch * stateWidth);
       const nextC = lstm ? floats(batch * units) : undefined;
       const gates = trace ? emptyTraces(cell, batch) : undefined;
       for (let first = 0; first < batch; first += place.rows) {
         const rows = Math.min(place.rows, batch - first);
-        loadRows(view, place.x, inputStride(cell), inputs, first, features, rows);
-        loadRows(view, place.h, hStride, states[0], first, stateWidth, rows);
-        if (lstm) loadRows(view, place.c, width, states[1], first, units, rows);
-        inputProduct(kernels, cell, address, place.x, place.z, rows, place.fours);
-        recurrentStep(kernels, cell, address, place.z, place, place, rows);
-        storeRows(view, place.nextH, hStride, nextH, first, stateWidth, rows, computeDtype);
-        if (nextC) storeRows(view, place.nextC, width, nextC, first, units, rows, computeDtype);
-        if (gates) storeTraces(view, cell, place, gates, first, rows);
+        loadRows(x, place.x, inputs, first, rows);
+        loadRows(h, place.h, states[0], first, rows);
+        if (lstm) loadRows(c, place.c, states[1], first, rows);
+        inputProduct(placed, place.x, place.z, rows, place.fours);
+        recurrentStep(placed, place.z, place, place, rows);
+        storeRows(h, place.nextH, nextH, first, rows);
+        if (nextC) storeRows(c, place.nextC, nextC, first, rows);
+        if (gates) storeTraces({ view, cell, place }, gates, first, rows);
       }
       emptyWideRegisters();
       return { output: nextH, states: nextC ? [nextH, nextC] : [nextH], ...(gates && { trace: gates }) };
@@ -54,19 +57,25 @@ function emptyTraces({ kind, units, computeDtype: dtype }: PackedCell, batch: nu
   return TRACES[kind].map((name) => ({ name, dtype, width: units, before: floats(), after: floats() }));
 }
 
+/** A cell, and where the numbers of its steps lie. */
+interface PlacedSteps {
+  readonly view: FloatArray;
+  readonly cell: PackedCell;
+  readonly place: Workplace;
+}
+
 function storeTraces(
-  view: FloatArray,
-  cell: PackedCell,
-  place: Workplace,
+  { view, cell, place }: PlacedSteps,
   gates: readonly GateTrace[],
   first: number,
   rows: number,
 ): void {
-  const { kind, units, width, sums, hStride, computeDtype } = cell;
+  const { kind, units, width, sums, hStride, computeDtype: dtype } = cell;
+  const layout = (stride: number) => ({ view, stride, width: units, dtype });
   for (const [k, { name, before, after }] of gates.entries()) {
     const [from, fromStride] = name === 'new_c' ? [place.nextC, width] : [place.z + k * width, sums];
     const [to, toStride] = kind === 'simple_rnn' ? [place.nextH, hStride] : [place.a + k * width, 5 * width];
-    storeRows(view, from, fromStride, before, first, units, rows, computeDtype);
-    storeRows(view, to, toStride, after, first, units, rows, computeDtype);
+    storeRows(layout(fromStride), from, before, first, rows);
+    storeRows(layout(toStride), to, after, first, rows);
   }
 }

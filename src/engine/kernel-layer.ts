@@ -62,11 +62,13 @@ export function prepareKernelLayer(
       const start = scratch.room(most * perRow + 4 * LINE);
       const [out, fours] = [lineUp(start + most * xStride), lineUp(start + most * xStride) + most * outStride];
       const view = numbersOf(packed, memory, fours + most * xStride);
+      const xs = { view, stride: xStride, width: inner, dtype: computeDtype };
+      const sums = { view, stride: outStride, width: columns, dtype: computeDtype };
       const after = allocate(computeDtype, count * columns) as FloatArray;
       const before = trace && activation ? (allocate(computeDtype, count * columns) as FloatArray) : undefined;
       for (let first = 0; first < count; first += most) {
         const rows = Math.min(most, count - first);
-        loadRows(view, start, xStride, x, first, inner, rows);
+        loadRows(xs, start, x, first, rows);
         set.product(
           address + packed.kernel,
           inner,
@@ -80,14 +82,14 @@ export function prepareKernelLayer(
           rows,
           fours,
         );
-        if (before) storeRows(view, out, outStride, before, first, columns, rows, computeDtype);
+        if (before) storeRows(sums, out, before, first, rows);
         if (gate) {
           emptyWideRegisters();
           activateRows({ view, at: out, stride: outStride, first, rows }, after);
           continue;
         }
         if (known) set.activate(address, out, out, rows * outStride);
-        storeRows(view, out, outStride, after, first, columns, rows, computeDtype);
+        storeRows(sums, out, after, first, rows);
       }
       emptyWideRegisters();
       return { after, ...(before ? { before } : {}) };

@@ -80,12 +80,13 @@ export function prepareKernelNormalization(
       view.fill(0, start / 4, (rows + most * stride) / 4);
       for (const [k, values] of [mean, scale, shift].entries()) view.set(values, start / 4 + (k * stride) / 4);
       const after = allocate('float32', x.length) as FloatArray;
+      const layout = { view, stride, width, dtype: 'float32' } as const;
       for (let first = 0; first < count; first += most) {
         const some = Math.min(most, count - first);
-        loadRows(view, rows, stride, x, first, width, some);
+        loadRows(layout, rows, x, first, some);
         if (plan.kind === 'fixed') scaleRows(rows, start, start + stride, start + 2 * stride, stride, some);
         else normalizeRows(plan.mode, rows, start + stride, start + 2 * stride, width, stride, plan.epsilon, some);
-        storeRows(view, rows, stride, after, first, width, some, 'float32');
+        storeRows(layout, rows, after, first, some);
       }
       emptyWideRegisters();
       return { after };

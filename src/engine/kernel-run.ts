@@ -2,9 +2,9 @@ import type { PreparedSequence, SequenceRequest, SequenceResult } from '../domai
 import type { RunProgram } from '../domain/program.ts';
 import { allocate, type FloatArray } from '../domain/tensor.ts';
 import type { KernelThread } from './kernel-cell.ts';
-import { inputProduct, recurrentStep } from './kernel-step.ts';
+import { inputProduct, type PlacedCell, recurrentStep } from './kernel-step.ts';
 import type { PackedCell } from './packed-cell.ts';
-import { loadRows, numbersOf, storeRows } from './rows.ts';
+import { loadRows, numbersOf, type RowLayout, storeRows } from './rows.ts';
 import { inputStride, type Workplace } from './scratch.ts';
 import { emptyWideRegisters } from './wide-simd.ts';
 
@@ -35,21 +35,24 @@ export function prepareKernelRun(
   return {
     run(request: SequenceRequest): SequenceResult {
       const { batch, time, states, previous } = request;
-      const address = block();
+      const placed = { kernels: thread.kernels, cell, block: block() };
       const ahead = stepsAhead(cell, batch, time);
       const place = thread.scratch.layOut(cell, batch, ahead);
       const view = numbersOf(cell, thread.memory, place.end);
       const sequence = floats(batch * time * stateWidth);
       const last = previous?.slice() ?? floats(batch * stateWidth);
       const [finalH, finalC] = [floats(batch * stateWidth), floats(lstm ? batch * units : 0)];
-      const run = { thread, cell, address, place, ahead, view, request, direction, sequence, last };
+      const x = { view, stride: inputStride(cell), width: cell.features, dtype: computeDtype };
+      const hs = { view, stride: hStride, width: stateWidth, dtype: computeDtype };
+      const cs = { view, stride: width, width: units, dtype: computeDtype };
+      const run = { placed, cell, place, ahead, view, x, hs, request, direction, sequence, last };
       for (let first = 0; first < batch; first += place.rows) {
         const count = Math.min(place.rows, batch - first);
-        loadRows(view, place.h, hStride, states[0], first, stateWidth, count);
-        if (lstm) loadRows(view, place.c, width, states[1], first, units, count);
+        loadRows(hs, place.h, states[0], first, count);
+        if (lstm) loadRows(cs, place.c, states[1], first, count);
         const { h, c } = runBlock(run, { first, count });
-        storeRows(view, h, hStride, finalH, first, stateWidth, count, computeDtype);
-        if (lstm) storeRows(view, c, width, finalC, first, units, count, computeDtype);
+        storeRows(hs, h, finalH, first, count);
+        if (lstm) storeRows(cs, c, finalC, first, count);
       }
       emptyWideRegisters();
       return { sequences: [sequence], last: [last], states: lstm ? [finalH, finalC] : [finalH] };
@@ -63,13 +66,15 @@ export function stepsAhead({ sums }: PackedCell, batch: number, time: number): n
 }
 
 interface Run {
-  readonly thread: KernelThread;
+  readonly placed: PlacedCell;
   readonly cell: PackedCell;
-  readonly address: number;
   readonly place: Workplace;
   /** Steps whose inputs' products are made at once. */
   readonly ahead: number;
   readonly view: FloatArray;
+  /** Rows of the inputs, and of h. */
+  readonly x: RowLayout;
+  readonly hs: RowLayout;
   readonly request: SequenceRequest;
   readonly direction: Direction;
   readonly sequence: FloatArray;
@@ -78,8 +83,8 @@ interface Run {
 
 /** All steps of a block of rows, whose states are at place.h and place.c. Returns where they are in the end. */
 function runBlock(run: Run, rows: RowBlock): { h: number; c: number } {
-  const { thread, cell, address, place, ahead, request } = run;
-  const { kernels } = thread;
+  const { placed, cell, place, ahead, request } = run;
+  const { kernels } = placed;
   const { width, hStride, sums } = cell;
   const round = cell.arithmetic === 'float64' && cell.computeDtype === 'float32';
   let { h, c, nextC } = place;
@@ -87,11 +92,11 @@ function runBlock(run: Run, rows: RowBlock): { h: number; c: number } {
     const steps = Math.min(ahead, request.time - start);
     if (request.mask) h = keepApart(run, h, rows);
     loadInputs(run, rows, start, steps);
-    inputProduct(kernels, cell, address, place.x, place.z, steps * rows.count, place.fours);
+    inputProduct(placed, place.x, place.z, steps * rows.count, place.fours);
     for (let k = 0; k < steps; k++) {
       const nextH = place.nextH + k * rows.count * hStride;
       const z = place.z + k * rows.count * sums;
-      recurrentStep(kernels, cell, address, z, place, { h, nextH, c, nextC }, rows.count);
+      recurrentStep(placed, z, place, { h, nextH, c, nextC }, rows.count);
       if (round) {
         kernels.roundToFloat32(nextH, rows.count * hStride);
         if (cell.kind === 'lstm') kernels.roundToFloat32(nextC, rows.count * width);
@@ -119,17 +124,16 @@ function timeOf({ request, direction }: Run, k: number): number {
 
 /** Inputs of some steps to place.x, [step, row]. */
 function loadInputs(run: Run, { first, count }: RowBlock, start: number, steps: number): void {
-  const { cell, place, view, request, direction } = run;
+  const { x, place, request, direction } = run;
   const { inputs, time } = request;
-  const stride = inputStride(cell);
   if (count === 1 && !direction.goBackwards) {
-    loadRows(view, place.x, stride, inputs, first * time + start, cell.features, steps);
+    loadRows(x, place.x, inputs, first * time + start, steps);
     return;
   }
   for (let k = 0; k < steps; k++) {
     const t = timeOf(run, start + k);
     for (let row = 0; row < count; row++) {
-      loadRows(view, place.x + (k * count + row) * stride, stride, inputs, (first + row) * time + t, cell.features, 1);
+      loadRows(x, place.x + (k * count + row) * x.stride, inputs, (first + row) * time + t, 1);
     }
   }
 }
@@ -155,12 +159,12 @@ function holdStates(
 
 /** Outputs of some steps from place.nextH to the sequence; `last` is then that of the last of them. */
 function storeOutputs(run: Run, { first, count }: RowBlock, start: number, steps: number): void {
-  const { cell, place, view, request, direction, sequence, last } = run;
+  const { hs, place, request, direction, sequence, last } = run;
   const { time, mask, zeroOutputForMask } = request;
-  const { hStride, stateWidth, computeDtype } = cell;
+  const stateWidth = hs.width;
   const store = (k: number, row: number, to: number, steps: number) => {
-    const from = place.nextH + (k * count + row) * hStride;
-    storeRows(view, from, hStride, sequence, (first + row) * time + to, stateWidth, steps, computeDtype);
+    const from = place.nextH + (k * count + row) * hs.stride;
+    storeRows(hs, from, sequence, (first + row) * time + to, steps);
   };
   const output = (row: number, at: number) => {
     const start = ((first + row) * time + at) * stateWidth;

@@ -10,11 +10,16 @@ export interface StatePlaces {
   readonly nextC: number;
 }
 
+/** A cell whose packed weights lie at an address, and the kernels that compute with it. */
+export interface PlacedCell {
+  readonly kernels: KernelModule;
+  readonly cell: PackedCell;
+  readonly block: number;
+}
+
 /** z = bias + x·kernel for `rows` rows from the addresses x and z on; `fours` as in kernels/product.ts. */
 export function inputProduct(
-  kernels: KernelModule,
-  cell: PackedCell,
-  block: number,
+  { kernels, cell, block }: PlacedCell,
   x: number,
   z: number,
   rows: number,
@@ -28,9 +33,7 @@ export function inputProduct(
 
 /** The rest of a step of `rows` rows: from the inputs' product at z and the old states to the new ones. */
 export function recurrentStep(
-  kernels: KernelModule,
-  cell: PackedCell,
-  block: number,
+  { kernels, cell, block }: PlacedCell,
   z: number,
   { a, s, full, fours }: Pick<Workplace, 'a' | 's' | 'full' | 'fours'>,
   { h, nextH, c, nextC }: StatePlaces,

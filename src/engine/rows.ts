@@ -14,16 +14,17 @@ export function numbersOf(
   return arithmetic === 'float32' ? memory.float32(end) : memory.float64(end);
 }
 
-/** Copies `rows` rows of `width` numbers to the memory, from the row `first` of an array on. */
-export function loadRows(
-  view: FloatArray,
-  address: number,
-  stride: number,
-  values: FloatArray,
-  first: number,
-  width: number,
-  rows: number,
-): void {
+/** How rows of `width` numbers lie in the memory, `stride` bytes apart; an array has them one after another, in its dtype. */
+export interface RowLayout {
+  readonly view: FloatArray;
+  readonly stride: number;
+  readonly width: number;
+  readonly dtype: Dtype;
+}
+
+/** Copies `rows` rows to the memory, from the row `first` of an array on. */
+export function loadRows(layout: RowLayout, address: number, values: FloatArray, first: number, rows: number): void {
+  const { view, stride, width } = layout;
   const at = address / view.BYTES_PER_ELEMENT;
   const step = stride / view.BYTES_PER_ELEMENT;
   const from = first * width;
@@ -31,17 +32,9 @@ export function loadRows(
   else for (let row = 0; row < rows; row++) copy(view, at + row * step, values, from + row * width, width);
 }
 
-/** Copies `rows` rows of `width` numbers from the memory to an array's rows from `first` on, rounded to its dtype. */
-export function storeRows(
-  view: FloatArray,
-  address: number,
-  stride: number,
-  target: FloatArray,
-  first: number,
-  width: number,
-  rows: number,
-  dtype: Dtype,
-): void {
+/** Copies `rows` rows from the memory to an array's rows from `first` on, rounded to its dtype. */
+export function storeRows(layout: RowLayout, address: number, target: FloatArray, first: number, rows: number): void {
+  const { view, stride, width, dtype } = layout;
   const at = address / view.BYTES_PER_ELEMENT;
   const step = stride / view.BYTES_PER_ELEMENT;
   const to = first * width;

@@ -31,19 +31,23 @@ export function prepareStepwiseRun(
       const features = batch * time > 0 ? inputs.length / (batch * time) : 0;
       const sequence = allocate(dtype, batch * time * width) as FloatArray;
       const gates = new Map<string, GateTrace>();
+      const [xs, outs] = [
+        { batch, time, width: features },
+        { batch, time, width },
+      ];
       let carried = states;
       let last = previous ?? (allocate(dtype, batch * width) as FloatArray);
       for (let k = 0; k < time; k++) {
         const t = goBackwards ? time - 1 - k : k;
         const at = timeOrder ? time - 1 - k : k;
-        const x = takeTime(inputs, batch, time, t, features);
+        const x = takeTime(inputs, xs, t);
         const result = prepared.step(x, carried, batch, { trace, training });
         const live = (row: number) => mask?.[row * time + t] !== 0;
         const held = zeroOutputForMask ? (allocate(dtype, batch * width) as FloatArray) : last;
         last = choose(live, result.output, held, batch, width);
         carried = result.states.map((state, i) => choose(live, state, carried[i], batch, widths[i]));
-        putTime(sequence, last, batch, time, at, width);
-        for (const gate of result.trace ?? []) keepGate(gates, gate, batch, time, at);
+        putTime(sequence, last, outs, at);
+        for (const gate of result.trace ?? []) keepGate(gates, gate, outs, at);
       }
       return {
         sequences: [sequence],
@@ -75,19 +79,26 @@ function choose(
 function keepGate(
   gates: Map<string, GateTrace>,
   { name, dtype, width, before, after }: GateTrace,
-  batch: number,
-  time: number,
+  { batch, time }: Extents,
   t: number,
 ): void {
+  const extents = { batch, time, width };
   const room = () => allocate(dtype, batch * time * width) as FloatArray;
   const gate = gates.get(name) ?? { name, dtype, width, before: room(), after: room() };
   gates.set(name, gate);
-  putTime(gate.before, before, batch, time, t, width);
-  putTime(gate.after, after, batch, time, t, width);
+  putTime(gate.before, before, extents, t);
+  putTime(gate.after, after, extents, t);
+}
+
+/** Of a sequence [batch, time, width]. */
+interface Extents {
+  readonly batch: number;
+  readonly time: number;
+  readonly width: number;
 }
 
 /** all[:, t, :] as [batch, width]. */
-function takeTime(all: FloatArray, batch: number, time: number, t: number, width: number): FloatArray {
+function takeTime(all: FloatArray, { batch, time, width }: Extents, t: number): FloatArray {
   if (time === 1) return all;
   const step = all.slice(0, batch * width);
   for (let row = 0; row < batch; row++) {
@@ -98,7 +109,7 @@ function takeTime(all: FloatArray, batch: number, time: number, t: number, width
 }
 
 /** all[:, t, :] = step. */
-function putTime(all: FloatArray, step: FloatArray, batch: number, time: number, t: number, width: number): void {
+function putTime(all: FloatArray, step: FloatArray, { batch, time, width }: Extents, t: number): void {
   for (let row = 0; row < batch; row++) {
     all.set(step.subarray(row * width, (row + 1) * width), (row * time + t) * width);
   }

@@ -91,8 +91,9 @@ export class Products {
   }
 
   /** out [inner, lines] += Σ x[r]ᵀ·d[r] over `rows` rows. */
-  addOuter(x: Rows, inner: number, d: Rows, out: Rows, rows: number, lines = out.stride / LINE): void {
+  addOuter(x: Rows, inner: number, d: Rows, out: Rows, rows: number): void {
     if (rows === 0) return;
+    const lines = out.stride / LINE;
     this.kernels.outer(x.address, x.stride, inner, d.address, d.stride, lines, out.address, out.stride, rows);
     emptyWideRegisters();
   }

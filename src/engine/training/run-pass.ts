@@ -108,10 +108,11 @@ function load(to: Room & Rows, values: FloatArray, width: number, rows: number):
 }
 
 function inputProducts({ kernels }: KernelThread, { cell, block, x, z, fours }: RunRoom, rows: number): void {
+  const placed = { kernels, cell, block };
   for (let row = 0; row < rows; row += AHEAD) {
     const count = Math.min(AHEAD, rows - row);
     const [from, to] = [x.address + row * x.stride, z.address + row * z.stride];
-    inputProduct(kernels, cell, block, from, to, count, fours);
+    inputProduct(placed, from, to, count, fours);
   }
 }
 
@@ -121,7 +122,7 @@ function step({ kernels }: KernelThread, room: RunRoom, batch: number, k: number
   const at = ({ address, stride }: Rows, step: number) => address + step * batch * stride;
   const gates = { a: at(a, k), s: at(s, k), full: at(full, k), fours };
   const states = { h: at(h, k), nextH: at(h, k + 1), c: at(c, k), nextC: at(c, k + 1) };
-  recurrentStep(kernels, cell, block, at(z, k), gates, states, batch);
+  recurrentStep({ kernels, cell, block }, at(z, k), gates, states, batch);
   emptyWideRegisters();
 }
 

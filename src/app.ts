@@ -28,6 +28,7 @@ import { limitConnections } from './http/connections.ts';
 import { addCors } from './http/cors.ts';
 import { tellDeprecations } from './http/deprecations.ts';
 import { addDocs, watchRoutes } from './http/docs.ts';
+import { addChecks } from './http/every-request.ts';
 import { type BrowserRules, refuseForeignPages } from './http/foreign-pages.ts';
 import { Account, limitInFlight } from './http/in-flight.ts';
 import { addJsonBody } from './http/json-body.ts';
@@ -214,6 +215,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   if (tracing) await app.register(tracing.plugin);
   await addWebSocket(app, limits.maxBodyBytes);
   addProblemReplies(app, problemFormOf, metrics.tenants.refused);
+  addChecks(app);
   addTraces(app, tracing);
   logRequests(app);
   addIdentities(app, gate);

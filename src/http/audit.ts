@@ -7,9 +7,9 @@ const SAFE = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
  * line has no keys, bodies or queries.
  */
 export function auditChanges(app: FastifyInstance): void {
-  app.addHook('onResponse', (request, reply, done) => {
+  app.whenReplied((request, reply) => {
     const { schema } = request.routeOptions;
-    if (schema?.operationId === undefined || schema.pure || SAFE.has(request.method)) return done();
+    if (schema?.operationId === undefined || schema.pure || SAFE.has(request.method)) return;
     const { name, tenant } = request.identity;
     const audit = {
       who: name,
@@ -19,7 +19,6 @@ export function auditChanges(app: FastifyInstance): void {
       outcome: outcomeOf(reply),
     };
     request.log.info({ audit }, 'change');
-    done();
   });
 }
 

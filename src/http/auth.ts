@@ -16,9 +16,9 @@ export function isOpen({ routeOptions }: Pick<FastifyRequest, 'routeOptions'>): 
 export function addIdentities(app: FastifyInstance, { closed }: Pick<Gate, 'closed'>): void {
   const first = closed ? NOBODY : ANYBODY;
   app.decorateRequest('identity');
-  app.addHook('onRequest', (request, _reply, done) => {
+  app.check((request) => {
     request.identity = first;
-    done();
+    return undefined;
   });
   app.addHook('onRoute', (route) => {
     const access = route.config?.access ?? route.schema?.access;
@@ -33,24 +33,22 @@ export function addIdentities(app: FastifyInstance, { closed }: Pick<Gate, 'clos
 export function addAuth(app: FastifyInstance, gate: Gate): void {
   app.addHook('onClose', async () => gate.close());
   if (!gate.closed) return;
-  app.addHook('onRequest', (request, reply, done) => {
+  app.check((request, reply) => {
     const { access } = request.routeOptions.config;
-    if (access === 'open') return done();
+    if (access === 'open') return undefined;
     // A page cannot send the header in the handshake of a socket. Its first message says who it is.
-    if (request.ws && request.raw.headers.authorization === undefined) return done();
+    if (request.ws && request.raw.headers.authorization === undefined) return undefined;
     const admit = (identity: Identity) => {
       request.identity = identity;
-      done(access === undefined || identity.scopes.has(access) ? undefined : lacking(identity, access));
+      return access === undefined || identity.scopes.has(access) ? undefined : lacking(identity, access);
     };
-    const refuse = (problem: Error) => done(challenged(reply, problem));
-    let found: Identity | Promise<Identity>;
+    const refuse = (problem: Error) => challenged(reply, problem);
     try {
-      found = gate.identify(credentialOf(request));
+      const found = gate.identify(credentialOf(request));
+      return found instanceof Promise ? found.then(admit, refuse) : admit(found);
     } catch (problem) {
       return refuse(problem as Error);
     }
-    if (found instanceof Promise) found.then(admit, refuse);
-    else admit(found);
   });
 }
 

@@ -61,10 +61,9 @@ function isStream(response: ServerResponse): boolean {
 
 /** Refuses requests that a proxy may read differently, before they reach a route. */
 export function refuseOddFraming(app: FastifyInstance): void {
-  app.addHook('onRequest', ({ raw }, _reply, done) => {
+  app.check(({ raw }) => {
     const oddity = oddityOf(raw);
-    if (oddity === undefined) return done();
-    done(new HttpProblem('bad-request', oddity, { connection: 'close' }));
+    return oddity === undefined ? undefined : new HttpProblem('bad-request', oddity, { connection: 'close' });
   });
 }
 
@@ -100,10 +99,10 @@ export function answerExpectations(app: FastifyInstance): void {
     refused.add(request);
     app.routing(request, response);
   });
-  app.addHook('onRequest', ({ raw }, _reply, done) => {
-    if (raw.headers.expect === undefined || !refused.has(raw)) return done();
+  app.check(({ raw }) => {
+    if (raw.headers.expect === undefined || !refused.has(raw)) return undefined;
     const detail = `Expect ${quote(raw.headers.expect)} is not supported. Leave it out, or send 100-continue.`;
-    done(new Problem('expectation-failed', detail));
+    return new Problem('expectation-failed', detail);
   });
   app.addHook('preParsing', ({ raw }, reply, payload, done) => {
     if (raw.headers.expect !== undefined && waiting.has(raw)) reply.raw.writeContinue();

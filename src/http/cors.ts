@@ -15,11 +15,11 @@ const PREFLIGHT_SECONDS = 600;
 export function addCors(app: FastifyInstance, origins: readonly string[]): void {
   if (origins.length === 0) return;
   const allowed = new Set(origins);
-  app.addHook('onRequest', ({ raw: { method, headers } }, reply, done) => {
+  app.check(({ raw: { method, headers } }, reply) => {
     const { origin } = headers;
-    if (origin === undefined || !allowed.has(origin)) return done();
+    if (origin === undefined || !allowed.has(origin)) return undefined;
     reply.headers({ 'access-control-allow-origin': origin, 'access-control-expose-headers': READ });
-    if (method !== 'OPTIONS' || headers['access-control-request-method'] === undefined) return done();
+    if (method !== 'OPTIONS' || headers['access-control-request-method'] === undefined) return undefined;
     reply
       .code(204)
       .headers({
@@ -28,6 +28,7 @@ export function addCors(app: FastifyInstance, origins: readonly string[]): void 
         'access-control-max-age': PREFLIGHT_SECONDS,
       })
       .send();
+    return 'answered';
   });
   // Done late, because handlers set Vary: Accept.
   app.addHook('onSend', (_request, reply, _payload, done) => {

@@ -22,16 +22,15 @@ const LOOPBACK = /^(localhost|[a-z0-9.-]+\.localhost|127(\.[0-9]{1,3}){3}|\[::1\
 export function refuseForeignPages(app: FastifyInstance, { hosts, corsOrigins }: BrowserRules): void {
   const isServed = hostTest(hosts);
   const origins = new Set(corsOrigins);
-  app.addHook('onRequest', (request, _reply, done) => {
+  app.check((request) => {
     const { host, origin, 'sec-fetch-site': site } = request.raw.headers;
-    if (host !== undefined && !isServed(host)) return done(foreignHost(host));
+    if (host !== undefined && !isServed(host)) return foreignHost(host);
     if (origin !== undefined) {
-      if (origins.has(origin) || isSameOrigin(origin, host)) return done();
-      return done(foreignPage(`Origin ${quote(origin)}`));
+      if (origins.has(origin) || isSameOrigin(origin, host)) return undefined;
+      return foreignPage(`Origin ${quote(origin)}`);
     }
-    if (site === undefined || site === 'same-origin' || site === 'none') return done();
-    if (isLinkToPage(request)) return done();
-    done(foreignPage(`Sec-Fetch-Site ${quote(site)}`));
+    if (site === undefined || site === 'same-origin' || site === 'none') return undefined;
+    return isLinkToPage(request) ? undefined : foreignPage(`Sec-Fetch-Site ${quote(site)}`);
   });
 }
 

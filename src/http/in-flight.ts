@@ -86,6 +86,7 @@ export class Holding {
 /** What one request holds. */
 interface Held {
   readonly client: string;
+  readonly socket: Socket;
   bytes: number;
   /** Made where somebody asks for it. */
   left?: AbortController;
@@ -126,28 +127,26 @@ export function limitInFlight(app: FastifyInstance, account: Account): void {
     return held.left.signal;
   });
 
-  app.addHook('onRequest', (request, reply, done) => {
+  app.check((request, reply) => {
     const { raw } = request;
     const { socket } = raw;
     const before = waiting.get(socket) ?? 0;
     waiting.set(socket, before + 1);
     allWaiting++;
     const client = clientOf(request);
-    running.set(raw, { client, bytes: 0 });
-    const end = () => {
-      const held = running.get(raw);
-      if (!held) return;
-      running.delete(raw);
-      waiting.set(socket, (waiting.get(socket) ?? 1) - 1);
-      allWaiting--;
-      account.add(held.client, -held.bytes);
-      if (!reply.raw.writableFinished) held.left?.abort();
-    };
-    // It is with the operating system, or the client is gone.
-    reply.raw.once('finish', end).once('close', end);
+    running.set(raw, { client, socket, bytes: 0 });
     const refusal = refusalOf(request, before, client);
     if (refusal) hangUpLarge(request, reply);
-    done(refusal);
+    return refusal;
+  });
+  app.whenOver(({ raw }, reply) => {
+    const held = running.get(raw);
+    if (!held) return;
+    running.delete(raw);
+    waiting.set(held.socket, (waiting.get(held.socket) ?? 1) - 1);
+    allWaiting--;
+    account.add(held.client, -held.bytes);
+    if (!reply.raw.writableFinished) held.left?.abort();
   });
 
   function refusalOf(request: FastifyRequest, before: number, client: string): Problem | undefined {

@@ -148,20 +148,16 @@ export function createMetrics({ worker, ofProcess, traceId }: MetricsOptions): M
       });
     },
     watchRequests(app) {
-      const ended = () => {
-        running -= 1;
-      };
-      app.addHook('onRequest', (request, { raw }, done) => {
-        // A socket has no reply whose end could be counted.
-        if (request.ws) return done();
-        running += 1;
-        // Not onResponse: a client that goes away gets no response.
-        raw.on('close', ended);
-        done();
+      // A socket has no reply whose end could be counted.
+      app.check((request) => {
+        if (!request.ws) running += 1;
+        return undefined;
       });
-      app.addHook('onResponse', (request, { statusCode, elapsedTime }, done) => {
+      app.whenOver((request) => {
+        if (!request.ws) running -= 1;
+      });
+      app.whenReplied((request, { statusCode, elapsedTime }) => {
         requests.of(request.method, routePattern(request), statusCode).observe(elapsedTime / 1000, request.traceId);
-        done();
       });
     },
     watchInFlight(read, limit) {

@@ -35,12 +35,12 @@ export async function limitRates(app: FastifyInstance, { quotasOf, counter }: Ra
     ...(counter ? { store: storeOf(counter) } : {}),
   });
   const count = app.createRateLimit();
-  app.addHook('onRequest', async (request, reply) => {
-    if (isOpen(request) || quotaOf(request) === undefined) return;
+  app.check(async (request, reply) => {
+    if (isOpen(request) || quotaOf(request) === undefined) return undefined;
     const rate = await count(request);
-    if (rate.isAllowed) return;
+    if (rate.isAllowed) return undefined;
     reply.headers(headersOf(rate));
-    if (rate.isExceeded) throw exceeded(rate);
+    return rate.isExceeded ? exceeded(rate) : undefined;
   });
   app.decorate('isRated', (request: FastifyRequest) => quotaOf(request) !== undefined);
   app.decorate('requireRate', async (request: FastifyRequest) => {

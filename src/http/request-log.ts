@@ -26,11 +26,11 @@ export function logRequests(app: FastifyInstance): void {
   app.addHook('onRoute', (route) => {
     route.config = { ...route.config, pattern: route.url.replaceAll(/:([a-z_]+)/gi, '{$1}') };
   });
-  app.addHook('onRequest', (request, reply, done) => {
+  app.check((request, reply) => {
     reply.header('x-request-id', request.id);
-    done();
+    return undefined;
   });
-  app.addHook('onResponse', (request, reply, done) => {
+  app.whenReplied((request, reply) => {
     const route = routePattern(request);
     const level = PROBES.has(route) ? 'debug' : 'info';
     const line = {
@@ -41,7 +41,6 @@ export function logRequests(app: FastifyInstance): void {
       bytes: bytesOf(reply.getHeader('content-length')),
     };
     request.log[level](line, `${request.method} ${route} ${reply.statusCode}`);
-    done();
   });
 }
 

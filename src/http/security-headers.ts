@@ -23,9 +23,9 @@ export const SECURITY_HEADERS: Readonly<Record<string, string>> = Object.freeze(
 
 /** Sets them first, so that a handler can replace them. */
 export function addSecurityHeaders(app: FastifyInstance): void {
-  app.addHook('onRequest', (_request, reply, done) => {
+  app.check((_request, reply) => {
     reply.headers(SECURITY_HEADERS);
-    done();
+    return undefined;
   });
 }
 

@@ -26,19 +26,19 @@ export function countLoads(app: FastifyInstance, loads: LoadCounts): void {
     socket.once('close', end);
   });
   app.decorate('countRequest', (tenant: string, count?: number) => loads.request(tenant, count));
-  app.addHook('onRequest', (request, reply, done) => {
+  app.check((request, reply) => {
     const { tenant } = request.identity;
     // A socket that has not authenticated yet belongs to no tenant.
-    if (isOpen(request) || tenant === '') return done();
+    if (isOpen(request) || tenant === '') return undefined;
     loads.request(tenant);
     try {
       app.holdConnection(request.raw.socket, tenant);
     } catch (problem) {
       hangUpUnread(request, reply);
       reply.header('connection', 'close');
-      return done(problem as Error);
+      return problem as Error;
     }
-    done();
+    return undefined;
   });
 }
 

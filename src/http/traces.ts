@@ -16,7 +16,7 @@ const TRACEPARENT = /^[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-
  */
 export function addTraces(app: FastifyInstance, traces?: Traces): void {
   app.decorateRequest('traceId');
-  app.addHook('onRequest', (request, reply, done) => {
+  app.check((request, reply) => {
     const { traceparent } = request.raw.headers;
     const id = traces?.traceId() ?? TRACEPARENT.exec(typeof traceparent === 'string' ? traceparent : '')?.[1];
     if (id !== undefined) {
@@ -24,7 +24,7 @@ export function addTraces(app: FastifyInstance, traces?: Traces): void {
       request.log = request.log.child({ trace_id: id });
       reply.log = request.log;
     }
-    done();
+    return undefined;
   });
   if (!traces) return;
   app.decorateRequest('endParsing');

@@ -9,6 +9,7 @@ import { tensorFieldsOf } from '../../schemas/tensor-fields.ts';
 import { assignBody, createVariableBody, scatterBody } from '../../schemas/variable.ts';
 import { createCellBodies, weightsBodies } from '../../schemas/weight-file.ts';
 import { addIdentities } from '../../src/http/auth.ts';
+import { addChecks } from '../../src/http/every-request.ts';
 import { Account, limitInFlight } from '../../src/http/in-flight.ts';
 import { addJsonBody } from '../../src/http/json-body.ts';
 import { codecFor } from '../../src/http/number-codec.ts';
@@ -50,6 +51,7 @@ async function echo(wrap: (body: z.ZodType) => z.ZodType): Promise<FastifyInstan
     () => PROBLEM_FORM,
     () => undefined,
   );
+  addChecks(app);
   addIdentities(app, { closed: false });
   limitInFlight(app, new Account(2 ** 28));
   addJsonBody(app, 2 ** 24);

@@ -1,0 +1,62 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+
+/** undefined lets the request go on; an error refuses it; `answered` says that the check has sent the reply. */
+type Outcome = Error | 'answered' | undefined;
+
+/** Looks at a request before its body is read. */
+export type Check = (request: FastifyRequest, reply: FastifyReply) => Outcome | Promise<Outcome>;
+type Watcher = (request: FastifyRequest, reply: FastifyReply) => void;
+type Done = (error?: Error) => void;
+
+/**
+ * Gives the app `check`, `whenReplied` and `whenOver`, which are done for every request in the order in which they were added.
+ * There is one hook of Fastify for all checks, and one listener of the response for all ends: with one for each, these alone
+ * would take as long as a step.
+ */
+export function addChecks(app: FastifyInstance): void {
+  const checks: Check[] = [];
+  const replied: Watcher[] = [];
+  const over: Watcher[] = [];
+  app.decorate('check', (check: Check) => void checks.push(check));
+  app.decorate('whenReplied', (watcher: Watcher) => void replied.push(watcher));
+  app.decorate('whenOver', (watcher: Watcher) => void over.push(watcher));
+
+  function run(from: number, request: FastifyRequest, reply: FastifyReply, done: Done): void {
+    for (let k = from; k < checks.length; k++) {
+      const outcome = checks[k](request, reply);
+      if (outcome === undefined) continue;
+      if (outcome instanceof Promise) {
+        outcome.then((found) => (found === undefined ? run(k + 1, request, reply, done) : end(found, done)), done);
+      } else {
+        end(outcome, done);
+      }
+      return;
+    }
+    done();
+  }
+
+  app.addHook('onRequest', (request, reply, done) => {
+    reply.raw.on('close', () => {
+      for (const watcher of over) watcher(request, reply);
+    });
+    run(0, request, reply, done);
+  });
+  app.addHook('onResponse', (request, reply, done) => {
+    for (const watcher of replied) watcher(request, reply);
+    done();
+  });
+}
+
+function end(outcome: Error | 'answered', done: Done): void {
+  if (outcome !== 'answered') done(outcome);
+}
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    check: (check: Check) => void;
+    /** When the operating system has the whole reply. A client that goes away before gets none. */
+    whenReplied: (watcher: Watcher) => void;
+    /** When the reply is with the operating system, or the client is gone. */
+    whenOver: (watcher: Watcher) => void;
+  }
+}

@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { isBelow } from './request-log.ts';
 
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
 
@@ -10,6 +11,7 @@ export function auditChanges(app: FastifyInstance): void {
   app.whenReplied((request, reply) => {
     const { schema } = request.routeOptions;
     if (schema?.operationId === undefined || schema.pure || SAFE.has(request.method)) return;
+    if (isBelow(request.log, 'info')) return;
     const { name, tenant } = request.identity;
     const audit = {
       who: name,

@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyBaseLogger, FastifyInstance, FastifyRequest } from 'fastify';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -23,6 +23,7 @@ export function requestIdOf(header: string | string[] | undefined, newId: () => 
  * of a client is logged. Also returns the id of the request as X-Request-Id.
  */
 export function logRequests(app: FastifyInstance): void {
+  app.setChildLoggerFactory((log, bindings) => new RequestLog(log, bindings));
   app.addHook('onRoute', (route) => {
     route.config = { ...route.config, pattern: route.url.replaceAll(/:([a-z_]+)/gi, '{$1}') };
   });
@@ -33,6 +34,7 @@ export function logRequests(app: FastifyInstance): void {
   app.whenReplied((request, reply) => {
     const route = routePattern(request);
     const level = PROBES.has(route) ? 'debug' : 'info';
+    if (isBelow(request.log, level)) return;
     const line = {
       method: request.method,
       route,
@@ -54,4 +56,60 @@ export function routePattern({ routeOptions }: FastifyRequest): string {
 
 function bytesOf(contentLength: number | string | string[] | undefined): number | undefined {
   return contentLength === undefined ? undefined : Number(contentLength);
+}
+
+type Level = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
+type Line = Parameters<FastifyBaseLogger['info']>;
+
+/** Whether a log drops lines of this level, so that they need not be made. */
+export function isBelow(log: FastifyBaseLogger & { isLevelEnabled?(level: Level): boolean }, level: Level): boolean {
+  return log.isLevelEnabled?.(level) === false;
+}
+
+/** The log of one request. pino's logger with its id is made for its first line: most requests have none at level warn. */
+class RequestLog implements FastifyBaseLogger {
+  private readonly log: FastifyBaseLogger;
+  private readonly bindings: Record<string, unknown>;
+  private own: FastifyBaseLogger | undefined;
+
+  constructor(log: FastifyBaseLogger, bindings: Record<string, unknown>) {
+    this.log = log;
+    this.bindings = bindings;
+  }
+
+  get level() {
+    return this.log.level;
+  }
+  child(bindings: Record<string, unknown>): FastifyBaseLogger {
+    return new RequestLog(this.log, { ...this.bindings, ...bindings });
+  }
+  trace(...line: Line): void {
+    this.write('trace', line);
+  }
+  debug(...line: Line): void {
+    this.write('debug', line);
+  }
+  info(...line: Line): void {
+    this.write('info', line);
+  }
+  warn(...line: Line): void {
+    this.write('warn', line);
+  }
+  error(...line: Line): void {
+    this.write('error', line);
+  }
+  fatal(...line: Line): void {
+    this.write('fatal', line);
+  }
+  silent(): void {}
+
+  isLevelEnabled(level: Level): boolean {
+    return !isBelow(this.log, level);
+  }
+
+  private write(level: Level, line: Line): void {
+    if (isBelow(this.log, level)) return;
+    this.own ??= this.log.child(this.bindings);
+    this.own[level](...line);
+  }
 }

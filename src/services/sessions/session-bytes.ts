@@ -31,7 +31,6 @@ const AT = {
 const NONE = -1;
 /** Tensors begin at a multiple of it, so they can be read in place. */
 const ALIGNMENT = 8;
-const TEXTS = 5;
 
 /**
  * Sessions have their own layout, because each step reads and writes one. It takes a fraction of the time of JSON records
@@ -40,9 +39,10 @@ const TEXTS = 5;
  * dtype, its rank and (uint32) its extents; and, aligned, the tensors' bytes. The result is for as long as a request.
  */
 export function encodeSession(record: SessionRecord, states: readonly Tensor[], output?: Tensor): Uint8Array {
-  const { id, uid, cell, cell_uid, pinned = '', history } = record;
+  const { history } = record;
   const tensors = output ? [...states, output] : states;
-  let headBytes = AT.texts + TEXTS + id.length + uid.length + cell.length + cell_uid.length + pinned.length;
+  const texts = textsOf(record);
+  let headBytes = AT.texts + texts.length;
   let dataBytes = 0;
   for (const { dtype, shape } of tensors) {
     headBytes += 2 + 4 * shape.length;
@@ -50,33 +50,27 @@ export function encodeSession(record: SessionRecord, states: readonly Tensor[], 
   }
   const dataStart = Math.ceil(headBytes / ALIGNMENT) * ALIGNMENT;
   const bytes = Buffer.allocUnsafe(dataStart + dataBytes);
-  // Buffer's own methods for numbers take longer.
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  view.setUint32(0, MAGIC, true);
-  view.setUint32(AT.dataStart, dataStart, true);
-  view.setFloat64(AT.cell_version, record.cell_version, true);
-  view.setFloat64(AT.batch_size, record.batch_size, true);
-  view.setFloat64(AT.step, record.step, true);
-  view.setFloat64(AT.ttl_seconds, record.ttl_seconds ?? NONE, true);
-  view.setFloat64(AT.history_limit, history?.limit ?? NONE, true);
-  view.setFloat64(AT.history_oldest, history?.oldest ?? NONE, true);
-  view.setFloat64(AT.version, record.version, true);
-  view.setFloat64(AT.created_at, record.created_at, true);
-  view.setFloat64(AT.updated_at, record.updated_at, true);
-  view.setUint32(AT.states, states.length, true);
-  view.setUint32(AT.tensors, tensors.length, true);
-  let at = AT.texts as number;
-  at = writeText(bytes, id, at);
-  at = writeText(bytes, uid, at);
-  at = writeText(bytes, cell, at);
-  at = writeText(bytes, cell_uid, at);
-  at = writeText(bytes, pinned, at);
+  const head = new DataView(bytes.buffer, bytes.byteOffset, dataStart);
+  head.setUint32(0, MAGIC, true);
+  head.setUint32(AT.dataStart, dataStart, true);
+  head.setFloat64(AT.cell_version, record.cell_version, true);
+  head.setFloat64(AT.batch_size, record.batch_size, true);
+  head.setFloat64(AT.step, record.step, true);
+  head.setFloat64(AT.ttl_seconds, record.ttl_seconds ?? NONE, true);
+  head.setFloat64(AT.history_limit, history?.limit ?? NONE, true);
+  head.setFloat64(AT.history_oldest, history?.oldest ?? NONE, true);
+  head.setFloat64(AT.version, record.version, true);
+  head.setFloat64(AT.created_at, record.created_at, true);
+  head.setFloat64(AT.updated_at, record.updated_at, true);
+  head.setUint32(AT.states, states.length, true);
+  head.setUint32(AT.tensors, tensors.length, true);
+  let at = AT.texts + bytes.write(texts, AT.texts, 'latin1');
   let data = dataStart;
   for (const tensor of tensors) {
     bytes[at++] = DTYPES.indexOf(tensor.dtype);
     bytes[at++] = tensor.shape.length;
     for (const extent of tensor.shape) {
-      view.setUint32(at, extent, true);
+      head.setUint32(at, extent, true);
       at += 4;
     }
     const elements = encodeElements(tensor);
@@ -87,10 +81,14 @@ export function encodeSession(record: SessionRecord, states: readonly Tensor[], 
   return bytes;
 }
 
-/** Ids and names are ASCII, and shorter than 256 characters. */
-function writeText(bytes: Buffer, text: string, at: number): number {
-  bytes[at] = text.length;
-  return at + 1 + bytes.write(text, at + 1, 'latin1');
+/** All in one, as each call that reads or writes text takes long. Ids and names are ASCII, and shorter than 256 characters. */
+function textsOf({ id, uid, cell, cell_uid, pinned = '' }: SessionRecord): string {
+  return `${lengthOf(id)}${id}${lengthOf(uid)}${uid}${lengthOf(cell)}${cell}${lengthOf(cell_uid)}${cell_uid}${lengthOf(pinned)}${pinned}`;
+}
+
+/** As a character of Latin-1, which is one byte. */
+function lengthOf(text: string): string {
+  return String.fromCharCode(text.length);
 }
 
 /**
@@ -98,45 +96,48 @@ function writeText(bytes: Buffer, text: string, at: number): number {
  * @throws {Error} if the bytes are not a session: a damaged store must never be misread.
  */
 export function decodeSession(bytes: Uint8Array): SessionContent {
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  if (view.getUint32(0, true) !== MAGIC) return decodeJsonSession(bytes);
-  let at = AT.texts as number;
+  const head = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  if (head.getUint32(0, true) !== MAGIC) return decodeJsonSession(bytes);
+  const dataStart = head.getUint32(AT.dataStart, true);
+  const texts = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1', AT.texts, dataStart);
+  let read = 0;
   const readText = () => {
-    const start = at + 1;
-    at = start + buffer[at];
-    return buffer.toString('latin1', start, at);
+    const start = read + 1;
+    read = start + texts.charCodeAt(read);
+    return texts.slice(start, read);
   };
   const id = readText();
   const uid = readText();
   const cell = readText();
   const cell_uid = readText();
   const pinned = readText();
-  const ttl = view.getFloat64(AT.ttl_seconds, true);
-  const limit = view.getFloat64(AT.history_limit, true);
+  const number = (at: number) => head.getFloat64(at, true);
+  const ttl = number(AT.ttl_seconds);
+  const limit = number(AT.history_limit);
   const record: SessionRecord = {
     format: 1,
     id,
     uid,
     cell,
     cell_uid,
-    cell_version: view.getFloat64(AT.cell_version, true),
-    batch_size: view.getFloat64(AT.batch_size, true),
-    step: view.getFloat64(AT.step, true),
+    cell_version: number(AT.cell_version),
+    batch_size: number(AT.batch_size),
+    step: number(AT.step),
     ttl_seconds: ttl === NONE ? null : ttl,
     pinned: pinned === '' ? undefined : pinned,
-    history: limit === NONE ? undefined : { limit, oldest: view.getFloat64(AT.history_oldest, true) },
-    version: view.getFloat64(AT.version, true),
-    created_at: view.getFloat64(AT.created_at, true),
-    updated_at: view.getFloat64(AT.updated_at, true),
+    history: limit === NONE ? undefined : { limit, oldest: number(AT.history_oldest) },
+    version: number(AT.version),
+    created_at: number(AT.created_at),
+    updated_at: number(AT.updated_at),
   };
   const tensors: Tensor[] = [];
-  let data = view.getUint32(AT.dataStart, true);
-  for (let left = view.getUint32(AT.tensors, true); left > 0; left--) {
-    const dtype = DTYPES[buffer[at]];
+  let at = AT.texts + read;
+  let data = dataStart;
+  for (let left = head.getUint32(AT.tensors, true); left > 0; left--) {
+    const dtype = DTYPES[head.getUint8(at)];
     const shape: number[] = [];
-    const end = at + 2 + 4 * buffer[at + 1];
-    for (at += 2; at < end; at += 4) shape.push(view.getUint32(at, true));
+    const end = at + 2 + 4 * head.getUint8(at + 1);
+    for (at += 2; at < end; at += 4) shape.push(head.getUint32(at, true));
     const start = data;
     data += sizeOf(shape) * BYTES_PER_ELEMENT[dtype];
     // Also if the dtype is unknown.
@@ -144,7 +145,7 @@ export function decodeSession(bytes: Uint8Array): SessionContent {
     tensors.push(viewElements(dtype, shape, bytes, start));
   }
   if (data !== bytes.length) throw new Error('the store holds a damaged session');
-  const output = tensors.length > view.getUint32(AT.states, true) ? tensors.pop() : undefined;
+  const output = tensors.length > head.getUint32(AT.states, true) ? tensors.pop() : undefined;
   return output ? { record, states: tensors, output } : { record, states: tensors };
 }
 

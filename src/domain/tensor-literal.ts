@@ -173,10 +173,10 @@ export function requireShape(
   shape: Shape,
   pattern: readonly (number | null)[],
   pointer: string,
-  meaning: string,
+  meaning: () => string,
 ): void {
   const fits =
     shape.length === pattern.length && pattern.every((extent, axis) => extent === null || extent === shape[axis]);
   if (fits) return;
-  throw fieldProblem('wrong-shape', pointer, `'${pointer.slice(1)}' has shape ${formatShape(shape)}; ${meaning}.`);
+  throw fieldProblem('wrong-shape', pointer, `'${pointer.slice(1)}' has shape ${formatShape(shape)}; ${meaning()}.`);
 }

@@ -67,9 +67,9 @@ describe('a literal as a tensor', () => {
 
 describe('a required shape', () => {
   it('may leave extents open', () => {
-    requireShape([7, 3], [null, 3], '/inputs', '');
+    requireShape([7, 3], [null, 3], '/inputs', () => '');
     for (const shape of [[7, 4], [3], [1, 7, 3]]) {
-      const problem = problemOf(() => requireShape(shape, [null, 3], '/inputs', 'send [batch, 3]'));
+      const problem = problemOf(() => requireShape(shape, [null, 3], '/inputs', () => 'send [batch, 3]'));
       expect(problem.message).toBe(`'inputs' has shape [${shape}]; send [batch, 3].`);
     }
   });

@@ -13,13 +13,18 @@ import { resolveTensor } from './resolve-tensor.ts';
 export type InputForm = 'step' | 'sequence';
 
 /** The inputs of a step or a sequence, in the cell's compute dtype. @throws {Problem} if they have neither form */
-export async function readInputs(
+export function readInputs(
   context: Pick<Ports, 'store' | 'limits'>,
   { definition }: Cell,
   input: TensorInput,
   forms: readonly InputForm[],
-): Promise<Tensor> {
-  const inputs = await resolveTensor(context, input, definition.computeDtype, '/inputs');
+): Tensor | Promise<Tensor> {
+  const inputs = resolveTensor(context, input, definition.computeDtype, '/inputs');
+  if (inputs instanceof Promise) return inputs.then((read) => requireForm(definition, read, forms));
+  return requireForm(definition, inputs, forms);
+}
+
+function requireForm(definition: Cell['definition'], inputs: Tensor, forms: readonly InputForm[]): Tensor {
   const rank = stepRank(definition);
   if (forms.some((form) => inputs.shape.length === (form === 'step' ? rank : rank + 1))) return inputs;
   const wanted = forms.map((form) => formText(definition, form)).join(' or ');

@@ -111,7 +111,7 @@ function optionsOf({ single, cell }: Call, request: GradientCall): SequenceOptio
 
 /** @throws {Problem} wrong-shape */
 function requireCotangent(shape: Shape, output: Shape, pointer: string): void {
-  requireShape(shape, output, pointer, `the output has shape ${formatShape(output)}. Send that`);
+  requireShape(shape, output, pointer, () => `the output has shape ${formatShape(output)}. Send that`);
 }
 
 async function readCotangents(

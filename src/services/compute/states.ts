@@ -29,14 +29,14 @@ export async function readStates(
   const tensors = shapes.map((shape, i) => ({ shape, dtype: dtypes[i] }));
   requireBytes(`The ${counted(shapes.length, 'state')} of a batch of ${batch}`, tensors, context.limits, pointer);
   if (!given) return shapes.map((shape, i) => zeros(dtypes[i], shape));
-  const wanted = shapes.map(formatShape).join(', ');
+  const wanted = () => shapes.map(formatShape).join(', ');
   if ('bare' in given) {
     if (shapes.length !== 1) {
-      const detail = `Cell '${record.id}' has ${counted(shapes.length, 'state')}; '${pointer.slice(1)}' has one tensor. Send a list of ${wanted}.`;
+      const detail = `Cell '${record.id}' has ${counted(shapes.length, 'state')}; '${pointer.slice(1)}' has one tensor. Send a list of ${wanted()}.`;
       throw fieldProblem('wrong-shape', pointer, detail);
     }
     const state = await resolveTensor(context, given.bare, dtypes[0], pointer);
-    requireShape(state.shape, shapes[0], pointer, `this cell's state has shape ${wanted}`);
+    requireShape(state.shape, shapes[0], pointer, () => `this cell's state has shape ${wanted()}`);
     return [state];
   }
   const list = listOf(given, shapes);
@@ -44,14 +44,15 @@ export async function readStates(
   const missing = definition.framework === 'onnx' && !definition.graph ? shapes.length - list.length : 0;
   const entries = missing > 0 ? [...list, ...new Array<null>(missing).fill(null)] : list;
   if (entries.length !== shapes.length) {
-    const detail = `'${pointer.slice(1)}' has ${counted(list.length, 'tensor')}; cell '${record.id}' has ${counted(shapes.length, 'state')}. Send ${wanted}.`;
+    const detail = `'${pointer.slice(1)}' has ${counted(list.length, 'tensor')}; cell '${record.id}' has ${counted(shapes.length, 'state')}. Send ${wanted()}.`;
     throw fieldProblem('wrong-shape', pointer, detail);
   }
   const states: Tensor[] = [];
   for (const [i, input] of entries.entries()) {
     const at = `${pointer}/${i}`;
-    const state = input ? await resolveTensor(context, input, dtypes[i], at) : zeros(dtypes[i], shapes[i]);
-    requireShape(state.shape, shapes[i], at, `send ${formatShape(shapes[i])}`);
+    const given = input ? resolveTensor(context, input, dtypes[i], at) : zeros(dtypes[i], shapes[i]);
+    const state = given instanceof Promise ? await given : given;
+    requireShape(state.shape, shapes[i], at, () => `send ${formatShape(shapes[i])}`);
     states.push(state);
   }
   return states;

@@ -1,4 +1,4 @@
-import type { Bus, Store, StoreWrite } from '../../domain/ports.ts';
+import type { Bus, CommitOutcome, Store, StoreWrite } from '../../domain/ports.ts';
 import { commitAll, getAll } from '../../domain/store-calls.ts';
 import { sessionKey } from '../keys.ts';
 import { FeedLink } from './feed-link.ts';
@@ -91,8 +91,12 @@ export class SessionFeed {
     }
   }
 
-  private async commit(writes: readonly StoreWrite[]) {
-    const heard = this.isHeard ? this.heardOf(writes) : [];
+  private commit(writes: readonly StoreWrite[]): Promise<CommitOutcome> {
+    return this.isHeard ? this.commitAndTell(writes) : this.store.commit(writes);
+  }
+
+  private async commitAndTell(writes: readonly StoreWrite[]): Promise<CommitOutcome> {
+    const heard = this.heardOf(writes);
     const outcome = await this.store.commit(writes);
     if (outcome === 'committed') this.tellAll(heard);
     return outcome;

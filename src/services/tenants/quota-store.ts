@@ -101,6 +101,14 @@ export function storeWithin(store: Store, { tenant, quotasOf, counted, now }: Qu
     return LIMITED.some(([quota]) => quotas[quota] !== undefined);
   }
 
+  async function commitWithin(writes: readonly StoreWrite[]): Promise<CommitOutcome> {
+    // The caller may change its buffers meanwhile.
+    const own = writes.map((write) => (write.bytes ? { ...write, bytes: write.bytes.slice() } : write));
+    const most = mostOf(own);
+    await reserve(own, most);
+    return follow(store.commit(own), most);
+  }
+
   const within: Store = {
     get: (key) => store.get(key),
     getAll: (keys) => getAll(store, keys),
@@ -109,14 +117,10 @@ export function storeWithin(store: Store, { tenant, quotasOf, counted, now }: Qu
     close: () => store.close(),
     // Room is counted for each commit.
     commitAll: (commits) => (isLimited() ? eachAlone(within, commits) : commitAll(store, commits)),
-    async commit(writes) {
+    commit(writes) {
       if (!isLimited() || writes.every(({ bytes }) => !bytes) || ALWAYS.test(writes[0].key))
         return store.commit(writes);
-      // The caller may change its buffers meanwhile.
-      const own = writes.map((write) => (write.bytes ? { ...write, bytes: write.bytes.slice() } : write));
-      const most = mostOf(own);
-      await reserve(own, most);
-      return follow(store.commit(own), most);
+      return commitWithin(writes);
     },
   };
   return within;

@@ -85,6 +85,18 @@ it('learns after a reload as if there had been none: the optimizer goes on, too'
   expect(after.own.weights.value).toEqual(unbroken.own.weights.value);
 });
 
+it('does not set back a network that a copy of the tab still trains', async () => {
+  const first = new Learner(service.api, savedHere());
+  await first.start();
+  await first.step();
+  const copied = structuredClone(kept);
+  await first.step();
+  kept = copied;
+  const second = new Learner(service.api, savedHere());
+  await second.start();
+  expect(second.own.weights.value).toEqual(first.own.weights.value);
+});
+
 it('keeps only steps that are committed when it is paused', async () => {
   const learner = new Learner(service.api, savedHere());
   await learner.start();

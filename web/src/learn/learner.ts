@@ -60,8 +60,6 @@ const CHECK_MILLISECONDS = 500;
 const CHECK_SEED = 2 ** 32 - 1;
 /** How much of a training a reload may cost. */
 const KEEP_MILLISECONDS = 1000;
-/** A tab's storage has some five million characters. A larger network goes on with a new optimizer. */
-const MAX_PACKED_CHARACTERS = 1_500_000;
 const MAX_STEPS = 20_000;
 const MAX_RUNS = 5;
 
@@ -236,37 +234,21 @@ export class Learner {
     if (!cell) return;
     const { settings, losses, runs, own } = this;
     await own.readWeights();
-    const packed = losses.value.length > 0 ? await this.packed() : undefined;
+    const id = own.cell.value?.id;
     const snapshot: Snapshot = {
       settings: settings.value,
       losses: losses.value,
       runs: runs.value,
-      cell: own.cell.value?.id,
+      cell: id,
       weights: own.weights.value as Record<string, Tensor>,
-      packed,
+      packed: id && losses.value.length > 0 ? await this.packer.pack(id) : undefined,
     };
     this.saved.write('learn', snapshot);
     this.keptAt = performance.now();
   }
 
-  private async packed(): Promise<string | undefined> {
-    try {
-      const text = await this.own.again((id) => this.packer.pack(id));
-      return text.length > MAX_PACKED_CHARACTERS ? undefined : text;
-    } catch (error) {
-      // Training goes on where checkpoints are refused, for want of room or by the key's scopes.
-      if (!(error instanceof ApiProblem) || error.status === 0) throw error;
-      return undefined;
-    }
-  }
-
   private async unpack({ packed, cell, settings, weights }: Snapshot): Promise<void> {
-    try {
-      if (packed) await this.packer.unpack(packed);
-    } catch (error) {
-      // A service that refuses it can still make the cell with its weights.
-      if (!(error instanceof ApiProblem) || error.status === 0) throw error;
-    }
+    if (packed && cell) await this.packer.unpack(cell, packed);
     await this.own.adopt(cell, newNetwork(settings), weights);
     await this.look();
   }

@@ -34,7 +34,7 @@ export function weightRoutes(app: App, services: TenantServices): void {
       reply.header('vary', 'Accept');
       const cell = await services.of(request).cells.readWeights(request.params.cell);
       const { id: name, version } = cell.record;
-      const offers = [JSON_OFFER, ...services.of(request).cells.fileFormats(cell.record)];
+      const offers = [JSON_OFFER, ...(await services.of(request).cells.fileFormats(cell.record))];
       const chosen = requireOffer(request.headers.accept, offers, `cell '${name}'`);
       if (!('write' in chosen)) return sendRead(request, reply, asJson(cell));
       const { mediaType, extension } = chosen;

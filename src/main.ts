@@ -10,8 +10,6 @@ import { type Config, ConfigError, readConfig } from './config.ts';
 import { createMetrics } from './http/metrics.ts';
 import { readTls, TlsFilesError } from './http/tls.ts';
 import { memoryTooSmall } from './memory-need.ts';
-import { reservePort } from './processes/reserve-port.ts';
-import { supervise } from './processes/supervisor.ts';
 import { joinSupervisor } from './processes/worker.ts';
 import { openBus, openRateCounter, openStore } from './store/open.ts';
 import { StoreOpenError } from './store/store-open-error.ts';
@@ -52,10 +50,19 @@ async function main(): Promise<void> {
   if (worker !== undefined) return serve({ ...config, host }, logger, worker);
   for (const name of config.unknown) logger.warn(`${name} is set, but cellstep has no such variable`);
   if (config.workers === 1) return serve({ ...config, host }, logger);
+  return superviseWorkers({ ...config, host }, logger);
+}
+
+/** Starts the workers, and ends when they have ended. */
+async function superviseWorkers(config: Config, logger: Logger): Promise<never> {
+  const [{ reservePort }, { supervise }] = await Promise.all([
+    import('./processes/reserve-port.ts'),
+    import('./processes/supervisor.ts'),
+  ]);
   // The check after a crash runs once for all workers, and a broken store is reported once. Workers log its warnings.
   await (await openStore(config.store, { ...storeAccess(config), shared: true })).close();
   const reserve = (variable: string, wanted: number) =>
-    reservePort(host, wanted).catch((error) => refuseAddress(error, host, `${variable} ${wanted}`));
+    reservePort(config.host, wanted).catch((error) => refuseAddress(error, config.host, `${variable} ${wanted}`));
   const port = await reserve('CELLSTEP_PORT', config.port);
   const { grpcPort: grpc } = config;
   const grpcPort = grpc === undefined ? {} : { CELLSTEP_GRPC_PORT: `${await reserve('CELLSTEP_GRPC_PORT', grpc)}` };

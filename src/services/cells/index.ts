@@ -12,30 +12,20 @@ import { type StepRequest, stepCell } from '../compute/step-cell.ts';
 import type { Context } from '../context.ts';
 import { cellKey, thingsPrefix } from '../keys.ts';
 import { buildCell } from './build-cell.ts';
-import {
-  asFileProblem,
-  formatsFor,
-  type ImportedCell,
-  importing,
-  newCellOf,
-  putWeightsFile,
-  readLayer,
-  readLayerFor,
-  type SentFile,
-  writeCell,
-} from './cell-files.ts';
+import type { ImportedCell, SentFile } from './cell-files.ts';
 import { type Cell, type CellDescription, type CellRecord, definitionOf } from './cell-record.ts';
 import { putWeights, requireVariables } from './cell-weights.ts';
 import { createCell, type NewCell, storeCell } from './create-cell.ts';
-import { importedOf, makeGraphCell, readGraph } from './create-graph.ts';
 import { deleteCell } from './delete-cell.ts';
 
 /** Formats of one media type are in order of preference: the first one reads, and writes by default. */
 export type WeightFiles = readonly WeightFileFormat[];
 
-/** The use cases of cells. */
+/** The use cases of cells. What works on files is loaded by the first file. */
 export function cellServices(context: Context, weightFiles: WeightFiles) {
   const { store, cells, changer } = context;
+  const files = () => import('./cell-files.ts');
+  const graphs = () => import('./create-graph.ts');
   return {
     /** Defines the cell of a record, and decides its precision. */
     describe: (record: CellRecord): CellDescription => {
@@ -51,18 +41,21 @@ export function cellServices(context: Context, weightFiles: WeightFiles) {
       made: { readonly id?: string; readonly precision: Precision; readonly options: LayerOptions },
       change: Change<ImportedCell, R>,
     ) => {
+      const { asFileProblem, importing, newCellOf, readLayer } = await files();
       const read = await readLayer(weightFiles, file, made.options);
       const input = newCellOf(read, made.precision);
       const decide = (id: string) => asFileProblem(() => createCell(context, id, input));
       return changer.create('cell', made.id, change, (id) => importing(read, () => decide(id))());
     },
     /** What a whole graph is as a cell; nothing is stored. */
-    describeGraph: (file: Uint8Array, options: GraphOptions) => readGraph(context, file, options),
+    describeGraph: async (file: Uint8Array, options: GraphOptions) =>
+      (await graphs()).readGraph(context, file, options),
     createGraph: async <R>(
       file: Uint8Array,
       made: { readonly id?: string; readonly options: GraphOptions },
       change: Change<ImportedCell, R>,
     ) => {
+      const [{ importing }, { importedOf, makeGraphCell, readGraph }] = await Promise.all([files(), graphs()]);
       const read = await readGraph(context, file, made.options);
       const store = (id: string) => () => storeCell(context, makeGraphCell(context, id, read));
       return changer.create('cell', made.id, change, (id) => importing({ imported: importedOf(read) }, store(id))());
@@ -81,13 +74,14 @@ export function cellServices(context: Context, weightFiles: WeightFiles) {
     putWeightsFile: async <R>(id: string, file: SentFile, options: LayerOptions, change: Change<ImportedCell, R>) => {
       const cell = await cells.read(id);
       requireVariables(cell);
+      const { importing, putWeightsFile, readLayerFor } = await files();
       const read = await readLayerFor(cell.record, weightFiles, file, options);
       const decide = () => putWeightsFile(context, id, change.expected, read);
       return changer.change(cellKey(id), change, importing(read, decide));
     },
     unload: (id: string) => cells.unload(id),
-    fileFormats: (record: CellRecord) => formatsFor(weightFiles, record),
-    writeFile: (format: WrittenFormat, cell: Cell) => writeCell(format, cell),
+    fileFormats: async (record: CellRecord) => (await files()).formatsFor(weightFiles, record),
+    writeFile: async (format: WrittenFormat, cell: Cell) => (await files()).writeCell(format, cell),
     step: (id: string, request: StepRequest) => stepCell(context, id, request),
     sequence: (id: string, request: AnySequenceCall) => runCellSequence(context, id, request),
     gradients: (id: string, request: GradientCall) => cellGradients(context, id, request),

@@ -247,7 +247,7 @@ export const MUTATIONS: readonly Mutation[] = [
   ),
   ...of(
     'files/onnx/fold.ts',
-    ['test/files/onnx.test.ts', 'test/golden/odd-files.test.ts'],
+    ['test/files/onnx-fold.test.ts', 'test/golden/odd-files.test.ts'],
     ['offset += from * strides[axis];', ''],
     ['strides: perm.map((axis) => strides[axis]),', 'strides,'],
     ['data[at++] = part.data[row * length + k]', 'data[at++] = part.data[k]'],

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createHdf5 } from '../../src/files/hdf5/hdf5.ts';
 import { startApp, type TestApp } from '../support/app.ts';
 import { call, expectProblem } from '../support/call.ts';
 import { download, postFile, putFile } from '../support/files.ts';
@@ -114,6 +115,30 @@ describe('a .keras file of a whole network', () => {
   it('refuses an .npz that is not all of its weights, naming one that is missing', async () => {
     const { bytes } = await download(app, 'dense_front', NPZ);
     expectProblem(await putFile(app, 'char_lm', NPZ, bytes), 'wrong-shape', /'embedding\.embeddings' is missing/);
+  });
+
+  it('lists the weights that learn first in a legacy file, as Keras does', async () => {
+    const input = { class_name: 'InputLayer', config: { batch_shape: [null, 4, 3] } };
+    const gru = (name: string, trainable: boolean) => ({ class_name: 'GRU', config: { units: 2, name, trainable } });
+    const backward = gru('backward_gru', true);
+    const both = {
+      class_name: 'Bidirectional',
+      config: {
+        name: 'both',
+        layer: gru('gru', false),
+        backward_layer: { ...backward, config: { ...backward.config, go_backwards: true } },
+      },
+    };
+    const head = { class_name: 'Dense', config: { units: 1, name: 'head' } };
+    const config = { name: 'half_frozen', layers: [input, both, head] };
+    await call(app, 'POST', '/v1/cells', { id: 'half-frozen', class_name: 'Sequential', config });
+    const { bytes } = await download(app, 'half-frozen', `${HDF5}; profile=legacy`);
+    const { groups } = await createHdf5().read(new Uint8Array(bytes));
+    const names = ['kernel', 'recurrent_kernel', 'bias'];
+    expect(groups.get('model_weights/both')?.weight_names).toEqual([
+      ...names.map((name) => `half_frozen/both/backward_gru/gru_cell/${name}`),
+      ...names.map((name) => `half_frozen/both/forward_gru/gru_cell/${name}`),
+    ]);
   });
 
   it('says what is left out of an .npz, which does not tell the network', async () => {

@@ -56,7 +56,20 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     // The OpenAPI document has the version of package.json.
     own: ['src/domain', 'src/access', 'src/threads', 'schemas', 'src/services', 'package.json'],
     npm: ['fastify', 'fastify-type-provider-zod', '@fastify/[^/]+', 'helmet', 'zod', 'prom-client', 'pino'],
-    node: ['async_hooks', 'buffer', 'crypto', 'fs', 'http', 'https', 'net', 'stream', 'tls', 'v8', 'zlib'],
+    node: [
+      'async_hooks',
+      'buffer',
+      'crypto',
+      'fs',
+      'http',
+      'https',
+      'net',
+      'stream',
+      'tls',
+      'v8',
+      'worker_threads',
+      'zlib',
+    ],
   },
   'src/streams': {
     // The AsyncAPI document has the version of package.json.

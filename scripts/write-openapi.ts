@@ -11,7 +11,7 @@ import { openMemoryStore } from '../src/store/memory.ts';
 const standard = fileURLToPath(new URL('../openapi.yaml', import.meta.url));
 const [file = standard] = process.argv.slice(2).filter((argument) => argument !== '--check');
 const app = await createApp({ store: openMemoryStore(), config: readConfig({}) });
-const text = (await app.docs()).swagger({ yaml: true });
+const text = await app.openApiYaml();
 await app.close();
 
 if (!process.argv.includes('--check')) {

@@ -52,7 +52,7 @@ import { InferenceDoor, problemFormOf } from './oip/door.ts';
 import { createOps } from './ops/op-threads.ts';
 import { OPS } from './ops/ops.ts';
 import { randomBackoff } from './services/changes/change.ts';
-import { watchCommits } from './services/changes/watched-store.ts';
+import { watchStore } from './services/changes/watched-store.ts';
 import { startSweeping } from './services/expiry/sweep-loop.ts';
 import { createTenantServices } from './services/tenants/index.ts';
 import { StreamDoor } from './streams/door.ts';
@@ -163,7 +163,11 @@ export async function createApp(options: AppOptions): Promise<App> {
     counted: store,
     quotasOf: gate.quotasOf,
     observer: metrics.tenants,
-    store: watchCommits(store, metrics.committed, tracing?.beginStage),
+    store: watchStore(store, {
+      commits: metrics.committed,
+      beginStage: tracing?.beginStage,
+      hold: (bytes) => callers.current().hold(bytes),
+    }),
     stepper: tracing ? traceStepper(stepper, tracing.beginStage) : stepper,
     beginStage: tracing?.beginStage,
     ...createDraws(callers.current),

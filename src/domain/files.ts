@@ -1,3 +1,4 @@
+import type { Bytes } from './bytes.ts';
 import type { Framework } from './cell-definition.ts';
 import type { JsonObject } from './json.ts';
 import type { Snapshot } from './snapshot.ts';
@@ -96,7 +97,7 @@ export interface WeightFileFormat {
    * A cell, whose `name` is its id and whose weights are in the order of its variables. Absent if the format is only read.
    * @throws {Problem} not-acceptable if the format cannot hold it
    */
-  write?(cell: WholeLayer): Promise<Uint8Array>;
+  write?(cell: WholeLayer): Promise<Bytes>;
 }
 
 /** A format that can also be written. */
@@ -113,12 +114,13 @@ export interface TensorFile {
 export interface TensorFiles {
   /** The tensors may be views on the bytes. @throws {Problem} invalid-file, limit-exceeded */
   read(bytes: Uint8Array): TensorFile;
-  write(file: TensorFile): Uint8Array;
+  /** Made when it is sent where it is long. */
+  write(file: TensorFile): Bytes;
 }
 
 /** Turns snapshots into portable files and back. */
 export interface SnapshotCodec {
-  encode(snapshot: Snapshot): Uint8Array;
+  encode(snapshot: Snapshot): Bytes;
   /** @throws {Problem} invalid-file for anything that is not a checkpoint */
   decode(bytes: Uint8Array): Snapshot;
 }

@@ -1,3 +1,4 @@
+import type { Bytes } from './bytes.ts';
 import type { GraphProgram, PreparedGraph } from './graph.ts';
 import type { LossSpec, NamedSpec, Targets } from './learning.ts';
 import type { Runnable, Steppable } from './network.ts';
@@ -23,9 +24,12 @@ export interface StoredEntry extends StoredValue {
 export interface StoreWrite {
   readonly key: string;
   readonly expect?: string | null;
-  readonly bytes?: Uint8Array;
+  readonly bytes?: Bytes;
   readonly delete?: true;
 }
+
+/** Counts bytes before they are read. What it throws ends the reading. */
+export type Hold = (bytes: number) => void;
 
 /** A committed outcome means that the change survives the death of the process (as far as the store's medium can). */
 export type CommitOutcome = 'committed' | 'conflict';
@@ -36,17 +40,19 @@ export type CommitEnd = CommitOutcome | Error;
 /**
  * A versioned key-value store, small on purpose. Keys are ASCII, `kind/id` or `kind/id/rest`, at most 1,000 characters.
  * All keys of one commit have one owner (see `ownerOf` in store-keys.ts), so that a sharded store can keep them together.
- * Bytes are copied where they cross the port: a caller may reuse its buffer, a reader may change what it got.
+ * Bytes are copied where they cross the port: a caller may reuse its buffer, a reader may change what it got. Only a value of more
+ * than LONG_BYTES may be taken in pieces, so its buffer must stay as it is until the commit is over.
  */
 export interface Store {
-  get(key: string): Promise<StoredValue | undefined>;
+  /** A value of more than LONG_BYTES is told to `hold` first. */
+  get(key: string, hold?: Hold): Promise<StoredValue | undefined>;
   /**
    * All or nothing, compare-and-set: if any `expect` does not hold, nothing is written. A commit of checks alone confirms
    * what it checks: that survives what a commit survives, although the commit that wrote it may have been reported as failed.
    */
   commit(writes: readonly StoreWrite[]): Promise<CommitOutcome>;
   /** Left out where it would gain nothing; store-calls.ts then reads one by one. */
-  getAll?(keys: readonly string[]): Promise<(StoredValue | undefined)[]>;
+  getAll?(keys: readonly string[], hold?: Hold): Promise<(StoredValue | undefined)[]>;
   /** Many commits, each on its own: one may fail or conflict beside others that are made. Left out like `getAll`. */
   commitAll?(commits: readonly (readonly StoreWrite[])[]): Promise<CommitEnd[]>;
   /**

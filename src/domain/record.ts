@@ -1,3 +1,4 @@
+import { type Bytes, ElementBytes, JoinedBytes, LONG_BYTES } from './bytes.ts';
 import type { JsonObject } from './json.ts';
 import { BYTES_PER_ELEMENT, type Dtype, type Shape, sizeOf, type Tensor } from './tensor.ts';
 import { encodeElements, viewElements } from './tensor-bytes.ts';
@@ -26,29 +27,34 @@ const decoder = new TextDecoder('utf-8', { fatal: true });
  * Layout: magic, length of the header (both uint32 little-endian), header JSON with spaces up to a multiple of 8 bytes, then
  * the tensors' bytes in its order. The result is for as long as a request (pooled-arrays.ts).
  */
-export function encodeRecord<F>({ fields, tensors }: StoredRecord<F>): Uint8Array {
+export function encodeRecord<F>(record: StoredRecord<F>): Uint8Array {
+  return recordBytes(record).subarray();
+}
+
+/** The same, made when it is written where it is long: then the tensors must stay as they are. */
+export function recordBytes<F>({ fields, tensors }: StoredRecord<F>): Bytes {
   const described: Described[] = [];
-  const parts: Uint8Array[] = [];
   let tensorBytes = 0;
   for (const name in tensors) {
-    const { dtype, shape } = tensors[name];
-    const part = encodeElements(tensors[name]);
+    const { dtype, shape, data } = tensors[name];
     described.push({ name, dtype, shape });
-    parts.push(part);
-    tensorBytes += part.length;
+    tensorBytes += data.length * BYTES_PER_ELEMENT[dtype];
   }
+  const isLong = tensorBytes > LONG_BYTES;
   const header = JSON.stringify({ fields, tensors: described });
   const headerBytes = Buffer.byteLength(header);
   const start = aligned(HEAD_BYTES + headerBytes);
-  const bytes = Buffer.allocUnsafe(start + tensorBytes);
+  const bytes = Buffer.allocUnsafe(isLong ? start : start + tensorBytes);
   bytes.writeUInt32LE(MAGIC, 0);
   bytes.writeUInt32LE(start - HEAD_BYTES, 4);
   bytes.write(header, HEAD_BYTES);
   bytes.fill(SPACE, HEAD_BYTES + headerBytes, start);
+  if (isLong) return new JoinedBytes([bytes, ...Object.values(tensors).map((tensor) => new ElementBytes(tensor))]);
   let offset = start;
-  for (const part of parts) {
-    bytes.set(part, offset);
-    offset += part.length;
+  for (const name in tensors) {
+    const elements = encodeElements(tensors[name]);
+    bytes.set(elements, offset);
+    offset += elements.length;
   }
   return bytes;
 }

@@ -1,11 +1,12 @@
-import type { CommitEnd, Store, StoredValue, StoreWrite } from './ports.ts';
+import type { CommitEnd, Hold, Store, StoredValue, StoreWrite } from './ports.ts';
 
-/** The values of many keys. */
+/** The values of many keys. Long ones are told to `hold` first. */
 export function getAll(
   store: Pick<Store, 'get' | 'getAll'>,
   keys: readonly string[],
+  hold?: Hold,
 ): Promise<(StoredValue | undefined)[]> {
-  return store.getAll ? store.getAll(keys) : Promise.all(keys.map((key) => store.get(key)));
+  return store.getAll ? store.getAll(keys, hold) : Promise.all(keys.map((key) => store.get(key, hold)));
 }
 
 /** Many commits, each on its own. Never rejects. */

@@ -2,7 +2,7 @@ import type { SnapshotCodec } from '../domain/files.ts';
 import { Problem } from '../domain/problems.ts';
 import { type Manifest, tensorNames } from '../domain/snapshot.ts';
 import { DEFAULT_FILE_LIMITS } from './bounds.ts';
-import { readSafetensors, writeSafetensors } from './safetensors/safetensors.ts';
+import { readSafetensors, safetensorsBytes } from './safetensors/safetensors.ts';
 
 const METADATA_KEY = 'cellstep';
 
@@ -18,7 +18,7 @@ export function createCheckpointCodec(
   const limits = { ...DEFAULT_FILE_LIMITS, maxFileBytes: maxBytes, maxUnpackedBytes: 4 * maxBytes };
   return {
     encode({ manifest, tensors }) {
-      return writeSafetensors(tensors, { [METADATA_KEY]: JSON.stringify(manifest) });
+      return safetensorsBytes(tensors, { [METADATA_KEY]: JSON.stringify(manifest) });
     },
     decode(bytes) {
       const { tensors, metadata } = readSafetensors(bytes, limits);

@@ -98,7 +98,7 @@ export function elementBytes(tensor: Tensor): Uint8Array {
 /** A tensor's elements, little-endian, in a fresh array. Bits are kept as by `decodeElements`. */
 export function encodeElements(tensor: Tensor): Uint8Array<ArrayBuffer> {
   const { data, dtype } = tensor;
-  if (data instanceof Float32Array && dtype === 'float16') return toBytes(narrow(data, float32ToFloat16Bits));
+  if (data instanceof Float32Array && dtype === 'float16') return toBytes(float16Of(data));
   if (data instanceof Float32Array && dtype === 'bfloat16') return toBytes(narrow(data, float32ToBfloat16Bits));
   return toBytes(data);
 }
@@ -117,8 +117,12 @@ function inHostOrder(bytes: Uint8Array, width: number, littleEndian: boolean): U
 }
 
 function booleans(bytes: Uint8Array): Uint8Array {
-  for (let i = 0; i < bytes.length; i++) {
-    if (bytes[i] > 1) throw new RangeError(`the bool at ${i} is ${bytes[i]}, neither 0 nor 1`);
+  // Four at once: a file may have millions.
+  const whole = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  let at = 0;
+  while (at + 4 <= bytes.length && (whole.getUint32(at) & 0xfefefefe) === 0) at += 4;
+  for (; at < bytes.length; at++) {
+    if (bytes[at] > 1) throw new RangeError(`the bool at ${at} is ${bytes[at]}, neither 0 nor 1`);
   }
   return bytes;
 }
@@ -128,6 +132,16 @@ function widen(halves: Uint16Array, toBits: (half: number) => number): Float32Ar
   const bits = new Int32Array(result.buffer);
   for (let i = 0; i < halves.length; i++) bits[i] = toBits(halves[i]);
   return result;
+}
+
+/** Node converts fast, and the NaNs keep their bits after it. */
+function float16Of(values: Float32Array): Uint16Array {
+  const halves = new Uint16Array(new Float16Array(values).buffer);
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  for (let i = 0; i < halves.length; i++) {
+    if ((bits[i] & 0x7fffffff) > 0x7f800000) halves[i] = nanBits(bits[i], 0x7c00, 13);
+  }
+  return halves;
 }
 
 function narrow(values: Float32Array, toBits: (bits: number, value: number) => number): Uint16Array {
@@ -147,14 +161,6 @@ function float16ToFloat32Bits(half: number): number {
   if (fraction === 0) return sign;
   const shift = Math.clz32(fraction) - 21;
   return sign | ((113 - shift) << 23) | (((fraction << shift) & 0x3ff) << 13);
-}
-
-const half = new DataView(new ArrayBuffer(2));
-
-function float32ToFloat16Bits(bits: number, value: number): number {
-  if (Number.isNaN(value)) return nanBits(bits, 0x7c00, 13);
-  half.setFloat16(0, value);
-  return half.getUint16(0);
 }
 
 const rounded = new Float32Array(1);

@@ -10,7 +10,7 @@ import { createHdf5, type Hdf5 } from './hdf5/hdf5.ts';
 import { isNetworkClass } from './keras/configured-layers.ts';
 import { arrangeCells, layerOf, legacyLayerOf } from './keras/layers.ts';
 import { layersOfNpz, layersOfSafetensors, layersOfStateDict, metadataOf } from './named-layers.ts';
-import { readSafetensors, writeSafetensors } from './safetensors/safetensors.ts';
+import { readSafetensors, safetensorsBytes } from './safetensors/safetensors.ts';
 
 /** What works on files, where the defaults are not meant. */
 export interface FileParts {
@@ -38,7 +38,7 @@ export function createWeightFiles(
       recognises: isSafetensors,
       read: async (bytes) => layersOfSafetensors(readSafetensors(bytes, bounds)),
       readNamed: async (bytes) => readSafetensors(bytes, bounds).tensors,
-      write: async (cell) => writeSafetensors(cell.weights, metadataOf(cell)),
+      write: async (cell) => safetensorsBytes(cell.weights, metadataOf(cell)),
     },
     {
       mediaType: NPZ,

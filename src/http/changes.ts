@@ -6,6 +6,7 @@ import { decodeRecord, encodeRecord } from '../domain/record.ts';
 import type { Change } from '../services/changes/change.ts';
 import type { OutcomeCodec } from '../services/changes/once.ts';
 import { readIfMatch } from './entity-tags.ts';
+import { LongText } from './json-text.ts';
 import type { Reply } from './replies.ts';
 
 /** The change that a request asks for, and how to answer it. @throws {Problem} invalid-header */
@@ -44,7 +45,9 @@ export const KEPT_REPLY: OutcomeCodec<Reply> = {
   encode(reply) {
     const { body } = reply;
     const fields: KeptReply =
-      typeof body === 'string' ? { ...reply, body } : { ...reply, body: body.toBase64(), encoding: 'base64' };
+      typeof body === 'string' || body instanceof LongText
+        ? { ...reply, body: `${body}` }
+        : { ...reply, body: Buffer.from(body.subarray()).toString('base64'), encoding: 'base64' };
     return encodeRecord({ fields, tensors: {} });
   },
   replay(bytes) {

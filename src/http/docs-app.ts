@@ -1,7 +1,7 @@
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import Fastify, { type FastifyInstance } from 'fastify';
-import { type DocumentedRoute, openApiDocument } from './openapi.ts';
+import type { JsonObject } from '../domain/json.ts';
 import { swaggerTheme } from './swagger-theme.ts';
 
 /** Everything that the page needs comes from this service. Swagger UI sets style attributes and nothing else inline. */
@@ -16,13 +16,10 @@ const CONTENT_SECURITY_POLICY = [
   "frame-ancestors 'none'",
 ].join('; ');
 
-/**
- * The app behind /docs: Swagger UI with the document of the routes, which `swagger()` returns. `locked` says whether callers
- * need a key.
- */
-export async function openDocsApp(routes: readonly DocumentedRoute[], locked: boolean): Promise<FastifyInstance> {
+/** The app behind /docs: Swagger UI with a document. `locked` says whether callers need a key. */
+export async function openDocsApp(document: JsonObject, locked: boolean): Promise<FastifyInstance> {
   const app = Fastify();
-  await app.register(swagger, { mode: 'static', specification: { document: openApiDocument(routes) as never } });
+  await app.register(swagger, { mode: 'static', specification: { document: document as never } });
   await app.register(swaggerUi, {
     routePrefix: '/docs',
     staticCSP: CONTENT_SECURITY_POLICY,

@@ -1,9 +1,13 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
+import type { JsonObject } from '../domain/json.ts';
 import { Problem } from '../domain/problems.ts';
+import { runInThread } from '../threads/own-thread.ts';
 import type { DocumentedRoute } from './openapi.ts';
 
 /** Headers that belong to a connection. The outer reply sets its own. */
 const OF_CONNECTION = ['connection', 'keep-alive', 'transfer-encoding', 'date'];
+
+const YAML_SCRIPT = new URL('./openapi-yaml-worker.ts', import.meta.url);
 
 /** Gathers the routes that are added from now on, without HEAD twins and hidden routes. */
 export function watchRoutes(app: FastifyInstance): readonly DocumentedRoute[] {
@@ -17,18 +21,27 @@ export function watchRoutes(app: FastifyInstance): readonly DocumentedRoute[] {
 
 /**
  * Puts Swagger UI at /docs. It is an app of its own, which the first request for it opens: loading it takes a seventh of a
- * start. `app.docs().swagger()` is the document of the routes.
+ * start. `app.openApi()` is the document of the routes as a value, and `app.openApiYaml()` as text.
  */
 export function addDocs(app: FastifyInstance, routes: readonly DocumentedRoute[], locked: boolean): void {
+  let document: Promise<JsonObject> | undefined;
   let opened: Promise<FastifyInstance> | undefined;
-  app.decorate('docs', () => {
-    opened ??= import('./docs-app.ts').then(({ openDocsApp }) => openDocsApp(routes, locked));
+  const openApi = () => {
+    document ??= import('./openapi.ts').then(({ openApiDocument }) => openApiDocument(routes));
+    return document;
+  };
+  const docs = () => {
+    opened ??= Promise.all([import('./docs-app.ts'), openApi()]).then(([{ openDocsApp }, one]) =>
+      openDocsApp(one, locked),
+    );
     return opened;
-  });
+  };
+  app.decorate('openApi', openApi);
+  app.decorate('openApiYaml', async () => runInThread<string>(YAML_SCRIPT, { workerData: await openApi() }));
   app.addHook('onClose', async () => (await opened)?.close());
   const route = { schema: { hide: true }, config: { access: 'open' } } as const;
   for (const url of ['/docs', '/docs/', '/docs/*']) {
-    app.get(url, route, async (request, reply) => passOn(await app.docs(), request, reply));
+    app.get(url, route, async (request, reply) => passOn(await docs(), request, reply));
   }
 }
 
@@ -43,6 +56,7 @@ async function passOn(docs: FastifyInstance, { url, headers }: FastifyRequest, r
 
 declare module 'fastify' {
   interface FastifyInstance {
-    docs(): Promise<FastifyInstance>;
+    openApi(): Promise<JsonObject>;
+    openApiYaml(): Promise<string>;
   }
 }

@@ -1,10 +1,11 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Problem } from '../domain/problems.ts';
 import { Turns } from '../threads/turns.ts';
 import { isOpen } from './auth.ts';
 import { clientOf } from './callers.ts';
+import { SlicedReply } from './sliced-reply.ts';
 import { hangUpLarge } from './unread-body.ts';
 
 /** Requests of one connection that may wait for answers. A client that pipelines more must read some answers first. */
@@ -83,24 +84,35 @@ export class Holding {
   }
 }
 
-/** What one request holds. */
+/** One request, and what it holds. */
 interface Held {
   readonly client: string;
-  readonly socket: Socket;
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  /** Of its connection: the first is under way, as replies go out in the order of the requests. */
+  readonly line: Held[];
   bytes: number;
+  /** Begins it, where it waits for those before it. */
+  begin?: () => void;
   /** Made where somebody asks for it. */
   left?: AbortController;
+}
+
+function refused(refusal: Problem | undefined, request: FastifyRequest, reply: FastifyReply): Problem | undefined {
+  if (refusal) hangUpLarge(request, reply);
+  return refusal;
 }
 
 /**
  * Counts the bytes that all requests of this process hold: bodies that have come, whole or not, what is read, unpacked and
  * drawn for them, and replies that are not read yet. What is over the account is refused with 503 `overloaded` before memory
- * grows; the reply to a change is sent in any case, as the change is made. Whatever a request held is free when its connection
- * or its reply is over. Probes and pages are let through.
+ * grows; the reply to a change is sent in any case, as the change is made. Of one connection, one request at a time is carried out:
+ * pipelined ones wait, and hold nothing meanwhile. Whatever a request held is free when its connection or its reply is over. Probes
+ * and pages are let through.
  */
 export function limitInFlight(app: FastifyInstance, account: Account): void {
   const running = new WeakMap<IncomingMessage, Held>();
-  const waiting = new WeakMap<Socket, number>();
+  const lines = new WeakMap<Socket, Held[]>();
   let allWaiting = 0;
 
   function hold(request: IncomingMessage, bytes: number): void {
@@ -129,28 +141,49 @@ export function limitInFlight(app: FastifyInstance, account: Account): void {
 
   app.check((request, reply) => {
     const { raw } = request;
-    const { socket } = raw;
-    const before = waiting.get(socket) ?? 0;
-    waiting.set(socket, before + 1);
-    allWaiting++;
     const client = clientOf(request);
-    running.set(raw, { client, socket, bytes: 0 });
-    const refusal = refusalOf(request, before, client);
-    if (refusal) hangUpLarge(request, reply);
-    return refusal;
+    const line = lineOf(raw.socket);
+    const held: Held = { client, request: raw, response: reply.raw, line, bytes: 0 };
+    running.set(raw, held);
+    allWaiting++;
+    const before = line.push(held) - 1;
+    const admit = () => refused(refusalOf(request, client), request, reply);
+    if (before === 0) return admit();
+    const over = `More than ${MOST_PIPELINED} requests of this connection wait`;
+    if (before >= MOST_PIPELINED) return refused(waitsAlready(over), request, reply);
+    return new Promise((resolve) => {
+      held.begin = () => resolve(admit());
+    });
   });
-  app.whenOver(({ raw }, reply) => {
-    const held = running.get(raw);
+  app.whenOver(({ raw }) => end(raw));
+
+  /** The requests of a connection that are not answered yet, in their order. */
+  function lineOf(socket: Socket): Held[] {
+    const known = lines.get(socket);
+    if (known) return known;
+    const line: Held[] = [];
+    lines.set(socket, line);
+    // Node tells the response under way of it, not those behind it.
+    socket.once('close', () => {
+      for (const { request } of line.splice(0)) end(request);
+    });
+    return line;
+  }
+
+  function end(request: IncomingMessage): void {
+    const held = running.get(request);
     if (!held) return;
-    running.delete(raw);
-    waiting.set(held.socket, (waiting.get(held.socket) ?? 1) - 1);
+    running.delete(request);
     allWaiting--;
     account.add(held.client, -held.bytes);
-    if (!reply.raw.writableFinished) held.left?.abort();
-  });
+    if (!held.response.writableFinished) held.left?.abort();
+    const { line } = held;
+    const place = line.indexOf(held);
+    if (place >= 0) line.splice(place, 1);
+    if (place === 0) line[0]?.begin?.();
+  }
 
-  function refusalOf(request: FastifyRequest, before: number, client: string): Problem | undefined {
-    if (before >= MOST_PIPELINED) return waitsAlready(`More than ${MOST_PIPELINED} requests of this connection wait`);
+  function refusalOf(request: FastifyRequest, client: string): Problem | undefined {
     if (isOpen(request)) return undefined;
     if (allWaiting > MOST_WAITING) return waitsAlready(`More than ${MOST_WAITING} requests of this process wait`);
     return account.fits(client, 1) ? undefined : account.overloaded();
@@ -158,7 +191,8 @@ export function limitInFlight(app: FastifyInstance, account: Account): void {
 
   app.addHook('onSend', (request, _reply, payload, done) => {
     const { raw } = request;
-    const bytes = typeof payload === 'string' || Buffer.isBuffer(payload) ? payload.length : 0;
+    const isCounted = typeof payload === 'string' || Buffer.isBuffer(payload) || payload instanceof SlicedReply;
+    const bytes = isCounted ? payload.length : 0;
     const reads = raw.method === 'GET' || raw.method === 'HEAD';
     const noRoom = reads && bytes > SMALL_BYTES ? request.holdBytes(bytes) : void hold(raw, bytes);
     if (noRoom) return done(noRoom);

@@ -1,6 +1,7 @@
 import { TensorReply } from '../../schemas/tensor.ts';
+import { ElementBytes } from '../domain/bytes.ts';
 import { Problem } from '../domain/problems.ts';
-import { type Dtype, sameShape } from '../domain/tensor.ts';
+import { type Dtype, sameShape, Tensor } from '../domain/tensor.ts';
 import { encodeElements } from '../domain/tensor-bytes.ts';
 import { expectedLength, flatText, nestedText } from './number-text.ts';
 
@@ -13,6 +14,41 @@ const MOST_CHARACTERS = 8 * 2 ** 20;
  */
 export function jsonText(value: unknown): string {
   return textOf(value, { tensors: [], characters: 0 });
+}
+
+/** The same, with large tensors printed later, where there are any. @throws {Problem} limit-exceeded, as jsonText */
+export function replyText(value: unknown): string | LongText {
+  const printed: Printed = { tensors: [], characters: 0, later: [] };
+  const text = textOf(value, printed);
+  return printed.later?.length === 0 ? text : new LongText(text, printed);
+}
+
+/** Stands for a large tensor in the text around it: JSON has no such character. */
+const GAP = '\0';
+
+/** Text that is printed a piece at a time. The tensors must stay as they are meanwhile. */
+export class LongText {
+  /** About how many characters it has. */
+  readonly length: number;
+  private readonly around: readonly string[];
+  private readonly tensors: readonly TensorReply[];
+
+  constructor(text: string, { later = [], characters }: Printed) {
+    this.around = text.split(GAP);
+    this.tensors = later;
+    this.length = text.length + Math.ceil(characters);
+  }
+
+  *pieces(): Generator<string> {
+    for (const [index, text] of this.around.entries()) {
+      if (index > 0) yield* tensorPieces(this.tensors[index - 1]);
+      yield text;
+    }
+  }
+
+  toString(): string {
+    return [...this.pieces()].join('');
+  }
 }
 
 function tooLong(): Problem {
@@ -37,11 +73,18 @@ interface Printed {
   readonly tensors: { readonly reply: TensorReply; readonly text: string }[];
   /** Of all tensors. */
   characters: number;
+  /** Large tensors, where they may be printed later. */
+  readonly later?: TensorReply[];
 }
 
 /** A state that is also the output is printed only once. */
 function textOf(value: unknown, printed: Printed): string {
   if (value instanceof TensorReply) {
+    if (printed.later && value.tensor.data.length > PIECE[value.tensor.dtype]) {
+      printed.characters += requirePrintable(value, MOST_CHARACTERS - printed.characters);
+      printed.later.push(value);
+      return GAP;
+    }
     const known = printed.tensors.find(({ reply }) => isSame(reply, value));
     const text = known?.text ?? tensorText(value, MOST_CHARACTERS - printed.characters);
     if (!known) printed.tensors.push({ reply: value, text });
@@ -71,12 +114,72 @@ function isSame(a: TensorReply, b: TensorReply): boolean {
   );
 }
 
-function tensorText({ tensor, format }: TensorReply, most: number): string {
-  // Checked before printing, which would take seconds and the memory that this limit saves.
+/** About how long the text is. Checked before printing, which would take seconds and the memory that this limit saves. */
+function requirePrintable({ tensor, format }: TensorReply, most: number): number {
   const length = format === 'base64' ? (tensor.data.byteLength / 3) * 4 : expectedLength(tensor);
   if (length > most || (format !== 'base64' && tensor.data.length > MOST_PRINTED[tensor.dtype])) throw tooLong();
+  return length;
+}
+
+function tensorText(reply: TensorReply, most: number): string {
+  requirePrintable(reply, most);
+  const { tensor, format } = reply;
   if (format === 'nested') return nestedText(tensor);
-  const head = `{"shape":${JSON.stringify(tensor.shape)},"dtype":"${tensor.dtype}"`;
-  if (format === 'flat') return `${head},"data":${flatText(tensor)}}`;
-  return `${head},"base64":"${Buffer.from(encodeElements(tensor)).toString('base64')}"}`;
+  if (format === 'flat') return `${headOf(tensor)},"data":${flatText(tensor)}}`;
+  return `${headOf(tensor)},"base64":"${Buffer.from(encodeElements(tensor)).toString('base64')}"}`;
+}
+
+function headOf({ shape, dtype }: Tensor): string {
+  return `{"shape":${JSON.stringify(shape)},"dtype":"${dtype}"`;
+}
+
+/** Elements that are printed in a few milliseconds. */
+const PIECE: Readonly<Record<Dtype, number>> = {
+  float32: 2 ** 16,
+  bool: 2 ** 16,
+  float16: 2 ** 13,
+  bfloat16: 2 ** 13,
+  int32: 2 ** 14,
+  int64: 2 ** 13,
+  float64: 2 ** 13,
+};
+/** Of base64, which has no rest between pieces. */
+const PIECE_BYTES = 3 * 2 ** 17;
+
+/** As tensorText. */
+function* tensorPieces({ tensor, format }: TensorReply): Generator<string> {
+  if (format === 'nested') {
+    yield* nestedPieces(tensor);
+  } else if (format === 'flat') {
+    yield `${headOf(tensor)},"data":`;
+    yield* nestedPieces(new Tensor(tensor.dtype, [tensor.data.length], tensor.data));
+    yield '}';
+  } else {
+    yield `${headOf(tensor)},"base64":"`;
+    const bytes = new ElementBytes(tensor);
+    for (let from = 0; from < bytes.length; from += PIECE_BYTES) {
+      const part = bytes.subarray(from, Math.min(from + PIECE_BYTES, bytes.length));
+      yield Buffer.from(part.buffer, part.byteOffset, part.length).toString('base64');
+    }
+    yield '"}';
+  }
+}
+
+/** As nestedText. */
+function* nestedPieces(tensor: Tensor): Generator<string> {
+  const { dtype, shape, data } = tensor;
+  const most = PIECE[dtype];
+  if (data.length <= most) return yield nestedText(tensor);
+  const [count, ...rest] = shape;
+  const inner = data.length / count;
+  const each = Math.max(1, Math.floor(most / inner));
+  yield '[';
+  for (let from = 0; from < count; from += each) {
+    const to = Math.min(from + each, count);
+    const part = data.subarray(from * inner, to * inner);
+    if (from > 0) yield ',';
+    if (inner > most) yield* nestedPieces(new Tensor(dtype, rest, part));
+    else yield nestedText(new Tensor(dtype, [to - from, ...rest], part)).slice(1, -1);
+  }
+  yield ']';
 }

@@ -24,6 +24,8 @@ const MAX_DEPTH = 32;
 /** A body with more values besides its tensors is read faster in the plain way. */
 const MOST_VALUES = 256;
 
+/** Values of a body, objects and tensors included. The plain way refuses more. */
+const MOST_PARTS = 2 ** 16;
 /** Bytes of one value beside tensors that are parsed here. */
 const MOST_TEXT = 2 ** 16;
 /** Numbers of all tensors of a body. */
@@ -101,6 +103,7 @@ class BodyReader {
   private readonly mostNames: number;
   private names = 0;
   private lifted = 0;
+  private parts = 0;
   private numbers = 0;
   private parsed = 0;
   private at = 0;
@@ -187,6 +190,7 @@ class BodyReader {
     const list: unknown[] = [];
     if (this.takeIf(CLOSE_ARRAY)) return list;
     do {
+      if (++this.parts > MOST_PARTS) throw new Unusual();
       list.push(this.bytes[this.at] === OPEN_OBJECT ? this.object((name) => this.field(name, fields)) : this.value());
       this.skipBlanks();
     } while (this.takeIf(COMMA));
@@ -196,6 +200,7 @@ class BodyReader {
 
   /** A tensor in any of its forms; the data of a flat one is lifted too. */
   private tensor(): unknown {
+    if (++this.parts > MOST_PARTS) throw new Unusual();
     const lifted = this.lift();
     if (lifted) return lifted;
     if (this.bytes[this.at] !== OPEN_OBJECT) return this.value();
@@ -256,9 +261,10 @@ class BodyReader {
 
   private skipValue(): void {
     let depth = 0;
+    const most = this.at + MOST_TEXT;
     do {
       const byte = this.bytes[this.at];
-      if (byte === undefined || depth > MAX_DEPTH) throw new Unusual();
+      if (byte === undefined || depth > MAX_DEPTH || this.at > most) throw new Unusual();
       if (byte === QUOTE) this.skipString();
       else if (byte === OPEN_ARRAY || byte === OPEN_OBJECT) {
         depth++;
@@ -281,8 +287,9 @@ class BodyReader {
 
   private skipString(): void {
     if (this.bytes[this.at] !== QUOTE) throw new Unusual();
+    const most = Math.min(this.at + MOST_TEXT, this.bytes.length - 1);
     for (this.at++; this.bytes[this.at] !== QUOTE; this.at++) {
-      if (this.at >= this.bytes.length) throw new Unusual();
+      if (this.at > most) throw new Unusual();
       if (this.bytes[this.at] === BACKSLASH) this.at++;
     }
     this.at++;

@@ -3,6 +3,7 @@ import project from '../../package.json' with { type: 'json' };
 import { tensorFieldsOf } from '../../schemas/tensor-fields.ts';
 import { SCOPE_MEANINGS, SCOPES } from '../domain/identity.ts';
 import type { JsonObject } from '../domain/json.ts';
+import { nextTurn } from '../threads/turns.ts';
 import type { Access } from './auth.ts';
 import { type Operation, TAGS } from './openapi-operation.ts';
 import { type Parameter, parametersOf, shareParameters } from './openapi-parameters.ts';
@@ -44,10 +45,17 @@ const DESCRIPTION = `Start with *Create a cell*, then *Take a step with a cell*:
 
 const SCOPES_TEXT = `Scopes (none includes another): ${SCOPES.map((scope) => `\`${scope}\` ${SCOPE_MEANINGS[scope]}`).join(' ')}`;
 
-/** The OpenAPI document of the routes, always the same for the same routes. @throws {Error} if two types have one id */
-export function openApiDocument(routes: readonly DocumentedRoute[]): JsonObject {
+/**
+ * The OpenAPI document of the routes, always the same for the same routes. It is made an operation in each turn of the event loop.
+ * @throws {Error} if two types have one id
+ */
+export async function openApiDocument(routes: readonly DocumentedRoute[]): Promise<JsonObject> {
   const schemas = new SchemaComponents();
-  const operations = inReadingOrder(routes).map((route) => readOperation(route, schemas));
+  const operations: ReturnType<typeof readOperation>[] = [];
+  for (const route of inReadingOrder(routes)) {
+    operations.push(readOperation(route, schemas));
+    await nextTurn();
+  }
   const shared = shareParameters(operations);
   const paths: Record<string, JsonObject> = {};
   for (const { path, method, parameters, problems, rest, responses } of operations) {

@@ -1,27 +1,31 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Bytes } from '../domain/bytes.ts';
 import { requireOffer } from './accept.ts';
 import { SAFETENSORS } from './binary-body.ts';
 import { etagOf, readEntityTags } from './entity-tags.ts';
-import { jsonText } from './json-text.ts';
+import { LongText, replyText } from './json-text.ts';
+import { encoded, SLICE_BYTES, SlicedReply, slicesOf } from './sliced-reply.ts';
 import { fileOfReply } from './tensor-file.ts';
 
 /** A reply as it goes out. */
 export interface Reply {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
-  /** Text, or the bytes of a file. */
-  readonly body: string | Uint8Array;
+  readonly body: ReplyBody;
 }
+
+/** Text, text that is printed while it is sent, or the bytes of a file. */
+type ReplyBody = string | LongText | Bytes;
 
 const JSON_TYPE = 'application/json; charset=utf-8';
 
 /** Writes what a reply says, in one representation. */
 interface ReplyWriter {
   readonly mediaType: string;
-  write(body: object): string | Uint8Array;
+  write(body: object): ReplyBody;
 }
 
-const AS_JSON: ReplyWriter = { mediaType: JSON_TYPE, write: jsonText };
+const AS_JSON: ReplyWriter = { mediaType: JSON_TYPE, write: replyText };
 const OFFERS = [{ mediaType: 'application/json' }, { mediaType: SAFETENSORS }] as const;
 
 /** The writer of what Accept prefers: JSON, or tensors as a file. @throws {Problem} not-acceptable */
@@ -51,14 +55,26 @@ export function noContent(): Reply {
 export function send(reply: FastifyReply, { status, headers, body }: Reply): Payload {
   reply.code(status).headers(headers);
   if (status === 204) return undefined;
-  return typeof body === 'string' ? body : Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+  return payloadOf(reply, body);
+}
+
+/** A body as Fastify sends it. */
+function payloadOf(reply: FastifyReply, body: ReplyBody): Payload {
+  if (typeof body === 'string') return body;
+  if (body instanceof LongText) return new SlicedReply(body.length, encoded(body.pieces()));
+  if (body.length > SLICE_BYTES) {
+    reply.header('content-length', body.length);
+    return new SlicedReply(body.length, slicesOf(body));
+  }
+  const { buffer, byteOffset, byteLength } = body.subarray();
+  return Buffer.from(buffer, byteOffset, byteLength);
 }
 
 /**
  * Does not return the reply itself. It is a thenable that listens for the end of the response, which costs more than the
  * promise of the handler.
  */
-type Payload = string | Buffer | undefined;
+type Payload = string | Buffer | SlicedReply | undefined;
 
 /**
  * Sends replies together that became ready together, such as the steps of a batch. Waking a waiting client costs the
@@ -92,15 +108,15 @@ export async function sendFile(
   request: FastifyRequest,
   reply: FastifyReply,
   file: { readonly name: string; readonly extension: string; readonly mediaType: string; readonly version: number },
-  make: () => Promise<Uint8Array>,
+  make: () => Promise<Bytes>,
 ): Promise<Payload> {
   const etag = etagOf(file.version);
   if (isKnown(request, etag)) return sendUnchanged(reply, etag);
-  const { buffer, byteOffset, byteLength } = await make();
+  const bytes = await make();
   reply
     .headers({ etag, 'content-type': file.mediaType })
     .header('content-disposition', `attachment; filename="${file.name}${file.extension}"`);
-  return Buffer.from(buffer, byteOffset, byteLength);
+  return payloadOf(reply, bytes);
 }
 
 function isKnown(request: FastifyRequest, etag: string): boolean {

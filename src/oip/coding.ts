@@ -2,6 +2,7 @@ import { promisify } from 'node:util';
 import { deflate, gunzip, gzip, inflate } from 'node:zlib';
 import { Problem } from '../domain/problems.ts';
 import { HttpProblem } from '../http/http-problem.ts';
+import { LongText } from '../http/json-text.ts';
 import type { Reply } from '../http/replies.ts';
 
 /** Decoders by their HTTP names. In HTTP, `deflate` means the zlib format. */
@@ -40,6 +41,8 @@ export async function decodeBody(bytes: Buffer, coding = 'identity', maxBytes: n
 /** Compresses a reply only if the client asks for gzip or deflate alone. Libraries send a list by default. */
 export async function encodeReply(reply: Reply, accepted: string | undefined): Promise<Reply> {
   if (accepted === undefined || !isCoding(accepted)) return reply;
-  const body = await CODINGS[accepted].encode(reply.body);
+  const { body: sent } = reply;
+  const whole = typeof sent === 'string' || sent instanceof LongText ? `${sent}` : sent.subarray();
+  const body = await CODINGS[accepted].encode(whole);
   return { ...reply, headers: { ...reply.headers, 'content-encoding': accepted, vary: 'Accept-Encoding' }, body };
 }

@@ -3,7 +3,7 @@ import type { JsonObject } from '../domain/json.ts';
 import { type Dtype, Tensor } from '../domain/tensor.ts';
 import { Lane } from '../threads/lane.ts';
 import { runInThread } from '../threads/own-thread.ts';
-import { nextTurn } from '../threads/turns.ts';
+import { copied, nextTurn } from '../threads/turns.ts';
 import { type Arithmetic, carryOut, type OpTask, workOf } from './op-task.ts';
 
 export type SentTensor = Pick<Tensor, 'dtype' | 'shape' | 'data'>;
@@ -39,7 +39,7 @@ export function createOps(caller: CurrentCaller = () => OWN_WORK) {
 async function applyInThread(task: OpTask, signal: AbortSignal | undefined): Promise<SentTensor> {
   const inputs: SentTensor[] = [];
   for (const { dtype, shape, data } of task.inputs) {
-    inputs.push({ dtype, shape, data: data.slice() });
+    inputs.push({ dtype, shape, data: await copied(data) });
     await nextTurn();
   }
   const workerData: OpTask<SentTensor> = { ...task, inputs };

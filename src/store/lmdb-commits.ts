@@ -1,22 +1,26 @@
 import { writeSync } from 'node:fs';
+import type { Bytes } from '../domain/bytes.ts';
 import type { CommitEnd, CommitOutcome, StoreWrite } from '../domain/ports.ts';
 import type { LmdbConnection } from './lmdb-connection.ts';
 import { type LmdbDatabase, rewriteFormat } from './lmdb-database.ts';
 import { probeDisk } from './lmdb-disk.ts';
 import { hasOverwrittenMemory, NoRoomError, storeProblem } from './lmdb-errors.ts';
+import { LongValues } from './lmdb-long-values.ts';
 import { reasonOf, TimeLimitError, withinLimit } from './lmdb-outcomes.ts';
 import {
-  isLong,
-  newSealedRecord,
-  recordOf,
-  sealedLength,
-  sealLongRecord,
-  sealRecord,
-  unsealRecord,
-} from './lmdb-record.ts';
+  bytesOfPlace,
+  markPlace,
+  PIECE_BYTES,
+  type Place,
+  placeIn,
+  removePieces,
+  revisionIn,
+  valueLength,
+} from './lmdb-pieces.ts';
+import { isLong, newSealedRecord, recordOf, sealRecord, unsealRecord } from './lmdb-record.ts';
 import { hasRoomFor } from './lmdb-room.ts';
 import type { RecentValues } from './recent-values.ts';
-import { createStamps, revisionOf, stampRecord } from './record.ts';
+import { createStamps, stampRecord } from './record.ts';
 import { UsageTally } from './usage-tally.ts';
 
 /** The most commits that share one sync: enough to make it cheap, but few enough to keep waits short. */
@@ -31,13 +35,9 @@ interface PreparedWrite {
   readonly key: Uint8Array;
   readonly expect: string | null | undefined;
   readonly record: Uint8Array | undefined;
+  /** Of a long value, which the record names. */
+  readonly place: Place | undefined;
   readonly deletes: boolean;
-}
-
-interface PreparedCommit {
-  readonly writes: readonly PreparedWrite[];
-  /** The records have their stamps and checksums already. */
-  readonly sealed: boolean;
 }
 
 interface WaitingCommit {
@@ -64,8 +64,9 @@ export interface CommitQueue {
 export function createCommitQueue(connection: LmdbConnection, recent: RecentValues): CommitQueue {
   const nextStamp = createStamps();
   const waiting: WaitingCommit[] = [];
-  /** Commits that are sealed before they wait. */
-  const early = new Set<Promise<void>>();
+  const longValues = new LongValues(connection.directory, carryOut);
+  /** Commits of long values, which do much before and after they are in the queue. */
+  const long = new Set<Promise<void>>();
   let running: Promise<void> | undefined;
   /** Whether the last commit failed on the disk for a reason other than lack of room. */
   let failing = false;
@@ -90,25 +91,29 @@ export function createCommitQueue(connection: LmdbConnection, recent: RecentValu
     return waiting.splice(0, count);
   }
 
-  function apply({ records }: LmdbDatabase, { writes, sealed }: PreparedCommit, tally: UsageTally): CommitOutcome {
-    /** Of the sealed records that are there now. */
-    const lengths: (number | undefined)[] = [];
+  function apply(database: LmdbDatabase, writes: readonly PreparedWrite[], tally: UsageTally): CommitOutcome {
+    const { records, unfinished } = database;
+    /** What is there now; undefined where nothing is known about it. */
+    const formers: (Former | undefined)[] = [];
     for (const [n, { key, expect }] of writes.entries()) {
       if (expect === undefined) continue;
-      const record = records.get(key);
-      if ((record === undefined ? null : revisionIn(key, record)) !== expect) return 'conflict';
-      lengths[n] = record && sealedLength(record);
+      const record = records.getBinaryFast(key);
+      if ((record === undefined ? null : checkedRevision(key, record)) !== expect) return 'conflict';
+      formers[n] = formerOf(record);
     }
-    const stamp = sealed ? undefined : nextStamp();
-    for (const [n, { name, key, expect, record, deletes }] of writes.entries()) {
+    const stamp = nextStamp();
+    for (const [n, { name, key, expect, record, place, deletes }] of writes.entries()) {
       if (record === undefined && !deletes) continue;
-      const former = expect === undefined ? records.getBinaryFast(key) : undefined;
-      tally.add(name, former ? sealedLength(former) : lengths[n], record && sealedLength(record));
+      const former = expect === undefined ? formerOf(records.getBinaryFast(key)) : formers[n];
+      tally.add(name, former?.length, place?.length ?? (record && valueLength(record)));
+      if (former?.place) removePieces(database, former.place);
       if (record !== undefined) {
-        if (stamp) {
-          stampRecord(record, stamp);
-          sealRecord(key, record);
+        stampRecord(record, stamp);
+        if (place) {
+          markPlace(record);
+          unfinished.remove(place.id);
         }
+        sealRecord(key, record);
         records.put(key, record);
       } else {
         records.remove(key);
@@ -181,44 +186,59 @@ export function createCommitQueue(connection: LmdbConnection, recent: RecentValu
     running ??= Promise.resolve().then(run);
   }
 
-  /** Stamps and seals long records before their turn comes, in slices. */
-  async function sealEarly(writes: readonly PreparedWrite[]): Promise<void> {
-    const stamp = nextStamp().slice();
-    for (const { key, record } of writes) {
-      if (!record) continue;
-      stampRecord(record, stamp);
-      await sealLongRecord(key, record);
+  /** A commit of the store's own. */
+  function carryOut(size: number, work: WaitingCommit['work']): Promise<CommitOutcome> {
+    return new Promise((resolve, reject) => {
+      enqueue({ size, work, settle: (end) => (end instanceof Error ? reject(end) : resolve(end)) });
+    });
+  }
+
+  function queue(prepared: readonly PreparedWrite[], settle: (end: CommitEnd) => void): void {
+    const changed = prepared.filter(({ record, deletes }) => record !== undefined || deletes);
+    const size = changed.reduce((sum, { record }) => sum + (record?.length ?? 0), 0);
+    enqueue({
+      size,
+      work: (database, tally) => apply(database, prepared, tally),
+      settle: (end) => {
+        for (const { name, record, place } of changed) {
+          recent.settled(name, end === 'committed' && record && !place ? recordOf(record) : undefined);
+        }
+        settle(end);
+      },
+    });
+  }
+
+  /** Writes the pieces of long values before the commit, and removes them where it is not made. */
+  async function queueLong(writes: readonly StoreWrite[], settle: (end: CommitEnd) => void): Promise<void> {
+    const places = new Map<StoreWrite, Place>();
+    const prepared = writes.map((write) => {
+      if (!isInPieces(write)) return prepare(write);
+      const place = longValues.newPlace(write.bytes);
+      places.set(write, place);
+      return { ...prepare({ ...write, bytes: bytesOfPlace(place) }), place };
+    });
+    let end: CommitEnd;
+    try {
+      for (const [{ bytes }, place] of places) if (bytes) await longValues.write(place, bytes);
+      end = await new Promise<CommitEnd>((resolve) => queue(prepared, resolve));
+    } catch (error) {
+      for (const { key } of writes.filter(changes)) recent.settled(key);
+      end = error as Error;
     }
+    settle(end);
+    if (end === 'committed') return;
+    for (const place of places.values()) await longValues.drop(place).catch(() => undefined);
   }
 
   /** Calls `settle` once the commit is on the disk, or has ended otherwise. */
-  function place(writes: readonly StoreWrite[], settle: (end: CommitEnd) => void): void {
-    const prepared = writes.map(prepare);
-    const changed = prepared.filter(({ record, deletes }) => record !== undefined || deletes);
-    for (const { name } of changed) recent.begun(name);
-    const end = (outcome: CommitEnd) => {
-      const made = outcome === 'committed';
-      for (const { name, record } of changed) recent.settled(name, made && record ? recordOf(record) : undefined);
-      settle(outcome);
-    };
-    const size = changed.reduce((sum, { record }) => sum + (record?.length ?? 0), 0);
-    const isEarly = changed.some(({ record }) => record && isLong(record));
-    const commit = { writes: prepared, sealed: isEarly };
-    const queue = () => enqueue({ size, work: (database, tally) => apply(database, commit, tally), settle: end });
-    if (!isEarly) {
-      queue();
+  function begin(writes: readonly StoreWrite[], settle: (end: CommitEnd) => void): void {
+    for (const { key } of writes.filter(changes)) recent.begun(key);
+    if (!writes.some(isInPieces)) {
+      queue(writes.map(prepare), settle);
       return;
     }
-    // It is queued in the turn in which it leaves, so `idle` misses none.
-    const left = (next: () => void) => {
-      early.delete(sealing);
-      next();
-    };
-    const sealing: Promise<void> = sealEarly(changed).then(
-      () => left(queue),
-      (error) => left(() => end(error)),
-    );
-    early.add(sealing);
+    const queueing = queueLong(writes, settle).finally(() => long.delete(queueing));
+    long.add(queueing);
   }
 
   return {
@@ -227,7 +247,7 @@ export function createCommitQueue(connection: LmdbConnection, recent: RecentValu
       const ends: CommitEnd[] = [];
       let left = commits.length;
       for (const [k, writes] of commits.entries()) {
-        place(writes, (end) => {
+        begin(writes, (end) => {
           ends[k] = end;
           if (--left === 0) resolve(ends);
         });
@@ -236,16 +256,13 @@ export function createCommitQueue(connection: LmdbConnection, recent: RecentValu
       return promise;
     },
     probe: () =>
-      new Promise((resolve, reject) => {
-        const work = ({ root }: LmdbDatabase): CommitOutcome => {
-          rewriteFormat(root);
-          return 'committed';
-        };
-        enqueue({ size: 0, work, settle: (end) => (end instanceof Error ? reject(end) : resolve(end)) });
+      carryOut(0, ({ root }) => {
+        rewriteFormat(root);
+        return 'committed';
       }),
     idle: async () => {
-      while (running !== undefined || early.size > 0) {
-        await Promise.all(early);
+      while (running !== undefined || long.size > 0) {
+        await Promise.all(long);
         await running;
       }
     },
@@ -260,9 +277,26 @@ function countIn({ usages }: LmdbDatabase, tally: UsageTally): void {
   }
 }
 
+interface Former {
+  readonly length: number;
+  readonly place: Place | undefined;
+}
+
+function formerOf(record: Uint8Array | undefined): Former | undefined {
+  return record && { length: valueLength(record), place: placeIn(record) };
+}
+
 /** A long record is compared without its checksum: its reader, who knows the revision, has checked it. */
-function revisionIn(key: Uint8Array, record: Uint8Array): string {
-  return revisionOf(isLong(record) ? record : unsealRecord(key, record));
+function checkedRevision(key: Uint8Array, record: Uint8Array): string {
+  return revisionIn(isLong(record) ? record : unsealRecord(key, record));
+}
+
+function changes({ bytes, delete: deletes }: StoreWrite): boolean {
+  return bytes !== undefined || deletes === true;
+}
+
+function isInPieces(write: StoreWrite): write is StoreWrite & { readonly bytes: Bytes } {
+  return write.bytes !== undefined && write.bytes.length > PIECE_BYTES;
 }
 
 /** This process can no longer be trusted, so it ends. Everything it has acknowledged is on the disk. */
@@ -277,7 +311,8 @@ function prepare({ key, expect, bytes, delete: deletes }: StoreWrite): PreparedW
     name: key,
     key: Buffer.from(key),
     expect,
-    record: bytes && newSealedRecord(bytes),
+    record: bytes && newSealedRecord(bytes.subarray()),
+    place: undefined,
     deletes: deletes === true,
   };
 }

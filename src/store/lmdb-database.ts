@@ -1,14 +1,14 @@
 import { type Database, open, type RootDatabase } from 'lmdb';
 import type { StoredUsage } from '../domain/usage.ts';
+import { valueLength } from './lmdb-pieces.ts';
 import { checkBeforeOpening } from './lmdb-preflight.ts';
-import { sealedLength } from './lmdb-record.ts';
 import { otherFormat, StoreOpenError } from './store-open-error.ts';
 import { syncPath } from './sync-path.ts';
 import { UsageTally } from './usage-tally.ts';
 
-const FORMAT_VERSION = '3';
-/** Its sessions are JSON records, which this version also reads. The store is marked with the new format. */
-const FORMAT_BEFORE = '2';
+const FORMAT_VERSION = '4';
+/** Sessions are JSON records in 2, and long values are in one piece in both. This version reads them, and marks the store with its own. */
+const FORMATS_BEFORE = ['2', '3'];
 const FORMAT_KEY = 'cellstep-format';
 
 /** Keys and records are raw bytes, so they are ordered by bytes. */
@@ -21,6 +21,9 @@ export interface LmdbDatabase {
   readonly records: Records;
   /** The usage of each tenant in `records`. */
   readonly usages: Usages;
+  /** Parts of long values (lmdb-pieces.ts), and the places of those whose commit is not made yet, by their ids. */
+  readonly pieces: Records;
+  readonly unfinished: Records;
 }
 
 /**
@@ -72,9 +75,9 @@ export function openReadOnly(directory: string, mapBytes: number): LmdbDatabase 
 }
 
 function openTrees(root: RootDatabase<string, string>): LmdbDatabase {
-  const records: Records = root.openDB('records', { encoding: 'binary', keyEncoding: 'binary' });
+  const bytes = (name: string): Records => root.openDB(name, { encoding: 'binary', keyEncoding: 'binary' });
   const usages: Usages = root.openDB('usages', { encoding: 'json' });
-  return { root, records, usages };
+  return { root, records: bytes('records'), usages, pieces: bytes('pieces'), unfinished: bytes('unfinished') };
 }
 
 /**
@@ -90,7 +93,7 @@ function countAnew({ root, records, usages }: LmdbDatabase): void {
   root.transactionSync(() => {
     const tally = new UsageTally();
     for (const { key, value } of records.getRange({})) {
-      tally.add(Buffer.from(key).toString(), undefined, sealedLength(value));
+      tally.add(Buffer.from(key).toString(), undefined, valueLength(value));
     }
     usages.clearSync();
     for (const [tenant, usage] of tally.over(() => undefined)) usages.put(tenant, usage);
@@ -109,7 +112,7 @@ export function rewriteFormat(root: RootDatabase<string, string>): void {
 
 /** Whether this version can read a store of this format. */
 export function isRead(format: string | undefined): boolean {
-  return format === FORMAT_VERSION || format === FORMAT_BEFORE;
+  return format === FORMAT_VERSION || FORMATS_BEFORE.includes(format ?? '');
 }
 
 function claimFormat(directory: string, root: RootDatabase<string, string>): boolean {

@@ -5,7 +5,7 @@ import { STAMP_BYTES } from './record.ts';
 const CHECKSUM_BYTES = 4;
 
 /** A record of LMDB that differs from what was written. */
-class DamagedRecordError extends Error {
+export class DamagedRecordError extends Error {
   constructor(key: Uint8Array) {
     super(`the record ${Buffer.from(key).toString()} is damaged`);
   }
@@ -49,16 +49,9 @@ export function unsealRecord(key: Uint8Array, sealed: Uint8Array): Uint8Array {
 /** So many bytes are summed in a millisecond or so. */
 const SLICE_BYTES = 4 * 2 ** 20;
 
-/** Whether a record is so long that its checksum is made in slices. */
+/** Whether a record is so long that its checksum is made in slices: format 3 has long values in one piece. */
 export function isLong({ length }: Uint8Array): boolean {
   return length > SLICE_BYTES;
-}
-
-/** As sealRecord, a slice in each turn of the event loop. */
-export async function sealLongRecord(key: Uint8Array, sealed: Uint8Array): Promise<void> {
-  const record = recordOf(sealed);
-  const sum = await slicedChecksum(key, record);
-  new DataView(sealed.buffer, sealed.byteOffset).setUint32(record.length, sum);
 }
 
 /** As unsealRecord, a slice in each turn of the event loop. */

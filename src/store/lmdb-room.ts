@@ -17,11 +17,11 @@ export function hasRoom(directory: string): boolean {
  * Whether there is room for values of this many bytes, on the disk or in free pages of the file. Checked before a commit:
  * when a write fails, lmdb-js 3.5 prints the reason into a buffer that may be too short, which may end the process.
  */
-export function hasRoomFor(size: number, { root, records, usages }: LmdbDatabase, directory: string): boolean {
+export function hasRoomFor(size: number, { root, ...named }: LmdbDatabase, directory: string): boolean {
   const free = freeBytes(directory);
   if (free >= (size === 0 ? DELETION_BYTES : 2 * size + RESERVE_BYTES)) return true;
   const all = root.getStats() as Statistics;
-  const trees = [all, all.free, ...[records, usages].map((tree) => tree.getStats() as TreeStatistics)];
+  const trees = [all, all.free, ...Object.values(named).map((tree) => tree.getStats() as TreeStatistics)];
   const used = trees.reduce((sum, tree) => sum + pagesOf(tree), 2);
   return all.lastPageNumber + 1 - used >= PATH_PAGES + 4 * Math.ceil(size / all.pageSize);
 }

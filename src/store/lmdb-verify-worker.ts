@@ -2,6 +2,7 @@ import { open, type RootDatabase, type Transaction } from 'lmdb';
 import { isRead, readFormat } from './lmdb-database.ts';
 import { dataFile } from './lmdb-file.ts';
 import { checkPages, lastTransaction } from './lmdb-pages.ts';
+import { countOfPieces, placeIn, readPiece } from './lmdb-pieces.ts';
 import { unsealRecord } from './lmdb-record.ts';
 
 /**
@@ -36,13 +37,18 @@ try {
   // Another format is not checked here; opening refuses it.
   if (isRead(readFormat(root)) && names.includes('records')) {
     const records = root.openDB<Uint8Array, Uint8Array>('records', { encoding: 'binary', keyEncoding: 'binary' });
+    const pieces = root.openDB<Uint8Array, Uint8Array>('pieces', { encoding: 'binary', keyEncoding: 'binary' });
     const transaction = holdLastCommit(root);
     checkPages(file);
     const { entryCount } = records.getStats() as { entryCount: number };
     let count = 0;
     let last: Uint8Array | undefined;
     for (const { key, value } of records.getRange({ transaction })) {
-      unsealRecord(key, value);
+      const place = placeIn(unsealRecord(key, value));
+      for (let index = 0; place && index < countOfPieces(place); index++) {
+        if (!readPiece((name) => pieces.get(name, { transaction }), place, index))
+          refuse(`a piece of ${Buffer.from(key)} is missing`);
+      }
       if (last !== undefined && Buffer.compare(last, key) >= 0) refuse('its keys are out of order');
       last = Uint8Array.from(key);
       count += 1;

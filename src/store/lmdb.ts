@@ -1,5 +1,6 @@
-import { accessSync, constants } from 'node:fs';
-import type { CommitEnd, CountedStore, StoredEntry, StoredValue } from '../domain/ports.ts';
+import { accessSync, constants, existsSync } from 'node:fs';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { CommitEnd, CountedStore, Hold, StoredEntry, StoredValue } from '../domain/ports.ts';
 import { Problem } from '../domain/problems.ts';
 import { checkCommit, isKey, MAX_WHOLE_KEY_LENGTH } from '../domain/store-keys.ts';
 import { NO_USAGE } from '../domain/usage.ts';
@@ -7,15 +8,26 @@ import { type DirectoryLock, lockDirectory } from './directory-lock.ts';
 import { markClosed, unmarkClosed, wasClosed } from './lmdb-closed.ts';
 import { createCommitQueue } from './lmdb-commits.ts';
 import { connect } from './lmdb-connection.ts';
-import { type LmdbDatabase, readFormat } from './lmdb-database.ts';
+import { type LmdbDatabase, openDatabase, readFormat } from './lmdb-database.ts';
 import { NoRoomError, storeProblem } from './lmdb-errors.ts';
+import { dataFile } from './lmdb-file.ts';
+import {
+  countOfPieces,
+  hasPlace,
+  type Place,
+  readPiece,
+  readPlace,
+  removeUnfinished,
+  revisionIn,
+  valueLength,
+} from './lmdb-pieces.ts';
 import { checkBeforeOpening, isReadOnly } from './lmdb-preflight.ts';
 import { isLong, unsealLongRecord, unsealRecord } from './lmdb-record.ts';
 import { freeBytes, hasRoom } from './lmdb-room.ts';
 import { verifyDatabase } from './lmdb-verify.ts';
 import { makeDirectory } from './make-directory.ts';
 import { RecentValues } from './recent-values.ts';
-import { bytesOf, revisionOf, STAMP_BYTES } from './record.ts';
+import { bytesOf, STAMP_BYTES } from './record.ts';
 import { StoreOpenError } from './store-open-error.ts';
 
 interface LmdbStoreOptions {
@@ -27,18 +39,21 @@ interface LmdbStoreOptions {
   readonly mapBytes?: number;
 }
 
-/** A record whose checksum is still to be compared. */
+/** A record that names the pieces of its value, or of which the checksum is still to be compared. */
 interface LongEntry {
   readonly key: Uint8Array;
   readonly sealed: Uint8Array;
 }
+
+/** How often to look again for a value that was replaced while its pieces were read. */
+const MOST_TRIES = 100;
 
 function entryOf(key: Uint8Array, record: Uint8Array): StoredEntry {
   return { ...namesOf(key, record), bytes: bytesOf(record) };
 }
 
 function namesOf(key: Uint8Array, record: Uint8Array): Pick<StoredEntry, 'key' | 'revision'> {
-  return { key: Buffer.from(key).toString(), revision: revisionOf(record) };
+  return { key: Buffer.from(key).toString(), revision: revisionIn(record) };
 }
 
 /**
@@ -54,7 +69,7 @@ export async function openLmdbStore({
 }: LmdbStoreOptions): Promise<CountedStore> {
   prepareDirectory(directory);
   // Other processes that have it open have checked it.
-  const doubtful = shared && (whileAlone(directory, () => !wasClosed(directory)) ?? false);
+  const doubtful = shared && ((await whileAlone(directory, () => clearOrDoubt(directory, mapBytes))) ?? false);
   const lock = lockDirectory(directory, shared);
   let connection: ReturnType<typeof connect>;
   try {
@@ -62,6 +77,7 @@ export async function openLmdbStore({
     if (shared ? doubtful : !wasClosed(directory)) verifyDatabase(directory);
     unmarkClosed(directory);
     connection = connect(directory, mapBytes);
+    if (!shared) removeUnfinished(connection.current());
   } catch (error) {
     lock.release();
     throw error;
@@ -90,7 +106,7 @@ export async function openLmdbStore({
       lock.release();
     }
     // Only the last process that shares the directory does this.
-    if (shared) whileAlone(directory, leaveMark);
+    if (shared) await whileAlone(directory, leaveMark);
   }
 
   function read<T>(work: (database: LmdbDatabase) => T): T {
@@ -105,22 +121,61 @@ export async function openLmdbStore({
     }
   }
 
-  async function unsealed({ key, sealed }: LongEntry): Promise<StoredEntry> {
+  /** The value of a place, a piece in each turn of the event loop; undefined if it was replaced meanwhile. */
+  async function assembled(place: Place): Promise<Uint8Array | undefined> {
+    const value = new Uint8Array(Buffer.allocUnsafeSlow(place.length).buffer);
+    for (let index = 0; index < countOfPieces(place); index++) {
+      await nextTurn();
+      const isThere = read(({ pieces }) => {
+        const piece = readPiece((key) => pieces.getBinaryFast(key), place, index);
+        if (piece) value.set(piece, index * place.each);
+        return piece !== undefined;
+      });
+      if (!isThere) return undefined;
+    }
+    return value;
+  }
+
+  /** The value of a long record, once `hold` has let it in; undefined if it was replaced meanwhile. */
+  async function whole({ key, sealed }: LongEntry, hold?: Hold): Promise<StoredEntry | undefined> {
+    if (hasPlace(sealed)) {
+      const record = read(() => unsealRecord(key, sealed));
+      const place = readPlace(record.subarray(STAMP_BYTES));
+      hold?.(place.length);
+      const bytes = await assembled(place);
+      return bytes && { ...namesOf(key, record), bytes };
+    }
+    hold?.(sealed.length);
     const record = await unsealLongRecord(key, sealed).catch((error) => {
       throw storeProblem(error, directory);
     });
     return { ...namesOf(key, record), bytes: record.subarray(STAMP_BYTES) };
   }
 
-  function find(key: string): StoredValue | Promise<StoredValue> | undefined {
+  async function get(key: string, hold?: Hold): Promise<StoredValue | undefined> {
+    requireOpen();
     const known = recent.get(key);
     if (known) return known;
     if (!isKey(key)) return undefined;
     const name = Buffer.from(key);
-    const sealed = read(({ records }) => records.get(name));
-    if (!sealed) return undefined;
-    // A long one is not kept, so nobody else has it.
-    return isLong(sealed) ? unsealed({ key: name, sealed }) : read(() => recent.keep(key, unsealRecord(name, sealed)));
+    for (let tries = 0; tries < MOST_TRIES; tries++) {
+      const sealed = read(({ records }) => records.get(name));
+      if (!sealed) return undefined;
+      if (!isLong(sealed) && !hasPlace(sealed)) return read(() => recent.keep(key, unsealRecord(name, sealed)));
+      // It is not kept, so nobody else has it.
+      const found = await whole({ key: name, sealed }, tries === 0 ? hold : undefined);
+      if (found) return found;
+    }
+    throw storeProblem(new Error(`the pieces of ${key} are gone`), directory);
+  }
+
+  /** A long entry of a list. If it was replaced meanwhile, it has another value now, or none. */
+  async function wholeOrNew(entry: LongEntry): Promise<StoredEntry[]> {
+    const same = await whole(entry);
+    if (same) return [same];
+    const name = Buffer.from(entry.key).toString();
+    const found = await get(name);
+    return found ? [{ key: name, revision: found.revision, bytes: found.bytes }] : [];
   }
 
   /** Remembers whether the disk works. */
@@ -133,18 +188,12 @@ export async function openLmdbStore({
   }
 
   return {
-    async get(key) {
-      requireOpen();
-      return find(key);
-    },
+    get,
 
-    async getAll(keys) {
+    async getAll(keys, hold) {
       requireOpen();
       const found: (StoredValue | undefined)[] = [];
-      for (const key of keys) {
-        const value = find(key);
-        found.push(value instanceof Promise ? await value : value);
-      }
+      for (const key of keys) found.push(recent.get(key) ?? (await get(key, hold)));
       return found;
     },
 
@@ -171,14 +220,18 @@ export async function openLmdbStore({
         let bytes = 0;
         if (limit < 1) return entries;
         for (const { key, value } of records.getRange({ ...rangeOf(prefix, after), limit })) {
-          entries.push(isLong(value) ? { key, sealed: new Uint8Array(value) } : entryOf(key, unsealRecord(key, value)));
-          bytes += value.length;
+          const isShort = !isLong(value) && !hasPlace(value);
+          entries.push(isShort ? entryOf(key, unsealRecord(key, value)) : { key, sealed: new Uint8Array(value) });
+          bytes += valueLength(value);
           if (bytes >= maxBytes) break;
         }
         return entries;
       });
       const entries: StoredEntry[] = [];
-      for (const entry of found) entries.push('sealed' in entry ? await unsealed(entry) : entry);
+      for (const entry of found) {
+        if ('sealed' in entry) entries.push(...(await wholeOrNew(entry)));
+        else entries.push(entry);
+      }
       return entries;
     },
 
@@ -225,7 +278,7 @@ function rangeOf(prefix: string, after: string | undefined): { start: Uint8Array
 }
 
 /** Runs `work` while no other process has the directory, and returns its result; undefined if another process has it. */
-function whileAlone<T>(directory: string, work: () => T): T | undefined {
+async function whileAlone<T>(directory: string, work: () => T | Promise<T>): Promise<T | undefined> {
   let lock: DirectoryLock;
   try {
     lock = lockDirectory(directory, false, 0);
@@ -233,10 +286,25 @@ function whileAlone<T>(directory: string, work: () => T): T | undefined {
     return undefined;
   }
   try {
-    return work();
+    return await work();
   } finally {
     lock.release();
   }
+}
+
+/** Whether a store must be checked before it is opened. If not, it is cleared of what a process that died has left in it. */
+async function clearOrDoubt(directory: string, mapBytes: number): Promise<boolean> {
+  if (!wasClosed(directory)) return true;
+  if (!existsSync(dataFile(directory)) || isReadOnly(directory)) return false;
+  unmarkClosed(directory);
+  const database = openDatabase(directory, mapBytes);
+  try {
+    removeUnfinished(database);
+  } finally {
+    await database.root.close();
+  }
+  markClosed(directory);
+  return false;
 }
 
 function prepareDirectory(directory: string): void {

@@ -1,10 +1,24 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { CommitEnd, CommitOutcome, CountedStore, StoredEntry, StoredValue, StoreWrite } from '../domain/ports.ts';
+import { LONG_BYTES } from '../domain/bytes.ts';
+import type {
+  CommitEnd,
+  CommitOutcome,
+  CountedStore,
+  Hold,
+  StoredEntry,
+  StoredValue,
+  StoreWrite,
+} from '../domain/ports.ts';
 import { checkCommit } from '../domain/store-keys.ts';
 import { NO_USAGE, type StoredUsage } from '../domain/usage.ts';
 import { CopiedValue } from './record.ts';
 import { SortedKeys } from './sorted-keys.ts';
 import { UsageTally } from './usage-tally.ts';
+
+/** A write with a copy of its bytes. */
+interface OwnWrite extends StoreWrite {
+  readonly bytes?: Uint8Array;
+}
 
 /**
  * A store that exists only as long as the process. Under races it behaves like the durable ones: a commit takes effect in a
@@ -20,7 +34,7 @@ export function openMemoryStore(): CountedStore {
   let commits = 0;
   let closed = false;
 
-  function apply(writes: readonly StoreWrite[], tally: UsageTally): CommitOutcome {
+  function apply(writes: readonly OwnWrite[], tally: UsageTally): CommitOutcome {
     for (const { key, expect } of writes) {
       if (expect !== undefined && (values.get(key)?.revision ?? null) !== expect) return 'conflict';
     }
@@ -39,7 +53,7 @@ export function openMemoryStore(): CountedStore {
     return 'committed';
   }
 
-  function applyAll(commits: readonly (readonly StoreWrite[])[]): CommitOutcome[] {
+  function applyAll(commits: readonly (readonly OwnWrite[])[]): CommitOutcome[] {
     const tally = new UsageTally();
     const outcomes = commits.map((writes) => apply(writes, tally));
     for (const [tenant, usage] of tally.over((tenant) => usages.get(tenant))) usages.set(tenant, usage);
@@ -71,8 +85,9 @@ export function openMemoryStore(): CountedStore {
     return later(() => applyAll([copies])[0]);
   }
 
-  function find(key: string): StoredValue | undefined {
+  function find(key: string, hold?: Hold): StoredValue | undefined {
     const kept = values.get(key);
+    if (kept && kept.bytes.length > LONG_BYTES) hold?.(kept.bytes.length);
     return kept && new CopiedValue(kept.revision, kept.bytes);
   }
 
@@ -81,16 +96,16 @@ export function openMemoryStore(): CountedStore {
   }
 
   return {
-    async get(key) {
+    async get(key, hold) {
       requireOpen();
-      return find(key);
+      return find(key, hold);
     },
 
     commit,
 
-    async getAll(keys) {
+    async getAll(keys, hold) {
       requireOpen();
-      return keys.map(find);
+      return keys.map((key) => find(key, hold));
     },
 
     async commitAll(commits): Promise<CommitEnd[]> {
@@ -139,11 +154,11 @@ export function openMemoryStore(): CountedStore {
   };
 }
 
-function copiesOf(writes: readonly StoreWrite[]): StoreWrite[] {
+function copiesOf(writes: readonly StoreWrite[]): OwnWrite[] {
   return writes.map(({ key, expect, bytes, delete: deletes }) => ({
     key,
     expect,
-    bytes: bytes && new Uint8Array(bytes),
+    bytes: bytes && new Uint8Array(bytes.subarray()),
     delete: deletes,
   }));
 }

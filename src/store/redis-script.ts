@@ -124,7 +124,7 @@ export function createScriptCalls(): (bucket: string, writes: readonly StoreWrit
     const check = writes.every(({ bytes, delete: deletes }) => bytes === undefined && !deletes) ? 't' : 'c';
     let size = 0;
     const args = writes.flatMap(({ key, expect, bytes, delete: deletes }) => {
-      const write = bytes === undefined ? (deletes ? 'd' : check) : recordOf(bytes, stamp);
+      const write = bytes === undefined ? (deletes ? 'd' : check) : recordOf(bytes.subarray(), stamp);
       size += write.length;
       return [expectation(expect), key, countedKey(key).kind ?? '', write];
     });

@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { LONG_BYTES } from '../domain/bytes.ts';
 import type { CountedStore } from '../domain/ports.ts';
 import { checkCommit, isKey } from '../domain/store-keys.ts';
 import { NO_USAGE } from '../domain/usage.ts';
@@ -107,12 +108,14 @@ function redisStore({ reader, writer, target, timeout, wait }: Connected): Count
   }
 
   return {
-    async get(key) {
+    async get(key, hold) {
       requireOpen();
       if (!isKey(key)) return undefined;
       const name = valueName(bucketOf(key), key);
       const record = await limited(reader, reads, 0, () => reader.commands.getBuffer(name));
-      return record === null ? undefined : { revision: revisionOf(record), bytes: bytesOf(record) };
+      if (record === null) return undefined;
+      if (record.length > LONG_BYTES) hold?.(record.length);
+      return { revision: revisionOf(record), bytes: bytesOf(record) };
     },
 
     async commit(writes) {

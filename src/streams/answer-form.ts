@@ -45,7 +45,7 @@ export function fieldsForm(files: TensorFiles): AnswerForm<AnswerFields> {
     write: (fields) => fields,
     writeAll: (all) => [...all],
     labelled: (fields, id) => (id === undefined ? fields : { id, ...fields }),
-    encode: (fields) => files.write(fileOfReply(fields)),
+    encode: (fields) => files.write(fileOfReply(fields)).subarray(),
     replay: (bytes) => {
       const { tensors, metadata } = files.read(bytes);
       const fields = Object.entries(metadata).map(([name, text]) => [name, JSON.parse(text)] as const);

@@ -70,7 +70,7 @@ export class StreamDoor {
         call: this.callOf(request),
       });
       reply.header('content-type', SAFETENSORS);
-      const { buffer, byteOffset, byteLength } = files.write(fileOfAnswers(answers));
+      const { buffer, byteOffset, byteLength } = files.write(fileOfAnswers(answers)).subarray();
       return Buffer.from(buffer, byteOffset, byteLength);
     }
     const sizeOf = (text: string) => text.length;

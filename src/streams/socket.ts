@@ -147,7 +147,7 @@ export class SocketLine {
         raw.uncork();
       });
     }
-    const sent = typeof answer === 'string' ? answer : this.app.tensorFiles.write(fileOfReply(answer));
+    const sent = typeof answer === 'string' ? answer : this.app.tensorFiles.write(fileOfReply(answer)).subarray();
     socket.send(sent);
     this.count(0);
     if (socket.bufferedAmount > this.limits.maxUnreadBytes) this.close(CLOSE.tryLater, 'Answers are not read.');

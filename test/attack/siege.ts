@@ -4,13 +4,13 @@ import { HeldService, MEMORY_BYTES } from './held-service.ts';
 import { slowness } from './slowness.ts';
 import { headings, inMib, ms, rowText } from './table.ts';
 import { Target } from './target.ts';
-import { type Questions, Victim } from './victim.ts';
+import { type Questions, VICTIMS, Victim } from './victim.ts';
 
 /** Within which 99 of 100 answers of /healthz have to come, and times as long as alone that those of steps may take. */
 const HEALTH_MS = 50;
 const TIMES = 3;
-/** For which no piece of work may hold the event loop, of the processor's time. */
-const HELD_MS = 50;
+/** For which no piece of work may hold the event loop, of the processor's time: on any machine, and on one with nothing else to do. */
+const HELD_MS = { most: 200, good: 50 };
 /** No less: what a piece of work of others on the event loop may take. */
 const STEP_MS = 50;
 const ALONE_MS = 3_000;
@@ -103,8 +103,10 @@ async function carryOut(attack: Attack, service: HeldService, { alone, seconds }
   if (!service.group && memory > MEMORY_BYTES) faults.push(`the service took ${inMib(memory)} MiB`);
   const odd = [...target.statuses.keys()].filter((status) => status >= 500 && !DOCUMENTED.includes(status));
   if (odd.length > 0) faults.push(`it answered ${odd.join(', ')}`);
-  if (holds > 0)
-    late.push(`the event loop was held over ${HELD_MS} ms of the processor ${holds} times, at most ${ms(longest)}`);
+  if (holds > 0) {
+    const held = `the event loop was held over ${HELD_MS.good} ms of the processor ${holds} times, at most ${ms(longest)}`;
+    (longest > HELD_MS.most ? faults : late).push(held);
+  }
   const verdict = faults.length > 0 ? 'BROKEN' : late.length > 0 ? 'LATE' : 'ok';
   console.log(
     rowText({
@@ -138,7 +140,7 @@ async function makeVictim(url: string): Promise<void> {
   const target = new Target(url, 0);
   const config = { units: 64 };
   await target.make('/v1/cells', { id: 'victim', class_name: 'LSTMCell', config, input_shape: [null, 16] });
-  await target.make('/v1/sessions', { id: 'victim', cell: 'victim' });
+  for (const id of VICTIMS) await target.make('/v1/sessions', { id, cell: 'victim' });
   target.close();
 }
 
@@ -146,6 +148,7 @@ async function seenAlone(service: HeldService) {
   const slow = await slowness();
   const victim = new Victim(service.url);
   await victim.begin();
+  service.watch();
   await delay(ALONE_MS);
   const { health, step } = await victim.seen();
   await victim.end();
@@ -166,7 +169,7 @@ async function clear(service: HeldService): Promise<void> {
       const reply = await fetch(`${service.url}/v1/${kind}?limit=200`);
       if (reply.status !== 200) break;
       const { items } = (await reply.json()) as { items: { id: string }[] };
-      const others = items.filter(({ id }) => id !== 'victim');
+      const others = items.filter(({ id }) => !id.startsWith('victim'));
       if (others.length === 0) break;
       const query = kind === 'cells' ? '?force=true' : '';
       await Promise.all(others.map(({ id }) => target.send('DELETE', `/v1/${kind}/${id}${query}`)));

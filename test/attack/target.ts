@@ -1,4 +1,4 @@
-import { Agent, request } from 'node:http';
+import { Agent, type ClientRequest, request } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 
@@ -22,6 +22,8 @@ export interface Outcome {
 
 const SHOWN_BYTES = 4_096;
 const PATIENCE_MS = 120_000;
+/** Times its seconds for which a flood waits for its last answers. */
+const GRACE = 2;
 
 /** What an attacker has: connections to the service, and a list of what was answered. */
 export class Target {
@@ -32,6 +34,7 @@ export class Target {
   private readonly address: string;
   private readonly agent: Agent;
   private readonly sockets = new Set<Socket>();
+  private readonly outgoing = new Set<ClientRequest>();
 
   /** `address` is where it comes from: clients without keys are told apart by it. */
   constructor(url: string, seconds: number, address = '127.0.0.1') {
@@ -71,6 +74,8 @@ export class Target {
           incoming.once('close', () => end(incoming.complete ? (incoming.statusCode ?? 0) : 0, bytes, text));
         },
       );
+      this.outgoing.add(outgoing);
+      outgoing.once('close', () => this.outgoing.delete(outgoing));
       outgoing.once('timeout', () => outgoing.destroy());
       outgoing.once('error', () => end(0));
       outgoing.end(payload);
@@ -87,14 +92,24 @@ export class Target {
     if (status !== 201 && status !== 200) throw new Error(`${path}: ${status} ${text.slice(0, 300)}`);
   }
 
-  /** The same by so many clients at once, again and again, until the attack's time is over. */
+  /**
+   * The same by so many clients at once, again and again, until the attack's time is over. What is not answered some time after
+   * that is given up.
+   */
   async flood(clients: number, act: (client: number) => Promise<unknown>): Promise<void> {
     const end = performance.now() + this.seconds * 1000;
+    const tired = setTimeout(() => this.hangUp(), (1 + GRACE) * this.seconds * 1000);
     const one = async (client: number) => {
       do await act(client);
       while (performance.now() < end);
     };
     await Promise.all(Array.from({ length: clients }, (_, client) => one(client)));
+    clearTimeout(tired);
+  }
+
+  /** Ends all requests that wait for an answer. */
+  hangUp(): void {
+    for (const outgoing of this.outgoing) outgoing.destroy();
   }
 
   /** Connections on which bytes are sent and what comes is not read. */

@@ -3,7 +3,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import type { Asked, Told } from './victim-thread.ts';
 
-const EVERY_MS = 10;
+const EVERY_MS = 20;
+/** One step of a session waits for the one before, so there are several. */
+export const VICTIMS = Array.from({ length: 8 }, (_, k) => `victim-${k}`);
 const PATIENCE_MS = 10_000;
 
 /** What a client has seen in a span of time. */
@@ -18,17 +20,21 @@ export interface Seen {
 
 export type Questions = Readonly<Record<'health' | 'ready' | 'step', Seen>>;
 
-/** A client in a thread of its own, which asks whether the service is alive, and steps a session. */
+/** A client in a thread of its own, which asks whether the service is alive, and steps sessions. */
 export class Victim {
   private readonly worker: Worker;
 
   constructor(url: string) {
     const asked: Asked[] = [
-      { name: 'health', sent: { method: 'GET', path: '/healthz' } },
-      { name: 'ready', sent: { method: 'GET', path: '/readyz' } },
+      { name: 'health', sent: [{ method: 'GET', path: '/healthz' }] },
+      { name: 'ready', sent: [{ method: 'GET', path: '/readyz' }] },
       {
         name: 'step',
-        sent: { method: 'POST', path: '/v1/sessions/victim/steps', body: { inputs: [Array(16).fill(0.5)] } },
+        sent: VICTIMS.map((id) => ({
+          method: 'POST',
+          path: `/v1/sessions/${id}/steps`,
+          body: { inputs: [Array(16).fill(0.5)] },
+        })),
       },
     ];
     const workerData = { url, asked, everyMs: EVERY_MS, patienceMs: PATIENCE_MS };

@@ -36,7 +36,7 @@ describe('a deprecated operation', () => {
     expect((await app.inject('/new')).headers.deprecation).toBeUndefined();
   });
 
-  it('is one in the description of the API, which says what to use', () => {
+  it('is one in the description of the API, which says what to use', async () => {
     const words = {
       tags: ['Service'],
       summary: 'Old',
@@ -49,7 +49,8 @@ describe('a deprecated operation', () => {
       url,
       schema: { ...words, operationId: url.slice(1), reply: { 200: z.object({}) }, ...more },
     });
-    const { paths } = openApiDocument([route('/old', { deprecation }), route('/new', {})]) as {
+    const routes = [route('/old', { deprecation }), route('/new', {})];
+    const { paths } = (await openApiDocument(routes)) as {
       paths: Record<string, { get: object }>;
     };
     expect(paths['/old'].get).toMatchObject({

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { TensorReply } from '../../schemas/tensor.ts';
-import { Tensor } from '../../src/domain/tensor.ts';
-import { jsonText } from '../../src/http/json-text.ts';
+import { Tensor, zeros } from '../../src/domain/tensor.ts';
+import { jsonText, LongText, replyText } from '../../src/http/json-text.ts';
 import { runs } from '../support/runs.ts';
 
 describe('the JSON text of a reply', () => {
@@ -51,6 +51,35 @@ describe('the JSON text of a reply', () => {
     const large: unknown = JSON.parse(jsonText(new TensorReply(new Tensor('float32', [6, 50_000], data), 'nested')));
     expect((large as number[][]).flat()).toEqual(Array.from(data));
     expect(jsonText(new TensorReply(new Tensor('float32', [1], data.subarray(4, 5)), 'nested'))).toBe('[0.5]');
+  });
+
+  it.each([
+    ['float32', [3, 50_000]],
+    ['float32', [150_000, 1]],
+    ['float64', [2, 2, 9_000]],
+    ['float16', [20_000]],
+    ['bfloat16', [5, 4_001]],
+    ['int64', [7, 1, 3_000]],
+    ['int32', [33, 1_001]],
+    ['bool', [2, 40_000]],
+  ] as const)('is the same where a large tensor is printed while it is sent: %s %j', (dtype, shape) => {
+    const { data, ...rest } = zeros(dtype, shape);
+    for (let i = 0; i < data.length; i++) data[i] = dtype === 'int64' ? BigInt(i) : i % 500;
+    const tensor = new Tensor(rest.dtype, shape, data);
+    const small = new TensorReply(new Tensor('float32', [1], Float32Array.of(2)), 'nested');
+    for (const format of ['nested', 'flat', 'base64'] as const) {
+      const reply = {
+        small,
+        large: new TensorReply(tensor, format),
+        text: 'é',
+        list: [new TensorReply(tensor, format)],
+      };
+      const text = replyText(reply);
+      expect(text).toBeInstanceOf(LongText);
+      const pieces = [...(text as LongText).pieces()];
+      expect(pieces.length).toBeGreaterThan(format === 'base64' ? 4 : 6);
+      expect(pieces.join('')).toBe(jsonText(reply));
+    }
   });
 
   it('is refused where it would be longer than 8 MiB', () => {

@@ -49,7 +49,7 @@ export interface DocumentedOperation extends OperationObject {
 }
 
 export async function documentOf(app: TestApp): Promise<Document> {
-  return (await app.docs()).swagger() as unknown as Document;
+  return (await app.openApi()) as unknown as Document;
 }
 
 export function operationsOf({ paths }: Document): DocumentedOperation[] {

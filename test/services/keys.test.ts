@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { Problem } from '../../src/domain/problems.ts';
-import { watchCommits } from '../../src/services/changes/watched-store.ts';
+import { watchStore } from '../../src/services/changes/watched-store.ts';
 import { Sweeper } from '../../src/services/expiry/sweep.ts';
 import { KEY_FAMILIES } from '../../src/services/keys.ts';
 import { storeOfTenant } from '../../src/services/tenants/tenant-store.ts';
@@ -44,9 +44,9 @@ it('names one family for every key that the service writes, and writes keys of e
     throw new Problem('store-full', 'full');
   };
   let fails = true;
-  const full = watchCommits(
+  const full = watchStore(
     { ...store, commit: (writes) => (fails ? refuse() : store.commit(writes)) },
-    () => undefined,
+    { commits: () => undefined },
   );
   await expect(full.commit([{ key: 'cell/x', bytes: new Uint8Array(1) }])).rejects.toMatchObject({
     code: 'store-full',

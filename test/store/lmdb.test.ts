@@ -117,12 +117,12 @@ describe('the LMDB store on its directory', () => {
     const store = await openHere();
     await store.commit([{ key: 'session/a', bytes: new Uint8Array([1]) }]);
     await store.close();
-    await setFormat('2');
+    await setFormat('3');
     const again = await openHere();
     expect((await again.get('session/a'))?.bytes).toEqual(new Uint8Array([1]));
     await again.close();
     const root = open<string, string>({ path: directory, encoding: 'string', noSubdir: false });
-    expect(root.get('cellstep-format')).toBe('3');
+    expect(root.get('cellstep-format')).toBe('4');
     await root.close();
   });
 
@@ -164,14 +164,14 @@ describe('the LMDB store on its directory', () => {
 
     it('a store of another format, and leaves it as it is', async () => {
       await (await openHere()).close();
-      for (const format of ['1', '4', 'x']) {
+      for (const format of ['1', '5', 'x']) {
         await setFormat(format);
         await expect(openHere()).rejects.toThrow(
-          `${directory} holds a store of format ${format}; this version of cellstep reads format 3. Use the version`,
+          `${directory} holds a store of format ${format}; this version of cellstep reads format 4. Use the version`,
         );
         await expect(openHere()).rejects.toThrow(StoreOpenError);
       }
-      await setFormat('3');
+      await setFormat('2');
       await expect(openHere()).resolves.toBeDefined();
     });
 

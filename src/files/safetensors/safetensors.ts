@@ -1,3 +1,4 @@
+import { type Bytes, ElementBytes, JoinedBytes } from '../../domain/bytes.ts';
 import type { NamedTensors, TensorFile } from '../../domain/files.ts';
 import { Tensor } from '../../domain/tensor.ts';
 import { checkedSize, DEFAULT_FILE_LIMITS, type FileLimits, invalidFile, requireWithin } from '../bounds.ts';
@@ -37,19 +38,30 @@ export function readSafetensors(
   return { tensors: new Map(entries.map((entry) => [entry.name, readTensor(entry, data, decode)])), metadata };
 }
 
-/**
- * Writes a safetensors file. The header lists metadata, then the tensors in the given order; the bytes stand in order
- * of falling element size, so that every tensor is aligned for readers that map the file. Same input, same bytes.
- * @throws {RangeError} if a tensor is named `__metadata__`, which the format keeps for itself.
- */
+/** A safetensors file as a whole. @throws {RangeError} as safetensorsBytes */
 export function writeSafetensors(
   tensors: NamedTensors,
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(safetensorsBytes(tensors, metadata).subarray());
+}
+
+/**
+ * Writes a safetensors file, whose tensors are encoded when their bytes are asked for. The header lists metadata, then the tensors in the given order; the bytes stand in order
+ * of falling element size, so that every tensor is aligned for readers that map the file. Same input, same bytes.
+ * @throws {RangeError} if a tensor is named `__metadata__`, which the format keeps for itself.
+ */
+export function safetensorsBytes(tensors: NamedTensors, metadata: Readonly<Record<string, string>> = {}): Bytes {
   if (tensors.has(METADATA)) throw new RangeError(`a safetensors file cannot have a tensor named ${METADATA}`);
-  const parts = [...tensors].map(([name, tensor]) => ({ name, tensor, bytes: elementBytes(tensor), begin: 0 }));
+  const parts = [...tensors].map(([name, tensor]) => ({
+    name,
+    tensor,
+    bytes: new ElementBytes(tensor, elementBytes),
+    begin: 0,
+  }));
   let length = 0;
-  for (const part of parts.toSorted((a, b) => widthOf(b.tensor) - widthOf(a.tensor))) {
+  const inOrder = parts.toSorted((a, b) => widthOf(b.tensor) - widthOf(a.tensor));
+  for (const part of inOrder) {
     part.begin = length;
     length += part.bytes.length;
   }
@@ -60,11 +72,10 @@ export function writeSafetensors(
   if (Object.keys(metadata).length > 0) fields.unshift(`"${METADATA}":${JSON.stringify(metadata)}`);
   const header = `{${fields.join(',')}}`;
   const padded = Math.ceil(Buffer.byteLength(header) / ALIGNMENT) * ALIGNMENT;
-  const file = Buffer.allocUnsafe(LENGTH_BYTES + padded + length);
-  file.writeBigUInt64LE(BigInt(padded), 0);
-  file.fill(0x20, LENGTH_BYTES + file.write(header, LENGTH_BYTES), LENGTH_BYTES + padded);
-  for (const { begin, bytes } of parts) file.set(bytes, LENGTH_BYTES + padded + begin);
-  return file;
+  const head = Buffer.allocUnsafe(LENGTH_BYTES + padded);
+  head.writeBigUInt64LE(BigInt(padded), 0);
+  head.fill(0x20, LENGTH_BYTES + head.write(header, LENGTH_BYTES));
+  return new JoinedBytes([head, ...inOrder.map(({ bytes }) => bytes)]);
 }
 
 function widthOf({ dtype }: Tensor): number {

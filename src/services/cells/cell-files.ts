@@ -1,3 +1,4 @@
+import type { Bytes } from '../../domain/bytes.ts';
 import type { Framework } from '../../domain/cell-definition.ts';
 import type { ExpectedVersion } from '../../domain/conditions.ts';
 import {
@@ -168,7 +169,7 @@ export function formatsFor(
 }
 
 /** A cell's weights, and its configuration if the format can hold it. @throws {Problem} not-acceptable */
-export function writeCell(format: WrittenFormat, cell: Cell): Promise<Uint8Array> {
+export function writeCell(format: WrittenFormat, cell: Cell): Promise<Bytes> {
   requireBuilt(cell);
   if (cell.graph) return Promise.resolve(cell.graph);
   const { record, weights } = cell;

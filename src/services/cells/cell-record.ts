@@ -1,7 +1,7 @@
 import type { CellDefinition, VariableSpec, Weights } from '../../domain/cell-definition.ts';
 import type { JsonObject } from '../../domain/json.ts';
 import type { Precision, StoreWrite } from '../../domain/ports.ts';
-import { encodeRecord } from '../../domain/record.ts';
+import { encodeRecord, recordBytes } from '../../domain/record.ts';
 import type { Dtype, Shape } from '../../domain/tensor.ts';
 import { defineCell } from '../../frameworks/define-cell.ts';
 import { cellKey, valueKey } from '../keys.ts';
@@ -77,7 +77,7 @@ export function cellWrites(before: Cell | undefined, record: CellRecord, changed
   for (const variable of record.variables) {
     const value = changed[variable.name];
     if (!value) continue;
-    writes.push({ key: valueKey(record, variable), bytes: encodeRecord({ fields: {}, tensors: { value } }) });
+    writes.push({ key: valueKey(record, variable), bytes: recordBytes({ fields: {}, tensors: { value } }) });
     const old = before?.record.variables.find(({ name }) => name === variable.name);
     if (old) writes.push({ key: valueKey(record, old), delete: true });
   }

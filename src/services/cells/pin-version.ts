@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Weights } from '../../domain/cell-definition.ts';
 import type { StoreWrite } from '../../domain/ports.ts';
 import { fieldProblem } from '../../domain/problems.ts';
-import { encodeRecord } from '../../domain/record.ts';
+import { encodeRecord, recordBytes } from '../../domain/record.ts';
 import type { SessionRecord } from '../../domain/session.ts';
 import type { Context } from '../context.ts';
 import { type CellId, pinKey, pinsKey, versionKey } from '../keys.ts';
@@ -87,7 +87,7 @@ export function pinWrites(session: SessionRecord, { name, revision, pins, record
     { key: pinsKey(session.cell), bytes, ...(pins === undefined ? {} : { expect: pins }) },
     { key: pinKey(session, name), bytes },
     revision === null
-      ? { key, expect: null, bytes: encodeRecord({ fields: record, tensors: weights }) }
+      ? { key, expect: null, bytes: recordBytes({ fields: record, tensors: weights }) }
       : { key, expect: revision },
   ];
 }

@@ -152,8 +152,7 @@ export class Changer {
       const { writes } = decision;
       const pause = breathe(writes);
       if (pause) {
-        // The records, and the copies of them that the store makes.
-        if (tries === 0) caller().hold(2 * bytesOfWrites(writes));
+        if (tries === 0) caller().hold(bytesOfWrites(writes));
         await pause;
       }
       if (writes.length === 0 || (await store.commit(writes)) === 'committed') return decision;

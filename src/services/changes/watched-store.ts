@@ -1,4 +1,4 @@
-import type { BeginStage, CommitEnd, CommitOutcome, Store } from '../../domain/ports.ts';
+import type { BeginStage, CommitEnd, CommitOutcome, Hold, Store } from '../../domain/ports.ts';
 import { Problem } from '../../domain/problems.ts';
 import { commitAll, getAll } from '../../domain/store-calls.ts';
 import { PROBE_KEY } from '../keys.ts';
@@ -6,16 +6,23 @@ import { PROBE_KEY } from '../keys.ts';
 /** How a commit ended, or `count` that were made together, and how many seconds it took. */
 export type CommitObserver = (outcome: CommitOutcome | 'failed', seconds: number, count?: number) => void;
 
+interface Watchers {
+  readonly commits: CommitObserver;
+  readonly beginStage?: BeginStage | undefined;
+  /** Counts long values for whoever reads them, before they are read. */
+  readonly hold?: Hold;
+}
+
 /**
- * The same store, which reports each commit. After a commit found no room, `check` rejects until a commit succeeds again.
+ * The same store, which reports each commit and each long value that is read. After a commit found no room, `check` rejects until a commit succeeds again.
  * `check` tries a small commit itself, since nobody may be sending changes.
  */
-export function watchCommits(store: Store, observe: CommitObserver, beginStage?: BeginStage): Store {
+export function watchStore(store: Store, { commits, beginStage, hold }: Watchers): Store {
   let full = false;
   const commit: Store['commit'] = async (writes) => {
     const started = performance.now();
     const end = beginStage?.('commit');
-    const tell = (outcome: CommitOutcome | 'failed') => observe(outcome, (performance.now() - started) / 1000);
+    const tell = (outcome: CommitOutcome | 'failed') => commits(outcome, (performance.now() - started) / 1000);
     try {
       const outcome = await store.commit(writes);
       full &&= outcome !== 'committed';
@@ -31,15 +38,15 @@ export function watchCommits(store: Store, observe: CommitObserver, beginStage?:
   };
   return {
     commit,
-    get: (key) => store.get(key),
-    getAll: (keys) => getAll(store, keys),
-    async commitAll(commits) {
+    get: (key) => store.get(key, hold),
+    getAll: (keys) => getAll(store, keys, hold),
+    async commitAll(all) {
       const started = performance.now();
       const end = beginStage?.('commit');
-      const ends = await commitAll(store, commits);
+      const ends = await commitAll(store, all);
       end?.();
       const seconds = (performance.now() - started) / 1000;
-      for (const [outcome, count] of countOf(ends)) observe(outcome, seconds, count);
+      for (const [outcome, count] of countOf(ends)) commits(outcome, seconds, count);
       if (ends.includes('committed')) full = false;
       full ||= ends.some((error) => error instanceof Problem && error.code === 'store-full');
       return ends;

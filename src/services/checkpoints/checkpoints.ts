@@ -1,4 +1,4 @@
-import type { Caller } from '../../domain/caller.ts';
+import type { Bytes } from '../../domain/bytes.ts';
 import { type ExpectedVersion, requireVersion } from '../../domain/conditions.ts';
 import type { SnapshotCodec } from '../../domain/files.ts';
 import type { StoreWrite } from '../../domain/ports.ts';
@@ -67,7 +67,7 @@ async function keepSnapshot(
   context: Needs,
   id: string,
   { manifest }: Snapshot,
-  content: Uint8Array,
+  content: Bytes,
 ): Promise<Decision<CheckpointRecord>> {
   const { store, clock } = context;
   if (await store.get(checkpointKey(id))) throw new Problem('already-exists', `There is a checkpoint '${id}' already.`);
@@ -97,12 +97,8 @@ export async function readCheckpoint({ store }: Pick<Context, 'store'>, id: stri
 }
 
 /** The checkpoint's file. @throws {Problem} not-found */
-export async function readCheckpointContent(
-  { store, caller }: Pick<Context, 'store' | 'caller'>,
-  id: string,
-): Promise<Uint8Array> {
-  const { bytes: expected } = await readCheckpoint({ store }, id);
-  caller().hold(expected);
+export async function readCheckpointContent({ store }: Pick<Context, 'store'>, id: string): Promise<Uint8Array> {
+  await readCheckpoint({ store }, id);
   const stored = await store.get(contentKey(id));
   if (!stored) throw new Problem('not-found', `There is no checkpoint '${id}'.`);
   return stored.bytes;
@@ -132,26 +128,23 @@ function requireRoom(bytes: number, { maxCheckpointBytes: most }: Context['limit
   throw new Problem('limit-exceeded', detail);
 }
 
-/** Counts the bytes of a checkpoint while its things are read, before all of them are in memory. */
+/** Adds up the bytes of a checkpoint while its things are read, before all of them are in memory. */
 class Room {
   private readonly limits: Context['limits'];
-  private readonly caller: Caller;
   /** Of what was taken. */
   bytes = 0;
 
-  constructor({ limits, caller }: Pick<Context, 'limits' | 'caller'>) {
+  constructor({ limits }: Pick<Context, 'limits'>) {
     this.limits = limits;
-    this.caller = caller();
   }
 
-  /** @throws {Problem} limit-exceeded, overloaded */
+  /** @throws {Problem} limit-exceeded */
   take(bytes: number): void {
     this.bytes += bytes;
-    this.caller.hold(bytes);
     requireRoom(this.bytes, this.limits);
   }
 
-  hold<T>(thing: T, tensors: Iterable<Tensor>): T {
+  add<T>(thing: T, tensors: Iterable<Tensor>): T {
     this.take(bytesOf(tensors));
     return thing;
   }
@@ -170,7 +163,7 @@ async function readPinned({ cells }: Needs, sessions: readonly Session[], room: 
     const { cell: id, cell_uid: uid, pinned } = record;
     const name = `${id}/${pinned}`;
     const cell = pinned === undefined || versions.has(name) ? undefined : await cells.findPinned({ id, uid }, pinned);
-    if (cell && !cell.graph) versions.set(name, room.hold(cell, Object.values(cell.weights)));
+    if (cell && !cell.graph) versions.set(name, room.add(cell, Object.values(cell.weights)));
   }
   return [...versions.values()];
 }
@@ -183,15 +176,15 @@ function finders(context: Needs, room: Room) {
       const cell = await readTrainedCell(context, id);
       if (cell?.graph) room.take(cell.graph.length);
       const weights = cell?.graph ? [] : Object.values(cell?.weights ?? {});
-      return cell && room.hold(cell, [...weights, ...Object.values(cell.optimizer?.slots ?? {})]);
+      return cell && room.add(cell, [...weights, ...Object.values(cell.optimizer?.slots ?? {})]);
     },
     variable: async (id: string) => {
       const variable = await findVariable(store, id);
-      return variable && room.hold(variable, [variable.value]);
+      return variable && room.add(variable, [variable.value]);
     },
     session: async (id: string) => {
       const session = await findSession(store, id);
-      return session && !isExpired(session.record, clock()) ? room.hold(session, session.states) : undefined;
+      return session && !isExpired(session.record, clock()) ? room.add(session, session.states) : undefined;
     },
   };
 }

@@ -1,4 +1,5 @@
-import { decodeRecord, encodeRecord } from '../../domain/record.ts';
+import type { Bytes } from '../../domain/bytes.ts';
+import { decodeRecord, recordBytes } from '../../domain/record.ts';
 import { sameShape, type Tensor } from '../../domain/tensor.ts';
 
 /** A session after one of its steps. */
@@ -29,11 +30,11 @@ type KeptFields = Pick<KeptStep, 'uid' | 'step' | 'cell_version' | 'version' | '
 /** Beyond its tensors, a kept step has about so many bytes. */
 export const FIELD_BYTES = 400;
 
-export function encodeKept({ states, output, repeated, ...fields }: KeptStep): Uint8Array {
+export function encodeKept({ states, output, repeated, ...fields }: KeptStep): Bytes {
   const state = output ? states.findIndex((one) => sameValues(one, output)) : -1;
   const record: KeptFields = { format: 1, ...fields, ...(state >= 0 ? { output_is_state: state } : {}) };
   const tensors = Object.fromEntries(states.map((state, i) => [`states.${i}`, state]));
-  return encodeRecord({
+  return recordBytes({
     fields: record,
     tensors: { ...tensors, ...(output && state < 0 ? { output } : {}), ...(repeated ? { repeated } : {}) },
   });

@@ -1,3 +1,4 @@
+import { type Bytes, ElementBytes, JoinedBytes, LONG_BYTES } from '../../domain/bytes.ts';
 import { decodeRecord } from '../../domain/record.ts';
 import type { SessionRecord } from '../../domain/session.ts';
 import { BYTES_PER_ELEMENT, DTYPES, sizeOf, type Tensor } from '../../domain/tensor.ts';
@@ -36,9 +37,10 @@ const ALIGNMENT = 8;
  * Sessions have their own layout, because each step reads and writes one. It takes a fraction of the time of JSON records
  * (record.ts) and half of the bytes. All little-endian: magic; where the tensors' bytes start; the numbers; how many states
  * there are, and tensors; the texts id, uid, cell, cell_uid and pinned, a byte of length before each; of each tensor its
- * dtype, its rank and (uint32) its extents; and, aligned, the tensors' bytes. The result is for as long as a request.
+ * dtype, its rank and (uint32) its extents; and, aligned, the tensors' bytes. The result is for as long as a request, and is made
+ * when it is written where it is long.
  */
-export function encodeSession(record: SessionRecord, states: readonly Tensor[], output?: Tensor): Uint8Array {
+export function encodeSession(record: SessionRecord, states: readonly Tensor[], output?: Tensor): Bytes {
   const { history } = record;
   const tensors = output ? [...states, output] : states;
   const texts = textsOf(record);
@@ -49,7 +51,8 @@ export function encodeSession(record: SessionRecord, states: readonly Tensor[], 
     dataBytes += sizeOf(shape) * BYTES_PER_ELEMENT[dtype];
   }
   const dataStart = Math.ceil(headBytes / ALIGNMENT) * ALIGNMENT;
-  const bytes = Buffer.allocUnsafe(dataStart + dataBytes);
+  const isLong = dataBytes > LONG_BYTES;
+  const bytes = Buffer.allocUnsafe(isLong ? dataStart : dataStart + dataBytes);
   const head = new DataView(bytes.buffer, bytes.byteOffset, dataStart);
   head.setUint32(0, MAGIC, true);
   head.setUint32(AT.dataStart, dataStart, true);
@@ -73,12 +76,13 @@ export function encodeSession(record: SessionRecord, states: readonly Tensor[], 
       head.setUint32(at, extent, true);
       at += 4;
     }
+    if (isLong) continue;
     const elements = encodeElements(tensor);
     bytes.set(elements, data);
     data += elements.length;
   }
   bytes.fill(0, at, dataStart);
-  return bytes;
+  return isLong ? new JoinedBytes([bytes, ...tensors.map((tensor) => new ElementBytes(tensor))]) : bytes;
 }
 
 /** All in one, as each call that reads or writes text takes long. Ids and names are ASCII, and shorter than 256 characters. */

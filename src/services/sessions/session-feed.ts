@@ -126,7 +126,7 @@ export class SessionFeed {
     return writes.flatMap(({ key, bytes, delete: deletes }) => {
       if (!SESSION_KEY.test(key) || (bytes === undefined && !deletes)) return [];
       if (!this.subscriptions.has(key) && !this.link?.asksFor(key)) return [];
-      return [{ key, bytes: bytes ? new Uint8Array(bytes) : null }];
+      return [{ key, bytes: bytes ? new Uint8Array(bytes.subarray()) : null }];
     });
   }
 

@@ -1,3 +1,4 @@
+import { ownBytes } from '../../domain/bytes.ts';
 import type { CommitOutcome, CountedStore, Store, StoreWrite } from '../../domain/ports.ts';
 import type { QuotaName } from '../../domain/quotas.ts';
 import { commitAll, eachAlone, getAll } from '../../domain/store-calls.ts';
@@ -103,7 +104,7 @@ export function storeWithin(store: Store, { tenant, quotasOf, counted, now }: Qu
 
   async function commitWithin(writes: readonly StoreWrite[]): Promise<CommitOutcome> {
     // The caller may change its buffers meanwhile.
-    const own = writes.map((write) => (write.bytes ? { ...write, bytes: write.bytes.slice() } : write));
+    const own = writes.map((write) => (write.bytes ? { ...write, bytes: ownBytes(write.bytes) } : write));
     const most = mostOf(own);
     await reserve(own, most);
     return follow(store.commit(own), most);

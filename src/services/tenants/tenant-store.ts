@@ -1,3 +1,4 @@
+import { ownBytes } from '../../domain/bytes.ts';
 import type { Store, StoreWrite } from '../../domain/ports.ts';
 import { commitAll, eachAlone, getAll } from '../../domain/store-calls.ts';
 import { checkCommit } from '../../domain/store-keys.ts';
@@ -32,7 +33,7 @@ export function storeOfTenant(store: Store, tenant: string): Store {
       const theirs = named(writes);
       if (noted) return store.commit(theirs);
       // The caller may change its buffers meanwhile.
-      const copies = theirs.map((write) => (write.bytes ? { ...write, bytes: write.bytes.slice() } : write));
+      const copies = theirs.map((write) => (write.bytes ? { ...write, bytes: ownBytes(write.bytes) } : write));
       await note();
       return store.commit(copies);
     },

@@ -1,6 +1,6 @@
 import type { JsonObject } from '../../domain/json.ts';
 import type { StoreWrite } from '../../domain/ports.ts';
-import { decodeRecord, encodeRecord } from '../../domain/record.ts';
+import { decodeRecord, recordBytes } from '../../domain/record.ts';
 import type { Tensor } from '../../domain/tensor.ts';
 import type { Context } from '../context.ts';
 import { type CellId, optimizerKey } from '../keys.ts';
@@ -52,6 +52,6 @@ export function optimizerWrite(
   record: OptimizerRecord,
   slots: Readonly<Record<string, Tensor>>,
 ): StoreWrite {
-  const bytes = encodeRecord({ fields: record, tensors: slots });
+  const bytes = recordBytes({ fields: record, tensors: slots });
   return { key: optimizerKey(cell), expect: before?.revision ?? null, bytes };
 }

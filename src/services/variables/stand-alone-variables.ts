@@ -1,5 +1,6 @@
+import type { Bytes } from '../../domain/bytes.ts';
 import type { Store } from '../../domain/ports.ts';
-import { decodeRecord, encodeRecord } from '../../domain/record.ts';
+import { decodeRecord, recordBytes } from '../../domain/record.ts';
 import type { Tensor } from '../../domain/tensor.ts';
 import { variableKey } from '../keys.ts';
 
@@ -29,6 +30,6 @@ export function decodeVariable(bytes: Uint8Array): Omit<StoredVariable, 'revisio
   return { record: fields, value: tensors.value };
 }
 
-export function encodeVariable(record: VariableRecord, value: Tensor): Uint8Array {
-  return encodeRecord({ fields: record, tensors: { value } });
+export function encodeVariable(record: VariableRecord, value: Tensor): Bytes {
+  return recordBytes({ fields: record, tensors: { value } });
 }

@@ -93,7 +93,7 @@ async function firstValue(context: Needs, input: NewVariable): Promise<Tensor> {
 
 /** @throws {Problem} not-found */
 export async function readVariable(
-  { store, cells, caller }: Pick<Context, 'store' | 'cells' | 'caller'>,
+  { store, cells }: Pick<Context, 'store' | 'cells'>,
   at: VariableAddress,
 ): Promise<Variable> {
   if ('cell' in at) {
@@ -102,7 +102,6 @@ export async function readVariable(
   }
   const found = await findVariable(store, at.variable);
   if (!found) throw new Problem('not-found', `There is no variable '${at.variable}'.`);
-  caller().hold(bytesOf([found.value]));
   return { ...found.record, value: found.value };
 }
 
@@ -117,8 +116,8 @@ export async function changeVariable(
   const found = await findVariable(context.store, at.variable);
   if (!found) throw new Problem('not-found', `There is no variable '${at.variable}'.`);
   requireVersion(`Variable '${at.variable}'`, found.record.version, expected);
-  // The present value and the new one.
-  context.caller().hold(2 * bytesOf([found.value]));
+  // The new value: the store has counted the present one.
+  context.caller().hold(bytesOf([found.value]));
   const value = await update(found.value);
   const record = { ...found.record, version: found.record.version + 1, updated_at: context.clock() };
   const writes = [{ key: variableKey(at.variable), expect: found.revision, bytes: encodeVariable(record, value) }];

@@ -4,7 +4,10 @@ import { encodeRecord } from '../../../src/domain/record.ts';
 import type { SessionRecord } from '../../../src/domain/session.ts';
 import { BYTES_PER_ELEMENT, DTYPES, sizeOf, zeros } from '../../../src/domain/tensor.ts';
 import { decodeElements, encodeElements } from '../../../src/domain/tensor-bytes.ts';
-import { decodeSession, encodeSession } from '../../../src/services/sessions/session-bytes.ts';
+import { encodeSession as bytesOfSession, decodeSession } from '../../../src/services/sessions/session-bytes.ts';
+
+const encodeSession = (...content: Parameters<typeof bytesOfSession>) =>
+  new Uint8Array(bytesOfSession(...content).subarray());
 
 const id = fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/);
 const count = fc.maxSafeNat();

@@ -9,7 +9,7 @@ function record(version: number, uid = 'u1'): SessionRecord {
   return { format: 1, id: 's', uid, ...cell, step: version - 1, ttl_seconds: null, version, ...times };
 }
 
-const bytes = (version: number, uid?: string) => encodeSession(record(version, uid), []);
+const bytes = (version: number, uid?: string) => encodeSession(record(version, uid), []).subarray();
 
 describe('a subscription', () => {
   beforeEach(() => {

@@ -57,7 +57,8 @@ export class SimulatedData {
     }
     for (const { key, bytes, delete: deletes } of writes) {
       if (this.lie === 'forgets which keys were used' && key.startsWith('session-keys/')) continue;
-      if (bytes !== undefined) this.values.set(key, { revision: `${this.commits}`, bytes: new Uint8Array(bytes) });
+      if (bytes !== undefined)
+        this.values.set(key, { revision: `${this.commits}`, bytes: new Uint8Array(bytes.subarray()) });
       else if (deletes) this.values.delete(key);
     }
     return 'committed';
@@ -95,7 +96,9 @@ export class StoreConnection implements Store {
 
   async commit(writes: readonly StoreWrite[]): Promise<CommitOutcome> {
     checkCommit(writes);
-    const copies = writes.map((write) => (write.bytes ? { ...write, bytes: new Uint8Array(write.bytes) } : write));
+    const copies = writes.map((write) =>
+      write.bytes ? { ...write, bytes: new Uint8Array(write.bytes.subarray()) } : write,
+    );
     return this.call(`commit ${writes.map(({ key }) => key)}`, () => this.data.commit(copies));
   }
 

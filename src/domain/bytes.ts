@@ -1,0 +1,65 @@
+import { BYTES_PER_ELEMENT, Tensor } from './tensor.ts';
+import { encodeElements } from './tensor-bytes.ts';
+
+/**
+ * Bytes that may be made only when they are asked for, a part at a time: a long value is written, and a long reply sent, without
+ * a copy of the whole. A Uint8Array is one too. What they are made of must stay as it is meanwhile.
+ */
+export interface Bytes {
+  readonly length: number;
+  /** A view or a copy. */
+  subarray(from?: number, to?: number): Uint8Array;
+}
+
+/** A value of more bytes is long. */
+export const LONG_BYTES = 2 ** 21;
+
+/** A copy, where the owner of the bytes may change them at once. Long ones stay as they are until their commit is over. */
+export function ownBytes(bytes: Bytes): Bytes {
+  return bytes.length > LONG_BYTES ? bytes : new Uint8Array(bytes.subarray());
+}
+
+/** One after the other. */
+export class JoinedBytes implements Bytes {
+  readonly length: number;
+  private readonly parts: readonly Bytes[];
+
+  constructor(parts: readonly Bytes[]) {
+    this.parts = parts;
+    this.length = parts.reduce((sum, { length }) => sum + length, 0);
+  }
+
+  subarray(from = 0, to = this.length): Uint8Array {
+    const pieces: Uint8Array[] = [];
+    let start = 0;
+    for (const part of this.parts) {
+      const [first, last] = [Math.max(from - start, 0), Math.min(to - start, part.length)];
+      if (first < last) pieces.push(part.subarray(first, last));
+      start += part.length;
+    }
+    return pieces.length === 1 ? pieces[0] : Buffer.concat(pieces);
+  }
+}
+
+/** The elements of a tensor, as `encode` writes them. */
+export class ElementBytes implements Bytes {
+  readonly length: number;
+  private readonly tensor: Tensor;
+  private readonly width: number;
+  private readonly encode: (tensor: Tensor) => Uint8Array;
+
+  constructor(tensor: Tensor, encode = encodeElements) {
+    this.tensor = tensor;
+    this.encode = encode;
+    this.width = BYTES_PER_ELEMENT[tensor.dtype];
+    this.length = tensor.data.length * this.width;
+  }
+
+  subarray(from = 0, to = this.length): Uint8Array {
+    const { dtype, data } = this.tensor;
+    const first = Math.floor(from / this.width);
+    const part = data.subarray(first, Math.ceil(to / this.width));
+    const start = first * this.width;
+    return this.encode(new Tensor(dtype, [part.length], part)).subarray(from - start, to - start);
+  }
+}

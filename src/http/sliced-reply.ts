@@ -1,0 +1,47 @@
+import { Readable } from 'node:stream';
+import type { Bytes } from '../domain/bytes.ts';
+import { nextTurn } from '../threads/turns.ts';
+
+/** Of so many bytes a reply goes out in slices. */
+export const SLICE_BYTES = 2 ** 19;
+
+/**
+ * A long reply, made and sent a slice in each turn of the event loop, when the client has taken those before. What it is made of
+ * is held until then: `length` bytes or so.
+ */
+export class SlicedReply extends Readable {
+  readonly length: number;
+  private readonly slices: Iterator<Uint8Array>;
+  private turning = false;
+
+  constructor(length: number, slices: Iterator<Uint8Array>) {
+    super({ highWaterMark: SLICE_BYTES });
+    this.length = length;
+    this.slices = slices;
+  }
+
+  override _read(): void {
+    if (this.turning) return;
+    this.turning = true;
+    nextTurn().then(() => {
+      this.turning = false;
+      if (this.destroyed) return;
+      try {
+        const { done, value } = this.slices.next();
+        this.push(done ? null : value);
+      } catch (error) {
+        this.destroy(error as Error);
+      }
+    });
+  }
+}
+
+export function* slicesOf(bytes: Bytes): Generator<Uint8Array> {
+  for (let from = 0; from < bytes.length; from += SLICE_BYTES) {
+    yield bytes.subarray(from, Math.min(from + SLICE_BYTES, bytes.length));
+  }
+}
+
+export function* encoded(pieces: Iterable<string>): Generator<Uint8Array> {
+  for (const piece of pieces) yield Buffer.from(piece);
+}

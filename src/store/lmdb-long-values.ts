@@ -1,0 +1,66 @@
+import type { Bytes } from '../domain/bytes.ts';
+import type { CommitOutcome } from '../domain/ports.ts';
+import type { LmdbDatabase } from './lmdb-database.ts';
+import { NoRoomError } from './lmdb-errors.ts';
+import { bytesOfPlace, countOfPieces, PIECE_BYTES, type Place, removePieces, sealPiece } from './lmdb-pieces.ts';
+import { hasRoomFor } from './lmdb-room.ts';
+import { createStamps } from './record.ts';
+
+/** Puts work into the queue of commits. Resolves once it is on the disk. */
+type Enqueue = (bytes: number, work: (database: LmdbDatabase) => CommitOutcome) => Promise<CommitOutcome>;
+
+/** Pieces that are written at once: what one transaction takes. */
+const AT_ONCE = 2;
+
+/**
+ * Writes long values in pieces before the commit that names them, in the same queue as all commits, so others go between. Until
+ * that commit the place is in the list of unfinished values, which it leaves in the transaction of the commit.
+ */
+export class LongValues {
+  private readonly enqueue: Enqueue;
+  private readonly directory: string;
+  private readonly nextId = createStamps();
+
+  constructor(directory: string, enqueue: Enqueue) {
+    this.directory = directory;
+    this.enqueue = enqueue;
+  }
+
+  newPlace({ length }: Bytes): Place {
+    return { id: this.nextId().slice(), length, each: PIECE_BYTES };
+  }
+
+  /** @throws {Problem} store-full, store-unavailable. Drop the place then. */
+  async write(place: Place, value: Bytes): Promise<void> {
+    await this.enqueue(PIECE_BYTES, (database) => {
+      if (!hasRoomFor(place.length, database, this.directory)) throw new NoRoomError('no room on the disk');
+      database.unfinished.put(place.id, bytesOfPlace(place));
+      return 'committed';
+    });
+    const count = countOfPieces(place);
+    for (let first = 0; first < count; first += AT_ONCE) {
+      const ends: Promise<unknown>[] = [];
+      for (let index = first; index < Math.min(first + AT_ONCE, count); index++) {
+        const { key, sealed } = sealPiece(place, index, value);
+        ends.push(
+          this.enqueue(sealed.length, ({ pieces }) => {
+            pieces.put(key, sealed);
+            return 'committed';
+          }),
+        );
+      }
+      await Promise.all(ends);
+    }
+  }
+
+  /** Removes the pieces if no commit has named them. It is unknown whether a commit takes effect that came too late. */
+  async drop(place: Place): Promise<void> {
+    await this.enqueue(0, (database) => {
+      if (database.unfinished.getBinaryFast(place.id)) {
+        removePieces(database, place);
+        database.unfinished.remove(place.id);
+      }
+      return 'committed';
+    });
+  }
+}

@@ -5,18 +5,9 @@ import type { LmdbConnection } from './lmdb-connection.ts';
 import { type LmdbDatabase, rewriteFormat } from './lmdb-database.ts';
 import { probeDisk } from './lmdb-disk.ts';
 import { hasOverwrittenMemory, NoRoomError, storeProblem } from './lmdb-errors.ts';
-import { LongValues } from './lmdb-long-values.ts';
+import { LongValues, removePieces } from './lmdb-long-values.ts';
 import { reasonOf, TimeLimitError, withinLimit } from './lmdb-outcomes.ts';
-import {
-  bytesOfPlace,
-  markPlace,
-  PIECE_BYTES,
-  type Place,
-  placeIn,
-  removePieces,
-  revisionIn,
-  valueLength,
-} from './lmdb-pieces.ts';
+import { bytesOfPlace, markPlace, PIECE_BYTES, type Place, placeIn, revisionIn, valueLength } from './lmdb-pieces.ts';
 import { isLong, newSealedRecord, recordOf, sealRecord, unsealRecord } from './lmdb-record.ts';
 import { hasRoomFor } from './lmdb-room.ts';
 import type { RecentValues } from './recent-values.ts';

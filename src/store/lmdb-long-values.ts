@@ -2,7 +2,15 @@ import type { Bytes } from '../domain/bytes.ts';
 import type { CommitOutcome } from '../domain/ports.ts';
 import type { LmdbDatabase } from './lmdb-database.ts';
 import { NoRoomError } from './lmdb-errors.ts';
-import { bytesOfPlace, countOfPieces, PIECE_BYTES, type Place, removePieces, sealPiece } from './lmdb-pieces.ts';
+import {
+  bytesOfPlace,
+  countOfPieces,
+  keyOfPiece,
+  PIECE_BYTES,
+  type Place,
+  readPlace,
+  sealPiece,
+} from './lmdb-pieces.ts';
 import { hasRoomFor } from './lmdb-room.ts';
 import { createStamps } from './record.ts';
 
@@ -63,4 +71,21 @@ export class LongValues {
       return 'committed';
     });
   }
+}
+
+/** To be called in a transaction. */
+export function removePieces({ pieces }: LmdbDatabase, place: Place): void {
+  for (let index = 0; index < countOfPieces(place); index++) pieces.remove(keyOfPiece(place, index));
+}
+
+/** Removes the pieces of values whose commit was never made, because the process ended. Nobody may be writing. */
+export function removeUnfinished(database: LmdbDatabase): void {
+  const places = [...database.unfinished.getRange({})].map(({ value }) => readPlace(value));
+  if (places.length === 0) return;
+  database.root.transactionSync(() => {
+    for (const place of places) {
+      removePieces(database, place);
+      database.unfinished.remove(place.id);
+    }
+  });
 }

@@ -1,5 +1,4 @@
 import { type Bytes, LONG_BYTES } from '../domain/bytes.ts';
-import type { LmdbDatabase } from './lmdb-database.ts';
 import { DamagedRecordError, newSealedRecord, sealedLength, sealRecord, unsealRecord } from './lmdb-record.ts';
 import { revisionOf, STAMP_BYTES } from './record.ts';
 
@@ -74,7 +73,7 @@ export function countOfPieces({ length, each }: Place): number {
   return Math.ceil(length / each);
 }
 
-function keyOfPiece({ id }: Place, index: number): Uint8Array {
+export function keyOfPiece({ id }: Place, index: number): Uint8Array {
   const key = new Uint8Array(STAMP_BYTES + 4);
   key.set(id);
   new DataView(key.buffer).setUint32(STAMP_BYTES, index);
@@ -101,21 +100,4 @@ export function readPiece(
   const piece = unsealRecord(key, sealed).subarray(STAMP_BYTES);
   if (piece.length !== Math.min(place.each, place.length - index * place.each)) throw new DamagedRecordError(key);
   return piece;
-}
-
-/** To be called in a transaction. */
-export function removePieces({ pieces }: LmdbDatabase, place: Place): void {
-  for (let index = 0; index < countOfPieces(place); index++) pieces.remove(keyOfPiece(place, index));
-}
-
-/** Removes the pieces of values whose commit was never made, because the process ended. Nobody may be writing. */
-export function removeUnfinished(database: LmdbDatabase): void {
-  const places = [...database.unfinished.getRange({})].map(({ value }) => readPlace(value));
-  if (places.length === 0) return;
-  database.root.transactionSync(() => {
-    for (const place of places) {
-      removePieces(database, place);
-      database.unfinished.remove(place.id);
-    }
-  });
 }

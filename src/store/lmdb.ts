@@ -11,16 +11,8 @@ import { connect } from './lmdb-connection.ts';
 import { type LmdbDatabase, openDatabase, readFormat } from './lmdb-database.ts';
 import { NoRoomError, storeProblem } from './lmdb-errors.ts';
 import { dataFile } from './lmdb-file.ts';
-import {
-  countOfPieces,
-  hasPlace,
-  type Place,
-  readPiece,
-  readPlace,
-  removeUnfinished,
-  revisionIn,
-  valueLength,
-} from './lmdb-pieces.ts';
+import { removeUnfinished } from './lmdb-long-values.ts';
+import { countOfPieces, hasPlace, type Place, readPiece, readPlace, revisionIn, valueLength } from './lmdb-pieces.ts';
 import { checkBeforeOpening, isReadOnly } from './lmdb-preflight.ts';
 import { isLong, unsealLongRecord, unsealRecord } from './lmdb-record.ts';
 import { freeBytes, hasRoom } from './lmdb-room.ts';

@@ -16,6 +16,10 @@ export interface Line {
 /** How far what is drawn stands off the sides of a plot; a heatmap below has the same. */
 export const SIDES = { left: 72, right: 16 } as const;
 const LABEL = 16;
+/** Between the numbers below a plot: there is no half step. */
+const STEPS_BETWEEN = [1, 2, 5]
+  .flatMap((few) => [1, 10, 100, 1000].map((many) => few * many))
+  .toSorted((a, b) => a - b);
 
 export interface PlotProps {
   readonly label: string;
@@ -118,7 +122,7 @@ function options(props: { readonly current: PlotProps }, width: number, dark: bo
       y: { distr: logarithmic ? 3 : 1, range: logarithmic ? undefined : padded },
     },
     axes: [
-      { ...axis, label: xLabel, size: 32 },
+      { ...axis, label: xLabel, size: 32, incrs: STEPS_BETWEEN },
       {
         ...axis,
         label: yLabel,
@@ -135,7 +139,8 @@ function options(props: { readonly current: PlotProps }, width: number, dark: bo
         stroke: colors[(line.twinOf ?? i) % colors.length],
         dash: line.twinOf === undefined ? undefined : [6, 4],
         width: 1.6,
-        points: { show: false },
+        // A line of one point would not be seen.
+        points: { show: (plot: uPlot) => plot.data[0].length === 1, size: 6 },
         value: (_plot: uPlot, value: number | null) => (value === null ? '–' : show(value, 4)),
       })),
     ],
@@ -152,8 +157,10 @@ function options(props: { readonly current: PlotProps }, width: number, dark: bo
 }
 
 /** Half a step more on either side, as a heatmap below has a column for each step. */
-function halfMore(_plot: uPlot, low: number, high: number): [number, number] {
-  return [low - 0.5, high + 0.5];
+function halfMore(plot: uPlot, low: number, high: number): [number, number] {
+  const [xs] = plot.data;
+  // Around a single step uPlot would show far more than that.
+  return xs.length === 1 ? [xs[0] - 0.5, xs[0] + 0.5] : [low - 0.5, high + 0.5];
 }
 
 function padded(_plot: uPlot, low: number, high: number): [number, number] {

@@ -18,8 +18,18 @@ if (Number(process.versions.node.split('.')[0]) < needed) {
 // A checkout runs as it is; a published package has what was built of it, since Node strips no types in node_modules.
 const root = join(__dirname, '..');
 const source = existsSync(join(root, 'src', 'main.ts'));
-// What V8 compiles and what Node strips of types is kept from start to start: a start takes half the time.
-if (source) require('module').enableCompileCache(join(root, 'node_modules', '.cache', 'cellstep'));
+if (source) {
+  const { enableCompileCache, registerHooks } = require('module');
+  // What V8 compiles and what Node strips of types is kept from start to start: a start takes half the time.
+  enableCompileCache(join(root, 'node_modules', '.cache', 'cellstep'));
+  // Our files name each other whole, so Node need not look for packages, links and formats: a tenth of the time of a start.
+  registerHooks({
+    resolve: (specifier, context, next) =>
+      /^\.\.?\/.*\.ts$/.test(specifier)
+        ? { url: new URL(specifier, context.parentURL).href, format: 'module-typescript', shortCircuit: true }
+        : next(specifier, context),
+  });
+}
 const [command] = process.argv.slice(2);
 const program = command === undefined || command === 'serve' || command === 'worker' ? 'main' : 'cli/main';
 import(pathToFileURL(join(root, source ? `src/${program}.ts` : `dist/src/${program}.js`)).href);

@@ -81,7 +81,7 @@ export function encodeSession(record: SessionRecord, states: readonly Tensor[], 
     bytes.set(elements, data);
     data += elements.length;
   }
-  bytes.fill(0, at, dataStart);
+  while (at < dataStart) bytes[at++] = 0;
   return isLong ? new JoinedBytes([bytes, ...tensors.map((tensor) => new ElementBytes(tensor))]) : bytes;
 }
 

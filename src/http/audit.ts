@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { routeOf } from './every-request.ts';
 import { isBelow } from './request-log.ts';
 
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
@@ -9,7 +10,7 @@ const SAFE = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
  */
 export function auditChanges(app: FastifyInstance): void {
   app.whenReplied((request, reply) => {
-    const { schema } = request.routeOptions;
+    const { schema } = routeOf(request);
     if (schema?.operationId === undefined || schema.pure || SAFE.has(request.method)) return;
     if (isBelow(request.log, 'info')) return;
     const { name, tenant } = request.identity;

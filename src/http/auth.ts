@@ -2,14 +2,15 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Gate } from '../access/gate.ts';
 import { ANYBODY, type Identity, NOBODY, type Scope } from '../domain/identity.ts';
 import { Problem } from '../domain/problems.ts';
+import { routeOf } from './every-request.ts';
 import { HttpProblem } from './http-problem.ts';
 
 /** What a route requires: a scope, or nothing (`open`). Without it, the route is for every known caller. */
 export type Access = Scope | 'open';
 
 /** Whether the route answers everybody. */
-export function isOpen({ routeOptions }: Pick<FastifyRequest, 'routeOptions'>): boolean {
-  return routeOptions.config.access === 'open';
+export function isOpen(request: FastifyRequest): boolean {
+  return routeOf(request).config.access === 'open';
 }
 
 /** Records what each route requires, and treats a sender as nobody until it says who it is. Call it before any other. */
@@ -34,7 +35,7 @@ export function addAuth(app: FastifyInstance, gate: Gate): void {
   app.addHook('onClose', async () => gate.close());
   if (!gate.closed) return;
   app.check((request, reply) => {
-    const { access } = request.routeOptions.config;
+    const { access } = routeOf(request).config;
     if (access === 'open') return undefined;
     // A page cannot send the header in the handshake of a socket. Its first message says who it is.
     if (request.ws && request.raw.headers.authorization === undefined) return undefined;

@@ -3,6 +3,7 @@ import type { TensorFiles } from '../domain/files.ts';
 import { MULTIPART, SAFETENSORS, SENT_FILE_TYPES } from '../domain/media-types.ts';
 import { Problem } from '../domain/problems.ts';
 import { bodyLimitOf, parserOf, readBytes } from './body-bytes.ts';
+import { routeOf } from './every-request.ts';
 import { jsonParser, textOf } from './json-body.ts';
 import { bytesOfParts, type FileParts, readParts } from './multipart.ts';
 import { bodyOfFile } from './tensor-file.ts';
@@ -23,7 +24,7 @@ export function addBinaryBody(
   // Checked before the body is read: a refused body needs no memory.
   app.addHook('preParsing', (request, _reply, payload, done) => {
     const type = request.headers['content-type'];
-    if (type === undefined || type === 'application/json' || request.routeOptions.config.ownBody) {
+    if (type === undefined || type === 'application/json' || routeOf(request).config.ownBody) {
       return done(null, payload);
     }
     const essence = mediaTypeOf(type);
@@ -34,7 +35,7 @@ export function addBinaryBody(
   });
   const parseFile = parserOf((bytes, request) => {
     if (!takesTensors(request)) return bytes;
-    const { tensorFields = new Map() } = request.routeOptions.config;
+    const { tensorFields = new Map() } = routeOf(request).config;
     return bodyOfFile(files.read(bytes), tensorFields, (text) => parse(request, textOf(Buffer.from(text))));
   });
   for (const type of types) app.addContentTypeParser(type, type === MULTIPART ? parseParts : parseFile);
@@ -55,13 +56,14 @@ const parseParts: FastifyContentTypeParser = (request, stream, done) => {
   });
 };
 
-function takesTensors({ routeOptions }: FastifyRequest): boolean {
-  return routeOptions.schema?.tensors === true && (routeOptions.config.tensorFields?.size ?? 0) > 0;
+function takesTensors(request: FastifyRequest): boolean {
+  const { schema, config } = routeOf(request);
+  return schema?.tensors === true && (config.tensorFields?.size ?? 0) > 0;
 }
 
 /** The types that a route accepts besides JSON. */
 function typesOf(request: FastifyRequest): readonly string[] {
-  return takesTensors(request) ? [SAFETENSORS] : (request.routeOptions.config.takesFiles ?? []);
+  return takesTensors(request) ? [SAFETENSORS] : (routeOf(request).config.takesFiles ?? []);
 }
 
 /** The problem for a Content-Type that a route does not accept. */

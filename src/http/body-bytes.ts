@@ -1,6 +1,7 @@
 import { errorCodes, type FastifyContentTypeParser, type FastifyRequest } from 'fastify';
 import { nextTurn } from '../threads/turns.ts';
 import { clientOf } from './callers.ts';
+import { routeOf } from './every-request.ts';
 
 /** Of so many bytes one part is copied in each turn of the event loop. */
 const LARGE_BYTES = 2 ** 22;
@@ -69,8 +70,8 @@ async function joined(pieces: Buffer[], length: number): Promise<Buffer> {
 }
 
 /** Bytes that the body of a request may have. */
-export function bodyLimitOf({ maxOwnBytes, routeOptions }: FastifyRequest): number {
-  return maxOwnBytes ?? routeOptions.bodyLimit;
+export function bodyLimitOf(request: FastifyRequest): number {
+  return request.maxOwnBytes ?? routeOf(request).bodyLimit;
 }
 
 /** Reads a body into `request.bodyBytes` and parses it. An error of `parse` refuses the request. */

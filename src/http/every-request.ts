@@ -7,6 +7,7 @@ type Outcome = Error | 'answered' | undefined;
 export type Check = (request: FastifyRequest, reply: FastifyReply) => Outcome | Promise<Outcome>;
 type Watcher = (request: FastifyRequest, reply: FastifyReply) => void;
 type Done = (error?: Error) => void;
+type RouteFacts = FastifyRequest['routeOptions'];
 
 /**
  * Gives the app `check`, `whenReplied` and `whenOver`, which are done for every request in the order in which they were added.
@@ -14,6 +15,7 @@ type Done = (error?: Error) => void;
  * would take as long as a step.
  */
 export function addChecks(app: FastifyInstance): void {
+  app.decorateRequest('keptRoute');
   const checks: Check[] = [];
   const replied: Watcher[] = [];
   const over: Watcher[] = [];
@@ -47,6 +49,12 @@ export function addChecks(app: FastifyInstance): void {
   });
 }
 
+/** What a request's route is like. Fastify puts an object together each time it is asked, and each request asks ten times. */
+export function routeOf(request: FastifyRequest): RouteFacts {
+  request.keptRoute ??= request.routeOptions;
+  return request.keptRoute;
+}
+
 function end(outcome: Error | 'answered', done: Done): void {
   if (outcome !== 'answered') done(outcome);
 }
@@ -58,5 +66,8 @@ declare module 'fastify' {
     whenReplied: (watcher: Watcher) => void;
     /** When the reply is with the operating system, or the client is gone. */
     whenOver: (watcher: Watcher) => void;
+  }
+  interface FastifyRequest {
+    keptRoute?: RouteFacts;
   }
 }

@@ -4,6 +4,7 @@ import type { z } from 'zod';
 import { type TensorFields, tensorFieldsOf } from '../../schemas/tensor-fields.ts';
 import { Problem } from '../domain/problems.ts';
 import { parserOf } from './body-bytes.ts';
+import { routeOf } from './every-request.ts';
 import { HttpProblem } from './http-problem.ts';
 import { liftTensors, MOST_NUMBERS } from './lift-tensors.ts';
 
@@ -24,7 +25,7 @@ const MOST_PARTS = 2 ** 16;
 export function addJsonBody(app: FastifyInstance, maxBytes: number): void {
   app.addHook('preParsing', (request, _reply, payload, done) => {
     const { 'content-encoding': encoding, 'content-type': type } = request.headers;
-    const { bodyLimit, config } = request.routeOptions;
+    const { bodyLimit, config } = routeOf(request);
     if (config.ownBody) return done(null, payload);
     if (type !== undefined && IS_JSON.test(type)) request.maxOwnBytes = Math.min(maxBytes, bodyLimit);
     // Uses a callback and checks the usual case first, since every request comes through here.
@@ -39,7 +40,7 @@ export function addJsonBody(app: FastifyInstance, maxBytes: number): void {
   app.removeContentTypeParser(['application/json', 'text/plain']);
   app.addContentTypeParser(
     'application/json',
-    parserOf((bytes, request) => bodyOf(bytes, request.routeOptions.config, (text) => parse(request, text))),
+    parserOf((bytes, request) => bodyOf(bytes, routeOf(request).config, (text) => parse(request, text))),
   );
 }
 

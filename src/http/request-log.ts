@@ -1,4 +1,5 @@
 import type { FastifyBaseLogger, FastifyInstance, FastifyRequest } from 'fastify';
+import { routeOf } from './every-request.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -50,8 +51,8 @@ export function logRequests(app: FastifyInstance): void {
 export const NO_ROUTE = 'none';
 
 /** The pattern of a request's route, such as `/v1/cells/{cell}`. */
-export function routePattern({ routeOptions }: FastifyRequest): string {
-  return routeOptions.config?.pattern ?? NO_ROUTE;
+export function routePattern(request: FastifyRequest): string {
+  return routeOf(request).config?.pattern ?? NO_ROUTE;
 }
 
 function bytesOf(contentLength: number | string | string[] | undefined): number | undefined {

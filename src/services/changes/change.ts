@@ -48,7 +48,7 @@ export class Changer {
       begun?.();
       return this.attempt(decide);
     });
-    await afterwards?.().catch(() => undefined);
+    if (afterwards) await afterwards().catch(() => undefined);
     return result;
   }
 

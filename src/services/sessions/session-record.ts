@@ -9,8 +9,8 @@ export interface Session extends SessionContent {
 }
 
 /** @throws {Problem} not-found, session-expired */
-export async function readSession(store: Pick<Store, 'get'>, id: string, now: number): Promise<Session> {
-  return requireSession(id, await store.get(sessionKey(id)), now);
+export function readSession(store: Pick<Store, 'get'>, id: string, now: number): Promise<Session> {
+  return store.get(sessionKey(id)).then((stored) => requireSession(id, stored, now));
 }
 
 /** The session in a value of the store. @throws {Problem} not-found, session-expired */

@@ -91,6 +91,8 @@ interface Held {
   readonly response: ServerResponse;
   /** Of its connection: the first is under way, as replies go out in the order of the requests. */
   readonly line: Held[];
+  /** 1, or 0 for a WebSocket: it has no answer to wait for, and may stay open for days. */
+  readonly waits: 0 | 1;
   bytes: number;
   /** Begins it, where it waits for those before it. */
   begin?: () => void;
@@ -110,7 +112,7 @@ function refused(refusal: Problem | undefined, request: FastifyRequest, reply: F
  * pipelined ones wait, and hold nothing meanwhile. Whatever a request held is free when its connection or its reply is over. Probes
  * and pages are let through.
  */
-export function limitInFlight(app: FastifyInstance, account: Account): void {
+export function limitInFlight(app: FastifyInstance, account: Account, mostWaiting = MOST_WAITING): void {
   const running = new WeakMap<IncomingMessage, Held>();
   const lines = new WeakMap<Socket, Held[]>();
   let allWaiting = 0;
@@ -143,9 +145,9 @@ export function limitInFlight(app: FastifyInstance, account: Account): void {
     const { raw } = request;
     const client = clientOf(request);
     const line = lineOf(raw.socket);
-    const held: Held = { client, request: raw, response: reply.raw, line, bytes: 0 };
+    const held: Held = { client, request: raw, response: reply.raw, line, bytes: 0, waits: request.ws ? 0 : 1 };
     running.set(raw, held);
-    allWaiting++;
+    allWaiting += held.waits;
     const before = line.push(held) - 1;
     const admit = () => refused(refusalOf(request, client), request, reply);
     if (before === 0) return admit();
@@ -174,7 +176,7 @@ export function limitInFlight(app: FastifyInstance, account: Account): void {
     const held = running.get(request);
     if (!held) return;
     running.delete(request);
-    allWaiting--;
+    allWaiting -= held.waits;
     account.add(held.client, -held.bytes);
     if (!held.response.writableFinished) held.left?.abort();
     const { line } = held;
@@ -185,7 +187,7 @@ export function limitInFlight(app: FastifyInstance, account: Account): void {
 
   function refusalOf(request: FastifyRequest, client: string): Problem | undefined {
     if (isOpen(request)) return undefined;
-    if (allWaiting > MOST_WAITING) return waitsAlready(`More than ${MOST_WAITING} requests of this process wait`);
+    if (allWaiting > mostWaiting) return waitsAlready(`More than ${mostWaiting} requests of this process wait`);
     return account.fits(client, 1) ? undefined : account.overloaded();
   }
 

@@ -1,10 +1,31 @@
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import Fastify from 'fastify';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { addIdentities } from '../../src/http/auth.ts';
+import { addChecks } from '../../src/http/every-request.ts';
+import { Account, limitInFlight } from '../../src/http/in-flight.ts';
 import { startApp, type TestApp } from '../support/app.ts';
 import { call, expectProblem, make } from '../support/call.ts';
 
 const MIB = 2 ** 20;
+
+it('refuses requests while too many of the process wait for answers', async () => {
+  const app = Fastify();
+  addChecks(app);
+  addIdentities(app, { closed: false });
+  limitInFlight(app, new Account(2 ** 20), 2);
+  const { promise: answered, resolve: answer } = Promise.withResolvers<void>();
+  app.get('/slow', () => answered.then(() => 'done'));
+  app.get('/fast', async () => 'done');
+  const slow = [1, 2].map(() => app.inject('/slow').then(({ statusCode }) => statusCode));
+  await vi.waitFor(async () => expect((await app.inject('/fast')).statusCode).toBe(503), 5_000);
+  expect((await app.inject('/fast')).json().message).toContain('More than 2 requests of this process wait');
+  answer();
+  expect(await Promise.all(slow)).toEqual([200, 200]);
+  expect((await app.inject('/fast')).statusCode).toBe(200);
+  await app.close();
+});
 
 describe('what all requests hold', () => {
   let app: TestApp;

@@ -5,7 +5,7 @@ import type { Tensor } from '../../domain/tensor.ts';
 import { decodeElements, encodeElements } from '../../domain/tensor-bytes.ts';
 import { type Ending, GraphProcess, type ProcessEnded, type RuntimeLimits } from './graph-process.ts';
 import { LoadedGraphs } from './loaded-graphs.ts';
-import type { Answer, RunMessage, SentTensor } from './messages.ts';
+import type { Answer, Fault, RowResult, SentRequest, SentTensor } from './messages.ts';
 import { endedProblem, faultProblem, notInstalled, PACKAGE } from './runtime-problems.ts';
 
 /** Messages that a process has at most: the next one is there when it has answered one. */
@@ -14,6 +14,8 @@ const DEPTH = 2;
 const MAX_WAITING = 4096;
 /** A request whose process ended under another request's graph is tried again, so many times in all. */
 const MAX_TRIES = 3;
+/** Steps of one message, so that what waits behind it need not wait long. */
+const STEPS_TOGETHER = 64;
 
 export interface GraphEngine {
   prepare(program: GraphProgram): PreparedGraph;
@@ -37,10 +39,22 @@ interface Seat {
   readonly loaded: LoadedGraphs;
 }
 
+/** A request that waits or runs; without `request` the graph is only loaded. */
+interface Job {
+  readonly program: GraphProgram;
+  readonly request?: SentRequest;
+  readonly steps: number;
+  readonly resolve: (rows: readonly RowResult[]) => void;
+  readonly reject: (error: unknown) => void;
+  tries: number;
+  /** A message that it was in with others has failed: nobody knows yet by which of them. */
+  alone: boolean;
+}
+
 /** Runs graphs in processes of their own, which start when there is something to run. */
 export function createGraphEngine(limits: RuntimeLimits, isInstalled = findsPackage): GraphEngine {
   const seats = new Set<Seat>();
-  const waiting: (() => void)[] = [];
+  const waiting: Job[] = [];
   const ended: Partial<Record<Ending, number>> = {};
   let installed = false;
   let closed = false;
@@ -51,7 +65,7 @@ export function createGraphEngine(limits: RuntimeLimits, isInstalled = findsPack
     seat.process.ended.then((ending) => {
       ended[ending] = (ended[ending] ?? 0) + 1;
       seats.delete(seat);
-      waiting.shift()?.();
+      dispatch();
     });
     return seat;
   }
@@ -65,66 +79,118 @@ export function createGraphEngine(limits: RuntimeLimits, isInstalled = findsPack
     return seats.size < limits.processes ? start() : free.find(({ loaded }) => loaded.has(graph));
   }
 
-  async function seatFor(graph: string): Promise<Seat> {
-    for (;;) {
-      if (closed) throw new Problem('shutting-down', 'The service is shutting down.');
-      const seat = find(graph);
-      if (seat) return seat;
-      if (waiting.length >= MAX_WAITING) {
-        const detail = `${waiting.length} runs of graphs are waiting already for ${limits.processes} processes (CELLSTEP_ONNX_PROCESSES).`;
-        throw new Problem('overloaded', detail, { retryAfterSeconds: 1 });
+  /** Gives processes what they can take. Requests to one graph that wait at the same time go in one message. */
+  function dispatch(): void {
+    const full = new Set<string>();
+    for (let k = 0; k < waiting.length && !closed; ) {
+      const { program } = waiting[k];
+      const seat = full.has(program.id) ? undefined : find(program.id);
+      if (seat) void carryOut(seat, takeFrom(k));
+      else {
+        full.add(program.id);
+        k++;
       }
-      await new Promise<void>((resolve) => waiting.push(resolve));
     }
   }
 
-  /** Asks for a run, and before that for loading the graph where it is not; the answers in that order. */
-  function ask({ process, loaded }: Seat, program: GraphProgram, run: RunMessage | undefined): Promise<Answer>[] {
+  /** The job at a place, and those behind it that go with it. */
+  function takeFrom(place: number): Job[] {
+    const [first] = waiting.splice(place, 1);
+    const jobs = [first];
+    let { steps } = first;
+    for (let k = place; k < waiting.length && !first.alone && first.request; ) {
+      const next = waiting[k];
+      const together = next.program === first.program && next.request && !next.alone;
+      if (!together) k++;
+      else {
+        steps += next.steps;
+        if (steps > STEPS_TOGETHER) break;
+        jobs.push(...waiting.splice(k, 1));
+      }
+    }
+    return jobs;
+  }
+
+  /** Asks for runs, and before that for loading the graph where it is not; the answers in that order. */
+  function ask({ process, loaded }: Seat, [{ program }]: readonly Job[], requests: SentRequest[]): Promise<Answer>[] {
+    const { id: graph, states, outputs } = program;
     const asked: Promise<Answer>[] = [];
-    if (!loaded.has(program.id)) {
+    if (!loaded.has(graph)) {
       const model = program.model();
-      for (const graph of loaded.add(program.id, model.length)) asked.push(process.ask({ op: 'release', graph }));
-      asked.push(process.ask({ op: 'load', graph: program.id, model }));
+      for (const old of loaded.add(graph, model.length)) asked.push(process.ask({ op: 'release', graph: old }));
+      asked.push(process.ask({ op: 'load', graph, model }));
     }
-    return run ? [...asked, process.ask(run)] : asked;
+    if (requests.length > 0) asked.push(process.ask({ op: 'run', graph, states: states.map(bare), outputs, requests }));
+    return asked;
   }
 
-  async function carryOut(program: GraphProgram, run?: RunMessage): Promise<Answer> {
-    installed ||= isInstalled();
-    if (!installed) throw notInstalled();
-    for (let tries = 1; ; tries++) {
-      const seat = await seatFor(program.id);
-      const outcomes = await Promise.allSettled(ask(seat, program, run));
-      waiting.shift()?.();
-      const failed = outcomes.find((outcome) => outcome.status === 'rejected');
-      if (failed) {
-        if (closed) throw new Problem('shutting-down', 'The service is shutting down.');
-        const reason: ProcessEnded = failed.reason;
-        if (reason.mayBeCause || tries === MAX_TRIES) throw endedProblem(reason, limits);
-        continue;
-      }
-      const answers = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
-      const fault = answers.find((answer) => 'fault' in answer);
-      // Loading it, which another request had asked for, has failed: that request got the reason, this one asks again.
-      if (fault?.kind === 'not-loaded' && tries < MAX_TRIES) {
-        seat.loaded.delete(program.id);
-        continue;
-      }
-      if (!fault) return answers.at(-1) ?? { rows: [] };
-      const isLoad = !run || fault !== answers.at(-1);
-      if (isLoad) seat.loaded.delete(program.id);
-      throw faultProblem(fault, isLoad, limits);
+  async function carryOut(seat: Seat, jobs: readonly Job[]): Promise<void> {
+    for (const job of jobs) job.tries++;
+    const requests = jobs.flatMap(({ request }) => request ?? []);
+    let asked: Promise<Answer>[];
+    try {
+      asked = ask(seat, jobs, requests);
+    } catch (error) {
+      for (const { reject } of jobs) reject(error);
+      return;
     }
+    const outcomes = await Promise.allSettled(asked);
+    const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+    if (failed) afterEnd(jobs, failed.reason);
+    else {
+      const answers = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? outcome.value : []));
+      afterAnswers(seat, jobs, requests.length > 0 ? answers.splice(-1) : [], answers);
+    }
+    dispatch();
+  }
+
+  /** The process has ended. A request that may be the cause is refused; others are tried elsewhere. */
+  function afterEnd(jobs: readonly Job[], reason: ProcessEnded): void {
+    const again: Job[] = [];
+    for (const job of jobs) {
+      if (closed) job.reject(shuttingDown());
+      else if (jobs.length > 1) again.push({ ...job, alone: job.alone || reason.mayBeCause });
+      else if (reason.mayBeCause || job.tries === MAX_TRIES) job.reject(endedProblem(reason, limits));
+      else again.push(job);
+    }
+    waiting.unshift(...again);
+  }
+
+  function afterAnswers(seat: Seat, jobs: readonly Job[], [ran]: readonly Answer[], loads: readonly Answer[]): void {
+    const load = loads.flatMap(({ results }) => results).find((result) => 'fault' in result);
+    if (load) seat.loaded.delete(jobs[0].program.id);
+    const again: Job[] = [];
+    for (const [k, job] of jobs.entries()) {
+      const result = load ?? ran?.results[k] ?? { rows: [] };
+      if (!('fault' in result)) job.resolve(result.rows);
+      else if (isForAnotherTry(result) && job.tries < MAX_TRIES) {
+        // Loading it, which another request had asked for, has failed: that request got the reason, this one asks again.
+        if (result.kind === 'not-loaded') seat.loaded.delete(job.program.id);
+        again.push({ ...job, alone: result.kind === 'not-run' });
+      } else job.reject(faultProblem(result, load !== undefined, limits));
+    }
+    waiting.unshift(...again);
+  }
+
+  function run(program: GraphProgram, request?: GraphRequest): Promise<readonly RowResult[]> {
+    installed ||= isInstalled();
+    return new Promise((resolve, reject) => {
+      if (!installed) throw notInstalled();
+      if (closed) throw shuttingDown();
+      if (waiting.length >= MAX_WAITING) throw tooMany(waiting.length, limits);
+      const sent = request && { request: sentOf(request) };
+      const steps = request?.rows.reduce((sum, row) => sum + row.steps.length, 0) ?? 0;
+      waiting.push({ program, ...sent, steps, resolve, reject, tries: 0, alone: false });
+      dispatch();
+    });
   }
 
   return {
     prepare: (program) => ({
       async load() {
-        await carryOut(program);
+        await run(program);
       },
-      async run(request) {
-        return resultsOf(await carryOut(program, messageOf(program, request, limits.maxResultBytes)));
-      },
+      run: async (request) => (await run(program, request)).map(resultOf),
     }),
     statistics: () => ({
       processes: seats.size,
@@ -134,12 +200,29 @@ export function createGraphEngine(limits: RuntimeLimits, isInstalled = findsPack
     }),
     async close() {
       closed = true;
-      for (const wake of waiting.splice(0)) wake();
+      for (const { reject } of waiting.splice(0)) reject(shuttingDown());
       const processes = [...seats].map(({ process }) => process);
       for (const process of processes) process.end('closed');
       await Promise.all(processes.map(({ ended }) => ended));
     },
   };
+}
+
+function isForAnotherTry({ kind }: Fault): boolean {
+  return kind === 'not-loaded' || kind === 'not-run';
+}
+
+function bare({ name, output }: GraphProgram['states'][number]) {
+  return { name, output };
+}
+
+function shuttingDown(): Problem {
+  return new Problem('shutting-down', 'The service is shutting down.');
+}
+
+function tooMany(waiting: number, { processes }: RuntimeLimits): Problem {
+  const detail = `${waiting} runs of graphs are waiting already for ${processes} processes (CELLSTEP_ONNX_PROCESSES).`;
+  return new Problem('overloaded', detail, { retryAfterSeconds: 1 });
 }
 
 function findsPackage(): boolean {
@@ -151,17 +234,12 @@ function findsPackage(): boolean {
   }
 }
 
-function messageOf(program: GraphProgram, { rows, everyState }: GraphRequest, maxBytes: number): RunMessage {
+function sentOf({ rows, everyState }: GraphRequest): SentRequest {
   const sendFeeds = (feeds: Feeds) =>
     Object.fromEntries(Object.entries(feeds).map(([name, tensor]) => [name, toSent(tensor)]));
   return {
-    op: 'run',
-    graph: program.id,
     rows: rows.map(({ steps, states }) => ({ steps: steps.map(sendFeeds), states: states.map(toSent) })),
-    states: program.states,
-    outputs: program.outputs,
     everyState,
-    maxBytes,
   };
 }
 
@@ -169,9 +247,8 @@ function toSent(tensor: Tensor): SentTensor {
   return { dtype: tensor.dtype, shape: tensor.shape, bytes: encodeElements(tensor) };
 }
 
-function resultsOf(answer: Answer): GraphResult[] {
-  if ('fault' in answer) throw new Error(answer.fault);
+function resultOf({ outputs, states }: RowResult): GraphResult {
   const read = (tensors: readonly SentTensor[]) =>
     tensors.map(({ dtype, shape, bytes }) => decodeElements(dtype, shape, bytes));
-  return answer.rows.map(({ outputs, states }) => ({ outputs: outputs.map(read), states: states.map(read) }));
+  return { outputs: outputs.map(read), states: states.map(read) };
 }

@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
-import { type Answer, FrameReader, frame, type Message, OVER_MEMORY } from './messages.ts';
+import { FrameReader, frame } from './frames.ts';
+import { type Answer, type Message, OVER_MEMORY } from './messages.ts';
 
 const SCRIPT = fileURLToPath(new URL('./runtime-worker.ts', import.meta.url));
 const MIB = 2 ** 20;
@@ -64,13 +65,14 @@ export class GraphProcess {
 
   constructor(limits: RuntimeLimits) {
     this.limits = limits;
-    const command = [process.execPath, SCRIPT, `${process.pid}`, `${limits.maxBytes}`];
+    const command = [process.execPath, SCRIPT, `${process.pid}`, `${limits.maxBytes}`, `${limits.maxResultBytes}`];
     const kib = `${Math.ceil((limits.maxBytes + RESERVED_BYTES) / 1024)}`;
     const [file, ...rest] = process.platform === 'win32' ? command : ['/bin/sh', '-c', BOUNDED, kib, ...command];
     // It needs none of the environment's secrets, and has no file open but the socket.
     this.child = spawn(file, rest, { env: {}, cwd: '/', stdio: ['ignore', 'ignore', 'pipe', 'pipe'] });
     this.socket = this.child.stdio[3] as Duplex;
-    const reader = new FrameReader<Answer>(limits.maxResultBytes + HEAD_BYTES);
+    // Of several requests the last may go over the bound of one.
+    const reader = new FrameReader<Answer>(2 * limits.maxResultBytes + HEAD_BYTES);
     this.socket.on('data', (chunk: Buffer) => {
       try {
         for (const answer of reader.push(chunk)) this.settle(answer);

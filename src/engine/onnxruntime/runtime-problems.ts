@@ -1,6 +1,6 @@
 import { Problem } from '../../domain/problems.ts';
 import type { ProcessEnded, RuntimeLimits } from './graph-process.ts';
-import type { Answer } from './messages.ts';
+import type { Fault } from './messages.ts';
 
 /** The package that runs graphs; an optional peer dependency. */
 export const PACKAGE = 'onnxruntime-node';
@@ -8,8 +8,6 @@ const MIB = 2 ** 20;
 /** What the runtime says where the process may not have more memory. */
 const NO_MEMORY = /bad_alloc|failed to allocate|out of memory|allocation failed/i;
 const MAX_TEXT = 600;
-
-type Fault = Extract<Answer, { fault: string }>;
 
 export function notInstalled(): Problem {
   const detail = `Graphs run in ONNX Runtime, and the package ${PACKAGE} is not installed. Install it with "npm install ${PACKAGE} --ignore-scripts", or use the image whose tag ends in -onnx.`;

@@ -78,9 +78,8 @@ export class CellReader {
 
   /** The graph that the cell is, ready to run. */
   async prepareGraph(cell: Cell): Promise<PreparedGraph> {
-    const program = await graphProgram(this.context, cell);
     const hit = this.cached(cell);
-    const prepared = hit?.graph ?? this.context.stepper.prepareGraph(program);
+    const prepared = hit?.graph ?? this.context.stepper.prepareGraph(await graphProgram(this.context, cell));
     if (hit) hit.graph = prepared;
     return prepared;
   }

@@ -149,7 +149,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   if (pool) metrics.watchThreads(pool.statistics);
   metrics.watchStore(store);
   const gate = openGate(config, clock, options.logger);
-  const graphs = createGraphEngine({ ...onnx, maxResultBytes: limits.maxThingBytes });
+  const graphs = createGraphEngine({ ...onnx, maxResultBytes: limits.maxThingBytes }, { caller: callers.current });
   metrics.watchGraphs(graphs.statistics);
   const stepper = createStepper({
     engines,

@@ -106,7 +106,15 @@ export const SESSION_OPERATIONS = {
       },
       trace: { summary: 'With the values before and after the activation', body: { inputs: [[2]], trace: true } },
     },
-    problems: ['cell-gone', 'session-expired', 'invalid-config', ...bad, 'overloaded', 'compute-failed'],
+    problems: [
+      'cell-gone',
+      'session-expired',
+      'invalid-config',
+      ...bad,
+      'overloaded',
+      'compute-failed',
+      'graph-blocked',
+    ],
     links: {
       readSession: {
         operationId: 'readSession',

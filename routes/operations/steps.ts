@@ -50,6 +50,7 @@ export const STEP_OPERATIONS = {
       ...ofBuilding,
       'overloaded',
       'compute-failed',
+      'graph-blocked',
     ],
   },
   runCellSequence: {
@@ -105,6 +106,7 @@ export const STEP_OPERATIONS = {
       ...ofBuilding,
       'overloaded',
       'compute-failed',
+      'graph-blocked',
     ],
   },
   readGradients: {

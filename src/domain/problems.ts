@@ -295,6 +295,11 @@ export const PROBLEMS = {
     title: 'The thread that computed this died',
     help: 'A second try failed too. Nothing was changed. Send the request again after Retry-After seconds, or send less at once.',
   },
+  'graph-blocked': {
+    status: 503,
+    title: 'The graph has ended its process again and again',
+    help: 'The graph ran for too long, took too much memory or crashed, several times within a minute. It is not run for a minute after the last time. Send other inputs after Retry-After seconds, or less at once.',
+  },
   'shutting-down': {
     status: 503,
     title: 'The service is shutting down',

@@ -79,6 +79,8 @@ const DETAILS: Readonly<Record<ProblemCode, string>> = {
   'issuer-unavailable': 'The keys of the issuer https://login.example cannot be fetched.',
   overloaded: 'Work of about 22 s is waiting already (CELLSTEP_THREADS 2).',
   'compute-failed': 'The thread that computed this ended too early, and so did the thread of a second try.',
+  'graph-blocked':
+    'This graph has ended its process 3 times, by too much time or memory or by a crash. It runs again in 60 s. Send it other inputs then, or less at once.',
   'shutting-down': 'The service is shutting down.',
   'internal-error': 'The service failed. The request is not to blame.',
 };

@@ -25,7 +25,7 @@ const request = (x: number) => ({
 });
 
 it('says in one clear problem that the runtime is not installed, and starts nothing', async () => {
-  const engine = createGraphEngine(LIMITS, () => false);
+  const engine = createGraphEngine(LIMITS, { isInstalled: () => false });
   onTestFinished(() => engine.close());
   const graph = engine.prepare(programOf('a'));
   for (const asked of [graph.load(), graph.run(request(1))]) {

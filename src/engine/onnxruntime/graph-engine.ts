@@ -1,8 +1,10 @@
 import { createRequire } from 'node:module';
+import { type CurrentCaller, OWN_WORK } from '../../domain/caller.ts';
 import type { Feeds, GraphProgram, GraphRequest, GraphResult, PreparedGraph } from '../../domain/graph.ts';
 import { Problem } from '../../domain/problems.ts';
 import type { Tensor } from '../../domain/tensor.ts';
 import { decodeElements, encodeElements } from '../../domain/tensor-bytes.ts';
+import { EndedGraphs } from './ended-graphs.ts';
 import { type Ending, GraphProcess, type ProcessEnded, type RuntimeLimits } from './graph-process.ts';
 import { LoadedGraphs } from './loaded-graphs.ts';
 import type { Answer, Fault, RowResult, SentRequest, SentTensor } from './messages.ts';
@@ -33,6 +35,13 @@ export interface GraphStatistics {
   readonly ended: Readonly<Partial<Record<Ending, number>>>;
 }
 
+export interface GraphEngineOptions {
+  readonly isInstalled?: () => boolean;
+  readonly caller?: CurrentCaller;
+  /** Milliseconds. */
+  readonly clock?: () => number;
+}
+
 /** A process with what it has loaded. */
 interface Seat {
   readonly process: GraphProcess;
@@ -41,6 +50,7 @@ interface Seat {
 
 /** A request that waits or runs; without `request` the graph is only loaded. */
 interface Job {
+  readonly client: string;
   readonly program: GraphProgram;
   readonly request?: SentRequest;
   readonly steps: number;
@@ -52,7 +62,11 @@ interface Job {
 }
 
 /** Runs graphs in processes of their own, which start when there is something to run. */
-export function createGraphEngine(limits: RuntimeLimits, isInstalled = findsPackage): GraphEngine {
+export function createGraphEngine(
+  limits: RuntimeLimits,
+  { isInstalled = findsPackage, caller = () => OWN_WORK, clock }: GraphEngineOptions = {},
+): GraphEngine {
+  const endedGraphs = new EndedGraphs(clock);
   const seats = new Set<Seat>();
   const waiting: Job[] = [];
   const ended: Partial<Record<Ending, number>> = {};
@@ -150,8 +164,10 @@ export function createGraphEngine(limits: RuntimeLimits, isInstalled = findsPack
     for (const job of jobs) {
       if (closed) job.reject(shuttingDown());
       else if (jobs.length > 1) again.push({ ...job, alone: job.alone || reason.mayBeCause });
-      else if (reason.mayBeCause || job.tries === MAX_TRIES) job.reject(endedProblem(reason, limits));
-      else again.push(job);
+      else if (reason.mayBeCause || job.tries === MAX_TRIES) {
+        if (reason.mayBeCause) endedGraphs.add(job.client, job.program.id);
+        job.reject(endedProblem(reason, limits));
+      } else again.push(job);
     }
     waiting.unshift(...again);
   }
@@ -177,10 +193,12 @@ export function createGraphEngine(limits: RuntimeLimits, isInstalled = findsPack
     return new Promise((resolve, reject) => {
       if (!installed) throw notInstalled();
       if (closed) throw shuttingDown();
+      const { client } = caller();
+      endedGraphs.refuse(client, program.id);
       if (waiting.length >= MAX_WAITING) throw tooMany(waiting.length, limits);
       const sent = request && { request: sentOf(request) };
       const steps = request?.rows.reduce((sum, row) => sum + row.steps.length, 0) ?? 0;
-      waiting.push({ program, ...sent, steps, resolve, reject, tries: 0, alone: false });
+      waiting.push({ client, program, ...sent, steps, resolve, reject, tries: 0, alone: false });
       dispatch();
     });
   }

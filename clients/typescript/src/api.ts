@@ -2512,8 +2512,9 @@ export interface components {
          *     - `issuer-unavailable`: The issuer of tokens does not answer.
          *     - `overloaded`: The service has too much work already.
          *     - `compute-failed`: The thread that computed this died.
+         *     - `graph-blocked`: The graph has ended its process again and again.
          */
-        "store-unavailable.issuer-unavailable.overloaded.compute-failed": {
+        "store-unavailable.issuer-unavailable.overloaded.compute-failed.graph-blocked": {
             headers: {
                 "Retry-After": components["headers"]["Retry-After"];
                 [name: string]: unknown;
@@ -2534,6 +2535,21 @@ export interface components {
         /** @description `conflict`: Other changes came first each time. */
         conflict: {
             headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /**
+         * @description - `store-unavailable`: The store cannot be reached.
+         *     - `issuer-unavailable`: The issuer of tokens does not answer.
+         *     - `overloaded`: The service has too much work already.
+         *     - `compute-failed`: The thread that computed this died.
+         */
+        "store-unavailable.issuer-unavailable.overloaded.compute-failed": {
+            headers: {
+                "Retry-After": components["headers"]["Retry-After"];
                 [name: string]: unknown;
             };
             content: {
@@ -3288,7 +3304,7 @@ export interface operations {
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-config.invalid-value.invalid-file.limit-exceeded"];
             429: components["responses"]["too-many-requests.quota-exceeded"];
-            503: components["responses"]["store-unavailable.issuer-unavailable.overloaded.compute-failed"];
+            503: components["responses"]["store-unavailable.issuer-unavailable.overloaded.compute-failed.graph-blocked"];
             507: components["responses"]["store-full"];
             default: components["responses"]["default"];
         };
@@ -3333,7 +3349,7 @@ export interface operations {
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-config.invalid-value.invalid-file.limit-exceeded"];
             429: components["responses"]["too-many-requests.quota-exceeded"];
-            503: components["responses"]["store-unavailable.issuer-unavailable.overloaded.compute-failed"];
+            503: components["responses"]["store-unavailable.issuer-unavailable.overloaded.compute-failed.graph-blocked"];
             507: components["responses"]["store-full"];
             default: components["responses"]["default"];
         };
@@ -4802,7 +4818,7 @@ export interface operations {
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-config.invalid-value.invalid-file.idempotency-key-reused.limit-exceeded"];
             429: components["responses"]["too-many-requests.quota-exceeded.too-many-keys"];
-            503: components["responses"]["store-unavailable.issuer-unavailable.overloaded.compute-failed"];
+            503: components["responses"]["store-unavailable.issuer-unavailable.overloaded.compute-failed.graph-blocked"];
             507: components["responses"]["tenant-full.store-full"];
             default: components["responses"]["default"];
         };

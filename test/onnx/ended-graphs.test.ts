@@ -32,7 +32,9 @@ it('refuses one of many requests that wait together, and carries out the others'
   expect(outcomes[5]).toMatchObject({ reason: { code: 'limit-exceeded' } });
 });
 
-it('leaves a graph alone that has ended three processes, for a minute and for that client alone', { timeout: 120_000 }, async () => {
+it('leaves a graph alone that has ended three processes, for a minute and for that client alone', {
+  timeout: 120_000,
+}, async () => {
   let now = 0;
   let client = 'a';
   const caller = () => ({ ...OWN_WORK, client });

@@ -115,10 +115,18 @@ export interface GraphModel {
   readonly skipped: readonly { readonly name: string; readonly reason: string }[];
 }
 
+/** A graph as it was sent: its file, and those that hold its data, by their names. */
+export interface SentGraph {
+  readonly bytes: Uint8Array;
+  readonly beside?: ReadonlyMap<string, Uint8Array>;
+}
+
 /** Files with whole graphs. */
 export interface GraphFiles {
   /** @throws {Problem} invalid-file, limit-exceeded */
   read(bytes: Uint8Array): GraphModel;
+  /** The same graph with its data inside, from files that were sent with it, by their names. @throws {Problem} invalid-file */
+  inside(bytes: Uint8Array, beside: ReadonlyMap<string, Uint8Array>): Uint8Array;
   /** The initializers of a file that was read before. */
   variables(bytes: Uint8Array): ReadonlyMap<string, Tensor>;
   /** The same graph with these of its hidden states as inputs and outputs. */

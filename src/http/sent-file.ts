@@ -1,8 +1,9 @@
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { tensorLiteral } from '../../schemas/tensor.ts';
+import type { SentGraph } from '../domain/graph.ts';
 import type { Json, JsonObject } from '../domain/json.ts';
-import { OCTET_STREAM, ONNX, WEIGHT_FILE_TYPES } from '../domain/media-types.ts';
+import { MULTIPART, OCTET_STREAM, ONNX, WEIGHT_FILE_TYPES } from '../domain/media-types.ts';
 import { fieldProblem, Problem } from '../domain/problems.ts';
 import type { TensorLiteral } from '../domain/tensor-literal.ts';
 import { mediaTypeOf } from './binary-body.ts';
@@ -79,18 +80,18 @@ function constantsOf(text: string): Record<string, TensorLiteral> {
   throw fieldProblem('invalid-request', ['?constants', ...path].join('/'), `?constants: ${message}`);
 }
 
-/** The file of a whole graph. @throws {Problem} unsupported-media-type, invalid-request */
+/** A whole graph, and the files sent with it. @throws {Problem} unsupported-media-type, invalid-request */
 export function sentGraph(
   { headers, fileParts, query }: Pick<FastifyRequest, 'headers' | 'fileParts' | 'query'>,
   bytes: Uint8Array,
-): Uint8Array {
+): SentGraph {
   const type = mediaTypeOf(headers['content-type']);
-  if (fileParts || (type !== ONNX && type !== OCTET_STREAM)) {
-    const detail = `A whole graph is one ONNX file; this body is ${type}. Send Content-Type: ${ONNX}, with all data in the file.`;
+  if (!fileParts && type !== ONNX && type !== OCTET_STREAM) {
+    const detail = `A whole graph is an ONNX file; this body is ${type}. Send Content-Type: ${ONNX}, or ${MULTIPART} with the files that hold its data.`;
     throw new Problem('unsupported-media-type', detail);
   }
   const others = Object.keys(query as object).filter((name) => !GRAPH_QUERY.includes(name));
-  if (others.length === 0) return bytes;
+  if (others.length === 0) return { bytes, ...(fileParts ? { beside: fileParts.beside } : {}) };
   throw fieldProblem('invalid-request', `?${others[0]}`, `?${others[0]} is not for a whole graph. Leave it out.`);
 }
 

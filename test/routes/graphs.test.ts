@@ -441,6 +441,45 @@ onMemory('graphs that are refused', (served) => {
       outputs: [edge('y', [1, 2]), edge('sN', [1, 2])],
     });
 
+  it('takes data in other files where they are sent too, and opens no path', async () => {
+    const outside = model(
+      withNode({ op: 'Add', in: ['x', 'w'], out: ['y'] }, [externalTensor('w', [1, 2], '/etc/weights.bin')]),
+    );
+    const sendParts = (files: Readonly<Record<string, Uint8Array>>) => {
+      const edge = 'edge-of-parts';
+      const parts = Object.entries(files).flatMap(([name, bytes]) => [
+        `--${edge}\r\nContent-Disposition: form-data; name="${name}"; filename="${name}"\r\n\r\n`,
+        bytes,
+        '\r\n',
+      ]);
+      const body = Buffer.concat([...parts, `--${edge}--\r\n`].map((part) => Buffer.from(part as string)));
+      const headers = { 'content-type': `multipart/form-data; boundary=${edge}` };
+      return call(served.app, 'POST', '/v1/cells?graph=true&id=parts', body, headers);
+    };
+    const data = new Uint8Array(Float32Array.of(3, 4).buffer);
+    expectProblem(
+      await sendParts({ 'model.onnx': outside }),
+      'invalid-file',
+      /'\/etc\/weights.bin', which is never opened/,
+    );
+    expectProblem(
+      await sendParts({ 'model.onnx': outside, 'weights.bin': data, 'more.bin': data }),
+      'invalid-file',
+      /in 'more.bin'; 1 file of this body would be left out/,
+    );
+    expectProblem(
+      await sendParts({ 'model.onnx': outside, 'weights.bin': data.slice(0, 4) }),
+      'invalid-file',
+      /is at 0 to 8 of '\/etc\/weights.bin', which has 4 bytes/,
+    );
+    const made = await sendParts({ 'model.onnx': outside, 'weights.bin': data });
+    expect(made.status, made.text).toBe(201);
+    const stepped = await call(served.app, 'POST', '/v1/cells/parts/steps', { inputs: [[1, 2]] });
+    expect(stepped.body.output, stepped.text).toEqual([[4, 6]]);
+    const { body } = await call(served.app, 'GET', '/v1/cells/parts/weights');
+    expect(body.weights).toEqual({ w: [[3, 4]] });
+  });
+
   it('refuses custom operators, and files without a graph', async () => {
     const custom = model(withNode({ op: 'Evil', domain: 'my.ops', in: ['x'], out: ['y'] }), ['my.ops']);
     expectProblem(await send(served, custom, ''), 'invalid-file', /operator 'Evil' of the domain 'my.ops'/);

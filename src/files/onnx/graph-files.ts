@@ -3,6 +3,7 @@ import type { Limits } from '../../domain/limits.ts';
 import { Problem } from '../../domain/problems.ts';
 import type { Tensor } from '../../domain/tensor.ts';
 import { DEFAULT_FILE_LIMITS, type FileLimits, requireWithin } from '../bounds.ts';
+import { withDataInside } from './data-inside.ts';
 import { dtypeOfElements, nameOfElements } from './element-types.ts';
 import { type GraphTree, readGraphTree, type ValueInfo } from './graph-tree.ts';
 import { type FoundStates, findHiddenStates } from './hidden-states.ts';
@@ -26,6 +27,7 @@ export function createGraphFiles({ maxCheckpointBytes }: Pick<Limits, 'maxCheckp
       const skipped = [...closed, ...left];
       return { inputs: tree.inputs.map(edgeOf), outputs: tree.outputs.map(edgeOf), variables, hidden, skipped };
     },
+    inside: (bytes, beside) => withDataInside(bytes, beside, limits),
     variables: (bytes) => variablesOf(readGraphTree(bytes, limits), limits).variables,
     open(bytes, names) {
       if (names.length === 0) return bytes;

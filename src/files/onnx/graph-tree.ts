@@ -144,7 +144,7 @@ class TreeReader {
     const record = readTensorRecord(message, this.budget, of);
     if (!record.external) return record;
     const location = record.external.get('location') ?? '';
-    const detail = `The data of '${record.name}' is in another file, '${location.slice(0, 200)}', which is never opened. Save the model with its data inside: onnx.save(model, path, save_as_external_data=False).`;
+    const detail = `The data of '${record.name}' is in another file, '${location.slice(0, 200)}', which is never opened. Send the model and that file as two parts of one multipart/form-data body, or save the model with its data inside: onnx.save(model, path, save_as_external_data=False).`;
     throw new Problem('invalid-file', detail);
   }
 

@@ -78,7 +78,7 @@ export function missingFile({ external }: TensorRecord, beside: Beside): string 
 }
 
 /** Only the last part counts: what is before it is a place on the machine that wrote the model. */
-function nameOfFile(location: string): string {
+export function nameOfFile(location: string): string {
   return location.split(/[/\\]/).at(-1) ?? '';
 }
 
@@ -100,6 +100,14 @@ function externalData(name: string, external: ReadonlyMap<string, string>, besid
 function countOf(name: string, key: string, text: string): number {
   if (/^\d{1,15}$/.test(text)) return Number(text);
   throw invalidFile(FORMAT, `the ${key} of the data of '${name}' is '${text.slice(0, 40)}', which is not a count.`);
+}
+
+/** The data of a tensor that is in a file sent with the model. @throws {Problem} invalid-file where it is not there */
+export function dataBeside(record: TensorRecord, beside: Beside): Uint8Array | undefined {
+  const { name, dims, dataType, external } = record;
+  const type = TYPES.get(dataType);
+  if (!external || !type || missingFile(record, beside) !== undefined) return undefined;
+  return externalData(name, external, beside, checkedSize(FORMAT, name, dims) * ELEMENT_TYPES[type].bytes);
 }
 
 /** The advice for a model with data in another file. */

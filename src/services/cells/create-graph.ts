@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { CellDefinition } from '../../domain/cell-definition.ts';
 import type { Imported, Skipped } from '../../domain/files.ts';
 import { TOP } from '../../domain/files.ts';
-import type { GraphInterface, GraphModel } from '../../domain/graph.ts';
+import type { GraphInterface, GraphModel, SentGraph } from '../../domain/graph.ts';
 import { Problem } from '../../domain/problems.ts';
 import type { Shape } from '../../domain/tensor.ts';
 import { graphConfig } from '../../frameworks/onnx/graph-config.ts';
@@ -22,6 +22,14 @@ export interface ReadGraph {
   readonly definition: CellDefinition & { readonly graph: GraphInterface };
   readonly variables: readonly CellVariable[];
   readonly skipped: readonly Skipped[];
+}
+
+/** The file of a graph as it is kept: with all data inside. @throws {Problem} invalid-file */
+export async function wholeFile(
+  { graphFiles }: Pick<Context, 'graphFiles'>,
+  { bytes, beside }: SentGraph,
+): Promise<Uint8Array> {
+  return beside && beside.size > 0 ? (await graphFiles()).inside(bytes, beside) : bytes;
 }
 
 /** @throws {Problem} invalid-file, invalid-value, no-state, limit-exceeded, engine-not-installed */

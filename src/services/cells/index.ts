@@ -1,4 +1,5 @@
 import type { WeightFileFormat, WrittenFormat } from '../../domain/files.ts';
+import type { SentGraph } from '../../domain/graph.ts';
 import type { Precision } from '../../domain/ports.ts';
 import { decodeRecord } from '../../domain/record.ts';
 import type { TensorLiteral } from '../../domain/tensor-literal.ts';
@@ -48,15 +49,20 @@ export function cellServices(context: Context, weightFiles: WeightFiles) {
       return changer.create('cell', made.id, change, (id) => importing(read, () => decide(id))());
     },
     /** What a whole graph is as a cell; nothing is stored. */
-    describeGraph: async (file: Uint8Array, options: GraphOptions) =>
-      (await graphs()).readGraph(context, file, options),
+    describeGraph: async (sent: SentGraph, options: GraphOptions) => {
+      const { readGraph, wholeFile } = await graphs();
+      return readGraph(context, await wholeFile(context, sent), options);
+    },
     createGraph: async <R>(
-      file: Uint8Array,
+      sent: SentGraph,
       made: { readonly id?: string; readonly options: GraphOptions },
       change: Change<ImportedCell, R>,
     ) => {
-      const [{ importing }, { importedOf, makeGraphCell, readGraph }] = await Promise.all([files(), graphs()]);
-      const read = await readGraph(context, file, made.options);
+      const [{ importing }, { importedOf, makeGraphCell, readGraph, wholeFile }] = await Promise.all([
+        files(),
+        graphs(),
+      ]);
+      const read = await readGraph(context, await wholeFile(context, sent), made.options);
       const store = (id: string) => () => storeCell(context, makeGraphCell(context, id, read));
       return changer.create('cell', made.id, change, (id) => importing({ imported: importedOf(read) }, store(id))());
     },

@@ -2,6 +2,7 @@ import type { Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { startApp, type TestApp } from '../support/app.ts';
 import { call, make } from '../support/call.ts';
+import { accumulator } from '../support/onnx-models.ts';
 import { type Browser, hasChromium, startBrowser } from './chromium.ts';
 import { openPage } from './open-page.ts';
 
@@ -110,6 +111,26 @@ describe.runIf(hasChromium('The view of the service'))('the view of what the ser
     const card = page.locator('.drop');
     await poll(() => card.textContent()).toMatch(/Understood|note/);
     expect(await card.textContent()).toContain('note');
+  });
+
+  it('shows a session of a whole ONNX graph, whose steps come from programs', async () => {
+    const type = { 'content-type': 'application/x-onnx' };
+    const made = await call(app, 'POST', '/v1/cells?graph=true&id=acc', accumulator(), type);
+    expect(made.status, made.text).toBe(201);
+    await make(app, '/v1/sessions', { id: 'acc', cell: 'acc', history: 5 });
+    const { complaints, page: opened } = await openPage(browser.context, `${origin}/#/inspect/sessions/acc`);
+    page = opened;
+    await page.getByText(/take steps from a program, which names its inputs/).waitFor();
+    expect(await page.getByRole('button', { name: 'Take a step' }).count()).toBe(0);
+    for (const gain of [1, 10]) {
+      const named_inputs = { x: [[1, 2]], gain };
+      expect((await call(app, 'POST', '/v1/sessions/acc/steps', { named_inputs })).status).toBe(200);
+    }
+    await page.getByText(/Step 2, rows: 1/).waitFor();
+    await press('Fork at step 2');
+    await poll(() => page.url()).not.toMatch(/sessions\/acc$/);
+    await page.getByText(/Step 2, rows: 1/).waitFor();
+    expect(complaints).toEqual([]);
   });
 
   it('stops sending a file where asked to', async () => {

@@ -109,6 +109,7 @@ function Actions({
 }) {
   const { t, router } = useApp();
   const session = live.session.value!;
+  const isGraph = live.cell.value?.precision === 'onnxruntime';
   const reads = stepInput(live.cell.value);
   const features = reads === 'number' ? 1 : reads;
   const text = useSignal(Array.from({ length: features }, () => '1').join(', '));
@@ -133,23 +134,29 @@ function Actions({
           );
       }}
     >
-      <Field label={t('session.input', { features })} problem={attempt.problem.value} pointer="/inputs">
-        {(attributes) => (
-          <>
-            <input
-              {...attributes}
-              value={text.value}
-              onInput={(event) => {
-                text.value = event.currentTarget.value;
-              }}
-            />
-            {wrong.value && <p class="error">{t('variable.wrong')}</p>}
-          </>
-        )}
-      </Field>
-      <button type="submit" class="main" disabled={attempt.busy.value}>
-        {t('session.step')}
-      </button>
+      {isGraph ? (
+        <p class="hint">{t('session.graph')}</p>
+      ) : (
+        <>
+          <Field label={t('session.input', { features })} problem={attempt.problem.value} pointer="/inputs">
+            {(attributes) => (
+              <>
+                <input
+                  {...attributes}
+                  value={text.value}
+                  onInput={(event) => {
+                    text.value = event.currentTarget.value;
+                  }}
+                />
+                {wrong.value && <p class="error">{t('variable.wrong')}</p>}
+              </>
+            )}
+          </Field>
+          <button type="submit" class="main" disabled={attempt.busy.value}>
+            {t('session.step')}
+          </button>
+        </>
+      )}
       <button
         type="button"
         onClick={() =>

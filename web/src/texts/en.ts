@@ -265,6 +265,8 @@ export const en = {
   'session.row': 'Row',
   'session.input': 'Input (numbers: {features})',
   'session.step': 'Take a step',
+  'session.graph':
+    'A whole ONNX graph: take steps from a program, which names its inputs. They appear here as they arrive.',
   'session.fork': 'Fork at step {step}',
   'session.rewind': 'Rewind to step {step}',
   'session.reset': 'Zero state',

@@ -262,6 +262,7 @@ export const zh: Readonly<Record<keyof typeof en, string>> = {
   'session.row': '行',
   'session.input': '输入，{features} 个数',
   'session.step': '走一步',
+  'session.graph': '这是完整的 ONNX 图：请用程序按名称给出输入来走步，结果会显示在这里。',
   'session.fork': '在第 {step} 步分叉',
   'session.rewind': '回到第 {step} 步',
   'session.reset': '状态清零',

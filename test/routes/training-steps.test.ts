@@ -449,7 +449,7 @@ describe('what cannot be trained', () => {
         },
         input_shape: [null, null, 1],
       },
-      /^LSTMCell "l" has.*of layers, not of cells/,
+      /^LSTMCell "l" has.*of layers and not of cells/,
     ],
   ])('refuses an activity regularizer of %s, whose cost is not computed', async (_, cell, message) => {
     const path = await newCell(cell);

@@ -11,6 +11,8 @@ export interface StoredValue {
   readonly revision: string;
   /** The reader's own. They may be copied when they are asked for: a reader that knows the revision need not ask. */
   readonly bytes: Uint8Array;
+  /** The bytes as the store itself keeps them, where it does: only to be read, and never to be passed on. */
+  readonly view?: Uint8Array;
 }
 
 export interface StoredEntry extends StoredValue {

@@ -1,6 +1,8 @@
 import { Problem } from '../domain/problems.ts';
 import { textOf } from '../http/json-body.ts';
 
+/** Found faster than a whole number past 2^53, and seldom there. */
+const LONG_NUMBER = /\d{16}/;
 /** A whole number that may be past 2^53 and is not part of a longer number. */
 const LONG_INTEGER = /(?<![\d.eE+])\d{16,}(?![\d.eE])/;
 
@@ -11,9 +13,10 @@ const LONG_INTEGER = /(?<![\d.eE+])\d{16,}(?![\d.eE])/;
  */
 export function readJson(bytes: Buffer): unknown {
   const text = textOf(bytes);
-  const exact = LONG_INTEGER.test(text) ? exactInteger : undefined;
+  const exact = LONG_NUMBER.test(text) && LONG_INTEGER.test(text) ? exactInteger : undefined;
+  const mayBeOdd = text.includes('NaN') || text.includes('Infinity');
   try {
-    return JSON.parse(/NaN|Infinity/.test(text) ? quoteNonFinite(text) : text, exact);
+    return JSON.parse(mayBeOdd ? quoteNonFinite(text) : text, exact);
   } catch (error) {
     throw new Problem('invalid-json', `The body is not valid JSON: ${(error as Error).message}.`);
   }

@@ -46,14 +46,14 @@ export function bytesOf(record: Uint8Array): Uint8Array {
 /** A value for readers. Its bytes never change; they are copied when a reader asks for them. */
 export class CopiedValue implements StoredValue {
   readonly revision: string;
-  private readonly kept: Uint8Array;
+  readonly view: Uint8Array;
 
   constructor(revision: string, kept: Uint8Array) {
     this.revision = revision;
-    this.kept = kept;
+    this.view = kept;
   }
 
   get bytes(): Uint8Array {
-    return new Uint8Array(this.kept);
+    return new Uint8Array(this.view);
   }
 }

@@ -13,8 +13,12 @@ export function readSession(store: Pick<Store, 'get'>, id: string, now: number):
   return store.get(sessionKey(id)).then((stored) => requireSession(id, stored, now));
 }
 
-/** The session in a value of the store. @throws {Problem} not-found, session-expired */
-export function requireSession(id: string, stored: StoredValue | undefined, now: number): Session {
+/** The session in a value of the store, whose tensors are views of its bytes. @throws {Problem} not-found, session-expired */
+export function requireSession(
+  id: string,
+  stored: Pick<StoredValue, 'bytes' | 'revision'> | undefined,
+  now: number,
+): Session {
   if (!stored) throw new Problem('not-found', `There is no session '${id}'.`);
   const session = sessionIn(stored);
   if (!isExpired(session.record, now)) return session;
@@ -28,7 +32,7 @@ export async function findSession(store: Pick<Store, 'get'>, id: string): Promis
   return stored && sessionIn(stored);
 }
 
-function sessionIn({ bytes, revision }: StoredValue): Session {
+function sessionIn({ bytes, revision }: Pick<StoredValue, 'bytes' | 'revision'>): Session {
   const { record, states, output } = decodeSession(bytes);
   return { record, states, output, revision };
 }

@@ -4,9 +4,10 @@ import type { StatesGiven } from '../../domain/tensor-literal.ts';
 import type { Decision } from '../changes/decision.ts';
 import type { CallContext } from '../compute/prepare-call.ts';
 import { readStates } from '../compute/states.ts';
+import { sessionKey } from '../keys.ts';
 import { beginSession } from './begin-session.ts';
 import { cellFor, type OpenContext, recordOf } from './open-session.ts';
-import { findSession, readSession, type Session } from './session-record.ts';
+import { findSession, requireSession, type Session } from './session-record.ts';
 import { noteSession } from './session-times.ts';
 import { endSession, nextVersion } from './sessions.ts';
 import { type SessionStepRequest, type SteppedSession, takeStep } from './step-session.ts';
@@ -45,11 +46,12 @@ async function goOn(
   { cell, name, end, ...request }: SequenceStep,
 ): Promise<Decision<SteppedSession>> {
   const { store, clock } = context;
-  if (!(await findSession(store, id))) {
+  const stored = await store.get(sessionKey(id));
+  if (!stored) {
     const detail = `${name} of cell '${cell}' has not begun, or has ended. Send sequence_start: true with its first request.`;
     throw fieldProblem('sequence-not-started', '/parameters/sequence_start', detail);
   }
-  const session = await readSession(store, id, clock());
+  const session = requireSession(id, stored, clock());
   requireSequence(session, cell);
   const { next, stepped } = await takeStep(context, session, request);
   const { writes, result } = nextVersion(session, next, clock());

@@ -96,7 +96,10 @@ async function decideSteps<R, S extends PlainStep<R>>(
   for (let place = 0; place < items.length; place++) {
     const { session: id, expected } = items[place].step;
     try {
-      const session = requireSession(id, stored[place], now);
+      const value = stored[place];
+      // The states are copied into the batch, so the bytes need not be.
+      const viewed = value && { revision: value.revision, bytes: value.view ?? value.bytes };
+      const session = requireSession(id, viewed, now);
       const { record, output } = session;
       requireVersion(`Session '${id}'`, record.version, expected);
       if (record.history || output || bytesOf(session) > MOST_BYTES) continue;

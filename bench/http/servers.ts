@@ -10,6 +10,7 @@ import { freePort } from '../service.ts';
 /** A server in a process of its own. */
 export interface Server {
   readonly url: string;
+  readonly pid: number;
   stop(): Promise<void>;
 }
 
@@ -20,7 +21,11 @@ export const SETTINGS = { CELLSTEP_STORE: 'memory:', CELLSTEP_LOG_LEVEL: 'warn',
 export async function startCellstep(settings: Readonly<Record<string, string>>): Promise<Server> {
   const port = await freePort();
   const service = spawnService({ CELLSTEP_PORT: `${port}`, ...settings });
-  const server = { url: `http://127.0.0.1:${port}`, stop: async () => void (await service.stop()) };
+  const server = {
+    url: `http://127.0.0.1:${port}`,
+    pid: service.child.pid ?? 0,
+    stop: async () => void (await service.stop()),
+  };
   if (await answers(server.url, '/healthz', 30)) return server;
   await server.stop();
   throw new Error(`cellstep has not started: ${service.stderr()}`);
@@ -62,7 +67,7 @@ async function start(command: string, program: string, seconds: number): Promise
     }
   };
   const port = await portOf(child, seconds);
-  if (port) return { url: `http://127.0.0.1:${port}`, stop };
+  if (port) return { url: `http://127.0.0.1:${port}`, pid: child.pid ?? 0, stop };
   await stop();
   throw new MissingPeer(`${program} has not started within ${seconds} s`);
 }

@@ -1,7 +1,8 @@
 import { Tensor } from '../../src/domain/tensor.ts';
 import { writeSafetensors } from '../../src/files/safetensors/safetensors.ts';
 import { codecFor } from '../../src/http/number-codec.ts';
-import { type Load, loadedBy, wrkVersion } from '../http/wrk.ts';
+import { startLimit } from '../http/servers.ts';
+import { CONNECTIONS, type Load, loadedBy, wrkVersion } from '../http/wrk.ts';
 import { byCpu, type Contender, interleave, type Measured, median, ratio } from '../measure.ts';
 import { duration, perSecond, type Suite } from '../report.ts';
 import { type BenchService, serve } from '../service.ts';
@@ -18,8 +19,10 @@ import {
 } from '../streams/raw.ts';
 
 const SESSIONS = 1_000;
-/** Connections of single requests. */
-const CONNECTIONS = 32;
+/** Bytes of an answer to a step. */
+const ANSWER_BYTES = 800;
+/** All rounds of both stores take some four minutes. */
+const ROUNDS = { rounds: 4, ms: 1000 };
 const JSON_TYPE = { 'Content-Type': 'application/json' };
 const FILE_TYPES = { 'Content-Type': 'application/x-safetensors', Accept: 'application/x-safetensors' };
 const INPUTS = Float32Array.from({ length: 16 }, (_, i) => Math.sin(i * 1.7));
@@ -36,19 +39,29 @@ export const suite: Suite = {
 connections (wrk), and the same steps of ${SESSIONS} sessions as JSON lines over one connection, over one WebSocket, and as bulk calls of
 ${SESSIONS} steps (two under way). OIP is the binary request of Triton's client to ${CONNECTIONS} sequences (wrk). One by one: one connection,
 each step after the answer to the one before, with p50 and p99 of the round trip. Ratios are to the single requests in the same run,
-by the CPU that the process takes for a step; steps a second by the clock stand beside it; they were measured on a busy machine.`,
+by the CPU that the process takes for a step; steps a second by the clock stand beside it; they were measured on a busy machine. node:http
+is a bare server that reads a single request and answers with a constant of its size. The sequences of Triton and MLServer are not
+here: Triton's server has no package for npm or pip but pytriton's, which offers no sequences to Python models, and MLServer has
+no state between requests.`,
   async run(tell) {
     const versions = [wrkVersion()];
     for (const store of ['memory', 'lmdb'] as const) {
       const service = await serve(store, { CELLSTEP_THREADS: '0' });
+      const limit = await startLimit();
       const open: RawConnection[] = [];
       try {
         await prepare(service);
         const goals: Readonly<Record<string, number>> = GOALS[store];
         const all = await contendersOf(service, open);
         const [single, ...others] = all.map((one) => byCpu(one, service.pid));
-        const [base, ...measured] = await interleave([single, ...others], { rounds: 5, ms: 1000 });
-        tell({ name: `${store}: single requests`, cellstep: shown(base, single), peer: '' });
+        const bare = byCpu(loadedBy('node:http', bareLoad(limit.url)), limit.pid);
+        const [base, least, ...measured] = await interleave([single, bare, ...others], ROUNDS);
+        tell({
+          name: `${store}: single requests, against node:http`,
+          cellstep: shown(base, single),
+          peer: shown(least, bare),
+          ratio: ratio(base, least),
+        });
         for (const [k, mine] of measured.entries()) {
           const { name } = others[k];
           tell({
@@ -68,6 +81,7 @@ by the CPU that the process takes for a step; steps a second by the clock stand 
         );
       } finally {
         for (const { socket } of open) socket.destroy();
+        await limit.stop();
         await service.close();
       }
     }
@@ -83,13 +97,26 @@ function shown({ ns }: Measured, { wall }: { readonly wall: readonly number[] })
 async function prepare(service: BenchService): Promise<void> {
   const config = { units: 64, recurrent_initializer: 'glorot_uniform' };
   await service.post('/v1/cells', { id: 'lstm64', class_name: 'LSTMCell', config, input_shape: [null, 16] });
-  for (let i = 0; i < SESSIONS; i++) await service.post('/v1/sessions', { id: `s${i}`, cell: 'lstm64' });
+  for (let from = 0; from < SESSIONS; from += 50) {
+    const ids = Array.from({ length: 50 }, (_, i) => `s${from + i}`);
+    await Promise.all(ids.map((id) => service.post('/v1/sessions', { id, cell: 'lstm64' })));
+  }
   for (let i = 1; i <= CONNECTIONS; i++) await service.post('/v2/models/lstm64/infer', inference(i, true));
 }
 
 function inference(sequence: number, start: boolean) {
   const input = { name: 'inputs', shape: [1, 16], datatype: 'FP32', data: [...INPUTS] };
   return { inputs: [input], parameters: { sequence_id: sequence, sequence_start: start } };
+}
+
+function singleLoad(url: string): Load {
+  const paths = Array.from({ length: CONNECTIONS }, (_, i) => `/v1/sessions/s${i}/steps`);
+  return { url, paths, headers: JSON_TYPE, body: Buffer.from(`{"inputs":${TEXT}}`) };
+}
+
+/** The same request to a server that answers with a constant. */
+function bareLoad(url: string): Load {
+  return { ...singleLoad(url), paths: [`/${ANSWER_BYTES}/json`] };
 }
 
 async function contendersOf(service: BenchService, open: RawConnection[]): Promise<Contender[]> {
@@ -100,14 +127,12 @@ async function contendersOf(service: BenchService, open: RawConnection[]): Promi
     open.push(connection);
     return connection;
   };
-  const paths = Array.from({ length: CONNECTIONS }, (_, i) => `/v1/sessions/s${i}/steps`);
-  const single: Load = { url, paths, headers: JSON_TYPE, body: Buffer.from(`{"inputs":${TEXT}}`) };
   const bulk = requestOf('/v1/steps', JSON_TYPE, Buffer.from(`{"steps":[${messages.join(',')}]}`));
   const inputs = Float32Array.from({ length: SESSIONS * 16 }, (_, i) => INPUTS[i % 16]);
   const sessions = JSON.stringify(Array.from({ length: SESSIONS }, (_, i) => `s${i}`));
   const file = writeSafetensors(new Map([['inputs', new Tensor('float32', [SESSIONS, 16], inputs)]]), { sessions });
   return [
-    loadedBy('single requests', single),
+    loadedBy('single requests', singleLoad(url)),
     pumped('lines', await keep(openLines(url)), { bytes: chunkOf(messages), answers: SESSIONS }),
     pumped('socket', await keep(openSocket(url)), { bytes: framesOf(messages), answers: SESSIONS }),
     pumped('bulk JSON', await keep(openCalls(url)), { bytes: bulk, answers: 1, steps: SESSIONS }),
@@ -146,7 +171,7 @@ async function tellOneByOne(
   const request = requestOf('/v1/sessions/s0/steps', JSON_TYPE, Buffer.from(`{"inputs":${TEXT}}`));
   const socket = oneByOne('socket', connections[0], frame);
   const single = oneByOne('single requests', connections[1], request);
-  const [mine, base] = await interleave([socket.contender, single.contender], { rounds: 5, ms: 1000 });
+  const [mine, base] = await interleave([socket.contender, single.contender], ROUNDS);
   const shown = ({ ns }: Measured, times: readonly number[]) => {
     const sorted = times.toSorted((a, b) => a - b);
     const at = (part: number) => `${Math.round(sorted[Math.floor(sorted.length * part)] * 1000)}`;

@@ -79,8 +79,13 @@ export class Messages {
         const end = plain.key === undefined ? undefined : this.begin(this.nameOf('step', plain.session, plain.key));
         const settle = (answer: R | Error) => {
           end?.();
-          const written = answer instanceof Error ? form.write(refusalOf(message, asProblem(answer), call)) : answer;
-          answered(place, form.labelled(written, idOf(message)));
+          try {
+            const written = answer instanceof Error ? form.write(refusalOf(message, asProblem(answer), call)) : answer;
+            answered(place, form.labelled(written, idOf(message)));
+          } catch (error) {
+            // The steps beside it must be settled all the same.
+            call.log.error({ err: error }, 'An answer could not be sent.');
+          }
         };
         steps.push(stepOfMany(plain, form, settle));
       } else {

@@ -5,8 +5,11 @@ import WebSocket from 'ws';
 
 /** A client that keeps its connection, and steps its session from time to time. */
 export interface SlowClient {
-  /** Resolves when the step is answered. Rejects where that is no success, or the connection ends. */
-  step(): Promise<void>;
+  /**
+   * Resolves when the step is answered: with whether it was carried out, or was refused because there is too much to do. Rejects
+   * where it was answered otherwise, or the connection ends.
+   */
+  step(): Promise<boolean>;
   close(): void;
 }
 
@@ -64,27 +67,28 @@ export async function openSocket(url: string, session: string): Promise<SlowClie
 /** The answer that a client waits for. */
 class Waiting {
   private readonly session: string;
-  private settle: ((problem?: Error) => void) | undefined;
+  private settle: ((outcome: Error | boolean) => void) | undefined;
   private failure: Error | undefined;
 
   constructor(session: string) {
     this.session = session;
   }
 
-  async send(write: () => void): Promise<void> {
+  async send(write: () => void): Promise<boolean> {
     if (this.failure) throw this.failure;
-    const answer = new Promise<void>((resolve, reject) => {
-      this.settle = (problem) => (problem ? reject(problem) : resolve());
+    const answer = new Promise<boolean>((resolve, reject) => {
+      this.settle = (outcome) => (outcome instanceof Error ? reject(outcome) : resolve(outcome));
     });
     write();
     const late = delay(PATIENCE_MS, undefined, { ref: false }).then(() => {
       throw new Error(`${this.session} was not answered within ${PATIENCE_MS} ms`);
     });
-    await Promise.race([answer, late]);
+    return Promise.race([answer, late]);
   }
 
   answered(status: number, text: string): void {
-    this.settle?.(status === 200 ? undefined : new Error(`${this.session} was answered ${text.slice(0, 500)}`));
+    const isRefused = status === 503 && text.includes('"code":"overloaded"');
+    this.settle?.(status === 200 || isRefused ? !isRefused : new Error(`${this.session} was answered ${text}`));
   }
 
   ended(): void {

@@ -33,7 +33,7 @@ export function byCpu({ name, measure }: Contender, pid: number): Contender & { 
 }
 
 /** Milliseconds of CPU that a process has taken. */
-function cpuOf(pid: number): number {
+export function cpuOf(pid: number): number {
   // The name in parentheses may have spaces.
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ');
   return (Number(fields[11]) + Number(fields[12])) * 10;

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { Load, request } from '../load.ts';
-import { interleave, ratio } from '../measure.ts';
+import { cpuOf, interleave, ratio } from '../measure.ts';
 import { paced, percentile } from '../paced.ts';
 import { MissingPeer } from '../peers.ts';
 import { duration, type Figure, perSecond, type Suite } from '../report.ts';
@@ -15,6 +15,8 @@ const AT_ONCE = 64;
 const MANY = 64;
 /** A window is 32 ms of sound. */
 const EVERY_MS = 32;
+/** Time for which the processor's is counted, in ticks of 10 ms. */
+const CPU_MS = 2_000;
 const PACED = [500, 400, 300, 200, 150, 100, 50, 25];
 const PACED_MS = 5_000;
 const SOCKETS = 8;
@@ -22,7 +24,8 @@ const SOCKETS = 8;
 export const suite: Suite = {
   about: `Silero VAD (silero-vad 6.2.3, 16 kHz) in sessions, beside onnxruntime-node called directly in a loop that carries the state, in the
 process of the bench: steps a second over HTTP, windows of ${WINDOW} samples as base64, one window a request or ${MANY}; one session and
-${AT_ONCE} at once; in memory and in LMDB, durable. Then sessions that each get a window every ${EVERY_MS} ms over ${SOCKETS} WebSockets, for
+${AT_ONCE} at once; in memory and in LMDB, durable; and the time of a processor that a step takes in the service (HTTP, base64, the commit) and in the
+process of the runtime (the message and the run). Then sessions that each get a window every ${EVERY_MS} ms over ${SOCKETS} WebSockets, for
 ${PACED_MS / 1000} s: the 99th percentile from when a window was due to its answer, and where the time of a step went by the service's own
 metrics.`,
   async run(tell) {
@@ -45,13 +48,14 @@ metrics.`,
               .map((id) => request('POST', `/v1/sessions/${id}/steps`, { inputs: inputsOf(windows) })),
           );
           const [served, alone] = await interleave([load.contender('sessions'), direct], { rounds: 5, ms: 1000 });
+          const cpu = await cpuOfStep(service.pid, load, windows);
           load.close();
           const own = { ns: served.ns / windows, rounds: served.rounds.map((ns) => ns / windows) };
           const goal = goals[`${store} ${count} ${windows}`];
           tell({
             name: `${store}, ${count} at once, ${windows} a request`,
             cellstep: perSecond(own.ns, 'steps'),
-            peer: `${perSecond(alone.ns, 'steps')} directly`,
+            peer: `${perSecond(alone.ns, 'steps')} directly; CPU of a step: ${cpu}`,
             ratio: ratio(own, alone),
             ...(goal === undefined ? {} : { goal }),
           });
@@ -68,6 +72,23 @@ metrics.`,
     return [`onnxruntime-node ${directVersion()}`];
   },
 };
+
+/** What a step takes of a processor, in the service and in the process of the runtime. */
+async function cpuOfStep(service: number, load: Load, windows: number): Promise<string> {
+  const pids = [service, childOf(service)];
+  const before = pids.map(cpuOf);
+  const { latencies } = await load.run(CPU_MS);
+  const [own, runtime] = pids.map((pid, k) =>
+    duration((1e6 * (cpuOf(pid) - before[k])) / (latencies.length * windows)),
+  );
+  return `service ${own}, runtime ${runtime}`;
+}
+
+/** The process of the runtime, of which the service has one while it steps one graph. */
+function childOf(parent: number): number {
+  const [child] = readFileSync(`/proc/${parent}/task/${parent}/children`, 'utf8').trim().split(' ');
+  return Number(child);
+}
 
 /** In site-packages of the Python that test/onnx has. */
 function modelPath(): string {

@@ -1,7 +1,7 @@
 /**
  * `npm run mutate [-- FILE…] [--part K/N]`: puts one small fault after another into a copy of the tree and runs the tests that
- * know of it. Each has to be caught. With `--part` only the Kth of N equal parts; a run without files writes its results into the
- * table of docs/mutations.md. A text that no longer occurs once is an error.
+ * know of it. Each has to be caught. With FILE only those in files whose path has it, with `--part` only the Kth of N equal parts. The
+ * results go into the table of docs/mutations.md. A text that no longer occurs once is an error.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -19,11 +19,11 @@ const queue = chosen.filter((_, k) => k % parts === part - 1);
 if (queue.length === 0) throw new Error(`There is no mutation in part ${values.part} of ${named.join(', ') || 'all'}.`);
 const done = await mutate(queue, console.log);
 const survivors = done.filter(({ caught }) => !caught);
-if (named.length === 0) writeFileSync(DOCUMENT, table(readFileSync(DOCUMENT, 'utf8')));
+writeFileSync(DOCUMENT, table(readFileSync(DOCUMENT, 'utf8')));
 console.log(`${done.length} mutations, ${survivors.length} survived`);
 process.exit(survivors.length > 0 ? 1 : 0);
 
-/** Mutations of other parts keep what the table said before. */
+/** Mutations that were not tried keep what the table said before. */
 function table(before: string): string {
   const lines = before.split('\n');
   const rows = MUTATIONS.map((mutation) => {

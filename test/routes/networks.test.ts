@@ -336,6 +336,13 @@ describe('a network is refused', () => {
         operator('Any', 'any', [tensor('ne')], { axis: 1 }),
       ],
       ['in a circle', operator('NotEqual', 'ne', [tensor('any'), 0]), operator('Any', 'any', [tensor('ne')], STEPS)],
+      [
+        'of hundreds of operators',
+        ...Array.from({ length: 800 }, (_, k) => {
+          return operator('LogicalOr', k === 0 ? 'any' : `or${k}`, [tensor(`or${k + 1}`), tensor(`or${k + 1}`)]);
+        }),
+        operator('NotEqual', 'or800', [tensor('in'), 0]),
+      ],
       ['of nothing', operator('NotEqual', 'ne', [tensor('in'), 0]), operator('Any', 'any', [])],
     ].map(
       ([of, ...operators]): Refused => [

@@ -35,7 +35,7 @@ export function readGraph({ config, pointer, objects: sent }: Model, terms: Mask
   const named = sent.map((layer, k) => ({ layer, name: layerName(layer.object), pointer: child(at, k) }));
   requireNames(named);
   const operators = named.filter(({ layer }) => isMaskOperator(layer.object));
-  const placed = named.filter((one) => !operators.includes(one));
+  const placed = named.filter(({ layer }) => !isMaskOperator(layer.object));
   const masks = new MaskNodes(new Map(operators.map(({ name, layer }) => [name, layer.object])), terms);
   const nodes = placed.map(({ layer, ...place }) => ({
     ...place,

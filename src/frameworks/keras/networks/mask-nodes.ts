@@ -4,6 +4,9 @@ import { argumentsOf, type GraphNode, tensorOf } from './functional-nodes.ts';
 import type { MaskedTensor, MaskOperator, MaskTerm, MaskTerms } from './mask-terms.ts';
 import { unsupportedNetwork } from './network-layers.ts';
 
+/** How many operators may be between a mask and its tensors: an Add of many inputs has one for each. */
+const MAX_DEPTH = 500;
+
 /** What an operator has to be given, besides its tensors, to be one that makes masks. */
 const OPTIONS: Readonly<Record<MaskOperator, Readonly<Record<string, readonly Json[]>>>> = {
   NotEqual: {},
@@ -57,8 +60,8 @@ export class MaskNodes {
   private termOf(name: string, tensors: ReadonlyMap<string, MaskedTensor>, depth = 0): MaskTerm | undefined {
     const object = this.objects.get(name);
     const known = this.known.get(name);
-    // Deeper than there are nodes is a cycle.
-    if (known !== undefined || !object || depth > this.objects.size) return known;
+    // Operators in a circle end here too.
+    if (known !== undefined || !object || depth > MAX_DEPTH) return known;
     const operands: MaskTerm[] = [];
     for (const value of operandsOf(object) ?? []) {
       const term = this.operand(value, tensors, depth);

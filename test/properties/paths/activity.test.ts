@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest';
-import type { TrainingRequest } from '../../src/domain/ports.ts';
-import type { BidirectionalProgram, MergeMode, RunProgram } from '../../src/domain/program.ts';
-import { createSimdEngines } from '../../src/engine/simd.ts';
-import { atOnce } from '../../src/threads/in-turns.ts';
-import { standardCell } from './some-programs.ts';
+import type { TrainingRequest } from '../../../src/domain/ports.ts';
+import type { BidirectionalProgram, MergeMode, RunProgram } from '../../../src/domain/program.ts';
+import { createSimdEngines } from '../../../src/engine/simd.ts';
+import { atOnce } from '../../../src/threads/in-turns.ts';
+import { standardCell } from '../../engine/some-programs.ts';
 
 const { exact } = createSimdEngines();
 const [BATCH, TIME, FEATURES, UNITS] = [2, 3, 2, 3];

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { serialized } from '../../properties/arbitrary-cells.ts';
 import { type DrawnNetwork, networks } from '../../properties/networks/networks.ts';
 import { FORMATS, type InteropFormat } from '../cases.ts';
-import { BOUNDS, prepareNetwork } from './keras.ts';
+import { BOUNDS, PYTORCH_DIFFERS, prepareNetwork } from './keras.ts';
 import { layerCases } from './keras-layers.ts';
 import { difference, draw, type Sent } from './numbers.ts';
 import { nodeCases } from './onnx.ts';
@@ -85,7 +85,8 @@ const cases: fc.Arbitrary<FileCase> = fc.oneof(
   cells,
   cells,
   fc.record({
-    network: networks(['float32']),
+    // Files are opened and saved by Keras on PyTorch.
+    network: networks(['float32']).filter((network) => !PYTORCH_DIFFERS.test(JSON.stringify(network))),
     batch: fc.integer({ min: 1, max: 3 }),
     format: fc.constantFrom('.keras' as const, '.h5' as const),
   }),

@@ -129,8 +129,15 @@ describe('a .keras file of a whole network', () => {
         backward_layer: { ...backward, config: { ...backward.config, go_backwards: true } },
       },
     };
-    const head = { class_name: 'Dense', config: { units: 1, name: 'head' } };
-    const config = { name: 'half_frozen', layers: [input, both, head] };
+    const dense = (name: string, trainable: boolean) => ({
+      class_name: 'Dense',
+      config: { units: 1, name, trainable, use_bias: false },
+    });
+    const inner = {
+      class_name: 'Sequential',
+      config: { name: 'inner', layers: [dense('first', false), dense('second', true)] },
+    };
+    const config = { name: 'half_frozen', layers: [input, both, inner] };
     await call(app, 'POST', '/v1/cells', { id: 'half-frozen', class_name: 'Sequential', config });
     const { bytes } = await download(app, 'half-frozen', `${HDF5}; profile=legacy`);
     const { groups } = await createHdf5().read(new Uint8Array(bytes));
@@ -138,6 +145,10 @@ describe('a .keras file of a whole network', () => {
     expect(groups.get('model_weights/both')?.weight_names).toEqual([
       ...names.map((name) => `half_frozen/both/backward_gru/gru_cell/${name}`),
       ...names.map((name) => `half_frozen/both/forward_gru/gru_cell/${name}`),
+    ]);
+    expect(groups.get('model_weights/inner')?.weight_names).toEqual([
+      'half_frozen/inner/second/kernel',
+      'half_frozen/inner/first/kernel',
     ]);
   });
 

@@ -1,26 +1,30 @@
 import { addProduct } from './product.ts';
 
-/**
- * sums += (vector∘mask)·matrix for the first `gates` blocks of `units` columns of a matrix that has `blocks` of them.
- * `masks`: none, one for all gates, or one for each (dropout in training).
- */
+/** A product with the first `gates` blocks of `units` columns of a matrix that has `blocks` of them. */
+export interface GateProduct {
+  readonly vector: Float64Array;
+  readonly matrix: Float64Array;
+  readonly gates: number;
+  readonly units: number;
+  /** None, one for all gates, or one for each (dropout in training). */
+  readonly masks?: readonly Float64Array[];
+  /** As many as there are gates, if not given. */
+  readonly blocks?: number;
+}
+
+/** sums += (vector∘mask)·matrix, for the columns of the gates. */
 export function addGateProducts(
   sums: Float64Array,
-  vector: Float64Array,
-  matrix: Float64Array,
-  gates: number,
-  units: number,
-  masks?: readonly Float64Array[],
-  blocks = gates,
+  { vector, matrix, gates, units, masks, blocks = gates }: GateProduct,
 ): void {
   const columns = blocks * units;
   if (masks === undefined || masks.length < 2) {
-    addProduct(sums, masks?.[0] ? masked(vector, masks[0]) : vector, matrix, columns, 0, gates * units);
+    addProduct(sums.subarray(0, gates * units), masks?.[0] ? masked(vector, masks[0]) : vector, matrix, columns);
     return;
   }
   for (let gate = 0; gate < gates; gate++) {
     const start = gate * units;
-    addProduct(sums, masked(vector, masks[gate]), matrix, columns, start, units, start);
+    addProduct(sums.subarray(start, start + units), masked(vector, masks[gate]), matrix, columns, start);
   }
 }
 
@@ -29,14 +33,8 @@ export function gateMask(masks: readonly Float64Array[] | undefined, gate: numbe
   return masks?.length === 1 ? masks[0] : masks?.[gate];
 }
 
-/** The product that `pullGateProducts` goes back through: the arguments of addGateProducts. */
-export interface GateProduct {
-  readonly vector: Float64Array;
-  readonly matrix: Float64Array;
-  readonly gates: number;
-  readonly units: number;
-  readonly masks?: readonly Float64Array[];
-  readonly blocks?: number;
+/** The product that `pullGateProducts` goes back through. */
+export interface PulledGates extends GateProduct {
   /** The first of the gates, 0 if not given; `sums` has a place for those before it, too. */
   readonly first?: number;
 }
@@ -46,7 +44,7 @@ export interface GateProduct {
  * d matrix += (vector∘mask)ᵀ·d sums, d vector += mask∘(matrix·d sums).
  */
 export function pullGateProducts(
-  { vector, matrix, gates, units, masks, first = 0, blocks = gates }: GateProduct,
+  { vector, matrix, gates, units, masks, first = 0, blocks = gates }: PulledGates,
   sumsGradient: Float64Array,
   matrixGradient: Float64Array,
   vectorGradient: Float64Array,

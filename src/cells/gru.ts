@@ -50,10 +50,11 @@ export function gruRow(program: GruProgram): GruRow {
     step(masks) {
       if (b) input.all.set(b);
       else input.all.fill(0);
-      addGateProducts(input.all, x, W, 3, units, masks?.inputs);
+      addGateProducts(input.all, { vector: x, matrix: W, gates: 3, units, masks: masks?.inputs });
       if (recurrentB) recurrent.all.set(recurrentB);
       else recurrent.all.fill(0);
-      addGateProducts(recurrent.all, h, U, resetAfter ? 3 : 2, units, masks?.recurrent, 3);
+      const gates = resetAfter ? 3 : 2;
+      addGateProducts(recurrent.all, { vector: h, matrix: U, gates, units, masks: masks?.recurrent, blocks: 3 });
 
       for (let u = 0; u < units; u++) zBefore[u] += zRecurrent[u];
       for (let u = 0; u < units; u++) rBefore[u] += rRecurrent[u];
@@ -65,7 +66,7 @@ export function gruRow(program: GruProgram): GruRow {
         for (let u = 0; u < units; u++) resetH[u] = r[u] * h[u];
         const mask = gateMask(masks?.recurrent, 2);
         if (mask) for (let u = 0; u < units; u++) resetH[u] *= mask[u];
-        addProduct(hhRecurrent, resetH, U, columns, 2 * units, units);
+        addProduct(hhRecurrent, resetH, U, columns, 2 * units);
         for (let u = 0; u < units; u++) hhBefore[u] += hhRecurrent[u];
       }
       a(hhBefore, hh);

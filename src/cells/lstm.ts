@@ -47,8 +47,8 @@ export function lstmRow(program: LstmProgram): CellRow {
     step(masks) {
       if (b) sums.all.set(b);
       else sums.all.fill(0);
-      addGateProducts(sums.all, x, W, 4, units, masks?.inputs);
-      addGateProducts(sums.all, h, U, 4, units, masks?.recurrent);
+      addGateProducts(sums.all, { vector: x, matrix: W, gates: 4, units, masks: masks?.inputs });
+      addGateProducts(sums.all, { vector: h, matrix: U, gates: 4, units, masks: masks?.recurrent });
 
       if (peepholes) {
         for (let u = 0; u < units; u++) iBefore[u] += peepholes[u] * c[u];

@@ -26,8 +26,8 @@ export function simpleRnnRow(program: SimpleRnnProgram): CellRow {
     step(masks) {
       if (b) sum.set(b);
       else sum.fill(0);
-      addGateProducts(sum, x, W, 1, units, masks?.inputs);
-      addGateProducts(sum, h, U, 1, units, masks?.recurrent);
+      addGateProducts(sum, { vector: x, matrix: W, gates: 1, units, masks: masks?.inputs });
+      addGateProducts(sum, { vector: h, matrix: U, gates: 1, units, masks: masks?.recurrent });
       activation(sum, next);
     },
   };

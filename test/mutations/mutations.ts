@@ -29,7 +29,7 @@ export const MUTATIONS: readonly Mutation[] = [
     'cells/simple-rnn.ts',
     REFERENCE,
     ['if (b) sum.set(b);', 'if (b) sum.fill(0);'],
-    ['addGateProducts(sum, h, U, 1, units, masks?.recurrent);', ''],
+    ['addGateProducts(sum, { vector: h, matrix: U, gates: 1, units, masks: masks?.recurrent });', ''],
   ),
   ...of(
     'cells/gru.ts',

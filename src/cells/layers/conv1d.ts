@@ -21,7 +21,8 @@ export const conv1d: LayerFormula<'conv1d'> = ({ params: { taps, groups }, array
       const kernel = W.subarray(tap * seen * outputWidth, (tap + 1) * seen * outputWidth);
       for (let group = 0; group < groups; group++) {
         const from = tap * features + group * seen;
-        addProduct(y, x.subarray(from, from + seen), kernel, outputWidth, group * own, own, group * own);
+        const columns = y.subarray(group * own, (group + 1) * own);
+        addProduct(columns, x.subarray(from, from + seen), kernel, outputWidth, group * own);
       }
     }
     return y;

@@ -20,29 +20,37 @@ import { normal, truncatedNormal, uniform } from './random.ts';
 
 type Parameters = InitializerSpec['params'];
 
-/** What an initializer makes; n counts the draws from its seed. */
-type Initializer = (params: Parameters, shape: Shape, dtype: Dtype, n: number) => Tensor;
+/** What an initializer makes a tensor from; n counts the draws from its seed. */
+interface Wanted {
+  readonly params: Parameters;
+  readonly shape: Shape;
+  readonly dtype: Dtype;
+  readonly n: number;
+}
+
+type Initializer = (wanted: Wanted) => Tensor;
 
 /** Every initializer by its Keras class name (keras/src/initializers). Names and defaults: src/frameworks/keras. */
 export const INITIALIZERS: Readonly<Record<string, Initializer>> = {
-  Zeros: (_, shape, dtype) => constant(0, shape, dtype),
-  Ones: (_, shape, dtype) => constant(1, shape, dtype),
-  Constant: (p, shape, dtype) =>
-    constant(typeof p.value === 'boolean' ? Number(p.value) : number(p, 'value'), shape, dtype),
+  Zeros: (wanted) => constant(0, wanted),
+  Ones: (wanted) => constant(1, wanted),
+  Constant: (wanted) => {
+    const { value } = wanted.params;
+    return constant(typeof value === 'boolean' ? Number(value) : number(wanted, 'value'), wanted);
+  },
   Identity: identity,
   Orthogonal: orthogonal,
-  RandomUniform: (p, shape, dtype, n) => drawUniform(number(p, 'minval'), number(p, 'maxval'), p, shape, dtype, n),
-  RandomNormal: (p, shape, dtype, n) => drawNormal(normal, number(p, 'mean'), number(p, 'stddev'), p, shape, dtype, n),
-  TruncatedNormal: (p, shape, dtype, n) =>
-    drawNormal(truncatedNormal, number(p, 'mean'), number(p, 'stddev'), p, shape, dtype, n),
-  VarianceScaling: (p, shape, dtype, n) =>
-    varianceScaling(number(p, 'scale'), `${p.mode}`, `${p.distribution}`, p, shape, dtype, n),
-  GlorotUniform: (p, shape, dtype, n) => varianceScaling(1, 'fan_avg', 'uniform', p, shape, dtype, n),
-  GlorotNormal: (p, shape, dtype, n) => varianceScaling(1, 'fan_avg', 'truncated_normal', p, shape, dtype, n),
-  HeUniform: (p, shape, dtype, n) => varianceScaling(2, 'fan_in', 'uniform', p, shape, dtype, n),
-  HeNormal: (p, shape, dtype, n) => varianceScaling(2, 'fan_in', 'truncated_normal', p, shape, dtype, n),
-  LecunUniform: (p, shape, dtype, n) => varianceScaling(1, 'fan_in', 'uniform', p, shape, dtype, n),
-  LecunNormal: (p, shape, dtype, n) => varianceScaling(1, 'fan_in', 'truncated_normal', p, shape, dtype, n),
+  RandomUniform: (wanted) => drawUniform(number(wanted, 'minval'), number(wanted, 'maxval'), wanted),
+  RandomNormal: (wanted) => drawNormal(normal, number(wanted, 'mean'), number(wanted, 'stddev'), wanted),
+  TruncatedNormal: (wanted) => drawNormal(truncatedNormal, number(wanted, 'mean'), number(wanted, 'stddev'), wanted),
+  VarianceScaling: (wanted) =>
+    varianceScaling(number(wanted, 'scale'), `${wanted.params.mode}`, `${wanted.params.distribution}`, wanted),
+  GlorotUniform: (wanted) => varianceScaling(1, 'fan_avg', 'uniform', wanted),
+  GlorotNormal: (wanted) => varianceScaling(1, 'fan_avg', 'truncated_normal', wanted),
+  HeUniform: (wanted) => varianceScaling(2, 'fan_in', 'uniform', wanted),
+  HeNormal: (wanted) => varianceScaling(2, 'fan_in', 'truncated_normal', wanted),
+  LecunUniform: (wanted) => varianceScaling(1, 'fan_in', 'uniform', wanted),
+  LecunNormal: (wanted) => varianceScaling(1, 'fan_in', 'truncated_normal', wanted),
 };
 
 /**
@@ -56,14 +64,15 @@ export function initialize(spec: InitializerSpec, shape: Shape, dtype: Dtype, dr
     const names = Object.keys(INITIALIZERS).join(', ');
     throw new Problem('invalid-config', `There is no initializer ${quote(spec.className)} here. Send one of ${names}.`);
   }
-  return INITIALIZERS[spec.className](spec.params, shape, dtype, draw);
+  return INITIALIZERS[spec.className]({ params: spec.params, shape, dtype, n: draw });
 }
 
-function constant(value: number, shape: Shape, dtype: Dtype): Tensor {
+function constant(value: number, { shape, dtype }: Wanted): Tensor {
   return fromFloat64(dtype, shape, new Float64Array(sizeOf(shape)).fill(value));
 }
 
-function identity(params: Parameters, shape: Shape, dtype: Dtype): Tensor {
+function identity(wanted: Wanted): Tensor {
+  const { shape, dtype } = wanted;
   if (shape.length !== 2) {
     throw new Problem(
       'invalid-config',
@@ -71,14 +80,15 @@ function identity(params: Parameters, shape: Shape, dtype: Dtype): Tensor {
     );
   }
   const [rows, columns] = shape;
-  const gain = number(params, 'gain');
+  const gain = number(wanted, 'gain');
   const values = new Float64Array(rows * columns);
   for (let i = 0; i < Math.min(rows, columns); i++) values[i * columns + i] = gain;
   return fromFloat64(dtype, shape, values);
 }
 
 /** A semi-orthogonal matrix [product of all extents but the last, last], times gain (Saxe et al., 2014). */
-function orthogonal(params: Parameters, shape: Shape, dtype: Dtype, n: number): Tensor {
+function orthogonal(wanted: Wanted): Tensor {
+  const { shape, dtype } = wanted;
   if (shape.length < 2) {
     throw new Problem(
       'invalid-config',
@@ -90,13 +100,13 @@ function orthogonal(params: Parameters, shape: Shape, dtype: Dtype, n: number): 
   const tall = Math.max(rows, columns);
   const wide = Math.min(rows, columns);
   const drawn = floats('Orthogonal', dtype, tall * wide);
-  normal(stream(params, n), dtype, drawn);
+  normal(stream(wanted), dtype, drawn);
   const vectors = Array.from({ length: wide }, (_, k) =>
     Float64Array.from({ length: tall }, (_, i) => drawn[i * wide + k]),
   );
   orthonormalize(vectors, tall);
 
-  const gain = number(params, 'gain');
+  const gain = number(wanted, 'gain');
   const round = rounder(dtype);
   const out = floats('Orthogonal', dtype, rows * columns);
   for (let i = 0; i < rows; i++) {
@@ -108,29 +118,21 @@ function orthogonal(params: Parameters, shape: Shape, dtype: Dtype, n: number): 
 }
 
 /** Variance scale/max(1, fan), of a distribution cut at two standard deviations, a whole normal or a uniform one. */
-function varianceScaling(
-  scale: number,
-  mode: string,
-  distribution: string,
-  params: Parameters,
-  shape: Shape,
-  dtype: Dtype,
-  n: number,
-): Tensor {
+function varianceScaling(scale: number, mode: string, distribution: string, wanted: Wanted): Tensor {
   if (!(scale > 0))
     throw new Problem('invalid-config', `VarianceScaling's 'scale' is ${scale}. Send a positive number.`);
-  const variance = scale / Math.max(1, fan(mode, params, shape));
+  const variance = scale / Math.max(1, fan(mode, wanted.params, wanted.shape));
   switch (distribution.toLowerCase()) {
     case 'uniform': {
       const limit = Math.sqrt(3 * variance);
-      return drawUniform(-limit, limit, params, shape, dtype, n);
+      return drawUniform(-limit, limit, wanted);
     }
     case 'untruncated_normal':
-      return drawNormal(normal, 0, Math.sqrt(variance), params, shape, dtype, n);
+      return drawNormal(normal, 0, Math.sqrt(variance), wanted);
     case 'normal':
     case 'truncated_normal':
       // The standard deviation of a standard normal cut at ±2.
-      return drawNormal(truncatedNormal, 0, Math.sqrt(variance) / 0.8796256610342398, params, shape, dtype, n);
+      return drawNormal(truncatedNormal, 0, Math.sqrt(variance) / 0.8796256610342398, wanted);
     default:
       throw new Problem(
         'invalid-config',
@@ -139,10 +141,11 @@ function varianceScaling(
   }
 }
 
-function drawUniform(low: number, high: number, params: Parameters, shape: Shape, dtype: Dtype, n: number): Tensor {
+function drawUniform(low: number, high: number, wanted: Wanted): Tensor {
+  const { shape, dtype } = wanted;
   const out = floats('A random initializer', dtype, sizeOf(shape));
   const round = rounder(dtype);
-  uniform(stream(params, n), dtype, out);
+  uniform(stream(wanted), dtype, out);
   // Keras casts the limits, Python floats, by way of float32; in float64 too.
   const start = round(Math.fround(low));
   const width = round(round(Math.fround(high)) - start);
@@ -154,22 +157,19 @@ function drawNormal(
   distribution: (stream: PhiloxStream, dtype: Dtype, out: FloatArray) => void,
   mean: number,
   stddev: number,
-  params: Parameters,
-  shape: Shape,
-  dtype: Dtype,
-  n: number,
+  wanted: Wanted,
 ): Tensor {
+  const { shape, dtype } = wanted;
   const out = floats('A random initializer', dtype, sizeOf(shape));
   const round = rounder(dtype);
-  distribution(stream(params, n), dtype, out);
+  distribution(stream(wanted), dtype, out);
   const scale = round(stddev);
   const shift = round(mean);
   for (let i = 0; i < out.length; i++) out[i] = round(round(out[i] * scale) + shift);
   return new Tensor(dtype, shape, out);
 }
 
-function stream(params: Parameters, n: number): PhiloxStream {
-  const { seed } = params;
+function stream({ params: { seed }, n }: Wanted): PhiloxStream {
   if (typeof seed === 'number' && Number.isInteger(seed)) return philoxStream(seed, n);
   throw new Problem('invalid-config', `An initializer's 'seed' is ${quote(seed)}. Send an integer.`);
 }
@@ -179,7 +179,7 @@ function floats(who: string, dtype: Dtype, size: number): FloatArray {
   throw new Problem('invalid-config', `${who} draws real numbers, and the dtype is ${dtype}. Send a float dtype.`);
 }
 
-function number(params: Parameters, name: string): number {
+function number({ params }: Wanted, name: string): number {
   const value = params[name];
   if (typeof value === 'number') return value;
   throw new Problem('invalid-config', `An initializer's '${name}' is ${quote(value)}. Send a number.`);

@@ -122,6 +122,23 @@ it('writes a method that is not the usual one, and a file', () => {
   );
 });
 
+it('writes a subscription over a socket, whose key comes first', () => {
+  const sent = '{"op":"subscribe","id":1,"session":"a"}';
+  const subscription = { method: 'SOCKET', path: 'v1/stream', headers: {}, sent };
+  expect(snippet('curl', subscription, BASE, false)).toContain("curl 'http://localhost:8080/v1/sessions/a'");
+  expect(snippet('TypeScript', subscription, BASE, false)).toContain(
+    `new WebSocket('ws://localhost:8080/v1/stream', 'cellstep.v1')`,
+  );
+  expect(snippet('TypeScript', subscription, BASE, false)).toContain(`socket.send(JSON.stringify(${sent}));`);
+  expect(snippet('Python', subscription, BASE, false)).toContain(`socket.send(${JSON.stringify(sent)})`);
+  for (const language of ['TypeScript', 'Python'] as const) {
+    const lines = snippet(language, subscription, BASE, true).split('\n');
+    const [auth, subscribe] = ['auth', 'subscribe'].map((op) => lines.findIndex((line) => line.includes(op)));
+    expect(auth).toBeGreaterThan(0);
+    expect(subscribe).toBeGreaterThan(auth);
+  }
+});
+
 it('reads and shows numbers as people write them', () => {
   expect([6, 0.5, -0.0313, 1e9, 1e-7, Number.NaN, Number.NEGATIVE_INFINITY].map((value) => show(value))).toEqual([
     '6',

@@ -82,6 +82,11 @@ export class Api {
     return this.around.key();
   }
 
+  /** Shows a call that went another way than by this client. */
+  show(call: Call): void {
+    this.around.report(call);
+  }
+
   /** Resolves once the service answers again. */
   whenReached(): Promise<void> {
     return this.around.whenReached();

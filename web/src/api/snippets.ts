@@ -1,4 +1,8 @@
 import type { Call } from './client.ts';
+import { socketCurl, socketPython, socketTypeScript } from './socket-snippets.ts';
+
+/** The method of a call that is a message over a WebSocket. */
+export const SOCKET = 'SOCKET';
 
 export type Language = 'curl' | 'TypeScript' | 'Python';
 export const LANGUAGES: readonly Language[] = ['curl', 'TypeScript', 'Python'];
@@ -10,8 +14,13 @@ export function snippet(
   base: string,
   withKey: boolean,
 ): string {
+  const sent = { ...call, url: base + call.path, withKey };
+  if (call.method === SOCKET) {
+    const write = { curl: socketCurl, TypeScript: socketTypeScript, Python: socketPython }[language];
+    return write({ ...sent, sent: call.sent ?? '' });
+  }
   const write = { curl, TypeScript: typeScript, Python: python }[language];
-  return write({ ...call, url: base + call.path, withKey });
+  return write(sent);
 }
 
 type Sent = Pick<Call, 'method' | 'headers' | 'sent' | 'file'> & { readonly url: string; readonly withKey: boolean };

@@ -1,5 +1,6 @@
 import type { Api } from '../api/client.ts';
 import { ApiProblem } from '../api/problem.ts';
+import { SOCKET } from '../api/snippets.ts';
 import type { KeptStep, Session } from '../api/types.ts';
 
 export interface Follower {
@@ -41,10 +42,14 @@ async function followBySocket(api: Api, id: string, { onSession }: Follower, sig
   address.hash = '';
   const socket = new WebSocket(address, SUBPROTOCOL);
   signal.addEventListener('abort', () => socket.close());
+  const sent = JSON.stringify({ op: 'subscribe', id: 1, session: id });
+  const started = performance.now();
   socket.addEventListener('open', async () => {
     const key = api.key();
     if (key) socket.send(JSON.stringify({ op: 'auth', token: key }));
-    socket.send(JSON.stringify({ op: 'subscribe', id: 1, session: id }));
+    socket.send(sent);
+    const milliseconds = performance.now() - started;
+    api.show({ method: SOCKET, path: 'v1/stream', headers: {}, sent, status: 101, answered: '', milliseconds });
   });
   socket.addEventListener('message', ({ data }) => {
     const { event, ...change } = JSON.parse(data) as Changed & { status?: number };

@@ -15,7 +15,7 @@ export class UsageTally {
   /** The new usage of each changed tenant, given the present one. */
   *over(usageOf: (tenant: string) => StoredUsage | undefined): Generator<[tenant: string, usage: StoredUsage]> {
     for (const [tenant, change] of this.changes) {
-      if (change.keys === 0 && change.bytes === 0) continue;
+      if (Object.values(change).every((more) => more === 0)) continue;
       yield [tenant, addUsage(usageOf(tenant) ?? NO_USAGE, change)];
     }
   }

@@ -82,6 +82,15 @@ export function usageContract(name: string, open: () => Promise<CountedStoreUnde
       );
     });
 
+    it('changes by a session in place of another key, as long as both are', async () => {
+      await store.commit([{ key: 'session-part/a/x', bytes: new Uint8Array(3) }]);
+      await store.commit([
+        { key: 'session-part/a/x', delete: true },
+        { key: 'session/a', bytes: new Uint8Array(10) },
+      ]);
+      expect(await store.usageOf('default')).toEqual({ ...NO_USAGE, session: 1, keys: 1, bytes: 19 });
+    });
+
     it('does not change by a commit that conflicts', async () => {
       await store.commit([{ key: 'cell/a', bytes: new Uint8Array(3) }]);
       const before = await store.usages();

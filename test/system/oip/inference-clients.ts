@@ -21,7 +21,7 @@ export type Found = Record<string, any>;
 
 /** Runs a script of this folder against an address. */
 export async function runClient(script: string, command: string, address: string): Promise<Found> {
-  const { stdout } = await run(`${PYTHON}`, [`test/oip/${script}`, command, address], { timeout: 120_000 });
+  const { stdout } = await run(`${PYTHON}`, [`test/system/oip/${script}`, command, address], { timeout: 120_000 });
   const lines = stdout.trim().split('\n');
   return Object.assign({}, ...lines.map((line) => JSON.parse(line)));
 }

@@ -5,6 +5,8 @@ import { CELL } from './reference-cell.ts';
 import type { RunOptions } from './run-options.ts';
 
 const TIMES = 100;
+/** What a request may be told that comes while the first is carried out, or more than the service can take. */
+const REFUSALS = ['in-progress', 'overloaded'];
 
 /** The size counts rounds: in each, one request comes a hundred times at once. */
 export interface SameKey extends Omit<RunOptions, 'progress'> {
@@ -16,7 +18,7 @@ export interface SameKey extends Omit<RunOptions, 'progress'> {
  * everybody who is answered gets the same bytes.
  * @throws {Error} where one was carried out twice, or two answers differ
  */
-export async function sameKey({ seed, size, urls }: SameKey): Promise<{ requests: number; inProgress: number }> {
+export async function sameKey({ seed, size, urls }: SameKey): Promise<{ requests: number; refused: number }> {
   const agent = createAgent(256);
   const client = new RetryingClient({ agent, urls, random: createRandom(seed) });
   await client.send({ method: 'POST', path: '/v1/cells', body: { id: 'cell', ...CELL } });
@@ -24,7 +26,7 @@ export async function sameKey({ seed, size, urls }: SameKey): Promise<{ requests
   const step = { path: '/v1/sessions/s/steps', body: { inputs: [[1, 2, 3]] } };
   const creation = { path: '/v1/sessions', body: { cell: 'cell' } };
   let requests = 0;
-  let inProgress = 0;
+  let refused = 0;
   for (let round = 1; round <= size; round++) {
     for (const request of [step, creation]) {
       const sent = { method: 'POST', ...request, key: `round-${round}` } as const;
@@ -33,12 +35,12 @@ export async function sameKey({ seed, size, urls }: SameKey): Promise<{ requests
       );
       const last = await client.send(sent);
       const texts = new Set([...answers.filter(({ status }) => status < 300), last.answer].map(({ text }) => text));
-      const others = answers.filter(({ status, body }) => status >= 300 && body?.code !== 'in-progress');
+      const others = answers.filter(({ status, body }) => status >= 300 && !REFUSALS.includes(body?.code));
       if (texts.size !== 1 || !last.answer.replayed || others.length > 0) {
         throw new Error(`${request.path}: ${[...texts, ...others.map(({ text }) => text)].join('\n')}`);
       }
       requests += TIMES;
-      inProgress += answers.filter(({ status }) => status >= 300).length;
+      refused += answers.filter(({ status }) => status >= 300).length;
     }
   }
   const { answer: session } = await client.send({ method: 'GET', path: '/v1/sessions/s' });
@@ -48,5 +50,5 @@ export async function sameKey({ seed, size, urls }: SameKey): Promise<{ requests
     const counts = `${session.body.step} steps and ${list.body.items.length - 1} sessions`;
     throw new Error(`SEED=${seed}: ${size} steps and creations were sent, and there are ${counts}`);
   }
-  return { requests, inProgress };
+  return { requests, refused };
 }

@@ -7,17 +7,18 @@ import { defineConfig } from 'vitest/config';
  * `npm run test:system`. `npm test` runs all others.
  */
 const SYSTEM = ['test/{browser,container,deploy,examples,interop,onnx,system,torture}/**/*.test.ts'];
-/** Suites that draw cases (test/support/runs.ts). `npm test` tries some of them, `npm run test:system` all. */
+/** Suites that draw cases (test/support/runs.ts). `npm test` tries some of them, `npm run test:drawn` all. */
 const DRAWN = globSync('test/**/*.test.ts').filter((file) =>
   /\/(runs|options|(store|usage)-contract)\.ts'/.test(readFileSync(file, 'utf8')),
 );
 const system = process.env.CELLSTEP_TEST_SYSTEM === '1';
+const drawn = process.env.CELLSTEP_TEST_DRAWN === '1';
 /** Files named on the command line run, whichever kind they are. */
 const named = process.argv.some((word) => word.startsWith('test/'));
 
 export default defineConfig({
   test: {
-    include: system && !named ? [...SYSTEM, ...DRAWN] : ['test/**/*.test.ts'],
+    include: named ? ['test/**/*.test.ts'] : system ? SYSTEM : drawn ? DRAWN : ['test/**/*.test.ts'],
     exclude: system || named ? [] : SYSTEM,
     // Suites that start processes and browsers need the other cores for them.
     maxWorkers: system ? 1 : availableParallelism(),

@@ -53,7 +53,7 @@ function failsIn(directory: string, tests: readonly string[]): Promise<boolean> 
 }
 
 /** Checks that each text is there once. @throws where one is not */
-function requireTexts(): void {
+export function requireTexts(): void {
   for (const { file, text } of MUTATIONS) {
     const found = readFileSync(join(root, file), 'utf8').split(text).length - 1;
     if (found !== 1) throw new Error(`${file} has ${found} times: ${text}`);

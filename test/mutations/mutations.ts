@@ -39,7 +39,7 @@ export const MUTATIONS: readonly Mutation[] = [
     ['if (recurrentB) recurrent.all.set(recurrentB);', 'if (recurrentB) recurrent.all.fill(0);'],
     ['hhBefore[u] += r[u] * hhRecurrent[u]', 'hhBefore[u] += hhRecurrent[u]'],
     ['resetH[u] = r[u] * h[u]', 'resetH[u] = h[u]'],
-    ['resetAfter ? 3 : 2, units', '3, units'],
+    ['const gates = resetAfter ? 3 : 2;', 'const gates = 3;'],
   ),
   ...of(
     'cells/lstm.ts',

@@ -321,7 +321,7 @@ export const MUTATIONS: readonly Mutation[] = [
   ),
   ...of(
     'engine/kernels/normalize.ts',
-    [...KERNELS, ...NETWORKS],
+    ['test/engine/networks.property.test.ts', 'test/golden/network-layers.test.ts'],
     ['memory.fill(x + <usize>n * sizeof<Real>(), 0, bytes - <usize>n * sizeof<Real>());', ''],
   ),
 ];

@@ -1,8 +1,8 @@
 /**
  * `npm run attack [-- word…] [--bounded] [--seconds=N]`: what one client may try to take the service down, as scripts. The
  * service is held to 1 GiB of memory; meanwhile another client times its steps and /healthz. Words choose attacks by their
- * names. Prints a table; the exit code is 1 where the service died or a bound was broken. `--bounded` is short, and bounds that the
- * clock measures are then only reported: the machine may be busy with other things.
+ * names. Prints a table; the exit code is 1 where the service died or a bound was broken. `--bounded` is short, and times are
+ * then only reported: the machine may be busy with other things.
  */
 import { parseArgs } from 'node:util';
 import { ATTACKS } from './attacks/all.ts';

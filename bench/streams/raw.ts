@@ -50,6 +50,9 @@ export async function openSocket(url: string): Promise<RawConnection> {
     `${head}sec-websocket-protocol: cellstep.v1\r\nsec-websocket-key: ${Buffer.alloc(16).toString('base64')}\r\n\r\n`,
   );
   await once(socket, 'data');
+  // Pongs that nobody asked for: the service ends a socket that answers no ping.
+  const pongs = setInterval(() => socket.write(Buffer.of(0x8a, 0x80, 0, 0, 0, 0)), 10_000);
+  socket.once('close', () => clearInterval(pongs));
   return { socket, count: frameCounter() };
 }
 
@@ -65,7 +68,7 @@ export function framesOf(texts: readonly string[]): Buffer {
   );
 }
 
-/** Frames of a server, which may be cut anywhere. */
+/** Messages of a server, whose frames may be cut anywhere; pings are not counted. */
 function frameCounter(): Counter {
   let left = 0;
   let head = Buffer.alloc(0);
@@ -84,8 +87,8 @@ function frameCounter(): Counter {
       const need = head.length < 2 ? 2 : head[1] < 126 ? 2 : head[1] === 126 ? 4 : 10;
       if (head.length < need) continue;
       left = need === 2 ? head[1] : need === 4 ? head.readUInt16BE(2) : Number(head.readBigUInt64BE(2));
+      if (head[0] === 0x81) frames++;
       head = Buffer.alloc(0);
-      frames++;
     }
     return frames;
   };

@@ -51,8 +51,11 @@ export async function openSocket(url: string): Promise<RawConnection> {
   );
   await once(socket, 'data');
   // Pongs that nobody asked for: the service ends a socket that answers no ping.
-  const pongs = setInterval(() => socket.write(Buffer.of(0x8a, 0x80, 0, 0, 0, 0)), 10_000);
-  socket.once('close', () => clearInterval(pongs));
+  const pongs = setInterval(() => {
+    if (socket.destroyed) clearInterval(pongs);
+    else socket.write(Buffer.of(0x8a, 0x80, 0, 0, 0, 0));
+  }, 10_000);
+  pongs.unref();
   return { socket, count: frameCounter() };
 }
 

@@ -9,12 +9,13 @@ export function getAll(
   return store.getAll ? store.getAll(keys, hold) : Promise.all(keys.map((key) => store.get(key, hold)));
 }
 
-/** Many commits, each on its own. Never rejects. */
+/** Many commits, each on its own. Never rejects: if the store does, as when it is closed, each commit ends with that error. */
 export function commitAll(
   store: Pick<Store, 'commit' | 'commitAll'>,
   commits: readonly (readonly StoreWrite[])[],
 ): Promise<CommitEnd[]> {
-  return store.commitAll ? store.commitAll(commits) : eachAlone(store, commits);
+  if (!store.commitAll) return eachAlone(store, commits);
+  return store.commitAll(commits).catch((error: Error) => commits.map(() => error));
 }
 
 /** The same by a call for each. */

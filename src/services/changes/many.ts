@@ -60,7 +60,7 @@ export async function decideTogether<R, I extends OneOfMany<R>>(
   const committed = await commitAll(
     context.store,
     made.map(({ writes }) => writes),
-  ).catch((error: Error) => made.map(() => error));
+  );
   // A repetition that comes from now on finds what is kept.
   for (const end of ends) end();
   for (let k = 0; k < committing.length; k++) {

@@ -20,29 +20,37 @@ function isCoding(name: string): name is Coding {
  * A body without its Content-Encoding, at most `maxBytes` long.
  * @throws {Problem} unsupported-media-type, body-too-large, bad-request where it is damaged
  */
-export async function decodeBody(bytes: Buffer, coding = 'identity', maxBytes: number): Promise<Buffer> {
-  const name = coding.toLowerCase();
+export function decodeBody(bytes: Buffer, coding: string | undefined, maxBytes: number): Buffer | Promise<Buffer> {
+  const name = coding?.toLowerCase() ?? 'identity';
   if (name === 'identity') return bytes;
-  if (!isCoding(name)) {
-    const detail = `Content-Encoding '${coding.slice(0, 80)}' is not taken here. Send gzip, deflate, or the body as it is.`;
-    throw new HttpProblem('unsupported-media-type', detail, { 'accept-encoding': 'gzip, deflate, identity' });
-  }
+  if (isCoding(name)) return decoded(bytes, name, maxBytes);
+  const detail = `Content-Encoding '${coding?.slice(0, 80)}' is not taken here. Send gzip, deflate, or the body as it is.`;
+  throw new HttpProblem('unsupported-media-type', detail, { 'accept-encoding': 'gzip, deflate, identity' });
+}
+
+async function decoded(bytes: Buffer, coding: Coding, maxBytes: number): Promise<Buffer> {
   try {
-    return (await CODINGS[name].decode(bytes, { maxOutputLength: maxBytes })) as Buffer;
+    return (await CODINGS[coding].decode(bytes, { maxOutputLength: maxBytes })) as Buffer;
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === 'ERR_BUFFER_TOO_LARGE') {
       throw new Problem('body-too-large', `The body is over the limit of ${maxBytes} bytes once it is uncompressed.`);
     }
-    throw new Problem('bad-request', `The body is not ${name}: ${message}.`);
+    throw new Problem('bad-request', `The body is not ${coding}: ${message}.`);
   }
 }
 
-/** Compresses a reply only if the client asks for gzip or deflate alone. Libraries send a list by default. */
-export async function encodeReply(reply: Reply, accepted: string | undefined): Promise<Reply> {
-  if (accepted === undefined || !isCoding(accepted)) return reply;
+/**
+ * How a reply is compressed: only if the client asks for gzip or deflate alone, since libraries send a list by default.
+ * Undefined: not at all.
+ */
+export function codingOf(accepted: string | undefined): Coding | undefined {
+  return accepted !== undefined && isCoding(accepted) ? accepted : undefined;
+}
+
+export async function encodeReply(reply: Reply, coding: Coding): Promise<Reply> {
   const { body: sent } = reply;
   const whole = typeof sent === 'string' || sent instanceof LongText ? `${sent}` : sent.subarray();
-  const body = await CODINGS[accepted].encode(whole);
-  return { ...reply, headers: { ...reply.headers, 'content-encoding': accepted, vary: 'Accept-Encoding' }, body };
+  const body = await CODINGS[coding].encode(whole);
+  return { ...reply, headers: { ...reply.headers, 'content-encoding': coding, vary: 'Accept-Encoding' }, body };
 }

@@ -6,6 +6,7 @@ import { decodeElements } from '../domain/tensor-bytes.ts';
 import { SentTensor, type TensorLiteral } from '../domain/tensor-literal.ts';
 import { checkShape } from '../http/validation.ts';
 import { dtypeOf } from './datatypes.ts';
+import { plainInfer } from './plain-infer.ts';
 import { readJson } from './read-json.ts';
 
 type SentInput = InferBody['inputs'][number];
@@ -30,7 +31,8 @@ export function readInferBody(
     const detail = `The JSON part has ${headerLength} bytes, over the limit of ${maxJsonBytes} (CELLSTEP_MAX_JSON_BYTES). Send tensors as binary data.`;
     throw new Problem('body-too-large', detail);
   }
-  const body = checkShape(inferBody, readJson(bytes.subarray(0, headerLength)));
+  const sent = readJson(bytes.subarray(0, headerLength));
+  const body = plainInfer(sent) ?? checkShape(inferBody, sent);
   return { body, inputs: readTensors(body.inputs, bytes.subarray(headerLength), bytes.length) };
 }
 

@@ -1,5 +1,5 @@
 import type { InferBody } from '../../schemas/oip.ts';
-import type { Tensor } from '../domain/tensor.ts';
+import { formatShape, type Tensor } from '../domain/tensor.ts';
 import { encodeElements } from '../domain/tensor-bytes.ts';
 import { flatText } from '../http/number-text.ts';
 import type { Reply } from '../http/replies.ts';
@@ -14,7 +14,7 @@ export function inferReply(model: string, body: InferBody, { cellVersion, output
   const binary: Uint8Array[] = [];
   const texts = outputs.map(([name, tensor], i) => {
     const { binary_data: asked = body.parameters?.binary_data_output } = body.outputs?.[i]?.parameters ?? {};
-    const head = `{"name":"${name}","datatype":"${DATATYPES[tensor.dtype]}","shape":${JSON.stringify(tensor.shape)}`;
+    const head = `{"name":"${name}","datatype":"${DATATYPES[tensor.dtype]}","shape":${formatShape(tensor.shape)}`;
     if (!asked) return `${head},"data":${bareText(tensor)}}`;
     const bytes = encodeElements(tensor);
     binary.push(bytes);

@@ -8,7 +8,7 @@ import type { Change } from '../services/changes/change.ts';
 import type { Services } from '../services/index.ts';
 import type { SteppedSession } from '../services/sessions/step-session.ts';
 import type { NamedTensors } from './infer-body.ts';
-import { inputsOf, isSequence, outputsOf } from './model.ts';
+import { inputNames, isSequence, outputNames } from './model.ts';
 import { type Sequence, sessionIdOf } from './sequence.ts';
 
 /** An infer request, from HTTP or gRPC. */
@@ -94,7 +94,7 @@ interface Given {
 
 /** @throws {Problem} invalid-request for a name that the cell does not take */
 function givenTo(cell: Cell, sent: NamedTensors): Given {
-  const names = inputsOf(cell).map(({ name }) => name);
+  const names = inputNames(cell.definition);
   for (const name of sent.keys()) {
     if (names.includes(name)) continue;
     const detail = `Unexpected inference input ${quote(name)} for cell '${cell.record.id}'. Send ${names.join(', ')}.`;
@@ -109,9 +109,9 @@ function givenTo(cell: Cell, sent: NamedTensors): Given {
   });
   const inputs = graph ? { named_inputs: Object.fromEntries(given) } : { inputs: given[0][1] };
   const rank = given.at(0)?.[1].shape.length ?? 0;
-  const states = names.slice(wanted.length).map((name) => sent.get(name) ?? null);
   const all = { inputs, rank, batch: batchOf(cell, sent) };
-  return states.some((state) => state !== null) ? { ...all, states } : all;
+  if (sent.size === wanted.length) return all;
+  return { ...all, states: names.slice(wanted.length).map((name) => sent.get(name) ?? null) };
 }
 
 /** @throws {Problem} invalid-request if states are sent for a sequence, which has its own */
@@ -163,15 +163,16 @@ async function compute({ cells }: CellServices, cell: Cell, { inputs, rank, stat
 
 /** Picks the requested outputs of a result. @throws {Problem} invalid-request for an unknown output */
 function pickerOf(cell: Cell, asked: readonly string[] | undefined): (computed: Computed) => Inferred {
-  const names = outputsOf(cell).map(({ name }) => name);
-  for (const [i, name] of (asked ?? []).entries()) {
-    if (names.includes(name)) continue;
+  const names = outputNames(cell.definition);
+  const wanted = asked && asked.length > 0 ? asked : names;
+  const places = wanted.map((name, i) => {
+    const place = names.indexOf(name);
+    if (place >= 0) return place;
     const detail = `Unexpected inference output ${quote(name)} for cell '${cell.record.id}'. Ask for ${names.join(', ')}.`;
     throw fieldProblem('invalid-request', `/outputs/${i}/name`, detail);
-  }
+  });
   return ({ outputs, states, cellVersion }) => {
-    const tensors = new Map([...outputs, ...states].map((tensor, i) => [names[i], tensor]));
-    const wanted = asked && asked.length > 0 ? asked : names;
-    return { cellVersion, outputs: wanted.map((name) => [name, tensors.get(name) as Tensor] as const) };
+    const tensors = [...outputs, ...states];
+    return { cellVersion, outputs: wanted.map((name, i) => [name, tensors[places[i]]] as const) };
   };
 }

@@ -14,14 +14,15 @@ export interface TensorLiteral {
   readonly field?: 'data' | 'base64' | 'file';
 }
 
-/** A tensor from a binary body. Its values are converted to float64 only if another dtype is needed. */
+/** A tensor that was sent as bytes. Its values are converted to float64 only if another dtype is needed. */
 export class SentTensor implements TensorLiteral {
   readonly tensor: Tensor;
-  readonly field = 'file';
+  readonly field: 'base64' | 'file';
   private converted: Float64Array | undefined;
 
-  constructor(tensor: Tensor) {
+  constructor(tensor: Tensor, field: 'base64' | 'file' = 'file') {
     this.tensor = tensor;
+    this.field = field;
   }
 
   get shape(): Shape {

@@ -1,6 +1,8 @@
 import { isUtf8 } from 'node:buffer';
 import { NestedNumbers } from '../../schemas/nested-numbers.ts';
 import type { TensorFields } from '../../schemas/tensor-fields.ts';
+import { parseTensor } from '../../schemas/tensor-syntax.ts';
+import { SentTensor } from '../domain/tensor-literal.ts';
 import { codecFor, type ReadArray } from './number-codec.ts';
 
 const QUOTE = 0x22;
@@ -36,7 +38,7 @@ class Unusual extends Error {}
 
 /**
  * A JSON body whose tensors are read straight from its bytes: each array of numbers in a field of `fields` becomes a
- * NestedNumbers, and `parse` reads every other value from its text. undefined if that is not faster, or if the body is
+ * NestedNumbers, what is base64 a SentTensor, and `parse` reads every other value from its text. undefined if that is not faster, or if the body is
  * unusual, wrong, or has more than `mostNames` names. Then read it in the plain way.
  */
 export function liftTensors(
@@ -204,7 +206,23 @@ class BodyReader {
     const lifted = this.lift();
     if (lifted) return lifted;
     if (this.bytes[this.at] !== OPEN_OBJECT) return this.value();
-    return this.object((key) => (key === 'data' ? this.lift() : undefined) ?? this.value());
+    const object = this.object(
+      (key) => (key === 'data' ? this.lift() : key === 'base64' ? this.base64() : undefined) ?? this.value(),
+    );
+    if (object.base64 === undefined) return object;
+    this.lifted++;
+    const sent = parseTensor(object);
+    return sent instanceof SentTensor ? sent : object;
+  }
+
+  /** The text up to the next quote. What is not base64 is refused when it is read as such. */
+  private base64(): string | undefined {
+    const { bytes } = this;
+    const start = this.at + 1;
+    const end = bytes.indexOf(QUOTE, start);
+    if (bytes[this.at] !== QUOTE || end < 0) return undefined;
+    this.at = end + 1;
+    return bytes.toString('latin1', start, end);
   }
 
   private lift(): NestedNumbers | undefined {

@@ -5,13 +5,17 @@ import { z } from 'zod';
 import { gradientsBody, sequenceBody, stepBody } from '../../schemas/cell.ts';
 import { opBody } from '../../schemas/op.ts';
 import { openSessionBody, putStatesBody, sessionStepBody } from '../../schemas/session.ts';
+import { stepMessage } from '../../schemas/stream.ts';
 import { tensorFieldsOf } from '../../schemas/tensor-fields.ts';
 import { assignBody, createVariableBody, scatterBody } from '../../schemas/variable.ts';
 import { createCellBodies, weightsBodies } from '../../schemas/weight-file.ts';
+import { Tensor } from '../../src/domain/tensor.ts';
+import { SentTensor } from '../../src/domain/tensor-literal.ts';
 import { addIdentities } from '../../src/http/auth.ts';
 import { addChecks } from '../../src/http/every-request.ts';
 import { Account, limitInFlight } from '../../src/http/in-flight.ts';
 import { addJsonBody } from '../../src/http/json-body.ts';
+import { liftTensors } from '../../src/http/lift-tensors.ts';
 import { codecFor } from '../../src/http/number-codec.ts';
 import { addProblemReplies, PROBLEM_FORM } from '../../src/http/problem-replies.ts';
 import { addValidation } from '../../src/http/validation.ts';
@@ -118,12 +122,24 @@ const shaped = fc
 const flat = fc
   .tuple(fc.integer({ min: 1, max: 4 }), fc.integer({ min: 1, max: 4 }))
   .chain(([extent, count]) => nested([count], plainNumber).map((data) => `{"shape":[${extent}],"data":${data}}`));
+const base64 = fc
+  .record({
+    dtype: fc.constantFrom('float32', 'float32', 'float64', 'bfloat16', 'int64', 'bool', 'int8'),
+    extent: fc.integer({ min: 0, max: 3 }),
+    bytes: fc.uint8Array({ minLength: 8, maxLength: 8 }),
+    odd: fc.constantFrom('', '', '', '=', '-', '\\/', '"', ' ', 'é'),
+  })
+  .map(({ dtype, extent, bytes, odd }) => {
+    const text = Buffer.from(bytes).toString('base64');
+    return `{"shape":[${extent}],"dtype":"${dtype}","base64": "${odd}${text.slice(odd.length)}"}`;
+  });
 const ragged: fc.Arbitrary<string> = fc.letrec<{ node: string }>((tie) => ({
   node: fc.oneof({ maxDepth: 3 }, number, arrayOf(tie('node'), 0, 3)),
 })).node;
 const tensor: fc.Arbitrary<string> = fc.oneof(
   { weight: 6, arbitrary: shaped },
   { weight: 2, arbitrary: flat },
+  { weight: 2, arbitrary: base64 },
   { weight: 2, arbitrary: ragged },
   { weight: 1, arbitrary: fc.constantFrom('{"variable":"v"}', 'null', '[]', '[[]]', '"1"', '{"data":[1]}') },
 );
@@ -250,6 +266,10 @@ describe('reading tensors straight from the bytes of a body', () => {
   it('lifts what it can, so that the tests above see it', async () => {
     const read = codecFor(0).reader(Buffer.from('[[1, 2.5e0],\n[-0 ,0.1]]}'));
     expect(read(0)).toEqual({ shape: [2, 2], values: Float64Array.of(1, 2.5, -0, 0.1), end: 23 });
+    const sent = Buffer.from('{"inputs":{"shape":[1,2],"dtype":"float32","base64":"AACAPwAAAEA="},"id":"a"}');
+    const lifted = liftTensors(sent, tensorFieldsOf(stepMessage), JSON.parse);
+    const tensor = new Tensor('float32', [1, 2], Float32Array.of(1, 2));
+    expect(lifted).toEqual({ inputs: new SentTensor(tensor, 'base64'), id: 'a' });
   });
 });
 

@@ -4,7 +4,7 @@ import { tensorInput, tensorLiteral } from '../../schemas/tensor.ts';
 import { parseLiteral, parseTensor, TensorSyntaxError } from '../../schemas/tensor-syntax.ts';
 import { DTYPES, fromFloat64, Tensor } from '../../src/domain/tensor.ts';
 import { encodeElements } from '../../src/domain/tensor-bytes.ts';
-import { literalToTensor } from '../../src/domain/tensor-literal.ts';
+import { literalToTensor, type TensorLiteral } from '../../src/domain/tensor-literal.ts';
 import { flatText, nestedText } from '../../src/http/number-text.ts';
 
 function errorOf(value: unknown): TensorSyntaxError {
@@ -40,6 +40,31 @@ describe('the text of a tensor', () => {
       }),
       { numRuns: 500 },
     );
+  });
+
+  it('takes base64 with padding in its alphabet, and no other text', () => {
+    const letter = fc.constantFrom(...'AZaz09+/', '-', '_', '=', ' ', '\n', 'é', '☃');
+    const text = fc.array(fc.oneof({ weight: 30, arbitrary: fc.constantFrom(...'AZaz09+/=') }, letter), {
+      maxLength: 12,
+    });
+    let taken = 0;
+    fc.assert(
+      fc.property(text, (letters) => {
+        const base64 = letters.join('');
+        const isRight = base64.length % 4 === 0 && /^[A-Za-z0-9+/]*={0,2}$/.test(base64);
+        const bytes = Buffer.from(base64, 'base64');
+        const read = () => parseTensor({ shape: [Math.floor(bytes.length / 4)], dtype: 'float32', base64 });
+        if (!isRight) expect(read, base64).toThrow(/not base64/);
+        else if (bytes.length % 4 !== 0) expect(read, base64).toThrow(/not a whole number of float32/);
+        else {
+          taken++;
+          const tensor = literalToTensor(read() as TensorLiteral, 'float32', '');
+          expect(Buffer.from(encodeElements(tensor))).toEqual(bytes);
+        }
+      }),
+      { numRuns: 20_000 },
+    );
+    expect(taken).toBeGreaterThan(100);
   });
 
   it('has no axes as a bare number, and otherwise up to eight', () => {

@@ -40,16 +40,26 @@ export interface GraphProgram {
   readonly id: string;
   /** The model as an ONNX file; read only when the runtime does not have it. */
   model(): Uint8Array;
+  /** The names of the inputs that are sent with each step. */
+  readonly inputs: readonly string[];
+  /** What other inputs take at each run, by name. */
+  readonly constants: readonly (readonly [name: string, tensor: Tensor])[];
   readonly states: readonly Pick<GraphState, 'name' | 'output'>[];
   readonly outputs: readonly string[];
 }
 
-/** Tensors by the names of a graph's inputs. */
-export type Feeds = Readonly<Record<string, Tensor>>;
+/** What an input takes at each of several runs. */
+export interface GraphFeed {
+  readonly tensor: Tensor;
+  /** Whether the first axis of the tensor is that of the runs; otherwise all take the same. */
+  readonly perRun: boolean;
+}
 
 /** Runs of one row, one after another: each takes the states that the one before gave. */
 export interface GraphRow {
-  readonly steps: readonly Feeds[];
+  readonly runs: number;
+  /** In the order of the program's inputs. */
+  readonly inputs: readonly GraphFeed[];
   /** Those that the first run takes, in the order of the program's. */
   readonly states: readonly Tensor[];
 }

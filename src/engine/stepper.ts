@@ -172,7 +172,7 @@ export function createStepper({
         async run(request) {
           const started = performance.now();
           const result = await run(request);
-          const kind = request.rows.every(({ steps }) => steps.length === 1) ? 'step' : 'sequence';
+          const kind = request.rows.every(({ runs }) => runs === 1) ? 'step' : 'sequence';
           observer?.computed(kind, 'process', (performance.now() - started) / 1000);
           return result;
         },

@@ -12,14 +12,19 @@ function programOf(id: string, model: () => Uint8Array = accumulator): GraphProg
     { name: 'state', output: 'stateN' },
     { name: 'count_in', output: 'count_out' },
   ];
-  return { id, model, states, outputs: ['y'] };
+  return { id, model, inputs: ['x', 'gain'], constants: [], states, outputs: ['y'] };
 }
 
 const floats = (shape: number[], ...values: number[]) => new Tensor('float32', shape, Float32Array.from(values));
 const whole = (shape: number[], value: number) => new Tensor('int64', shape, BigInt64Array.of(BigInt(value)));
+const one = (tensor: Tensor) => ({ tensor, perRun: false });
 const request = (x: number) => ({
   rows: [
-    { steps: [{ x: floats([1, 2], x, x), gain: whole([], 1) }], states: [floats([1, 2], 0, 0), whole([1, 1], 0)] },
+    {
+      runs: 1,
+      inputs: [one(floats([1, 2], x, x)), one(whole([], 1))],
+      states: [floats([1, 2], 0, 0), whole([1, 1], 0)],
+    },
   ],
   everyState: false,
 });

@@ -10,10 +10,18 @@ const floats = (shape: number[], ...values: number[]) => new Tensor('float32', s
 /** Runs tanh over 0.5, so many times. */
 const loops = (engine: ReturnType<typeof createGraphEngine>) => {
   const states = [{ name: 's', output: 'sN' }];
-  const graph = engine.prepare({ id: 'loops', model: endless, states, outputs: ['y'] });
+  const graph = engine.prepare({
+    id: 'loops',
+    model: endless,
+    inputs: ['x', 'rounds'],
+    constants: [],
+    states,
+    outputs: ['y'],
+  });
   return (rounds: bigint) => {
-    const feeds = { x: floats([1, 2], 0.5, 0.5), rounds: new Tensor('int64', [], BigInt64Array.of(rounds)) };
-    return graph.run({ rows: [{ steps: [feeds], states: [floats([1, 2], 0, 0)] }], everyState: false });
+    const given = [floats([1, 2], 0.5, 0.5), new Tensor('int64', [], BigInt64Array.of(rounds))];
+    const inputs = given.map((tensor) => ({ tensor, perRun: false }));
+    return graph.run({ rows: [{ runs: 1, inputs, states: [floats([1, 2], 0, 0)] }], everyState: false });
   };
 };
 const FOR_EVER = 2n ** 62n;

@@ -27,7 +27,10 @@ export function frame(message: object): Buffer {
   return bytes;
 }
 
-/** Puts the messages of a stream of bytes together. Their arrays lie in the given chunks where they are whole there. */
+/**
+ * Puts the messages of a stream of bytes together. The arrays of a message lie in the given chunk where it is whole there; what
+ * is kept of a chunk for the next one is copied, so that its memory may be used again.
+ */
 export class FrameReader<M> {
   private readonly maxBytes: number;
   private readonly chunks: Buffer[] = [];
@@ -40,23 +43,23 @@ export class FrameReader<M> {
 
   /** The messages that are whole with these bytes. @throws {RangeError} for one that is larger than it may be */
   *push(chunk: Buffer): Generator<M> {
-    this.chunks.push(chunk);
     this.held += chunk.length;
-    while (this.held >= this.wanted) {
-      const bytes = this.chunks.length === 1 ? this.chunks[0] : Buffer.concat(this.chunks);
-      const end = LENGTHS + bytes.readUInt32LE(0);
-      if (end > this.maxBytes) throw new RangeError(`a message of ${end} bytes`);
-      this.wanted = end;
-      const isWhole = bytes.length >= end;
-      if (isWhole) {
-        yield read(bytes.subarray(0, end)) as M;
-        this.wanted = LENGTHS;
-      }
-      const rest = isWhole ? bytes.subarray(end) : bytes;
+    let bytes = chunk;
+    if (this.held >= this.wanted) {
+      if (this.chunks.length > 0) bytes = Buffer.concat([...this.chunks, chunk]);
       this.chunks.length = 0;
-      if (rest.length > 0) this.chunks.push(rest);
-      this.held = rest.length;
+      for (;;) {
+        this.wanted = LENGTHS;
+        if (bytes.length < this.wanted) break;
+        this.wanted += bytes.readUInt32LE(0);
+        if (this.wanted > this.maxBytes) throw new RangeError(`a message of ${this.wanted} bytes`);
+        if (bytes.length < this.wanted) break;
+        yield read(bytes.subarray(0, this.wanted)) as M;
+        bytes = bytes.subarray(this.wanted);
+      }
+      this.held = bytes.length;
     }
+    if (bytes.length > 0) this.chunks.push(Buffer.from(bytes));
   }
 }
 
@@ -77,26 +80,20 @@ function aligned(length: number): number {
 }
 
 function takeArrays(value: unknown, arrays: Uint8Array[]): unknown {
+  if (typeof value !== 'object' || value === null) return value;
   if (value instanceof Uint8Array) return { array: arrays.push(value) - 1 };
   if (Array.isArray(value)) return value.map((each) => takeArrays(each, arrays));
-  if (typeof value !== 'object' || value === null) return value;
   const taken: Record<string, unknown> = {};
-  for (const name of Object.keys(value)) define(taken, name, takeArrays((value as typeof taken)[name], arrays));
+  for (const name in value) taken[name] = takeArrays((value as typeof taken)[name], arrays);
   return taken;
 }
 
+/** Puts the arrays into the message in place. */
 function putArrays(value: unknown, arrays: readonly Uint8Array[]): unknown {
-  if (Array.isArray(value)) return value.map((each) => putArrays(each, arrays));
   if (typeof value !== 'object' || value === null) return value;
   const { array } = value as { readonly array?: unknown };
   if (typeof array === 'number') return arrays[array];
-  const put: Record<string, unknown> = {};
-  for (const name of Object.keys(value)) define(put, name, putArrays((value as typeof put)[name], arrays));
-  return put;
-}
-
-/** A graph may have an input of any name. */
-function define(target: Record<string, unknown>, name: string, value: unknown): void {
-  if (name !== '__proto__') target[name] = value;
-  else Object.defineProperty(target, name, { value, enumerable: true, configurable: true, writable: true });
+  const fields = value as Record<string, unknown>;
+  for (const name in fields) if (typeof fields[name] === 'object') fields[name] = putArrays(fields[name], arrays);
+  return value;
 }

@@ -1,13 +1,13 @@
 import { createRequire } from 'node:module';
 import { type CurrentCaller, OWN_WORK } from '../../domain/caller.ts';
-import type { Feeds, GraphProgram, GraphRequest, GraphResult, PreparedGraph } from '../../domain/graph.ts';
+import type { GraphProgram, GraphRequest, GraphResult, PreparedGraph } from '../../domain/graph.ts';
 import { Problem } from '../../domain/problems.ts';
 import type { Tensor } from '../../domain/tensor.ts';
-import { decodeElements, encodeElements } from '../../domain/tensor-bytes.ts';
+import { encodeElements, viewElements } from '../../domain/tensor-bytes.ts';
 import { EndedGraphs } from './ended-graphs.ts';
 import { type Ending, GraphProcess, type ProcessEnded, type RuntimeLimits } from './graph-process.ts';
 import { LoadedGraphs } from './loaded-graphs.ts';
-import type { Answer, Fault, RowResult, SentRequest, SentTensor } from './messages.ts';
+import type { Answer, Fault, RowResult, SentRequest, SentTensors } from './messages.ts';
 import { endedProblem, faultProblem, notInstalled, PACKAGE } from './runtime-problems.ts';
 
 /** Messages that a process has at most: the next one is there when it has answered one. */
@@ -127,14 +127,14 @@ export function createGraphEngine(
 
   /** Asks for runs, and before that for loading the graph where it is not; the answers in that order. */
   function ask({ process, loaded }: Seat, [{ program }]: readonly Job[], requests: SentRequest[]): Promise<Answer>[] {
-    const { id: graph, states, outputs } = program;
+    const { id: graph } = program;
     const asked: Promise<Answer>[] = [];
     if (!loaded.has(graph)) {
       const model = program.model();
       for (const old of loaded.add(graph, model.length)) asked.push(process.ask({ op: 'release', graph: old }));
       asked.push(process.ask({ op: 'load', graph, model }));
     }
-    if (requests.length > 0) asked.push(process.ask({ op: 'run', graph, states: states.map(bare), outputs, requests }));
+    if (requests.length > 0) asked.push(process.ask({ op: 'run', graph, ...interfaceOf(program), requests }));
     return asked;
   }
 
@@ -197,7 +197,7 @@ export function createGraphEngine(
       endedGraphs.refuse(client, program.id);
       if (waiting.length >= MAX_WAITING) throw tooMany(waiting.length, limits);
       const sent = request && { request: sentOf(request) };
-      const steps = request?.rows.reduce((sum, row) => sum + row.steps.length, 0) ?? 0;
+      const steps = request?.rows.reduce((sum, { runs }) => sum + runs, 0) ?? 0;
       waiting.push({ client, program, ...sent, steps, resolve, reject, tries: 0, alone: false });
       dispatch();
     });
@@ -208,7 +208,10 @@ export function createGraphEngine(
       async load() {
         await run(program);
       },
-      run: async (request) => (await run(program, request)).map(resultOf),
+      async run(request) {
+        const rows = await run(program, request);
+        return rows.map((row, k) => resultOf(row, request.rows[k].runs, request.everyState));
+      },
     }),
     statistics: () => ({
       processes: seats.size,
@@ -230,10 +233,6 @@ function isForAnotherTry({ kind }: Fault): boolean {
   return kind === 'not-loaded' || kind === 'not-run';
 }
 
-function bare({ name, output }: GraphProgram['states'][number]) {
-  return { name, output };
-}
-
 function shuttingDown(): Problem {
   return new Problem('shutting-down', 'The service is shutting down.');
 }
@@ -252,21 +251,47 @@ function findsPackage(): boolean {
   }
 }
 
-function sentOf({ rows, everyState }: GraphRequest): SentRequest {
-  const sendFeeds = (feeds: Feeds) =>
-    Object.fromEntries(Object.entries(feeds).map(([name, tensor]) => [name, toSent(tensor)]));
+function interfaceOf({ inputs, constants, states, outputs }: GraphProgram) {
   return {
-    rows: rows.map(({ steps, states }) => ({ steps: steps.map(sendFeeds), states: states.map(toSent) })),
-    everyState,
+    inputs,
+    constants: constants.map(([name, tensor]) => [name, toSent(tensor)] as const),
+    states: states.map(({ name, output }) => ({ name, output })),
+    outputs,
   };
 }
 
-function toSent(tensor: Tensor): SentTensor {
-  return { dtype: tensor.dtype, shape: tensor.shape, bytes: encodeElements(tensor) };
+function sentOf({ rows, everyState }: GraphRequest): SentRequest {
+  const sent = rows.map(({ runs, inputs, states }) => ({
+    runs,
+    inputs: inputs.map(({ tensor, perRun }) => toSent(tensor, perRun)),
+    states: states.map((state) => toSent(state)),
+  }));
+  return { rows: sent, everyState };
 }
 
-function resultOf({ outputs, states }: RowResult): GraphResult {
-  const read = (tensors: readonly SentTensor[]) =>
-    tensors.map(({ dtype, shape, bytes }) => decodeElements(dtype, shape, bytes));
-  return { outputs: outputs.map(read), states: states.map(read) };
+/** `many`: its first axis is that of several tensors. */
+function toSent(tensor: Tensor, many = false): SentTensors {
+  const { dtype, shape } = tensor;
+  const bytes = encodeElements(tensor);
+  return many ? { dtype, shape: shape.slice(1), count: shape[0], bytes } : { dtype, shape, count: 1, bytes };
+}
+
+function resultOf({ outputs, states }: RowResult, runs: number, everyState: boolean): GraphResult {
+  return { outputs: byRun(outputs, runs), states: byRun(states, everyState ? runs : 1) };
+}
+
+/** Views of what was sent. */
+function tensorsOf(sent: readonly SentTensors[]): Tensor[] {
+  return sent.flatMap(({ dtype, shape, count, bytes }) => {
+    const size = bytes.length / count;
+    return Array.from({ length: count }, (_, k) =>
+      viewElements(dtype, shape, bytes.subarray(k * size, (k + 1) * size)),
+    );
+  });
+}
+
+/** From a list for each name to a list for each run. */
+function byRun(sent: RowResult['outputs'], runs: number): Tensor[][] {
+  const tensors = sent.map(tensorsOf);
+  return Array.from({ length: runs }, (_, run) => tensors.map((own) => own[run]));
 }

@@ -1,9 +1,11 @@
 import type { Dtype, Shape } from '../../domain/tensor.ts';
 
-/** A tensor between the processes: its elements as little-endian bytes. */
-export interface SentTensor {
+/** Tensors of one dtype and shape between the processes: their elements as little-endian bytes, one after another. */
+export interface SentTensors {
   readonly dtype: Dtype;
+  /** Of each. */
   readonly shape: Shape;
+  readonly count: number;
   readonly bytes: Uint8Array;
 }
 
@@ -20,8 +22,11 @@ export interface ReleaseMessage {
 
 /** Runs of one row, one after another: an input of the graph's states takes what the output beside it gave. */
 export interface SentRow {
-  readonly steps: readonly Readonly<Record<string, SentTensor>>[];
-  readonly states: readonly SentTensor[];
+  readonly runs: number;
+  /** In the order of the inputs of the message: a tensor for each run, or one for all. */
+  readonly inputs: readonly SentTensors[];
+  /** One tensor for each state. */
+  readonly states: readonly SentTensors[];
 }
 
 /** What one request asks for. */
@@ -35,6 +40,8 @@ export interface SentRequest {
 export interface RunMessage {
   readonly op: 'run';
   readonly graph: string;
+  readonly inputs: readonly string[];
+  readonly constants: readonly (readonly [name: string, tensor: SentTensors])[];
   readonly states: readonly { readonly name: string; readonly output: string }[];
   readonly outputs: readonly string[];
   readonly requests: readonly SentRequest[];
@@ -42,10 +49,12 @@ export interface RunMessage {
 
 export type Message = LoadMessage | ReleaseMessage | RunMessage;
 
-/** What came of one row: of each run its outputs, and the states after it. */
+/** What came of one row. Tensors of several runs go together as far as they are alike. */
 export interface RowResult {
-  readonly outputs: readonly (readonly SentTensor[])[];
-  readonly states: readonly (readonly SentTensor[])[];
+  /** For each output of the message, of all runs. */
+  readonly outputs: readonly (readonly SentTensors[])[];
+  /** For each state, after each run or after the last one alone. */
+  readonly states: readonly (readonly SentTensors[])[];
 }
 
 /** What the runtime says of a graph or of its inputs, or why there is no result. */

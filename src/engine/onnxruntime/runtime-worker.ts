@@ -5,7 +5,7 @@
  */
 import { readSync, writeSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
-import type { InferenceSession, TensorConstructor } from 'onnxruntime-node';
+import type { InferenceSession, Tensor, TensorConstructor } from 'onnxruntime-node';
 import { FrameReader, frame } from './frames.ts';
 import type {
   Answer,
@@ -15,9 +15,9 @@ import type {
   RowResult,
   RunMessage,
   SentRequest,
-  SentTensor,
+  SentTensors,
 } from './messages.ts';
-import { toRuntime, toSent } from './runtime-tensors.ts';
+import { together, toRuntime, toSent } from './runtime-tensors.ts';
 
 const SERVICE = 3;
 const READ_BYTES = 2 ** 18;
@@ -35,11 +35,12 @@ const OPTIONS: InferenceSession.SessionOptions = {
 
 type Values = InferenceSession.OnnxValueMapType;
 
+const runtime = await import('onnxruntime-node').catch((error: Error) => error);
 const graphs = new Map<string, InferenceSession>();
 const reader = new FrameReader<Message>(Number.POSITIVE_INFINITY);
+// What a message holds of it is used up before the next read.
+const buffer = Buffer.allocUnsafeSlow(READ_BYTES);
 for (;;) {
-  // One of its own for each read: what is not whole yet stays in it.
-  const buffer = Buffer.allocUnsafeSlow(READ_BYTES);
   const length = readSync(SERVICE, buffer);
   if (length === 0) process.exit();
   for (const message of reader.push(buffer.subarray(0, length))) writeAll(frame(await answer(message)));
@@ -50,11 +51,11 @@ function writeAll(bytes: Buffer): void {
 }
 
 async function answer(message: Message): Promise<Answer> {
-  const runtime = await import('onnxruntime-node').catch((error: Error) => error);
   if (runtime instanceof Error) return { results: [{ fault: runtime.message, kind: 'not-installed' }] };
+  const { InferenceSession: Session, Tensor: Runtime } = runtime;
   switch (message.op) {
     case 'load':
-      return { results: [await orFault(() => load(runtime.InferenceSession, message))] };
+      return { results: [await orFault(() => load(Session, message))] };
     case 'release':
       return { results: [await orFault(() => release(message.graph))] };
     case 'run': {
@@ -65,7 +66,7 @@ async function answer(message: Message): Promise<Answer> {
         if (!session) results.push({ fault: message.graph, kind: 'not-loaded' });
         // The answer is not larger than that of one request may be.
         else if (bytes > maxResultBytes) results.push({ fault: `${bytes}`, kind: 'not-run' });
-        else results.push(await orFault(() => run(runtime.Tensor, session, message, request)));
+        else results.push(await orFault(() => run(Runtime, session, message, request)));
         bytes += bytesOf(results[results.length - 1]);
       }
       return { results };
@@ -96,41 +97,45 @@ async function release(graph: string): Promise<Result> {
 async function run(
   Runtime: TensorConstructor,
   session: InferenceSession,
-  { states, outputs }: RunMessage,
+  { inputs, constants, states, outputs }: RunMessage,
   { rows, everyState }: SentRequest,
 ): Promise<Result> {
   const next = states.map(({ output }) => output);
   const wanted = [...new Set([...outputs, ...next])];
+  // Made once, with a field for each name, whatever the name is.
+  const feeds: Record<string, Tensor> = Object.fromEntries([
+    ...constants.map(([name, tensor]) => [name, toRuntime(Runtime, tensor)]),
+    ...[...inputs, ...states.map(({ name }) => name)].map((name) => [name, undefined]),
+  ]);
   const results: RowResult[] = [];
   let bytes = 0;
-  const keep = (made: Values, names: readonly string[]) => {
-    const tensors = names.map((name) => toSent(name, made[name]));
-    bytes += sumOf(tensors);
-    return tensors;
+  const keep = (kept: SentTensors[][], made: Values, names: readonly string[]) => {
+    for (const [i, name] of names.entries()) {
+      const tensor = toSent(name, made[name]);
+      bytes += tensor.bytes.length;
+      kept[i].push(tensor);
+    }
   };
-  for (const { steps, states: first } of rows) {
-    const result: { outputs: SentTensor[][]; states: SentTensor[][] } = { outputs: [], states: [] };
-    let carried: Values = Object.fromEntries(states.map(({ name }, i) => [name, toRuntime(Runtime, first[i])]));
-    for (const [k, feeds] of steps.entries()) {
-      const given = Object.fromEntries(
-        Object.entries(feeds).map(([name, tensor]) => [name, toRuntime(Runtime, tensor)]),
-      );
-      const made = await session.run({ ...given, ...carried }, wanted);
-      carried = Object.fromEntries(states.map(({ name, output }) => [name, made[output]]));
-      result.outputs.push(keep(made, outputs));
-      if (everyState || k === steps.length - 1) result.states.push(keep(made, next));
+  for (const { runs, inputs: given, states: first } of rows) {
+    const made = { outputs: outputs.map((): SentTensors[] => []), states: next.map((): SentTensors[] => []) };
+    for (const [i, { name }] of states.entries()) feeds[name] = toRuntime(Runtime, first[i]);
+    for (let k = 0; k < runs; k++) {
+      for (const [i, name] of inputs.entries()) {
+        if (k < given[i].count) feeds[name] = toRuntime(Runtime, given[i], k);
+      }
+      const values = await session.run(feeds, wanted);
+      for (const { name, output } of states) feeds[name] = values[output] as Tensor;
+      keep(made.outputs, values, outputs);
+      if (everyState || k === runs - 1) keep(made.states, values, next);
       if (bytes > maxResultBytes) return { fault: `${bytes}`, kind: 'too-large' };
     }
-    results.push(result);
+    results.push({ outputs: made.outputs.map(together), states: made.states.map(together) });
   }
   return { rows: results };
 }
 
 function bytesOf(result: Result): number {
   if ('fault' in result) return 0;
-  return result.rows.reduce((sum, row) => sum + sumOf([...row.outputs, ...row.states].flat()), 0);
-}
-
-function sumOf(tensors: readonly SentTensor[]): number {
+  const tensors = result.rows.flatMap(({ outputs, states }) => [...outputs, ...states].flat());
   return tensors.reduce((sum, { bytes }) => sum + bytes.length, 0);
 }

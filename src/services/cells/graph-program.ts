@@ -1,4 +1,7 @@
-import type { GraphProgram } from '../../domain/graph.ts';
+import type { GraphConstant, GraphProgram } from '../../domain/graph.ts';
+import type { Tensor } from '../../domain/tensor.ts';
+import { literalToTensor } from '../../domain/tensor-literal.ts';
+import { literalOf } from '../../frameworks/onnx/graph-config.ts';
 import type { Ports } from '../ports.ts';
 import type { Cell } from './cell-record.ts';
 
@@ -14,7 +17,13 @@ export async function graphProgram(
   return {
     id: [config.sha256, ...opened].join(' '),
     model: () => open(file, opened),
+    inputs: graph.inputs.map(({ name }) => name),
+    constants: graph.constants.map((constant) => [constant.name, tensorOf(constant)]),
     states: graph.states,
     outputs: graph.outputs.map(({ name }) => name),
   };
+}
+
+function tensorOf(constant: GraphConstant): Tensor {
+  return literalToTensor(literalOf(constant), constant.dtype, `?constants/${constant.name}`);
 }

@@ -1,9 +1,8 @@
-import { type Feeds, type GraphInterface, type GraphValue, isOpen } from '../../domain/graph.ts';
+import { type GraphInterface, type GraphValue, isOpen } from '../../domain/graph.ts';
 import { child, fieldProblem } from '../../domain/problems.ts';
 import { formatShape, type Tensor } from '../../domain/tensor.ts';
-import { literalToTensor, type TensorInput } from '../../domain/tensor-literal.ts';
+import type { TensorInput } from '../../domain/tensor-literal.ts';
 import { counted } from '../../domain/words.ts';
-import { literalOf } from '../../frameworks/onnx/graph-config.ts';
 import type { Context } from '../context.ts';
 import { resolveTensor } from './resolve-tensor.ts';
 
@@ -20,7 +19,7 @@ export interface GraphInputs {
   readonly time?: number;
 }
 
-interface SentValue {
+export interface SentValue {
   readonly value: GraphValue;
   readonly tensor: Tensor;
   /** The axis of time that it has beside the axes of the graph's input; undefined: it is the same for all steps. */
@@ -119,15 +118,5 @@ export function rowsOfInputs({ values }: GraphInputs): number | undefined {
     'wrong-shape',
     '/named_inputs',
     `The inputs have ${counted(rows, 'row')} and ${counted(odd, 'row')}.`,
-  );
-}
-
-/** What the graph gets at each run beside its inputs and states. */
-export function constantFeeds({ constants }: GraphInterface): Feeds {
-  return Object.fromEntries(
-    constants.map((constant) => {
-      const { name, dtype } = constant;
-      return [name, literalToTensor(literalOf(constant), dtype, `?constants/${name}`)];
-    }),
   );
 }

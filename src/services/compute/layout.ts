@@ -50,6 +50,7 @@ export function canonicalOutput(output: Tensor, timeMajor: boolean, { directions
 /** The first axes in another order: axis k of the result is axis `order[k]` of the tensor. Later axes stay. */
 function permute({ dtype, shape, data }: Tensor, order: readonly number[]): Tensor {
   const rest = shape.slice(order.length);
+  if (order.length === 2 && shape[0] === 1) return new Tensor(dtype, [shape[1], 1, ...rest], data);
   const width = sizeOf(rest);
   const stride = (axis: number) => sizeOf(shape.slice(axis + 1));
   const outer = order.map((axis) => shape[axis]);

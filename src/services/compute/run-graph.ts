@@ -1,4 +1,4 @@
-import type { Feeds, GraphInterface, GraphResult, GraphValue } from '../../domain/graph.ts';
+import type { GraphFeed, GraphInterface, GraphResult, GraphValue } from '../../domain/graph.ts';
 import { fieldProblem, Problem } from '../../domain/problems.ts';
 import { formatShape, type Shape, sameShape, Tensor, zeros } from '../../domain/tensor.ts';
 import { counted } from '../../domain/words.ts';
@@ -6,14 +6,14 @@ import type { Cell } from '../cells/cell-record.ts';
 import type { Context } from '../context.ts';
 import { requireWork } from '../limits.ts';
 import {
-  constantFeeds,
   type GivenInputs,
   type GraphInputs,
   readGraphInputs,
   rowsOfInputs,
+  type SentValue,
   timeAxisOf,
 } from './graph-inputs.ts';
-import { joinAxis, sliceAxis } from './layout.ts';
+import { joinAxis, sliceAxis, swapTime } from './layout.ts';
 import type { CallRequest } from './prepare-call.ts';
 
 /** Runs of the graph that one request may ask for. */
@@ -67,13 +67,14 @@ export async function runGraph(
     throw fieldProblem('limit-exceeded', '/inputs', detail);
   }
   requireWork(rows * time * (RUN_WORK + (cell.graph?.length ?? 0) / BYTES_PER_WEIGHT), context, '/inputs');
-  const constants = constantFeeds(graph);
-  const given = Array.from({ length: rows }, (_, row) => ({
-    steps: Array.from({ length: time }, (_, step) => ({ ...constants, ...feedsOf(inputs, { row, rows, step }) })),
+  const given = inputs.values.map(feedOf);
+  const asked = Array.from({ length: rows }, (_, row) => ({
+    runs: time,
+    inputs: given.map((feed, i) => rowOfFeed(graph.inputs[i], feed, row, rows)),
     states: states.map((state, i) => rowOf(graph.states[i], state, row, rows)),
   }));
   const results =
-    time === 0 ? [] : await (await context.cells.prepareGraph(cell)).run({ rows: given, everyState: kind.everyState });
+    time === 0 ? [] : await (await context.cells.prepareGraph(cell)).run({ rows: asked, everyState: kind.everyState });
   return together(graph, states, results, inputs);
 }
 
@@ -92,28 +93,19 @@ function rowCount({ states: own }: GraphInterface, states: readonly Tensor[], in
   return states[at].shape[own[at].rows ?? 0];
 }
 
-interface Place {
-  readonly row: number;
-  readonly rows: number;
-  readonly step: number;
+/** With the axis of time first. */
+function feedOf({ tensor, timeAxis }: SentValue): GraphFeed {
+  return { tensor: timeAxis === 1 ? swapTime(tensor, true) : tensor, perRun: timeAxis !== undefined };
 }
 
-function feedsOf({ values }: GraphInputs, { row, rows, step }: Place): Feeds {
-  const feeds: Record<string, Tensor> = {};
-  for (const { value, tensor, timeAxis } of values) {
-    const one = timeAxis === undefined ? tensor : withoutAxis(sliceAxis(tensor, timeAxis, step, step + 1), timeAxis);
-    feeds[value.name] = rowOf(value, one, row, rows);
-  }
-  return feeds;
+function rowOfFeed({ rows: axis }: GraphValue, { tensor, perRun }: GraphFeed, row: number, rows: number): GraphFeed {
+  const own = axis !== null && perRun ? axis + 1 : axis;
+  return { tensor: rowOf({ rows: own }, tensor, row, rows), perRun };
 }
 
 /** One row of a batch; a batch of one is taken as it is. */
-function rowOf({ rows: axis }: GraphValue, tensor: Tensor, row: number, rows: number): Tensor {
+function rowOf({ rows: axis }: Pick<GraphValue, 'rows'>, tensor: Tensor, row: number, rows: number): Tensor {
   return axis === null || rows === 1 ? tensor : sliceAxis(tensor, axis, row, row + 1);
-}
-
-function withoutAxis({ dtype, shape, data }: Tensor, axis: number): Tensor {
-  return new Tensor(dtype, shape.toSpliced(axis, 1), data);
 }
 
 /** The results of all rows and steps together. */

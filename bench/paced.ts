@@ -1,7 +1,9 @@
-import { once } from 'node:events';
+import { framesOf, openSocket } from './streams/raw.ts';
 
 /** Steps that each session may be behind: beyond that the pace is lost, and a longer round would only show it longer. */
 const MOST_BEHIND = 3;
+/** How long answers are waited for after the last step. */
+const LAST_MS = 30_000;
 
 export interface PacedOptions {
   readonly url: string;
@@ -15,46 +17,72 @@ export interface PacedOptions {
 
 /**
  * Steps sessions at a pace, over WebSockets: each session is sent its next step `everyMs` after the last one, at times that are
- * spread evenly, whether that is answered or not. Milliseconds from when each step was due to its answer.
+ * spread evenly, whether that is answered or not. Milliseconds from when each step was due to its answer. All that is sent is
+ * made before, and of an answer only its id and status are read, so that the client takes little of the machine.
  */
 export async function paced({ url, sessions, everyMs, ms, inputs, sockets }: PacedOptions): Promise<number[]> {
   const latencies: number[] = [];
-  const due = new Map<number, number>();
-  let next = 0;
+  /** When the steps of a session were due that are not answered, the first one first. */
+  const due: number[][] = sessions.map(() => []);
+  let unanswered = 0;
   let failure: Error | undefined;
-  const open = Array.from({ length: sockets }, async () => {
-    const socket = new WebSocket(url.replace(/^http/, 'ws').concat('/v1/stream'), 'cellstep.v1');
-    await once(socket, 'open');
-    socket.addEventListener('message', ({ data }) => {
-      const { id, status } = JSON.parse(`${data}`) as { id: number; status: number };
-      const from = due.get(id);
-      if (status !== 200) failure = new Error(`a step was answered with ${status}: ${data}`);
-      if (from !== undefined) latencies.push(performance.now() - from);
-      due.delete(id);
-    });
-    return socket;
-  });
-  const all = await Promise.all(open);
+  const answered = (text: Buffer) => {
+    const [, id] = /^\{"id":(\d+),/.exec(text.toString('latin1', 0, 20)) ?? [];
+    const from = due[Number(id)]?.shift();
+    if (from === undefined || !text.includes('"status":200')) failure ??= new Error(`${text}`);
+    else latencies.push(performance.now() - from);
+    unanswered--;
+  };
+  const open = await Promise.all(
+    Array.from({ length: Math.min(sockets, sessions.length) }, async () => {
+      const { socket } = await openSocket(url);
+      socket.on('data', textReader(answered));
+      socket.once('close', () => {
+        failure ??= new Error('the service has closed a socket');
+      });
+      return socket;
+    }),
+  );
+  const steps = sessions.map((session, k) => framesOf([`{"id":${k},"session":"${session}","inputs":${inputs}}`]));
   const started = performance.now();
   const total = Math.floor((sessions.length * ms) / everyMs);
-  while (next < total) {
+  // Beyond that it cannot keep the pace: what is left would only be later.
+  for (let next = 0; next < total && !failure && unanswered <= sessions.length * MOST_BEHIND; ) {
     const now = performance.now() - started;
     for (; next < total && (next * everyMs) / sessions.length <= now; next++) {
-      due.set(next, started + (next * everyMs) / sessions.length);
-      const session = sessions[next % sessions.length];
-      all[(next % sessions.length) % sockets].send(`{"id":${next},"session":"${session}","inputs":${inputs}}`);
+      const k = next % sessions.length;
+      due[k].push(started + (next * everyMs) / sessions.length);
+      unanswered++;
+      open[k % open.length].write(steps[k]);
     }
-    if (failure) throw failure;
-    // It cannot keep the pace: what is left would only be later.
-    if (due.size > sessions.length * MOST_BEHIND) break;
     await new Promise((resolve) => setTimeout(resolve, 1));
   }
-  for (const end = performance.now() + 30_000; due.size > 0 && performance.now() < end; ) {
+  for (const end = performance.now() + LAST_MS; unanswered > 0 && !failure && performance.now() < end; ) {
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
-  for (const socket of all) socket.close();
+  for (const socket of open) socket.removeAllListeners('close').destroy();
   if (failure) throw failure;
   return latencies;
+}
+
+const [TEXT, PING, SHORT, LONG] = [0x81, 0x89, 126, 127];
+
+/** Calls `read` with each text message of a server, whose frames may be cut anywhere. */
+function textReader(read: (text: Buffer) => void): (chunk: Buffer) => void {
+  let held = Buffer.alloc(0);
+  return (chunk) => {
+    held = held.length === 0 ? chunk : Buffer.concat([held, chunk]);
+    for (;;) {
+      const [kind, size] = held;
+      const start = size < SHORT || size === undefined ? 2 : size < LONG ? 4 : 10;
+      if (held.length < start) return;
+      const length = start === 2 ? size : start === 4 ? held.readUInt16BE(2) : Number(held.readBigUInt64BE(2));
+      if (held.length < start + length) return;
+      if (kind === TEXT) read(held.subarray(start, start + length));
+      else if (kind !== PING) throw new Error(`a frame of kind ${kind}`);
+      held = held.subarray(start + length);
+    }
+  };
 }
 
 export function percentile(values: readonly number[], share: number): number {

@@ -69,7 +69,7 @@ const [TEXT, PING, SHORT, LONG] = [0x81, 0x89, 126, 127];
 
 /** Calls `read` with each text message of a server, whose frames may be cut anywhere. */
 function textReader(read: (text: Buffer) => void): (chunk: Buffer) => void {
-  let held = Buffer.alloc(0);
+  let held: Buffer = Buffer.alloc(0);
   return (chunk) => {
     held = held.length === 0 ? chunk : Buffer.concat([held, chunk]);
     for (;;) {

@@ -13,6 +13,7 @@ import { trainingOf } from '../schemas/training.ts';
 import type { Services } from '../src/services/index.ts';
 import type { Session } from '../src/services/sessions/session-record.ts';
 import type { SteppedSession } from '../src/services/sessions/step-session.ts';
+import type { StepAnswer } from '../src/services/sessions/step-together.ts';
 import type { Written } from '../src/streams/answer-form.ts';
 import { type MessageHandler, messageHandler } from '../src/streams/message-handler.ts';
 import type { Subscriptions } from '../src/streams/subscriptions.ts';
@@ -26,7 +27,10 @@ export function sessionMessages(sessions: Services['sessions']): [op: string, ha
     return sessions.step(
       session,
       request,
-      asked((stepped: SteppedSession) => shownStep(stepped, message)),
+      asked(({ session: { record }, stepped }: SteppedSession) => {
+        const { step, version, cell_version } = record;
+        return shownStep({ step, version, cell_version, stepped }, message);
+      }),
     );
   });
   return [
@@ -114,11 +118,11 @@ export function watchMessages(
 }
 
 function shownStep(
-  stepped: SteppedSession,
+  { step, version, cell_version, stepped }: StepAnswer,
   options: { readonly session: string; readonly return_states: boolean; readonly tensor_format: TensorFormat },
 ) {
-  const { version } = stepped.session.record;
-  return { session: options.session, status: 200, ...presentSessionStep(stepped, options), version };
+  const shown = presentSessionStep({ session: { record: { step, cell_version } }, stepped }, options);
+  return { session: options.session, status: 200, ...shown, version };
 }
 
 function shown(status: 200 | 201, format: TensorFormat) {

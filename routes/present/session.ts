@@ -34,8 +34,13 @@ export function presentSession(
   };
 }
 
+/** What a step is shown by. */
+interface PresentedStep extends Pick<SteppedSession, 'stepped'> {
+  readonly session: { readonly record: Pick<Session['record'], 'step' | 'cell_version'> };
+}
+
 export function presentSessionStep(
-  { session, stepped }: SteppedSession,
+  { session, stepped }: PresentedStep,
   options: { readonly tensor_format: TensorFormat; readonly return_states: boolean },
 ): z.input<typeof sessionStepReply> {
   const { tensor_format: format } = options;

@@ -3,8 +3,9 @@ import { isJsonObject, quote } from '../domain/json.ts';
 import { fieldProblem, type Problem } from '../domain/problems.ts';
 import { retryAfterOf } from '../http/http-problem.ts';
 import { asProblem, problemDocument } from '../http/problem-replies.ts';
+import type { PlainStep } from '../services/sessions/step-together.ts';
 import type { AnswerFields, AnswerForm, MessageId, Written } from './answer-form.ts';
-import { type MessageHandler, type StepOfMany, stepOfMany } from './message-handler.ts';
+import { type MessageHandler, stepOfMany } from './message-handler.ts';
 import { type PlainMessage, plainStep } from './plain-step.ts';
 import type { Sender } from './sender.ts';
 import { SessionTurns } from './session-turns.ts';
@@ -64,7 +65,7 @@ export class Messages {
     { form, call }: { readonly form: AnswerForm<R>; readonly call: Call },
     answered: (place: number, answer: R) => void,
   ): void {
-    let steps: StepOfMany<R>[] = [];
+    let steps: PlainStep<R>[] = [];
     const begin = () => {
       const begun = steps;
       steps = [];

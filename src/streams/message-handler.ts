@@ -21,12 +21,7 @@ export interface MessageHandler {
   /** @throws {Problem | RequestShapeError} if the message is refused; then nothing was changed */
   act<R extends Written>(sent: unknown, form: AnswerForm<R>): Promise<R>;
   /** Carries out many plain steps together, each settled on its own. Left out by other kinds of messages. */
-  actAll?<R extends Written>(steps: readonly StepOfMany<R>[], form: AnswerForm<R>): Promise<void>;
-}
-
-/** A plain step as a service takes it. */
-export interface StepOfMany<R> extends PlainStep<R> {
-  readonly return_states: boolean;
+  actAll?<R extends Written>(steps: readonly PlainStep<R>[], form: AnswerForm<R>): Promise<void>;
 }
 
 /** `settle` is called once, with the answer or with why the step was refused. */
@@ -34,7 +29,7 @@ export function stepOfMany<R extends Written>(
   { key, if_match, ...message }: PlainMessage,
   form: AnswerForm<R>,
   settle: (end: R | Error) => void,
-): StepOfMany<R> {
+): PlainStep<R> {
   const { session, inputs, return_states } = message;
   // As the schema reads it, so that it is the same request for a key.
   const options = { trace: false, return_states, training: false, tensor_format: 'nested' };

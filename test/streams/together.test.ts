@@ -1,4 +1,6 @@
 import { afterEach, expect, it } from 'vitest';
+import { Tensor } from '../../src/domain/tensor.ts';
+import { writeSafetensors } from '../../src/files/safetensors/safetensors.ts';
 import { startApp, type TestApp, TestClock } from '../support/app.ts';
 import { call, make } from '../support/call.ts';
 
@@ -122,4 +124,25 @@ it('counts the work of each step against the quota', async () => {
   expect(statuses).toEqual([...Array(taken).fill(200), ...Array(20 - taken).fill(429)]);
   const steppedOf = async (k: number) => (await call(app, 'GET', `/v1/sessions/s${k}`)).body.step;
   expect([await steppedOf(taken - 1), await steppedOf(taken)]).toEqual([1, 0]);
+});
+
+it('counts the work of a step once, also where its numbers leave it to be taken alone', async () => {
+  const clock = new TestClock();
+  const app = await start(clock);
+  const headers = { 'content-type': 'application/x-safetensors' };
+  const workOf = async (inputs: Float64Array | Float32Array) => {
+    clock.now += 5_000;
+    const dtype = inputs instanceof Float32Array ? 'float32' : 'float64';
+    const file = writeSafetensors(new Map([['inputs', new Tensor(dtype, [1, 3], inputs)]]), { sessions: '["lstm0"]' });
+    const { body } = await call(app, 'POST', '/v1/steps', file, headers);
+    clock.now += 1_000;
+    const { body: usage } = await call(app, 'GET', '/v1/usage');
+    return { status: body.results[0].status, work: usage.work_per_second.used };
+  };
+  const one = await workOf(Float32Array.of(1, 2, 3));
+  expect(one).toEqual({ status: 200, work: expect.any(Number) });
+  expect(one.work).toBeGreaterThan(0);
+  // NaN has to be converted by the rules of a step that is alone.
+  expect(await workOf(Float64Array.of(1, 2, Number.NaN))).toEqual(one);
+  expect(await workOf(Float64Array.of(1, 2, 1e39))).toEqual({ status: 422, work: 0 });
 });

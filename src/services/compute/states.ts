@@ -107,7 +107,7 @@ function unstack(data: FloatArray, group: StateGroup, k: number, batch: number):
   return state;
 }
 
-/** Where row `row` of member `k` starts in the stacked tensor. */
-function rowStart({ members, width, stackAxis }: StateGroup, k: number, row: number, batch: number): number {
+/** Where row `row` of member `k` starts in the tensor of its group, stacked or not. */
+export function rowStart({ members, width, stackAxis }: StateGroup, k: number, row: number, batch: number): number {
   return (stackAxis === 0 ? k * batch + row : row * members.length + k) * width;
 }

@@ -1,11 +1,11 @@
 import { outputShape } from '../../domain/cell-definition.ts';
-import type { BatchedCell } from '../../domain/ports.ts';
+import type { BatchedCell, StepResult } from '../../domain/ports.ts';
 import { allocate, cast, type FloatArray, Tensor } from '../../domain/tensor.ts';
 import { SentTensor, type TensorLiteral } from '../../domain/tensor-literal.ts';
 import { type Cell, featuresOf } from '../cells/cell-record.ts';
-import { fromCanonical, toCanonical } from '../compute/states.ts';
+import { fromCanonical } from '../compute/states.ts';
 import type { Stepped } from '../compute/step-cell.ts';
-import type { Session } from './session-record.ts';
+import type { SessionRows, StateRows } from './session-rows.ts';
 
 /** The inputs and states of several sessions of a cell, one below another, for one product. */
 export class RowBatch {
@@ -13,8 +13,8 @@ export class RowBatch {
   private readonly features: number;
   private readonly inputs: FloatArray;
   private readonly states: readonly FloatArray[];
-  /** Rows of each session. */
-  private readonly sizes: number[] = [];
+  /** The first row of each session. */
+  private readonly firsts: number[] = [];
   private rows = 0;
 
   constructor(cell: Cell, mostRows: number) {
@@ -28,16 +28,18 @@ export class RowBatch {
     this.states = states;
   }
 
-  /** Returns false if a value does not fit the dtype of the cell. */
-  add(inputs: TensorLiteral, { record, states }: Session): boolean {
-    const { definition } = this.cell;
-    const { batch_size: rows } = record;
+  /** Adds a step of the session `k`. Returns false if a value does not fit the dtype of the cell: then nothing is added. */
+  add(inputs: TensorLiteral, sessions: SessionRows, k: number): boolean {
     if (!this.addInputs(inputs)) return false;
-    const canonical = toCanonical(definition, states, rows);
-    for (let k = 0; k < canonical.length; k++) this.states[k].set(canonical[k], this.rows * definition.stateWidths[k]);
-    this.sizes.push(rows);
-    this.rows += rows;
+    sessions.load(k, this.cell.definition, { states: this.states, first: this.rows });
+    this.firsts.push(this.rows);
+    this.rows += sessions.number(k, 'batch_size');
     return true;
+  }
+
+  /** Takes the last one off again. */
+  takeOff(): void {
+    this.rows = this.firsts.pop() ?? 0;
   }
 
   private addInputs(given: TensorLiteral): boolean {
@@ -58,33 +60,50 @@ export class RowBatch {
     return sum === 0;
   }
 
-  /** The outputs and next states of each session that was added: views of arrays that all share. */
-  async step(prepared: BatchedCell): Promise<Stepped[]> {
-    const { cell, rows, inputs, states, features, sizes } = this;
-    const { definition } = cell;
-    const { stateWidths, outputIsState, outputDtype, stateGroups } = definition;
+  /** Computes the steps of all. */
+  async step(prepared: BatchedCell): Promise<SteppedRows> {
+    const { cell, rows, inputs, states, features, firsts } = this;
+    const { stateWidths } = cell.definition;
     const given = states.map((all, k) => all.subarray(0, rows * stateWidths[k]));
-    const { output, states: next } = await prepared.step(inputs.subarray(0, rows * features), given, rows);
-    const width = output.length / rows;
-    const shared = next.indexOf(output);
+    const result = await prepared.step(inputs.subarray(0, rows * features), given, rows);
+    return new SteppedRows(cell, result, [...firsts, rows]);
+  }
+}
+
+/** The results of the steps that were added, in their order: views of arrays that all share. */
+export class SteppedRows {
+  private readonly states: readonly FloatArray[];
+  private readonly cell: Cell;
+  private readonly output: FloatArray;
+  private readonly firsts: readonly number[];
+
+  constructor(cell: Cell, { output, states }: StepResult, firsts: readonly number[]) {
+    this.cell = cell;
+    this.output = output;
+    this.states = states;
+    this.firsts = firsts;
+  }
+
+  /** The next states of one. */
+  rowsOf(place: number): StateRows {
+    return { states: this.states, first: this.firsts[place] };
+  }
+
+  steppedOf(place: number, withStates: boolean): Stepped {
+    const { output, states, firsts } = this;
+    const { definition } = this.cell;
+    const { outputIsState, outputDtype, stateGroups, stateWidths } = definition;
+    const [from, to] = [firsts[place], firsts[place + 1]];
+    const part = (all: FloatArray, width: number) => all.subarray(from * width, to * width);
+    const own = withStates ? states.map((all, k) => part(all, stateWidths[k])) : [];
+    // An output that is a state stays the same array: it is then printed once.
+    const shared = withStates ? states.indexOf(output) : -1;
+    const data = shared < 0 ? part(output, output.length / firsts[firsts.length - 1]) : own[shared];
     // A layer may have another dtype than its cell.
     const dtype = outputIsState === null ? outputDtype : stateGroups[outputIsState].dtype;
-    const results: Stepped[] = [];
-    let from = 0;
-    for (const own of sizes) {
-      const to = from + own;
-      const canonical: FloatArray[] = [];
-      for (let k = 0; k < next.length; k++) {
-        canonical.push(next[k].subarray(from * stateWidths[k], to * stateWidths[k]));
-      }
-      // An output that is a state stays the same array: it is then printed once.
-      const data = shared < 0 ? output.subarray(from * width, to * width) : canonical[shared];
-      results.push({
-        output: cast(new Tensor(dtype, outputShape(definition, [own]), data), outputDtype),
-        states: fromCanonical(definition, canonical, own),
-      });
-      from = to;
-    }
-    return results;
+    return {
+      output: cast(new Tensor(dtype, outputShape(definition, [to - from]), data), outputDtype),
+      states: withStates ? fromCanonical(definition, own, to - from) : [],
+    };
   }
 }

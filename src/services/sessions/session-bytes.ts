@@ -12,9 +12,9 @@ export interface SessionContent {
   readonly output?: Tensor;
 }
 
-const MAGIC = 0x31534553; // "SES1", little-endian
+export const MAGIC = 0x31534553; // "SES1", little-endian
 /** Positions of a session's numbers: float64, or NONE for a missing one; dataStart, states and tensors are uint32. */
-const AT = {
+export const AT = {
   dataStart: 4,
   cell_version: 8,
   batch_size: 16,
@@ -29,7 +29,9 @@ const AT = {
   tensors: 84,
   texts: 88,
 } as const;
-const NONE = -1;
+export const NONE = -1;
+/** The numbers among them. */
+export type SessionNumber = Exclude<keyof typeof AT, 'dataStart' | 'states' | 'tensors' | 'texts'>;
 /** Tensors begin at a multiple of it, so they can be read in place. */
 const ALIGNMENT = 8;
 

@@ -1,6 +1,5 @@
 import type { ExpectedVersion } from '../../domain/conditions.ts';
-import { requireVersion } from '../../domain/conditions.ts';
-import type { BatchedCell } from '../../domain/ports.ts';
+import type { BatchedCell, StoredValue } from '../../domain/ports.ts';
 import { getAll } from '../../domain/store-calls.ts';
 import type { TensorLiteral } from '../../domain/tensor-literal.ts';
 import { type Cell, featuresOf } from '../cells/cell-record.ts';
@@ -8,28 +7,38 @@ import { type Decision, decideAnd } from '../changes/decision.ts';
 import type { OneOfMany } from '../changes/many.ts';
 import type { Repeatable } from '../changes/once.ts';
 import { requireRoom } from '../compute/prepare-call.ts';
+import type { Stepped } from '../compute/step-cell.ts';
 import type { Context } from '../context.ts';
 import { sessionKey } from '../keys.ts';
 import { RowBatch } from './row-batch.ts';
-import { requireSession, type Session } from './session-record.ts';
-import { cellOf, nextVersion } from './sessions.ts';
-import { type SteppedSession, stepSession } from './step-session.ts';
+import { requireSession } from './session-record.ts';
+import { SessionRows } from './session-rows.ts';
+import { cellOf } from './sessions.ts';
+import { stepSession } from './step-session.ts';
 
-/** A step of a session with inputs [batch_size, features] and without any option. */
+/** A step of a session with inputs [batch_size, features] and without any option but one. */
 export interface PlainStep<R> {
   readonly session: string;
   readonly inputs: TensorLiteral;
+  /** Whether its answer has the states too. */
+  readonly return_states: boolean;
   readonly expected?: ExpectedVersion;
   readonly once?: Repeatable<R>;
   /** Called once: with its answer, or why it was refused. */
   settle(end: R | Error): void;
 }
 
-/** The answers to steps. They are made before the commit, so that an answer cannot fail after it. */
-export type AnswerSteps<R, S> = (stepped: readonly SteppedSession[], steps: readonly S[]) => readonly (R | Error)[];
+/** What a step is answered with. */
+export interface StepAnswer {
+  readonly step: number;
+  readonly version: number;
+  readonly cell_version: number;
+  /** Without states if the step did not ask for them. */
+  readonly stepped: Stepped;
+}
 
-/** Sessions of more bytes are stepped alone: they gain little, and would fill the memory. */
-const MOST_BYTES = 2 ** 16;
+/** The answers to steps. They are made before the commit, so that an answer cannot fail after it. */
+export type AnswerSteps<R, S> = (stepped: readonly StepAnswer[], steps: readonly S[]) => readonly (R | Error)[];
 
 /** Steps many sessions. Those of one cell are computed together; a result has the same bits as alone. */
 export function stepMany<R, S extends PlainStep<R>>(
@@ -59,8 +68,9 @@ class StepItem<R, S extends PlainStep<R>> implements OneOfMany<R> {
   decide(): Promise<Decision<R> | undefined> {
     const { session, expected, inputs } = this.step;
     const decide = () => stepSession(this.context, session, expected, { inputs, trace: false });
-    return decideAnd(decide, (stepped) => {
-      const [answer] = this.answer([stepped], [this.step]);
+    return decideAnd(decide, ({ session: { record }, stepped }) => {
+      const { step, version, cell_version } = record;
+      const [answer] = this.answer([{ step, version, cell_version, stepped }], [this.step]);
       if (answer instanceof Error) throw answer;
       return answer;
     })();
@@ -71,16 +81,21 @@ class StepItem<R, S extends PlainStep<R>> implements OneOfMany<R> {
   }
 }
 
-/** A step whose session was read. */
-interface Ride {
-  /** Its place among the items. */
-  readonly place: number;
-  readonly session: Session;
-}
-
 type Decided<R> = (Decision<R> | Error | undefined)[];
 
-/** Steps of history, of masks, of cells that are not built yet and other unusual ones are left to be decided alone. */
+/** Steps that are decided together, each under its place. What is left undecided is decided alone. */
+interface Group<R, S extends PlainStep<R>> {
+  readonly items: readonly StepItem<R, S>[];
+  readonly stored: readonly (StoredValue | undefined)[];
+  readonly sessions: SessionRows;
+  readonly decided: Decided<R>;
+  readonly answer: AnswerSteps<R, S>;
+}
+
+/**
+ * Steps of history, of masks, of cells that are not built yet and other unusual ones are left to be decided alone. So are those
+ * that cannot be decided at all: why is found again for each, and told.
+ */
 async function decideSteps<R, S extends PlainStep<R>>(
   context: Context,
   items: readonly StepItem<R, S>[],
@@ -89,72 +104,36 @@ async function decideSteps<R, S extends PlainStep<R>>(
   const decided: Decided<R> = new Array(items.length).fill(undefined);
   const keys = items.map(({ owner }) => owner);
   const stored = await getAll(context.store, keys).catch(() => undefined);
-  // What keeps them from being decided together is found again for each, and told: here, and where a group is rejected.
   if (!stored) return decided;
   const now = context.clock();
-  const groups = new Map<string, Ride[]>();
+  const sessions = new SessionRows(stored);
+  const cells = new Map<string, number[]>();
   for (let place = 0; place < items.length; place++) {
-    const { session: id, expected } = items[place].step;
-    try {
-      const value = stored[place];
-      // The states are copied into the batch, so the bytes need not be.
-      const viewed = value && { revision: value.revision, bytes: value.view ?? value.bytes };
-      const session = requireSession(id, viewed, now);
-      const { record, output } = session;
-      requireVersion(`Session '${id}'`, record.version, expected);
-      if (record.history || output || bytesOf(session) > MOST_BYTES) continue;
-      const name = `${record.cell} ${record.cell_uid} ${record.pinned ?? ''}`;
-      const group = groups.get(name);
-      if (group) group.push({ place, session });
-      else groups.set(name, [{ place, session }]);
-    } catch (error) {
-      decided[place] = error as Error;
-    }
+    if (!sessions.isPlain(place) || sessions.isExpired(place, now)) continue;
+    const { expected } = items[place].step;
+    if (expected && !expected.versions.includes(sessions.number(place, 'version'))) continue;
+    const cell = sessions.cellOf(place);
+    const places = cells.get(cell);
+    if (places) places.push(place);
+    else cells.set(cell, [place]);
   }
-  const group = { items, decided, answer };
-  await Promise.allSettled([...groups.values()].map((rides) => stepGroup(context, rides, group)));
+  const group: Group<R, S> = { items, stored, sessions, decided, answer };
+  await Promise.allSettled([...cells.values()].map((places) => stepGroup(context, places, group)));
   return decided;
-}
-
-function bytesOf({ states }: Session): number {
-  return states.reduce((sum, { data }) => sum + data.byteLength, 0);
-}
-
-interface Group<R, S extends PlainStep<R>> {
-  readonly items: readonly StepItem<R, S>[];
-  readonly decided: Decided<R>;
-  readonly answer: AnswerSteps<R, S>;
 }
 
 /** Decides on the steps of sessions of one version of a cell. */
 async function stepGroup<R, S extends PlainStep<R>>(
   context: Context,
-  rides: readonly Ride[],
+  places: readonly number[],
   group: Group<R, S>,
 ): Promise<void> {
-  const cell = await cellOf(context.cells, rides[0].session);
+  const [first] = places;
+  const cell = await cellOf(context.cells, requireSession('', group.stored[first], 0));
   if (!isPlain(cell)) return;
   const prepared = context.cells.prepare(cell);
-  const works = new Map<number, number>();
-  const paid: Ride[] = [];
-  for (const ride of rides) {
-    const { inputs } = group.items[ride.place].step;
-    const batch = ride.session.record.batch_size;
-    const features = featuresOf(cell.record);
-    // A wrong shape is refused in the words of a step that is alone.
-    if (inputs.shape.length !== 2 || inputs.shape[0] !== batch || inputs.shape[1] !== features) continue;
-    try {
-      const work = works.get(batch) ?? requireRoom(context, { cell, inputs, batch, time: 1, trace: false });
-      works.set(batch, work);
-      context.spendWork(work);
-      paid.push(ride);
-    } catch (error) {
-      group.decided[ride.place] = error as Error;
-    }
-  }
-  await Promise.allSettled(
-    batchesOf(paid, prepared.batchRows).map((batch) => stepBatch(context, { cell, prepared }, batch, group)),
-  );
+  const batches = boarded(context, cell, places, { ...group, mostRows: prepared.batchRows });
+  await Promise.allSettled(batches.map((batch) => stepBatch(context, { cell, prepared }, batch, group)));
 }
 
 function isPlain({ definition, record, graph }: Cell): boolean {
@@ -165,51 +144,81 @@ function isPlain({ definition, record, graph }: Cell): boolean {
   );
 }
 
-/** Cuts rides into batches of at most so many rows, unless a single one has more. */
-function batchesOf(rides: readonly Ride[], mostRows: number): Ride[][] {
-  const batches: Ride[][] = [];
-  let rows = 0;
-  for (const ride of rides) {
-    const { batch_size: own } = ride.session.record;
-    if (batches.length === 0 || rows + own > mostRows) {
-      batches.push([]);
-      rows = 0;
+/** Steps that are computed as one. */
+interface Boarded {
+  readonly rows: RowBatch;
+  readonly places: number[];
+}
+
+/** Batches of at most so many rows, unless a single step has more. Each step is paid for once it is in one. */
+function boarded<R, S extends PlainStep<R>>(
+  context: Context,
+  cell: Cell,
+  places: readonly number[],
+  { items, sessions, decided, mostRows }: Group<R, S> & { readonly mostRows: number },
+): Boarded[] {
+  const features = featuresOf(cell.record);
+  const works = new Map<number, number>();
+  const batches: Boarded[] = [];
+  let room = 0;
+  let left = places.reduce((sum, place) => sum + sessions.number(place, 'batch_size'), 0);
+  for (const place of places) {
+    const { inputs } = items[place].step;
+    const own = sessions.number(place, 'batch_size');
+    left -= own;
+    // A wrong shape is refused in the words of a step that is alone.
+    if (inputs.shape.length !== 2 || inputs.shape[0] !== own || inputs.shape[1] !== features) continue;
+    if (!sessions.fits(place, cell.definition)) continue;
+    if (own > room) {
+      room = Math.max(own, Math.min(mostRows, own + left));
+      batches.push({ rows: new RowBatch(cell, room), places: [] });
     }
-    batches[batches.length - 1].push(ride);
-    rows += own;
+    const batch = batches[batches.length - 1];
+    if (!batch.rows.add(inputs, sessions, place)) continue;
+    try {
+      const work = works.get(own) ?? requireRoom(context, { cell, inputs, batch: own, time: 1, trace: false });
+      works.set(own, work);
+      context.spendWork(work);
+      batch.places.push(place);
+      room -= own;
+    } catch (error) {
+      batch.rows.takeOff();
+      decided[place] = error as Error;
+    }
   }
-  return batches;
+  return batches.filter((batch) => batch.places.length > 0);
 }
 
 async function stepBatch<R, S extends PlainStep<R>>(
   context: Pick<Context, 'clock'>,
   { cell, prepared }: { readonly cell: Cell; readonly prepared: BatchedCell },
-  rides: readonly Ride[],
-  { items, decided, answer }: Group<R, S>,
+  { rows, places }: Boarded,
+  { items, stored, sessions, decided, answer }: Group<R, S>,
 ): Promise<void> {
-  const batch = new RowBatch(
-    cell,
-    rides.reduce((rows, { session }) => rows + session.record.batch_size, 0),
-  );
-  const aboard = rides.filter(({ place, session }) => batch.add(items[place].step.inputs, session));
-  if (aboard.length === 0) return;
-  const results = await batch.step(prepared);
-  const now = context.clock();
+  const results = await rows.step(prepared);
+  const updated_at = context.clock();
   const { version: cell_version } = cell.record;
-  const decisions: Decision<SteppedSession>[] = [];
-  for (let k = 0; k < aboard.length; k++) {
-    const { session } = aboard[k];
-    const stepped = results[k];
-    const next = { states: stepped.states, fields: { step: session.record.step + 1, cell_version } };
-    const { writes, result } = nextVersion(session, next, now);
-    decisions.push({ writes, result: { session: result, stepped } });
+  const steps: S[] = [];
+  const stepped: StepAnswer[] = [];
+  for (let k = 0; k < places.length; k++) {
+    const place = places[k];
+    const item = items[place].step;
+    const version = sessions.number(place, 'version') + 1;
+    const step = sessions.number(place, 'step') + 1;
+    const numbers = { version, step, cell_version, updated_at };
+    sessions.advance(place, numbers, cell.definition, results.rowsOf(k));
+    steps.push(item);
+    stepped.push({ step, version, cell_version, stepped: results.steppedOf(k, item.return_states) });
   }
-  const answers = answer(
-    decisions.map(({ result }) => result),
-    aboard.map(({ place }) => items[place].step),
-  );
-  for (let k = 0; k < aboard.length; k++) {
-    const end = answers[k];
-    decided[aboard[k].place] = end instanceof Error ? end : { writes: decisions[k].writes, result: end };
+  const answers = answer(stepped, steps);
+  for (let k = 0; k < places.length; k++) {
+    const place = places[k];
+    const result = answers[k];
+    if (result instanceof Error) {
+      decided[place] = result;
+      continue;
+    }
+    const write = { key: items[place].owner, expect: stored[place]!.revision, bytes: sessions.record(place) };
+    decided[place] = { writes: [write], result };
   }
 }

@@ -53,9 +53,15 @@ export interface Store {
    * what it checks: that survives what a commit survives, although the commit that wrote it may have been reported as failed.
    */
   commit(writes: readonly StoreWrite[]): Promise<CommitOutcome>;
-  /** Left out where it would gain nothing; store-calls.ts then reads one by one. */
+  /**
+   * The values are those of this turn of the event loop: copy what is needed longer. Left out where it would gain nothing;
+   * store-calls.ts then reads one by one.
+   */
   getAll?(keys: readonly string[], hold?: Hold): Promise<(StoredValue | undefined)[]>;
-  /** Many commits, each on its own: one may fail or conflict beside others that are made. Left out like `getAll`. */
+  /**
+   * Many commits, each on its own: one may fail or conflict beside others that are made. Their bytes must stay as they are until
+   * it resolves. Left out like `getAll`.
+   */
   commitAll?(commits: readonly (readonly StoreWrite[])[]): Promise<CommitEnd[]>;
   /**
    * Entries whose key starts with `prefix` and is greater than `after`, in ascending key order, at most `limit`. Where

@@ -6,7 +6,6 @@ import type {
   CountedStore,
   Hold,
   StoredEntry,
-  StoredValue,
   StoreWrite,
 } from '../domain/ports.ts';
 import { checkCommit } from '../domain/store-keys.ts';
@@ -15,9 +14,18 @@ import { CopiedValue } from './record.ts';
 import { SortedKeys } from './sorted-keys.ts';
 import { UsageTally } from './usage-tally.ts';
 
-/** A write with a copy of its bytes. */
-interface OwnWrite extends StoreWrite {
+/** A write whose bytes stay as they are until it is applied. */
+interface SteadyWrite extends Omit<StoreWrite, 'bytes'> {
   readonly bytes?: Uint8Array;
+  /** Whether the bytes are a copy, which the store may keep. */
+  readonly own: boolean;
+}
+
+interface Kept {
+  revision: string;
+  bytes: Uint8Array;
+  /** A reader may still copy the bytes, so the next value takes their place instead of being written over them. */
+  lent: boolean;
 }
 
 /**
@@ -25,7 +33,7 @@ interface OwnWrite extends StoreWrite {
  * later turn of the event loop, in the order of the calls, and is not visible before that.
  */
 export function openMemoryStore(): CountedStore {
-  const values = new Map<string, StoredValue>();
+  const values = new Map<string, Kept>();
   /** Commits of this turn. */
   let waiting: (() => void)[] = [];
   let underWay = Promise.resolve();
@@ -34,26 +42,35 @@ export function openMemoryStore(): CountedStore {
   let commits = 0;
   let closed = false;
 
-  function apply(writes: readonly OwnWrite[], tally: UsageTally): CommitOutcome {
+  function apply(writes: readonly SteadyWrite[], tally: UsageTally): CommitOutcome {
     for (const { key, expect } of writes) {
       if (expect !== undefined && (values.get(key)?.revision ?? null) !== expect) return 'conflict';
     }
     commits += 1;
     const revision = String(commits);
-    for (const { key, bytes, delete: deletes } of writes) {
+    for (const one of writes) {
+      const { key, bytes, delete: deletes } = one;
       if (bytes === undefined && !deletes) continue;
-      tally.add(key, values.get(key)?.bytes.length, bytes?.length);
-      if (bytes !== undefined) {
-        if (!values.has(key)) keys.add(key);
-        values.set(key, { revision, bytes });
-      } else if (values.delete(key)) {
-        keys.delete(key);
-      }
+      const kept = values.get(key);
+      tally.add(key, kept?.bytes.length, bytes?.length);
+      if (bytes !== undefined) write(one, bytes, kept, revision);
+      else if (values.delete(key)) keys.delete(key);
     }
     return 'committed';
   }
 
-  function applyAll(commits: readonly (readonly OwnWrite[])[]): CommitOutcome[] {
+  function write({ key, own }: SteadyWrite, bytes: Uint8Array, kept: Kept | undefined, revision: string): void {
+    if (kept && !kept.lent && kept.bytes.length === bytes.length) {
+      // Most values keep their length, and a new buffer takes as long as a step.
+      kept.bytes.set(bytes);
+      kept.revision = revision;
+      return;
+    }
+    if (!kept) keys.add(key);
+    values.set(key, { revision, bytes: own ? bytes : new Uint8Array(bytes), lent: false });
+  }
+
+  function applyAll(commits: readonly (readonly SteadyWrite[])[]): CommitOutcome[] {
     const tally = new UsageTally();
     const outcomes = commits.map((writes) => apply(writes, tally));
     for (const [tenant, usage] of tally.over((tenant) => usages.get(tenant))) usages.set(tenant, usage);
@@ -81,14 +98,14 @@ export function openMemoryStore(): CountedStore {
     } catch (error) {
       return Promise.reject(error);
     }
-    const copies = copiesOf(writes);
+    const copies = writes.map(copyOf);
     return later(() => applyAll([copies])[0]);
   }
 
-  function find(key: string, hold?: Hold): StoredValue | undefined {
+  function find(key: string, hold?: Hold): Kept | undefined {
     const kept = values.get(key);
     if (kept && kept.bytes.length > LONG_BYTES) hold?.(kept.bytes.length);
-    return kept && new CopiedValue(kept.revision, kept.bytes);
+    return kept;
   }
 
   function requireOpen(): void {
@@ -98,21 +115,27 @@ export function openMemoryStore(): CountedStore {
   return {
     async get(key, hold) {
       requireOpen();
-      return find(key, hold);
+      const kept = find(key, hold);
+      if (!kept) return undefined;
+      kept.lent = true;
+      return new CopiedValue(kept.revision, kept.bytes);
     },
 
     commit,
 
     async getAll(keys, hold) {
       requireOpen();
-      return keys.map((key) => find(key, hold));
+      return keys.map((key) => {
+        const kept = find(key, hold);
+        return kept && new CopiedValue(kept.revision, kept.bytes);
+      });
     },
 
     async commitAll(commits): Promise<CommitEnd[]> {
       requireOpen();
       for (const writes of commits) checkCommit(writes);
-      const copies = commits.map(copiesOf);
-      return later(() => applyAll(copies));
+      const steady = commits.map((writes) => writes.map(steadyWrite));
+      return later(() => applyAll(steady));
     },
 
     async list(prefix, after, limit, maxBytes = Number.POSITIVE_INFINITY) {
@@ -154,11 +177,10 @@ export function openMemoryStore(): CountedStore {
   };
 }
 
-function copiesOf(writes: readonly StoreWrite[]): OwnWrite[] {
-  return writes.map(({ key, expect, bytes, delete: deletes }) => ({
-    key,
-    expect,
-    bytes: bytes && new Uint8Array(bytes.subarray()),
-    delete: deletes,
-  }));
+function copyOf({ key, expect, bytes, delete: deletes }: StoreWrite): SteadyWrite {
+  return { key, expect, bytes: bytes && new Uint8Array(bytes.subarray()), own: true, delete: deletes };
+}
+
+function steadyWrite({ key, expect, bytes, delete: deletes }: StoreWrite): SteadyWrite {
+  return { key, expect, bytes: bytes?.subarray(), own: false, delete: deletes };
 }

@@ -1,13 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { LONG_BYTES } from '../domain/bytes.ts';
-import type {
-  CommitEnd,
-  CommitOutcome,
-  CountedStore,
-  Hold,
-  StoredEntry,
-  StoreWrite,
-} from '../domain/ports.ts';
+import type { CommitEnd, CommitOutcome, CountedStore, Hold, StoredEntry, StoreWrite } from '../domain/ports.ts';
 import { checkCommit } from '../domain/store-keys.ts';
 import { NO_USAGE, type StoredUsage } from '../domain/usage.ts';
 import { CopiedValue } from './record.ts';

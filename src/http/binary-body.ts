@@ -4,8 +4,9 @@ import { MULTIPART, SAFETENSORS, SENT_FILE_TYPES } from '../domain/media-types.t
 import { Problem } from '../domain/problems.ts';
 import { bodyLimitOf, parserOf, readBytes } from './body-bytes.ts';
 import { routeOf } from './every-request.ts';
+import { beginFingerprint } from './fingerprint.ts';
 import { jsonParser, textOf } from './json-body.ts';
-import { bytesOfParts, type FileParts, readParts } from './multipart.ts';
+import { type FileParts, hashParts, readParts } from './multipart.ts';
 import { bodyOfFile } from './tensor-file.ts';
 
 export { SAFETENSORS };
@@ -33,7 +34,7 @@ export function addBinaryBody(
     if (!takesTensors(request)) request.maxOwnBytes = maxBytes;
     done(null, payload);
   });
-  const parseFile = parserOf((bytes, request) => {
+  const parseFile = parserOf(function* (bytes, request) {
     if (!takesTensors(request)) return bytes;
     const { tensorFields = new Map() } = routeOf(request).config;
     return bodyOfFile(files.read(bytes), tensorFields, (text) => parse(request, textOf(Buffer.from(text))));
@@ -45,9 +46,9 @@ export function addBinaryBody(
 const parseParts: FastifyContentTypeParser = (request, stream, done) => {
   readBytes(request, stream, bodyLimitOf(request), (error, bytes) => {
     if (!bytes) return done(error);
-    readParts(bytes, request.headers['content-type'] ?? '').then(
+    request.bodyIsRead = true;
+    partsOf(bytes, request).then(
       (parts) => {
-        request.bodyBytes = bytesOfParts(parts);
         request.fileParts = parts;
         done(null, parts.model);
       },
@@ -55,6 +56,15 @@ const parseParts: FastifyContentTypeParser = (request, stream, done) => {
     );
   });
 };
+
+async function partsOf(bytes: Buffer, request: FastifyRequest): Promise<FileParts> {
+  const parts = await readParts(bytes, request.headers['content-type'] ?? '');
+  if (request.headers['idempotency-key'] === undefined) return parts;
+  // Clients change the boundary of multipart bodies for each request.
+  request.fingerprint = beginFingerprint(request, MULTIPART);
+  await hashParts(parts, request.fingerprint);
+  return parts;
+}
 
 function takesTensors(request: FastifyRequest): boolean {
   const { schema, config } = routeOf(request);

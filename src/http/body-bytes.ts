@@ -1,7 +1,9 @@
 import { errorCodes, type FastifyContentTypeParser, type FastifyRequest } from 'fastify';
+import { atOnce, inTurns } from '../threads/in-turns.ts';
 import { nextTurn } from '../threads/turns.ts';
 import { clientOf } from './callers.ts';
 import { routeOf } from './every-request.ts';
+import { beginFingerprint } from './fingerprint.ts';
 
 /** Of so many bytes one part is copied in each turn of the event loop. */
 const LARGE_BYTES = 2 ** 22;
@@ -15,7 +17,7 @@ type Done = (error: Error | null, bytes?: Buffer) => void;
  * faster: the body is complete as soon as the announced bytes are there, and a body in one piece is not copied.
  */
 export function readBytes(
-  request: Pick<FastifyRequest, 'headers' | 'holdBytes'>,
+  request: Pick<FastifyRequest, 'headers' | 'holdBytes' | 'fingerprint'>,
   stream: NodeJS.ReadableStream,
   limit: number,
   done: Done,
@@ -38,6 +40,7 @@ export function readBytes(
     const noRoom = request.holdBytes(piece.length);
     pieces.push(piece);
     length += piece.length;
+    request.fingerprint?.update(piece);
     if (noRoom) finish(noRoom);
     else if (length > limit) finish(new errorCodes.FST_ERR_CTP_BODY_TOO_LARGE());
     else if (length === announced) finish(null);
@@ -55,7 +58,7 @@ export function readBytes(
 }
 
 /** The pieces as one, copied a part in each turn of the event loop; each is let go of when it is copied. */
-async function joined(pieces: Buffer[], length: number): Promise<Buffer> {
+export async function joined(pieces: Buffer[], length: number): Promise<Buffer> {
   const whole = Buffer.allocUnsafeSlow(length);
   let at = 0;
   let copied = 0;
@@ -74,30 +77,56 @@ export function bodyLimitOf(request: FastifyRequest): number {
   return request.maxOwnBytes ?? routeOf(request).bodyLimit;
 }
 
-/** Reads a body into `request.bodyBytes` and parses it. An error of `parse` refuses the request. */
-export function parserOf(parse: (bytes: Buffer, request: FastifyRequest) => unknown): FastifyContentTypeParser {
+/**
+ * Reads a body and parses it; without `parse` it stays bytes. An error of `parse` refuses the request. A long body is parsed in
+ * slices, each in a turn of its own.
+ */
+export function parserOf(
+  parse?: (bytes: Buffer, request: FastifyRequest) => Generator<void, unknown>,
+): FastifyContentTypeParser {
   return (request, stream, done) => {
+    // A long body is hashed as it comes.
+    if (request.headers['idempotency-key'] !== undefined) request.fingerprint = beginFingerprint(request);
     readBytes(request, stream, bodyLimitOf(request), (error, bytes) => {
       if (!bytes) return done(error);
-      request.bodyBytes = bytes;
-      const read = () => {
-        let body: unknown;
-        try {
-          body = parse(bytes, request);
-        } catch (problem) {
-          return done(problem as Error);
-        }
-        done(null, body);
-      };
-      if (bytes.length < LONG_BYTES) read();
-      else request.server.turns.take(clientOf(request)).then(read);
+      request.bodyIsRead = true;
+      if (!parse) return done(null, bytes);
+      if (bytes.length >= LONG_BYTES) return void parseInTurns(parse(bytes, request), request, done);
+      let body: unknown;
+      try {
+        body = atOnce(parse(bytes, request));
+      } catch (problem) {
+        return done(problem as Error);
+      }
+      done(null, body);
     });
   };
+}
+
+async function parseInTurns(
+  parsing: Generator<void, unknown>,
+  request: FastifyRequest,
+  done: (error: Error | null, body?: unknown) => void,
+): Promise<void> {
+  const { turns } = request.server;
+  const client = clientOf(request);
+  const turn = () => turns.take(client);
+  let body: unknown;
+  try {
+    await turn();
+    body = await inTurns(parsing, turn);
+    // What is done with it takes as long again.
+    await turn();
+  } catch (problem) {
+    return done(problem as Error);
+  }
+  done(null, body);
 }
 
 declare module 'fastify' {
   interface FastifyRequest {
     /** The limit of a body whose type has another one than its route. */
     maxOwnBytes?: number;
+    bodyIsRead?: true;
   }
 }

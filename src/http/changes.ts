@@ -1,11 +1,10 @@
-import { createHash } from 'node:crypto';
 import type { FastifyRequest } from 'fastify';
-import { MULTIPART } from '../domain/media-types.ts';
 import { Problem } from '../domain/problems.ts';
 import { decodeRecord, encodeRecord } from '../domain/record.ts';
 import type { Change } from '../services/changes/change.ts';
 import type { OutcomeCodec } from '../services/changes/once.ts';
 import { readIfMatch } from './entity-tags.ts';
+import { fingerprintOf } from './fingerprint.ts';
 import { LongText } from './json-text.ts';
 import type { Reply } from './replies.ts';
 
@@ -23,14 +22,6 @@ function readIdempotencyKey(header: string | string[] | undefined): string | und
   throw new Problem('invalid-header', 'Idempotency-Key is not 1 to 255 visible ASCII characters.', {
     errors: [{ pointer: 'Idempotency-Key', detail: 'Send 1 to 255 visible ASCII characters, for example a UUID.' }],
   });
-}
-
-/** A key belongs to one method, path and body. */
-function fingerprintOf(request: FastifyRequest): string {
-  // Each multipart request has another boundary.
-  const type = request.fileParts ? MULTIPART : (request.headers['content-type'] ?? '');
-  const hash = createHash('sha256').update(`${request.method} ${request.url}\n${type}\n`);
-  return hash.update(request.bodyBytes ?? '').digest('hex');
 }
 
 /** A reply as it is kept. */

@@ -1,4 +1,8 @@
+import type { Hash } from 'node:crypto';
+import { Readable } from 'node:stream';
 import { Problem } from '../domain/problems.ts';
+import { nextTurn } from '../threads/turns.ts';
+import { joined } from './body-bytes.ts';
 
 /** A file of weights and the files that belong to it. */
 export interface FileParts {
@@ -11,12 +15,18 @@ export interface FileParts {
 
 const MAX_PARTS = 64;
 const MAX_NAME_BYTES = 1000;
+/** So many bytes are looked through in a millisecond or so. */
+const SLICE_BYTES = 2 ** 20;
 
 interface Part {
   readonly field: string;
   readonly name: string;
   readonly mediaType: string;
   readonly bytes: Uint8Array;
+}
+
+interface PartInPieces extends Omit<Part, 'bytes'> {
+  readonly pieces: Buffer[];
 }
 
 /**
@@ -47,32 +57,59 @@ export async function readParts(bytes: Uint8Array, contentType: string): Promise
   return { model: model.bytes, mediaType: model.mediaType, beside };
 }
 
-/** The same bytes for the same files, independent of the boundary, which clients change for each request. */
-export function bytesOfParts({ model, beside }: FileParts): Buffer {
-  const files = [...beside].flatMap(([name, file]) => [Buffer.from(`${name.length}:${name}:${file.length}:`), file]);
-  return Buffer.concat([Buffer.from(`${model.length}:`), model, ...files]);
+/** Adds the files to a hash, the same for the same files whatever the boundary, a part in each turn of the event loop. */
+export async function hashParts({ model, beside }: FileParts, hash: Hash): Promise<void> {
+  await hashFile(`${model.length}:`, model, hash);
+  for (const [name, file] of beside) await hashFile(`${name.length}:${name}:${file.length}:`, file, hash);
+}
+
+async function hashFile(head: string, file: Uint8Array, hash: Hash): Promise<void> {
+  hash.update(head);
+  for (let from = 0; from < file.length; from += SLICE_BYTES) {
+    if (from > 0) await nextTurn();
+    hash.update(file.subarray(from, from + SLICE_BYTES));
+  }
 }
 
 /** Parts with a filename. A filename has no path (RFC 7578). */
 async function partsOf(bytes: Uint8Array, contentType: string): Promise<Part[]> {
   const { Busboy } = await import('@fastify/busboy');
-  const parts: Part[] = [];
-  return new Promise<Part[]>((resolve, reject) => {
+  const sent = Readable.from(slicesOf(bytes));
+  const found = new Promise<PartInPieces[]>((resolve, reject) => {
+    const parts: PartInPieces[] = [];
     const limits = { files: MAX_PARTS, fields: MAX_PARTS, parts: MAX_PARTS, fieldNameSize: MAX_NAME_BYTES };
     const parser = new Busboy({ headers: { 'content-type': contentType }, limits });
     parser.on('file', (field, stream, name, _encoding, mediaType) => {
-      const pieces: Buffer[] = [];
-      stream.on('data', (piece: Buffer) => pieces.push(piece));
-      stream.on('end', () => parts.push({ field, name: name ?? '', mediaType, bytes: Buffer.concat(pieces) }));
+      const part = { field, name: name ?? '', mediaType, pieces: [] as Buffer[] };
+      stream.on('data', (piece: Buffer) => part.pieces.push(piece));
+      stream.on('end', () => parts.push(part));
     });
     const tooMany = () => reject(new Problem('limit-exceeded', `The body has more than ${MAX_PARTS} parts.`));
     parser.on('partsLimit', tooMany).on('filesLimit', tooMany).on('fieldsLimit', tooMany);
     parser.on('finish', () => resolve(parts));
     parser.on('error', reject);
-    parser.end(bytes);
-  }).catch((cause: unknown) => {
+    sent.pipe(parser);
+  });
+  const parts: Part[] = [];
+  try {
+    for (const { pieces, ...part } of await found) {
+      const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
+      parts.push({ ...part, bytes: await joined(pieces, length) });
+    }
+  } catch (cause) {
     if (cause instanceof Problem) throw cause;
     const detail = 'The body is not multipart/form-data, or it is cut off. Send each file as a part with a filename.';
     throw new Problem('bad-request', detail, { cause });
-  });
+  } finally {
+    sent.destroy();
+  }
+  return parts;
+}
+
+/** A part in each turn of the event loop. */
+async function* slicesOf(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  for (let from = 0; from < bytes.length; from += SLICE_BYTES) {
+    if (from > 0) await nextTurn();
+    yield bytes.subarray(from, from + SLICE_BYTES);
+  }
 }

@@ -9,8 +9,8 @@ export const LINGER_MILLISECONDS = 1_000;
 const SMALL_BYTES = 2 ** 16;
 
 /** Ends the connection after this reply without reading the rest of the body. Node would read it all to keep the connection. */
-export function hangUpUnread({ raw, bodyBytes }: FastifyRequest, reply: FastifyReply): void {
-  if (bodyBytes !== undefined || !hasBody(raw)) return;
+export function hangUpUnread({ raw, bodyIsRead }: FastifyRequest, reply: FastifyReply): void {
+  if (bodyIsRead || !hasBody(raw)) return;
   reply.header('connection', 'close');
   hangUp(raw.socket);
 }

@@ -1,6 +1,8 @@
+import { createHash } from 'node:crypto';
 import { PassThrough } from 'node:stream';
 import { expect, it } from 'vitest';
-import { readBytes } from '../../src/http/body-bytes.ts';
+import { parserOf, readBytes } from '../../src/http/body-bytes.ts';
+import { fingerprintOf } from '../../src/http/fingerprint.ts';
 
 /** What a body is read as: its text, or the code of the error. `pieces` are written one after another, then `end` happens. */
 async function read(
@@ -54,4 +56,37 @@ it('refuses a body that is not as long as was announced, and one that breaks off
   expect(await read(['{"a":1}', '2'], { announced: 9 })).toBe('FST_ERR_CTP_INVALID_CONTENT_LENGTH');
   const gone = Object.assign(new Error('aborted'), { code: 'ECONNRESET' });
   expect(await read(['{'], { announced: 7, end: (stream) => stream.destroy(gone) })).toBe('ECONNRESET');
+});
+
+it('parses a long body in turns, and hashes it as it comes where it has a key', async () => {
+  const body = Buffer.alloc(2 ** 18, 'a');
+  let turns = 0;
+  const request = {
+    method: 'POST',
+    url: '/v1/x',
+    headers: { 'content-type': 'text/plain', 'content-length': `${body.length}`, 'idempotency-key': 'k' },
+    maxOwnBytes: 2 ** 20,
+    identity: { tenant: 't' },
+    holdBytes: () => undefined,
+    server: { turns: { take: async () => void turns++ } },
+  };
+  const stream = new PassThrough();
+  const parse = parserOf(function* (bytes) {
+    for (let slice = 0; slice < 4; slice++) {
+      // Longer than a turn may take.
+      for (const end = performance.now() + 5; performance.now() < end; );
+      yield;
+    }
+    return bytes.length;
+  });
+  const parsed = new Promise((resolve, reject) => {
+    parse(request as never, stream as never, (error, value) => (error ? reject(error) : resolve(value)));
+  });
+  stream.write(body.subarray(0, 1000));
+  stream.end(body.subarray(1000));
+  expect(await parsed).toBe(body.length);
+  // Before, after each slice, and after all.
+  expect(turns).toBe(6);
+  const whole = createHash('sha256').update('POST /v1/x\ntext/plain\n').update(body).digest('hex');
+  expect(fingerprintOf(request as never)).toBe(whole);
 });

@@ -1,0 +1,98 @@
+import { Problem } from '../domain/problems.ts';
+import { MOST_NUMBERS } from './lift-tensors.ts';
+
+/** Deepest nesting of arrays and objects in a body: enough for a stack of cells, not for a stack overflow. */
+const MAX_DEPTH = 64;
+/** Fields of all objects of a body together, as each costs some microseconds: enough for the largest network. */
+export const MOST_FIELDS = 2 ** 14;
+const LARGE_TENSORS = 'Send large tensors as base64 or as application/x-safetensors.';
+/** Strings, lists and objects of a body together, beside tensors that are plain lists of numbers. */
+const MOST_PARTS = 2 ** 16;
+
+/** A list or an object of more bytes is long. So many bytes are also what is looked at in one slice. */
+export const SLICE_BYTES = 2 ** 16;
+
+/** Where the long lists and objects of a text begin and end: at their brackets. */
+export type LongParts = ReadonlyMap<number, number>;
+
+/** What a byte outside of strings means for the bounds. Most mean nothing. */
+const MEANINGS = new Uint8Array(256);
+const [OPENS, CLOSES, STRING, FIELD, VALUE] = [1, 2, 3, 4, 5];
+for (const byte of [0x5b, 0x7b]) MEANINGS[byte] = OPENS;
+for (const byte of [0x5d, 0x7d]) MEANINGS[byte] = CLOSES;
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+MEANINGS[QUOTE] = STRING;
+MEANINGS[0x3a] = FIELD;
+MEANINGS[0x2c] = VALUE;
+
+/**
+ * Looks once at each byte of a JSON text, in slices, and returns where its long parts are. A long part that is never closed
+ * ends at -1.
+ * @throws {Problem} invalid-json, limit-exceeded
+ */
+export function* checkBounds(bytes: Buffer, mostFields: number): Generator<void, LongParts> {
+  const isLong = bytes.length > SLICE_BYTES;
+  const long = new Map<number, number>();
+  const starts: number[] = [];
+  let depth = 0;
+  let fields = 0;
+  let parts = 0;
+  let values = 0;
+  for (let i = 0; i < bytes.length; ) {
+    const end = Math.min(i + SLICE_BYTES, bytes.length);
+    for (; i < end; i++) {
+      const meaning = MEANINGS[bytes[i]];
+      if (meaning === 0) continue;
+      if (meaning === VALUE) {
+        values++;
+        continue;
+      }
+      if (meaning === STRING) {
+        parts++;
+        i = endOfString(bytes, i + 1);
+      } else if (meaning === OPENS) {
+        parts++;
+        if (++depth > MAX_DEPTH)
+          throw new Problem('invalid-json', `The body is nested more than ${MAX_DEPTH} levels deep.`);
+        if (isLong) starts[depth] = i;
+      } else if (meaning === CLOSES) {
+        if (isLong && i - starts[depth] > SLICE_BYTES) long.set(starts[depth], i);
+        depth--;
+      } else if (++fields > mostFields) {
+        throw tooMany(`${mostFields} fields in all its objects. Send less at once.`);
+      }
+      // The name of a field is a string.
+      if (parts > MOST_PARTS + mostFields) throw tooMany(`${MOST_PARTS} strings, lists and objects. ${LARGE_TENSORS}`);
+    }
+    if (i < bytes.length) yield;
+  }
+  if (values > MOST_NUMBERS) throw tooMany(`${MOST_NUMBERS} values. ${LARGE_TENSORS}`);
+  if (isLong) for (let open = depth; open > 0; open--) long.set(starts[open], -1);
+  return long;
+}
+
+/** Strings are mostly short; the end of a longer one is found by Node, which is faster. */
+const NEAR_BYTES = 64;
+
+/** The place of the quote that ends a string, of which the text goes on at `start`; the length of all where there is none. */
+export function endOfString(bytes: Buffer, start: number): number {
+  let quote = -1;
+  for (let i = start; i < bytes.length; ) {
+    const near = Math.min(i + NEAR_BYTES, bytes.length);
+    for (; i < near; i++) {
+      if (bytes[i] === QUOTE) return i;
+      if (bytes[i] === BACKSLASH) i++;
+    }
+    if (quote < i) quote = bytes.indexOf(QUOTE, i);
+    if (quote < 0) break;
+    const backslash = bytes.subarray(i, quote).indexOf(BACKSLASH);
+    if (backslash < 0) return quote;
+    i += backslash + 2;
+  }
+  return bytes.length;
+}
+
+function tooMany(what: string): Problem {
+  return new Problem('limit-exceeded', `The body has more than ${what}`);
+}

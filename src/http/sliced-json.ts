@@ -1,0 +1,184 @@
+import { endOfString, type LongParts, SLICE_BYTES } from './json-bounds.ts';
+
+const QUOTE = 0x22;
+const COMMA = 0x2c;
+const OPEN_ARRAY = 0x5b;
+const CLOSE_ARRAY = 0x5d;
+const OPEN_OBJECT = 0x7b;
+const CLOSE_OBJECT = 0x7d;
+
+/** Some members of a list or an object, from where they were looked for. */
+interface Members {
+  /** Where those end that are read at once; undefined where there are none before `child`. */
+  readonly to: number | undefined;
+  /** The bracket that begins a long list or object. */
+  readonly child: number | undefined;
+  /** Where the text before `child` begins that belongs to it: its name in an object. */
+  readonly label: number;
+}
+
+/** A mistake in JSON text, with its place in all of the text. */
+export class JsonMistake extends SyntaxError {}
+
+/**
+ * Reads JSON text in slices of some 64 KiB, as `parse` reads it whole: long lists and objects are put together from parts
+ * of them. `long` is what checkBounds has found.
+ * @throws {JsonMistake} and what `parse` throws for text that JSON.parse takes
+ */
+export function parseInSlices(
+  bytes: Buffer,
+  long: LongParts,
+  parse: (text: string) => unknown,
+): Generator<void, unknown> {
+  return new SlicedJson(bytes, long, parse).run();
+}
+
+class SlicedJson {
+  private readonly bytes: Buffer;
+  private readonly long: LongParts;
+  private readonly parse: (text: string) => unknown;
+
+  constructor(bytes: Buffer, long: LongParts, parse: (text: string) => unknown) {
+    this.bytes = bytes;
+    this.long = long;
+    this.parse = parse;
+  }
+
+  *run(): Generator<void, unknown> {
+    const start = this.afterBlanks(0);
+    const end = this.long.get(start);
+    // A string, or something short with blanks or a mistake behind it.
+    if (end === undefined) return this.read('', 0, this.bytes.length, '');
+    const value = yield* this.container(start);
+    const after = this.afterBlanks(end + 1);
+    if (after < this.bytes.length) throw this.unexpected(after);
+    return value;
+  }
+
+  private container(start: number): Generator<void, unknown> {
+    const end = this.long.get(start) ?? -1;
+    if (end < 0) throw this.unexpected(this.bytes.length);
+    const isArray = this.bytes[start] === OPEN_ARRAY;
+    if (this.bytes[end] !== (isArray ? CLOSE_ARRAY : CLOSE_OBJECT)) throw this.unexpected(end);
+    return isArray ? this.array(start + 1, end) : this.object(start + 1, end);
+  }
+
+  private *array(start: number, end: number): Generator<void, unknown> {
+    const list: unknown[] = [];
+    for (let from = start; from >= 0; ) {
+      const { to, child, label } = this.next(from, end);
+      if (to !== undefined) {
+        this.requireMembers(from, to, start, end);
+        for (const item of this.read('[', from, to, ']') as unknown[]) list.push(item);
+        from = to < end ? to + 1 : -1;
+      }
+      yield;
+      if (child === undefined) continue;
+      if (this.afterBlanks(label) !== child) throw this.unexpected(this.afterBlanks(label));
+      list.push(yield* this.container(child));
+      from = this.afterChild(child, end);
+    }
+    return list;
+  }
+
+  private *object(start: number, end: number): Generator<void, unknown> {
+    const object: Record<string, unknown> = {};
+    for (let from = start; from >= 0; ) {
+      const { to, child, label } = this.next(from, end);
+      if (to !== undefined) {
+        this.requireMembers(from, to, start, end);
+        Object.assign(object, this.read('{', from, to, '}'));
+        from = to < end ? to + 1 : -1;
+      }
+      yield;
+      if (child === undefined) continue;
+      // `parse` refuses a name that could reach a prototype by itself, or by what is under it.
+      const [name] = Object.keys(this.read('{', label, child, '0}') as object);
+      const value = yield* this.container(child);
+      this.parse(`{${JSON.stringify(name)}:${JSON.stringify(shallow(value))}}`);
+      object[name] = value;
+      from = this.afterChild(child, end);
+    }
+    return object;
+  }
+
+  /** The members from there on that are read in one slice, up to a comma, the end, or a long member. */
+  private next(from: number, end: number): Members {
+    const { bytes } = this;
+    let comma = -1;
+    let depth = 0;
+    for (let i = from; i < end; i++) {
+      const byte = bytes[i];
+      if (byte === QUOTE) i = endOfString(bytes, i + 1);
+      else if (byte === OPEN_ARRAY || byte === OPEN_OBJECT) {
+        if (depth === 0 && this.long.has(i)) {
+          return { to: comma < 0 ? undefined : comma, child: i, label: comma < 0 ? from : comma + 1 };
+        }
+        depth++;
+      } else if (byte === CLOSE_ARRAY || byte === CLOSE_OBJECT) depth--;
+      else if (byte === COMMA && depth === 0) {
+        comma = i;
+        if (i - from >= SLICE_BYTES) return { to: i, child: undefined, label: i };
+      }
+    }
+    return { to: end, child: undefined, label: end };
+  }
+
+  /** Where the next member begins; -1 at the end. */
+  private afterChild(child: number, end: number): number {
+    const after = this.afterBlanks((this.long.get(child) ?? 0) + 1);
+    if (after === end) return -1;
+    if (this.bytes[after] !== COMMA) throw this.unexpected(after);
+    return after + 1;
+  }
+
+  /** Only what is empty as a whole has no member between its brackets. */
+  private requireMembers(from: number, to: number, start: number, end: number): void {
+    const isWhole = from === start && to === end;
+    if (!isWhole && this.afterBlanks(from) >= to) throw this.unexpected(to);
+  }
+
+  /** Parses a part of the text, with what makes it whole. */
+  private read(before: string, from: number, to: number, after: string): unknown {
+    const text = before + this.bytes.toString('utf8', from, to) + after;
+    try {
+      return this.parse(text);
+    } catch (error) {
+      const start = this.bytes.toString('utf8', 0, from).length - before.length;
+      throw mistakeIn(text, start) ?? error;
+    }
+  }
+
+  private unexpected(at: number): JsonMistake {
+    if (at >= this.bytes.length) return new JsonMistake('Unexpected end of JSON input');
+    const place = this.bytes.toString('utf8', 0, at).length;
+    const [character] = this.bytes.toString('utf8', at, at + 4);
+    return new JsonMistake(`Unexpected token ${JSON.stringify(character)} in JSON at position ${place}`);
+  }
+
+  private afterBlanks(from: number): number {
+    let at = from;
+    while (at < this.bytes.length && BLANKS.includes(this.bytes[at])) at++;
+    return at;
+  }
+}
+
+/** The mistake in a part of a text that begins at `start`; undefined if there is none. */
+function mistakeIn(part: string, start: number): JsonMistake | undefined {
+  try {
+    JSON.parse(part);
+    return undefined;
+  } catch (cause) {
+    const inAll = (_: string, place: string) => `at position ${start + Number(place)}`;
+    const message = (cause as Error).message.replace(/at position (\d+)( \(line \d+ column \d+\))?/, inAll);
+    return new JsonMistake(message, { cause });
+  }
+}
+
+const BLANKS = [0x20, 0x0a, 0x0d, 0x09];
+
+/** The names in an object, without what they have. */
+function shallow(value: unknown): unknown {
+  if (Array.isArray(value)) return [];
+  return Object.fromEntries(Object.keys(value as object).map((name) => [name, 0]));
+}

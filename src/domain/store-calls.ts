@@ -10,12 +10,15 @@ export function getAll(
 }
 
 /** Many commits, each on its own. Never rejects: if the store does, as when it is closed, each commit ends with that error. */
-export function commitAll(
+export async function commitAll(
   store: Pick<Store, 'commit' | 'commitAll'>,
   commits: readonly (readonly StoreWrite[])[],
 ): Promise<CommitEnd[]> {
-  if (!store.commitAll) return eachAlone(store, commits);
-  return store.commitAll(commits).catch((error: Error) => commits.map(() => error));
+  try {
+    return await (store.commitAll ? store.commitAll(commits) : eachAlone(store, commits));
+  } catch (error) {
+    return commits.map(() => error as Error);
+  }
 }
 
 /** The same by a call for each. */

@@ -46,56 +46,64 @@ export class Messages {
     this.running = running;
   }
 
-  /** Never rejects. `sent` is parsed JSON, or the Problem of what could not be parsed. */
-  async carryOut<R extends Written>(sent: unknown, form: AnswerForm<R>, call: Call): Promise<R> {
-    const id = idOf(sent);
-    try {
-      return form.labelled(await this.act(sent, form, call), id);
-    } catch (error) {
-      return form.labelled(form.write(refusalOf(sent, asProblem(error), call)), id);
-    }
-  }
-
   /**
-   * Many messages. `answered` hears of each, by its place in `sent`, as soon as it is done. Plain steps are carried out
-   * together.
+   * Many messages: parsed JSON, or the Problem of what could not be parsed. `answered` hears of each, by its place in `sent`, as
+   * soon as it is done. Plain steps are carried out together.
    */
   carryOutAll<R extends Written>(
     sent: readonly unknown[],
     { form, call }: { readonly form: AnswerForm<R>; readonly call: Call },
     answered: (place: number, answer: R) => void,
   ): void {
+    /** One answer that cannot be sent must neither keep the others from theirs nor end the process. */
+    const tell = (place: number, answer: R | Error) => {
+      try {
+        const message = sent[place];
+        const written = answer instanceof Error ? form.write(refusalOf(message, asProblem(answer), call)) : answer;
+        answered(place, form.labelled(written, idOf(message)));
+      } catch (error) {
+        call.log.error({ err: error }, 'An answer could not be sent.');
+      }
+    };
     let steps: PlainStep<R>[] = [];
     const begin = () => {
-      const begun = steps;
+      if (steps.length === 0) return;
+      this.actAll(steps, form, call.sender);
       steps = [];
-      const actAll = this.handlers.get('step')?.actAll;
-      const act = async () => actAll?.(begun, form);
-      if (begun.length > 0) void this.turns.take([], false, () => call.sender.carryOut(act, begun.length));
     };
     for (let place = 0; place < sent.length; place++) {
       const message = sent[place];
       const plain = call.sender.isRated ? undefined : this.plainOf(message);
       if (plain) {
         const end = plain.key === undefined ? undefined : this.begin(this.nameOf('step', plain.session, plain.key));
+        let settled = false;
         const settle = (answer: R | Error) => {
+          if (settled) return;
+          settled = true;
           end?.();
-          try {
-            const written = answer instanceof Error ? form.write(refusalOf(message, asProblem(answer), call)) : answer;
-            answered(place, form.labelled(written, idOf(message)));
-          } catch (error) {
-            // The steps beside it must be settled all the same.
-            call.log.error({ err: error }, 'An answer could not be sent.');
-          }
+          tell(place, answer);
         };
         steps.push(stepOfMany(plain, form, settle));
       } else {
         // It may be for the session of a step before it.
         begin();
-        void this.carryOut(message, form, call).then((answer) => answered(place, answer));
+        void this.act(message, form, call).then(
+          (answer) => tell(place, answer),
+          (error: Error) => tell(place, error),
+        );
       }
     }
     begin();
+  }
+
+  /** Never throws or rejects: what fails for all steps is told to each that is not settled yet. */
+  private actAll<R extends Written>(steps: readonly PlainStep<R>[], form: AnswerForm<R>, sender: Call['sender']): void {
+    const act = async () => this.handlers.get('step')?.actAll?.(steps, form);
+    this.turns
+      .take([], false, () => sender.carryOut(act, steps.length))
+      .catch((error: Error) => {
+        for (const step of steps) step.settle(error);
+      });
   }
 
   /** A step that may be carried out together with others. */
@@ -112,7 +120,7 @@ export class Messages {
     this.refusal = problem;
   }
 
-  private act<R extends Written>(sent: unknown, form: AnswerForm<R>, { sender }: Call): Promise<R> {
+  private async act<R extends Written>(sent: unknown, form: AnswerForm<R>, { sender }: Call): Promise<R> {
     if (this.refusal) throw this.refusal;
     if (sent instanceof Error) throw sent;
     if (!isJsonObject(sent)) {

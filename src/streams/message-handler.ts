@@ -24,23 +24,19 @@ export interface MessageHandler {
   actAll?<R extends Written>(steps: readonly PlainStep<R>[], form: AnswerForm<R>): Promise<void>;
 }
 
-/** `settle` is called once, with the answer or with why the step was refused. */
+/** A plain step as a service takes it. `settle` is called with the answer, or with why the step was refused. */
 export function stepOfMany<R extends Written>(
   { key, if_match, ...message }: PlainMessage,
   form: AnswerForm<R>,
   settle: (end: R | Error) => void,
 ): PlainStep<R> {
   const { session, inputs, return_states } = message;
+  const step = { session, inputs, return_states, settle };
+  if (key === undefined && if_match === undefined) return step;
   // As the schema reads it, so that it is the same request for a key.
   const options = { trace: false, return_states, training: false, tensor_format: 'nested' };
   const envelope = { key, if_match, op: 'step', session, inputs, ...options };
-  return {
-    session,
-    inputs,
-    return_states,
-    settle,
-    ...((key ?? if_match) === undefined ? undefined : changeOf(envelope, form)),
-  };
+  return { ...step, ...changeOf(envelope, form) };
 }
 
 export function messageHandler<M extends Envelope>(

@@ -7,7 +7,7 @@ import type { Ports } from '../ports.ts';
 import { breathe, bytesOfWrites } from './breathe.ts';
 import { claimId, claimName, releaseClaim } from './claims.ts';
 import { type Decide, type Decision, decideAnd } from './decision.ts';
-import { type DecideAll, decideTogether, type OneOfMany } from './many.ts';
+import { type DecideAll, decideTogether, type OneOfMany, settle } from './many.ts';
 import { decideOnce, type Repeatable } from './once.ts';
 import { Queue } from './queue.ts';
 import { RunningKeys } from './running-keys.ts';
@@ -141,7 +141,7 @@ export class Changer {
     const acted = once
       ? this.exclusively(owner, once.idempotencyKey, () => act(decideOnce(this.context, owner, once, decide)))
       : act(decide);
-    item.settle(await acted.catch((error: Error) => error));
+    settle(item, await acted.catch((error: Error) => error));
   }
 
   private async attempt<T>(decide: Decide<T>): Promise<Decision<T>> {

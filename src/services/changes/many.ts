@@ -17,20 +17,36 @@ export interface OneOfMany<R> {
 
 /**
  * Decides on changes of different owners together: a decision for each, its refusal, or undefined if it is to be decided
- * alone. Never rejects.
+ * alone. If it rejects, each is.
  */
 export type DecideAll<R, I> = (items: readonly I[]) => Promise<(Decision<R> | Error | undefined)[]>;
 
+/** Settles a change. A fault of whoever hears of it must neither keep the others from theirs nor end the process. */
+export function settle<R>(item: OneOfMany<R>, end: R | Error): void {
+  try {
+    item.settle(end);
+  } catch {
+    // It is up to the door to tell of its own faults.
+  }
+}
+
 /**
  * Decides on the changes together, commits those that are not refused, and settles them. Returns those that are left to be
- * made alone: nothing of them is committed.
+ * made alone: nothing of them is committed. Never rejects.
  */
 export async function decideTogether<R, I extends OneOfMany<R>>(
   context: Pick<Ports, 'store' | 'clock' | 'limits'>,
   running: RunningKeys,
   items: readonly I[],
-  decideAll: DecideAll<R, I>,
+  decideTheseAll: DecideAll<R, I>,
 ): Promise<ReadonlySet<I>> {
+  const decideAll: DecideAll<R, I> = async (some) => {
+    try {
+      return await decideTheseAll(some);
+    } catch {
+      return [];
+    }
+  };
   const left = new Set<I>();
   const ends: (() => void)[] = [];
   const plain: I[] = [];
@@ -40,7 +56,7 @@ export async function decideTogether<R, I extends OneOfMany<R>>(
       if (item.once) ends.push(running.begin(item.owner, item.once.idempotencyKey));
       (item.once ? keyed : plain).push(item);
     } catch (error) {
-      item.settle(error as Error);
+      settle(item, error as Error);
     }
   }
   const decisions =
@@ -51,7 +67,7 @@ export async function decideTogether<R, I extends OneOfMany<R>>(
   for (let k = 0; k < asked.length; k++) {
     const decision = decisions[k];
     if (decision === undefined) left.add(asked[k]);
-    else if (decision instanceof Error) asked[k].settle(decision);
+    else if (decision instanceof Error) settle(asked[k], decision);
     else {
       committing.push(asked[k]);
       made.push(decision);
@@ -66,7 +82,7 @@ export async function decideTogether<R, I extends OneOfMany<R>>(
   for (let k = 0; k < committing.length; k++) {
     const end = committed[k];
     if (end === 'conflict') left.add(committing[k]);
-    else committing[k].settle(end === 'committed' ? made[k].result : end);
+    else settle(committing[k], end === 'committed' ? made[k].result : end);
   }
   return left;
 }

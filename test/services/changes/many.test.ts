@@ -1,0 +1,79 @@
+import { expect, it, vi } from 'vitest';
+import { readConfig } from '../../../src/config.ts';
+import { OWN_WORK } from '../../../src/domain/caller.ts';
+import { Changer } from '../../../src/services/changes/change.ts';
+import type { OneOfMany } from '../../../src/services/changes/many.ts';
+import { openMemoryStore } from '../../../src/store/memory.ts';
+
+const codec = {
+  encode: (text: string) => Buffer.from(text),
+  replay: (kept: Uint8Array) => `${Buffer.from(kept)} again`,
+};
+
+function start() {
+  const store = openMemoryStore();
+  const changer = new Changer({
+    store,
+    clock: () => 0,
+    newId: (prefix) => `${prefix}_1`,
+    backoff: async () => undefined,
+    limits: readConfig({}).limits,
+    caller: () => OWN_WORK,
+  });
+  return { store, changer };
+}
+
+/** A change that writes its own name. */
+function change(name: string, { key, settle }: { key?: string; settle: (end: string | Error) => void }) {
+  const owner = `thing/${name}`;
+  const item: OneOfMany<string> = {
+    owner,
+    ...(key === undefined ? {} : { once: { idempotencyKey: key, fingerprint: name, codec } }),
+    decide: async () => ({ writes: [{ key: owner, bytes: Buffer.from(name) }], result: `${name} alone` }),
+    settle,
+  };
+  return item;
+}
+
+it('makes each change alone if they cannot be decided together at all', async () => {
+  const { store, changer } = start();
+  const ends = new Map<string, string | Error>();
+  const items = ['a', 'b', 'c'].map((name) =>
+    change(name, { key: name === 'b' ? 'k' : undefined, settle: (end) => ends.set(name, end) }),
+  );
+  await changer.changeAll(items, async () => {
+    throw new Error('not together');
+  });
+  expect([...ends].sort()).toEqual([
+    ['a', 'a alone'],
+    ['b', 'b alone'],
+    ['c', 'c alone'],
+  ]);
+  expect(Buffer.from((await store.get('thing/b'))!.bytes).toString()).toBe('b');
+  // Nobody waits for a turn that never ends.
+  const again = vi.fn();
+  await changer.changeAll([change('b', { key: 'k', settle: again })], async (some) => some.map(() => undefined));
+  expect(again).toHaveBeenCalledExactlyOnceWith('b alone again');
+});
+
+it('settles each change, also beside one that cannot be told', async () => {
+  const { changer } = start();
+  const told = vi.fn();
+  const fails = () => {
+    throw new Error('not told');
+  };
+  const items = [
+    change('a', { settle: fails }),
+    change('b', { settle: fails }),
+    change('c', { settle: fails }),
+    change('d', { settle: told }),
+  ];
+  await changer.changeAll(items, async (some) => {
+    const together = { writes: [], result: 'together' };
+    return some.map(({ owner }) => {
+      if (owner === 'thing/b') return undefined;
+      return owner === 'thing/c' ? new Error('refused') : together;
+    });
+  });
+  expect(told).toHaveBeenCalledExactlyOnceWith('together');
+});

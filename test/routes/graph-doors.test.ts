@@ -39,6 +39,33 @@ onMemory('a graph at every door', (served) => {
     expect(byId.get(4)).toMatchObject({ status: 200, step: 1, replayed: true, output: [[10, 20]] });
   });
 
+  it('steps many sessions in one call, each with its own numbers or refusal', async () => {
+    await open(served);
+    const { app } = served;
+    const ids = Array.from({ length: 20 }, (_, k) => `s${k}`);
+    for (const id of ids) await make(app, '/v1/sessions', { id, cell: 'acc' });
+    const odd: Record<string, object> = {
+      s3: { inputs: [[1, 2, 3]] },
+      s5: { if_match: 7 },
+      s7: { inputs: [[1e39, 0]] },
+    };
+    const steps = ids.map((session, k) => ({ session, inputs: [[k, 1]], ...odd[session] }));
+    const answers = async (sent: object[]) => {
+      const { status, body } = await call(app, 'POST', '/v1/steps', { steps: sent });
+      expect(status).toBe(200);
+      return body.results;
+    };
+    await answers(steps);
+    const second = await answers(steps.map((step) => ({ ...step, return_states: true })));
+    const codes: Record<string, string> = { s3: 'wrong-shape', s5: 'version-mismatch', s7: 'value-out-of-range' };
+    for (const [k, id] of ids.entries()) {
+      if (codes[id]) expect(second[k]).toMatchObject({ problem: { code: codes[id] } });
+      else expect(second[k]).toMatchObject({ step: 2, output: [[20 * k, 20]], states: [[[2 * k, 2]], [[2]]] });
+    }
+    const [third] = await answers([{ session: 's3', inputs: [[1, 1]] }]);
+    expect(third).toMatchObject({ step: 1, output: [[10, 10]] });
+  });
+
   it('steps over a WebSocket, and tells those that follow it', async () => {
     await open(served);
     const [client, follower] = [new StreamClient(await listen(served)), new StreamClient(await listen(served))];

@@ -72,6 +72,7 @@ export function createGraphEngine(
   const ended: Partial<Record<Ending, number>> = {};
   let installed = false;
   let closed = false;
+  let dispatching = false;
 
   function start(): Seat {
     const seat = { process: new GraphProcess(limits), loaded: new LoadedGraphs(limits.maxBytes) };
@@ -95,6 +96,7 @@ export function createGraphEngine(
 
   /** Gives processes what they can take. Requests to one graph that wait at the same time go in one message. */
   function dispatch(): void {
+    dispatching = false;
     const full = new Set<string>();
     for (let k = 0; k < waiting.length && !closed; ) {
       const { program } = waiting[k];
@@ -199,7 +201,9 @@ export function createGraphEngine(
       const sent = request && { request: sentOf(request) };
       const steps = request?.rows.reduce((sum, { runs }) => sum + runs, 0) ?? 0;
       waiting.push({ client, program, ...sent, steps, resolve, reject, tries: 0, alone: false });
-      dispatch();
+      // Those that are asked for in one turn go together.
+      if (!dispatching) queueMicrotask(dispatch);
+      dispatching = true;
     });
   }
 

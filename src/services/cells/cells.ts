@@ -79,7 +79,10 @@ export class CellReader {
   /** The graph that the cell is, ready to run. */
   async prepareGraph(cell: Cell): Promise<PreparedGraph> {
     const hit = this.cached(cell);
-    const prepared = hit?.graph ?? this.context.stepper.prepareGraph(await graphProgram(this.context, cell));
+    if (hit?.graph) return hit.graph;
+    const program = await graphProgram(this.context, cell);
+    // Another request may have come first: runs of one program share messages.
+    const prepared = hit?.graph ?? this.context.stepper.prepareGraph(program);
     if (hit) hit.graph = prepared;
     return prepared;
   }

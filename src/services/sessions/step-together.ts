@@ -13,7 +13,8 @@ import { sessionKey } from '../keys.ts';
 import { RowBatch } from './row-batch.ts';
 import { requireSession } from './session-record.ts';
 import { SessionRows } from './session-rows.ts';
-import { cellOf } from './sessions.ts';
+import { cellOf, nextVersion } from './sessions.ts';
+import { takeGraphStep } from './step-graph.ts';
 import { stepSession } from './step-session.ts';
 
 /** A step of a session with inputs [batch_size, features] and without any option but one. */
@@ -130,6 +131,7 @@ async function stepGroup<R, S extends PlainStep<R>>(
 ): Promise<void> {
   const [first] = places;
   const cell = await cellOf(context.cells, requireSession('', group.stored[first], 0));
+  if (cell.graph) await Promise.all(places.map((place) => stepGraph(context, cell, place, group)));
   if (!isPlain(cell)) return;
   const prepared = context.cells.prepare(cell);
   const batches = boarded(context, cell, places, { ...group, mostRows: prepared.batchRows });
@@ -142,6 +144,26 @@ function isPlain({ definition, record, graph }: Cell): boolean {
   return (
     !graph && record.input_shape !== null && isSimple && (computeDtype === 'float32' || computeDtype === 'float64')
   );
+}
+
+/** Has a run of its own. Runs that are asked for side by side share messages to the process of the runtime. */
+async function stepGraph<R, S extends PlainStep<R>>(
+  context: Context,
+  cell: Cell,
+  place: number,
+  { items, stored, decided, answer }: Group<R, S>,
+): Promise<void> {
+  try {
+    const item = items[place].step;
+    const session = requireSession(item.session, stored[place], 0);
+    const { next, stepped } = await takeGraphStep(context, session, cell, { inputs: item.inputs, trace: false });
+    const { writes, result } = nextVersion(session, next, context.clock());
+    const { step, version, cell_version } = result.record;
+    const [end] = answer([{ step, version, cell_version, stepped }], [item]);
+    decided[place] = end instanceof Error ? end : { writes, result: end };
+  } catch (error) {
+    decided[place] = error as Error;
+  }
 }
 
 /** Steps that are computed as one. */

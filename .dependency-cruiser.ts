@@ -33,8 +33,8 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
   },
   'src/files': {
     own: ['src/domain', 'src/threads'],
-    npm: ['fflate', 'h5wasm', 'protobufjs'],
-    node: ['util', 'worker_threads', 'zlib'],
+    npm: ['h5wasm', 'protobufjs'],
+    node: ['worker_threads', 'zlib'],
   },
   'src/services': {
     own: ['src/domain', 'src/frameworks', 'src/training', 'src/threads'],

@@ -112,8 +112,8 @@ export interface TensorFile {
 
 /** Bodies and replies as files of tensors. */
 export interface TensorFiles {
-  /** The tensors may be views on the bytes. @throws {Problem} invalid-file, limit-exceeded */
-  read(bytes: Uint8Array): TensorFile;
+  /** In slices. The tensors may be views on the bytes. @throws {Problem} invalid-file, limit-exceeded */
+  read(bytes: Uint8Array): Generator<void, TensorFile>;
   /** Made when it is sent where it is long. */
   write(file: TensorFile): Bytes;
 }
@@ -121,6 +121,6 @@ export interface TensorFiles {
 /** Turns snapshots into portable files and back. */
 export interface SnapshotCodec {
   encode(snapshot: Snapshot): Bytes;
-  /** @throws {Problem} invalid-file for anything that is not a checkpoint */
-  decode(bytes: Uint8Array): Snapshot;
+  /** In slices. Its tensors may be views on the bytes. @throws {Problem} invalid-file for anything that is not a checkpoint */
+  decode(bytes: Uint8Array): Generator<void, Snapshot>;
 }

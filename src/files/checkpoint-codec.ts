@@ -2,7 +2,7 @@ import type { SnapshotCodec } from '../domain/files.ts';
 import { Problem } from '../domain/problems.ts';
 import { type Manifest, tensorNames } from '../domain/snapshot.ts';
 import { DEFAULT_FILE_LIMITS } from './bounds.ts';
-import { readSafetensors, safetensorsBytes } from './safetensors/safetensors.ts';
+import { safetensorsBytes, safetensorsSlices } from './safetensors/safetensors.ts';
 
 const METADATA_KEY = 'cellstep';
 
@@ -20,8 +20,8 @@ export function createCheckpointCodec(
     encode({ manifest, tensors }) {
       return safetensorsBytes(tensors, { [METADATA_KEY]: JSON.stringify(manifest) });
     },
-    decode(bytes) {
-      const { tensors, metadata } = readSafetensors(bytes, limits);
+    *decode(bytes) {
+      const { tensors, metadata } = yield* safetensorsSlices(bytes, limits, { views: true });
       const manifest = parseManifest(readJson(metadata[METADATA_KEY]));
       const names = tensorNames(manifest);
       const missing = names.find((name) => !tensors.has(name));

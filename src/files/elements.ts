@@ -1,4 +1,11 @@
-import { BYTES_PER_ELEMENT, type Dtype, roundToBfloat16, type Tensor, type TensorData } from '../domain/tensor.ts';
+import {
+  allocate,
+  BYTES_PER_ELEMENT,
+  type Dtype,
+  roundToBfloat16,
+  type Tensor,
+  type TensorData,
+} from '../domain/tensor.ts';
 
 /**
  * Element types in files. A type without a dtype in cellstep is widened to the smallest dtype that holds every value. For
@@ -36,8 +43,7 @@ export function decodedBytes(type: ElementType, size: number): number {
  */
 export function decodeElements(type: ElementType, bytes: Uint8Array, littleEndian = true): TensorData {
   const width = ELEMENT_TYPES[type].bytes;
-  if (bytes.length % width !== 0)
-    throw new RangeError(`${bytes.length} bytes are not a whole number of ${type} elements`);
+  requireWhole(type, bytes);
   const { buffer } = inHostOrder(bytes, width, littleEndian);
   switch (type) {
     case 'f16':
@@ -67,11 +73,58 @@ export function decodeElements(type: ElementType, bytes: Uint8Array, littleEndia
   }
 }
 
+function requireWhole(type: ElementType, { length }: Uint8Array): void {
+  if (length % ELEMENT_TYPES[type].bytes !== 0)
+    throw new RangeError(`${length} bytes are not a whole number of ${type} elements`);
+}
+
+/** So many bytes are copied, converted or looked through in a millisecond or so. */
+const SLICE_BYTES = 2 ** 20;
+
+/** The same in slices. @throws {RangeError} as decodeElements */
+export function* decodeSlices(type: ElementType, bytes: Uint8Array, littleEndian = true): Generator<void, TensorData> {
+  if (bytes.length <= SLICE_BYTES) return decodeElements(type, bytes, littleEndian);
+  requireWhole(type, bytes);
+  if (type === 'bool') yield* boolSlices(bytes);
+  const { bytes: width, dtype } = ELEMENT_TYPES[type];
+  const elements = allocate(dtype, bytes.length / width);
+  for (let from = 0; from < bytes.length; from += SLICE_BYTES) {
+    const part = decodeElements(type, bytes.subarray(from, from + SLICE_BYTES), littleEndian);
+    elements.set(part as never, from / width);
+    yield;
+  }
+  return elements;
+}
+
+/** As viewElements, in slices. */
+export function* viewSlices(type: ElementType, bytes: Uint8Array): Generator<void, TensorData> {
+  if (bytes.length <= SLICE_BYTES) return viewElements(type, bytes);
+  if (type === 'bool') {
+    yield* boolSlices(bytes);
+    return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
+  }
+  return isViewed(type, bytes) ? viewElements(type, bytes) : yield* decodeSlices(type, bytes);
+}
+
+function* boolSlices(bytes: Uint8Array): Generator<void, void> {
+  for (let from = 0; from < bytes.length; from += SLICE_BYTES) {
+    requireBools(bytes.subarray(from, from + SLICE_BYTES), from);
+    yield;
+  }
+}
+
+/** Whether its elements need no copy. */
+function isViewed(type: ElementType, { byteOffset, length }: Uint8Array): boolean {
+  const { bytes: width, dtype } = ELEMENT_TYPES[type];
+  const asItIs = HELD_BYTES[dtype] === width;
+  return HOST_IS_LITTLE_ENDIAN && asItIs && byteOffset % width === 0 && length % width === 0;
+}
+
 /** The same without a copy if possible: the bytes are aligned, the machine is little-endian, and the type is held as it is. */
 export function viewElements(type: ElementType, bytes: Uint8Array): TensorData {
+  if (!isViewed(type, bytes)) return decodeElements(type, bytes);
   const { buffer, byteOffset, length } = bytes;
   const width = ELEMENT_TYPES[type].bytes;
-  if (!HOST_IS_LITTLE_ENDIAN || byteOffset % width !== 0 || length % width !== 0) return decodeElements(type, bytes);
   switch (type) {
     case 'f32':
       return new Float32Array(buffer, byteOffset, length / width);
@@ -82,7 +135,7 @@ export function viewElements(type: ElementType, bytes: Uint8Array): TensorData {
     case 'i64':
       return new BigInt64Array(buffer, byteOffset, length / width);
     case 'bool':
-      return booleans(bytes);
+      return booleans(new Uint8Array(buffer, byteOffset, length));
     default:
       return decodeElements(type, bytes);
   }
@@ -117,14 +170,19 @@ function inHostOrder(bytes: Uint8Array, width: number, littleEndian: boolean): U
 }
 
 function booleans(bytes: Uint8Array): Uint8Array {
+  requireBools(bytes, 0);
+  return bytes;
+}
+
+/** `first` is the place of the first among all. */
+function requireBools(bytes: Uint8Array, first: number): void {
   // Four at once: a file may have millions.
   const whole = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let at = 0;
   while (at + 4 <= bytes.length && (whole.getUint32(at) & 0xfefefefe) === 0) at += 4;
   for (; at < bytes.length; at++) {
-    if (bytes[at] > 1) throw new RangeError(`the bool at ${at} is ${bytes[at]}, neither 0 nor 1`);
+    if (bytes[at] > 1) throw new RangeError(`the bool at ${first + at} is ${bytes[at]}, neither 0 nor 1`);
   }
-  return bytes;
 }
 
 function widen(halves: Uint16Array, toBits: (half: number) => number): Float32Array {

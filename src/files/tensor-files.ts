@@ -2,7 +2,7 @@ import type { TensorFiles } from '../domain/files.ts';
 import type { Limits } from '../domain/limits.ts';
 import { DEFAULT_FILE_LIMITS } from './bounds.ts';
 import type { KnownHeaders } from './safetensors/header.ts';
-import { readSafetensors, safetensorsBytes } from './safetensors/safetensors.ts';
+import { safetensorsBytes, safetensorsSlices } from './safetensors/safetensors.ts';
 
 /** A short body shares a buffer with others: one copy of it all serves as well as one of each tensor. */
 function inOwnBuffer(bytes: Uint8Array): Uint8Array {
@@ -20,7 +20,7 @@ export function createTensorFiles({ maxBodyBytes }: Pick<Limits, 'maxBodyBytes'>
   };
   const headers: KnownHeaders = new Map();
   return {
-    read: (bytes) => readSafetensors(inOwnBuffer(bytes), limits, { views: true, headers }),
+    read: (bytes) => safetensorsSlices(inOwnBuffer(bytes), limits, { views: true, headers }),
     write: ({ tensors, metadata }) => safetensorsBytes(tensors, metadata),
   };
 }

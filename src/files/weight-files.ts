@@ -4,13 +4,14 @@ import type { WeightFileFormat } from '../domain/files.ts';
 import type { Limits } from '../domain/limits.ts';
 import { HDF5, KERAS, NPZ, ONNX, PYTORCH, SAFETENSORS } from '../domain/media-types.ts';
 import type { Clock } from '../domain/ports.ts';
+import { inTurns } from '../threads/in-turns.ts';
 import { DEFAULT_FILE_LIMITS, type FileLimits } from './bounds.ts';
 import { isHdf5, isKeras, isNpz, isOnnx, isPytorch, isSafetensors } from './first-bytes.ts';
 import { createHdf5, type Hdf5 } from './hdf5/hdf5.ts';
 import { isNetworkClass } from './keras/configured-layers.ts';
 import { arrangeCells, layerOf, legacyLayerOf } from './keras/layers.ts';
 import { layersOfNpz, layersOfSafetensors, layersOfStateDict, metadataOf } from './named-layers.ts';
-import { readSafetensors, safetensorsBytes } from './safetensors/safetensors.ts';
+import { safetensorsBytes, safetensorsSlices } from './safetensors/safetensors.ts';
 
 /** What works on files, where the defaults are not meant. */
 export interface FileParts {
@@ -29,6 +30,8 @@ export function createWeightFiles(
   const keras = () => import('./keras/files.ts');
   const numpy = () => import('./numpy/npz.ts');
   const pytorch = () => import('./pytorch/state-dict.ts');
+  // A body is a buffer of its own, and nobody changes it.
+  const tensorsOf = (bytes: Uint8Array) => inTurns(safetensorsSlices(bytes, bounds, { views: true }));
   const readH5 = async (bytes: Uint8Array) => (await keras()).readKerasH5(hdf5, bytes, bounds);
   return [
     {
@@ -36,8 +39,8 @@ export function createWeightFiles(
       extension: '.safetensors',
       frameworks: FRAMEWORKS,
       recognises: isSafetensors,
-      read: async (bytes) => layersOfSafetensors(readSafetensors(bytes, bounds)),
-      readNamed: async (bytes) => readSafetensors(bytes, bounds).tensors,
+      read: async (bytes) => layersOfSafetensors(await tensorsOf(bytes)),
+      readNamed: async (bytes) => (await tensorsOf(bytes)).tensors,
       write: async (cell) => safetensorsBytes(cell.weights, metadataOf(cell)),
     },
     {
@@ -47,7 +50,7 @@ export function createWeightFiles(
       recognises: isNpz,
       read: async (bytes) => layersOfNpz(await (await numpy()).readNpz(bytes, bounds)),
       readNamed: async (bytes) => (await numpy()).readNpz(bytes, bounds),
-      write: async ({ weights }) => (await numpy()).writeNpz(weights),
+      write: async ({ weights }) => inTurns((await numpy()).npzSlices(weights)),
     },
     {
       mediaType: HDF5,

@@ -1,18 +1,18 @@
-import { promisify } from 'node:util';
-import { crc32, inflateRaw } from 'node:zlib';
-import { zipSync } from 'fflate';
+import { crc32, createInflateRaw } from 'node:zlib';
+import type { Bytes } from '../domain/bytes.ts';
+import { inTurns } from '../threads/in-turns.ts';
 import { type FileLimits, invalidFile, requireWithin } from './bounds.ts';
 
-const END_SIGNATURE = 0x06054b50;
-const END_BYTES = 22;
+export const END_SIGNATURE = 0x06054b50;
+export const END_BYTES = 22;
 const END64_SIGNATURE = 0x06064b50;
 const END64_BYTES = 56;
 const LOCATOR_SIGNATURE = 0x07064b50;
 const LOCATOR_BYTES = 20;
-const ENTRY_SIGNATURE = 0x02014b50;
-const ENTRY_BYTES = 46;
-const LOCAL_SIGNATURE = 0x04034b50;
-const LOCAL_BYTES = 30;
+export const ENTRY_SIGNATURE = 0x02014b50;
+export const ENTRY_BYTES = 46;
+export const LOCAL_SIGNATURE = 0x04034b50;
+export const LOCAL_BYTES = 30;
 const MAX_COMMENT_BYTES = 0xffff;
 const [STORED, DEFLATED] = [0, 8];
 
@@ -24,8 +24,8 @@ interface Member {
   readonly packed: Uint8Array;
 }
 
-// Node's zlib rather than fflate for unpacking: it stops at a given length and works outside this thread.
-const inflate = promisify(inflateRaw);
+/** So many bytes are summed in some 100 microseconds; unpacked ones come in such pieces. */
+const SLICE_BYTES = 2 ** 18;
 
 /**
  * The members of a zip archive by name, in the archive's order, unpacked one after another; stored or deflated.
@@ -43,23 +43,43 @@ export async function readZip(format: string, bytes: Uint8Array, limits: FileLim
   return result;
 }
 
-/** An archive of stored members with a fixed date: same input, same bytes. */
-export function writeZip(members: ReadonlyMap<string, Uint8Array>): Uint8Array {
-  return zipSync(Object.fromEntries(members), { level: 0, mtime: new Date(1980, 0, 1) });
-}
-
 async function unpack(format: string, { name, deflated, crc, size, packed }: Member): Promise<Uint8Array> {
   let data = packed;
   if (deflated) {
-    // zlib treats a limit of 0 as no limit.
-    data = await inflate(packed, { maxOutputLength: Math.max(size, 1) }).catch((error: Error) => {
+    data = await inflated(packed, size).catch((error: Error) => {
       throw invalidFile(format, `the member '${name}' does not unpack to its ${size} bytes (${error.message}).`, error);
     });
   }
   if (data.length !== size)
     throw invalidFile(format, `the member '${name}' has ${data.length} bytes, but claims ${size}.`);
-  if (crc32(data) !== crc) throw invalidFile(format, `the checksum of the member '${name}' is wrong.`);
+  if ((await inTurns(checksum(data))) !== crc)
+    throw invalidFile(format, `the checksum of the member '${name}' is wrong.`);
   return data;
+}
+
+/** Node unpacks outside of this thread, and what comes is copied to its place at once. @throws {Error} beyond `most` bytes */
+async function inflated(packed: Uint8Array, most: number): Promise<Uint8Array> {
+  const data = new Uint8Array(most);
+  const unpacking = createInflateRaw({ chunkSize: SLICE_BYTES });
+  unpacking.end(packed);
+  let at = 0;
+  // What is thrown here ends the unpacking too.
+  for await (const piece of unpacking as AsyncIterable<Buffer>) {
+    if (at + piece.length > most) throw new RangeError(`there are more than ${most}`);
+    data.set(piece, at);
+    at += piece.length;
+  }
+  return data.subarray(0, at);
+}
+
+/** CRC-32, in slices. */
+export function* checksum(bytes: Bytes): Generator<void, number> {
+  let sum = 0;
+  for (let from = 0; from < bytes.length; from += SLICE_BYTES) {
+    sum = crc32(bytes.subarray(from, Math.min(from + SLICE_BYTES, bytes.length)), sum);
+    yield;
+  }
+  return sum;
 }
 
 function readDirectory(format: string, bytes: Uint8Array, limits: FileLimits): Member[] {

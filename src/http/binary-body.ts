@@ -37,7 +37,7 @@ export function addBinaryBody(
   const parseFile = parserOf(function* (bytes, request) {
     if (!takesTensors(request)) return bytes;
     const { tensorFields = new Map() } = routeOf(request).config;
-    return bodyOfFile(files.read(bytes), tensorFields, (text) => parse(request, textOf(Buffer.from(text))));
+    return bodyOfFile(yield* files.read(bytes), tensorFields, (text) => parse(request, textOf(Buffer.from(text))));
   });
   for (const type of types) app.addContentTypeParser(type, type === MULTIPART ? parseParts : parseFile);
 }

@@ -2,6 +2,7 @@ import { TensorReply } from '../../schemas/tensor.ts';
 import type { TensorFiles } from '../domain/files.ts';
 import { jsonText } from '../http/json-text.ts';
 import { fileOfReply } from '../http/tensor-file.ts';
+import { atOnce } from '../threads/in-turns.ts';
 
 /** The id that the client gave a message. */
 export type MessageId = string | number | undefined;
@@ -47,7 +48,7 @@ export function fieldsForm(files: TensorFiles): AnswerForm<AnswerFields> {
     labelled: (fields, id) => (id === undefined ? fields : { id, ...fields }),
     encode: (fields) => files.write(fileOfReply(fields)).subarray(),
     replay: (bytes) => {
-      const { tensors, metadata } = files.read(bytes);
+      const { tensors, metadata } = atOnce(files.read(bytes));
       const fields = Object.entries(metadata).map(([name, text]) => [name, JSON.parse(text)] as const);
       // Under the names of their places, as in the file.
       const named = [...tensors].map(([name, tensor]) => [name, new TensorReply(tensor, 'nested')] as const);

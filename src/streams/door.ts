@@ -9,6 +9,7 @@ import { mediaTypeOf } from '../http/binary-body.ts';
 import { type Callers, clientOf } from '../http/callers.ts';
 import { jsonParser } from '../http/json-body.ts';
 import { writerFor } from '../http/replies.ts';
+import { inTurns } from '../threads/in-turns.ts';
 import { watchCaller } from './admission.ts';
 import { fieldsForm, TEXT_FORM } from './answer-form.ts';
 import { callOf, Messages, type Running } from './carry-out.ts';
@@ -61,7 +62,7 @@ export class StreamDoor {
     if (JSON_LINES.some((known) => known === type)) return this.answerLines(request, reply, type);
     const { tensorFiles: files } = request.server;
     const sent = request.body;
-    const items = sent instanceof Uint8Array ? itemsOfFile(files.read(sent), this.parse) : itemsOf(sent);
+    const items = sent instanceof Uint8Array ? itemsOfFile(await inTurns(files.read(sent)), this.parse) : itemsOf(sent);
     if (writerFor(request).mediaType === SAFETENSORS) {
       const form = fieldsForm(files);
       const answers = await answersOf<StepFields>(this.stepsOf(request), items, {

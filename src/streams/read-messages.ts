@@ -4,6 +4,7 @@ import { fieldProblem, type Problem } from '../domain/problems.ts';
 import { plainJson } from '../http/json-body.ts';
 import { liftLines, liftTensors } from '../http/lift-tensors.ts';
 import { bodyOfFile } from '../http/tensor-file.ts';
+import { atOnce } from '../threads/in-turns.ts';
 
 /** A parsed message, or the Problem that answers it if it cannot be parsed. */
 export interface Sent {
@@ -37,7 +38,7 @@ export class MessageReader {
   }
 
   file(bytes: Buffer): unknown {
-    return orProblem(() => bodyOfFile(this.files.read(bytes), this.fields, this.parse));
+    return orProblem(() => bodyOfFile(atOnce(this.files.read(bytes)), this.fields, this.parse));
   }
 
   private plain(bytes: Buffer): unknown {

@@ -12,7 +12,9 @@ import {
   writeKerasWeights,
 } from '../../src/files/keras/files.ts';
 import { inKerasOrder, orderCells } from '../../src/files/keras/model.ts';
-import { readZip, writeZip } from '../../src/files/zip.ts';
+import { readZip } from '../../src/files/zip.ts';
+import { zipSlices } from '../../src/files/zip-writer.ts';
+import { atOnce } from '../../src/threads/in-turns.ts';
 import { bitsOf } from './arbitrary-tensors.ts';
 import { EXPECTED, type ExpectedFile, expectTensor, goldenBytes } from './golden-files.ts';
 import { fuzz, outcomeOf, refusal, truncations } from './hostile.ts';
@@ -66,7 +68,7 @@ async function withMember(file: string, name: string, content: string | Uint8Arr
   const members = await readZip('test', goldenBytes(file), DEFAULT_FILE_LIMITS);
   if (content === undefined) members.delete(name);
   else members.set(name, typeof content === 'string' ? new TextEncoder().encode(content) : content);
-  return writeZip(members);
+  return atOnce(zipSlices(members)).subarray();
 }
 
 describe('reading', { timeout: 60_000 }, () => {
@@ -305,7 +307,7 @@ describe('writing', { timeout: 60_000 }, () => {
     async ({ file }) => {
       const layers = whole(await readKeras(hdf5, goldenBytes(file)));
       const name = file.replace('.keras', '');
-      const archive = await writeKeras(hdf5, name, layers, SAVED_AT);
+      const archive = (await writeKeras(hdf5, name, layers, SAVED_AT)).subarray();
       const legacy = await writeKerasLegacy(hdf5, name, layers);
       const weights = await writeKerasWeights(hdf5, name, layers);
       const bits = layers.map((layer) => bitsOf(layer.weights));
@@ -327,7 +329,11 @@ describe('writing', { timeout: 60_000 }, () => {
       const keras = await hdf5.read(goldenBytes(`${file}.weights.h5`));
       const own = await hdf5.read(await writeKerasWeights(hdf5, file, layers));
       expect(own).toEqual(keras);
-      const members = await readZip('test', await writeKeras(hdf5, file, layers, SAVED_AT), DEFAULT_FILE_LIMITS);
+      const members = await readZip(
+        'test',
+        (await writeKeras(hdf5, file, layers, SAVED_AT)).subarray(),
+        DEFAULT_FILE_LIMITS,
+      );
       expect([...members.keys()]).toEqual(['metadata.json', 'config.json', 'model.weights.h5']);
       expect(new TextDecoder().decode(members.get('metadata.json'))).toBe(
         '{"keras_version":"3.15.1","date_saved":"2026-01-02@03:04:05"}',
@@ -343,7 +349,7 @@ describe('writing', { timeout: 60_000 }, () => {
       config: { name: 'gru_cell', units: 3 },
       weights: gru(2, 3),
     };
-    const [layer] = await readKeras(hdf5, await writeKeras(hdf5, 'model', [cell], SAVED_AT));
+    const [layer] = await readKeras(hdf5, (await writeKeras(hdf5, 'model', [cell], SAVED_AT)).subarray());
     expect([layer.name, layer.className]).toEqual(['mine', 'RNN']);
     expect(layer.config?.cell).toMatchObject({
       class_name: 'GRUCell',
@@ -370,7 +376,7 @@ describe('writing', { timeout: 60_000 }, () => {
       const config = { name: 'stack', cells };
       const stack: WholeLayer = { name: 's', framework: 'keras', className: 'StackedRNNCells', config, weights };
       const files = [
-        await readKeras(hdf5, await writeKeras(hdf5, 'm', [stack], SAVED_AT)),
+        await readKeras(hdf5, (await writeKeras(hdf5, 'm', [stack], SAVED_AT)).subarray()),
         await readKerasH5(hdf5, await writeKerasLegacy(hdf5, 'm', [stack])),
         await readKerasH5(hdf5, await writeKerasWeights(hdf5, 'm', [stack])),
       ];
@@ -391,7 +397,11 @@ describe('writing', { timeout: 60_000 }, () => {
 
   it('lets every layer but the last return sequences', async () => {
     const layers = whole(await readKeras(hdf5, goldenBytes('bidirectional.keras')));
-    const members = await readZip('test', await writeKeras(hdf5, 'm', layers, SAVED_AT), DEFAULT_FILE_LIMITS);
+    const members = await readZip(
+      'test',
+      (await writeKeras(hdf5, 'm', layers, SAVED_AT)).subarray(),
+      DEFAULT_FILE_LIMITS,
+    );
     const [, bi, last] = JSON.parse(new TextDecoder().decode(members.get('config.json'))).config.layers;
     expect(bi.config.return_sequences).toBeUndefined();
     expect([bi.config.layer, bi.config.backward_layer].map(({ config }) => config.return_sequences)).toEqual([

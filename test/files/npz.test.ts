@@ -1,9 +1,12 @@
 import { crc32, deflateRawSync } from 'node:zlib';
 import fc from 'fast-check';
+import { zipSync } from 'fflate';
 import { describe, expect, it } from 'vitest';
 import { Tensor } from '../../src/domain/tensor.ts';
 import { DEFAULT_FILE_LIMITS } from '../../src/files/bounds.ts';
-import { readNpz, writeNpz } from '../../src/files/numpy/npz.ts';
+import { writeNpy } from '../../src/files/numpy/npy.ts';
+import { npzSlices, readNpz } from '../../src/files/numpy/npz.ts';
+import { writeNpz } from '../support/npz.ts';
 import { bitsOf, tensorsOf } from './arbitrary-tensors.ts';
 import { EXPECTED, expectTensor, goldenBytes } from './golden-files.ts';
 import { fuzz, outcomeOf, refusal, truncations } from './hostile.ts';
@@ -250,5 +253,45 @@ describe('writeNpz', () => {
   it('writes bfloat16 as float32, which holds it', async () => {
     const read = await readNpz(writeNpz(new Map([['x', new Tensor('bfloat16', [2], Float32Array.of(1.5, -0))]])));
     expect(read.get('x')).toEqual(new Tensor('float32', [2], Float32Array.of(1.5, -0)));
+  });
+});
+
+describe('a large .npz', () => {
+  const data = Float32Array.from({ length: 2 ** 19 }, (_, k) => k / 3);
+  const tensors = new Map([['x', new Tensor('float32', [2, 2 ** 18], data)]]);
+
+  it('is written in slices, to the bytes that fflate writes', () => {
+    const writing = npzSlices(tensors);
+    let slices = 0;
+    let step = writing.next();
+    for (; !step.done; step = writing.next()) slices++;
+    expect(slices).toBeGreaterThanOrEqual(8);
+    const file = step.value.subarray();
+    const member = new Uint8Array(writeNpy(tensors.get('x')!).subarray());
+    const whole = zipSync({ 'x.npy': member }, { level: 0, mtime: new Date(1980, 0, 1) });
+    expect(Buffer.compare(file, whole)).toBe(0);
+  });
+
+  it('is read in slices: packed, stored, and in the order of Fortran', async () => {
+    const npy = Buffer.from(writeNpy(tensors.get('x')!).subarray());
+    const fortran = Buffer.from(npy.toString('latin1').replace('False', 'True '), 'latin1');
+    for (const [level, member, first] of [
+      [6, npy, [0, 1]],
+      [0, npy, [0, 1]],
+      [6, fortran, [0, 2]],
+    ] as const) {
+      let turns = 0;
+      const reading = readNpz(zipSync({ 'x.npy': member }, { level }));
+      const turn = () => {
+        turns++;
+        immediate = setImmediate(turn);
+      };
+      let immediate = setImmediate(turn);
+      const read = (await reading).get('x')!;
+      clearImmediate(immediate);
+      expect(Array.from(read.data.subarray(0, 2) as Float32Array)).toEqual(first.map((k) => Math.fround(k / 3)));
+      expect(read.data.at(-1)).toBe(data.at(-1));
+      if (level > 0) expect(turns).toBeGreaterThan(4);
+    }
   });
 });

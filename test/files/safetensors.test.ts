@@ -1,8 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { DTYPES, Tensor } from '../../src/domain/tensor.ts';
+import { DTYPES, Tensor, type TensorData } from '../../src/domain/tensor.ts';
 import { DEFAULT_FILE_LIMITS } from '../../src/files/bounds.ts';
-import { readSafetensors, writeSafetensors } from '../../src/files/safetensors/safetensors.ts';
+import { decodeElements } from '../../src/files/elements.ts';
+import { TYPES } from '../../src/files/safetensors/header.ts';
+import { readSafetensors, safetensorsSlices, writeSafetensors } from '../../src/files/safetensors/safetensors.ts';
 import { bitsOf, tensorsOf } from './arbitrary-tensors.ts';
 import { EXPECTED, expectTensor, goldenBytes } from './golden-files.ts';
 import { fuzz, outcomeOf, refusal, truncations } from './hostile.ts';
@@ -246,5 +248,43 @@ describe('writeSafetensors', () => {
   it('refuses the name that the format keeps for itself', () => {
     const tensors = new Map([['__metadata__', new Tensor('float32', [], Float32Array.of(1))]]);
     expect(() => writeSafetensors(tensors)).toThrow(RangeError);
+  });
+});
+
+describe('a large file', () => {
+  /** Its header does not end at a multiple of 8. */
+  const unaligned = (dtype: string, bytes: Buffer, width: number) => {
+    const header = JSON.stringify({ x: { dtype, shape: [bytes.length / width], data_offsets: [0, bytes.length] } });
+    const size = Buffer.alloc(8);
+    const padded = header.padEnd(8 * Math.ceil(header.length / 8) + 1);
+    size.writeBigUInt64LE(BigInt(padded.length));
+    return new Uint8Array(Buffer.concat([size, Buffer.from(padded), bytes]));
+  };
+
+  const bytesOf = ({ buffer, byteOffset, byteLength }: TensorData) => Buffer.from(buffer, byteOffset, byteLength);
+
+  it.each([
+    ['F32', 4],
+    ['F64', 8],
+    ['F16', 2],
+    ['BOOL', 1],
+    ['U32', 4],
+  ])('is read in slices: %s', (dtype, width) => {
+    const count = 2 ** 22 / width;
+    const bytes = Buffer.alloc(2 ** 22);
+    for (let k = 0; k < count; k += 1000) bytes[k * width] = 1;
+    const reading = safetensorsSlices(unaligned(dtype, bytes, width), DEFAULT_FILE_LIMITS, { views: true });
+    let slices = 0;
+    let step = reading.next();
+    for (; !step.done; step = reading.next()) slices++;
+    expect(slices).toBeGreaterThanOrEqual(4);
+    const { data } = step.value.tensors.get('x')!;
+    expect(Buffer.compare(bytesOf(data), bytesOf(decodeElements(TYPES[dtype], bytes)))).toBe(0);
+  });
+
+  it('is refused by the place of a bool that is neither 0 nor 1', () => {
+    const bytes = Buffer.alloc(2 ** 22);
+    bytes[3_000_001] = 2;
+    expect(() => readSafetensors(unaligned('BOOL', bytes, 1))).toThrow('the bool at 3000001 is 2');
   });
 });

@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { parseManifest } from '../../schemas/checkpoint-manifest.ts';
 import { tensorName } from '../../src/domain/snapshot.ts';
 import { createCheckpointCodec } from '../../src/files/checkpoint-codec.ts';
+import { atOnce } from '../../src/threads/in-turns.ts';
 import { RetryingClient } from './client.ts';
 import { type Answer, createAgent, exchange, NoAnswer } from './exchange.ts';
 import { createRandom, type Random } from './random.ts';
@@ -167,7 +168,7 @@ class HistoryRun {
   private async saved(session: string, id: string, called: number): Promise<void> {
     const answered = this.histories.now();
     const content = await this.download(`/v1/checkpoints/${id}/content`);
-    const { manifest, tensors } = createCheckpointCodec(parseManifest).decode(content);
+    const { manifest, tensors } = atOnce(createCheckpointCodec(parseManifest).decode(content));
     const { step, history: limit = 0 } = manifest.sessions[0];
     const saved = tensors.get(tensorName.session(session, 0));
     if (!saved) throw new Error(`checkpoint '${id}' does not hold session '${session}'`);

@@ -1,9 +1,10 @@
 import { type CurrentCaller, OWN_WORK } from '../../domain/caller.ts';
 import { Problem } from '../../domain/problems.ts';
 import { Lane } from '../../threads/lane.ts';
+import { copied, nextTurn } from '../../threads/turns.ts';
 import { DEFAULT_FILE_LIMITS, type FileLimits, invalidFile, requireWithin } from '../bounds.ts';
 import { createThreads } from './threads.ts';
-import type { Hdf5Request, HdfTree } from './tree.ts';
+import type { HdfDataset, HdfTree } from './tree.ts';
 
 const FORMAT = 'HDF5';
 const SIGNATURE = [0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a];
@@ -39,9 +40,13 @@ export function createHdf5({ concurrency = 2, timeoutMs = 10_000, caller = () =>
       const memoryBytes = OWN_MEMORY_BYTES + 2 * limits.maxUnpackedBytes;
       const { hold: _, ...bounds } = limits;
       caller().hold(LIBRARY_BYTES + 2 * bytes.length);
-      const read = (signal?: AbortSignal) => {
-        const copy = new Uint8Array(bytes);
-        return threads.ask({ kind: 'read', bytes: copy, limits: bounds, memoryBytes }, [copy.buffer], signal);
+      const read = async (signal?: AbortSignal) => {
+        const copy = await copied(bytes);
+        return threads.ask(
+          { kind: 'read', bytes: copy, limits: bounds, memoryBytes },
+          [copy.buffer as ArrayBuffer],
+          signal,
+        );
       };
       const reply = await lane.run(read).catch((error: unknown) => {
         if (error instanceof Problem) throw error;
@@ -58,12 +63,26 @@ export function createHdf5({ concurrency = 2, timeoutMs = 10_000, caller = () =>
     async write(tree) {
       const bytes = bytesOfTree(tree);
       caller().hold(LIBRARY_BYTES + 3 * bytes);
-      const request: Hdf5Request = { kind: 'write', tree, memoryBytes: OWN_MEMORY_BYTES + 4 * bytes };
-      const reply = await lane.run((signal) => threads.ask(request, [], signal));
+      const memoryBytes = OWN_MEMORY_BYTES + 4 * bytes;
+      const reply = await lane.run(async (signal) => {
+        const copy = await copyOfTree(tree);
+        const buffers = [...copy.datasets.values()].map((dataset) => dataset.bytes.buffer as ArrayBuffer);
+        return threads.ask({ kind: 'write', tree: copy, memoryBytes }, buffers, signal);
+      });
       if ('file' in reply) return reply.file;
       throw new Error('the HDF5 thread answered a write without a file');
     },
   };
+}
+
+/** With datasets of its own, which can be moved into a thread. */
+async function copyOfTree(tree: HdfTree): Promise<HdfTree> {
+  const datasets = new Map<string, HdfDataset>();
+  for (const [path, dataset] of tree.datasets) {
+    datasets.set(path, { ...dataset, bytes: await copied(dataset.bytes) });
+    await nextTurn();
+  }
+  return { ...tree, datasets };
 }
 
 function bytesOfTree({ datasets }: HdfTree): number {

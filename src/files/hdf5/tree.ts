@@ -18,7 +18,7 @@ export interface HdfDataset {
   readonly type: ElementType;
   readonly shape: readonly number[];
   /** Little-endian elements. */
-  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly bytes: Uint8Array;
 }
 
 /** A request to the worker. `memoryBytes` bounds the HDF5 library's own memory. */

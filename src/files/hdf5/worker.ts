@@ -40,6 +40,6 @@ parentPort?.on('message', async (request: Hdf5Request) => {
   const datasets = 'tree' in reply ? [...reply.tree.datasets.values()] : [];
   parentPort?.postMessage(
     reply,
-    datasets.map(({ bytes }) => bytes.buffer),
+    datasets.map(({ bytes }) => bytes.buffer as ArrayBuffer),
   );
 });

@@ -1,10 +1,13 @@
+import type { Bytes } from '../../domain/bytes.ts';
 import { type FileLayer, type NamedTensors, TOP, type WeightFile, type WholeLayer } from '../../domain/files.ts';
 import type { Json, JsonObject } from '../../domain/json.ts';
+import { inTurns } from '../../threads/in-turns.ts';
 import { DEFAULT_FILE_LIMITS, type FileLimits, invalidFile, requireWithin } from '../bounds.ts';
 import type { Hdf5 } from '../hdf5/hdf5.ts';
 import type { HdfTree } from '../hdf5/tree.ts';
 import { parseObject } from '../strict-json.ts';
-import { readZip, writeZip } from '../zip.ts';
+import { readZip } from '../zip.ts';
+import { zipSlices } from '../zip-writer.ts';
 import {
   type ConfiguredLayer,
   configuredLayers,
@@ -169,26 +172,25 @@ export function writeKeras(
   modelName: string,
   layers: readonly WholeLayer[],
   savedAt: Date,
-): Promise<Uint8Array> {
+): Promise<Bytes> {
   return writeArchive(hdf5, sequentialModel(modelName, layers.map(asLayer)), treeOfWeights(modelName, layers), savedAt);
 }
 
 /** A `.keras` of a whole network. @throws {Problem} not-acceptable if Keras 3 lacks a part of it */
-export async function writeKerasNetwork(hdf5: Hdf5, network: WholeLayer, savedAt: Date): Promise<Uint8Array> {
+export async function writeKerasNetwork(hdf5: Hdf5, network: WholeLayer, savedAt: Date): Promise<Bytes> {
   requireWritable(network);
   return writeArchive(hdf5, networkModel(network), treeOfNetwork(network), savedAt);
 }
 
-async function writeArchive(hdf5: Hdf5, model: JsonObject, weights: HdfTree, savedAt: Date): Promise<Uint8Array> {
+async function writeArchive(hdf5: Hdf5, model: JsonObject, weights: HdfTree, savedAt: Date): Promise<Bytes> {
   const [day, time] = savedAt.toISOString().slice(0, 19).split('T');
   const json = (value: JsonObject) => new TextEncoder().encode(JSON.stringify(value));
-  return writeZip(
-    new Map([
-      [METADATA, json({ keras_version: KERAS_VERSION, date_saved: `${day}@${time}` })],
-      [CONFIG, json(model)],
-      [WEIGHTS, await hdf5.write(weights)],
-    ]),
-  );
+  const members = new Map([
+    [METADATA, json({ keras_version: KERAS_VERSION, date_saved: `${day}@${time}` })],
+    [CONFIG, json(model)],
+    [WEIGHTS, await hdf5.write(weights)],
+  ]);
+  return inTurns(zipSlices(members));
 }
 
 function readJson(members: ReadonlyMap<string, Uint8Array>, name: string, limits: FileLimits): JsonObject {

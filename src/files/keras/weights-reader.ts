@@ -1,7 +1,7 @@
 import type { FileLayer, NamedTensors, Skipped } from '../../domain/files.ts';
 import { Tensor } from '../../domain/tensor.ts';
 import { invalidFile } from '../bounds.ts';
-import { decodeElements, ELEMENT_TYPES } from '../elements.ts';
+import { ELEMENT_TYPES, viewElements } from '../elements.ts';
 import { type HdfTree, parentOf } from '../hdf5/tree.ts';
 import { classOfGroup, DIRECTIONS, VARIABLES } from './model.ts';
 
@@ -142,7 +142,7 @@ export function tensorAt(tree: HdfTree, path: string): Tensor | undefined {
   const dataset = tree.datasets.get(path);
   if (!dataset) return undefined;
   try {
-    return new Tensor(ELEMENT_TYPES[dataset.type].dtype, dataset.shape, decodeElements(dataset.type, dataset.bytes));
+    return new Tensor(ELEMENT_TYPES[dataset.type].dtype, dataset.shape, viewElements(dataset.type, dataset.bytes));
   } catch (error) {
     throw invalidFile(FORMAT, `in '${path}' ${error instanceof Error ? error.message : error}.`, error);
   }

@@ -3,7 +3,7 @@ import { isJsonObject, type JsonObject } from '../../domain/json.ts';
 import { Problem } from '../../domain/problems.ts';
 import { Tensor } from '../../domain/tensor.ts';
 import { snakeCase } from '../../domain/words.ts';
-import { encodeElements } from '../elements.ts';
+import { elementBytes } from '../elements.ts';
 import { type HdfAttributes, type HdfDataset, type HdfTree, parentOf } from '../hdf5/tree.ts';
 import { type ConfiguredLayer, configuredLayers, isRecurrentClass } from './configured-layers.ts';
 import { asLayer, classNameOf, DIRECTIONS, groupNames, nameOf, stackedCells, VARIABLES } from './model.ts';
@@ -109,8 +109,9 @@ class WeightsTree implements HdfTree {
 /** Uses float32 for types that h5wasm lacks: it holds every float16, bfloat16 and bool, and Keras casts when it loads. */
 export function asDataset(tensor: Tensor): HdfDataset {
   const { shape, data } = tensor;
-  if (data instanceof Float64Array) return { type: 'f64', shape, bytes: encodeElements(tensor) };
-  if (data instanceof Int32Array) return { type: 'i32', shape, bytes: encodeElements(tensor) };
-  if (data instanceof BigInt64Array) return { type: 'i64', shape, bytes: encodeElements(tensor) };
-  return { type: 'f32', shape, bytes: encodeElements(new Tensor('float32', shape, new Float32Array(data))) };
+  if (data instanceof Float64Array) return { type: 'f64', shape, bytes: elementBytes(tensor) };
+  if (data instanceof Int32Array) return { type: 'i32', shape, bytes: elementBytes(tensor) };
+  if (data instanceof BigInt64Array) return { type: 'i64', shape, bytes: elementBytes(tensor) };
+  const floats = data instanceof Float32Array ? data : new Float32Array(data);
+  return { type: 'f32', shape, bytes: elementBytes(new Tensor('float32', shape, floats)) };
 }

@@ -1,12 +1,17 @@
+import { type Bytes, ElementBytes, JoinedBytes } from '../../domain/bytes.ts';
 import { type Dtype, type Shape, Tensor, type TensorData } from '../../domain/tensor.ts';
 import { asShape, checkedSize, type FileLimits, invalidFile, requireWithin } from '../bounds.ts';
-import { decodedBytes, decodeElements, ELEMENT_TYPES, type ElementType, encodeElements } from '../elements.ts';
+import { decodedBytes, decodeSlices, ELEMENT_TYPES, type ElementType, elementBytes, viewSlices } from '../elements.ts';
 
 const FORMAT = 'npy';
 const MAGIC = '\u0093NUMPY';
 const ALIGNMENT = 64;
 /** NumPy's own bound (max_header_size). */
 const MAX_HEADER_BYTES = 10_000;
+/** Of so many bytes no copy is made, where that is possible. */
+const VIEWED_BYTES = 2 ** 20;
+/** Elements that are put into another order in a millisecond or so. */
+const SLICE = 2 ** 15;
 
 const TYPES: Readonly<Record<string, ElementType>> = {
   f2: 'f16',
@@ -41,11 +46,11 @@ interface Header {
 }
 
 /**
- * One array in NumPy's own format, versions 1 to 3. Fortran order is turned into row-major. Source: numpy/lib/format.py.
+ * One array in NumPy's own format, versions 1 to 3, in slices; it may be a view on the bytes. Fortran order is turned into row-major. Source: numpy/lib/format.py.
  * `name` is its place, for messages.
  * @throws {Problem} invalid-file, limit-exceeded.
  */
-export function readNpy(name: string, bytes: Uint8Array, limits: FileLimits): Tensor {
+export function* readNpy(name: string, bytes: Uint8Array, limits: FileLimits): Generator<void, Tensor> {
   const [start, text] = headerText(name, bytes);
   const { type, littleEndian, fortranOrder, shape } = parseHeader(name, text);
   const size = checkedSize(FORMAT, name, shape);
@@ -60,27 +65,29 @@ export function readNpy(name: string, bytes: Uint8Array, limits: FileLimits): Te
   requireWithin(FORMAT, 'unpacked bytes', decodedBytes(type, size), limits.maxUnpackedBytes);
   const extents = asShape(shape);
   try {
-    const data = decodeElements(type, bytes.subarray(start), littleEndian);
-    return new Tensor(dtype, extents, fortranOrder ? toRowMajor(data, extents) : data);
+    const packed = bytes.subarray(start);
+    // A short one may be in a buffer with others.
+    const views = littleEndian && packed.length > VIEWED_BYTES;
+    const data = yield* views ? viewSlices(type, packed) : decodeSlices(type, packed, littleEndian);
+    return new Tensor(dtype, extents, fortranOrder ? yield* toRowMajor(data, extents) : data);
   } catch (error) {
     throw invalidFile(FORMAT, `in '${name}' ${error instanceof Error ? error.message : error}.`, error);
   }
 }
 
 /** Version 1.0, row-major, little-endian. */
-export function writeNpy(tensor: Tensor): Uint8Array {
+export function writeNpy(tensor: Tensor): Bytes {
   const { dtype, shape } = tensor;
   const extents = shape.length === 1 ? `${shape[0]},` : shape.join(', ');
   const text = `{'descr': '${DESCRIPTIONS[dtype]}', 'fortran_order': False, 'shape': (${extents}), }`;
   const start = Math.ceil((10 + text.length + 1) / ALIGNMENT) * ALIGNMENT;
-  const data = encodeElements(dtype === 'bfloat16' ? new Tensor('float32', shape, tensor.data) : tensor);
-  const file = new Uint8Array(start + data.length).fill(0x20, 0, start);
-  file.set(Buffer.from(`${MAGIC}\u0001\u0000`, 'latin1'));
-  new DataView(file.buffer).setUint16(8, start - 10, true);
-  file.set(Buffer.from(text, 'latin1'), 10);
-  file[start - 1] = 0x0a;
-  file.set(data, start);
-  return file;
+  const head = new Uint8Array(start).fill(0x20);
+  head.set(Buffer.from(`${MAGIC}\u0001\u0000`, 'latin1'));
+  new DataView(head.buffer).setUint16(8, start - 10, true);
+  head.set(Buffer.from(text, 'latin1'), 10);
+  head[start - 1] = 0x0a;
+  const written = dtype === 'bfloat16' ? new Tensor('float32', shape, tensor.data) : tensor;
+  return new JoinedBytes([head, new ElementBytes(written, elementBytes)]);
 }
 
 function headerText(name: string, bytes: Uint8Array): [start: number, text: string] {
@@ -133,10 +140,11 @@ function parseHeader(name: string, text: string): Header {
 }
 
 /** The same array with its last axis, instead of its first, next to one another in memory. */
-function toRowMajor(data: TensorData, shape: Shape): TensorData {
-  const result = data.slice();
+function* toRowMajor(data: TensorData, shape: Shape): Generator<void, TensorData> {
+  const result = new (data.constructor as new (length: number) => TensorData)(data.length);
   const index = shape.map(() => 0);
   for (let to = 0; to < data.length; to++) {
+    if (to % SLICE === 0) yield;
     let from = 0;
     for (let axis = shape.length - 1; axis >= 0; axis--) from = from * shape[axis] + index[axis];
     result[to] = data[from];

@@ -1,7 +1,10 @@
+import type { Bytes } from '../../domain/bytes.ts';
 import type { NamedTensors } from '../../domain/files.ts';
 import type { Tensor } from '../../domain/tensor.ts';
+import { inTurns } from '../../threads/in-turns.ts';
 import { DEFAULT_FILE_LIMITS, type FileLimits, invalidFile, requireWithin } from '../bounds.ts';
-import { readZip, writeZip } from '../zip.ts';
+import { readZip } from '../zip.ts';
+import { zipSlices } from '../zip-writer.ts';
 import { readNpy, writeNpy } from './npy.ts';
 
 const FORMAT = 'npz';
@@ -20,7 +23,7 @@ export async function readNpz(
   for (const [member, data] of await readZip(FORMAT, bytes, limits)) {
     if (!member.endsWith(SUFFIX)) throw invalidFile(FORMAT, `its member '${member}' is not a ${SUFFIX} array.`);
     const name = member.slice(0, -SUFFIX.length);
-    const tensor = readNpy(name, data, limits);
+    const tensor = await inTurns(readNpy(name, data, limits));
     unpacked += tensor.data.byteLength;
     requireWithin(FORMAT, 'unpacked bytes', unpacked, limits.maxUnpackedBytes);
     tensors.set(name, tensor);
@@ -28,7 +31,7 @@ export async function readNpz(
   return tensors;
 }
 
-/** Writes a file for numpy.load, as numpy.savez does. bfloat16 becomes float32. The same input gives the same bytes. */
-export function writeNpz(tensors: NamedTensors): Uint8Array {
-  return writeZip(new Map([...tensors].map(([name, tensor]) => [`${name}${SUFFIX}`, writeNpy(tensor)])));
+/** Writes a file for numpy.load, as numpy.savez does, in slices. bfloat16 becomes float32. The same input gives the same bytes. */
+export function npzSlices(tensors: NamedTensors): Generator<void, Bytes> {
+  return zipSlices(new Map([...tensors].map(([name, tensor]) => [`${name}${SUFFIX}`, writeNpy(tensor)])));
 }

@@ -1,7 +1,8 @@
 import type { NamedTensors, Skipped } from '../../domain/files.ts';
 import { Tensor } from '../../domain/tensor.ts';
+import { inTurns } from '../../threads/in-turns.ts';
 import { asShape, checkedSize, type FileLimits, invalidFile, isCount, requireWithin } from '../bounds.ts';
-import { decodedBytes, decodeElements, ELEMENT_TYPES, type ElementType } from '../elements.ts';
+import { decodedBytes, decodeSlices, ELEMENT_TYPES, type ElementType } from '../elements.ts';
 import { readZip } from '../zip.ts';
 import { PersistentId, type Pickled, PythonCall, PythonName, readPickle } from './pickle.ts';
 
@@ -9,6 +10,8 @@ const FORMAT = 'PyTorch';
 const PICKLE = '/data.pkl';
 /** How deep dicts may be nested: a checkpoint has the state_dict of its model in a dict of its own. */
 const MAX_DEPTH = 8;
+/** Elements that are gathered in a millisecond or so. */
+const SLICE = 2 ** 15;
 
 const STORAGES: Readonly<Record<string, ElementType>> = {
   'torch.HalfStorage': 'f16',
@@ -54,7 +57,7 @@ export async function readStateDict(bytes: Uint8Array, limits: FileLimits): Prom
     throw invalidFile(FORMAT, `it holds ${describe(top)}, not a state_dict. ${save}`);
   }
   const reading: Reading = { storages, limits, tensors: new Map(), skipped: [], unpacked: 0, entries: 0 };
-  readDict(reading, top, '', 0);
+  await inTurns(readDict(reading, top, '', 0));
   return reading;
 }
 
@@ -72,7 +75,7 @@ interface Reading {
   entries: number;
 }
 
-function readDict(reading: Reading, dict: Map<Pickled, Pickled>, path: string, depth: number): void {
+function* readDict(reading: Reading, dict: Map<Pickled, Pickled>, path: string, depth: number): Generator<void, void> {
   if (depth > MAX_DEPTH) throw invalidFile(FORMAT, `its dicts are nested more than ${MAX_DEPTH} deep.`);
   for (const [key, value] of dict) {
     reading.entries += 1;
@@ -80,8 +83,8 @@ function readDict(reading: Reading, dict: Map<Pickled, Pickled>, path: string, d
     if (typeof key !== 'string' && typeof key !== 'number') throw invalidFile(FORMAT, `a key is ${describe(key)}.`);
     const name = `${path}${key}`;
     const view = viewOf(value);
-    if (value instanceof Map) readDict(reading, value, `${name}.`, depth + 1);
-    else if (view) readTensor(reading, name, view);
+    if (value instanceof Map) yield* readDict(reading, value, `${name}.`, depth + 1);
+    else if (view) yield* readTensor(reading, name, view);
     else reading.skipped.push({ name: name.slice(0, 200), reason: `It is ${describe(value)}, not a tensor.` });
   }
 }
@@ -107,7 +110,7 @@ function viewOf(value: Pickled): View | undefined {
   return Array.isArray(shape) && Array.isArray(strides) ? { storage, offset, shape, strides } : undefined;
 }
 
-function readTensor(reading: Reading, name: string, { storage, offset, shape, strides }: View): void {
+function* readTensor(reading: Reading, name: string, { storage, offset, shape, strides }: View): Generator<void, void> {
   const id = storage instanceof PersistentId && Array.isArray(storage.id) ? storage.id : [];
   const [, kind, key] = id;
   const type = kind instanceof PythonName && Object.hasOwn(STORAGES, kind.name) ? STORAGES[kind.name] : undefined;
@@ -128,9 +131,9 @@ function readTensor(reading: Reading, name: string, { storage, offset, shape, st
   const last =
     size === 0 ? -1 : extents.reduce((at, extent, axis) => at + (extent - 1) * Number(strides[axis]), offset);
   if (!((last + 1) * width <= bytes.length)) throw invalidFile(FORMAT, `'${name}' goes beyond its storage.`);
-  const packed = gather(bytes, { offset, width, size, shape: extents, strides: strides.map(Number) });
+  const packed = yield* gather(bytes, { offset, width, size, shape: extents, strides: strides.map(Number) });
   try {
-    const elements = decodeElements(type, packed, reading.storages.littleEndian);
+    const elements = yield* decodeSlices(type, packed, reading.storages.littleEndian);
     reading.tensors.set(name, new Tensor(dtype, extents, elements));
   } catch (error) {
     throw invalidFile(FORMAT, `in '${name}' ${error instanceof Error ? error.message : error}.`, error);
@@ -146,7 +149,7 @@ interface Strided {
 }
 
 /** The bytes of a strided tensor in row-major order; the storage's own bytes if they are in that order. */
-function gather(bytes: Uint8Array, { offset, width, size, shape, strides }: Strided): Uint8Array {
+function* gather(bytes: Uint8Array, { offset, width, size, shape, strides }: Strided): Generator<void, Uint8Array> {
   let step = 1;
   const isContiguous = shape.toReversed().every((extent, k) => {
     const fits = extent === 1 || strides[shape.length - 1 - k] === step;
@@ -157,6 +160,7 @@ function gather(bytes: Uint8Array, { offset, width, size, shape, strides }: Stri
   const packed = new Uint8Array(size * width);
   const place = shape.map(() => 0);
   for (let n = 0, from = offset; n < size; n++) {
+    if (n % SLICE === 0) yield;
     for (let byte = 0; byte < width; byte++) packed[n * width + byte] = bytes[from * width + byte];
     for (let axis = shape.length - 1; axis >= 0; axis--) {
       place[axis] += 1;

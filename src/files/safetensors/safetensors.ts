@@ -1,8 +1,9 @@
 import { type Bytes, ElementBytes, JoinedBytes } from '../../domain/bytes.ts';
 import type { NamedTensors, TensorFile } from '../../domain/files.ts';
-import { Tensor } from '../../domain/tensor.ts';
+import { Tensor, type TensorData } from '../../domain/tensor.ts';
+import { atOnce } from '../../threads/in-turns.ts';
 import { checkedSize, DEFAULT_FILE_LIMITS, type FileLimits, invalidFile, requireWithin } from '../bounds.ts';
-import { decodedBytes, decodeElements, ELEMENT_TYPES, elementBytes, viewElements } from '../elements.ts';
+import { decodedBytes, decodeSlices, ELEMENT_TYPES, type ElementType, elementBytes, viewSlices } from '../elements.ts';
 import { type Entry, type KnownHeaders, LENGTH_BYTES, METADATA, NAMES, readHeader, TYPES } from './header.ts';
 
 const FORMAT = 'safetensors';
@@ -23,8 +24,17 @@ interface ReadOptions {
 export function readSafetensors(
   bytes: Uint8Array,
   limits: FileLimits = DEFAULT_FILE_LIMITS,
-  { views = false, headers }: ReadOptions = {},
+  options: ReadOptions = {},
 ): TensorFile {
+  return atOnce(safetensorsSlices(bytes, limits, options));
+}
+
+/** The same in slices. */
+export function* safetensorsSlices(
+  bytes: Uint8Array,
+  limits: FileLimits,
+  { views = false, headers }: ReadOptions = {},
+): Generator<void, TensorFile> {
   requireWithin(FORMAT, 'bytes', bytes.length, limits.maxFileBytes);
   const { entries, metadata, dataStart } = readHeader(bytes, limits, headers);
   const data = bytes.subarray(dataStart);
@@ -34,8 +44,10 @@ export function readSafetensors(
   );
   requireWithin(FORMAT, 'unpacked bytes', total, limits.maxUnpackedBytes);
   // Only if the bytes own their whole buffer. Otherwise a view would keep and expose foreign bytes.
-  const decode = views && bytes.byteLength === bytes.buffer.byteLength ? viewElements : decodeElements;
-  return { tensors: new Map(entries.map((entry) => [entry.name, readTensor(entry, data, decode)])), metadata };
+  const decode = views && bytes.byteLength === bytes.buffer.byteLength ? viewSlices : decodeSlices;
+  const tensors = new Map<string, Tensor>();
+  for (const entry of entries) tensors.set(entry.name, yield* readTensor(entry, data, decode));
+  return { tensors, metadata };
 }
 
 /** A safetensors file as a whole. @throws {RangeError} as safetensorsBytes */
@@ -82,9 +94,13 @@ function widthOf({ dtype }: Tensor): number {
   return ELEMENT_TYPES[TYPES[NAMES[dtype]]].bytes;
 }
 
-function readTensor(entry: Entry, data: Uint8Array, decode: typeof decodeElements): Tensor {
+function* readTensor(
+  entry: Entry,
+  data: Uint8Array,
+  decode: (type: ElementType, bytes: Uint8Array) => Generator<void, TensorData>,
+): Generator<void, Tensor> {
   try {
-    const elements = decode(entry.type, data.subarray(entry.begin, entry.end));
+    const elements = yield* decode(entry.type, data.subarray(entry.begin, entry.end));
     return new Tensor(ELEMENT_TYPES[entry.type].dtype, entry.shape, elements);
   } catch (error) {
     throw invalidFile(FORMAT, `in '${entry.name}' ${error instanceof Error ? error.message : error}.`, error);

@@ -7,6 +7,7 @@ import { decodeRecord, encodeRecord } from '../../domain/record.ts';
 import { isExpired } from '../../domain/session.ts';
 import type { Snapshot } from '../../domain/snapshot.ts';
 import type { Tensor } from '../../domain/tensor.ts';
+import { inTurns } from '../../threads/in-turns.ts';
 import { nextTurn } from '../../threads/turns.ts';
 import type { Cell } from '../cells/cell-record.ts';
 import type { Decision } from '../changes/decision.ts';
@@ -59,8 +60,12 @@ export async function saveCheckpoint(
 }
 
 /** Decides on a checkpoint brought in as a file. @throws {Problem} already-exists, invalid-file */
-export function importCheckpoint(context: Needs, id: string, bytes: Uint8Array): Promise<Decision<CheckpointRecord>> {
-  return keepSnapshot(context, id, context.checkpointCodec.decode(bytes), bytes);
+export async function importCheckpoint(
+  context: Needs,
+  id: string,
+  bytes: Uint8Array,
+): Promise<Decision<CheckpointRecord>> {
+  return keepSnapshot(context, id, await inTurns(context.checkpointCodec.decode(bytes)), bytes);
 }
 
 async function keepSnapshot(

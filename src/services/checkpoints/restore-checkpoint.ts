@@ -1,6 +1,7 @@
 import { requireVersion } from '../../domain/conditions.ts';
 import { type FieldError, Problem, type ProblemCode } from '../../domain/problems.ts';
 import { decodeRecord, encodeRecord } from '../../domain/record.ts';
+import { inTurns } from '../../threads/in-turns.ts';
 import type { Change } from '../changes/change.ts';
 import type { OutcomeCodec } from '../changes/once.ts';
 import { type Kind, thingKey } from '../keys.ts';
@@ -41,7 +42,7 @@ export async function restoreCheckpoint(
 ): Promise<Restored> {
   const { version } = await readCheckpoint(context, id);
   requireVersion(`Checkpoint '${id}'`, version, expected);
-  const snapshot = context.checkpointCodec.decode(await readCheckpointContent(context, id));
+  const snapshot = await inTurns(context.checkpointCodec.decode(await readCheckpointContent(context, id)));
   // Each thing keeps the key too: what an earlier attempt has put back may have been changed since. No client sends blanks.
   const onceEach = once && { ...once, idempotencyKey: `restore ${id} ${once.idempotencyKey}`, codec: HOW };
   const done: Record<How, Record<Kinds, string[]>> = {

@@ -5,13 +5,13 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { PYTORCH, WEIGHT_FILE_TYPES } from '../../../src/domain/media-types.ts';
 import { zeros } from '../../../src/domain/tensor.ts';
 import { writeNpy } from '../../../src/files/numpy/npy.ts';
-import { writeNpz } from '../../../src/files/numpy/npz.ts';
 import { openMemoryStore } from '../../../src/store/memory.ts';
 import { goldenBytes } from '../../files/golden-files.ts';
 import { randomFrom } from '../../files/hostile.ts';
 import { startApp, type TestApp } from '../../support/app.ts';
 import { type Called, call, expectAnyProblem, expectProblem } from '../../support/call.ts';
 import { download, postFile, putFile } from '../../support/files.ts';
+import { writeNpz } from '../../support/npz.ts';
 import { dump } from '../../support/stores.ts';
 
 const [SAFETENSORS, NPZ, HDF5, KERAS, ONNX] = WEIGHT_FILE_TYPES;

@@ -4,12 +4,13 @@ import { Tensor } from '../../../src/domain/tensor.ts';
 import { createHdf5 } from '../../../src/files/hdf5/hdf5.ts';
 import { writeKerasLegacy } from '../../../src/files/keras/files.ts';
 import { treeOfLegacy } from '../../../src/files/keras/legacy-writer.ts';
-import { readNpz, writeNpz } from '../../../src/files/numpy/npz.ts';
+import { readNpz } from '../../../src/files/numpy/npz.ts';
 import { writeSafetensors } from '../../../src/files/safetensors/safetensors.ts';
 import { goldenBytes } from '../../files/golden-files.ts';
 import { startApp, type TestApp } from '../../support/app.ts';
 import { call, expectProblem, make, TUTORIAL_CELL } from '../../support/call.ts';
 import { download, postFile, putFile } from '../../support/files.ts';
+import { writeNpz } from '../../support/npz.ts';
 import { onEveryStore, onMemory } from '../../support/serve.ts';
 
 const SAFETENSORS = 'application/x-safetensors';

@@ -2,6 +2,7 @@ import { parseManifest } from '../../../schemas/checkpoint-manifest.ts';
 import { tensorName } from '../../../src/domain/snapshot.ts';
 import { Tensor } from '../../../src/domain/tensor.ts';
 import { createCheckpointCodec } from '../../../src/files/checkpoint-codec.ts';
+import { atOnce } from '../../../src/threads/in-turns.ts';
 import { comesAgain } from '../client.ts';
 import type { Answer } from '../exchange.ts';
 import { createRandom, type Random } from '../random.ts';
@@ -186,8 +187,8 @@ class Simulated {
     const answered = this.histories.now();
     // The client has what it has saved: this reads it without any faults.
     const replica = new SimulatedReplica({ ...this.world, faults: () => NO_FAULTS });
-    const { manifest, tensors } = createCheckpointCodec(parseManifest).decode(
-      await replica.services!.checkpoints.readContent(id),
+    const { manifest, tensors } = atOnce(
+      createCheckpointCodec(parseManifest).decode(await replica.services!.checkpoints.readContent(id)),
     );
     const data = tensors.get(tensorName.session(session, 0))!.data;
     const { step, history: limit = 0 } = manifest.sessions[0];

@@ -48,6 +48,7 @@ class Client {
   private readonly socket: Socket;
   private readonly next: () => Buffer | undefined;
   private received = '';
+  private closed: Error | undefined;
   private answered: () => void = () => undefined;
   private failed: (error: Error) => void = () => undefined;
 
@@ -60,7 +61,10 @@ class Client {
       this.socket.once('error', reject);
     });
     this.socket.setEncoding('latin1').on('data', (chunk: string) => this.read(chunk));
-    this.socket.on('close', () => this.failed(new Error('the service has closed a connection')));
+    this.socket.on('close', () => {
+      this.closed = new Error('the service has closed a connection');
+      this.failed(this.closed);
+    });
   }
 
   async run(end: number): Promise<number[]> {
@@ -68,6 +72,7 @@ class Client {
     do {
       const bytes = this.next();
       if (!bytes) break;
+      if (this.closed) throw this.closed;
       const sent = performance.now();
       await new Promise<void>((resolve, reject) => {
         this.answered = resolve;

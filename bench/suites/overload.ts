@@ -1,6 +1,7 @@
 import { Load, request } from '../load.ts';
 import { median } from '../measure.ts';
 import { OpenLoop, type OpenLoopResult } from '../open-loop.ts';
+import type { Template } from '../open-loop-client.ts';
 import { percentile } from '../paced.ts';
 import { duration, type Figure, type Suite } from '../report.ts';
 import { type BenchService, serve } from '../service.ts';
@@ -8,7 +9,8 @@ import { makeLstm, stepInputs } from '../steppers.ts';
 
 const UNITS = 64;
 const SESSIONS = 2048;
-const CONNECTIONS = 64;
+/** Of the clients that wait for their answers, and of those that do not. */
+const CONNECTIONS = { closed: 64, open: 1000 };
 const ROUNDS = 3;
 const SECONDS = 5;
 /** Of what the service does for clients that wait for their answers: one of these rates shows its peak. */
@@ -19,10 +21,11 @@ const GOALS = { step: 250, probe: 50 };
 const OPENED = 64;
 
 export const suite: Suite = {
-  about: `Steps of ${SESSIONS} sessions of an LSTM(${UNITS}), durable in LMDB, sent at a fixed rate over ${CONNECTIONS} connections whether or not those before
-are answered: at about the capacity of one process, and at twice that. What is sent is prepared bytes, by one process beside the service on the same two cores, so the service
-has a core of its own and little more. Medians of ${ROUNDS} rounds of ${SECONDS} s, by turns. A time begins when a step is due, so a client that is late does not
-hide it. The ratio of steps is that of twice the capacity to the peak; those of times are that of the time asked for to what it takes.`,
+  about: `Steps of ${SESSIONS} sessions of an LSTM(${UNITS}), durable in LMDB, sent at a fixed rate whether or not those before are answered: at about the capacity
+of one process, and at twice that. As clients of HTTP do, each of up to ${CONNECTIONS.open} connections has one request under way; a request that finds none free is not sent, and
+counts as refused. What is sent is prepared bytes, by one process beside the service on the same two cores, so the service has a core of its own and little more.
+Medians of ${ROUNDS} rounds of ${SECONDS} s, by turns. A time begins when a step is due, so a client that is late does not hide it. The ratio of steps is that of twice the
+capacity to the peak; those of times are that of the time asked for to what it takes.`,
   async run(tell) {
     for (const keyed of [false, true]) await tellOverload(keyed, tell);
     return [];
@@ -31,18 +34,12 @@ hide it. The ratio of steps is that of twice the capacity to the peak; those of 
 
 async function tellOverload(keyed: boolean, tell: (figure: Figure) => void): Promise<void> {
   const service = await serve('lmdb');
+  let loop: OpenLoop | undefined;
   try {
-    const ids = await openSessions(service);
-    const next = keyed ? withKeys(ids) : cycled(ids);
-    const waiting = new Load(service.url, Array(CONNECTIONS).fill(next));
-    await waiting.run(2000);
-    const { perSecond: closed } = await waiting.run(2000);
-    waiting.close();
-
-    const loop = new OpenLoop({ url: service.url, next, connections: CONNECTIONS });
-    await loop.open();
-    const probe = new Load(service.url, [request('GET', '/healthz')]);
-    const rounds: { peak: OpenLoopResult; over: OpenLoopResult; probes: number[]; rate: number }[] = [];
+    const templates = (await openSessions(service)).map((id) => stepOf(id, keyed));
+    const closed = await closedLoop(service.url, templates);
+    loop = new OpenLoop({ url: service.url, templates, connections: CONNECTIONS.open });
+    const rounds: Round[] = [];
     for (let round = 0; round < ROUNDS; round++) {
       let peak: OpenLoopResult | undefined;
       for (const share of RATES) {
@@ -51,15 +48,31 @@ async function tellOverload(keyed: boolean, tell: (figure: Figure) => void): Pro
       }
       if (!peak) throw new Error('no rate was tried');
       const rate = 2 * peak.perSecond;
+      // The service closes connections on which nothing comes for long.
+      const probe = new Load(service.url, [request('GET', '/healthz')]);
       const [over, probed] = await Promise.all([loop.run(rate, SECONDS), probe.run(SECONDS * 1000)]);
+      probe.close();
       rounds.push({ peak, over, probes: probed.latencies, rate });
     }
-    loop.close();
-    probe.close();
     tellRounds(keyed ? 'with keys' : 'without keys', rounds, tell);
   } finally {
+    loop?.close();
     await service.close();
   }
+}
+
+/** Steps a second for clients that each wait for their answer. */
+async function closedLoop(url: string, templates: readonly Template[]): Promise<number> {
+  let sent = 0;
+  const next = () => {
+    const [before, after] = templates[sent++ % templates.length];
+    return after ? Buffer.concat([before, Buffer.from(`w${sent}`), after]) : before;
+  };
+  const load = new Load(url, Array(CONNECTIONS.closed).fill(next));
+  await load.run(2000);
+  const { perSecond } = await load.run(2000);
+  load.close();
+  return perSecond;
 }
 
 interface Round {
@@ -75,7 +88,7 @@ function tellRounds(how: string, rounds: readonly Round[], tell: (figure: Figure
     .filter((status) => ![200, 429, 503].includes(status));
   if (others.length > 0) throw new Error(`answers of status ${others.join(', ')} at twice the capacity`);
   const of = (value: (round: Round) => number) => median(rounds.map(value));
-  const p99 = (times: readonly number[]) => percentile(times, 0.99);
+  const p99 = (times: ArrayLike<number>) => percentile(Array.from(times), 0.99);
   tell({
     name: `steps ${how} at twice the capacity`,
     cellstep: `${of(({ over }) => over.perSecond).toFixed(0)} steps/s`,
@@ -96,6 +109,11 @@ function tellRounds(how: string, rounds: readonly Round[], tell: (figure: Figure
     peer: `${of(({ over }) => over.refusals.length / SECONDS).toFixed(0)}/s of ${of(({ rate }) => rate).toFixed(0)}/s sent`,
   });
   tell({
+    name: `not sent as no connection was free, ${how}`,
+    cellstep: `${(100 * of(({ over }) => over.unsent)).toFixed(1)} %`,
+    peer: `${of(({ over }) => over.closed).toFixed(0)} connections closed by the service`,
+  });
+  tell({
     name: `/healthz p99 meanwhile, ${how}`,
     cellstep: duration(1e6 * of(({ probes }) => p99(probes))),
     peer: '',
@@ -113,23 +131,9 @@ async function openSessions(service: BenchService): Promise<string[]> {
   return ids;
 }
 
-/** A step of each session by turns. */
-function cycled(ids: readonly string[]): () => Buffer {
-  const requests = ids.map((id) => stepOf(id));
-  let sent = 0;
-  return () => requests[sent++ % requests.length];
-}
-
-/** The same, each with another key, which is put between bytes that are there. */
-function withKeys(ids: readonly string[]): () => Buffer {
-  const parts = ids.map((id) => stepOf(id, '{key}').toString('latin1').split('{key}'));
-  let sent = 0;
-  return () => {
-    const [before, after] = parts[sent % parts.length];
-    return Buffer.from(`${before}k${sent++}${after}`, 'latin1');
-  };
-}
-
-function stepOf(session: string, key?: string): Buffer {
-  return request('POST', `/v1/sessions/${session}/steps`, { inputs: stepInputs() }, key);
+/** A step; `keyed` with a place for its key. */
+function stepOf(session: string, keyed: boolean): Template {
+  const bytes = request('POST', `/v1/sessions/${session}/steps`, { inputs: stepInputs() }, keyed ? '{key}' : undefined);
+  const [before, after] = bytes.toString('latin1').split('{key}');
+  return after === undefined ? [bytes] : [Buffer.from(before, 'latin1'), Buffer.from(after, 'latin1')];
 }

@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
 import type { Server } from 'node:tls';
 import Fastify, { type FastifyBaseLogger } from 'fastify';
 import { addRoutes } from '../routes/index.ts';
@@ -23,7 +24,6 @@ import { addAuth, addIdentities } from './http/auth.ts';
 import { addBinaryBody } from './http/binary-body.ts';
 import { addCallers, createCallers } from './http/callers.ts';
 import { answerClientErrors, answerExpectations, refuseOddFraming } from './http/client-errors.ts';
-import { endConnectionsOnClose } from './http/closing.ts';
 import { limitConnections } from './http/connections.ts';
 import { addCors } from './http/cors.ts';
 import { tellDeprecations } from './http/deprecations.ts';
@@ -32,6 +32,7 @@ import { addChecks } from './http/every-request.ts';
 import { type BrowserRules, refuseForeignPages } from './http/foreign-pages.ts';
 import { Account, limitInFlight } from './http/in-flight.ts';
 import { addJsonBody } from './http/json-body.ts';
+import { Lines } from './http/lines.ts';
 import { watchMethods } from './http/methods.ts';
 import { createMetrics, type Metrics } from './http/metrics.ts';
 import { type MetricsSnapshot, metricsText } from './http/metrics-text.ts';
@@ -39,6 +40,7 @@ import { addPlayground } from './http/playground.ts';
 import { refuseUnderPressure } from './http/pressure.ts';
 import { addProblemReplies, answerFrameworkErrors } from './http/problem-replies.ts';
 import { limitRates } from './http/rate-limits.ts';
+import { Refusals } from './http/refusals.ts';
 import { sendTogether } from './http/replies.ts';
 import { logRequests, requestIdOf } from './http/request-log.ts';
 import { addSecurityHeaders } from './http/security-headers.ts';
@@ -189,7 +191,8 @@ export async function createApp(options: AppOptions): Promise<App> {
     headersTimeout: Math.min(requestSeconds, 20) * 1000,
     connectionsCheckingInterval: 1000,
     requireHostHeader: false,
-    shouldUpgradeCallback: isWebSocketUpgrade,
+    // Behind a request that is not answered yet, it would be answered first.
+    shouldUpgradeCallback: (request: IncomingMessage) => isWebSocketUpgrade(request) && lines.isIdle(request.socket),
   };
   const app: App = Fastify({
     ...(options.logger ? { loggerInstance: options.logger } : {}),
@@ -207,6 +210,10 @@ export async function createApp(options: AppOptions): Promise<App> {
     schemaController: NO_COMPILERS,
     routerOptions: { maxParamLength: 200 },
   });
+  const refusals = (detail: string) =>
+    new Refusals(detail, { newId: () => newId('req'), formOf: problemFormOf, shed: metrics.shed });
+  const tooMany = refusals('Too many requests of this connection wait for an answer. Read some, then send it again.');
+  const lines = new Lines(app, (request, response) => tooMany.answer(request, response, true));
   app.addHook('onClose', () => pool?.close());
   app.addHook('onClose', () => graphs.close());
   const sweeping = options.sweeps ? startSweeping(services.sweep, options.logger) : undefined;
@@ -225,7 +232,6 @@ export async function createApp(options: AppOptions): Promise<App> {
   addIdentities(app, gate);
   addSecurityHeaders(app);
   refuseOddFraming(app);
-  endConnectionsOnClose(app);
   sendTogether(app);
   metrics.watchRequests(app);
   refuseForeignPages(app, browsers);
@@ -245,8 +251,11 @@ export async function createApp(options: AppOptions): Promise<App> {
   }
   countLoads(app, services.loads);
   addJsonBody(app, limits.maxJsonBytes);
-  shedRequests(app, { newId: () => newId('req'), formOf: problemFormOf, shed: metrics.shed });
-  answerExpectations(app);
+  shedRequests(app, {
+    lines,
+    refusals: refusals('More requests come than the service can carry out. Send it again later.'),
+  });
+  answerExpectations(app, lines);
   addBinaryBody(app, { maxBytes: limits.maxCheckpointBytes, files: createTensorFiles(limits) });
   addLineBody(app);
   addValidation(app);

@@ -5,6 +5,7 @@ import { quote } from '../domain/json.ts';
 import { JSON_LINES } from '../domain/media-types.ts';
 import { Problem, type ProblemCode } from '../domain/problems.ts';
 import { HttpProblem } from './http-problem.ts';
+import type { Lines } from './lines.ts';
 import { PROBLEM_JSON, problemDocument } from './problem-replies.ts';
 import { SECURITY_HEADERS } from './security-headers.ts';
 import { LINGER_MILLISECONDS } from './unread-body.ts';
@@ -88,16 +89,16 @@ function oddityOf({ httpVersion, headers, rawHeaders }: IncomingMessage): string
  * Sends 100 Continue to a waiting client only after the checks before the body have passed; Node would send it at once.
  * Refuses any other expectation with a problem; Node would refuse it without a body.
  */
-export function answerExpectations(app: FastifyInstance): void {
+export function answerExpectations(app: FastifyInstance, lines: Pick<Lines, 'enter'>): void {
   const waiting = new WeakSet<IncomingMessage>();
   const refused = new WeakSet<IncomingMessage>();
   app.server.on('checkContinue', (request, response) => {
     waiting.add(request);
-    app.routing(request, response);
+    lines.enter(request, response, app.routing);
   });
   app.server.on('checkExpectation', (request, response) => {
     refused.add(request);
-    app.routing(request, response);
+    lines.enter(request, response, app.routing);
   });
   app.check(({ raw }) => {
     if (raw.headers.expect === undefined || !refused.has(raw)) return undefined;

@@ -1,5 +1,4 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Problem } from '../domain/problems.ts';
 import { Turns } from '../threads/turns.ts';
@@ -8,8 +7,6 @@ import { clientOf } from './callers.ts';
 import { SlicedReply } from './sliced-reply.ts';
 import { hangUpLarge } from './unread-body.ts';
 
-/** Requests of one connection that may wait for answers. A client that pipelines more must read some answers first. */
-const MOST_PIPELINED = 64;
 /** Requests of a process that may wait for answers, of a slow disk or of threads. */
 const MOST_WAITING = 4096;
 /** A reply that is always sent, like a problem. */
@@ -89,13 +86,9 @@ interface Held {
   readonly client: string;
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
-  /** Of its connection: the first is under way, as replies go out in the order of the requests. */
-  readonly line: Held[];
   /** 1, or 0 for a WebSocket: it has no answer to wait for, and may stay open for days. */
   readonly waits: 0 | 1;
   bytes: number;
-  /** Begins it, where it waits for those before it. */
-  begin?: () => void;
   /** Made where somebody asks for it. */
   left?: AbortController;
 }
@@ -108,13 +101,11 @@ function refused(refusal: Problem | undefined, request: FastifyRequest, reply: F
 /**
  * Counts the bytes that all requests of this process hold: bodies that have come, whole or not, what is read, unpacked and
  * drawn for them, and replies that are not read yet. What is over the account is refused with 503 `overloaded` before memory
- * grows; the reply to a change is sent in any case, as the change is made. Of one connection, one request at a time is carried out:
- * pipelined ones wait, and hold nothing meanwhile. Whatever a request held is free when its connection or its reply is over. Probes
- * and pages are let through.
+ * grows; the reply to a change is sent in any case, as the change is made. Whatever a request held is free when its connection
+ * or its reply is over. Probes and pages are let through.
  */
 export function limitInFlight(app: FastifyInstance, account: Account, mostWaiting = MOST_WAITING): void {
   const running = new WeakMap<IncomingMessage, Held>();
-  const lines = new WeakMap<Socket, Held[]>();
   let allWaiting = 0;
 
   function hold(request: IncomingMessage, bytes: number): void {
@@ -144,33 +135,12 @@ export function limitInFlight(app: FastifyInstance, account: Account, mostWaitin
   app.check((request, reply) => {
     const { raw } = request;
     const client = clientOf(request);
-    const line = lineOf(raw.socket);
-    const held: Held = { client, request: raw, response: reply.raw, line, bytes: 0, waits: request.ws ? 0 : 1 };
+    const held: Held = { client, request: raw, response: reply.raw, bytes: 0, waits: request.ws ? 0 : 1 };
     running.set(raw, held);
     allWaiting += held.waits;
-    const before = line.push(held) - 1;
-    const admit = () => refused(refusalOf(request, client), request, reply);
-    if (before === 0) return admit();
-    const over = `More than ${MOST_PIPELINED} requests of this connection wait`;
-    if (before >= MOST_PIPELINED) return refused(waitsAlready(over), request, reply);
-    return new Promise((resolve) => {
-      held.begin = () => resolve(admit());
-    });
+    return refused(refusalOf(request, client), request, reply);
   });
   app.whenOver(({ raw }) => end(raw));
-
-  /** The requests of a connection that are not answered yet, in their order. */
-  function lineOf(socket: Socket): Held[] {
-    const known = lines.get(socket);
-    if (known) return known;
-    const line: Held[] = [];
-    lines.set(socket, line);
-    // Node tells the response under way of it, not those behind it.
-    socket.once('close', () => {
-      for (const { request } of line.splice(0)) end(request);
-    });
-    return line;
-  }
 
   function end(request: IncomingMessage): void {
     const held = running.get(request);
@@ -179,10 +149,6 @@ export function limitInFlight(app: FastifyInstance, account: Account, mostWaitin
     allWaiting -= held.waits;
     account.add(held.client, -held.bytes);
     if (!held.response.writableFinished) held.left?.abort();
-    const { line } = held;
-    const place = line.indexOf(held);
-    if (place >= 0) line.splice(place, 1);
-    if (place === 0) line[0]?.begin?.();
   }
 
   function refusalOf(request: FastifyRequest, client: string): Problem | undefined {

@@ -54,7 +54,17 @@ export function observeTenants(registry: Registry): TenantObserver {
   };
   const requests = sum('cellstep_tenant_requests_total', 'Requests of tenants.');
   const work = sum('cellstep_tenant_work_total', 'Multiply-adds that the requests of tenants cost.');
-  const refusals = counter('cellstep_refusals_total', 'Requests and messages that got a problem, by its code.', 'code');
+  const refusals = new Map<string, number>();
+  new Counter({
+    name: 'cellstep_refusals_total',
+    help: 'Requests and messages that got a problem, by its code.',
+    labelNames: ['code'],
+    registers,
+    collect() {
+      this.reset();
+      for (const [code, count] of refusals) this.inc({ code }, count);
+    },
+  });
   const quotas = counter('cellstep_quota_refusals_total', 'Refusals by a quota of a tenant.', 'tenant', 'quota');
   const connections = new Gauge({
     name: 'cellstep_tenant_connections',
@@ -67,7 +77,7 @@ export function observeTenants(registry: Registry): TenantObserver {
     spent: work,
     connected: (tenant, change) => connections.inc({ tenant: labels.of(tenant) }, change),
     refused({ code, extra }, tenant) {
-      refusals.inc({ code });
+      refusals.set(code, (refusals.get(code) ?? 0) + 1);
       if (typeof extra.quota === 'string') quotas.inc({ tenant: labels.of(tenant), quota: extra.quota });
     },
   };

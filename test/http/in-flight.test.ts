@@ -118,7 +118,7 @@ describe('what all requests hold', () => {
     await make(app, '/v1/variables', { id: 'v', initializer: 'zeros', shape: [5 * 2 ** 19] });
     const before = app.account.held;
     const socket = open(
-      'GET /v1/variables/v HTTP/1.1\r\nHost: localhost\r\nAccept: application/x-safetensors\r\n\r\n'.repeat(50),
+      'GET /v1/variables/v HTTP/1.1\r\nHost: localhost\r\nAccept: application/x-safetensors\r\n\r\n'.repeat(15),
     );
     socket.pause();
     while (app.account.held === before) await delay(10);
@@ -127,16 +127,44 @@ describe('what all requests hold', () => {
     expect((await step()).status).toBe(200);
   });
 
-  it('counts the requests of a connection that wait for an answer', async () => {
-    const socket = open('GET /v1/ops HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(150));
+  it('refuses the first request that finds sixteen waiting, and ends the connection', async () => {
+    const socket = open(`${'GET /v1/ops HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(150)}`);
     let text = '';
     socket.on('data', (piece) => {
       text += piece;
     });
-    const statuses = () => [...text.matchAll(/HTTP\/1\.1 (\d+) /g)].map(([, status]) => status);
-    while (statuses().length < 150) await delay(10);
-    expect(new Set(statuses())).toEqual(new Set(['200', '503']));
-    expect(text).toContain('More than 64 requests of this connection wait');
+    await new Promise((resolve) => socket.once('end', resolve));
+    const statuses = [...text.matchAll(/HTTP\/1\.1 (\d+) /g)].map(([, status]) => Number(status));
+    expect(statuses).toEqual([...Array(17).fill(200), 503]);
+    const last = text.slice(text.lastIndexOf('HTTP/1.1'));
+    expect(last).toMatch(/\r\nconnection: close\r\n/i);
+    expect(last).toContain('Too many requests of this connection wait');
     expect((await step()).status).toBe(200);
+  });
+
+  it('begins each of them in another turn of the event loop', async () => {
+    const turns: number[] = [];
+    let turn = 0;
+    const count = () => {
+      turn++;
+      immediate = setImmediate(count);
+    };
+    let immediate = setImmediate(count);
+    app.server.on('request', (_request, response) => response.on('close', () => turns.push(turn)));
+    const socket = open('GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(8));
+    socket.resume();
+    await vi.waitFor(() => expect(turns).toHaveLength(8), 5_000);
+    clearImmediate(immediate);
+    expect(new Set(turns).size).toBe(8);
+  });
+
+  it('carries out nothing that waits behind a reply which ends the connection', async () => {
+    const create = JSON.stringify({ id: 'late', initializer: 'zeros', shape: [1] });
+    const head = `POST /v1/variables HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${create.length}\r\n\r\n`;
+    const socket = open(`GET /v1/ops HTTP/1.1\r\nHost: localhost\r\nHost: other\r\n\r\n${head}${create}`);
+    socket.resume();
+    await new Promise((resolve) => socket.once('end', resolve));
+    await delay(50);
+    expect((await call(app, 'GET', '/v1/variables/late')).status).toBe(404);
   });
 });

@@ -1,28 +1,53 @@
-import { type AddressInfo, connect } from 'node:net';
-import Fastify from 'fastify';
+import { type AddressInfo, connect, type Socket } from 'node:net';
+import Fastify, { type FastifyInstance } from 'fastify';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Lines } from '../../src/http/lines.ts';
 import { PROBLEM_FORM } from '../../src/http/problem-replies.ts';
+import { Refusals } from '../../src/http/refusals.ts';
 import { SECURITY_HEADERS } from '../../src/http/security-headers.ts';
 import { shedRequests } from '../../src/http/shedding.ts';
 
 describe('a service that has too much to do', () => {
-  const app = Fastify();
-  const budget = { admits: vi.fn(() => false) };
-  const shed = vi.fn();
+  let app: FastifyInstance;
   let url: string;
+  let socket: Socket;
+  let received = '';
+  const budget = { admits: vi.fn(() => false), isCrowded: true };
+  const shed = vi.fn();
+  const write = vi.spyOn(Refusals.prototype, 'write');
 
   beforeEach(async () => {
-    if (app.server.listening) return;
-    shedRequests(app, { budget, newId: () => 'req-1', formOf: () => PROBLEM_FORM, shed });
+    app = Fastify();
+    const refusals = new Refusals('too much', { newId: () => 'req-1', formOf: () => PROBLEM_FORM, shed });
+    const lines = new Lines(app, (request, response) => refusals.answer(request, response, true));
+    shedRequests(app, { lines, refusals, budget });
     app.get('/healthz', { config: { access: 'open' } }, async () => 'alive');
-    app.post('/step', async () => 'stepped');
+    app.post('/step', async ({ body }) => `stepped ${body}`);
+    app.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => done(null, body));
     url = await app.listen({ host: '127.0.0.1', port: 0 });
+    received = '';
+    socket = connect((app.server.address() as AddressInfo).port, '127.0.0.1');
+    socket.setEncoding('latin1').on('data', (piece: string) => {
+      received += piece;
+    });
   });
-  afterEach(() => {
-    shed.mockClear();
+  afterEach(async () => {
+    socket.destroy();
+    await app.close();
+    vi.clearAllMocks();
+    budget.isCrowded = true;
   });
 
   const step = () => fetch(`${url}/step`, { method: 'POST', headers: { 'x-request-id': 'mine' }, body: '[1]' });
+  const statuses = () => [...received.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => Number(status));
+  const post = (body: string, length = body.length) =>
+    `POST /step HTTP/1.1\r\nHost: a\r\nContent-Type: text/x\r\nContent-Length: ${length}\r\n\r\n${body}`;
+
+  /** Sends bytes and waits for as many answers as there are then. */
+  async function send(text: string, answers: number): Promise<void> {
+    socket.write(text);
+    await vi.waitFor(() => expect(statuses()).toHaveLength(answers), 5_000);
+  }
 
   it('turns requests away with a problem, its headers, and the time to wait', async () => {
     const reply = await step();
@@ -45,25 +70,68 @@ describe('a service that has too much to do', () => {
   it('answers probes, and what the budget lets in', async () => {
     expect((await fetch(`${url}/healthz`)).status).toBe(200);
     budget.admits.mockReturnValueOnce(true);
-    expect(await (await step()).text()).toBe('stepped');
+    expect(await (await step()).text()).toBe('stepped [1]');
     expect(shed).not.toHaveBeenCalled();
   });
 
   it('keeps the connection after a small body, and ends it before it reads a large one', async () => {
-    const { port } = app.server.address() as AddressInfo;
-    let text = '';
-    const socket = connect(port, '127.0.0.1');
-    socket.setEncoding('latin1').on('data', (piece: string) => {
-      text += piece;
-    });
-    const statuses = () => text.match(/HTTP\/1\.1 \d+/g) ?? [];
-    const post = (length: number) => `POST /step HTTP/1.1\r\nHost: a\r\nContent-Length: ${length}\r\n\r\n`;
-    socket.write(`${post(3)}[1]${post(3)}[2]`);
-    await vi.waitFor(() => expect(statuses()).toEqual(['HTTP/1.1 503', 'HTTP/1.1 503']), 5_000);
-    socket.write(post(2 ** 30));
+    await send(post('[1]') + post('[2]'), 2);
+    socket.write(post('', 2 ** 30));
     await new Promise((resolve) => socket.once('end', resolve));
-    expect(statuses()).toHaveLength(3);
-    expect(text).toMatch(/connection: close/i);
+    expect(statuses()).toEqual([503, 503, 503]);
+    expect(received).toMatch(/connection: close/i);
+  });
+
+  it('writes the same answer without the parser, once it knows where requests begin', async () => {
+    const one = `${post('[1]').replace('Host', 'X-Request-Id: mine\r\nhost')}`;
+    await send(one, 1);
+    await send(one, 2);
+    expect(write).not.toHaveBeenCalled();
+    await send(one, 3);
+    await send(one, 4);
+    expect(write).toHaveBeenCalledTimes(2);
+    // Node's own headers are the only difference.
+    const plain = received.replaceAll(/(?:date|connection|keep-alive): .*\r\n/gi, '').split(/(?=HTTP\/1\.1 )/);
+    const sorted = plain.map((text) => text.split('\r\n').sort());
+    expect(sorted[3]).toEqual(sorted[0]);
+    expect(shed).toHaveBeenCalledTimes(4);
+  });
+
+  it('lets the parser have what is let in on such a connection, probes, and the end of the crowd', async () => {
+    for (let k = 1; k <= 3; k++) await send(post('[1]'), k);
+    await send('GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n', 4);
+    budget.admits.mockReturnValueOnce(true);
+    await send(post('[5]'), 5);
+    await send(post('[6]'), 6);
+    budget.isCrowded = false;
+    budget.admits.mockReturnValue(true);
+    await send(post('[7]'), 7);
+    budget.admits.mockReturnValue(false);
+    expect(statuses()).toEqual([503, 503, 503, 200, 200, 503, 200]);
+    expect(received).toContain('stepped [5]');
+    expect(received).toContain('stepped [7]');
+  });
+
+  it.each([
+    ['a body', post('', post('[1]').length), post('[1]')],
+    ['a head', 'POST /step HTTP/1.1\r\nX: ', post('[1]')],
+    ['a method', 'POS', 'T /step HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n'],
+  ])('never takes what is inside %s for a request', async (_what, first, second) => {
+    for (let k = 1; k <= 3; k++) await send(post('[1]'), k);
+    write.mockClear();
+    socket.write(first);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    await send(second, 4);
+    expect(write).not.toHaveBeenCalled();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(statuses()).toHaveLength(4);
+  });
+
+  it('leaves no connection open when it closes', async () => {
+    for (let k = 1; k <= 4; k++) await send(post('[1]'), k);
+    expect(write).toHaveBeenCalled();
+    const ended = new Promise((resolve) => socket.once('end', resolve));
     await app.close();
+    await ended;
   });
 });

@@ -1,7 +1,9 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { TurnBudget } from '../../src/http/turn-budget.ts';
 
+/** A turn that is crowded, and what is let in while all are. */
 const BUDGET_MS = 20;
+const ADMITTED_MS = 10;
 const CROWDED_MS = 250;
 /** Ends a turn of the event loop. */
 const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
@@ -36,7 +38,7 @@ describe('the budget of a turn', () => {
   it('turns away what comes in a turn after it is spent, but the first request of each address', async () => {
     await crowd();
     expect(budget.admits('a')).toBe(true);
-    work(BUDGET_MS - 1);
+    work(ADMITTED_MS - 1);
     expect(budget.admits('a')).toBe(true);
     work(1);
     expect([budget.admits('a'), budget.admits('a'), budget.admits('b'), budget.admits('b')]).toEqual([
@@ -60,7 +62,7 @@ describe('the budget of a turn', () => {
   });
 
   it.each([
-    ['a short turn', { idled: 0, worked: BUDGET_MS - 1 }],
+    ['a short turn', { idled: 0, worked: ADMITTED_MS - 1 }],
     ['a pause', { idled: 10, worked: BUDGET_MS }],
   ])('begins anew after %s', async (_name, { idled, worked }) => {
     await crowd();
@@ -71,6 +73,17 @@ describe('the budget of a turn', () => {
     budget.admits('a');
     work(10 * BUDGET_MS);
     expect([budget.admits('a'), budget.admits('a'), budget.admits('a')]).toEqual([true, true, true]);
+  });
+
+  it('goes on while turns have more to read than is let in, though they are short thereby', async () => {
+    await crowd();
+    expect(budget.isCrowded).toBe(true);
+    for (let k = 0; k < 5; k++) {
+      budget.admits('a');
+      work(ADMITTED_MS);
+      expect([budget.admits('a'), budget.admits('a')]).toEqual([true, false]);
+      await nextTurn();
+    }
   });
 
   it('does not count the time in which the machine did other things', async () => {

@@ -30,7 +30,7 @@ export class OpenLoop {
   }
 
   /** @throws {Error} where a request is not answered */
-  async run(rate: number, seconds: number, warmUpSeconds = 1): Promise<OpenLoopResult> {
+  async run(rate: number, seconds: number, warmUpSeconds: number): Promise<OpenLoopResult> {
     this.child.send({ rate, seconds, warmUpSeconds });
     const [told] = (await Promise.race([once(this.child, 'message'), once(this.child, 'exit')])) as [Told | number];
     if (typeof told !== 'object' || told === null) throw new Error(`the client ended (${told})`);

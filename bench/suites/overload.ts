@@ -1,5 +1,5 @@
 import { Load, request } from '../load.ts';
-import { median } from '../measure.ts';
+import { cpuOf, median } from '../measure.ts';
 import { OpenLoop, type OpenLoopResult } from '../open-loop.ts';
 import type { Template } from '../open-loop-client.ts';
 import { percentile } from '../paced.ts';
@@ -13,8 +13,9 @@ const SESSIONS = 2048;
 const CONNECTIONS = { closed: 64, open: 1000 };
 const ROUNDS = 3;
 const SECONDS = 5;
-/** Of what the service does for clients that wait for their answers: one of these rates shows its peak. */
-const RATES = [0.8, 1, 1.2];
+const WARM_UP_SECONDS = 1;
+/** The rate goes up from this part of what the service does for clients that wait, by this factor, until it does not keep up. */
+const RATES = { first: 0.8, factor: 1.2, keptUp: 0.95 };
 /** Milliseconds in which 99 of 100 steps that are let in, and of 100 probes, are to be answered. */
 const GOALS = { step: 250, probe: 50 };
 /** Sessions that are opened at once. */
@@ -40,25 +41,33 @@ async function tellOverload(keyed: boolean, tell: (figure: Figure) => void): Pro
     const closed = await closedLoop(service.url, templates);
     loop = new OpenLoop({ url: service.url, templates, connections: CONNECTIONS.open });
     const rounds: Round[] = [];
-    for (let round = 0; round < ROUNDS; round++) {
-      let peak: OpenLoopResult | undefined;
-      for (const share of RATES) {
-        const at = await loop.run(share * closed, SECONDS);
-        if (!peak || at.perSecond > peak.perSecond) peak = at;
-      }
-      if (!peak) throw new Error('no rate was tried');
-      const rate = 2 * peak.perSecond;
-      // The service closes connections on which nothing comes for long.
-      const probe = new Load(service.url, [request('GET', '/healthz')]);
-      const [over, probed] = await Promise.all([loop.run(rate, SECONDS), probe.run(SECONDS * 1000)]);
-      probe.close();
-      rounds.push({ peak, over, probes: probed.latencies, rate });
-    }
+    for (let round = 0; round < ROUNDS; round++) rounds.push(await roundOf(service, loop, closed));
     tellRounds(keyed ? 'with keys' : 'without keys', rounds, tell);
   } finally {
     loop?.close();
     await service.close();
   }
+}
+
+async function roundOf(service: BenchService, loop: OpenLoop, closed: number): Promise<Round> {
+  const tried: Measured[] = [];
+  for (let rate = RATES.first * closed; ; rate *= RATES.factor) {
+    tried.push(await measured(service, loop, rate));
+    if (tried[tried.length - 1].perSecond < RATES.keptUp * rate) break;
+  }
+  const peak = tried.reduce((best, at) => (at.perSecond > best.perSecond ? at : best));
+  const rate = 2 * peak.perSecond;
+  // The service closes connections on which nothing comes for long.
+  const probe = new Load(service.url, [request('GET', '/healthz')]);
+  const [over, probed] = await Promise.all([measured(service, loop, rate), probe.run(SECONDS * 1000)]);
+  probe.close();
+  return { peak, over, probes: probed.latencies, rate };
+}
+
+async function measured(service: BenchService, loop: OpenLoop, rate: number): Promise<Measured> {
+  const before = cpuOf(service.pid);
+  const result = await loop.run(rate, SECONDS, WARM_UP_SECONDS);
+  return { ...result, cpu: (cpuOf(service.pid) - before) / (SECONDS + WARM_UP_SECONDS) };
 }
 
 /** Steps a second for clients that each wait for their answer. */
@@ -75,9 +84,14 @@ async function closedLoop(url: string, templates: readonly Template[]): Promise<
   return perSecond;
 }
 
+interface Measured extends OpenLoopResult {
+  /** Milliseconds of a processor that the service took in a second, its threads included. */
+  readonly cpu: number;
+}
+
 interface Round {
-  readonly peak: OpenLoopResult;
-  readonly over: OpenLoopResult;
+  readonly peak: Measured;
+  readonly over: Measured;
   readonly probes: readonly number[];
   readonly rate: number;
 }
@@ -102,6 +116,14 @@ function tellRounds(how: string, rounds: readonly Round[], tell: (figure: Figure
     peer: `${duration(1e6 * of(({ peak }) => p99(peak.latencies)))} at the peak`,
     ratio: GOALS.step / of(({ over }) => p99(over.latencies)),
     goal: 1,
+  });
+  const stepCpu = ({ peak }: Round) => peak.cpu / peak.perSecond;
+  const refusalCpu = (round: Round) =>
+    (round.over.cpu - round.over.perSecond * stepCpu(round)) / (round.over.refusals.length / SECONDS);
+  tell({
+    name: `processor's time of a refusal, ${how}`,
+    cellstep: duration(1e6 * of(refusalCpu)),
+    peer: `${duration(1e6 * of(stepCpu))} for a step at the peak`,
   });
   tell({
     name: `p99 of refusals, ${how}`,

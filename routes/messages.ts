@@ -95,7 +95,7 @@ export function watchMessages(
         let early: Written[] | undefined = [];
         const { now, stop } = await sessions.subscribe(session, (change) => {
           if (!change.session) subscriptions.remove(session);
-          const event = form.write(presentChange(session, change, format));
+          const event = form.labelled(form.write(presentChange(session, change, format)), undefined);
           if (early) early.push(event);
           else send(event);
         });

@@ -1,6 +1,6 @@
 import { TensorReply } from '../../schemas/tensor.ts';
 import type { TensorFiles } from '../domain/files.ts';
-import { jsonText } from '../http/json-text.ts';
+import { openedText } from '../http/json-text.ts';
 import { fileOfReply } from '../http/tensor-file.ts';
 import { atOnce } from '../threads/in-turns.ts';
 
@@ -28,15 +28,15 @@ export interface AnswerForm<R extends Written> {
   replay(bytes: Uint8Array): R;
 }
 
-/** A line of JSON. */
+/** JSON without the brace that opens it until it is labelled: to put an id into a long text would copy it. */
 export const TEXT_FORM: AnswerForm<string> = {
   name: 'text',
-  write: jsonText,
-  writeAll: (all) => all.map((fields) => orError(() => jsonText(fields))),
-  labelled: (text, id) => (id === undefined ? text : `{"id":${JSON.stringify(id)},${text.slice(1)}`),
-  encode: (text) => Buffer.from(text),
+  write: openedText,
+  writeAll: (all) => all.map((fields) => orError(() => openedText(fields))),
+  labelled: (text, id) => (id === undefined ? `{${text}` : `{"id":${JSON.stringify(id)},${text}`),
+  encode: (text) => Buffer.from(`{${text}`),
   replay: (bytes) =>
-    `${Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString().slice(0, -1)},"replayed":true}`,
+    `${Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString().slice(1, -1)},"replayed":true}`,
 };
 
 /** The fields themselves, for a door that writes files of tensors. They are kept as such a file. */

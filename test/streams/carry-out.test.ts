@@ -52,7 +52,7 @@ it('answers every step of a group that cannot be carried out, and lets their key
 
 it('answers a step once, also if its group fails after it', async () => {
   const actAll: MessageHandler['actAll'] = async (steps) => {
-    steps[0].settle('{"status":200}' as never);
+    steps[0].settle('"status":200}' as never);
     throw new Error('a fault');
   };
   const { answered, log } = carryOut({ act: noStep, actAll }, {});
@@ -64,7 +64,7 @@ it('answers a step once, also if its group fails after it', async () => {
 
 it('answers the others if one answer cannot be sent', async () => {
   const actAll: MessageHandler['actAll'] = async (steps) => {
-    for (const one of steps) one.settle('{"status":200}' as never);
+    for (const one of steps) one.settle('"status":200}' as never);
   };
   const answered = vi.fn((place: number) => {
     if (place === 0 || place === 2) throw new Error('not sent');

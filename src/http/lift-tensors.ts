@@ -37,6 +37,9 @@ const UNUSUAL = /[^ -[\]-~]/;
 /** Numbers of all tensors of a body. */
 export const MOST_NUMBERS = 2 ** 19;
 
+/** Names that most bodies have: they are found faster than made from bytes. */
+const FREQUENT = ['inputs', 'session', 'id', 'states', 'key', 'steps'];
+
 /** The body is unusual: it is read in the plain way. */
 class Unusual extends Error {}
 
@@ -171,10 +174,23 @@ class BodyReader {
     for (let byte = bytes[start]; byte !== QUOTE; byte = bytes[++this.at]) {
       if (byte === undefined || byte < SPACE || byte > TILDE || byte === BACKSLASH) throw new Unusual();
     }
-    const name = bytes.toString('latin1', start, this.at++);
+    const name = this.frequentName(start) ?? bytes.toString('latin1', start, this.at);
     if (name === '__proto__' || name === 'constructor') throw new Unusual();
+    this.at++;
     this.skipBlanks();
     return name;
+  }
+
+  /** The name from `start` to here. */
+  private frequentName(start: number): string | undefined {
+    const length = this.at - start;
+    for (const name of FREQUENT) {
+      if (name.length !== length) continue;
+      let i = 0;
+      while (i < length && this.bytes[start + i] === name.charCodeAt(i)) i++;
+      if (i === length) return name;
+    }
+    return undefined;
   }
 
   /** A field that holds tensors, or states, in a list. */

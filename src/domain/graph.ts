@@ -82,8 +82,11 @@ export interface GraphResult {
 export interface PreparedGraph {
   /** Loads it without running it. @throws {Problem} invalid-file where the runtime refuses it, engine-not-installed */
   load(): Promise<void>;
-  /** @throws {Problem} graph-failed where the runtime refuses what it is given, limit-exceeded, compute-failed, overloaded */
-  run(request: GraphRequest): Promise<readonly GraphResult[]>;
+  /**
+   * `took` hears of the seconds that a process has worked for it: once, and again where it is tried again.
+   * @throws {Problem} graph-failed where the runtime refuses what it is given, limit-exceeded, compute-failed, overloaded
+   */
+  run(request: GraphRequest, took?: (seconds: number) => void): Promise<readonly GraphResult[]>;
 }
 
 export function isOpen(extent: number | string): extent is string {

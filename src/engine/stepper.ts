@@ -169,9 +169,9 @@ export function createStepper({
       const { load, run } = graphs.prepare(program);
       return {
         load,
-        async run(request) {
+        async run(request, took) {
           const started = performance.now();
-          const result = await run(request);
+          const result = await run(request, took);
           const kind = request.rows.every(({ runs }) => runs === 1) ? 'step' : 'sequence';
           observer?.computed(kind, 'process', (performance.now() - started) / 1000);
           return result;

@@ -51,6 +51,8 @@ export interface Ports {
   readonly beginStage?: BeginStage;
   /** Counts multiply-adds of the tenant before they are done. @throws {Problem} quota-exceeded */
   readonly spendWork: (work: number) => void;
+  /** Counts multiply-adds of the tenant that are done: what they would be was not known before. */
+  readonly addWork: (work: number) => void;
   readonly caller: CurrentCaller;
   /** Does work that reads a lot: few at once, and clients take turns. @throws {Problem} overloaded, client-gone */
   readonly inTurn: <T>(work: () => Promise<T>) => Promise<T>;

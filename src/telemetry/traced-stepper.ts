@@ -32,7 +32,7 @@ export function traceStepper(stepper: Stepper, beginStage: BeginStage): Stepper 
     },
     prepareGraph(program) {
       const graph = stepper.prepareGraph(program);
-      return { load: timed(() => graph.load()), run: timed((request) => graph.run(request)) };
+      return { load: timed(() => graph.load()), run: timed((...asked) => graph.run(...asked)) };
     },
   };
 }

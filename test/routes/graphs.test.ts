@@ -478,6 +478,37 @@ onMemory('graphs that are refused', (served) => {
     expect(stepped.body.output, stepped.text).toEqual([[4, 6]]);
     const { body } = await call(served.app, 'GET', '/v1/cells/parts/weights');
     expect(body.weights).toEqual({ w: [[3, 4]] });
+
+    // In an attribute, and in the branches of an If.
+    const constant = (out: string) =>
+      node({
+        op: 'Constant',
+        out: [out],
+        attributes: { value: { tensor: externalTensor('w', [1, 2], 'weights.bin') } },
+      });
+    const branch = (out: string) => ({ graph: graph({ nodes: [constant(out)], outputs: [edge(out, [1, 2])] }) });
+    const nested = graph({
+      inputs: [edge('x', [1, 2]), edge('s', [1, 2]), edge('which', [], 'bool')],
+      nodes: [
+        constant('c'),
+        node({
+          op: 'If',
+          in: ['which'],
+          out: ['d'],
+          attributes: { then_branch: branch('a'), else_branch: branch('b') },
+        }),
+        node({ op: 'Sum', in: ['x', 'c', 'd'], out: ['y'] }),
+        node({ op: 'Identity', in: ['s'], out: ['sN'] }),
+      ],
+      outputs: [edge('y', [1, 2]), edge('sN', [1, 2])],
+    });
+    expect((await call(served.app, 'DELETE', '/v1/cells/parts')).status).toBe(204);
+    const again = await sendParts({ 'model.onnx': model(nested), 'weights.bin': data });
+    expect(again.status, again.text).toBe(201);
+    const summed = await call(served.app, 'POST', '/v1/cells/parts/steps', {
+      named_inputs: { x: [[1, 2]], which: true },
+    });
+    expect(summed.body.output, summed.text).toEqual([[7, 10]]);
   });
 
   it('refuses custom operators, and files without a graph', async () => {

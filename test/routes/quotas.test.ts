@@ -6,6 +6,7 @@ import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { startApp, type TestApp } from '../support/app.ts';
 import { call, expectProblem, type Method, TUTORIAL_CELL } from '../support/call.ts';
 import { TestKeys } from '../support/keys.ts';
+import { endless } from '../support/onnx-models.ts';
 
 const CELL = { ...TUTORIAL_CELL, input_shape: [null, 1] };
 let app: TestApp;
@@ -79,6 +80,23 @@ describe('the quotas of a tenant', () => {
       status: 429,
       problem: { code: 'quota-exceeded', quota: 'work_per_second' },
     });
+  });
+
+  it('count what the runs of a graph take, whatever its file is like', async () => {
+    app = await startApp({ quotas: { work_per_second: 2e7 } });
+    const type = { 'content-type': 'application/x-onnx' };
+    expect((await call(app, 'POST', '/v1/cells?graph=true&id=loops', endless(), type)).status).toBe(201);
+    await call(app, 'POST', '/v1/sessions', { id: 's', cell: 'loops' });
+    const runs = (rounds: number) =>
+      call(app, 'POST', '/v1/sessions/s/steps', { named_inputs: { x: [[0.5, 0.5]], rounds } });
+    expect((await runs(1)).status).toBe(200);
+    expect((await runs(100_000)).status).toBe(200);
+    const refused = await runs(1);
+    expectProblem(refused, 'quota-exceeded', /multiply-adds a second/);
+    const { body } = await call(app, 'POST', '/v1/steps', {
+      steps: [{ session: 's', named_inputs: { x: [[0.5, 0.5]], rounds: 1 } }],
+    });
+    expect(body.results[0]).toMatchObject({ status: 429, problem: { quota: 'work_per_second' } });
   });
 
   it('refuse more connections, and end those that are refused', async () => {

@@ -38,6 +38,7 @@ export function createReferenceServices({ store, clock, newId, backoff }: World)
       backoff,
       limits: readConfig({}).limits,
       spendWork: () => undefined,
+      addWork: () => undefined,
       checkpointCodec: createCheckpointCodec(parseManifest),
       weightFiles: [],
       feed: new SessionFeed(store).of(''),

@@ -54,6 +54,7 @@ interface Job {
   readonly program: GraphProgram;
   readonly request?: SentRequest;
   readonly steps: number;
+  readonly took: (seconds: number) => void;
   readonly resolve: (rows: readonly RowResult[]) => void;
   readonly reject: (error: unknown) => void;
   tries: number;
@@ -152,7 +153,7 @@ export function createGraphEngine(
     }
     const outcomes = await Promise.allSettled(asked);
     const failed = outcomes.find((outcome) => outcome.status === 'rejected');
-    if (failed) afterEnd(jobs, failed.reason);
+    if (failed) afterEnd(jobs, failed.reason as ProcessEnded);
     else {
       const answers = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? outcome.value : []));
       afterAnswers(seat, jobs, requests.length > 0 ? answers.splice(-1) : [], answers);
@@ -164,6 +165,7 @@ export function createGraphEngine(
   function afterEnd(jobs: readonly Job[], reason: ProcessEnded): void {
     const again: Job[] = [];
     for (const job of jobs) {
+      job.took(reason.seconds / jobs.length);
       if (closed) job.reject(shuttingDown());
       else if (jobs.length > 1) again.push({ ...job, alone: job.alone || reason.mayBeCause });
       else if (reason.mayBeCause || job.tries === MAX_TRIES) {
@@ -179,6 +181,7 @@ export function createGraphEngine(
     if (load) seat.loaded.delete(jobs[0].program.id);
     const again: Job[] = [];
     for (const [k, job] of jobs.entries()) {
+      job.took(ran?.seconds[k] ?? 0);
       const result = load ?? ran?.results[k] ?? { rows: [] };
       if (!('fault' in result)) job.resolve(result.rows);
       else if (isForAnotherTry(result) && job.tries < MAX_TRIES) {
@@ -190,7 +193,11 @@ export function createGraphEngine(
     waiting.unshift(...again);
   }
 
-  function run(program: GraphProgram, request?: GraphRequest): Promise<readonly RowResult[]> {
+  function run(
+    program: GraphProgram,
+    request?: GraphRequest,
+    took: Job['took'] = () => {},
+  ): Promise<readonly RowResult[]> {
     installed ||= isInstalled();
     return new Promise((resolve, reject) => {
       if (!installed) throw notInstalled();
@@ -200,7 +207,7 @@ export function createGraphEngine(
       if (waiting.length >= MAX_WAITING) throw tooMany(waiting.length, limits);
       const sent = request && { request: sentOf(request) };
       const steps = request?.rows.reduce((sum, { runs }) => sum + runs, 0) ?? 0;
-      waiting.push({ client, program, ...sent, steps, resolve, reject, tries: 0, alone: false });
+      waiting.push({ client, program, ...sent, steps, took, resolve, reject, tries: 0, alone: false });
       // Those that are asked for in one turn go together.
       if (!dispatching) queueMicrotask(dispatch);
       dispatching = true;
@@ -212,8 +219,8 @@ export function createGraphEngine(
       async load() {
         await run(program);
       },
-      async run(request) {
-        const rows = await run(program, request);
+      async run(request, took) {
+        const rows = await run(program, request, took);
         return rows.map((row, k) => resultOf(row, request.rows[k].runs, request.everyState));
       },
     }),

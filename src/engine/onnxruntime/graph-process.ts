@@ -37,11 +37,14 @@ export class ProcessEnded extends Error {
   readonly ending: Ending;
   /** Whether it was working on this message. */
   readonly mayBeCause: boolean;
+  /** For how long it was. */
+  readonly seconds: number;
 
-  constructor(ending: Ending, isFirst: boolean, cause: string) {
+  constructor(ending: Ending, seconds: number | undefined, cause: string) {
     super(`the process of the runtime ended (${ending})`, { cause: new Error(cause) });
     this.ending = ending;
-    this.mayBeCause = isFirst && ending !== 'closed';
+    this.mayBeCause = seconds !== undefined && ending !== 'closed';
+    this.seconds = seconds ?? 0;
   }
 }
 
@@ -52,19 +55,20 @@ interface Asked {
 
 /** The process of the runtime, seen from the service. It answers in the order in which it is asked. */
 export class GraphProcess {
-  private readonly limits: RuntimeLimits;
   private readonly child: ChildProcess;
   private readonly socket: Duplex;
   private readonly asked: Asked[] = [];
-  private timer: NodeJS.Timeout | undefined;
-  private idle: NodeJS.Timeout | undefined;
+  /** Begins anew with each message that the process begins, as `idle` does when it has none left. */
+  private readonly timer: NodeJS.Timeout;
+  private readonly idle: NodeJS.Timeout;
+  /** When the first message had the process for itself. */
+  private began = 0;
   private ending: Ending | undefined;
   private stderr = '';
   /** Settles when the process has ended. */
   readonly ended: Promise<Ending>;
 
   constructor(limits: RuntimeLimits) {
-    this.limits = limits;
     const command = [process.execPath, SCRIPT, `${process.pid}`, `${limits.maxBytes}`, `${limits.maxResultBytes}`];
     const kib = `${Math.ceil((limits.maxBytes + RESERVED_BYTES) / 1024)}`;
     const [file, ...rest] = process.platform === 'win32' ? command : ['/bin/sh', '-c', BOUNDED, kib, ...command];
@@ -92,7 +96,9 @@ export class GraphProcess {
       this.child.once('close', end);
       this.child.once('error', end);
     });
-    this.rest();
+    this.timer = setTimeout(() => this.load > 0 && this.end('over-time'), limits.maxSeconds * 1000).unref();
+    this.idle = setTimeout(() => this.load === 0 && this.end('closed'), IDLE_MILLISECONDS).unref();
+    this.child.unref();
   }
 
   /** How many messages it has not answered yet. */
@@ -127,16 +133,14 @@ export class GraphProcess {
 
   /** The first message has the process for itself from now on. */
   private watch(): void {
-    clearTimeout(this.timer);
-    clearTimeout(this.idle);
+    this.began = performance.now();
     this.child.ref();
-    this.timer = setTimeout(() => this.end('over-time'), this.limits.maxSeconds * 1000);
+    this.timer.refresh();
   }
 
   private rest(): void {
-    clearTimeout(this.timer);
     this.child.unref();
-    this.idle = setTimeout(() => this.end('closed'), IDLE_MILLISECONDS).unref();
+    this.idle.refresh();
   }
 
   private bury(cause: string): Ending {
@@ -144,7 +148,10 @@ export class GraphProcess {
     clearTimeout(this.idle);
     this.ending ??= this.stderr.includes(OVER_MEMORY) ? 'over-memory' : 'crashed';
     const { ending } = this;
-    for (const [k, { reject }] of this.asked.splice(0).entries()) reject(new ProcessEnded(ending, k === 0, cause));
+    const seconds = (performance.now() - this.began) / 1000;
+    for (const [k, { reject }] of this.asked.splice(0).entries()) {
+      reject(new ProcessEnded(ending, k === 0 ? seconds : undefined, cause));
+    }
     return ending;
   }
 }

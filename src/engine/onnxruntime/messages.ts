@@ -66,9 +66,10 @@ export interface Fault {
 /** Of one request; no rows for what is no run. */
 export type Result = { readonly rows: readonly RowResult[] } | Fault;
 
-/** Answers come in the order of the messages, each with a result for each of its requests. */
+/** Answers come in the order of the messages, each with a result for each of its requests, and the seconds that it took. */
 export interface Answer {
   readonly results: readonly Result[];
+  readonly seconds: readonly number[];
 }
 
 /** What the process writes to stderr before it ends itself because it has too much memory. */

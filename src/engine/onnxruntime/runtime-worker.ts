@@ -51,25 +51,29 @@ function writeAll(bytes: Buffer): void {
 }
 
 async function answer(message: Message): Promise<Answer> {
-  if (runtime instanceof Error) return { results: [{ fault: runtime.message, kind: 'not-installed' }] };
+  if (runtime instanceof Error) return { results: [{ fault: runtime.message, kind: 'not-installed' }], seconds: [0] };
   const { InferenceSession: Session, Tensor: Runtime } = runtime;
   switch (message.op) {
     case 'load':
-      return { results: [await orFault(() => load(Session, message))] };
+      return { results: [await orFault(() => load(Session, message))], seconds: [0] };
     case 'release':
-      return { results: [await orFault(() => release(message.graph))] };
+      return { results: [await orFault(() => release(message.graph))], seconds: [0] };
     case 'run': {
       const session = graphs.get(message.graph);
       const results: Result[] = [];
+      const seconds: number[] = [];
       let bytes = 0;
       for (const request of message.requests) {
+        const before = process.threadCpuUsage();
         if (!session) results.push({ fault: message.graph, kind: 'not-loaded' });
         // The answer is not larger than that of one request may be.
         else if (bytes > maxResultBytes) results.push({ fault: `${bytes}`, kind: 'not-run' });
         else results.push(await orFault(() => run(Runtime, session, message, request)));
         bytes += bytesOf(results[results.length - 1]);
+        const { user, system } = process.threadCpuUsage(before);
+        seconds.push((user + system) / 1e6);
       }
-      return { results };
+      return { results, seconds };
     }
   }
 }

@@ -21,7 +21,7 @@ import {
 
 const FORMAT = 'ONNX';
 /** Graphs within graphs. */
-const MAX_DEPTH = 16;
+export const MAX_DEPTH = 16;
 /** Operators that ONNX Runtime has for a processor, by their domain. */
 const DOMAINS = ['', 'ai.onnx', 'ai.onnx.ml', 'com.microsoft'];
 

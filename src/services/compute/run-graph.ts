@@ -4,7 +4,7 @@ import { formatShape, type Shape, sameShape, Tensor, zeros } from '../../domain/
 import { counted } from '../../domain/words.ts';
 import type { Cell } from '../cells/cell-record.ts';
 import type { Context } from '../context.ts';
-import { requireWork } from '../limits.ts';
+import { requireWorkOfOne } from '../limits.ts';
 import {
   type GivenInputs,
   type GraphInputs,
@@ -18,8 +18,10 @@ import type { CallRequest } from './prepare-call.ts';
 
 /** Runs of the graph that one request may ask for. */
 const MAX_RUNS = 10_000;
-/** What a run counts besides a multiply-add for each weight, of which the file is taken to be full. */
+/** What a run is taken for before it is done, besides a multiply-add for each weight, of which the file is taken to be full. */
 const RUN_WORK = 50_000;
+/** What a second of a process counts: a multiply-add for each nanosecond. */
+const SECOND_WORK = 1e9;
 const BYTES_PER_WEIGHT = 4;
 
 export type GraphCall = GivenInputs & Pick<CallRequest, 'mask' | 'sequence_lengths' | 'trace' | 'training'>;
@@ -49,7 +51,7 @@ export interface GraphCallKind {
  * @throws {Problem} invalid-value, wrong-shape, limit-exceeded, graph-failed
  */
 export async function runGraph(
-  context: Pick<Context, 'store' | 'limits' | 'spendWork' | 'cells'>,
+  context: Pick<Context, 'store' | 'limits' | 'spendWork' | 'addWork' | 'cells'>,
   cell: Cell,
   call: GraphCall,
   kind: GraphCallKind,
@@ -66,15 +68,22 @@ export async function runGraph(
     const detail = `This asks for ${rows * time} runs of the graph, over the limit of ${MAX_RUNS} a request. Send less at once.`;
     throw fieldProblem('limit-exceeded', '/inputs', detail);
   }
-  requireWork(rows * time * (RUN_WORK + (cell.graph?.length ?? 0) / BYTES_PER_WEIGHT), context, '/inputs');
+  requireWorkOfOne(rows * time * (RUN_WORK + (cell.graph?.length ?? 0) / BYTES_PER_WEIGHT), context.limits, '/inputs');
+  // What it takes is counted when it is done. It is let in while the tenant has work left.
+  context.spendWork(0);
   const given = inputs.values.map(feedOf);
   const asked = Array.from({ length: rows }, (_, row) => ({
     runs: time,
     inputs: given.map((feed, i) => rowOfFeed(graph.inputs[i], feed, row, rows)),
     states: states.map((state, i) => rowOf(graph.states[i], state, row, rows)),
   }));
+  const prepared = await context.cells.prepareGraph(cell);
   const results =
-    time === 0 ? [] : await (await context.cells.prepareGraph(cell)).run({ rows: asked, everyState: kind.everyState });
+    time === 0
+      ? []
+      : await prepared.run({ rows: asked, everyState: kind.everyState }, (seconds) =>
+          context.addWork(seconds * SECOND_WORK),
+        );
   return together(graph, states, results, inputs);
 }
 

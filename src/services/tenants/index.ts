@@ -16,7 +16,7 @@ const MAX_READY = 1_000;
 /** The most tenants of one sweep. */
 const SWEPT_AT_ONCE = 64;
 
-export interface TenantPorts extends Omit<ServicePorts, 'feed' | 'spendWork'> {
+export interface TenantPorts extends Omit<ServicePorts, 'feed' | 'spendWork' | 'addWork'> {
   /** Where usage is counted. */
   readonly counted: Pick<CountedStore, 'usageOf'>;
   readonly quotasOf: QuotasOf;
@@ -79,8 +79,9 @@ export function createTenantServices({ bus, counted, quotasOf, observer, ...give
   function makeServices(tenant: string, own: Store, feedOfTenant: ServicePorts['feed']): Services {
     const store = storeWithin(own, { tenant, quotasOf, counted, now: () => performance.now() });
     const spendWork = (work: number) => loads.spend(tenant, work);
+    const addWork = (work: number) => loads.add(tenant, work);
     const cells = cache.of(tenant === DEFAULT_TENANT ? '' : tenant);
-    return createServices({ ...given, store, spendWork, feed: feedOfTenant }, cells);
+    return createServices({ ...given, store, spendWork, addWork, feed: feedOfTenant }, cells);
   }
 
   return {

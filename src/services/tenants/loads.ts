@@ -113,15 +113,25 @@ export class TenantLoads {
    */
   spend(tenant: string, work: number): void {
     const own = this.own(tenant);
-    const now = this.clock();
     const quota = this.quotasOf(tenant).work_per_second;
     if (quota !== undefined) {
-      this.payOff(own, quota, now);
+      this.payOff(own, quota, this.clock());
       if (own.debt >= quota) {
         const seconds = Math.max(1, Math.ceil((own.debt - quota) / quota));
         const how = `The next is let in after ${seconds} s.`;
         throw quotaExceeded('work_per_second', Math.round(own.debt), quota, how, seconds);
       }
+    }
+    this.add(tenant, work);
+  }
+
+  /** Counts work that is done. */
+  add(tenant: string, work: number): void {
+    const own = this.own(tenant);
+    const now = this.clock();
+    const quota = this.quotasOf(tenant).work_per_second;
+    if (quota !== undefined) {
+      this.payOff(own, quota, now);
       own.debt += work;
       own.untold += work;
     }

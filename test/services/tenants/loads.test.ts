@@ -46,6 +46,16 @@ describe('the work of a tenant', () => {
     loads.close();
   });
 
+  it('is counted once it is done too, however much is unpaid', () => {
+    const [loads] = processes(1, clock, { work_per_second: 100 });
+    expect(spends(loads, 0)).toBe('let in');
+    for (let n = 0; n < 3; n++) loads.add('acme', 100);
+    expect(spends(loads, 0)).toBe(2);
+    clock.now += 2_010;
+    expect(spends(loads, 0)).toBe('let in');
+    loads.close();
+  });
+
   it('has no bound without a quota, and is shown for the last full second', () => {
     const [loads] = processes(1, clock, {});
     clock.now = Math.ceil(clock.now / 1_000) * 1_000;

@@ -1,5 +1,6 @@
 import type { Limits } from '../src/domain/limits.ts';
 import type { MetricsFormat } from '../src/http/metrics-text.ts';
+import type { StepGroups } from '../src/http/step-groups.ts';
 import type { InferenceDoor } from '../src/oip/door.ts';
 import type { TenantServices } from '../src/services/tenants/index.ts';
 import type { StreamDoor } from '../src/streams/door.ts';
@@ -23,7 +24,7 @@ export function addRoutes(
   app: App,
   services: TenantServices,
   limits: Limits,
-  doors: { readonly streams: StreamDoor; readonly inference: InferenceDoor },
+  doors: { readonly streams: StreamDoor; readonly inference: InferenceDoor; readonly groups?: StepGroups },
   metrics: (format: MetricsFormat) => Promise<string>,
 ): void {
   serviceRoutes(app, services, metrics); //         /healthz, /readyz, /metrics, /v1/usage, /problems/{code}
@@ -34,7 +35,7 @@ export function addRoutes(
   variableRoutes(app, services); //                 /v1/variables, /v1/cells/{cell}/variables/{name}
   opRoutes(app, services); //                       /v1/ops
   sessionRoutes(app, services); //                  /v1/sessions
-  sessionStepRoutes(app, services); //              /v1/sessions/{session}/steps, /states, /reset, /rewind
+  sessionStepRoutes(app, services, doors.groups); // /v1/sessions/{session}/steps, /states, /reset, /rewind
   streamRoutes(app, doors.streams); //              /v1/steps, /v1/stream, /asyncapi.yaml
   inferenceRoutes(app, doors.inference, services); // /v2: the Open Inference Protocol
   checkpointRoutes(app, services, limits); //       /v1/checkpoints

@@ -118,11 +118,10 @@ export function watchMessages(
 }
 
 function shownStep(
-  { step, version, cell_version, stepped }: StepAnswer,
+  answer: StepAnswer,
   options: { readonly session: string; readonly return_states: boolean; readonly tensor_format: TensorFormat },
 ) {
-  const shown = presentSessionStep({ session: { record: { step, cell_version } }, stepped }, options);
-  return { session: options.session, status: 200, ...shown, version };
+  return { session: options.session, status: 200, ...presentSessionStep(answer, options), version: answer.version };
 }
 
 function shown(status: 200 | 201, format: TensorFormat) {

@@ -1,3 +1,4 @@
+import type { z } from 'zod';
 import { sessionParams as params } from '../schemas/common.ts';
 import {
   keptStepsQuery,
@@ -10,35 +11,38 @@ import {
   sessionStepReply,
 } from '../schemas/session.ts';
 import { trainingOf } from '../schemas/training.ts';
+import { isReference } from '../src/domain/tensor-literal.ts';
 import { changeOf } from '../src/http/changes.ts';
 import { ok, send, writerFor } from '../src/http/replies.ts';
+import type { StepGroups } from '../src/http/step-groups.ts';
 import type { SteppedSession } from '../src/services/sessions/step-session.ts';
+import { answerOf, type StepAnswer } from '../src/services/sessions/step-together.ts';
 import type { TenantServices } from '../src/services/tenants/index.ts';
 import { presentKeptSteps, presentSessionStep } from './present/session.ts';
 import { type App, changing, describe } from './route.ts';
 import { showSession } from './sessions.ts';
 
 /** What moves a session: its steps, and states that are set, reset or taken back. */
-export function sessionStepRoutes(app: App, services: TenantServices): void {
+export function sessionStepRoutes(app: App, services: TenantServices, groups?: StepGroups): void {
   app.post(
     '/v1/sessions/:session/steps',
     {
       schema: describe('stepSession', { ...changing(params, sessionStepBody, sessionStepReply), tensors: true }),
     },
     async (request, reply) => {
-      const { training, seed, ...step } = request.body;
       const writer = writerFor(request);
-      const render = (stepped: SteppedSession) =>
-        ok(presentSessionStep(stepped, request.body), stepped.session.record.version, writer);
+      const render = (stepped: StepAnswer) => ok(presentSessionStep(stepped, request.body), stepped.version, writer);
+      const change = changeOf(request, render);
+      const { session } = request.params;
+      const plain = groups && plainStepIn(request.body);
+      if (plain) return send(reply, await groups.step(request, { session, ...plain }, change));
+      const { training, seed, ...step } = request.body;
+      const answer = (stepped: SteppedSession) => render(answerOf(stepped));
       return send(
         reply,
         await services
           .of(request)
-          .sessions.step(
-            request.params.session,
-            { ...step, training: trainingOf({ training, seed }) },
-            changeOf(request, render),
-          ),
+          .sessions.step(session, { ...step, training: trainingOf({ training, seed }) }, { ...change, answer }),
       );
     },
   );
@@ -102,4 +106,10 @@ export function sessionStepRoutes(app: App, services: TenantServices): void {
       );
     },
   );
+}
+
+/** The parts of a step that may go together with others: inputs [batch, features], and nothing to compute beside. */
+function plainStepIn({ inputs, named_inputs, mask, trace, training, return_states }: z.output<typeof sessionStepBody>) {
+  if (!inputs || isReference(inputs) || inputs.shape.length !== 2) return undefined;
+  return named_inputs || mask || trace || training ? undefined : { inputs, return_states };
 }

@@ -45,6 +45,7 @@ import { sendTogether } from './http/replies.ts';
 import { logRequests, requestIdOf } from './http/request-log.ts';
 import { addSecurityHeaders } from './http/security-headers.ts';
 import { shedRequests } from './http/shedding.ts';
+import { StepGroups } from './http/step-groups.ts';
 import { countLoads } from './http/tenant-loads.ts';
 import { readTls, watchTls } from './http/tls.ts';
 import { addTraces } from './http/traces.ts';
@@ -270,7 +271,10 @@ export async function createApp(options: AppOptions): Promise<App> {
     limits: { inFlight: streamInFlight, maxBytes: limits.maxJsonBytes, maxUnreadBytes: streamUnreadBytes },
   });
   app.addHook('preClose', () => streams.close());
-  addRoutes(app, services, limits, { streams, inference: new InferenceDoor(services, limits) }, async (format) =>
+  // A request that is traced shows its own stages.
+  const groups = tracing ? undefined : new StepGroups(services, callers);
+  const inference = new InferenceDoor(services, limits);
+  addRoutes(app, services, limits, { streams, inference, groups }, async (format) =>
     metricsText(await allMetrics(), format),
   );
   addPlayground(app);

@@ -6,7 +6,7 @@ import { expiryOf, oldestStep } from '../../src/domain/session.ts';
 import type { KeptPage } from '../../src/services/sessions/session-history.ts';
 import type { Session } from '../../src/services/sessions/session-record.ts';
 import type { SessionChange } from '../../src/services/sessions/session-subscription.ts';
-import type { SteppedSession } from '../../src/services/sessions/step-session.ts';
+import type { StepAnswer } from '../../src/services/sessions/step-together.ts';
 import { presentNamed, presentTensors, presentTrace } from './cell.ts';
 
 /** A session as clients see it. */
@@ -34,23 +34,18 @@ export function presentSession(
   };
 }
 
-/** What a step is shown by. */
-interface PresentedStep extends Pick<SteppedSession, 'stepped'> {
-  readonly session: { readonly record: Pick<Session['record'], 'step' | 'cell_version'> };
-}
-
 export function presentSessionStep(
-  { session, stepped }: PresentedStep,
+  { stepped, step, cell_version }: StepAnswer,
   options: { readonly tensor_format: TensorFormat; readonly return_states: boolean },
 ): z.input<typeof sessionStepReply> {
   const { tensor_format: format } = options;
   return {
     output: new TensorReply(stepped.output, format),
     ...(stepped.outputs ? { outputs: presentNamed(stepped.outputs, format) } : {}),
-    step: session.record.step,
+    step,
     ...(options.return_states ? { states: presentTensors(stepped.states, format) } : {}),
     ...(stepped.trace ? { trace: presentTrace(stepped.trace, format) } : {}),
-    cell_version: session.record.cell_version,
+    cell_version,
   };
 }
 

@@ -95,7 +95,7 @@ export function createMetrics({ worker, ofProcess, traceId }: MetricsOptions): M
   });
   const queue = new CountingHistogram({
     name: 'cellstep_batch_queue_seconds',
-    help: 'Wait of each single step for its batch to begin.',
+    help: 'Wait of each single step, or of steps that came together, for its batch to begin.',
     buckets: QUEUE_SECONDS,
     registers,
   });

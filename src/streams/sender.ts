@@ -1,7 +1,5 @@
 import type { FastifyRequest } from 'fastify';
-import type { Caller } from '../domain/caller.ts';
-import { type Callers, clientOf } from '../http/callers.ts';
-import type { Account } from '../http/in-flight.ts';
+import { type Callers, clientOf, HoldingCaller } from '../http/callers.ts';
 
 /** Who the messages of a request or a socket come from: each message counts as a request of theirs would. */
 export class Sender {
@@ -29,35 +27,11 @@ export class Sender {
     const { server, identity } = this.request;
     server.countRequest(identity.tenant, messages);
     if (this.isRated) await server.requireRate?.(this.request);
-    const caller = new MessageCaller(clientOf(this.request), server.account, this.signal);
+    const caller = new HoldingCaller(clientOf(this.request), server.account, this.signal);
     try {
       return await this.callers.run(caller, act);
     } finally {
       caller.free();
     }
-  }
-}
-
-class MessageCaller implements Caller {
-  readonly client: string;
-  readonly signal: AbortSignal;
-  private readonly account: Account;
-  private held = 0;
-
-  constructor(client: string, account: Account, signal: AbortSignal) {
-    this.client = client;
-    this.account = account;
-    this.signal = signal;
-  }
-
-  hold(bytes: number): void {
-    if (!this.account.admits(this.client, bytes, this.held)) throw this.account.overloaded();
-    this.account.add(this.client, bytes);
-    this.held += bytes;
-  }
-
-  free(): void {
-    this.account.add(this.client, -this.held);
-    this.held = 0;
   }
 }

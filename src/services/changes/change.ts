@@ -121,7 +121,7 @@ export class Changer {
       ready = [];
       const left = await decideTogether(this.context, this.running, group, decideAll);
       for (const item of group) {
-        if (left.has(item)) void this.alone(item).then(() => settled(item));
+        if (left.has(item)) void within(item, () => this.alone(item)).then(() => settled(item));
         else settled(item);
       }
     };
@@ -170,6 +170,10 @@ export class Changer {
       end();
     }
   }
+}
+
+function within<T>({ within: doWithin }: Pick<OneOfMany<unknown>, 'within'>, work: () => T): T {
+  return doWithin ? doWithin(work) : work();
 }
 
 const MAX_BACKOFF_MS = 50;

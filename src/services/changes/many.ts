@@ -4,6 +4,8 @@ import type { Decision } from './decision.ts';
 import { decideOnce, type Repeatable } from './once.ts';
 import type { RunningKeys } from './running-keys.ts';
 
+export type Within = <T>(work: () => T) => T;
+
 /** One of many changes that are made together, each with an outcome of its own. */
 export interface OneOfMany<R> {
   /** The key of the thing that it changes. */
@@ -11,6 +13,8 @@ export interface OneOfMany<R> {
   readonly once?: Repeatable<R>;
   /** Decides on it alone. The result is its answer. Nothing is to be done after its commit. */
   decide(): Promise<Decision<R> | undefined>;
+  /** Does work for whoever asked for the change, where that is not who asked for all. */
+  readonly within?: Within;
   /** Called once, with the answer or with what `decide` or the commit threw. */
   settle(end: R | Error): void;
 }
@@ -48,12 +52,12 @@ export async function decideTogether<R, I extends OneOfMany<R>>(
     }
   };
   const left = new Set<I>();
-  const ends: (() => void)[] = [];
+  const ends = new Map<I, () => void>();
   const plain: I[] = [];
   const keyed: I[] = [];
   for (const item of items) {
     try {
-      if (item.once) ends.push(running.begin(item.owner, item.once.idempotencyKey));
+      if (item.once) ends.set(item, running.begin(item.owner, item.once.idempotencyKey));
       (item.once ? keyed : plain).push(item);
     } catch (error) {
       settle(item, error as Error);
@@ -67,8 +71,12 @@ export async function decideTogether<R, I extends OneOfMany<R>>(
   for (let k = 0; k < asked.length; k++) {
     const decision = decisions[k];
     if (decision === undefined) left.add(asked[k]);
-    else if (decision instanceof Error) settle(asked[k], decision);
-    else {
+    else if (decision instanceof Error) {
+      // Before it is told: its key may come again at once.
+      ends.get(asked[k])?.();
+      ends.delete(asked[k]);
+      settle(asked[k], decision);
+    } else {
       committing.push(asked[k]);
       made.push(decision);
     }
@@ -78,7 +86,7 @@ export async function decideTogether<R, I extends OneOfMany<R>>(
     made.map(({ writes }) => writes),
   );
   // A repetition that comes from now on finds what is kept.
-  for (const end of ends) end();
+  for (const end of ends.values()) end();
   for (let k = 0; k < committing.length; k++) {
     const end = committed[k];
     if (end === 'conflict') left.add(committing[k]);

@@ -4,7 +4,7 @@ import { getAll } from '../../domain/store-calls.ts';
 import type { TensorLiteral } from '../../domain/tensor-literal.ts';
 import { type Cell, featuresOf } from '../cells/cell-record.ts';
 import { type Decision, decideAnd } from '../changes/decision.ts';
-import type { OneOfMany } from '../changes/many.ts';
+import type { OneOfMany, Within } from '../changes/many.ts';
 import type { Repeatable } from '../changes/once.ts';
 import { requireRoom } from '../compute/prepare-call.ts';
 import type { Stepped } from '../compute/step-cell.ts';
@@ -15,7 +15,7 @@ import { requireSession } from './session-record.ts';
 import { SessionRows } from './session-rows.ts';
 import { cellOf, nextVersion } from './sessions.ts';
 import { takeGraphStep } from './step-graph.ts';
-import { stepSession } from './step-session.ts';
+import { type SteppedSession, stepSession } from './step-session.ts';
 
 /** A step of a session with inputs [batch_size, features] and without any option but one. */
 export interface PlainStep<R> {
@@ -25,6 +25,7 @@ export interface PlainStep<R> {
   readonly return_states: boolean;
   readonly expected?: ExpectedVersion;
   readonly once?: Repeatable<R>;
+  readonly within?: Within;
   /** Called once: with its answer, or why it was refused. */
   settle(end: R | Error): void;
 }
@@ -36,6 +37,11 @@ export interface StepAnswer {
   readonly cell_version: number;
   /** Without states if the step did not ask for them. */
   readonly stepped: Stepped;
+}
+
+export function answerOf({ session: { record }, stepped }: SteppedSession): StepAnswer {
+  const { step, version, cell_version } = record;
+  return { step, version, cell_version, stepped };
 }
 
 /** The answers to steps. They are made before the commit, so that an answer cannot fail after it. */
@@ -55,6 +61,7 @@ class StepItem<R, S extends PlainStep<R>> implements OneOfMany<R> {
   readonly owner: string;
   readonly step: S;
   readonly once: Repeatable<R> | undefined;
+  readonly within: Within | undefined;
   private readonly context: Context;
   private readonly answer: AnswerSteps<R, S>;
 
@@ -62,6 +69,7 @@ class StepItem<R, S extends PlainStep<R>> implements OneOfMany<R> {
     this.owner = sessionKey(step.session);
     this.step = step;
     this.once = step.once;
+    this.within = step.within;
     this.context = context;
     this.answer = answer;
   }
@@ -69,9 +77,8 @@ class StepItem<R, S extends PlainStep<R>> implements OneOfMany<R> {
   decide(): Promise<Decision<R> | undefined> {
     const { session, expected, inputs } = this.step;
     const decide = () => stepSession(this.context, session, expected, { inputs, trace: false });
-    return decideAnd(decide, ({ session: { record }, stepped }) => {
-      const { step, version, cell_version } = record;
-      const [answer] = this.answer([{ step, version, cell_version, stepped }], [this.step]);
+    return decideAnd(decide, (stepped) => {
+      const [answer] = this.answer([answerOf(stepped)], [this.step]);
       if (answer instanceof Error) throw answer;
       return answer;
     })();

@@ -12,7 +12,6 @@ import type { TensorFormat } from '../schemas/tensor.ts';
 import { trainingOf } from '../schemas/training.ts';
 import type { Services } from '../src/services/index.ts';
 import type { Session } from '../src/services/sessions/session-record.ts';
-import type { SteppedSession } from '../src/services/sessions/step-session.ts';
 import type { StepAnswer } from '../src/services/sessions/step-together.ts';
 import type { Written } from '../src/streams/answer-form.ts';
 import { type MessageHandler, messageHandler } from '../src/streams/message-handler.ts';
@@ -27,10 +26,7 @@ export function sessionMessages(sessions: Services['sessions']): [op: string, ha
     return sessions.step(
       session,
       request,
-      asked(({ session: { record }, stepped }: SteppedSession) => {
-        const { step, version, cell_version } = record;
-        return shownStep({ step, version, cell_version, stepped }, message);
-      }),
+      asked((stepped: StepAnswer) => shownStep(stepped, message)),
     );
   });
   return [

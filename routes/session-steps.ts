@@ -15,8 +15,7 @@ import { isReference } from '../src/domain/tensor-literal.ts';
 import { changeOf } from '../src/http/changes.ts';
 import { ok, send, writerFor } from '../src/http/replies.ts';
 import type { StepGroups } from '../src/http/step-groups.ts';
-import type { SteppedSession } from '../src/services/sessions/step-session.ts';
-import { answerOf, type StepAnswer } from '../src/services/sessions/step-together.ts';
+import type { StepAnswer } from '../src/services/sessions/step-together.ts';
 import type { TenantServices } from '../src/services/tenants/index.ts';
 import { presentKeptSteps, presentSessionStep } from './present/session.ts';
 import { type App, changing, describe } from './route.ts';
@@ -37,12 +36,11 @@ export function sessionStepRoutes(app: App, services: TenantServices, groups?: S
       const plain = groups && plainStepIn(request.body);
       if (plain) return send(reply, await groups.step(request, { session, ...plain }, change));
       const { training, seed, ...step } = request.body;
-      const answer = (stepped: SteppedSession) => render(answerOf(stepped));
       return send(
         reply,
         await services
           .of(request)
-          .sessions.step(session, { ...step, training: trainingOf({ training, seed }) }, { ...change, answer }),
+          .sessions.step(session, { ...step, training: trainingOf({ training, seed }) }, change),
       );
     },
   );

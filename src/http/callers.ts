@@ -2,7 +2,6 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type Caller, type CurrentCaller, OWN_WORK } from '../domain/caller.ts';
 import { ANYBODY } from '../domain/identity.ts';
-import type { Account } from './in-flight.ts';
 
 /** Who the work is done for that runs now, wherever it runs. */
 export interface Callers {
@@ -48,30 +47,5 @@ export class RequestCaller implements Caller {
   hold(bytes: number): void {
     const noRoom = this.request.holdBytes(bytes);
     if (noRoom) throw noRoom;
-  }
-}
-
-/** Whoever sent several messages or requests that are carried out together. What they hold is free when they are over. */
-export class HoldingCaller implements Caller {
-  readonly client: string;
-  readonly signal: AbortSignal | undefined;
-  private readonly account: Account;
-  private held = 0;
-
-  constructor(client: string, account: Account, signal?: AbortSignal) {
-    this.client = client;
-    this.account = account;
-    this.signal = signal;
-  }
-
-  hold(bytes: number): void {
-    if (!this.account.admits(this.client, bytes, this.held)) throw this.account.overloaded();
-    this.account.add(this.client, bytes);
-    this.held += bytes;
-  }
-
-  free(): void {
-    this.account.add(this.client, -this.held);
-    this.held = 0;
   }
 }

@@ -2,7 +2,8 @@ import type { FastifyRequest } from 'fastify';
 import type { Change } from '../services/changes/change.ts';
 import type { PlainStep, StepAnswer } from '../services/sessions/step-together.ts';
 import type { TenantServices } from '../services/tenants/index.ts';
-import { type Callers, clientOf, HoldingCaller, RequestCaller } from './callers.ts';
+import { type Callers, clientOf, RequestCaller } from './callers.ts';
+import { HoldingCaller } from './holding-caller.ts';
 import type { Reply } from './replies.ts';
 
 /** A step of a session that a request asks for. */

@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify';
-import { type Callers, clientOf, HoldingCaller } from '../http/callers.ts';
+import { type Callers, clientOf } from '../http/callers.ts';
+import { HoldingCaller } from '../http/holding-caller.ts';
 
 /** Who the messages of a request or a socket come from: each message counts as a request of theirs would. */
 export class Sender {

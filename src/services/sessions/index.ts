@@ -14,7 +14,7 @@ import type { SessionChange } from './session-subscription.ts';
 import { closeSession, putStates, resetSession, rewindSession } from './sessions.ts';
 import { type SequenceStep, stepSequence } from './step-sequence.ts';
 import { type SessionStepRequest, type SteppedSession, stepSession } from './step-session.ts';
-import { type AnswerSteps, type PlainStep, stepMany } from './step-together.ts';
+import { type AnswerSteps, answerOf, type PlainStep, type StepAnswer, stepMany } from './step-together.ts';
 
 /** The use cases of sessions. */
 export function sessionServices(context: Context, feed: TenantFeed) {
@@ -33,8 +33,12 @@ export function sessionServices(context: Context, feed: TenantFeed) {
     /** Tells `listener` of each change after the state that it answers with. */
     subscribe: (id: string, listener: (change: SessionChange) => void) =>
       feed.subscribe(id, () => readSession(store, id, clock()), listener),
-    step: <R>(id: string, request: SessionStepRequest, change: Change<SteppedSession, R>) =>
-      changer.change(sessionKey(id), change, () => stepSession(context, id, change.expected, request)),
+    step: <R>(id: string, request: SessionStepRequest, { answer, ...change }: Change<StepAnswer, R>) =>
+      changer.change(
+        sessionKey(id),
+        { ...change, answer: (stepped: SteppedSession) => answer(answerOf(stepped)) },
+        () => stepSession(context, id, change.expected, request),
+      ),
     /** The next steps of many sessions, each settled on its own. */
     stepMany: <R, S extends PlainStep<R>>(steps: readonly S[], answer: AnswerSteps<R, S>) =>
       stepMany(context, steps, answer),

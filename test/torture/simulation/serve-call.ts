@@ -7,8 +7,7 @@ import { created, noContent, ok, type Reply } from '../../../src/http/replies.ts
 import type { Change } from '../../../src/services/changes/change.ts';
 import type { Services } from '../../../src/services/index.ts';
 import type { Session } from '../../../src/services/sessions/session-record.ts';
-import type { SteppedSession } from '../../../src/services/sessions/step-session.ts';
-import { answerOf as stepAnswerOf } from '../../../src/services/sessions/step-together.ts';
+import type { StepAnswer } from '../../../src/services/sessions/step-together.ts';
 import type { Answer } from '../exchange.ts';
 import { requestOf, type SessionCall } from '../session-calls.ts';
 
@@ -40,8 +39,7 @@ async function reply({ sessions, checkpoints }: Services, call: SessionCall, key
       return sessions.open(openSessionBody.parse(body), id, change(made));
     case 'step': {
       const step = sessionStepBody.parse(body);
-      const answer = (stepped: SteppedSession) =>
-        ok(presentSessionStep(stepAnswerOf(stepped), step), stepped.session.record.version);
+      const answer = (stepped: StepAnswer) => ok(presentSessionStep(stepped, step), stepped.version);
       return sessions.step(id, { inputs: step.inputs, trace: false }, change(answer));
     }
     case 'put':

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 
 /** Something that is measured: what one call of it takes, in nanoseconds, found in about `ms` milliseconds. */
 export interface Contender {
@@ -17,26 +17,58 @@ export interface Measured {
  * The same, but measured by the CPU that a process takes for a call, kernel and all threads included: what else the machine
  * does hardly matters then. Keeps the times by the clock.
  */
-export function byCpu({ name, measure }: Contender, pid: number): Contender & { readonly wall: number[] } {
+export function byCpu(
+  { name, measure }: Contender,
+  pid: number,
+  cpu: (pid: number) => number = cpuOf,
+): Contender & { readonly wall: number[] } {
   const wall: number[] = [];
   return {
     name,
     wall,
     async measure(ms) {
-      const [started, before] = [performance.now(), cpuOf(pid)];
+      const [started, before] = [performance.now(), cpu(pid)];
       const ns = await measure(ms);
       const calls = ((performance.now() - started) * 1e6) / ns;
       wall.push(ns);
-      return ((cpuOf(pid) - before) * 1e6) / calls;
+      return ((cpu(pid) - before) * 1e6) / calls;
     },
   };
 }
 
 /** Milliseconds of CPU that a process has taken. */
 export function cpuOf(pid: number): number {
+  return statOf(pid).cpu;
+}
+
+/** The same of a process and all that it has started, which still run. */
+export function cpuOfAll(pid: number): number {
+  const stats = readdirSync('/proc').flatMap((name) => (/^\d+$/.test(name) ? tryStat(Number(name)) : []));
+  const sum = (own: number): number =>
+    stats.reduce((cpu, { pid, parent }) => (parent === own ? cpu + sum(pid) : cpu), cpuOf(own));
+  return sum(pid);
+}
+
+interface Stat {
+  readonly pid: number;
+  readonly parent: number;
+  /** Milliseconds. */
+  readonly cpu: number;
+}
+
+function statOf(pid: number): Stat {
   // The name in parentheses may have spaces.
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ');
-  return (Number(fields[11]) + Number(fields[12])) * 10;
+  return { pid, parent: Number(fields[1]), cpu: (Number(fields[11]) + Number(fields[12])) * 10 };
+}
+
+/** Processes may end meanwhile. */
+function tryStat(pid: number): Stat[] {
+  try {
+    return [statOf(pid)];
+  } catch {
+    return [];
+  }
 }
 
 /** A call that is over when it returns. */

@@ -1,9 +1,10 @@
 import { Tensor } from '../../src/domain/tensor.ts';
 import { writeSafetensors } from '../../src/files/safetensors/safetensors.ts';
 import { codecFor } from '../../src/http/number-codec.ts';
-import { startLimit } from '../http/servers.ts';
+import { type Server, startLimit, startPython } from '../http/servers.ts';
 import { CONNECTIONS, type Load, loadedBy, wrkVersion } from '../http/wrk.ts';
-import { byCpu, type Contender, interleave, type Measured, median, ratio } from '../measure.ts';
+import { byCpu, type Contender, cpuOfAll, interleave, type Measured, median, ratio } from '../measure.ts';
+import { MissingPeer } from '../peers.ts';
 import { duration, perSecond, type Suite } from '../report.ts';
 import { type BenchService, serve } from '../service.ts';
 import {
@@ -39,15 +40,16 @@ export const suite: Suite = {
 connections (wrk), and the same steps of ${SESSIONS} sessions as JSON lines over one connection, over one WebSocket, and as bulk calls of
 ${SESSIONS} steps (two under way). OIP is the binary request of Triton's client to ${CONNECTIONS} sequences (wrk). One by one: one connection,
 each step after the answer to the one before, with p50 and p99 of the round trip. Ratios are to the single requests in the same run,
-by the CPU that the process takes for a step; steps a second by the clock stand beside it; they were measured on a busy machine. node:http
-is a bare server that reads a single request and answers with a constant of its size. The sequences of Triton and MLServer are not
-here: Triton's server has no package for npm or pip but pytriton's, which offers no sequences to Python models, and MLServer has
-no state between requests.`,
+by the CPU that the process takes for a step; steps a second by the clock stand beside it. node:http is a bare server that reads a
+single request and answers with a constant of its size. Triton is its own server with sequence batching, of the package nvidia-pytriton,
+and a model of its Python backend that keeps the states in a dict and steps PyTorch's cell on one thread: the same requests, by the
+CPU of all its processes. MLServer is not here: version 1.7.1 knows no sequence, so it has no state between requests.`,
   async run(tell) {
     const versions = [wrkVersion()];
     for (const store of ['memory', 'lmdb'] as const) {
       const service = await serve(store, { CELLSTEP_THREADS: '0' });
       const limit = await startLimit();
+      const triton = store === 'memory' ? await startTriton() : undefined;
       const open: RawConnection[] = [];
       try {
         await prepare(service);
@@ -55,15 +57,25 @@ no state between requests.`,
         const all = await contendersOf(service, open);
         const [single, ...others] = all.map((one) => byCpu(one, service.pid));
         const bare = byCpu(loadedBy('node:http', bareLoad(limit.url)), limit.pid);
-        const [base, least, ...measured] = await interleave([single, bare, ...others], ROUNDS);
+        const peers = triton ? [byCpu(loadedBy('Triton', inferenceLoad(triton.url)), triton.pid, cpuOfAll)] : [];
+        const [base, least, ...measured] = await interleave([single, bare, ...others, ...peers], ROUNDS);
         tell({
           name: `${store}: single requests, against node:http`,
           cellstep: shown(base, single),
           peer: shown(least, bare),
           ratio: ratio(base, least),
         });
-        for (const [k, mine] of measured.entries()) {
-          const { name } = others[k];
+        for (const [k, peer] of peers.entries()) {
+          const [mine, its] = [measured[others.length - 1], measured[others.length + k]];
+          tell({
+            name: `${store}: OIP, against ${peer.name}`,
+            cellstep: shown(mine, others[others.length - 1]),
+            peer: shown(its, peer),
+            ratio: ratio(mine, its),
+          });
+        }
+        for (const [k, { name }] of others.entries()) {
+          const mine = measured[k];
           tell({
             name: `${store}: ${name}`,
             cellstep: shown(mine, others[k]),
@@ -81,6 +93,7 @@ no state between requests.`,
         );
       } finally {
         for (const { socket } of open) socket.destroy();
+        await triton?.stop();
         await limit.stop();
         await service.close();
       }
@@ -92,6 +105,23 @@ no state between requests.`,
 /** `21.3 µs, 9200 steps/s`: the CPU of a step, and how many there were by the clock. */
 function shown({ ns }: Measured, { wall }: { readonly wall: readonly number[] }): string {
   return `${duration(ns)}, ${perSecond(median(wall), 'steps')}`;
+}
+
+/** Triton with its sequences begun; undefined if it is not installed. */
+async function startTriton(): Promise<Server | undefined> {
+  try {
+    const server = await startPython('.python-pytriton', 'triton_sequences.py', '/v2/models/lstm64/ready');
+    for (let i = 1; i <= CONNECTIONS; i++) {
+      const body = JSON.stringify(inference(i, true));
+      const { ok } = await fetch(`${server.url}/v2/models/lstm64/infer`, { method: 'POST', body });
+      if (!ok) throw new Error(`Triton refused to begin sequence ${i}`);
+    }
+    return server;
+  } catch (error) {
+    if (!(error instanceof MissingPeer)) throw error;
+    process.stderr.write(`left out: ${error.message}\n`);
+    return undefined;
+  }
 }
 
 async function prepare(service: BenchService): Promise<void> {

@@ -27,7 +27,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     node: ['buffer', 'child_process', 'fs', 'module', 'net', 'stream', 'url', 'v8', 'worker_threads'],
   },
   'src/store': {
-    own: ['src/domain'],
+    own: ['src/domain', 'src/threads'],
     npm: ['lmdb', 'ioredis'],
     node: ['child_process', 'crypto', 'fs', 'fs/promises', 'os', 'path', 'sqlite', 'timers/promises', 'url', 'zlib'],
   },

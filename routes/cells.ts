@@ -4,6 +4,7 @@ import { changeHeaders, createHeaders, listQuery, page, cellParams as params } f
 import { createCellBodies, createCellQuery, importedCellReply } from '../schemas/weight-file.ts';
 import { SENT_FILE_TYPES } from '../src/domain/media-types.ts';
 import { changeOf } from '../src/http/changes.ts';
+import { pageReply } from '../src/http/page-reply.ts';
 import { created, noContent, ok, send, sendRead } from '../src/http/replies.ts';
 import { configOptions, graphOptions, refuseFileQuery, sentFile, sentGraph } from '../src/http/sent-file.ts';
 import type { ImportedCell } from '../src/services/cells/cell-files.ts';
@@ -62,8 +63,8 @@ export function cellRoutes(app: App, services: TenantServices): void {
     '/v1/cells',
     { schema: describe('listCells', { querystring: listQuery, reply: { 200: page(cellReply) } }) },
     async (request, reply) => {
-      const { items, next_cursor } = await services.of(request).cells.list(request.query);
-      return send(reply, ok({ items: items.map(present), next_cursor }));
+      const page = await services.of(request).cells.list(request.query);
+      return send(reply, await pageReply(request, page, present));
     },
   );
 

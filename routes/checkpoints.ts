@@ -12,6 +12,7 @@ import type { Limits } from '../src/domain/limits.ts';
 import { fieldProblem } from '../src/domain/problems.ts';
 import { SAFETENSORS } from '../src/http/binary-body.ts';
 import { changeOf } from '../src/http/changes.ts';
+import { pageReply } from '../src/http/page-reply.ts';
 import { created, noContent, ok, send, sendFile, sendRead } from '../src/http/replies.ts';
 import type { CheckpointRecord } from '../src/services/checkpoints/checkpoints.ts';
 import type { TenantServices } from '../src/services/tenants/index.ts';
@@ -60,8 +61,8 @@ export function checkpointRoutes(app: App, services: TenantServices, limits: Lim
     '/v1/checkpoints',
     { schema: describe('listCheckpoints', { querystring: listQuery, reply: { 200: page(checkpointReply) } }) },
     async (request, reply) => {
-      const { items, next_cursor } = await services.of(request).checkpoints.list(request.query);
-      return send(reply, ok({ items: items.map(present), next_cursor }));
+      const page = await services.of(request).checkpoints.list(request.query);
+      return send(reply, await pageReply(request, page, present));
     },
   );
 

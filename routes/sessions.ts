@@ -3,6 +3,7 @@ import { changeHeaders, createHeaders, noQuery, page, sessionParams as params } 
 import { forkBody, listedSession, listSessionsQuery, openSessionBody, sessionReply } from '../schemas/session.ts';
 import type { TensorFormat } from '../schemas/tensor.ts';
 import { changeOf } from '../src/http/changes.ts';
+import { pageReply } from '../src/http/page-reply.ts';
 import { created, noContent, ok, send, sendRead, writerFor } from '../src/http/replies.ts';
 import type { Session } from '../src/services/sessions/session-record.ts';
 import type { TenantServices } from '../src/services/tenants/index.ts';
@@ -49,12 +50,11 @@ export function sessionRoutes(app: App, services: TenantServices): void {
     { schema: describe('listSessions', { querystring: listSessionsQuery, reply: { 200: page(listedSession) } }) },
     async (request, reply) => {
       const { values, ...asked } = request.query;
-      const { items, next_cursor } = await services.of(request).sessions.list(asked);
-      const shown = items.map((session) => {
+      const show = (session: Omit<Session, 'revision'>) => {
         const { states, ...rest } = presentSession(session, 'nested');
         return values ? { ...rest, states } : rest;
-      });
-      return send(reply, ok({ items: shown, next_cursor }));
+      };
+      return send(reply, await pageReply(request, await services.of(request).sessions.list(asked), show));
     },
   );
 

@@ -11,6 +11,7 @@ import {
   variableReply,
 } from '../schemas/variable.ts';
 import { changeOf } from '../src/http/changes.ts';
+import { pageReply } from '../src/http/page-reply.ts';
 import { created, noContent, ok, send, sendRead, writerFor } from '../src/http/replies.ts';
 import type { TenantServices } from '../src/services/tenants/index.ts';
 import type { Variable, VariableAddress } from '../src/services/variables/variables.ts';
@@ -75,12 +76,11 @@ export function variableRoutes(app: App, services: TenantServices): void {
     { schema: describe('listVariables', { querystring: listVariablesQuery, reply: { 200: page(listedVariable) } }) },
     async (request, reply) => {
       const { values, ...asked } = request.query;
-      const { items, next_cursor } = await services.of(request).variables.list(asked);
-      const shown = items.map((item) => {
+      const show = (item: Variable) => {
         const { value, ...rest } = presentVariable(item, 'nested');
         return values ? { ...rest, value } : rest;
-      });
-      return send(reply, ok({ items: shown, next_cursor }));
+      };
+      return send(reply, await pageReply(request, await services.of(request).variables.list(asked), show));
     },
   );
 

@@ -21,11 +21,30 @@ export function openedText(value: object): string {
   return `${fieldsText(value, { tensors: [], characters: 0 })}}`;
 }
 
-/** As jsonText, with large tensors printed later, where there are any. @throws {Problem} limit-exceeded */
-export function replyText(value: unknown): string | LongText {
-  const printed: Printed = { tensors: [], characters: 0, later: [] };
+/**
+ * As jsonText, with large tensors printed later, where there are any. `before` are the characters of the reply before it.
+ * @throws {Problem} limit-exceeded
+ */
+export function replyText(value: unknown, before = 0): string | LongText {
+  const printed: Printed = { tensors: [], characters: before, later: [] };
   const text = textOf(value, printed);
   return printed.later?.length === 0 ? text : new LongText(text, printed);
+}
+
+/** The text of a list, an item in each slice or less. @throws {Problem} limit-exceeded, as jsonText */
+export function* listText(items: Iterable<unknown>): Generator<void, string> {
+  const parts: string[] = [];
+  let length = 0;
+  for (const item of items) {
+    const text = replyText(item, length);
+    const first = parts.length;
+    for (const piece of typeof text === 'string' ? [text] : text.pieces()) {
+      parts.push(length === 0 ? piece : parts.length === first ? `,${piece}` : piece);
+      length += piece.length;
+      yield;
+    }
+  }
+  return `[${parts.join('')}]`;
 }
 
 /** Stands for a large tensor in the text around it: JSON has no such character. */

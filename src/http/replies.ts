@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Bytes } from '../domain/bytes.ts';
 import { requireOffer } from './accept.ts';
 import { SAFETENSORS } from './binary-body.ts';
+import { clientOf } from './callers.ts';
 import { etagOf, readEntityTags } from './entity-tags.ts';
 import { LongText, replyText } from './json-text.ts';
 import { encoded, SLICE_BYTES, SlicedReply, slicesOf } from './sliced-reply.ts';
@@ -17,7 +18,7 @@ export interface Reply {
 /** Text, text that is printed while it is sent, or the bytes of a file. */
 type ReplyBody = string | LongText | Bytes;
 
-const JSON_TYPE = 'application/json; charset=utf-8';
+export const JSON_TYPE = 'application/json; charset=utf-8';
 
 /** Writes what a reply says, in one representation. */
 interface ReplyWriter {
@@ -61,13 +62,19 @@ export function send(reply: FastifyReply, { status, headers, body }: Reply): Pay
 /** A body as Fastify sends it. */
 function payloadOf(reply: FastifyReply, body: ReplyBody): Payload {
   if (typeof body === 'string') return body;
-  if (body instanceof LongText) return new SlicedReply(body.length, encoded(body.pieces()));
+  if (body instanceof LongText) return new SlicedReply(body.length, encoded(body.pieces()), turnsOf(reply));
   if (body.length > SLICE_BYTES) {
     reply.header('content-length', body.length);
-    return new SlicedReply(body.length, slicesOf(body));
+    return new SlicedReply(body.length, slicesOf(body), turnsOf(reply));
   }
   const { buffer, byteOffset, byteLength } = body.subarray();
   return Buffer.from(buffer, byteOffset, byteLength);
+}
+
+/** One slice of all replies in each turn of the event loop, and clients take turns. */
+function turnsOf({ request }: FastifyReply): () => Promise<void> {
+  const client = clientOf(request);
+  return () => request.server.turns.take(client);
 }
 
 /**

@@ -1,6 +1,5 @@
 import { Readable } from 'node:stream';
 import type { Bytes } from '../domain/bytes.ts';
-import { nextTurn } from '../threads/turns.ts';
 
 /** Of so many bytes a reply goes out in slices. */
 export const SLICE_BYTES = 2 ** 19;
@@ -12,18 +11,20 @@ export const SLICE_BYTES = 2 ** 19;
 export class SlicedReply extends Readable {
   readonly length: number;
   private readonly slices: Iterator<Uint8Array>;
+  private readonly turn: () => Promise<void>;
   private turning = false;
 
-  constructor(length: number, slices: Iterator<Uint8Array>) {
+  constructor(length: number, slices: Iterator<Uint8Array>, turn: () => Promise<void>) {
     super({ highWaterMark: SLICE_BYTES });
     this.length = length;
+    this.turn = turn;
     this.slices = slices;
   }
 
   override _read(): void {
     if (this.turning) return;
     this.turning = true;
-    nextTurn().then(() => {
+    this.turn().then(() => {
       this.turning = false;
       if (this.destroyed) return;
       try {

@@ -77,9 +77,20 @@ export function checkShape<T>(schema: z.ZodType<T>, value: unknown, context = 'b
   throw new RequestShapeError(context, read.slice(0, MOST_ISSUES), Math.max(total, read.length));
 }
 
-function parse<T>(schema: z.ZodType<T>, value: unknown, context: string): z.ZodSafeParseResult<T> {
+/** What is wrong with a value. Zod's own error also prints all of the value at once. */
+class Issues {
+  readonly issues: z.core.$ZodIssue[];
+
+  constructor(issues: z.core.$ZodIssue[]) {
+    this.issues = issues;
+  }
+}
+
+const safeParse = z.core._safeParse(Issues as unknown as z.core.$ZodErrorClass);
+
+function parse<T>(schema: z.ZodType<T>, value: unknown, context: string): z.core.util.SafeParseResult<T> {
   try {
-    return schema.safeParse(value, { reportInput: true });
+    return safeParse(schema, value, { reportInput: true });
   } catch (error) {
     // zod compares the `length` of any object with the bounds of a list, but it need not be a number.
     if (!(error instanceof TypeError)) throw error;

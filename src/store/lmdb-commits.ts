@@ -1,6 +1,7 @@
 import { writeSync } from 'node:fs';
 import type { Bytes } from '../domain/bytes.ts';
 import type { CommitEnd, CommitOutcome, StoreWrite } from '../domain/ports.ts';
+import type { Turns } from '../threads/turns.ts';
 import type { LmdbConnection } from './lmdb-connection.ts';
 import { type LmdbDatabase, rewriteFormat } from './lmdb-database.ts';
 import { probeDisk } from './lmdb-disk.ts';
@@ -52,10 +53,10 @@ export interface CommitQueue {
  * Each is compared and written on its own in the transaction, in the order of the calls, under LMDB's write lock, which
  * excludes other processes too. Written values update the recent values.
  */
-export function createCommitQueue(connection: LmdbConnection, recent: RecentValues): CommitQueue {
+export function createCommitQueue(connection: LmdbConnection, recent: RecentValues, turns: Turns): CommitQueue {
   const nextStamp = createStamps();
   const waiting: WaitingCommit[] = [];
-  const longValues = new LongValues(connection.directory, carryOut);
+  const longValues = new LongValues(connection.directory, carryOut, turns);
   /** Commits of long values, which do much before and after they are in the queue. */
   const long = new Set<Promise<void>>();
   let running: Promise<void> | undefined;
@@ -218,7 +219,7 @@ export function createCommitQueue(connection: LmdbConnection, recent: RecentValu
     }
     settle(end);
     if (end === 'committed') return;
-    for (const place of places.values()) await longValues.drop(place).catch(() => undefined);
+    await longValues.drop(places.values());
   }
 
   /** Calls `settle` once the commit is on the disk, or has ended otherwise. */

@@ -1,5 +1,6 @@
 import type { Bytes } from '../domain/bytes.ts';
 import type { CommitOutcome } from '../domain/ports.ts';
+import type { Turns } from '../threads/turns.ts';
 import type { LmdbDatabase } from './lmdb-database.ts';
 import { NoRoomError } from './lmdb-errors.ts';
 import {
@@ -27,11 +28,15 @@ const AT_ONCE = 2;
 export class LongValues {
   private readonly enqueue: Enqueue;
   private readonly directory: string;
+  private readonly turns: Turns;
   private readonly nextId = createStamps();
+  /** To be removed: their commit was not made, and where the disk failed, they could not be removed either. */
+  private dropped: Place[] = [];
 
-  constructor(directory: string, enqueue: Enqueue) {
+  constructor(directory: string, enqueue: Enqueue, turns: Turns) {
     this.directory = directory;
     this.enqueue = enqueue;
+    this.turns = turns;
   }
 
   newPlace({ length }: Bytes): Place {
@@ -40,6 +45,7 @@ export class LongValues {
 
   /** @throws {Problem} store-full, store-unavailable. Drop the place then. */
   async write(place: Place, value: Bytes): Promise<void> {
+    await this.drop([]);
     await this.enqueue(PIECE_BYTES, (database) => {
       if (!hasRoomFor(place.length, database, this.directory)) throw new NoRoomError('no room on the disk');
       database.unfinished.put(place.id, bytesOfPlace(place));
@@ -47,22 +53,33 @@ export class LongValues {
     });
     const count = countOfPieces(place);
     for (let first = 0; first < count; first += AT_ONCE) {
-      const ends: Promise<unknown>[] = [];
-      for (let index = first; index < Math.min(first + AT_ONCE, count); index++) {
-        const { key, sealed } = sealPiece(place, index, value);
-        ends.push(
-          this.enqueue(sealed.length, ({ pieces }) => {
-            pieces.put(key, sealed);
-            return 'committed';
-          }),
-        );
-      }
-      await Promise.all(ends);
+      const indices = Array.from({ length: Math.min(AT_ONCE, count - first) }, (_, k) => first + k);
+      const ends = await Promise.allSettled(indices.map((index) => this.writePiece(place, index, value)));
+      // None is under way any more when the place is dropped.
+      for (const end of ends) if (end.status === 'rejected') throw end.reason;
     }
   }
 
-  /** Removes the pieces if no commit has named them. It is unknown whether a commit takes effect that came too late. */
-  async drop(place: Place): Promise<void> {
+  private async writePiece(place: Place, index: number, value: Bytes): Promise<void> {
+    await this.turns.take(Buffer.from(place.id).toString('hex'));
+    const { key, sealed } = sealPiece(place, index, value);
+    await this.enqueue(sealed.length, ({ pieces }) => {
+      pieces.put(key, sealed);
+      return 'committed';
+    });
+  }
+
+  /**
+   * Removes the pieces of these places, and of those that were dropped before and are still there, if no commit has named them. It
+   * is unknown whether a commit takes effect that came too late.
+   */
+  async drop(places: Iterable<Place>): Promise<void> {
+    const all = [...this.dropped, ...places];
+    this.dropped = [];
+    for (const place of all) await this.remove(place).catch(() => this.dropped.push(place));
+  }
+
+  private async remove(place: Place): Promise<void> {
     await this.enqueue(0, (database) => {
       if (database.unfinished.getBinaryFast(place.id)) {
         removePieces(database, place);

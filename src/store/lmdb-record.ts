@@ -1,4 +1,3 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { crc32 } from 'node:zlib';
 import { STAMP_BYTES } from './record.ts';
 
@@ -54,18 +53,22 @@ export function isLong({ length }: Uint8Array): boolean {
   return length > SLICE_BYTES;
 }
 
-/** As unsealRecord, a slice in each turn of the event loop. */
-export async function unsealLongRecord(key: Uint8Array, sealed: Uint8Array): Promise<Uint8Array> {
+/** As unsealRecord, a slice in each turn. */
+export async function unsealLongRecord(
+  key: Uint8Array,
+  sealed: Uint8Array,
+  turn: () => Promise<void>,
+): Promise<Uint8Array> {
   const record = recordOf(sealed);
   const kept = new DataView(sealed.buffer, sealed.byteOffset, sealed.byteLength).getUint32(record.length);
-  if (kept !== (await slicedChecksum(key, record))) throw new DamagedRecordError(key);
+  if (kept !== (await slicedChecksum(key, record, turn))) throw new DamagedRecordError(key);
   return record;
 }
 
-async function slicedChecksum(key: Uint8Array, record: Uint8Array): Promise<number> {
+async function slicedChecksum(key: Uint8Array, record: Uint8Array, turn: () => Promise<void>): Promise<number> {
   let sum = crc32(key);
   for (let from = 0; from < record.length; from += SLICE_BYTES) {
-    await nextTurn();
+    await turn();
     sum = crc32(record.subarray(from, from + SLICE_BYTES), sum);
   }
   return sum;

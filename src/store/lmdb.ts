@@ -1,9 +1,9 @@
 import { accessSync, constants, existsSync } from 'node:fs';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { CommitEnd, CountedStore, Hold, StoredEntry, StoredValue } from '../domain/ports.ts';
 import { Problem } from '../domain/problems.ts';
 import { checkCommit, isKey, MAX_WHOLE_KEY_LENGTH } from '../domain/store-keys.ts';
 import { NO_USAGE } from '../domain/usage.ts';
+import { Turns } from '../threads/turns.ts';
 import { type DirectoryLock, lockDirectory } from './directory-lock.ts';
 import { markClosed, unmarkClosed, wasClosed } from './lmdb-closed.ts';
 import { createCommitQueue } from './lmdb-commits.ts';
@@ -75,7 +75,9 @@ export async function openLmdbStore({
     throw error;
   }
   const recent = new RecentValues(!shared);
-  const commits = createCommitQueue(connection, recent);
+  /** Each reads or writes a piece of a long value, and readers and writers take turns. */
+  const turns = new Turns();
+  const commits = createCommitQueue(connection, recent, turns);
   let closing: Promise<void> | undefined;
   let failure: Problem | undefined;
   let hasFailed = false;
@@ -113,11 +115,11 @@ export async function openLmdbStore({
     }
   }
 
-  /** The value of a place, a piece in each turn of the event loop; undefined if it was replaced meanwhile. */
-  async function assembled(place: Place): Promise<Uint8Array | undefined> {
+  /** The value of a place, in turns, with all others that are read and written; undefined if it was replaced meanwhile. */
+  async function assembled(key: Uint8Array, place: Place): Promise<Uint8Array | undefined> {
     const value = new Uint8Array(Buffer.allocUnsafeSlow(place.length).buffer);
     for (let index = 0; index < countOfPieces(place); index++) {
-      await nextTurn();
+      await turns.take(`${key}`);
       const isThere = read(({ pieces }) => {
         const piece = readPiece((key) => pieces.getBinaryFast(key), place, index);
         if (piece) value.set(piece, index * place.each);
@@ -134,11 +136,11 @@ export async function openLmdbStore({
       const record = read(() => unsealRecord(key, sealed));
       const place = readPlace(record.subarray(STAMP_BYTES));
       hold?.(place.length);
-      const bytes = await assembled(place);
+      const bytes = await assembled(key, place);
       return bytes && { ...namesOf(key, record), bytes };
     }
     hold?.(sealed.length);
-    const record = await unsealLongRecord(key, sealed).catch((error) => {
+    const record = await unsealLongRecord(key, sealed, () => turns.take(`${key}`)).catch((error) => {
       throw storeProblem(error, directory);
     });
     return { ...namesOf(key, record), bytes: record.subarray(STAMP_BYTES) };

@@ -6,7 +6,10 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { LONG_BYTES } from '../../src/domain/bytes.ts';
 import type { CountedStore } from '../../src/domain/ports.ts';
 import { openLmdbStore } from '../../src/store/lmdb.ts';
+import type { LmdbDatabase } from '../../src/store/lmdb-database.ts';
+import { LongValues } from '../../src/store/lmdb-long-values.ts';
 import { newSealedRecord, sealRecord } from '../../src/store/lmdb-record.ts';
+import { Turns } from '../../src/threads/turns.ts';
 
 const KEY = 'variable/v';
 const long = (fill: number, bytes = 2.5 * LONG_BYTES) => new Uint8Array(bytes).fill(fill);
@@ -67,6 +70,25 @@ describe('long values of the LMDB store', () => {
     await store.commit([{ key: 'session/s', bytes: Uint8Array.of(1) }]).then(() => order.push('short'));
     await slow;
     expect(order).toEqual(['short', 'long']);
+  });
+
+  it('are read and written a piece in each turn of the event loop, however many there are', async () => {
+    const keys = ['a', 'b', 'c', 'd'].map((name) => `variable/${name}`);
+    const turnsOf = async (work: () => Promise<unknown>) => {
+      let turns = 0;
+      let over = false;
+      const turn = () => {
+        turns++;
+        if (!over) setImmediate(turn);
+      };
+      setImmediate(turn);
+      await work();
+      over = true;
+      return turns;
+    };
+    const writing = () => Promise.all(keys.map((key, fill) => store.commit([{ key, bytes: long(fill) }])));
+    expect(await turnsOf(writing)).toBeGreaterThanOrEqual(3 * keys.length);
+    expect(await turnsOf(() => Promise.all(keys.map((key) => store.get(key))))).toBeGreaterThanOrEqual(3 * keys.length);
   });
 
   it('are whole while they are replaced: a reader gets one value or another', async () => {
@@ -150,5 +172,38 @@ describe('long values of the LMDB store', () => {
     expect(Buffer.compare(bytes, value)).toBe(0);
     expect(await store.commit([{ key: KEY, expect: revision, bytes: long(6) }])).toBe('committed');
     expect(await pieces()).toEqual([3, 0]);
+  });
+});
+
+describe('pieces that could not be removed while the disk failed', () => {
+  it('are removed when the next long value is written', async () => {
+    const pieces = new Map<string, Uint8Array>();
+    const unfinished = new Map<string, Uint8Array>();
+    const name = (key: Uint8Array) => Buffer.from(key).toString('hex');
+    const tree = (kept: Map<string, Uint8Array>) => ({
+      put: (key: Uint8Array, value: Uint8Array) => void kept.set(name(key), value),
+      remove: (key: Uint8Array) => void kept.delete(name(key)),
+      getBinaryFast: (key: Uint8Array) => kept.get(name(key)),
+      getStats: () => ({}),
+    });
+    const stats = { getStats: () => ({ free: {} }) };
+    const database = { root: stats, records: tree(new Map()), pieces: tree(pieces), unfinished: tree(unfinished) };
+    let left = 3;
+    const values = new LongValues(
+      tmpdir(),
+      async (_bytes, work) => {
+        if (left-- <= 0) throw new Error('EIO');
+        return work(database as unknown as LmdbDatabase);
+      },
+      new Turns(),
+    );
+    const place = values.newPlace(long(1, 4 * LONG_BYTES));
+    await expect(values.write(place, long(1, 4 * LONG_BYTES))).rejects.toThrow('EIO');
+    await values.drop([place]);
+    expect([pieces.size, unfinished.size]).toEqual([2, 1]);
+    left = 100;
+    const next = values.newPlace(long(2));
+    await values.write(next, long(2));
+    expect([pieces.size, [...unfinished.keys()]]).toEqual([3, [name(next.id)]]);
   });
 });

@@ -1,5 +1,6 @@
 import type { Store, StoredEntry } from '../../domain/ports.ts';
 import { Problem } from '../../domain/problems.ts';
+import { inTurns } from '../../threads/in-turns.ts';
 
 export interface PageRequest {
   readonly limit: number;
@@ -57,9 +58,18 @@ export async function listPage<T>(
   const full = entries.reduce((sum, { bytes }) => sum + bytes.length, 0) >= PAGE_BYTES;
   const last = entries.length > limit || full ? shown.at(-1)?.key.slice(kind.length) : undefined;
   return {
-    items: shown.map(({ bytes }) => decode(bytes)),
+    items: await inTurns(decoded(shown, decode)),
     next_cursor: last === undefined ? null : Buffer.from(last).toString('base64url'),
   };
+}
+
+function* decoded<T>(entries: readonly StoredEntry[], decode: (bytes: Uint8Array) => T): Generator<void, T[]> {
+  const things: T[] = [];
+  for (const { bytes } of entries) {
+    things.push(decode(bytes));
+    yield;
+  }
+  return things;
 }
 
 /** All entries, read in pages of bounded length and bytes. */

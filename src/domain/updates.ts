@@ -1,5 +1,5 @@
 import { fieldProblem } from './problems.ts';
-import { allocate, formatShape, rounder, type Shape, sameShape, sizeOf, Tensor } from './tensor.ts';
+import { allocate, formatShape, rounder, type Shape, sameShape, sizeOf, Tensor, type TensorData } from './tensor.ts';
 
 /**
  * How a variable's value changes. Each takes the present value and tensors of the variable's own dtype and gives the new
@@ -38,10 +38,15 @@ function combine(current: Tensor, value: Tensor, sign: 1 | -1): Tensor {
 
 /**
  * `indices` [n, k] address the first k axes; updates [n, …rest] replace what they address. Of two updates of one place the
- * later one stays.
+ * later one stays. `data` is a copy of the present elements, which become the new ones.
  * @throws {Problem} wrong-shape, or invalid-value for an index outside the variable.
  */
-export function scatterUpdate(current: Tensor, indices: readonly (readonly number[])[], updates: Tensor): Tensor {
+export function scatterUpdate(
+  current: Tensor,
+  indices: readonly (readonly number[])[],
+  updates: Tensor,
+  data: TensorData,
+): Tensor {
   const { shape, dtype } = current;
   const depth = indices[0]?.length ?? 0;
   if (depth > shape.length) {
@@ -55,7 +60,6 @@ export function scatterUpdate(current: Tensor, indices: readonly (readonly numbe
     throw fieldProblem('wrong-shape', '/updates', detail);
   }
   const size = sizeOf(rest);
-  const data = current.data.slice();
   indices.forEach((index, i) => {
     const start = offsetOf(index, shape, i) * size;
     data.set(updates.data.subarray(i * size, (i + 1) * size) as never, start);

@@ -1,18 +1,20 @@
 import type { JsonObject } from '../domain/json.ts';
 import { cast, type Dtype, sizeOf, type Tensor } from '../domain/tensor.ts';
+import { literalToTensor, SentTensor } from '../domain/tensor-literal.ts';
 import { assignAdd, assignSub } from '../domain/updates.ts';
 import { applyOp } from './ops.ts';
 
 export type Arithmetic = 'assign_add' | 'assign_sub';
 
-/** What is computed of tensors: an operation of the API, another dtype, or the new value of a variable. */
+/** What is computed of tensors: an operation of the API, another dtype, what was sent in another dtype, or the new value of a variable. */
 export type OpTask<T = Tensor> = { readonly inputs: readonly T[] } & (
   | { readonly kind: 'op'; readonly name: string; readonly params: JsonObject }
   | { readonly kind: 'cast'; readonly dtype: Dtype }
+  | { readonly kind: 'literal'; readonly dtype: Dtype; readonly pointer: string; readonly field: SentTensor['field'] }
   | { readonly kind: Arithmetic }
 );
 
-/** @throws {Problem} as applyOp, cast, assignAdd and assignSub */
+/** @throws {Problem} as applyOp, cast, literalToTensor, assignAdd and assignSub */
 export function carryOut(task: OpTask): Tensor {
   const [a, b] = task.inputs;
   switch (task.kind) {
@@ -20,6 +22,8 @@ export function carryOut(task: OpTask): Tensor {
       return applyOp(task.name, task.inputs, task.params);
     case 'cast':
       return cast(a, task.dtype);
+    case 'literal':
+      return literalToTensor(new SentTensor(a, task.field), task.dtype, task.pointer);
     case 'assign_add':
       return assignAdd(a, b);
     case 'assign_sub':
@@ -37,7 +41,7 @@ const SLOW: readonly Dtype[] = ['float16', 'bfloat16', 'int64'];
 export function workOf(task: OpTask<Pick<Tensor, 'shape' | 'dtype'>>): number {
   const { inputs, kind } = task;
   if (kind !== 'op') {
-    const slow = SLOW.includes(inputs[0].dtype) || (kind === 'cast' && SLOW.includes(task.dtype));
+    const slow = SLOW.includes(inputs[0].dtype) || ('dtype' in task && SLOW.includes(task.dtype));
     return sizeOf(inputs[0].shape) * (slow ? ROUNDING_WORK.slow : ROUNDING_WORK.plain);
   }
   if (task.name === 'matmul' && inputs.length === 2) {

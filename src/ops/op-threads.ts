@@ -1,15 +1,19 @@
 import { type CurrentCaller, OWN_WORK } from '../domain/caller.ts';
 import type { JsonObject } from '../domain/json.ts';
 import { type Dtype, Tensor } from '../domain/tensor.ts';
+import { literalToTensor, SentTensor, type TensorLiteral } from '../domain/tensor-literal.ts';
 import { Lane } from '../threads/lane.ts';
 import { runInThread } from '../threads/own-thread.ts';
 import { copied, nextTurn } from '../threads/turns.ts';
 import { type Arithmetic, carryOut, type OpTask, workOf } from './op-task.ts';
 
-export type SentTensor = Pick<Tensor, 'dtype' | 'shape' | 'data'>;
+/** A tensor between threads. */
+export type BareTensor = Pick<Tensor, 'dtype' | 'shape' | 'data'>;
 
 /** Work that is done at once rather than in a thread: some 10 ms. One is a multiply-add of a matrix product. */
 const AT_ONCE = 2 ** 21;
+/** Elements that are converted at once, without a promise. */
+const SMALL = 2 ** 14;
 const SCRIPT = new URL('./op-worker.ts', import.meta.url);
 
 /**
@@ -31,18 +35,23 @@ export function createOps(caller: CurrentCaller = () => OWN_WORK) {
     apply: (name: string, inputs: readonly Tensor[], params: JsonObject) => apply({ kind: 'op', name, inputs, params }),
     cast: (tensor: Tensor, dtype: Dtype) =>
       tensor.dtype === dtype ? Promise.resolve(tensor) : apply({ kind: 'cast', inputs: [tensor], dtype }),
+    /** What was sent, in the dtype that it is for. @throws {Problem} as literalToTensor */
+    read: (literal: TensorLiteral, dtype: Dtype, pointer: string): Tensor | Promise<Tensor> =>
+      literal instanceof SentTensor && literal.dtype !== dtype && literal.tensor.data.length > SMALL
+        ? apply({ kind: 'literal', inputs: [literal.tensor], dtype, pointer, field: literal.field })
+        : literalToTensor(literal, dtype, pointer),
     combine: (kind: Arithmetic, current: Tensor, value: Tensor) => apply({ kind, inputs: [current, value] }),
   };
 }
 
 /** Copies the inputs one by one, each in a turn of the event loop of its own. */
-async function applyInThread(task: OpTask, signal: AbortSignal | undefined): Promise<SentTensor> {
-  const inputs: SentTensor[] = [];
+async function applyInThread(task: OpTask, signal: AbortSignal | undefined): Promise<BareTensor> {
+  const inputs: BareTensor[] = [];
   for (const { dtype, shape, data } of task.inputs) {
     inputs.push({ dtype, shape, data: await copied(data) });
     await nextTurn();
   }
-  const workerData: OpTask<SentTensor> = { ...task, inputs };
+  const workerData: OpTask<BareTensor> = { ...task, inputs };
   const transferList = inputs.map(({ data }) => data.buffer as ArrayBuffer);
-  return runInThread<SentTensor>(SCRIPT, { workerData, transferList }, signal);
+  return runInThread<BareTensor>(SCRIPT, { workerData, transferList }, signal);
 }

@@ -3,9 +3,9 @@ import { workerData } from 'node:worker_threads';
 import { Tensor } from '../domain/tensor.ts';
 import { answerParent } from '../threads/own-thread.ts';
 import { carryOut, type OpTask } from './op-task.ts';
-import type { SentTensor } from './op-threads.ts';
+import type { BareTensor } from './op-threads.ts';
 
-const { inputs, ...task } = workerData as OpTask<SentTensor>;
+const { inputs, ...task } = workerData as OpTask<BareTensor>;
 
 answerParent(
   () => {

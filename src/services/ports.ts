@@ -5,6 +5,7 @@ import type { Limits } from '../domain/limits.ts';
 import type { Backoff, BeginStage, Clock, NewId, NewSeed, Stepper, Store } from '../domain/ports.ts';
 import type { InitializerSpec } from '../domain/program.ts';
 import type { Dtype, Shape, Tensor } from '../domain/tensor.ts';
+import type { TensorLiteral } from '../domain/tensor-literal.ts';
 
 /** Draws the first value of a variable by an initializer whose seed is set. */
 export type Initialize = (spec: InitializerSpec, shape: Shape, dtype: Dtype) => Promise<Tensor>;
@@ -21,6 +22,8 @@ export interface Ops {
   apply(op: string, inputs: readonly Tensor[], params: JsonObject): Promise<Tensor>;
   /** The same values in another dtype. @throws {Problem} value-out-of-range */
   cast(tensor: Tensor, dtype: Dtype): Promise<Tensor>;
+  /** What a request sent, in the dtype that it is for. @throws {Problem} as literalToTensor */
+  read(literal: TensorLiteral, dtype: Dtype, pointer: string): Tensor | Promise<Tensor>;
   /** A sum or a difference, as a variable's new value. @throws {Problem} wrong-shape, invalid-value */
   combine(kind: 'assign_add' | 'assign_sub', current: Tensor, value: Tensor): Promise<Tensor>;
 }

@@ -12,7 +12,7 @@ describe('an update of a variable', () => {
     expect([...assignAdd(current, floats(3, 4)).data]).toEqual([4, 6]);
     expect([...assignSub(current, floats(3, 4)).data]).toEqual([-2, -2]);
     expect(assign(current, floats(3, 4))).toEqual(floats(3, 4));
-    expect([...scatterUpdate(current, [[1]], floats(9)).data]).toEqual([1, 9]);
+    expect([...scatterUpdate(current, [[1]], floats(9), current.data.slice()).data]).toEqual([1, 9]);
     expect(current).toEqual(floats(1, 2));
   });
 
@@ -44,8 +44,10 @@ describe('an update of a variable', () => {
     for (const update of [assign, assignAdd, assignSub]) {
       expect(() => update(floats(1, 2), floats(1))).toThrow(/\[1\].*\[2\]/);
     }
-    expect(() => scatterUpdate(floats(1, 2), [[0, 0]], floats(1))).toThrow(/length 2/);
-    expect(() => scatterUpdate(floats(1, 2), [[2]], floats(1))).toThrow(/\[2\] is outside of shape \[2\]/);
+    expect(() => scatterUpdate(floats(1, 2), [[0, 0]], floats(1), new Float32Array(2))).toThrow(/length 2/);
+    expect(() => scatterUpdate(floats(1, 2), [[2]], floats(1), new Float32Array(2))).toThrow(
+      /\[2\] is outside of shape \[2\]/,
+    );
   });
 
   it('adds nothing to a bool', () => {
@@ -64,7 +66,7 @@ describe('an update of a variable', () => {
           expected[row * 4 + column] = i + 1;
         });
         if (indices.length === 0) return;
-        expect(scatterUpdate(zeros('float32', [3, 4]), indices, updates).data).toEqual(expected);
+        expect(scatterUpdate(zeros('float32', [3, 4]), indices, updates, new Float32Array(12)).data).toEqual(expected);
       }),
     );
   });

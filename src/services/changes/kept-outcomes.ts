@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { Bytes } from '../../domain/bytes.ts';
 import type { Store, StoreWrite } from '../../domain/ports.ts';
 import { decodeRecord, encodeRecord } from '../../domain/record.ts';
 import { DAY } from '../expiry/due.ts';
@@ -55,7 +56,7 @@ export function keepWrites(
   owner: string,
   kept: Kept,
   idempotencyKey: string,
-  outcome: Outcome,
+  outcome: Outcome<Bytes>,
   until: number,
 ): StoreWrite[] {
   const name = digest(idempotencyKey);

@@ -1,3 +1,4 @@
+import type { Bytes } from '../../domain/bytes.ts';
 import type { Limits } from '../../domain/limits.ts';
 import type { Store } from '../../domain/ports.ts';
 import { Problem } from '../../domain/problems.ts';
@@ -11,7 +12,8 @@ import { sizeOf } from './outcome.ts';
 
 /** Turns the answer of a door into bytes, and back into the answer to a repetition. Only the door knows the format. */
 export interface OutcomeCodec<R> {
-  encode(answer: R): Uint8Array;
+  /** What is long may be made in turns, or when it is written; then the answer must stay as it is. */
+  encode(answer: R): Bytes | Promise<Bytes>;
   replay(bytes: Uint8Array): R;
 }
 
@@ -53,7 +55,8 @@ export function decideOnce<R>(
     }
     const decision = await decide().catch((refusal: unknown) => refuse(store, owner, kept, refusal));
     if (!decision) return undefined;
-    const outcome = { fingerprint, answer: codec.encode(decision.result) };
+    const encoded = codec.encode(decision.result);
+    const outcome = { fingerprint, answer: encoded instanceof Promise ? await encoded : encoded };
     if (kept.bytes + sizeOf(outcome) > limits.maxKeyBytes) {
       if (kept.oldest > now) throw tooManyKeys(owner, kept, now, limits);
       await letGoOfKept(store, owner, now);

@@ -1,9 +1,11 @@
+import { type Bytes, JoinedBytes, LONG_BYTES } from '../../domain/bytes.ts';
+
 /** The outcome of a request with an idempotency key, as its owner keeps it. */
-export interface Outcome {
+export interface Outcome<Answer extends Bytes = Uint8Array> {
   /** Fingerprint of the request. */
   readonly fingerprint: string;
   /** As the door encoded it. */
-  readonly answer: Uint8Array;
+  readonly answer: Answer;
 }
 
 /** Bytes that the store needs for an outcome besides its own: its keys and its time. */
@@ -11,17 +13,19 @@ const OVERHEAD_BYTES = 400;
 const LENGTH_BYTES = 2;
 
 /** How much an outcome counts towards the bytes that an owner may keep. */
-export function sizeOf({ fingerprint, answer }: Outcome): number {
+export function sizeOf({ fingerprint, answer }: Outcome<Bytes>): number {
   return OVERHEAD_BYTES + Buffer.byteLength(fingerprint) + answer.length;
 }
 
 /** Layout: the length of the fingerprint (uint16 little-endian), the fingerprint in UTF-8, the answer. */
-export function encodeOutcome({ fingerprint, answer }: Outcome): Uint8Array {
-  const length = Buffer.byteLength(fingerprint);
-  const bytes = Buffer.allocUnsafe(LENGTH_BYTES + length + answer.length);
-  bytes.writeUInt16LE(length);
+export function encodeOutcome({ fingerprint, answer }: Outcome<Bytes>): Bytes {
+  const start = LENGTH_BYTES + Buffer.byteLength(fingerprint);
+  const isLong = answer.length > LONG_BYTES;
+  const bytes = Buffer.allocUnsafe(isLong ? start : start + answer.length);
+  bytes.writeUInt16LE(start - LENGTH_BYTES);
   bytes.write(fingerprint, LENGTH_BYTES);
-  bytes.set(answer, LENGTH_BYTES + length);
+  if (isLong) return new JoinedBytes([bytes, answer]);
+  bytes.set(answer.subarray(), start);
   return bytes;
 }
 

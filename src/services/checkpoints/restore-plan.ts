@@ -5,7 +5,7 @@ import type { Tensor } from '../../domain/tensor.ts';
 import type { Decide } from '../changes/decision.ts';
 import type { Context } from '../context.ts';
 
-export type RestoreContext = Omit<Context, 'ops'> & { readonly checkpointCodec: SnapshotCodec };
+export type RestoreContext = Context & { readonly checkpointCodec: SnapshotCodec };
 
 /** A checkpoint that is put back, and what there is now. */
 export interface Restoring {

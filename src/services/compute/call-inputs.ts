@@ -14,7 +14,7 @@ export type InputForm = 'step' | 'sequence';
 
 /** The inputs of a step or a sequence, in the cell's compute dtype. @throws {Problem} if they have neither form */
 export function readInputs(
-  context: Pick<Ports, 'store' | 'limits'>,
+  context: Pick<Ports, 'store' | 'limits' | 'ops'>,
   { definition }: Cell,
   input: TensorInput,
   forms: readonly InputForm[],

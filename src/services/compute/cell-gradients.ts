@@ -115,7 +115,7 @@ function requireCotangent(shape: Shape, output: Shape, pointer: string): void {
 }
 
 async function readCotangents(
-  context: Pick<Context, 'store' | 'limits'>,
+  context: Pick<Context, 'store' | 'limits' | 'ops'>,
   call: Call,
   request: GradientCall,
 ): Promise<Tensor[]> {

@@ -33,7 +33,7 @@ export function timeAxisOf({ rows }: Pick<GraphValue, 'rows'>): number {
 
 /** @throws {Problem} invalid-value for a name, wrong-shape, limit-exceeded */
 export async function readGraphInputs(
-  context: Pick<Context, 'store' | 'limits'>,
+  context: Pick<Context, 'store' | 'limits' | 'ops'>,
   graph: GraphInterface,
   given: GivenInputs,
 ): Promise<GraphInputs> {

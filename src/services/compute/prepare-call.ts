@@ -13,7 +13,7 @@ import { type InputForm, readInputs, readMask, trainingFor } from './call-inputs
 
 export type CallContext = Pick<
   Context,
-  'store' | 'clock' | 'initialize' | 'limits' | 'spendWork' | 'addWork' | 'cells' | 'changer'
+  'store' | 'clock' | 'initialize' | 'limits' | 'ops' | 'spendWork' | 'addWork' | 'cells' | 'changer'
 >;
 
 /** The computation that a request describes. */

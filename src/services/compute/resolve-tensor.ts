@@ -1,6 +1,6 @@
 import { fieldProblem } from '../../domain/problems.ts';
-import { cast, type Dtype, type Tensor } from '../../domain/tensor.ts';
-import { isReference, literalToTensor, type TensorInput } from '../../domain/tensor-literal.ts';
+import type { Dtype, Tensor } from '../../domain/tensor.ts';
+import { isReference, type TensorInput } from '../../domain/tensor-literal.ts';
 import type { Context } from '../context.ts';
 import { requireElements } from '../limits.ts';
 import { findVariable } from '../variables/stand-alone-variables.ts';
@@ -10,16 +10,16 @@ import { findVariable } from '../variables/stand-alone-variables.ts';
  * @throws {Problem} invalid-value if the variable is missing, value-out-of-range if a value does not fit
  */
 export function resolveTensor(
-  { store, limits }: Pick<Context, 'store' | 'limits'>,
+  { store, limits, ops }: Pick<Context, 'store' | 'limits' | 'ops'>,
   input: TensorInput,
   dtype: Dtype,
   pointer: string,
 ): Tensor | Promise<Tensor> {
   if (isReference(input)) {
-    return resolveReference({ store }, input.variable, pointer).then((value) => cast(value, dtype));
+    return resolveReference({ store }, input.variable, pointer).then((value) => ops.cast(value, dtype));
   }
   requireElements(input.shape, limits, pointer);
-  return literalToTensor(input, dtype, pointer);
+  return ops.read(input, dtype, pointer);
 }
 
 /** @throws {Problem} invalid-value if the stand-alone variable does not exist */

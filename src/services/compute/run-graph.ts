@@ -51,7 +51,7 @@ export interface GraphCallKind {
  * @throws {Problem} invalid-value, wrong-shape, limit-exceeded, graph-failed
  */
 export async function runGraph(
-  context: Pick<Context, 'store' | 'limits' | 'spendWork' | 'addWork' | 'cells'>,
+  context: Pick<Context, 'store' | 'limits' | 'ops' | 'spendWork' | 'addWork' | 'cells'>,
   cell: Cell,
   call: GraphCall,
   kind: GraphCallKind,

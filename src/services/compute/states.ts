@@ -16,7 +16,7 @@ import { resolveTensor } from './resolve-tensor.ts';
 
 /** The states to start from, in the framework's shapes; zeros if none are given. @throws {Problem} wrong-shape */
 export async function readStates(
-  context: Pick<Context, 'store' | 'limits'>,
+  context: Pick<Context, 'store' | 'limits' | 'ops'>,
   { record, definition }: Cell,
   given: StatesGiven | undefined,
   batch: number,

@@ -34,7 +34,7 @@ export interface FormerSession extends Pick<NewSession, 'cell' | 'batch_size' | 
   readonly pin?: Pick<CellRecord, 'version' | 'input_shape' | 'variables'> & { readonly weights: Weights };
 }
 
-export type OpenContext = Pick<Context, 'store' | 'clock' | 'newId' | 'limits' | 'cells'>;
+export type OpenContext = Pick<Context, 'store' | 'clock' | 'newId' | 'limits' | 'ops' | 'cells'>;
 
 /**
  * Decides on a new session. @throws {Problem} already-exists, wrong-shape, too-many-pinned-versions; invalid-value if there

@@ -58,7 +58,7 @@ export function nextVersion(session: Session, next: NextState, now: number): Dec
 
 /** Decides on replacing the states of a session. They count as the states after its last step; the step count stays. */
 export function putStates(
-  context: Pick<Context, 'store' | 'clock' | 'limits' | 'cells'>,
+  context: Pick<Context, 'store' | 'clock' | 'limits' | 'ops' | 'cells'>,
   id: string,
   expected: ExpectedVersion | undefined,
   given: StatesGiven,

@@ -13,7 +13,7 @@ import type { NextState } from './sessions.ts';
  * @throws {Problem} as runGraph, limit-exceeded where the outputs are larger than a history may be
  */
 export async function takeGraphStep(
-  context: Pick<Context, 'store' | 'limits' | 'spendWork' | 'addWork' | 'cells'>,
+  context: Pick<Context, 'store' | 'limits' | 'ops' | 'spendWork' | 'addWork' | 'cells'>,
   { record, states }: Session,
   cell: Cell,
   request: GraphCall,

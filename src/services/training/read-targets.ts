@@ -22,7 +22,7 @@ const SPARSE = 'SparseCategoricalCrossentropy';
  * @throws {Problem} wrong-shape, invalid-value for an unknown class
  */
 export async function readTargets(
-  context: Pick<Context, 'store' | 'limits'>,
+  context: Pick<Context, 'store' | 'limits' | 'ops'>,
   call: Call,
   returnSequences: boolean,
   loss: LossSpec,
@@ -79,7 +79,7 @@ function checkClasses(values: FloatArray, classes: number, ignored: unknown): vo
 
 /** Weights of all entries, or of the rows of the batch. */
 async function readWeights(
-  context: Pick<Context, 'store' | 'limits'>,
+  context: Pick<Context, 'store' | 'limits' | 'ops'>,
   input: TensorInput,
   entries: Shape,
   { batch, timeMajor }: Call,

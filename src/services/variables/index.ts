@@ -1,6 +1,7 @@
 import type { Tensor } from '../../domain/tensor.ts';
 import type { TensorInput } from '../../domain/tensor-literal.ts';
 import { assign, scatterUpdate } from '../../domain/updates.ts';
+import { copied } from '../../threads/turns.ts';
 import type { Change } from '../changes/change.ts';
 import { listPage, type PageRequest } from '../changes/listing.ts';
 import { resolveTensor } from '../compute/resolve-tensor.ts';
@@ -61,7 +62,8 @@ async function updated(
 ): Promise<Tensor> {
   const read = (input: TensorInput, pointer: string) => resolveTensor(context, input, current.dtype, pointer);
   if (update.kind === 'scatter_update') {
-    return scatterUpdate(current, update.indices, await read(update.updates, '/updates'));
+    const updates = await read(update.updates, '/updates');
+    return scatterUpdate(current, update.indices, updates, await copied(current.data));
   }
   const value = await read(update.value, '/value');
   return update.kind === 'assign' ? assign(current, value) : context.ops.combine(update.kind, current, value);

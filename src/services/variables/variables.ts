@@ -2,7 +2,7 @@ import { type ExpectedVersion, requireVersion } from '../../domain/conditions.ts
 import type { Json } from '../../domain/json.ts';
 import { fieldProblem, Problem } from '../../domain/problems.ts';
 import { type Dtype, type Shape, sizeOf, type Tensor } from '../../domain/tensor.ts';
-import { isReference, type TensorInput } from '../../domain/tensor-literal.ts';
+import { isReference, type TensorInput, type TensorLiteral } from '../../domain/tensor-literal.ts';
 import { checkInitializerFits, parseInitializer, withSeed } from '../../frameworks/keras/parse-object.ts';
 import type { Cell } from '../cells/cell-record.ts';
 import { requireVariables } from '../cells/cell-weights.ts';
@@ -67,9 +67,7 @@ async function firstValue(context: Needs, input: NewVariable): Promise<Tensor> {
     return context.ops.cast(found, wanted);
   }
   if (value) {
-    // Only integers that a JSON number cannot hold show that they are int64.
-    const integers = value.integers?.some((whole) => !Number.isSafeInteger(Number(whole))) ? 'int64' : undefined;
-    return resolveTensor(context, value, dtype ?? value.dtype ?? integers ?? 'float32', '/value');
+    return resolveTensor(context, value, dtype ?? value.dtype ?? ownDtype(value), '/value');
   }
   if (randint) {
     const { low, high, size } = randint;
@@ -89,6 +87,11 @@ async function firstValue(context: Needs, input: NewVariable): Promise<Tensor> {
   checkInitializerFits(spec, shape.length, '/initializer');
   requireDraws([{ initializer: spec, shape }], context, '/shape');
   return context.initialize(withSeed(spec, context.newSeed), shape, dtype ?? 'float32');
+}
+
+/** Only integers that a JSON number cannot hold show that they are int64. */
+function ownDtype({ integers }: TensorLiteral): Dtype {
+  return integers?.some((whole) => !Number.isSafeInteger(Number(whole))) ? 'int64' : 'float32';
 }
 
 /** @throws {Problem} not-found */

@@ -211,10 +211,6 @@ export async function createApp(options: AppOptions): Promise<App> {
     schemaController: NO_COMPILERS,
     routerOptions: { maxParamLength: 200 },
   });
-  const refusals = (detail: string) =>
-    new Refusals(detail, { newId: () => newId('req'), formOf: problemFormOf, shed: metrics.shed });
-  const tooMany = refusals('Too many requests of this connection wait for an answer. Read some, then send it again.');
-  const lines = new Lines(app, (request, response) => tooMany.answer(request, response, true));
   app.addHook('onClose', () => pool?.close());
   app.addHook('onClose', () => graphs.close());
   const sweeping = options.sweeps ? startSweeping(services.sweep, options.logger) : undefined;
@@ -228,6 +224,10 @@ export async function createApp(options: AppOptions): Promise<App> {
   await addWebSocket(app, limits.maxBodyBytes);
   addProblemReplies(app, problemFormOf, metrics.tenants.refused);
   addChecks(app);
+  const refusals = (detail: string) =>
+    new Refusals(detail, { newId: () => newId('req'), formOf: problemFormOf, shed: metrics.shed });
+  const tooMany = refusals('Too many requests of this connection wait for an answer. Read some, then send it again.');
+  const lines = new Lines(app, (request, response) => tooMany.answer(request, response, true));
   addTraces(app, tracing);
   logRequests(app);
   addIdentities(app, gate);

@@ -23,16 +23,14 @@ export function addBinaryBody(
   const types: readonly string[] = SENT_FILE_TYPES;
   const parse = jsonParser(app);
   // Checked before the body is read: a refused body needs no memory.
-  app.addHook('preParsing', (request, _reply, payload, done) => {
+  app.checkBody((request) => {
     const type = request.headers['content-type'];
-    if (type === undefined || type === 'application/json' || routeOf(request).config.ownBody) {
-      return done(null, payload);
-    }
+    if (type === undefined || type === 'application/json' || routeOf(request).config.ownBody) return undefined;
     const essence = mediaTypeOf(type);
-    if (!types.includes(essence)) return done(null, payload);
-    if (!typesOf(request).includes(essence)) return done(notTaken(request));
+    if (!types.includes(essence)) return undefined;
+    if (!typesOf(request).includes(essence)) return notTaken(request);
     if (!takesTensors(request)) request.maxOwnBytes = maxBytes;
-    done(null, payload);
+    return undefined;
   });
   const parseFile = parserOf(function* (bytes, request) {
     if (!takesTensors(request)) return bytes;

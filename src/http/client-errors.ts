@@ -105,8 +105,8 @@ export function answerExpectations(app: FastifyInstance, lines: Pick<Lines, 'ent
     const detail = `Expect ${quote(raw.headers.expect)} is not supported. Leave it out, or send 100-continue.`;
     return new Problem('expectation-failed', detail);
   });
-  app.addHook('preParsing', ({ raw }, reply, payload, done) => {
+  app.checkBody(({ raw }, reply) => {
     if (raw.headers.expect !== undefined && waiting.has(raw)) reply.raw.writeContinue();
-    done(null, payload);
+    return undefined;
   });
 }

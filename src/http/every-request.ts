@@ -5,21 +5,28 @@ type Outcome = Error | 'answered' | undefined;
 
 /** Looks at a request before its body is read. */
 export type Check = (request: FastifyRequest, reply: FastifyReply) => Outcome | Promise<Outcome>;
+/** Looks at what is asked for, or at what is answered, at once. An error refuses the request, or takes the place of its reply. */
+type QuickCheck = (request: FastifyRequest, reply: FastifyReply) => Error | undefined;
+type PayloadCheck = (request: FastifyRequest, reply: FastifyReply, payload: unknown) => Error | undefined;
 type Watcher = (request: FastifyRequest, reply: FastifyReply) => void;
 type Done = (error?: Error) => void;
 type RouteFacts = FastifyRequest['routeOptions'];
 
 /**
- * Gives the app `check`, `whenReplied` and `whenOver`, which are done for every request in the order in which they were added.
- * There is one hook of Fastify for all checks, and one listener of the response for all ends: with one for each, these alone
- * would take as long as a step.
+ * Gives the app `check`, `checkBody`, `beforeSending`, `whenReplied` and `whenOver`, which are done for every request in the order in
+ * which they were added. There is one hook of Fastify for all checks of a kind, and one listener of the response for all ends: with
+ * one for each, these alone would take as long as a step.
  */
 export function addChecks(app: FastifyInstance): void {
   app.decorateRequest('keptRoute');
   const checks: Check[] = [];
+  const bodyChecks: QuickCheck[] = [];
+  const payloadChecks: PayloadCheck[] = [];
   const replied: Watcher[] = [];
   const over: Watcher[] = [];
   app.decorate('check', (check: Check) => void checks.push(check));
+  app.decorate('checkBody', (check: QuickCheck) => void bodyChecks.push(check));
+  app.decorate('beforeSending', (check: PayloadCheck) => void payloadChecks.push(check));
   app.decorate('whenReplied', (watcher: Watcher) => void replied.push(watcher));
   app.decorate('whenOver', (watcher: Watcher) => void over.push(watcher));
 
@@ -43,6 +50,20 @@ export function addChecks(app: FastifyInstance): void {
     });
     run(0, request, reply, done);
   });
+  app.addHook('preParsing', (request, reply, payload, done) => {
+    for (const check of bodyChecks) {
+      const refusal = check(request, reply);
+      if (refusal) return done(refusal);
+    }
+    done(null, payload);
+  });
+  app.addHook('onSend', (request, reply, payload, done) => {
+    for (const check of payloadChecks) {
+      const refusal = check(request, reply, payload);
+      if (refusal) return done(refusal);
+    }
+    done();
+  });
   app.addHook('onResponse', (request, reply, done) => {
     for (const watcher of replied) watcher(request, reply);
     done();
@@ -62,6 +83,10 @@ function end(outcome: Error | 'answered', done: Done): void {
 declare module 'fastify' {
   interface FastifyInstance {
     check: (check: Check) => void;
+    /** After all checks, just before the body is read. */
+    checkBody: (check: QuickCheck) => void;
+    /** When a reply is ready to be sent. */
+    beforeSending: (check: PayloadCheck) => void;
     /** When the operating system has the whole reply. A client that goes away before gets none. */
     whenReplied: (watcher: Watcher) => void;
     /** When the reply is with the operating system, or the client is gone. */

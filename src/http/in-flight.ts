@@ -1,4 +1,3 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Problem } from '../domain/problems.ts';
 import { Turns } from '../threads/turns.ts';
@@ -81,11 +80,9 @@ export class Holding {
   }
 }
 
-/** One request, and what it holds. */
+/** What one request holds. */
 interface Held {
   readonly client: string;
-  readonly request: IncomingMessage;
-  readonly response: ServerResponse;
   /** 1, or 0 for a WebSocket: it has no answer to wait for, and may stay open for days. */
   readonly waits: 0 | 1;
   bytes: number;
@@ -105,11 +102,9 @@ function refused(refusal: Problem | undefined, request: FastifyRequest, reply: F
  * or its reply is over. Probes and pages are let through.
  */
 export function limitInFlight(app: FastifyInstance, account: Account, mostWaiting = MOST_WAITING): void {
-  const running = new WeakMap<IncomingMessage, Held>();
   let allWaiting = 0;
 
-  function hold(request: IncomingMessage, bytes: number): void {
-    const held = running.get(request);
+  function hold({ held }: FastifyRequest, bytes: number): undefined {
     // It is over: nothing would give them back.
     if (!held) return;
     account.add(held.client, bytes);
@@ -118,38 +113,36 @@ export function limitInFlight(app: FastifyInstance, account: Account, mostWaitin
 
   app.decorate('account', account);
   app.decorate('turns', new Turns());
+  app.decorateRequest('held');
   app.decorateRequest('holdBytes', function holdBytes(this: FastifyRequest, bytes: number): Problem | undefined {
-    const { client = '', bytes: own = 0 } = running.get(this.raw) ?? {};
+    const { client = '', bytes: own = 0 } = this.held ?? {};
     if (!account.admits(client, bytes, own)) return account.overloaded();
-    hold(this.raw, bytes);
+    hold(this, bytes);
     return undefined;
   });
 
   app.decorateRequest('leftSignal', function leftSignal(this: FastifyRequest): AbortSignal {
-    const held = running.get(this.raw);
+    const { held } = this;
     if (!held) return AbortSignal.abort();
     held.left ??= new AbortController();
     return held.left.signal;
   });
 
   app.check((request, reply) => {
-    const { raw } = request;
     const client = clientOf(request);
-    const held: Held = { client, request: raw, response: reply.raw, bytes: 0, waits: request.ws ? 0 : 1 };
-    running.set(raw, held);
-    allWaiting += held.waits;
+    const waits = request.ws ? 0 : 1;
+    request.held = { client, bytes: 0, waits };
+    allWaiting += waits;
     return refused(refusalOf(request, client), request, reply);
   });
-  app.whenOver(({ raw }) => end(raw));
-
-  function end(request: IncomingMessage): void {
-    const held = running.get(request);
+  app.whenOver((request, { raw }) => {
+    const { held } = request;
     if (!held) return;
-    running.delete(request);
+    request.held = undefined;
     allWaiting -= held.waits;
     account.add(held.client, -held.bytes);
-    if (!held.response.writableFinished) held.left?.abort();
-  }
+    if (!raw.writableFinished) held.left?.abort();
+  });
 
   function refusalOf(request: FastifyRequest, client: string): Problem | undefined {
     if (isOpen(request)) return undefined;
@@ -157,14 +150,12 @@ export function limitInFlight(app: FastifyInstance, account: Account, mostWaitin
     return account.fits(client, 1) ? undefined : account.overloaded();
   }
 
-  app.addHook('onSend', (request, _reply, payload, done) => {
-    const { raw } = request;
+  app.beforeSending((request, _reply, payload) => {
+    const { method } = request;
     const isCounted = typeof payload === 'string' || Buffer.isBuffer(payload) || payload instanceof SlicedReply;
     const bytes = isCounted ? payload.length : 0;
-    const reads = raw.method === 'GET' || raw.method === 'HEAD';
-    const noRoom = reads && bytes > SMALL_BYTES ? request.holdBytes(bytes) : void hold(raw, bytes);
-    if (noRoom) return done(noRoom);
-    done();
+    const reads = method === 'GET' || method === 'HEAD';
+    return reads && bytes > SMALL_BYTES ? request.holdBytes(bytes) : hold(request, bytes);
   });
 }
 
@@ -181,6 +172,8 @@ declare module 'fastify' {
     readonly account: Account;
   }
   interface FastifyRequest {
+    /** What it holds, until it is over. */
+    held: Held | undefined;
     /** Counts bytes that the request has in memory until it ends. Returns a problem if there is no room for them. */
     holdBytes: (bytes: number) => Problem | undefined;
     /** Says that the client has hung up before it was answered. */

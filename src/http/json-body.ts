@@ -18,14 +18,13 @@ const IS_JSON = /^application\/json\b/i;
  * prototype. Arrays of numbers in tensor fields of the route's schema become NestedNumbers.
  */
 export function addJsonBody(app: FastifyInstance, maxBytes: number): void {
-  app.addHook('preParsing', (request, _reply, payload, done) => {
+  app.checkBody((request) => {
     const { 'content-encoding': encoding, 'content-type': type } = request.headers;
     const { bodyLimit, config } = routeOf(request);
-    if (config.ownBody) return done(null, payload);
+    if (config.ownBody) return undefined;
     if (type !== undefined && IS_JSON.test(type)) request.maxOwnBytes = Math.min(maxBytes, bodyLimit);
-    // Uses a callback and checks the usual case first, since every request comes through here.
-    if (encoding === undefined && type === 'application/json') return done(null, payload);
-    done(refusalOf(encoding, type), payload);
+    // The usual case first, since every request comes through here.
+    return encoding === undefined && type === 'application/json' ? undefined : refusalOf(encoding, type);
   });
   app.addHook('onRoute', (route) => {
     const body = route.schema?.body as z.ZodType | undefined;
@@ -71,14 +70,14 @@ function* plainSlices(sent: Buffer, parse: (text: string) => unknown, mostFields
   }
 }
 
-/** The problem with the encoding of a body; null if there is none. */
-function refusalOf(encoding: string | undefined, type = ''): Problem | null {
+/** The problem with the encoding of a body; undefined if there is none. */
+function refusalOf(encoding: string | undefined, type = ''): Problem | undefined {
   if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
     const detail = `Content-Encoding '${encoding.slice(0, 80)}' is not supported. Send the body uncompressed.`;
     return new HttpProblem('unsupported-media-type', detail, { 'accept-encoding': 'identity' });
   }
   const [, charset = 'utf-8'] = /^application\/json\s*;.*\bcharset="?([^";\s]*)/i.exec(type) ?? [];
-  if (/^(utf-?8|us-ascii)$/i.test(charset)) return null;
+  if (/^(utf-?8|us-ascii)$/i.test(charset)) return undefined;
   return new Problem('unsupported-media-type', `charset '${charset.slice(0, 80)}' is not supported. Send UTF-8.`);
 }
 

@@ -109,9 +109,9 @@ export class Lines {
     app.addHook('preClose', async () => {
       this.closing = true;
     });
-    app.addHook('onSend', (_request, reply, _payload, done) => {
+    app.beforeSending((_request, reply) => {
       if (this.closing) reply.header('connection', 'close');
-      done();
+      return undefined;
     });
   }
 }

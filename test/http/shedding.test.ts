@@ -1,6 +1,7 @@
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { addChecks } from '../../src/http/every-request.ts';
 import { Lines } from '../../src/http/lines.ts';
 import { PROBLEM_FORM } from '../../src/http/problem-replies.ts';
 import { Refusals } from '../../src/http/refusals.ts';
@@ -18,6 +19,7 @@ describe('a service that has too much to do', () => {
 
   beforeEach(async () => {
     app = Fastify();
+    addChecks(app);
     const refusals = new Refusals('too much', { newId: () => 'req-1', formOf: () => PROBLEM_FORM, shed });
     const lines = new Lines(app, (request, response) => refusals.answer(request, response, true));
     shedRequests(app, { lines, refusals, budget });

@@ -33,7 +33,10 @@ export const TEXT_FORM: AnswerForm<string> = {
   name: 'text',
   write: openedText,
   writeAll: (all) => all.map((fields) => orError(() => openedText(fields))),
-  labelled: (text, id) => (id === undefined ? `{${text}` : `{"id":${JSON.stringify(id)},${text}`),
+  labelled(text, id) {
+    if (id === undefined) return `{${text}`;
+    return `{"id":${typeof id === 'number' ? id : JSON.stringify(id)},${text}`;
+  },
   encode: (text) => Buffer.from(`{${text}`),
   replay: (bytes) =>
     `${Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString().slice(1, -1)},"replayed":true}`,

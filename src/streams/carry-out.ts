@@ -71,9 +71,10 @@ export class Messages {
       this.actAll(steps, form, call.sender);
       steps = [];
     };
+    const { isRated } = call.sender;
     for (let place = 0; place < sent.length; place++) {
       const message = sent[place];
-      const plain = call.sender.isRated ? undefined : this.plainOf(message);
+      const plain = isRated ? undefined : this.plainOf(message);
       if (plain) {
         const end = plain.key === undefined ? undefined : this.begin(this.nameOf('step', plain.session, plain.key));
         let settled = false;

@@ -273,7 +273,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   app.addHook('preClose', () => streams.close());
   // A request that is traced shows its own stages.
   const groups = tracing ? undefined : new StepGroups(services, callers);
-  const inference = new InferenceDoor(services, limits);
+  const inference = new InferenceDoor(services, limits, groups);
   addRoutes(app, services, limits, { streams, inference, groups }, async (format) =>
     metricsText(await allMetrics(), format),
   );

@@ -34,7 +34,7 @@ export class StepGroups {
 
   step(
     request: FastifyRequest,
-    step: Pick<AskedStep, 'session' | 'inputs' | 'return_states'>,
+    step: Pick<AskedStep, 'session' | 'inputs' | 'return_states' | 'sequence'>,
     change: Change<StepAnswer, Reply>,
   ): Promise<Reply> {
     return new Promise((resolve, reject) => {

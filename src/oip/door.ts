@@ -9,6 +9,7 @@ import { parserOf } from '../http/body-bytes.ts';
 import { KEPT_REPLY } from '../http/changes.ts';
 import { PROBLEM_FORM, type ProblemForm } from '../http/problem-replies.ts';
 import type { Reply } from '../http/replies.ts';
+import type { StepGroups } from '../http/step-groups.ts';
 import type { Cell, CellRecord } from '../services/cells/cell-record.ts';
 import type { Repeatable } from '../services/changes/once.ts';
 import type { Services } from '../services/index.ts';
@@ -75,11 +76,18 @@ interface ModelPath {
 export class InferenceDoor {
   private readonly services: TenantServices;
   private readonly limits: Pick<Limits, 'maxBodyBytes' | 'maxJsonBytes'>;
+  private readonly groups: Pick<StepGroups, 'step'> | undefined;
   private readonly statistics = new Statistics();
 
-  constructor(services: TenantServices, limits: Pick<Limits, 'maxBodyBytes' | 'maxJsonBytes'>) {
+  /** With `groups`, steps of sequences that come in one turn are carried out together. */
+  constructor(
+    services: TenantServices,
+    limits: Pick<Limits, 'maxBodyBytes' | 'maxJsonBytes'>,
+    groups?: Pick<StepGroups, 'step'>,
+  ) {
     this.services = services;
     this.limits = limits;
+    this.groups = groups;
   }
 
   /** @throws {Problem} not-found */
@@ -111,7 +119,11 @@ export class InferenceDoor {
         services,
         cell,
         { inputs, sequence, outputs },
-        { answer: (inferred) => inferReply(id, body, inferred), once },
+        {
+          answer: (inferred) => inferReply(id, body, inferred),
+          once,
+          together: this.groups && ((step, change) => this.groups!.step(request, step, change)),
+        },
       );
       const inferred = performance.now();
       const coding = codingOf(request.headers['accept-encoding']);

@@ -6,7 +6,8 @@ import type { TensorLiteral } from '../domain/tensor-literal.ts';
 import type { Cell } from '../services/cells/cell-record.ts';
 import type { Change } from '../services/changes/change.ts';
 import type { Services } from '../services/index.ts';
-import type { SteppedSession } from '../services/sessions/step-session.ts';
+import type { SequenceStep } from '../services/sessions/step-sequence.ts';
+import type { PlainStep, StepAnswer } from '../services/sessions/step-together.ts';
 import type { NamedTensors } from './infer-body.ts';
 import { inputNames, isSequence, outputNames } from './model.ts';
 import { type Sequence, sessionIdOf } from './sequence.ts';
@@ -26,7 +27,12 @@ export interface Inferred {
 }
 
 /** How a door answers; see Change. */
-export type InferChange<R> = Pick<Change<Inferred, R>, 'answer' | 'once'>;
+export interface InferChange<R> extends Pick<Change<Inferred, R>, 'answer' | 'once'> {
+  /** Carries out a step of a sequence together with others, if the door does so. */
+  readonly together?: (step: StepOfSequence, change: Change<StepAnswer, R>) => Promise<R>;
+}
+
+type StepOfSequence = Pick<PlainStep<never>, 'session' | 'inputs' | 'return_states' | 'sequence'>;
 
 type CellServices = Pick<Services, 'cells' | 'sessions'>;
 
@@ -46,32 +52,27 @@ export async function infer<R>(
   services: CellServices,
   cell: Cell,
   request: InferRequest,
-  { answer, once }: InferChange<R>,
+  { answer, once, together }: InferChange<R>,
 ): Promise<R> {
   const given = givenTo(cell, request.inputs);
-  const pick = pickerOf(cell, request.outputs);
+  const { pick, needsStates } = pickerOf(cell, request.outputs);
   const { sequence } = request;
   if (!sequence) return answer(pick(await compute(services, cell, given)));
-  const result = ({ session, stepped }: SteppedSession) =>
-    answer(
-      pick({
-        outputs: outputsOfStep(stepped),
-        states: stepped.states,
-        cellVersion: session.record.cell_version,
-      }),
-    );
-  return services.sessions.stepSequence(
-    sessionIdOf(cell.record.id, sequence.id),
-    {
-      cell: cell.record.id,
-      name: `Sequence ${quote(sequence.id)}`,
-      ...given.inputs,
-      trace: false,
-      end: sequence.end,
-      ...startOf(given, sequence),
-    },
-    { answer: result, once },
-  );
+  const result = ({ stepped, cell_version }: StepAnswer) =>
+    answer(pick({ outputs: outputsOfStep(stepped), states: stepped.states, cellVersion: cell_version }));
+  const session = sessionIdOf(cell.record.id, sequence.id);
+  const step = {
+    cell: cell.record.id,
+    name: `Sequence ${quote(sequence.id)}`,
+    ...given.inputs,
+    trace: false,
+    end: sequence.end,
+    ...startOf(given, sequence),
+  };
+  const change = { answer: result, once };
+  // All requests of a sequence go the same way, so that none overtakes another.
+  if (!together || !('inputs' in step)) return services.sessions.stepSequence(session, step, change);
+  return together({ session, inputs: step.inputs, return_states: needsStates, sequence: step }, change);
 }
 
 /** The rows of a request, which the statistics count. */
@@ -79,7 +80,7 @@ export function rowsOf(cell: Cell, inputs: NamedTensors): number {
   return batchOf(cell, inputs);
 }
 
-function outputsOfStep({ output, outputs }: Pick<SteppedSession['stepped'], 'output' | 'outputs'>): readonly Tensor[] {
+function outputsOfStep({ output, outputs }: Pick<StepAnswer['stepped'], 'output' | 'outputs'>): readonly Tensor[] {
   return outputs ? Object.values(outputs) : [output];
 }
 
@@ -115,7 +116,7 @@ function givenTo(cell: Cell, sent: NamedTensors): Given {
 }
 
 /** @throws {Problem} invalid-request if states are sent for a sequence, which has its own */
-function startOf({ batch, states }: Given, { start, ttlSeconds }: Sequence) {
+function startOf({ batch, states }: Given, { start, ttlSeconds }: Sequence): Pick<SequenceStep, 'start'> {
   if (start) {
     if (batch === 0)
       throw fieldProblem('wrong-shape', '/inputs', 'A sequence has one row or more; these inputs have 0.');
@@ -161,8 +162,13 @@ async function compute({ cells }: CellServices, cell: Cell, { inputs, rank, stat
   return { ...stepped, outputs: outputsOfStep(stepped) };
 }
 
+interface Picker {
+  readonly pick: (computed: Computed) => Inferred;
+  readonly needsStates: boolean;
+}
+
 /** Picks the requested outputs of a result. @throws {Problem} invalid-request for an unknown output */
-function pickerOf(cell: Cell, asked: readonly string[] | undefined): (computed: Computed) => Inferred {
+function pickerOf(cell: Cell, asked: readonly string[] | undefined): Picker {
   const names = outputNames(cell.definition);
   const wanted = asked && asked.length > 0 ? asked : names;
   const places = wanted.map((name, i) => {
@@ -171,8 +177,10 @@ function pickerOf(cell: Cell, asked: readonly string[] | undefined): (computed: 
     const detail = `Unexpected inference output ${quote(name)} for cell '${cell.record.id}'. Ask for ${names.join(', ')}.`;
     throw fieldProblem('invalid-request', `/outputs/${i}/name`, detail);
   });
-  return ({ outputs, states, cellVersion }) => {
+  const pick = ({ outputs, states, cellVersion }: Computed) => {
     const tensors = [...outputs, ...states];
     return { cellVersion, outputs: wanted.map((name, i) => [name, tensors[places[i]]] as const) };
   };
+  const firstState = names.length - cell.definition.stateGroups.length;
+  return { pick, needsStates: places.some((place) => place >= firstState) };
 }

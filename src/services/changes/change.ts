@@ -137,7 +137,11 @@ export class Changer {
   private async alone<R>(item: OneOfMany<R>): Promise<void> {
     const { owner, once } = item;
     const decide = () => item.decide();
-    const act = async (decided: Decide<R>) => (await this.attempt(decided)).result;
+    const act = async (decided: Decide<R>) => {
+      const { result, afterwards } = await this.attempt(decided);
+      if (afterwards) await afterwards().catch(() => undefined);
+      return result;
+    };
     const acted = once
       ? this.exclusively(owner, once.idempotencyKey, () => act(decideOnce(this.context, owner, once, decide)))
       : act(decide);

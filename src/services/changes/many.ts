@@ -11,7 +11,7 @@ export interface OneOfMany<R> {
   /** The key of the thing that it changes. */
   readonly owner: string;
   readonly once?: Repeatable<R>;
-  /** Decides on it alone. The result is its answer. Nothing is to be done after its commit. */
+  /** Decides on it alone. The result is its answer. */
   decide(): Promise<Decision<R> | undefined>;
   /** Does work for whoever asked for the change, where that is not who asked for all. */
   readonly within?: Within;

@@ -51,8 +51,12 @@ export function sessionServices(context: Context, feed: TenantFeed) {
     rewind: <R>(id: string, step: number, change: Change<Session, R>) =>
       changer.change(sessionKey(id), change, () => rewindSession(context, id, change.expected, step)),
     /** The next request of a sequence: its session is begun, stepped and ended by it as it says, in one commit. */
-    stepSequence: <R>(id: string, request: SequenceStep, change: Change<SteppedSession, R>) =>
-      changer.change(sessionKey(id), change, () => stepSequence(context, id, request)),
+    stepSequence: <R>(id: string, request: SequenceStep, { answer, ...change }: Change<StepAnswer, R>) =>
+      changer.change(
+        sessionKey(id),
+        { ...change, answer: (stepped: SteppedSession) => answer(answerOf(stepped)) },
+        () => stepSequence(context, id, request),
+      ),
     /** A fork expects a version of the session that it copies. */
     fork: <R>(from: string, step: number | undefined, id: string | undefined, change: Change<Session, R>) => {
       const { expected, ...rest } = change;

@@ -82,6 +82,12 @@ export class SessionRows {
     return bytes.toString('latin1', start, skip(skip(skip(start))));
   }
 
+  /** Whether it follows this cell, and stays on none of its versions. */
+  follows(k: number, cell: string): boolean {
+    const texts = this.cellOf(k);
+    return texts.charCodeAt(0) === cell.length && texts.startsWith(cell, 1) && texts.endsWith('\0');
+  }
+
   /** Whether its states are those of the cell: numbers of one float dtype. */
   fits(k: number, { stateGroups }: CellDefinition): boolean {
     const [{ dtype }] = stateGroups;

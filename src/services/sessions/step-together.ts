@@ -15,6 +15,7 @@ import { requireSession } from './session-record.ts';
 import { SessionRows } from './session-rows.ts';
 import { cellOf, nextVersion } from './sessions.ts';
 import { takeGraphStep } from './step-graph.ts';
+import { type SequenceStep, stepSequence } from './step-sequence.ts';
 import { type SteppedSession, stepSession } from './step-session.ts';
 
 /** A step of a session with inputs [batch_size, features] and without any option but one. */
@@ -26,6 +27,8 @@ export interface PlainStep<R> {
   readonly expected?: ExpectedVersion;
   readonly once?: Repeatable<R>;
   readonly within?: Within;
+  /** Set if it is a step of a sequence; one that begins or ends it is decided alone. */
+  readonly sequence?: SequenceStep;
   /** Called once: with its answer, or why it was refused. */
   settle(end: R | Error): void;
 }
@@ -75,8 +78,11 @@ class StepItem<R, S extends PlainStep<R>> implements OneOfMany<R> {
   }
 
   decide(): Promise<Decision<R> | undefined> {
-    const { session, expected, inputs } = this.step;
-    const decide = () => stepSession(this.context, session, expected, { inputs, trace: false });
+    const { session, expected, inputs, sequence } = this.step;
+    const decide = (): Promise<Decision<SteppedSession> | undefined> =>
+      sequence
+        ? stepSequence(this.context, session, sequence)
+        : stepSession(this.context, session, expected, { inputs, trace: false });
     return decideAnd(decide, (stepped) => {
       const [answer] = this.answer([answerOf(stepped)], [this.step]);
       if (answer instanceof Error) throw answer;
@@ -118,7 +124,8 @@ async function decideSteps<R, S extends PlainStep<R>>(
   const cells = new Map<string, number[]>();
   for (let place = 0; place < items.length; place++) {
     if (!sessions.isPlain(place) || sessions.isExpired(place, now)) continue;
-    const { expected } = items[place].step;
+    const { expected, sequence } = items[place].step;
+    if (sequence && (sequence.start || sequence.end || !sessions.follows(place, sequence.cell))) continue;
     if (expected && !expected.versions.includes(sessions.number(place, 'version'))) continue;
     const cell = sessions.cellOf(place);
     const places = cells.get(cell);

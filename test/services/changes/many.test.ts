@@ -77,3 +77,15 @@ it('settles each change, also beside one that cannot be told', async () => {
   });
   expect(told).toHaveBeenCalledExactlyOnceWith('together');
 });
+
+it('does what is to be done after the commit of a change that is made alone', async () => {
+  const { changer } = start();
+  const afterwards = vi.fn(async () => {
+    throw new Error('may fail');
+  });
+  const told = vi.fn();
+  const item = { ...change('a', { settle: told }), decide: async () => ({ writes: [], result: 'a', afterwards }) };
+  await changer.changeAll([item], async (some) => some.map(() => undefined));
+  expect(afterwards).toHaveBeenCalledOnce();
+  expect(told).toHaveBeenCalledExactlyOnceWith('a');
+});

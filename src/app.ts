@@ -256,7 +256,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     lines,
     refusals: refusals('More requests come than the service can carry out. Send it again later.'),
   });
-  answerExpectations(app, lines);
+  answerExpectations(app);
   addBinaryBody(app, { maxBytes: limits.maxCheckpointBytes, files: createTensorFiles(limits) });
   addLineBody(app);
   addValidation(app);

@@ -5,7 +5,6 @@ import { quote } from '../domain/json.ts';
 import { JSON_LINES } from '../domain/media-types.ts';
 import { Problem, type ProblemCode } from '../domain/problems.ts';
 import { HttpProblem } from './http-problem.ts';
-import type { Lines } from './lines.ts';
 import { PROBLEM_JSON, problemDocument } from './problem-replies.ts';
 import { SECURITY_HEADERS } from './security-headers.ts';
 import { LINGER_MILLISECONDS } from './unread-body.ts';
@@ -89,16 +88,16 @@ function oddityOf({ httpVersion, headers, rawHeaders }: IncomingMessage): string
  * Sends 100 Continue to a waiting client only after the checks before the body have passed; Node would send it at once.
  * Refuses any other expectation with a problem; Node would refuse it without a body.
  */
-export function answerExpectations(app: FastifyInstance, lines: Pick<Lines, 'enter'>): void {
+export function answerExpectations(app: FastifyInstance): void {
   const waiting = new WeakSet<IncomingMessage>();
   const refused = new WeakSet<IncomingMessage>();
   app.server.on('checkContinue', (request, response) => {
     waiting.add(request);
-    lines.enter(request, response, app.routing);
+    app.server.emit('request', request, response);
   });
   app.server.on('checkExpectation', (request, response) => {
     refused.add(request);
-    lines.enter(request, response, app.routing);
+    app.server.emit('request', request, response);
   });
   app.check(({ raw }) => {
     if (raw.headers.expect === undefined || !refused.has(raw)) return undefined;

@@ -12,6 +12,11 @@ export class FairQueue<T> {
     return this.lines.get(client)?.length ?? 0;
   }
 
+  /** What goes next of a client's. */
+  firstOf(client: string): T | undefined {
+    return this.lines.get(client)?.[0];
+  }
+
   add(client: string, thing: T): void {
     const line = this.lines.get(client);
     if (line) line.push(thing);

@@ -13,7 +13,7 @@ describe('a service that has too much to do', () => {
   let url: string;
   let socket: Socket;
   let received = '';
-  const budget = { admits: vi.fn(() => false), isCrowded: true };
+  const intake = { take: (_client: string, begin: () => void) => begin(), isFull: vi.fn(() => true), isBusy: true };
   const shed = vi.fn();
   const write = vi.spyOn(Refusals.prototype, 'write');
 
@@ -22,7 +22,7 @@ describe('a service that has too much to do', () => {
     addChecks(app);
     const refusals = new Refusals('too much', { newId: () => 'req-1', formOf: () => PROBLEM_FORM, shed });
     const lines = new Lines(app, (request, response) => refusals.answer(request, response, true));
-    shedRequests(app, { lines, refusals, budget });
+    shedRequests(app, { lines, refusals, intake });
     app.get('/healthz', { config: { access: 'open' } }, async () => 'alive');
     app.post('/step', async ({ body }) => `stepped ${body}`);
     app.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => done(null, body));
@@ -37,7 +37,8 @@ describe('a service that has too much to do', () => {
     socket.destroy();
     await app.close();
     vi.clearAllMocks();
-    budget.isCrowded = true;
+    intake.isFull.mockReturnValue(true);
+    intake.isBusy = true;
   });
 
   const step = () => fetch(`${url}/step`, { method: 'POST', headers: { 'x-request-id': 'mine' }, body: '[1]' });
@@ -69,9 +70,9 @@ describe('a service that has too much to do', () => {
     expect(shed).toHaveBeenCalledExactlyOnceWith('POST', expect.objectContaining({ code: 'overloaded' }));
   });
 
-  it('answers probes, and what the budget lets in', async () => {
+  it('answers probes, and what is let in', async () => {
     expect((await fetch(`${url}/healthz`)).status).toBe(200);
-    budget.admits.mockReturnValueOnce(true);
+    intake.isFull.mockReturnValueOnce(false);
     expect(await (await step()).text()).toBe('stepped [1]');
     expect(shed).not.toHaveBeenCalled();
   });
@@ -102,13 +103,13 @@ describe('a service that has too much to do', () => {
   it('lets the parser have what is let in on such a connection, probes, and the end of the crowd', async () => {
     for (let k = 1; k <= 3; k++) await send(post('[1]'), k);
     await send('GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n', 4);
-    budget.admits.mockReturnValueOnce(true);
+    // It is asked before the parser sees the request, and after.
+    intake.isFull.mockReturnValueOnce(false).mockReturnValueOnce(false);
     await send(post('[5]'), 5);
     await send(post('[6]'), 6);
-    budget.isCrowded = false;
-    budget.admits.mockReturnValue(true);
+    intake.isBusy = false;
+    intake.isFull.mockReturnValue(false);
     await send(post('[7]'), 7);
-    budget.admits.mockReturnValue(false);
     expect(statuses()).toEqual([503, 503, 503, 200, 200, 503, 200]);
     expect(received).toContain('stepped [5]');
     expect(received).toContain('stepped [7]');

@@ -1,0 +1,97 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Intake } from '../../src/http/intake.ts';
+
+const TURN_MS = 10;
+const WAIT_MS = 100;
+const CLOCK_FACTOR = 4;
+/** Ends a turn of the event loop, and lets the next begin what it has time for. */
+const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
+
+describe('requests on their way in', () => {
+  let clock: number;
+  let processor: number;
+  let intake: Intake;
+  let begun: string;
+
+  beforeEach(() => {
+    clock = 0;
+    processor = 0;
+    begun = '';
+    intake = new Intake({ clock: () => clock, processor: () => processor });
+  });
+
+  // What is left would go on in the next test.
+  afterEach(async () => {
+    while (intake.isBusy) await nextTurn();
+  });
+
+  /** Requests of a client that each take so many milliseconds of the processor, on a machine that is so many times as slow. */
+  function send(client: string, count: number, ms = 1, slowness = 1): void {
+    for (let k = 0; k < count; k++) {
+      intake.take(client, () => {
+        begun += client;
+        processor += ms;
+        clock += ms * slowness;
+      });
+    }
+  }
+
+  it('begin at once, in the order in which they came, while the turn has time; then in later turns', async () => {
+    send('a', 4);
+    send('b', 4);
+    expect(begun).toBe('aaaabbbb');
+    send('a', 20);
+    expect(begun).toHaveLength(TURN_MS);
+    expect(intake.isBusy).toBe(true);
+    await nextTurn();
+    expect(begun).toHaveLength(2 * TURN_MS);
+    await nextTurn();
+    expect(begun).toHaveLength(28);
+    expect(intake.isBusy).toBe(false);
+  });
+
+  it('wait by turns of their clients: one that asks seldom begins in the next turn', async () => {
+    send('a', 100);
+    send('b', 1);
+    await nextTurn();
+    expect(begun).toMatch(/^a{10}ab/);
+  });
+
+  it('begin one in a turn at least', async () => {
+    send('a', 3, 10 * TURN_MS);
+    expect(begun).toBe('a');
+    await nextTurn();
+    expect(begun).toBe('aa');
+    await nextTurn();
+    expect(begun).toBe('aaa');
+  });
+
+  it('are refused of a client whose first has waited for long, and of no other', async () => {
+    send('a', 1000);
+    send('b', 1);
+    for (let turns = 0; turns * TURN_MS <= WAIT_MS; turns++) {
+      expect(intake.isFull('a')).toBe(false);
+      await nextTurn();
+    }
+    expect(intake.isFull('a')).toBe(true);
+    expect(intake.isFull('b')).toBe(false);
+    while (intake.isBusy) await nextTurn();
+    expect(intake.isFull('a')).toBe(false);
+  });
+
+  it('are all let in of a burst that comes behind one long turn', async () => {
+    send('a', 1, 10 * WAIT_MS);
+    send('a', 50);
+    expect(intake.isFull('a')).toBe(false);
+    await nextTurn();
+    expect(intake.isFull('a')).toBe(false);
+  });
+
+  it.each([
+    [CLOCK_FACTOR - 1, 1],
+    [10 * CLOCK_FACTOR, 10],
+  ])('count the clock only where a machine is %i times as slow as it should be', async (slowness, less) => {
+    send('a', 100, 1, slowness);
+    expect(begun).toHaveLength(Math.ceil(TURN_MS / less));
+  });
+});

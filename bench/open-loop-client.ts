@@ -29,6 +29,8 @@ export interface Told {
 
 /** Of an answer. */
 const MOST_BYTES = 2 ** 16;
+/** Connections that were not used for longer are left. */
+const MOST_IDLE_MS = 5_000;
 /** What is not answered then is given up. */
 const PATIENCE_MS = 10_000;
 
@@ -64,7 +66,7 @@ class Client {
   }
 
   private send(due: number): void {
-    const connection = this.free.pop() ?? this.opened();
+    const connection = this.fresh() ?? this.opened();
     if (!connection) {
       this.seen.leave(due);
       return;
@@ -73,6 +75,16 @@ class Client {
     const number = this.sent++;
     const [before, after] = templates[number % templates.length];
     connection.ask(due, after ? Buffer.concat([before, Buffer.from(`k${number}`), after]) : before);
+  }
+
+  /** The connection that was used last. The service ends those that say nothing for long. */
+  private fresh(): Connection | undefined {
+    for (let connection = this.free.pop(); connection; connection = this.free.pop()) {
+      if (connection.idleMs < MOST_IDLE_MS) return connection;
+      this.all.delete(connection);
+      connection.leave();
+    }
+    return undefined;
   }
 
   private opened(): Connection | undefined {
@@ -141,6 +153,7 @@ class Connection {
   private readonly outcomes: Outcomes;
   private due: number | undefined;
   private received = '';
+  private used = performance.now();
 
   constructor(url: string, outcomes: Outcomes) {
     this.outcomes = outcomes;
@@ -161,8 +174,17 @@ class Connection {
     this.socket.once('close', () => outcomes.closed(this.due));
   }
 
+  get idleMs(): number {
+    return performance.now() - this.used;
+  }
+
+  leave(): void {
+    this.socket.removeAllListeners('close').destroy();
+  }
+
   ask(due: number, bytes: Buffer): void {
     this.due = due;
+    this.used = performance.now();
     this.socket.write(bytes);
   }
 

@@ -3,7 +3,7 @@ import { FairQueue } from '../threads/fair-queue.ts';
 /** Milliseconds of a turn of the event loop in which requests begin. Those that are left wait for the next turn. */
 const TURN_MS = 10;
 /** For which a request may have waited to begin, before later ones of its client are refused. */
-const WAIT_MS = 100;
+const WAIT_MS = 50;
 /**
  * By the clock both may be so many times as long: on a machine that does other things a process is slow, but a refusal does not make it
  * faster. One that gets a small part of a processor must not let all wait for that either.

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Intake } from '../../src/http/intake.ts';
 
 const TURN_MS = 10;
-const WAIT_MS = 100;
+const WAIT_MS = 50;
 const CLOCK_FACTOR = 4;
 /** Ends a turn of the event loop, and lets the next begin what it has time for. */
 const nextTurn = () => new Promise((resolve) => setImmediate(resolve));

@@ -16,8 +16,8 @@ const DEPTH = 2;
 const MAX_WAITING = 4096;
 /** A request whose process ended under another request's graph is tried again, so many times in all. */
 const MAX_TRIES = 3;
-/** Steps of one message, so that what waits behind it need not wait long. */
-const STEPS_TOGETHER = 64;
+/** Steps of one message, so that what waits behind it need not wait long, and processes share what comes together. */
+const STEPS_TOGETHER = 16;
 
 export interface GraphEngine {
   prepare(program: GraphProgram): PreparedGraph;

@@ -1,37 +1,36 @@
+import { type Answer, type Message, withAttached } from './messages.ts';
+
 /** Bytes of the two lengths that a frame begins with: of what comes after them, and of its head. */
 const LENGTHS = 8;
-/** Where arrays begin: at multiples of this, so that elements of every type lie as memory needs them. */
+/** Where what is attached begins: at multiples of this, so that elements of every type lie as memory needs them. */
 const ALIGNED = 8;
 
-/** A message with all its arrays of bytes taken out: `{ array: 3 }` stands for the fourth of them. */
-interface Head {
-  readonly message: unknown;
-  readonly lengths: readonly number[];
-}
-
-/** A message as bytes: its lengths, the message as JSON, then its arrays as they are. */
-export function frame(message: object): Buffer {
-  const arrays: Uint8Array[] = [];
-  const taken = takeArrays(message, arrays);
-  const head = Buffer.from(JSON.stringify({ message: taken, lengths: arrays.map(({ length }) => length) }));
+/** A message as bytes: its lengths, the message as JSON, then what is attached to it. */
+export function frame(message: Message | Answer): Buffer {
+  const attached: Uint8Array[] = [];
+  const bare = withAttached(message, (part) => {
+    attached.push(part.bytes);
+    return { ...part, bytes: part.bytes.length };
+  });
+  const head = Buffer.from(JSON.stringify(bare));
   const start = LENGTHS + aligned(head.length);
-  const bytes = Buffer.allocUnsafe(arrays.reduce((sum, { length }) => sum + aligned(length), start));
+  const bytes = Buffer.allocUnsafe(attached.reduce((sum, { length }) => sum + aligned(length), start));
   bytes.writeUInt32LE(bytes.length - LENGTHS, 0);
   bytes.writeUInt32LE(head.length, 4);
   bytes.set(head, LENGTHS);
   let at = start;
-  for (const array of arrays) {
-    bytes.set(array, at);
-    at += aligned(array.length);
+  for (const part of attached) {
+    bytes.set(part, at);
+    at += aligned(part.length);
   }
   return bytes;
 }
 
 /**
- * Puts the messages of a stream of bytes together. The arrays of a message lie in the given chunk where it is whole there; what
+ * Puts the messages of a stream of bytes together. What is attached to a message lies in the given chunk where it is whole there; what
  * is kept of a chunk for the next one is copied, so that its memory may be used again.
  */
-export class FrameReader<M> {
+export class FrameReader<M extends Message | Answer> {
   private readonly maxBytes: number;
   private readonly chunks: Buffer[] = [];
   private held = 0;
@@ -63,37 +62,18 @@ export class FrameReader<M> {
   }
 }
 
-function read(bytes: Buffer): unknown {
+function read(bytes: Buffer): Message | Answer {
   const headLength = bytes.readUInt32LE(4);
-  const { message, lengths } = JSON.parse(bytes.toString('utf8', LENGTHS, LENGTHS + headLength)) as Head;
+  const bare = JSON.parse(bytes.toString('utf8', LENGTHS, LENGTHS + headLength)) as Message | Answer;
   let at = LENGTHS + aligned(headLength);
-  const arrays = lengths.map((length) => {
-    const array = bytes.subarray(at, at + length);
+  return withAttached(bare, (part) => {
+    const length = part.bytes as unknown as number;
+    const own = bytes.subarray(at, at + length);
     at += aligned(length);
-    return array;
+    return { ...part, bytes: own };
   });
-  return putArrays(message, arrays);
 }
 
 function aligned(length: number): number {
   return Math.ceil(length / ALIGNED) * ALIGNED;
-}
-
-function takeArrays(value: unknown, arrays: Uint8Array[]): unknown {
-  if (typeof value !== 'object' || value === null) return value;
-  if (value instanceof Uint8Array) return { array: arrays.push(value) - 1 };
-  if (Array.isArray(value)) return value.map((each) => takeArrays(each, arrays));
-  const taken: Record<string, unknown> = {};
-  for (const name in value) taken[name] = takeArrays((value as typeof taken)[name], arrays);
-  return taken;
-}
-
-/** Puts the arrays into the message in place. */
-function putArrays(value: unknown, arrays: readonly Uint8Array[]): unknown {
-  if (typeof value !== 'object' || value === null) return value;
-  const { array } = value as { readonly array?: unknown };
-  if (typeof array === 'number') return arrays[array];
-  const fields = value as Record<string, unknown>;
-  for (const name in fields) if (typeof fields[name] === 'object') fields[name] = putArrays(fields[name], arrays);
-  return value;
 }

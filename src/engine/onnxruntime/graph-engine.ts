@@ -135,7 +135,7 @@ export function createGraphEngine(
     if (!loaded.has(graph)) {
       const model = program.model();
       for (const old of loaded.add(graph, model.length)) asked.push(process.ask({ op: 'release', graph: old }));
-      asked.push(process.ask({ op: 'load', graph, model }));
+      asked.push(process.ask({ op: 'load', graph, model: { bytes: model } }));
     }
     if (requests.length > 0) asked.push(process.ask({ op: 'run', graph, ...interfaceOf(program), requests }));
     return asked;

@@ -1,18 +1,22 @@
 import type { Dtype, Shape } from '../../domain/tensor.ts';
 
+/** What a message has beside its JSON, where the length stands for the bytes. */
+export interface Attached {
+  readonly bytes: Uint8Array;
+}
+
 /** Tensors of one dtype and shape between the processes: their elements as little-endian bytes, one after another. */
-export interface SentTensors {
+export interface SentTensors extends Attached {
   readonly dtype: Dtype;
   /** Of each. */
   readonly shape: Shape;
   readonly count: number;
-  readonly bytes: Uint8Array;
 }
 
 export interface LoadMessage {
   readonly op: 'load';
   readonly graph: string;
-  readonly model: Uint8Array;
+  readonly model: Attached;
 }
 
 export interface ReleaseMessage {
@@ -70,6 +74,28 @@ export type Result = { readonly rows: readonly RowResult[] } | Fault;
 export interface Answer {
   readonly results: readonly Result[];
   readonly seconds: readonly number[];
+}
+
+/** The same message with each of its parts that have bytes as `change` returns it, in an order that both processes know. */
+export function withAttached<M extends Message | Answer>(message: M, change: <A extends Attached>(part: A) => A): M {
+  return changed(message, change) as M;
+}
+
+function changed(message: Message | Answer, change: <A extends Attached>(part: A) => A): Message | Answer {
+  const each = (parts: readonly SentTensors[]) => parts.map((part) => change(part));
+  if ('results' in message) {
+    const row = ({ outputs, states }: RowResult) => ({ outputs: outputs.map(each), states: states.map(each) });
+    const results = message.results.map((result) => ('rows' in result ? { rows: result.rows.map(row) } : result));
+    return { ...message, results };
+  }
+  if (message.op === 'load') return { ...message, model: change(message.model) };
+  if (message.op === 'release') return message;
+  const row = ({ runs, inputs, states }: SentRow) => ({ runs, inputs: each(inputs), states: each(states) });
+  return {
+    ...message,
+    constants: message.constants.map(([name, tensor]) => [name, change(tensor)]),
+    requests: message.requests.map(({ rows, everyState }) => ({ rows: rows.map(row), everyState })),
+  };
 }
 
 /** What the process writes to stderr before it ends itself because it has too much memory. */

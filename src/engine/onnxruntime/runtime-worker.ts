@@ -87,7 +87,7 @@ async function orFault(work: () => Promise<Result>): Promise<Result> {
 }
 
 async function load(Session: typeof InferenceSession, { graph, model }: LoadMessage): Promise<Result> {
-  graphs.set(graph, await Session.create(model, OPTIONS));
+  graphs.set(graph, await Session.create(model.bytes, OPTIONS));
   return { rows: [] };
 }
 

@@ -70,8 +70,8 @@ export function soleInput({ inputs }: GivenInputs, cell: string): TensorInput {
 
 /** By the names of the graph. */
 function namesOf({ inputs }: GraphInterface, given: GivenInputs): Map<string, TensorInput> {
+  if (given.inputs) return new Map(inputs.length > 0 ? [[inputs[0].name, given.inputs]] : []);
   const known = inputs.map(({ name }) => name);
-  if (given.inputs) return new Map(known.length > 0 ? [[known[0], given.inputs]] : []);
   const sent = new Map(Object.entries(given.named_inputs ?? {}));
   for (const name of sent.keys()) {
     if (known.includes(name)) continue;

@@ -89,6 +89,7 @@ export async function runGraph(
 
 /** @throws {Problem} invalid-value for options that graphs do not have */
 function refuseOptions({ mask, sequence_lengths, trace, training }: GraphCall): void {
+  if ((mask ?? sequence_lengths ?? training) === undefined && !trace) return;
   const named = { mask, sequence_lengths, trace: trace || undefined, training };
   const option = Object.entries(named).find(([, value]) => value !== undefined)?.[0];
   if (option === undefined) return;

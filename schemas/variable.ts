@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import type { Json } from '../src/domain/json.ts';
+import { type Json, quote } from '../src/domain/json.ts';
+import type { ProblemCode } from '../src/domain/problems.ts';
 import { idOf, listQuery, newId, shape, valuesQuery, version } from './common.ts';
 import { dtype, tensorFormat, tensorInput, tensorReply } from './tensor.ts';
 
@@ -76,19 +77,58 @@ export const assignBody = z
   .strictObject({ value: tensorInput, tensor_format: tensorFormat })
   .meta({ id: 'Assignment' });
 
+const MOST_INDICES = 1_000_000;
+const MOST_AXES = 8;
+
+/** What is wrong with indices, and where. */
+interface IndexFault {
+  readonly path: (string | number)[];
+  readonly message: string;
+  readonly problem?: ProblemCode;
+}
+
+/** Looks at each index itself: a schema of its own for each would take a hundred times as long. */
+function faultOfIndices(value: unknown): IndexFault | undefined {
+  if (!Array.isArray(value)) return { path: [], message: `${quote(value)} is not a list of places. Send [n, k].` };
+  if (value.length > MOST_INDICES)
+    return { path: [], message: `There are ${value.length} places. Send at most ${MOST_INDICES}.` };
+  for (let i = 0; i < value.length; i++) {
+    const index: unknown = value[i];
+    if (!Array.isArray(index) || index.length > MOST_AXES)
+      return {
+        path: [i],
+        message: `${quote(index)} is not a place. Send a list of at most ${MOST_AXES} whole numbers.`,
+      };
+    const odd = index.findIndex((place) => !Number.isSafeInteger(place) || place < 0);
+    if (odd >= 0)
+      return { path: [i, odd], message: `${quote(index[odd])} is not a place. Send a whole number from 0.` };
+    if (index.length === value[0].length) continue;
+    const message = `Index ${i} has length ${index.length}; the first has ${value[0].length}.`;
+    return { path: [i], message, problem: 'ragged-tensor' };
+  }
+  return undefined;
+}
+
+const indices = z
+  .unknown()
+  .transform((value, context) => {
+    const fault = faultOfIndices(value);
+    if (!fault) return value as readonly (readonly number[])[];
+    const { path, message, problem } = fault;
+    context.addIssue({ code: 'custom', message, path, ...(problem ? { params: { problem } } : {}) });
+    return z.NEVER;
+  })
+  .meta({
+    maxItems: MOST_INDICES,
+    type: 'array',
+    items: { maxItems: MOST_AXES, type: 'array', items: { type: 'integer', minimum: 0 } },
+    description: '[n, k]: places along the first k axes. If two updates have the same place, the later one counts.',
+  });
+
 export const scatterBody = z
   .strictObject({
-    indices: z
-      .array(z.array(z.int().min(0)).max(8))
-      .max(1_000_000)
-      .describe('[n, k]: places along the first k axes. If two updates have the same place, the later one counts.'),
+    indices,
     updates: tensorInput.describe('[n, ...rest]: what to put there.'),
     tensor_format: tensorFormat,
-  })
-  .superRefine(({ indices }, context) => {
-    const odd = indices.findIndex((index) => index.length !== indices[0].length);
-    if (odd < 0) return;
-    const message = `Index ${odd} has length ${indices[odd].length}; the first has ${indices[0].length}.`;
-    context.addIssue({ code: 'custom', message, path: ['indices', odd], params: { problem: 'ragged-tensor' } });
   })
   .meta({ id: 'ScatterUpdate' });

@@ -37,6 +37,8 @@ interface LongEntry {
   readonly sealed: Uint8Array;
 }
 
+/** A list of more entries is read in a turn of its own: some milliseconds. */
+const MANY_ENTRIES = 100;
 /** How often to look again for a value that was replaced while its pieces were read. */
 const MOST_TRIES = 100;
 
@@ -209,6 +211,7 @@ export async function openLmdbStore({
     },
 
     async list(prefix, after, limit, maxBytes = Number.POSITIVE_INFINITY) {
+      if (limit > MANY_ENTRIES) await turns.take(prefix);
       const found = read(({ records }) => {
         const entries: (StoredEntry | LongEntry)[] = [];
         let bytes = 0;

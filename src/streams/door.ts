@@ -60,7 +60,8 @@ export class StreamDoor {
   async answerSteps(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
     const type = mediaTypeOf(request.headers['content-type']);
     if (JSON_LINES.some((known) => known === type)) return this.answerLines(request, reply, type);
-    const { tensorFiles: files } = request.server;
+    const { tensorFiles: files, turns } = request.server;
+    const turn = () => turns.take(clientOf(request));
     const sent = request.body;
     const items = sent instanceof Uint8Array ? itemsOfFile(await inTurns(files.read(sent)), this.parse) : itemsOf(sent);
     if (writerFor(request).mediaType === SAFETENSORS) {
@@ -69,6 +70,7 @@ export class StreamDoor {
         form,
         sizeOf: sizeOfFields,
         call: this.callOf(request),
+        turn,
       });
       reply.header('content-type', SAFETENSORS);
       const { buffer, byteOffset, byteLength } = files.write(fileOfAnswers(answers)).subarray();
@@ -79,6 +81,7 @@ export class StreamDoor {
       form: TEXT_FORM,
       sizeOf,
       call: this.callOf(request),
+      turn,
     });
     reply.header('content-type', 'application/json; charset=utf-8');
     // Joined as a whole, the text is copied once.

@@ -1,16 +1,23 @@
 import { MAX_ITEMS } from '../../schemas/stream.ts';
 import { isJsonObject, quote } from '../domain/json.ts';
 import { fieldProblem, Problem } from '../domain/problems.ts';
-import { nextTurn } from '../threads/turns.ts';
 import type { AnswerForm, Written } from './answer-form.ts';
 import type { Call, Messages } from './carry-out.ts';
 
 /** The most items that run at once. */
 const WAVE = 1_000;
 /** Of these, how many begin in one turn of the event loop. */
-const BEGUN = 250;
+const BEGUN = 125;
 /** The most bytes of the answers to one call. Further items are not begun. */
 const MOST_ANSWER_BYTES = 16 * 2 ** 20;
+
+interface CallOfMany<R extends Written> {
+  readonly form: AnswerForm<R>;
+  readonly sizeOf: (answer: R) => number;
+  readonly call: Call;
+  /** Waits for the sender's turn on the event loop. */
+  readonly turn: () => Promise<void>;
+}
 
 /**
  * Carries out the items of one call side by side; items of one session keep their order. Each gets its own answer, in the
@@ -19,7 +26,7 @@ const MOST_ANSWER_BYTES = 16 * 2 ** 20;
 export async function answersOf<R extends Written>(
   messages: Messages,
   items: readonly unknown[],
-  { form, sizeOf, call }: { readonly form: AnswerForm<R>; readonly sizeOf: (answer: R) => number; readonly call: Call },
+  { form, sizeOf, call, turn }: CallOfMany<R>,
 ): Promise<R[]> {
   const answers: R[] = [];
   let bytes = 0;
@@ -29,7 +36,7 @@ export async function answersOf<R extends Written>(
     const { promise: allAnswered, resolve } = Promise.withResolvers<void>();
     let left = wave.length;
     for (let begun = 0; begun < wave.length; begun += BEGUN) {
-      if (begun > 0) await nextTurn();
+      if (items.length > BEGUN) await turn();
       const sent = wave.slice(begun, begun + BEGUN);
       messages.carryOutAll(room ? sent : sent.map(tooMuch), { form, call }, (place, answer) => {
         answers[from + begun + place] = answer;

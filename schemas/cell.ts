@@ -3,6 +3,7 @@ import { FRAMEWORKS } from '../src/domain/cell-definition.ts';
 import type { JsonObject } from '../src/domain/json.ts';
 import type { TensorLiteral } from '../src/domain/tensor-literal.ts';
 import { idOf, inputShape, newId, shape, timestamp, version } from './common.ts';
+import { plainReaders, plainStep } from './plain-bodies.ts';
 import {
   dtype,
   lengthsInput,
@@ -230,7 +231,8 @@ export const stepBody = z
   })
   .superRefine(checkTraining)
   .superRefine(checkInputs)
-  .meta({ id: 'Step' });
+  .meta({ id: 'Step' })
+  .register(plainReaders, { read: plainStep });
 
 const maskDescription =
   'True or 1 for a step that counts. At other steps the states stay, and the output is the previous one or zeros.';

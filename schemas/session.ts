@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { MAX_HISTORY } from '../src/domain/session.ts';
 import { checkInputs, maskField, namedInputs, outputsReply, traceReply } from './cell.ts';
 import { idOf, listQuery, newId, timestamp, valuesQuery, version } from './common.ts';
+import { plainReaders, plainSessionStep } from './plain-bodies.ts';
 import { optional, statesInput, tensorFormat, tensorInput, tensorReply } from './tensor.ts';
 import { checkTraining, trainingFields } from './training.ts';
 
@@ -85,7 +86,8 @@ export const sessionStepBody = z
   })
   .superRefine(checkTraining)
   .superRefine(checkInputs)
-  .meta({ id: 'SessionStep' });
+  .meta({ id: 'SessionStep' })
+  .register(plainReaders, { read: plainSessionStep });
 
 export const sessionStepReply = z
   .object({

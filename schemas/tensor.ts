@@ -121,7 +121,8 @@ export const statesInput = wireType<StatesGiven>(parseStates, {
   examples: [[[[1]]]],
 });
 
-function parseStates(sent: unknown): StatesGiven {
+/** @throws {TensorSyntaxError} */
+export function parseStates(sent: unknown): StatesGiven {
   if (sent instanceof NestedNumbers && sent.shape.length < 3) return { bare: parseTensor(sent) };
   if (sent instanceof NestedNumbers && sent.shape.length === 3) return { list: sent.split().map(parseTensor) };
   const value = sent instanceof NestedNumbers ? sent.toJSON() : Array.isArray(sent) ? sent.map(plainUnlessState) : sent;

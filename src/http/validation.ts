@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { NestedNumbers } from '../../schemas/nested-numbers.ts';
+import { plainReaders } from '../../schemas/plain-bodies.ts';
 import { quote } from '../domain/json.ts';
 import { Problem, type ProblemCode } from '../domain/problems.ts';
 
@@ -42,7 +43,10 @@ export function addValidation(app: FastifyInstance): void {
   app.setValidatorCompiler(({ schema, httpPart }) => {
     // Most requests have no query.
     let empty: z.ZodSafeParseResult<unknown> | undefined;
+    const plain = plainReaders.get(schema as z.ZodType);
     return (value: unknown) => {
+      const read = plain?.read(value);
+      if (read) return { value: read };
       if (httpPart === 'querystring' && isEmpty(value as object)) {
         empty ??= (schema as z.ZodType).safeParse({});
         if (empty.success) return { value: empty.data };

@@ -17,14 +17,14 @@ export function requireElements(shape: Shape, { maxElements }: Pick<Limits, 'max
  * @throws {Problem} limit-exceeded naming their sum
  */
 export function requireBytes(
-  what: string,
+  what: () => string,
   tensors: readonly { readonly shape: Shape; readonly dtype: Dtype }[],
   { maxThingBytes }: Pick<Limits, 'maxThingBytes'>,
   pointer: string,
 ): void {
   const bytes = bytesOf(tensors);
   if (bytes <= maxThingBytes) return;
-  const detail = `${what} would take ${bytes} bytes, over the limit of ${maxThingBytes} (CELLSTEP_MAX_THING_BYTES). Send less at once.`;
+  const detail = `${what()} would take ${bytes} bytes, over the limit of ${maxThingBytes} (CELLSTEP_MAX_THING_BYTES). Send less at once.`;
   throw fieldProblem('limit-exceeded', pointer, detail);
 }
 

@@ -57,7 +57,7 @@ export async function buildRecord(
   }
   const specs = definition.variables(features, given && Object.keys(given));
   for (const { shape } of specs) requireElements(shape, context.limits, '/input_shape');
-  requireBytes(`The ${counted(specs.length, 'variable')} of this cell`, specs, context.limits, '/input_shape');
+  requireBytes(() => `The ${counted(specs.length, 'variable')} of this cell`, specs, context.limits, '/input_shape');
   if (given) requireWeights(specs, given);
   else requireDraws(specs, context, '/input_shape');
   const weights = given ?? (await drawAll(context, specs, unbuilt.initializer_seeds));

@@ -84,5 +84,5 @@ const SCRATCH = 4;
 
 /** @throws {Problem} limit-exceeded */
 function requireScratch(elements: number, limits: Limits): void {
-  requireBytes('This operation', [{ shape: [elements, SCRATCH], dtype: 'float64' }], limits, '/inputs');
+  requireBytes(() => 'This operation', [{ shape: [elements, SCRATCH], dtype: 'float64' }], limits, '/inputs');
 }

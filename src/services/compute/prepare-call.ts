@@ -128,7 +128,7 @@ export function requireRoom(
     : definition.variables(inputs.shape.at(-1) ?? 0);
   requireElements([batch, time, Math.max(outputWidth, ...stateWidths)], limits, '/inputs');
   const results = { shape: [batch, time, outputWidth], dtype: definition.outputDtype };
-  requireBytes(`The output of ${counted(batch * time, 'step')}`, [results], limits, '/inputs');
+  requireBytes(() => `The output of ${counted(batch * time, 'step')}`, [results], limits, '/inputs');
   // A row of a step costs one multiply-add for each weight, except weights that are only looked up.
   const { stepWork = variables.reduce((sum, { shape }) => sum + sizeOf(shape), 0) } = definition;
   const row = stepWork + ROW_WORK;

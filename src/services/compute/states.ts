@@ -15,19 +15,20 @@ import { requireBytes, requireElements } from '../limits.ts';
 import { resolveTensor } from './resolve-tensor.ts';
 
 /** The states to start from, in the framework's shapes; zeros if none are given. @throws {Problem} wrong-shape */
-export async function readStates(
+export function readStates(
   context: Pick<Context, 'store' | 'limits' | 'ops'>,
   { record, definition }: Cell,
   given: StatesGiven | undefined,
   batch: number,
   pointer: string,
-): Promise<Tensor[]> {
+): Tensor[] | Promise<Tensor[]> {
   const { stateGroups } = definition;
   const dtypes = stateGroups.map(({ dtype }) => dtype);
   const shapes = stateGroups.map((group) => stateShape(group, batch));
   for (const shape of shapes) requireElements(shape, context.limits, pointer);
   const tensors = shapes.map((shape, i) => ({ shape, dtype: dtypes[i] }));
-  requireBytes(`The ${counted(shapes.length, 'state')} of a batch of ${batch}`, tensors, context.limits, pointer);
+  const what = () => `The ${counted(shapes.length, 'state')} of a batch of ${batch}`;
+  requireBytes(what, tensors, context.limits, pointer);
   if (!given) return shapes.map((shape, i) => zeros(dtypes[i], shape));
   const wanted = () => shapes.map(formatShape).join(', ');
   if ('bare' in given) {
@@ -35,9 +36,12 @@ export async function readStates(
       const detail = `Cell '${record.id}' has ${counted(shapes.length, 'state')}; '${pointer.slice(1)}' has one tensor. Send a list of ${wanted()}.`;
       throw fieldProblem('wrong-shape', pointer, detail);
     }
-    const state = await resolveTensor(context, given.bare, dtypes[0], pointer);
-    requireShape(state.shape, shapes[0], pointer, () => `this cell's state has shape ${wanted()}`);
-    return [state];
+    const check = (state: Tensor) => {
+      requireShape(state.shape, shapes[0], pointer, () => `this cell's state has shape ${wanted()}`);
+      return [state];
+    };
+    const state = resolveTensor(context, given.bare, dtypes[0], pointer);
+    return state instanceof Promise ? state.then(check) : check(state);
   }
   const list = listOf(given, shapes);
   // ONNX has separate inputs initial_h and initial_c.
@@ -48,14 +52,23 @@ export async function readStates(
     throw fieldProblem('wrong-shape', pointer, detail);
   }
   const states: Tensor[] = [];
-  for (const [i, input] of entries.entries()) {
-    const at = `${pointer}/${i}`;
-    const given = input ? resolveTensor(context, input, dtypes[i], at) : zeros(dtypes[i], shapes[i]);
-    const state = given instanceof Promise ? await given : given;
-    requireShape(state.shape, shapes[i], at, () => `send ${formatShape(shapes[i])}`);
+  const add = (state: Tensor) => {
+    const i = states.length;
+    requireShape(state.shape, shapes[i], `${pointer}/${i}`, () => `send ${formatShape(shapes[i])}`);
     states.push(state);
-  }
-  return states;
+  };
+  // Nearly always all are there already, and each wait takes as long as a check.
+  const readRest = (): Tensor[] | Promise<Tensor[]> => {
+    while (states.length < entries.length) {
+      const i = states.length;
+      const input = entries[i];
+      const state = input ? resolveTensor(context, input, dtypes[i], `${pointer}/${i}`) : zeros(dtypes[i], shapes[i]);
+      if (state instanceof Promise) return state.then(add).then(readRest);
+      add(state);
+    }
+    return states;
+  };
+  return readRest();
 }
 
 /** Picks the reading of a list that has the cell's number of states, each with the right number of axes. */

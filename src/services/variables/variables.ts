@@ -63,7 +63,7 @@ async function firstValue(context: Needs, input: NewVariable): Promise<Tensor> {
   if (value && isReference(value)) {
     const found = await resolveReference(context, value.variable, '/value');
     const wanted = dtype ?? found.dtype;
-    requireBytes('This variable', [{ shape: found.shape, dtype: wanted }], context.limits, '/dtype');
+    requireBytes(() => 'This variable', [{ shape: found.shape, dtype: wanted }], context.limits, '/dtype');
     return context.ops.cast(found, wanted);
   }
   if (value) {
@@ -76,13 +76,13 @@ async function firstValue(context: Needs, input: NewVariable): Promise<Tensor> {
       throw fieldProblem('invalid-value', '/randint/high', detail);
     }
     requireElements(size, context.limits, '/randint/size');
-    requireBytes('This variable', [{ shape: size, dtype: 'int64' }], context.limits, '/randint/size');
+    requireBytes(() => 'This variable', [{ shape: size, dtype: 'int64' }], context.limits, '/randint/size');
     context.spendWork(sizeOf(size));
     const drawn = await context.randint(low, high, size, randint.seed ?? context.newSeed());
     return dtype ? context.ops.cast(drawn, dtype) : drawn;
   }
   requireElements(shape, context.limits, '/shape');
-  requireBytes('This variable', [{ shape, dtype: dtype ?? 'float32' }], context.limits, '/shape');
+  requireBytes(() => 'This variable', [{ shape, dtype: dtype ?? 'float32' }], context.limits, '/shape');
   const { spec } = parseInitializer(initializer ?? null, '/initializer');
   checkInitializerFits(spec, shape.length, '/initializer');
   requireDraws([{ initializer: spec, shape }], context, '/shape');

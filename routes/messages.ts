@@ -11,8 +11,8 @@ import {
 import type { TensorFormat } from '../schemas/tensor.ts';
 import { trainingOf } from '../schemas/training.ts';
 import type { Services } from '../src/services/index.ts';
+import type { StepAnswer } from '../src/services/sessions/plain-step.ts';
 import type { Session } from '../src/services/sessions/session-record.ts';
-import type { StepAnswer } from '../src/services/sessions/step-together.ts';
 import type { Written } from '../src/streams/answer-form.ts';
 import { type MessageHandler, messageHandler } from '../src/streams/message-handler.ts';
 import type { Subscriptions } from '../src/streams/subscriptions.ts';

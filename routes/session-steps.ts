@@ -15,7 +15,7 @@ import { isReference } from '../src/domain/tensor-literal.ts';
 import { changeOf } from '../src/http/changes.ts';
 import { ok, send, writerFor } from '../src/http/replies.ts';
 import type { StepGroups } from '../src/http/step-groups.ts';
-import type { StepAnswer } from '../src/services/sessions/step-together.ts';
+import type { StepAnswer } from '../src/services/sessions/plain-step.ts';
 import type { TenantServices } from '../src/services/tenants/index.ts';
 import { presentKeptSteps, presentSessionStep } from './present/session.ts';
 import { type App, changing, describe } from './route.ts';

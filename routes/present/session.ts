@@ -3,10 +3,10 @@ import type { keptStepsReply, sessionReply, sessionStepReply } from '../../schem
 import type { changedEvent, closedEvent } from '../../schemas/stream.ts';
 import { type TensorFormat, TensorReply } from '../../schemas/tensor.ts';
 import { expiryOf, oldestStep } from '../../src/domain/session.ts';
+import type { StepAnswer } from '../../src/services/sessions/plain-step.ts';
 import type { KeptPage } from '../../src/services/sessions/session-history.ts';
 import type { Session } from '../../src/services/sessions/session-record.ts';
 import type { SessionChange } from '../../src/services/sessions/session-subscription.ts';
-import type { StepAnswer } from '../../src/services/sessions/step-together.ts';
 import { presentNamed, presentTensors, presentTrace } from './cell.ts';
 
 /** A session as clients see it. */

@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import type { Change } from '../services/changes/change.ts';
-import type { PlainStep, StepAnswer } from '../services/sessions/step-together.ts';
+import type { PlainStep, StepAnswer } from '../services/sessions/plain-step.ts';
 import type { TenantServices } from '../services/tenants/index.ts';
 import { type Callers, clientOf, RequestCaller } from './callers.ts';
 import { HoldingCaller } from './holding-caller.ts';

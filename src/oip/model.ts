@@ -16,7 +16,7 @@ interface ModelTensor {
 const ANY = -1;
 
 /** The inputs of a cell, and the states if the client carries them. */
-export function inputsOf({ definition, record }: Cell): ModelTensor[] {
+function inputsOf({ definition, record }: Cell): ModelTensor[] {
   const { inputDims, computeDtype, step, graph } = definition;
   if (graph) {
     return [
@@ -34,7 +34,7 @@ export function inputsOf({ definition, record }: Cell): ModelTensor[] {
 }
 
 /** The outputs of a cell. A step also gives the states. */
-export function outputsOf({ definition }: Cell): ModelTensor[] {
+function outputsOf({ definition }: Cell): ModelTensor[] {
   const { outputDims, outputWidth, outputWidths = [outputWidth], outputDtype, step, layout, graph } = definition;
   if (graph) {
     const next = graph.states.map((state) => graphTensor({ ...state, name: state.output }));

@@ -3,7 +3,7 @@ import { isJsonObject, quote } from '../domain/json.ts';
 import { fieldProblem, type Problem } from '../domain/problems.ts';
 import { retryAfterOf } from '../http/http-problem.ts';
 import { asProblem, problemDocument } from '../http/problem-replies.ts';
-import type { PlainStep } from '../services/sessions/step-together.ts';
+import type { PlainStep } from '../services/sessions/plain-step.ts';
 import type { AnswerFields, AnswerForm, MessageId, Written } from './answer-form.ts';
 import { type MessageHandler, stepOfMany } from './message-handler.ts';
 import { type PlainMessage, plainStep } from './plain-step.ts';

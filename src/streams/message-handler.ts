@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { checkShape } from '../http/validation.ts';
 import type { Change } from '../services/changes/change.ts';
-import type { PlainStep } from '../services/sessions/step-together.ts';
+import type { PlainStep } from '../services/sessions/plain-step.ts';
 import type { AnswerFields, AnswerForm, Written } from './answer-form.ts';
 import { fingerprintOf } from './fingerprint.ts';
 import type { PlainMessage } from './plain-step.ts';

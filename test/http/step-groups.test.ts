@@ -7,7 +7,7 @@ import { createCallers } from '../../src/http/callers.ts';
 import { Account } from '../../src/http/in-flight.ts';
 import { ok, type Reply } from '../../src/http/replies.ts';
 import { StepGroups } from '../../src/http/step-groups.ts';
-import type { AnswerSteps, PlainStep } from '../../src/services/sessions/step-together.ts';
+import type { AnswerSteps, PlainStep } from '../../src/services/sessions/plain-step.ts';
 
 interface Group {
   readonly steps: readonly PlainStep<Reply>[];

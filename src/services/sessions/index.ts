@@ -6,6 +6,7 @@ import type { Context } from '../context.ts';
 import { sessionKey, thingsPrefix } from '../keys.ts';
 import { forkSession } from './fork-session.ts';
 import { type NewSession, openSession } from './open-session.ts';
+import { type AnswerSteps, answerOf, type PlainStep, type StepAnswer } from './plain-step.ts';
 import { decodeSession } from './session-bytes.ts';
 import type { TenantFeed } from './session-feed.ts';
 import { listKeptSteps } from './session-history.ts';
@@ -14,7 +15,7 @@ import type { SessionChange } from './session-subscription.ts';
 import { closeSession, putStates, resetSession, rewindSession } from './sessions.ts';
 import { type SequenceStep, stepSequence } from './step-sequence.ts';
 import { type SessionStepRequest, type SteppedSession, stepSession } from './step-session.ts';
-import { type AnswerSteps, answerOf, type PlainStep, type StepAnswer, stepMany } from './step-together.ts';
+import { stepMany } from './step-together.ts';
 
 /** The use cases of sessions. */
 export function sessionServices(context: Context, feed: TenantFeed) {

@@ -6,8 +6,8 @@ import { etagOf, readIfMatch } from '../../../src/http/entity-tags.ts';
 import { created, noContent, ok, type Reply } from '../../../src/http/replies.ts';
 import type { Change } from '../../../src/services/changes/change.ts';
 import type { Services } from '../../../src/services/index.ts';
+import type { StepAnswer } from '../../../src/services/sessions/plain-step.ts';
 import type { Session } from '../../../src/services/sessions/session-record.ts';
-import type { StepAnswer } from '../../../src/services/sessions/step-together.ts';
 import type { Answer } from '../exchange.ts';
 import { requestOf, type SessionCall } from '../session-calls.ts';
 

@@ -1,0 +1,118 @@
+import type { BatchedCell, StoredValue } from '../../domain/ports.ts';
+import { type Cell, featuresOf } from '../cells/cell-record.ts';
+import type { Decision } from '../changes/decision.ts';
+import { requireRoom } from '../compute/prepare-call.ts';
+import type { Context } from '../context.ts';
+import type { AnswerSteps, PlainStep, StepAnswer } from './plain-step.ts';
+import { RowBatch } from './row-batch.ts';
+import type { SessionRows } from './session-rows.ts';
+
+/** A decision on each step, its refusal, or undefined if it is left to be decided alone. */
+export type Decided<R> = (Decision<R> | Error | undefined)[];
+
+/** Steps that are decided together, each under its place. */
+export interface StepGroup<R, S extends PlainStep<R>> {
+  readonly items: readonly { readonly owner: string; readonly step: S }[];
+  readonly stored: readonly (StoredValue | undefined)[];
+  readonly sessions: SessionRows;
+  readonly decided: Decided<R>;
+  readonly answer: AnswerSteps<R, S>;
+}
+
+/** Decides on plain steps of sessions of one version of a cell: computes them in batches. Other cells are left alone. */
+export async function stepInBatches<R, S extends PlainStep<R>>(
+  context: Context,
+  cell: Cell,
+  places: readonly number[],
+  group: StepGroup<R, S>,
+): Promise<void> {
+  if (!isPlain(cell)) return;
+  const prepared = context.cells.prepare(cell);
+  const batches = boarded(context, cell, places, { ...group, mostRows: prepared.batchRows });
+  await Promise.allSettled(batches.map((batch) => stepBatch(context, { cell, prepared }, batch, group)));
+}
+
+function isPlain({ definition, record }: Cell): boolean {
+  const { computeDtype, step, fixedSteps, inputDims } = definition;
+  const isSimple = step !== undefined && fixedSteps === undefined && inputDims === undefined;
+  return record.input_shape !== null && isSimple && (computeDtype === 'float32' || computeDtype === 'float64');
+}
+
+/** Steps that are computed as one. */
+interface Boarded {
+  readonly rows: RowBatch;
+  readonly places: number[];
+}
+
+/** Batches of at most so many rows, unless a single step has more. Each step is paid for once it is in one. */
+function boarded<R, S extends PlainStep<R>>(
+  context: Context,
+  cell: Cell,
+  places: readonly number[],
+  { items, sessions, decided, mostRows }: StepGroup<R, S> & { readonly mostRows: number },
+): Boarded[] {
+  const features = featuresOf(cell.record);
+  const works = new Map<number, number>();
+  const batches: Boarded[] = [];
+  let room = 0;
+  let left = places.reduce((sum, place) => sum + sessions.number(place, 'batch_size'), 0);
+  for (const place of places) {
+    const { inputs } = items[place].step;
+    const own = sessions.number(place, 'batch_size');
+    left -= own;
+    // A wrong shape is refused in the words of a step that is alone.
+    if (inputs.shape.length !== 2 || inputs.shape[0] !== own || inputs.shape[1] !== features) continue;
+    if (!sessions.fits(place, cell.definition)) continue;
+    if (own > room) {
+      room = Math.max(own, Math.min(mostRows, own + left));
+      batches.push({ rows: new RowBatch(cell, room), places: [] });
+    }
+    const batch = batches[batches.length - 1];
+    if (!batch.rows.add(inputs, sessions, place)) continue;
+    try {
+      const work = works.get(own) ?? requireRoom(context, { cell, inputs, batch: own, time: 1, trace: false });
+      works.set(own, work);
+      context.spendWork(work);
+      batch.places.push(place);
+      room -= own;
+    } catch (error) {
+      batch.rows.takeOff();
+      decided[place] = error as Error;
+    }
+  }
+  return batches.filter((batch) => batch.places.length > 0);
+}
+
+async function stepBatch<R, S extends PlainStep<R>>(
+  context: Pick<Context, 'clock'>,
+  { cell, prepared }: { readonly cell: Cell; readonly prepared: BatchedCell },
+  { rows, places }: Boarded,
+  { items, stored, sessions, decided, answer }: StepGroup<R, S>,
+): Promise<void> {
+  const results = await rows.step(prepared);
+  const updated_at = context.clock();
+  const { version: cell_version } = cell.record;
+  const steps: S[] = [];
+  const stepped: StepAnswer[] = [];
+  for (let k = 0; k < places.length; k++) {
+    const place = places[k];
+    const item = items[place].step;
+    const version = sessions.number(place, 'version') + 1;
+    const step = sessions.number(place, 'step') + 1;
+    const numbers = { version, step, cell_version, updated_at };
+    sessions.advance(place, numbers, cell.definition, results.rowsOf(k));
+    steps.push(item);
+    stepped.push({ step, version, cell_version, stepped: results.steppedOf(k, item.return_states) });
+  }
+  const answers = answer(stepped, steps);
+  for (let k = 0; k < places.length; k++) {
+    const place = places[k];
+    const result = answers[k];
+    if (result instanceof Error) {
+      decided[place] = result;
+      continue;
+    }
+    const write = { key: items[place].owner, expect: stored[place]!.revision, bytes: sessions.record(place) };
+    decided[place] = { writes: [write], result };
+  }
+}

@@ -18,7 +18,7 @@ const SOME = 16;
 /** A window is 32 ms of sound. */
 const EVERY_MS = 32;
 /** V8 compiles what runs often better and better: a service is measured after that. */
-const WARM_MS = 10_000;
+const WARM_MS = 20_000;
 /** Time for which the processor's is counted, in ticks of 10 ms. */
 const CPU_MS = 2_000;
 /** Sessions at a pace, up to the first number that is too many; the last one always. */
@@ -48,9 +48,14 @@ the runtime share the machine's cores.`,
       const service = await serve(store);
       try {
         const sessions = await openSessions(service, model, Math.max(...PACED, AT_ONCE));
-        for (const open of waysOf(service, sessions, store)) {
+        const ways = waysOf(service, sessions, store);
+        for (const open of ways) {
           const way = await open();
-          await way.measure(WARM_MS / 5);
+          await way.measure(WARM_MS / ways.length);
+          way.close();
+        }
+        for (const open of ways) {
+          const way = await open();
           const [served, alone] = await interleave([way, direct], { rounds: 5, ms: 1000 });
           const cpu = await cpuOfStep(service.pid, way);
           way.close();
@@ -184,7 +189,7 @@ async function tellPaced(
   tell: (figure: Figure) => void,
 ): Promise<void> {
   const options = { url: service.url, everyMs: EVERY_MS, inputs: JSON.stringify(inputsOf(1)), sockets: SOCKETS };
-  await paced({ ...options, sessions: sessions.slice(0, PACED[0]), ms: WARM_MS });
+  await paced({ ...options, sessions: sessions.slice(0, PACED[0]), ms: PACED_MS });
   let missed = false;
   for (const [k, count] of PACED.entries()) {
     if (missed && k < PACED.length - 1) continue;

@@ -81,7 +81,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     // The server's metadata has the version of package.json.
     own: ['src/domain', 'schemas', 'src/services', 'src/http', 'src/streams', 'package.json'],
     npm: ['fastify', '@grpc/grpc-js', 'protobufjs'],
-    node: ['crypto', 'events', 'fs', 'net', 'tls', 'util', 'zlib'],
+    node: ['crypto', 'events', 'fs', 'http2', 'net', 'tls', 'util', 'zlib'],
   },
   'src/telemetry': {
     own: ['src/domain'],

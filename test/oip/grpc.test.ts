@@ -428,6 +428,37 @@ describe('the door of gRPC', () => {
   });
 
   it.each(['ModelInfer', 'ModelStreamInfer'])(
+    'ends a connection over the quota after it has said so to %s, and no other',
+    async (name) => {
+      const { client, port } = await withSum({ quotas: { connections: 1 } });
+      expect(outputOf(await client.call('ModelInfer', request(1)))).toBe(1);
+      const session = connect(`http://127.0.0.1:${port}`);
+      ends.push(() => session.destroy());
+      const goaway = once(session, 'goaway');
+      const headers = { ':method': 'POST', ':path': `/inference.GRPCInferenceService/${name}` };
+      const stream = session.request({ ...headers, 'content-type': 'application/grpc', te: 'trailers' });
+      const message = encoded('ModelInferRequest', request(1));
+      const prefix = Buffer.from([0, 0, 0, 0, 0]);
+      prefix.writeUInt32BE(message.length, 1);
+      stream.write(Buffer.concat([prefix, message]));
+      if (name === 'ModelInfer') stream.end();
+      stream.resume();
+      const trailers = await new Promise<Record<string, unknown>>((resolve) => {
+        const look = (headers: Record<string, unknown>) => 'grpc-status' in headers && resolve(headers);
+        stream.on('response', look).on('trailers', look);
+      });
+      expect(trailers['grpc-status']).toBe(`${status.RESOURCE_EXHAUSTED}`);
+      expect(decodeURI(`${trailers['grpc-message']}`)).toContain('may have 1 connections');
+      expect((await goaway)[0]).toBe(0);
+      // As clients of gRPC do when a call is over.
+      stream.end();
+      if (!session.destroyed) await once(session, 'close');
+      expect(outputOf(await client.call('ModelInfer', request(2)))).toBe(2);
+    },
+    20_000,
+  );
+
+  it.each(['ModelInfer', 'ModelStreamInfer'])(
     'counts what has come of a message of %s, for its address',
     async (name) => {
       const { app, client, port } = await withSum({ limits: { maxInFlightBytes: 2 ** 20 } }, { maxBodyBytes: 2 ** 27 });

@@ -82,6 +82,20 @@ describe('the quotas of a tenant', () => {
     });
   });
 
+  it.each([
+    ['a draw', '/v1/variables', { initializer: { class_name: 'RandomNormal', config: { seed: 1 } }, shape: [40, 50] }],
+    ['integers that are drawn', '/v1/variables', { dtype: 'int32', randint: { low: 0, high: 9, size: [2_000] } }],
+    ['the draws of a cell', '/v1/cells', { class_name: 'LSTMCell', config: { units: 16 }, input_shape: [null, 16] }],
+    ['an element-wise operation', '/v1/ops/tanh', { inputs: [Array(2_000).fill(0.5)] }],
+  ])('count %s, before it is done', async (_what, url, body) => {
+    app = await startApp({ quotas: { work_per_second: 1_000 } });
+    expect([200, 201]).toContain((await call(app, 'POST', url, body)).status);
+    const refused = await call(app, 'POST', url, body);
+    expectProblem(refused, 'quota-exceeded', /multiply-adds a second/);
+    expect(refused.body).toMatchObject({ quota: 'work_per_second', limit: 1_000 });
+    expect((await call(app, 'GET', '/v1/usage')).body.cells.used).toBe(url === '/v1/cells' ? 1 : 0);
+  });
+
   it('count what the runs of a graph take, whatever its file is like', async () => {
     app = await startApp({ quotas: { work_per_second: 2e7 } });
     const type = { 'content-type': 'application/x-onnx' };

@@ -1,3 +1,4 @@
+import type { Http2Session } from 'node:http2';
 import {
   Metadata,
   ResponderBuilder,
@@ -17,10 +18,14 @@ export interface AdmissionLimits {
   readonly seconds: number;
   /** Streams that may be open at once. */
   readonly streams: number;
+  /** Hears of the connection that each call comes over. */
+  readonly carried: (peer: string, session: Http2Session | undefined) => void;
 }
 
 /** A call of grpc-js, with the stream of HTTP/2 under it: it tells of no bytes before a message is complete. */
-type CallOnStream = ServerInterceptingCallInterface & { readonly stream: NodeJS.ReadableStream };
+type CallOnStream = ServerInterceptingCallInterface & {
+  readonly stream: NodeJS.ReadableStream & { readonly session?: Http2Session };
+};
 /** What each message begins with. */
 const PREFIX_BYTES = 5;
 
@@ -28,11 +33,12 @@ const PREFIX_BYTES = 5;
  * Limits what clients can make a process hold before a call begins: the bytes of incomplete messages, their time, and the number
  * of open streams.
  */
-export function createAdmission({ account, seconds, streams }: AdmissionLimits): ServerInterceptor {
+export function createAdmission({ account, seconds, streams, carried }: AdmissionLimits): ServerInterceptor {
   let open = 0;
 
   return ({ requestStream }, inner) => {
     const { stream } = inner as CallOnStream;
+    carried(inner.getPeer(), stream.session);
     const holding = new Holding(account, `address:${addressOf(inner.getPeer())}`);
     let arrived = 0;
     let late: NodeJS.Timeout | undefined;

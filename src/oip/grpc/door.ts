@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import type { Http2Session } from 'node:http2';
 import { type AddressInfo, createServer, type Server as NetServer, type Socket } from 'node:net';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:tls';
 import {
@@ -43,6 +44,11 @@ const PASSED = ['authorization', 'x-request-id', 'traceparent', 'tracestate', 'o
 const MAX_STREAMS = 256;
 const CALLS_OF_CONNECTION = 256;
 
+interface Connection {
+  readonly socket: Socket;
+  session?: Http2Session;
+}
+
 type Call = ServerUnaryCall<Buffer, Buffer> | ServerDuplexStream<Buffer, StreamAnswer>;
 
 /**
@@ -55,7 +61,7 @@ export class GrpcDoor {
   private readonly server: Server;
   private readonly listener: NetServer | TlsServer;
   /** By their peer, as calls name it. */
-  private readonly sockets = new Map<string, Socket>();
+  private readonly connections = new Map<string, Connection>();
   private readonly streams = new Set<InferStream>();
   private readonly unwatch: () => void = () => undefined;
 
@@ -70,22 +76,32 @@ export class GrpcDoor {
       'grpc.keepalive_time_ms': 60_000,
       'grpc.keepalive_timeout_ms': 20_000,
       'grpc.max_connection_idle_ms': 600_000,
-      interceptors: [createAdmission({ account: app.account, seconds: requestSeconds, streams: MAX_STREAMS })],
+      interceptors: [
+        createAdmission({
+          account: app.account,
+          seconds: requestSeconds,
+          streams: MAX_STREAMS,
+          carried: (peer, session) => {
+            const connection = this.connections.get(peer);
+            if (connection) connection.session = session;
+          },
+        }),
+      ],
     });
     this.addCalls();
     this.listener = tls
       ? createTlsServer({ ...readTls(tls), ALPNProtocols: ['h2'], handshakeTimeout: 10_000 })
       : createServer();
     shareConnections(this.listener, options.connectionsPerAddress);
-    const connections = this.server.createConnectionInjector(ServerCredentials.createInsecure());
+    const injector = this.server.createConnectionInjector(ServerCredentials.createInsecure());
     this.listener.on(tls ? 'secureConnection' : 'connection', (socket) => {
       if (socket.destroyed) return;
       const peer = `${socket.remoteAddress}:${socket.remotePort}`;
-      this.sockets.set(peer, socket);
-      socket.once('close', () => this.sockets.delete(peer));
+      this.connections.set(peer, { socket });
+      socket.once('close', () => this.connections.delete(peer));
       // An error of a connection ends that connection only.
       socket.on('error', () => socket.destroy());
-      connections.injectConnection(socket);
+      injector.injectConnection(socket);
     });
     if (tls) this.unwatch = watchTls(this.listener as TlsServer, tls, app.log);
     this.listener.on('tlsClientError', (_error, socket) => socket.destroy());
@@ -163,7 +179,9 @@ export class GrpcDoor {
         try {
           const reply = await this.exchange(call, inferRequest(request));
           if (reply.status === 200) return { infer_response: inferResponse(reply) };
-          return { error_message: failureOf(reply).details ?? '' };
+          const failure = failureOf(reply);
+          if (isOverConnections(reply)) void stream.finish(failure);
+          return { error_message: failure.details ?? '' };
         } catch (error) {
           return refuse(error);
         }
@@ -182,16 +200,21 @@ export class GrpcDoor {
         .map((value) => [name, String(value)]),
     );
     const peer = call.getPeer();
-    const request = () =>
-      this.app.inject({
+    // `inject` begins when its result is awaited, and the request is carried by what it begins in.
+    const request = async () =>
+      await this.app.inject({
         method,
         url,
         headers: { ...Object.fromEntries(passed), host: call.getHost(), ...headers },
         payload,
         remoteAddress: addressOf(peer),
       });
-    const { statusCode, rawPayload, ...reply } = await this.app.carriedBy(this.sockets.get(peer), request);
-    return { status: statusCode, headers: reply.headers, body: rawPayload };
+    const connection = this.connections.get(peer);
+    const { statusCode, rawPayload, ...sent } = await this.app.carriedBy(connection?.socket, request);
+    const reply = { status: statusCode, headers: sent.headers, body: rawPayload };
+    // GOAWAY: calls that have begun are answered, as this one, and no other begins.
+    if (isOverConnections(reply)) connection?.session?.close();
+    return reply;
   }
 
   private failure(error: unknown): CallFailure {
@@ -200,6 +223,11 @@ export class GrpcDoor {
     if (problem.status >= 500) this.app.log.error({ err: problem.cause ?? problem }, problem.message);
     return failureOfProblem(problem);
   }
+}
+
+/** The connection is one more than its tenant may have. */
+function isOverConnections({ status, body }: HttpReply): boolean {
+  return status === 429 && JSON.parse(body.toString()).quota === 'connections';
 }
 
 function shuttingDown(): Problem {

@@ -79,7 +79,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
   },
   'src/oip': {
     // The server's metadata has the version of package.json.
-    own: ['src/domain', 'schemas', 'src/services', 'src/http', 'src/streams', 'package.json'],
+    own: ['src/domain', 'src/threads', 'schemas', 'src/services', 'src/http', 'src/streams', 'package.json'],
     npm: ['fastify', '@grpc/grpc-js', 'protobufjs'],
     node: ['crypto', 'events', 'fs', 'http2', 'net', 'tls', 'util', 'zlib'],
   },

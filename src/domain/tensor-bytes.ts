@@ -1,4 +1,4 @@
-import { BYTES_PER_ELEMENT, type Dtype, type Shape, sizeOf, Tensor, type TensorData } from './tensor.ts';
+import { allocate, BYTES_PER_ELEMENT, type Dtype, type Shape, sizeOf, Tensor, type TensorData } from './tensor.ts';
 
 const widths = {
   float32: Float32Array,
@@ -12,6 +12,22 @@ const widths = {
 export function decodeElements(dtype: Dtype, shape: Shape, bytes: Uint8Array): Tensor {
   // Not bytes.slice: a Buffer's slice copies nothing, and its pool also holds bytes of other requests.
   return viewElements(dtype, shape, new Uint8Array(bytes));
+}
+
+/** So many bytes are copied in a millisecond or so. */
+const SLICE_BYTES = 2 ** 20;
+
+/** The same in slices. */
+export function* decodeSlices(dtype: Dtype, shape: Shape, bytes: Uint8Array): Generator<void, Tensor> {
+  if (bytes.length <= SLICE_BYTES) return decodeElements(dtype, shape, bytes);
+  const width = BYTES_PER_ELEMENT[dtype];
+  const data = allocate(dtype, sizeOf(shape));
+  for (let from = 0; from < bytes.length; from += SLICE_BYTES) {
+    const part = bytes.subarray(from, from + SLICE_BYTES);
+    data.set(decodeElements(dtype, [part.length / width], part).data as never, from / width);
+    yield;
+  }
+  return new Tensor(dtype, shape, data);
 }
 
 /** The same from `start` on, without a copy if the bytes are aligned and in the form that memory needs. */

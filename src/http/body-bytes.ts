@@ -8,7 +8,7 @@ import { beginFingerprint } from './fingerprint.ts';
 /** Of so many bytes one part is copied in each turn of the event loop. */
 const LARGE_BYTES = 2 ** 22;
 /** A body of so many bytes is parsed in a turn of its own. */
-const LONG_BYTES = 2 ** 17;
+export const LONG_BYTES = 2 ** 17;
 
 type Done = (error: Error | null, bytes?: Buffer) => void;
 

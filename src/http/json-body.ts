@@ -9,7 +9,7 @@ import { routeOf } from './every-request.ts';
 import { HttpProblem } from './http-problem.ts';
 import { checkBounds, MOST_FIELDS } from './json-bounds.ts';
 import { liftTensors } from './lift-tensors.ts';
-import { JsonMistake, parseInSlices } from './sliced-json.ts';
+import { JsonMistake, mistakeIn, parseInSlices } from './sliced-json.ts';
 
 const IS_JSON = /^application\/json\b/i;
 
@@ -57,15 +57,21 @@ export function plainJson(bytes: Buffer, parse: (text: string) => unknown, mostF
   return atOnce(plainSlices(bytes, parse, mostFields));
 }
 
-function* plainSlices(sent: Buffer, parse: (text: string) => unknown, mostFields: number): Generator<void, unknown> {
+/** The same in slices. */
+export function* plainSlices(
+  sent: Buffer,
+  parse: (text: string) => unknown,
+  mostFields = MOST_FIELDS,
+): Generator<void, unknown> {
   const bytes = withoutMark(sent);
   const long = yield* checkBounds(bytes, mostFields);
   requireUtf8(bytes);
   try {
-    return yield* parseInSlices(bytes, long, parse);
+    if (long.size > 0) return yield* parseInSlices(bytes, long, parse);
+    return parse(bytes.toString('utf8'));
   } catch (error) {
-    if (error instanceof JsonMistake)
-      throw new Problem('invalid-json', `The body is not valid JSON: ${error.message}.`);
+    const mistake = error instanceof JsonMistake ? error : mistakeIn(bytes.toString('utf8'));
+    if (mistake) throw new Problem('invalid-json', `The body is not valid JSON: ${mistake.message}.`);
     throw new Problem('invalid-json', 'A key of the body is __proto__ or constructor.prototype, which is refused.');
   }
 }

@@ -163,8 +163,8 @@ class SlicedJson {
   }
 }
 
-/** The mistake in a part of a text that begins at `start`; undefined if there is none. */
-function mistakeIn(part: string, start: number): JsonMistake | undefined {
+/** The mistake in a text, or in a part of one that begins at `start`; undefined if there is none. */
+export function mistakeIn(part: string, start = 0): JsonMistake | undefined {
   try {
     JSON.parse(part);
     return undefined;

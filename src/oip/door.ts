@@ -5,7 +5,8 @@ import type { InferBody } from '../../schemas/oip.ts';
 import { quote } from '../domain/json.ts';
 import type { Limits } from '../domain/limits.ts';
 import { fieldProblem, Problem } from '../domain/problems.ts';
-import { parserOf } from '../http/body-bytes.ts';
+import { LONG_BYTES, parserOf } from '../http/body-bytes.ts';
+import { clientOf } from '../http/callers.ts';
 import { KEPT_REPLY } from '../http/changes.ts';
 import { PROBLEM_FORM, type ProblemForm } from '../http/problem-replies.ts';
 import type { Reply } from '../http/replies.ts';
@@ -14,6 +15,7 @@ import type { Cell, CellRecord } from '../services/cells/cell-record.ts';
 import type { Repeatable } from '../services/changes/once.ts';
 import type { Services } from '../services/index.ts';
 import type { TenantServices } from '../services/tenants/index.ts';
+import { atOnce, inTurns } from '../threads/in-turns.ts';
 import { codingOf, decodeBody, encodeReply } from './coding.ts';
 import { findModel, infer, rowsOf } from './infer.ts';
 import { readInferBody } from './infer-body.ts';
@@ -109,7 +111,8 @@ export class InferenceDoor {
     try {
       const sent = this.readBody(request);
       const bytes = sent instanceof Promise ? await sent : sent;
-      const { body, inputs } = readInferBody(bytes, this.limits.maxJsonBytes, headerLengthOf(request));
+      const reading = readInferBody(bytes, this.limits.maxJsonBytes, headerLengthOf(request));
+      const { body, inputs } = bytes.length < LONG_BYTES ? atOnce(reading) : await this.inTurns(request, reading);
       requireSameModel(id, body);
       const read = performance.now();
       const sequence = sequenceOf(body.parameters);
@@ -134,6 +137,12 @@ export class InferenceDoor {
       this.statistics.failed(owner, start);
       throw error;
     }
+  }
+
+  /** In slices, each in a turn of the request's client. */
+  private inTurns<R>(request: FastifyRequest, work: Generator<void, R>): Promise<R> {
+    const client = clientOf(request);
+    return inTurns(work, () => request.server.turns.take(client));
   }
 
   /** Statistics of the cells that still exist. */

@@ -2,12 +2,12 @@ import { type InferBody, inferBody } from '../../schemas/oip.ts';
 import { isArray, quote } from '../domain/json.ts';
 import { fieldProblem, Problem } from '../domain/problems.ts';
 import { BYTES_PER_ELEMENT, type Dtype, formatShape, type Shape, sizeOf } from '../domain/tensor.ts';
-import { decodeElements } from '../domain/tensor-bytes.ts';
+import { decodeSlices } from '../domain/tensor-bytes.ts';
 import { SentTensor, type TensorLiteral } from '../domain/tensor-literal.ts';
 import { checkShape } from '../http/validation.ts';
 import { dtypeOf } from './datatypes.ts';
 import { plainInfer } from './plain-infer.ts';
-import { readJson } from './read-json.ts';
+import { jsonSlices } from './read-json.ts';
 
 type SentInput = InferBody['inputs'][number];
 /** Tensors by their names. */
@@ -15,14 +15,14 @@ export type NamedTensors = ReadonlyMap<string, TensorLiteral>;
 
 /**
  * The body of a request to infer: JSON, and after its first `headerLength` bytes the tensors that have a
- * `binary_data_size`, in the order of the inputs.
+ * `binary_data_size`, in the order of the inputs. In slices.
  * @throws {Problem} invalid-json, invalid-request, wrong-shape, body-too-large
  */
-export function readInferBody(
+export function* readInferBody(
   bytes: Buffer,
   maxJsonBytes: number,
   headerLength = bytes.length,
-): { body: InferBody; inputs: NamedTensors } {
+): Generator<void, { body: InferBody; inputs: NamedTensors }> {
   if (headerLength > bytes.length) {
     const detail = `Inference-Header-Content-Length is ${headerLength}, but the body has ${bytes.length} bytes.`;
     throw new Problem('bad-request', detail);
@@ -31,13 +31,14 @@ export function readInferBody(
     const detail = `The JSON part has ${headerLength} bytes, over the limit of ${maxJsonBytes} (CELLSTEP_MAX_JSON_BYTES). Send tensors as binary data.`;
     throw new Problem('body-too-large', detail);
   }
-  const sent = readJson(bytes.subarray(0, headerLength));
+  const sent = yield* jsonSlices(bytes.subarray(0, headerLength));
   const body = plainInfer(sent) ?? checkShape(inferBody, sent);
-  return { body, inputs: readTensors(body.inputs, bytes.subarray(headerLength), bytes.length) };
+  yield;
+  return { body, inputs: yield* readTensors(body.inputs, bytes.subarray(headerLength), bytes.length) };
 }
 
 /** `most`: the JSON part cannot have more numbers than this. */
-function readTensors(sent: readonly SentInput[], binary: Buffer, most: number): NamedTensors {
+function* readTensors(sent: readonly SentInput[], binary: Buffer, most: number): Generator<void, NamedTensors> {
   const tensors = new Map<string, TensorLiteral>();
   let start = 0;
   for (const [i, input] of sent.entries()) {
@@ -59,7 +60,13 @@ function readTensors(sent: readonly SentInput[], binary: Buffer, most: number): 
     }
     tensors.set(
       name,
-      rawTensor(name, dtype, shape, binary.subarray(start, start + size), `${pointer}/parameters/binary_data_size`),
+      yield* rawTensor(
+        name,
+        dtype,
+        shape,
+        binary.subarray(start, start + size),
+        `${pointer}/parameters/binary_data_size`,
+      ),
     );
     start += size;
   }
@@ -69,13 +76,19 @@ function readTensors(sent: readonly SentInput[], binary: Buffer, most: number): 
 }
 
 /** A tensor of little-endian bytes. @throws {Problem} wrong-shape if the shape takes another number of bytes */
-function rawTensor(name: string, dtype: Dtype, shape: Shape, bytes: Uint8Array, pointer: string): TensorLiteral {
+function* rawTensor(
+  name: string,
+  dtype: Dtype,
+  shape: Shape,
+  bytes: Uint8Array,
+  pointer: string,
+): Generator<void, TensorLiteral> {
   const wanted = sizeOf(shape) * BYTES_PER_ELEMENT[dtype];
   if (bytes.length !== wanted) {
     const detail = `Input '${name}' has ${bytes.length} bytes of data; shape ${formatShape(shape)} of ${dtype} takes ${wanted}.`;
     throw fieldProblem('wrong-shape', pointer, detail);
   }
-  return new SentTensor(decodeElements(dtype, shape, bytes));
+  return new SentTensor(yield* decodeSlices(dtype, shape, bytes));
 }
 
 /** `data` as a list, flat or nested. */

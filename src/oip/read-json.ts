@@ -1,5 +1,5 @@
-import { Problem } from '../domain/problems.ts';
-import { textOf } from '../http/json-body.ts';
+import { plainSlices } from '../http/json-body.ts';
+import { atOnce } from '../threads/in-turns.ts';
 
 /** Found faster than a whole number past 2^53, and seldom there. */
 const LONG_NUMBER = /\d{16}/;
@@ -8,18 +8,22 @@ const LONG_INTEGER = /(?<![\d.eE+])\d{16,}(?![\d.eE])/;
 
 /**
  * Reads JSON as clients of inference servers write it. Bare NaN, Infinity and -Infinity become strings of the same name, and
- * a whole number past 2^53 becomes a bigint.
+ * a whole number past 2^53 becomes a bigint. In slices.
  * @throws {Problem} invalid-json
  */
+export function jsonSlices(bytes: Buffer): Generator<void, unknown> {
+  return plainSlices(bytes, parse);
+}
+
+/** The same at once. */
 export function readJson(bytes: Buffer): unknown {
-  const text = textOf(bytes);
+  return atOnce(jsonSlices(bytes));
+}
+
+function parse(text: string): unknown {
   const exact = LONG_NUMBER.test(text) && LONG_INTEGER.test(text) ? exactInteger : undefined;
   const mayBeOdd = text.includes('NaN') || text.includes('Infinity');
-  try {
-    return JSON.parse(mayBeOdd ? quoteNonFinite(text) : text, exact);
-  } catch (error) {
-    throw new Problem('invalid-json', `The body is not valid JSON: ${(error as Error).message}.`);
-  }
+  return JSON.parse(mayBeOdd ? quoteNonFinite(text) : text, exact);
 }
 
 function exactInteger(_key: string, value: unknown, { source = '' }: { source?: string } = {}): unknown {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { readJson } from '../../src/oip/read-json.ts';
+import { jsonSlices, readJson } from '../../src/oip/read-json.ts';
 
 const read = (text: string) => readJson(Buffer.from(text));
 
@@ -48,5 +48,20 @@ describe('readJson', () => {
 
   it('takes time in proportion to a body of quotes without an end', () => {
     expect(() => read(`[NaN,${'"\\'.repeat(500_000)}`)).toThrow('not valid JSON');
+  });
+});
+
+describe('a long JSON part', () => {
+  it('is read in slices, to the same values', () => {
+    const data = Array.from({ length: 40_000 }, (_, k) => (k % 1000 === 0 ? 'NaN' : `${k}.5`));
+    const text = `{"inputs":[{"name":"x","data":[${data.join(',')},9007199254740993]}]}`;
+    const reading = jsonSlices(Buffer.from(text));
+    let slices = 0;
+    let step = reading.next();
+    for (; !step.done; step = reading.next()) slices++;
+    expect(slices).toBeGreaterThan(text.length / 2 ** 16);
+    const { inputs } = step.value as { inputs: { data: unknown[] }[] };
+    const read = data.map((one) => (one === 'NaN' ? one : Number(one)));
+    expect(inputs[0].data).toEqual([...read, 9007199254740993n]);
   });
 });

@@ -254,6 +254,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   addJsonBody(app, limits.maxJsonBytes);
   shedRequests(app, {
     lines,
+    account,
     refusals: refusals('More requests come than the service can carry out. Send it again later.'),
   });
   answerExpectations(app);

@@ -70,7 +70,7 @@ export class Lines {
   /** Whether all that has come is answered. */
   isIdle(socket: Socket): boolean {
     const line = this.lines.get(socket);
-    return line !== undefined && !line.running && !line.ended && line.waiting.length === 0;
+    return !line || !(line.running || line.ended || line.waiting.length > 0);
   }
 
   /** All that has come on the connection is answered, without having entered. */

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
+import type { Account } from './in-flight.ts';
 import { Intake } from './intake.ts';
 import type { Lines } from './lines.ts';
 import type { Refusals } from './refusals.ts';
@@ -12,6 +13,8 @@ const PROBES = new Set(['/healthz', '/readyz']);
 export interface Shedding {
   readonly lines: Pick<Lines, 'enter' | 'isIdle' | 'answered' | 'isClosing'>;
   readonly refusals: Pick<Refusals, 'answer' | 'write'>;
+  /** Counts what has come of the bodies of requests that wait. */
+  readonly account: Pick<Account, 'fits' | 'add'>;
   readonly intake?: Pick<Intake, 'take' | 'isFull' | 'isBusy'>;
 }
 
@@ -29,7 +32,10 @@ interface Watched {
  * A connection of which one request was refused has its bytes looked at before Node's parser from then on: making a request and
  * a response of them would take most of the time of a refusal.
  */
-export function shedRequests(app: FastifyInstance, { lines, refusals, intake = new Intake() }: Shedding): void {
+export function shedRequests(
+  app: FastifyInstance,
+  { lines, refusals, account, intake = new Intake() }: Shedding,
+): void {
   const watched = new WeakMap<Socket, Watched>();
   const isRefused = (url: string, address: string) => !PROBES.has(url) && intake.isFull(address);
 
@@ -75,16 +81,27 @@ export function shedRequests(app: FastifyInstance, { lines, refusals, intake = n
       const { url = '' } = request;
       const address = socket.remoteAddress ?? '';
       if (PROBES.has(url)) return app.routing(request, response);
-      if (intake.isFull(address)) {
+      const [client, bytes] = [`address:${address}`, heldBytes(request)];
+      if (intake.isFull(address) || !account.fits(client, bytes)) {
         refusals.answer(request, response);
         watch(socket);
-      } else {
-        intake.take(address, () => {
-          if (!socket.destroyed) app.routing(request, response);
-        });
+        return;
       }
+      account.add(client, bytes);
+      intake.take(address, () => {
+        // From now on it counts for itself (in-flight.ts).
+        account.add(client, -bytes);
+        if (!socket.destroyed) app.routing(request, response);
+      });
     });
   });
+}
+
+/** What Node may read of a body before somebody asks for it. */
+function heldBytes({ headers, readableHighWaterMark }: IncomingMessage): number {
+  if (headers['transfer-encoding'] !== undefined) return readableHighWaterMark;
+  const length = headers['content-length'];
+  return length === undefined ? 0 : Math.min(Number(length), readableHighWaterMark);
 }
 
 function isSame(met: IncomingMessage | undefined, { method, url, fields }: WholeRequest): boolean {

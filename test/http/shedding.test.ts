@@ -14,6 +14,7 @@ describe('a service that has too much to do', () => {
   let socket: Socket;
   let received = '';
   const intake = { take: (_client: string, begin: () => void) => begin(), isFull: vi.fn(() => true), isBusy: true };
+  const account = { fits: vi.fn(() => true), add: vi.fn() };
   const shed = vi.fn();
   const write = vi.spyOn(Refusals.prototype, 'write');
 
@@ -22,7 +23,7 @@ describe('a service that has too much to do', () => {
     addChecks(app);
     const refusals = new Refusals('too much', { newId: () => 'req-1', formOf: () => PROBLEM_FORM, shed });
     const lines = new Lines(app, (request, response) => refusals.answer(request, response, true));
-    shedRequests(app, { lines, refusals, intake });
+    shedRequests(app, { lines, refusals, account, intake });
     app.get('/healthz', { config: { access: 'open' } }, async () => 'alive');
     app.post('/step', async ({ body }) => `stepped ${body}`);
     app.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => done(null, body));
@@ -39,6 +40,7 @@ describe('a service that has too much to do', () => {
     vi.clearAllMocks();
     intake.isFull.mockReturnValue(true);
     intake.isBusy = true;
+    account.fits.mockReturnValue(true);
   });
 
   const step = () => fetch(`${url}/step`, { method: 'POST', headers: { 'x-request-id': 'mine' }, body: '[1]' });
@@ -128,6 +130,19 @@ describe('a service that has too much to do', () => {
     expect(write).not.toHaveBeenCalled();
     await new Promise((resolve) => setTimeout(resolve, 50));
     expect(statuses()).toHaveLength(4);
+  });
+
+  it('counts the bodies of requests that wait, and refuses those that do not fit', async () => {
+    intake.isFull.mockReturnValue(false);
+    await send(post('[1]'), 1);
+    expect(account.add.mock.calls).toEqual([
+      ['address:127.0.0.1', 3],
+      ['address:127.0.0.1', -3],
+    ]);
+    account.fits.mockReturnValue(false);
+    await send(post('[2]'), 2);
+    expect(statuses()).toEqual([200, 503]);
+    expect(account.add).toHaveBeenCalledTimes(2);
   });
 
   it('leaves no connection open when it closes', async () => {

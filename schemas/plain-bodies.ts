@@ -24,7 +24,9 @@ export function plainSessionStep(sent: unknown) {
     else if (name === 'return_states' && typeof value === 'boolean') return_states = value;
     else return undefined;
   }
-  return inputs && { inputs, return_states, ...NO_OPTIONS };
+  const { trace, ...others } = NO_OPTIONS;
+  // In the order of the schema's fields.
+  return inputs && { inputs, trace, return_states, ...others };
 }
 
 /** A step from states that the client carries: numbers only. */

@@ -233,17 +233,19 @@ class BodyReader {
     if (object.base64 === undefined) return object;
     this.lifted++;
     const sent = parseTensor(object);
-    return sent instanceof SentTensor ? sent : object;
+    if (sent instanceof SentTensor) return sent;
+    if (object.base64 instanceof Buffer) object.base64 = object.base64.toString('latin1');
+    return object;
   }
 
-  /** The text up to the next quote. What is not base64 is refused when it is read as such. */
-  private base64(): string | undefined {
+  /** The bytes up to the next quote. What is not base64 is refused when it is read as such. */
+  private base64(): Buffer | undefined {
     const { bytes } = this;
     const start = this.at + 1;
     const end = bytes.indexOf(QUOTE, start);
     if (bytes[this.at] !== QUOTE || end < 0) return undefined;
     this.at = end + 1;
-    return bytes.toString('latin1', start, end);
+    return bytes.subarray(start, end);
   }
 
   private lift(): NestedNumbers | undefined {

@@ -67,6 +67,22 @@ describe('the text of a tensor', () => {
     expect(taken).toBeGreaterThan(100);
   });
 
+  it('takes long base64, as text or as its bytes, and refuses an odd character anywhere in it', () => {
+    const bytes = Buffer.from(Uint8Array.from({ length: 32_000 }, (_, k) => (k * 31) & 255));
+    const text = bytes.toString('base64');
+    const read = (base64: unknown) => parseTensor({ shape: [8000], dtype: 'float32', base64 });
+    for (const sent of [text, Buffer.from(text)]) {
+      const tensor = literalToTensor(read(sent) as TensorLiteral, 'float32', '');
+      expect(Buffer.from(encodeElements(tensor))).toEqual(bytes);
+    }
+    for (const place of [0, 16_383, 16_384, 32_767, text.length - 5]) {
+      for (const odd of ['=', ' ', '-', '_', '"']) {
+        const wrong = `${text.slice(0, place)}${odd}${text.slice(place + 1)}`;
+        for (const sent of [wrong, Buffer.from(wrong)]) expect(() => read(sent)).toThrow(/not base64/);
+      }
+    }
+  });
+
   it('has no axes as a bare number, and otherwise up to eight', () => {
     expect(parseLiteral(5).shape).toEqual([]);
     expect(parseLiteral([]).shape).toEqual([0]);

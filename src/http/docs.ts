@@ -40,6 +40,8 @@ export function addDocs(app: FastifyInstance, routes: readonly DocumentedRoute[]
   app.decorate('openApiYaml', async () => runInThread<string>(YAML_SCRIPT, { workerData: await openApi() }));
   app.addHook('onClose', async () => (await opened)?.close());
   const route = { schema: { hide: true }, config: { access: 'open' } } as const;
+  // Swagger UI would write it anew for each request, for a tenth of a second.
+  app.get('/docs/yaml', route, async (_request, reply) => reply.redirect('../openapi.yaml'));
   for (const url of ['/docs', '/docs/', '/docs/*']) {
     app.get(url, route, async (request, reply) => passOn(await docs(), request, reply));
   }

@@ -34,6 +34,9 @@ it('serves Swagger UI under a policy that lets it load from this service alone',
 it('gives Swagger UI the same document', async () => {
   const own = await app.inject('/docs/json');
   expect(own.json()).toEqual((await app.inject('/openapi.json')).json());
+  // As YAML it is written once, in a thread.
+  const yaml = await app.inject('/docs/yaml');
+  expect([yaml.statusCode, yaml.headers.location]).toEqual([302, '../openapi.yaml']);
 });
 
 it('answers what /docs does not have by problems', async () => {

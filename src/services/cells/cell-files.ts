@@ -147,7 +147,7 @@ export async function asFileProblem<Result>(work: () => Promise<Result>): Promis
 
 /** Decides on new values of all weights at once, from a file. @throws {Problem} as putWeights */
 export async function putWeightsFile(
-  context: Pick<Context, 'store' | 'clock' | 'cells'>,
+  context: Pick<Context, 'store' | 'clock' | 'cells' | 'ops'>,
   id: string,
   expected: ExpectedVersion | undefined,
   { format, layer }: ReadLayer,

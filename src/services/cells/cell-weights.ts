@@ -29,7 +29,7 @@ export function requireVariables({ record, graph }: Cell): void {
 
 /** Decides on new values of all weights at once. @throws {Problem} not-found, not-built, version-mismatch, wrong-shape */
 export async function putWeights(
-  context: Pick<Context, 'store' | 'clock' | 'cells'>,
+  context: Pick<Context, 'store' | 'clock' | 'cells' | 'ops'>,
   id: string,
   expected: ExpectedVersion | undefined,
   given: Readonly<Record<string, TensorLiteral>>,
@@ -39,7 +39,7 @@ export async function putWeights(
 
 /** The same for a cell that was read. @throws {Problem} version-mismatch, wrong-shape */
 export async function changeWeights(
-  { store, clock }: Pick<Context, 'store' | 'clock'>,
+  { store, clock, ops }: Pick<Context, 'store' | 'clock' | 'ops'>,
   cell: Cell,
   expected: ExpectedVersion | undefined,
   given: Readonly<Record<string, TensorLiteral | Tensor>>,
@@ -47,7 +47,7 @@ export async function changeWeights(
   const { record, definition } = cell;
   requireVariables(cell);
   requireVersion(`Cell '${record.id}'`, record.version, expected);
-  const weights = tensorsOf(record.variables, definition.variableDtype, given);
+  const weights = await tensorsOf({ ops }, record.variables, definition.variableDtype, given);
   requireWeights(record.variables, weights);
   const variables = record.variables.map((variable) => ({ ...variable, version: variable.version + 1 }));
   const next = { ...record, variables, version: record.version + 1, updated_at: clock() };

@@ -25,7 +25,7 @@ export interface NewCell {
   readonly initializer_seeds?: Readonly<Record<string, number>>;
 }
 
-type Needs = Pick<Context, 'store' | 'clock' | 'newId' | 'newSeed' | 'initialize' | 'limits' | 'spendWork'>;
+type Needs = Pick<Context, 'store' | 'clock' | 'newId' | 'newSeed' | 'initialize' | 'limits' | 'ops' | 'spendWork'>;
 
 /** A new cell that is not stored yet. */
 export interface MadeCell {
@@ -79,7 +79,8 @@ export async function makeCell(context: Needs, id: string, input: NewCell): Prom
     updated_at: now,
   };
   const inputShape = inputShapeOf(definition, input);
-  const given = inputShape && input.weights ? givenWeights(definition, inputShape, input.weights) : undefined;
+  const given =
+    inputShape && input.weights ? await givenWeights(context, definition, inputShape, input.weights) : undefined;
   const { record, weights } = inputShape
     ? await buildRecord(context, unbuilt, definition, inputShape, given)
     : { record: unbuilt, weights: {} };
@@ -175,10 +176,11 @@ function requireInputShape(own: readonly (number | null)[], { input_shape }: New
 }
 
 function givenWeights(
+  context: Pick<Context, 'ops'>,
   definition: CellDefinition,
   inputShape: readonly (number | null)[],
   weights: NonNullable<NewCell['weights']>,
-): Weights {
+): Promise<Weights> {
   const specs = definition.variables(inputShape.at(-1) ?? 0, Object.keys(weights));
-  return tensorsOf(specs, definition.variableDtype, weights);
+  return tensorsOf(context, specs, definition.variableDtype, weights);
 }

@@ -1,7 +1,9 @@
 import type { Weights } from '../../domain/cell-definition.ts';
 import { type FieldError, fieldProblem, Problem } from '../../domain/problems.ts';
 import { type Dtype, formatShape, isFloat, type Shape, sameShape, Tensor, toFloat64 } from '../../domain/tensor.ts';
-import { literalToTensor, type TensorLiteral } from '../../domain/tensor-literal.ts';
+import { literalToTensor, SentTensor, type TensorLiteral } from '../../domain/tensor-literal.ts';
+import type { Context } from '../context.ts';
+import type { Ops } from '../ports.ts';
 
 /**
  * Checks that weights have exactly the names and shapes of a cell.
@@ -32,22 +34,30 @@ export function requireWeights(variables: readonly { name: string; shape: Shape 
  * that already have this dtype keep their bits.
  * @throws {Problem} value-out-of-range; invalid-file for integers in a file
  */
-export function tensorsOf(
+export async function tensorsOf(
+  { ops }: Pick<Context, 'ops'>,
   variables: readonly { name: string; dtype: Dtype }[],
   fallback: Dtype,
   given: Readonly<Record<string, TensorLiteral | Tensor>>,
-): Weights {
+): Promise<Weights> {
   const dtypes = new Map(variables.map(({ name, dtype }) => [name, dtype]));
-  const read = ([name, value]: [string, TensorLiteral | Tensor]) => {
+  const weights: [string, Tensor][] = [];
+  // One after another, so that one request does not fill the queue.
+  for (const [name, value] of Object.entries(given)) {
     const dtype = dtypes.get(name) ?? fallback;
     const pointer = `/weights/${name}`;
-    return [name, value instanceof Tensor ? castGiven(value, dtype, pointer) : literalToTensor(value, dtype, pointer)];
-  };
-  return Object.fromEntries(Object.entries(given).map(read));
+    const read = value instanceof Tensor ? castGiven(ops, value, dtype, pointer) : ops.read(value, dtype, pointer);
+    weights.push([name, read instanceof Promise ? await read : read]);
+  }
+  return Object.fromEntries(weights);
 }
 
-function castGiven(tensor: Tensor, dtype: Dtype, pointer: string): Tensor {
+/** Of more elements, a message does not say which one does not fit. */
+const FEW = 2 ** 14;
+
+function castGiven(ops: Ops, tensor: Tensor, dtype: Dtype, pointer: string): Tensor | Promise<Tensor> {
   if (tensor.dtype === dtype) return tensor;
+  if (isFloat(tensor.dtype) && tensor.data.length > FEW) return ops.read(new SentTensor(tensor), dtype, pointer);
   // Keras counts in int64 or int32, whatever it computes with.
   const counts = !isFloat(dtype) && tensor.dtype !== 'bool';
   if (isFloat(tensor.dtype) || counts)

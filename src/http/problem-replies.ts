@@ -4,7 +4,7 @@ import { notTaken } from './binary-body.ts';
 import { bodyLimitOf } from './body-bytes.ts';
 import { headersOf } from './http-problem.ts';
 import { SECURITY_HEADERS } from './security-headers.ts';
-import { hangUpUnread } from './unread-body.ts';
+import { hangUpUnread, readAway } from './unread-body.ts';
 import { MOST_ISSUES, RequestShapeError } from './validation.ts';
 
 export const PROBLEM_JSON = 'application/problem+json';
@@ -40,9 +40,12 @@ export function addProblemReplies(app: FastifyInstance, formOf: ProblemFormOf, r
   app.setErrorHandler((error: FastifyError | Problem, request, reply) => {
     const problem = requestProblem(error, request);
     // Fastify would hang up, and a client that sends everything before it reads would see a broken pipe.
-    // On a connection that stays, Node reads the rest and throws it away, within the time that a request has.
+    // On a connection that stays, the rest is read and thrown away, within the time that a request has.
     const hangsUp = /close/i.test(request.headers.connection ?? '');
-    if (problem.code === 'body-too-large' && !hangsUp) reply.removeHeader('connection');
+    if (problem.code === 'body-too-large' && !hangsUp) {
+      reply.removeHeader('connection');
+      readAway(request.raw);
+    }
     sendProblem(request, reply, problem, formOf(request.url));
   });
 }

@@ -20,6 +20,17 @@ export function hangUpLarge(request: FastifyRequest, reply: FastifyReply): void 
   if (isLarge(request.raw)) hangUpUnread(request, reply);
 }
 
+/**
+ * Reads the rest of a body and throws it away, a chunk in each turn of the event loop. Node would read all that is there in one turn,
+ * of each connection.
+ */
+export function readAway(request: IncomingMessage): void {
+  request.on('data', () => {
+    request.pause();
+    setImmediate(() => request.resume());
+  });
+}
+
 /** Node calls `destroySoon` when the reply is sent. */
 export function hangUp(socket: Socket): void {
   socket.destroySoon = () => {

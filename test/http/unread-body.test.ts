@@ -1,0 +1,46 @@
+import { once } from 'node:events';
+import { Agent, createServer, request } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { expect, it } from 'vitest';
+import { readAway } from '../../src/http/unread-body.ts';
+
+it('throws a body away a chunk in each turn of the event loop, and the connection goes on', async () => {
+  const ports = new Set<number | undefined>();
+  let chunks = 0;
+  let turns = 0;
+  let over = false;
+  const server = createServer((incoming, reply) => {
+    ports.add(incoming.socket.remotePort);
+    reply.end(`${incoming.url}`);
+    if (incoming.url === '/small') return;
+    readAway(incoming);
+    incoming.on('data', () => chunks++);
+    const turn = () => {
+      turns++;
+      if (!over) setImmediate(turn);
+    };
+    setImmediate(turn);
+    incoming.once('end', () => {
+      over = true;
+    });
+  });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const { port } = server.address() as AddressInfo;
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  const send = async (path: string, body: Buffer) => {
+    const outgoing = request({ port, host: '127.0.0.1', path, method: 'POST', agent });
+    outgoing.end(body);
+    const [incoming] = await once(outgoing, 'response');
+    let text = '';
+    for await (const chunk of incoming) text += chunk;
+    return text;
+  };
+  expect(await send('/large', Buffer.alloc(2 ** 24))).toBe('/large');
+  expect(await send('/small', Buffer.alloc(0))).toBe('/small');
+  expect(ports.size).toBe(1);
+  expect(chunks).toBeGreaterThan(100);
+  // The first may come before the first turn that is counted.
+  expect(turns).toBeGreaterThanOrEqual(chunks - 1);
+  agent.destroy();
+  server.close();
+});

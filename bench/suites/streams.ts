@@ -40,7 +40,7 @@ export const suite: Suite = {
 connections (wrk), and the same steps of ${SESSIONS} sessions as JSON lines over one connection, over one WebSocket, and as bulk calls of
 ${SESSIONS} steps (two under way). OIP is the binary request of Triton's client to ${CONNECTIONS} sequences (wrk). One by one: one connection,
 each step after the answer to the one before, with p50 and p99 of the round trip. Ratios are to the single requests in the same run,
-by the CPU that the process takes for a step; steps a second by the clock stand beside it. node:http is a bare server that reads a
+by the CPU that the process takes for a step; steps a second by the clock stand beside it (on a busy machine). node:http is a bare server that reads a
 single request and answers with a constant of its size. Triton is its own server with sequence batching, of the package nvidia-pytriton,
 and a model of its Python backend that keeps the states in a dict and steps PyTorch's cell on one thread: the same requests, by the
 CPU of all its processes. MLServer is not here: version 1.7.1 knows no sequence, so it has no state between requests.`,

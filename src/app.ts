@@ -9,6 +9,7 @@ import { parseManifest } from '../schemas/checkpoint-manifest.ts';
 import { openGate } from './access/gate.ts';
 import type { Config } from './config.ts';
 import type { Bus, Clock, CountedStore, NewId, NewSeed, RateCounter } from './domain/ports.ts';
+import { clientGone } from './domain/problems.ts';
 import { createDraws } from './engine/draw.ts';
 import { createGraphEngine } from './engine/onnxruntime/graph-engine.ts';
 import { createPool } from './engine/pool.ts';
@@ -169,7 +170,11 @@ export async function createApp(options: AppOptions): Promise<App> {
     store: watchStore(store, {
       commits: metrics.committed,
       beginStage: tracing?.beginStage,
-      hold: (bytes) => callers.current().hold(bytes),
+      hold: (bytes) => {
+        const caller = callers.current();
+        if (bytes > 0) caller.hold(bytes);
+        else if (caller.signal?.aborted) throw clientGone();
+      },
     }),
     stepper: tracing ? traceStepper(stepper, tracing.beginStage) : stepper,
     beginStage: tracing?.beginStage,

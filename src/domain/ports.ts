@@ -30,7 +30,7 @@ export interface StoreWrite {
   readonly delete?: true;
 }
 
-/** Counts bytes before they are read. What it throws ends the reading. */
+/** Counts bytes before they are read; 0 asks whether somebody still waits for them. What it throws ends the reading. */
 export type Hold = (bytes: number) => void;
 
 /** A committed outcome means that the change survives the death of the process (as far as the store's medium can). */

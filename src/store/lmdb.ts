@@ -118,10 +118,11 @@ export async function openLmdbStore({
   }
 
   /** The value of a place, in turns, with all others that are read and written; undefined if it was replaced meanwhile. */
-  async function assembled(key: Uint8Array, place: Place): Promise<Uint8Array | undefined> {
+  async function assembled(key: Uint8Array, place: Place, hold?: Hold): Promise<Uint8Array | undefined> {
     const value = new Uint8Array(Buffer.allocUnsafeSlow(place.length).buffer);
     for (let index = 0; index < countOfPieces(place); index++) {
       await turns.take(`${key}`);
+      hold?.(0);
       const isThere = read(({ pieces }) => {
         const piece = readPiece((key) => pieces.getBinaryFast(key), place, index);
         if (piece) value.set(piece, index * place.each);
@@ -138,7 +139,7 @@ export async function openLmdbStore({
       const record = read(() => unsealRecord(key, sealed));
       const place = readPlace(record.subarray(STAMP_BYTES));
       hold?.(place.length);
-      const bytes = await assembled(key, place);
+      const bytes = await assembled(key, place, hold);
       return bytes && { ...namesOf(key, record), bytes };
     }
     hold?.(sealed.length);

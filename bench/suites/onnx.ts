@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
+import { loadavg } from 'node:os';
 import { join } from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { Load, request } from '../load.ts';
@@ -40,8 +41,9 @@ ${AT_ONCE} at once; over a stream (lines, a WebSocket) one window a message or $
 durable; and the time of a processor that a step takes in the service (HTTP, base64, the commit) and in the processes of the
 runtime (the message and the run). Then sessions that each get a window every ${EVERY_MS} ms over ${SOCKETS} WebSockets, for ${PACED_MS / 1000} s: the 99th percentile
 from when a window was due to its answer, and where the time of a step went by the service's own metrics. The client, the service and
-the runtime share the machine's cores.`,
+the runtime share the machine's cores, with whatever else it does: see its load below.`,
   async run(tell) {
+    const before = loadavg()[0];
     const model = readFileSync(modelPath());
     const direct = await directSteps(model);
     for (const store of ['memory', 'lmdb'] as const) {
@@ -72,7 +74,8 @@ the runtime share the machine's cores.`,
         await service.close();
       }
     }
-    return [`onnxruntime-node ${directVersion()}`];
+    const load = `load ${before.toFixed(1)} before and ${loadavg()[0].toFixed(1)} after, the bench itself included`;
+    return [`onnxruntime-node ${directVersion()}`, load];
   },
 };
 

@@ -61,10 +61,11 @@ class Connection extends Duplex {
     return this;
   }
 
-  /** Every reply begins with its head, as text. */
+  /** Every reply begins with its head, as text; one that is turned away is bytes. */
   private see(chunk: string | Buffer): void {
-    if (typeof chunk !== 'string' || !chunk.startsWith('HTTP/1.1 ')) return;
-    if (!chunk.startsWith('HTTP/1.1 200')) throw new Error(chunk.slice(0, 1000));
+    const head = typeof chunk === 'string' ? chunk : chunk.toString('latin1', 0, 1000);
+    if (!head.startsWith('HTTP/1.1 ')) return;
+    if (!head.startsWith('HTTP/1.1 200')) throw new Error(head.slice(0, 1000));
     this.answered();
   }
 }

@@ -107,4 +107,6 @@ process.on('message', async ({ load, ms }: { load: Load; ms: number }) => {
   }
   process.send?.(Math.min(...slices));
 });
+// The one of cellstep listens, and would go on.
+process.once('disconnect', () => process.exit());
 process.send?.('ready');

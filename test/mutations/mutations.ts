@@ -228,7 +228,7 @@ export const MUTATIONS: readonly Mutation[] = [
   ...of(
     'files/numpy/npy.ts',
     ['test/files/npz.test.ts'],
-    ['fortranOrder ? toRowMajor(data, extents) : data', 'data'],
+    ['fortranOrder ? yield* toRowMajor(data, extents) : data', 'data'],
     ["littleEndian: endian !== '>',", 'littleEndian: true,'],
   ),
   ...of(

@@ -4,6 +4,9 @@ import { NestedNumbers } from '../../schemas/nested-numbers.ts';
 import { plainReaders } from '../../schemas/plain-bodies.ts';
 import { quote } from '../domain/json.ts';
 import { Problem, type ProblemCode } from '../domain/problems.ts';
+import { Tensor, type TensorData } from '../domain/tensor.ts';
+import { encodeElements } from '../domain/tensor-bytes.ts';
+import { SentTensor } from '../domain/tensor-literal.ts';
 
 export interface ShapeIssue {
   readonly path: readonly PropertyKey[];
@@ -125,8 +128,16 @@ const QUOTED = 100;
 /** Turns tensors back into the arrays that were sent, as far as a message quotes them. */
 function asSent(value: unknown): unknown {
   if (Array.isArray(value)) return value.slice(0, QUOTED).map(asSent);
+  if (value instanceof SentTensor && value.field === 'base64') return beginningOf(value.tensor);
   const { shape, values } = Object(value) as Partial<NestedNumbers>;
   return shape && values instanceof Float64Array ? new NestedNumbers(shape, values).head(QUOTED) : value;
+}
+
+/** Of the bytes only those of the first elements. Their number is a multiple of three, so base64 of them is a part of that of all. */
+function beginningOf({ shape, dtype, data }: Tensor): unknown {
+  const first = data.subarray(0, QUOTED - (QUOTED % 3)) as TensorData;
+  const bytes = encodeElements(new Tensor(dtype, [first.length], first));
+  return { shape, dtype, base64: Buffer.from(bytes).toString('base64') };
 }
 
 /** `fields` are the fields that the whole part may have; a message about an unknown field lists them. */

@@ -235,6 +235,12 @@ describe('reading tensors straight from the bytes of a body', () => {
     );
   });
 
+  it('quotes a tensor in base64 as it was sent', async () => {
+    const sent = '{"shape":[1],"dtype":"float64","base64":"AAAAAAAAAAA="}';
+    expect(await expectAlike('op', `{"inputs":[${sent},{"variable":"v"},0]}`)).toBe(400);
+    expect(await expectAlike('op', `{"inputs":[${sent},${sent},0],"params":{"axis":[1]}}`)).toBe(400);
+  });
+
   it('gives the same problems for bytes that are not UTF-8', async () => {
     for (const bad of [[0xff], [0xc3], [0xed, 0xa0, 0x80]]) {
       const [before, after] = ['{"inputs":[[1,2]],"', '":1}'].map((text) => Buffer.from(text));

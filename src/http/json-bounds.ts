@@ -75,7 +75,7 @@ export function* checkBounds(bytes: Buffer, mostFields: number): Generator<void,
 /** Strings are mostly short; the end of a longer one is found by Node, which is faster. */
 const NEAR_BYTES = 64;
 
-/** The place of the quote that ends a string, of which the text goes on at `start`; the length of all where there is none. */
+/** Where the string ends whose text goes on at `start`: the place of its quote, or the length of all if it has none. */
 export function endOfString(bytes: Buffer, start: number): number {
   let quote = -1;
   for (let i = start; i < bytes.length; ) {

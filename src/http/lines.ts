@@ -25,8 +25,8 @@ interface HttpSocket extends Socket {
 }
 
 /**
- * The requests of each connection, of which one at a time is carried out: replies go out in their order, so those behind the
- * first would only hold memory. They wait before Fastify sees them, which costs a tenth of what it costs after, and each begins in
+ * Carries out the requests of each connection one at a time: replies go out in their order, so those behind the first would
+ * only hold memory. They wait before Fastify sees them, which costs a tenth of what it costs after, and each begins in
  * another turn of the event loop. One that finds too many waiting is refused, and ends the connection: what came after it is not
  * carried out, and a client may send it again (RFC 9112, 9.3.2).
  */
@@ -36,7 +36,7 @@ export class Lines {
   private readonly refuse: Handler;
   private closing = false;
 
-  /** `refuse` answers a request for which there is no room, with `Connection: close`. */
+  /** `refuse` answers a request that finds no room, with `Connection: close`. */
   constructor(app: FastifyInstance, refuse: Handler) {
     this.app = app;
     this.refuse = refuse;

@@ -29,8 +29,8 @@ interface Watched {
  * Turns requests away while more come than the process can carry out (intake.ts): 503 `overloaded`, before anything but
  * the path is looked at, as each refusal takes time from the requests that are let in. Clients are told apart by their addresses.
  *
- * A connection of which one request was refused has its bytes looked at before Node's parser from then on: making a request and
- * a response of them would take most of the time of a refusal.
+ * Once it has refused a request of a connection, it looks at the bytes of that connection before Node's parser does: to make a
+ * request and a response of them would take most of the time of a refusal.
  */
 export function shedRequests(
   app: FastifyInstance,

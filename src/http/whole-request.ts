@@ -1,4 +1,4 @@
-/** A request of which all bytes are there and nothing behind it. */
+/** A request that is there whole, with nothing behind it. */
 export interface WholeRequest {
   readonly method: string;
   readonly url: string;
@@ -17,7 +17,7 @@ const OTHER = new Set(['transfer-encoding', 'trailer', 'upgrade', 'expect', 'te'
 
 /**
  * Reads bytes as exactly one plain request of HTTP/1.1, in a tenth of the time that Node's parser takes. Returns undefined for all
- * that is not plain, of which nothing is said thereby: the parser has to look at it.
+ * that is not plain: it may be right or wrong, and the parser has to look at it.
  */
 export function wholeRequest(bytes: Buffer): WholeRequest | undefined {
   if (bytes.length > MOST_BYTES) return undefined;

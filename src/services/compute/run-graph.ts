@@ -18,7 +18,7 @@ import type { CallRequest } from './prepare-call.ts';
 
 /** Runs of the graph that one request may ask for. */
 const MAX_RUNS = 10_000;
-/** What a run is taken for before it is done, besides a multiply-add for each weight, of which the file is taken to be full. */
+/** What a run counts for before it is done, besides a multiply-add for each weight. We take the whole file for weights. */
 const RUN_WORK = 50_000;
 /** What a second of a process counts: a multiply-add for each nanosecond. */
 const SECOND_WORK = 1e9;

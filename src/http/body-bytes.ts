@@ -1,7 +1,7 @@
 import { errorCodes, type FastifyContentTypeParser, type FastifyRequest } from 'fastify';
 import { atOnce, inTurns } from '../threads/in-turns.ts';
 import { nextTurn } from '../threads/turns.ts';
-import { clientOf } from './callers.ts';
+import { turnsOf } from './callers.ts';
 import { routeOf } from './every-request.ts';
 import { beginFingerprint } from './fingerprint.ts';
 
@@ -108,9 +108,7 @@ async function parseInTurns(
   request: FastifyRequest,
   done: (error: Error | null, body?: unknown) => void,
 ): Promise<void> {
-  const { turns } = request.server;
-  const client = clientOf(request);
-  const turn = () => turns.take(client);
+  const turn = turnsOf(request);
   let body: unknown;
   try {
     await turn();

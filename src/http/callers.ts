@@ -28,6 +28,12 @@ export function clientOf({ identity, ip }: Pick<FastifyRequest, 'identity' | 'ip
   return identity === ANYBODY ? `address:${ip}` : `tenant:${identity.tenant}`;
 }
 
+/** Waits for the next turn of the client that sent a request: clients take turns. */
+export function turnsOf(request: FastifyRequest): () => Promise<void> {
+  const client = clientOf(request);
+  return () => request.server.turns.take(client);
+}
+
 /** Finds out what is asked of it only then: most requests are answered at once. */
 export class RequestCaller implements Caller {
   private readonly request: FastifyRequest;

@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Bytes } from '../domain/bytes.ts';
 import { requireOffer } from './accept.ts';
 import { SAFETENSORS } from './binary-body.ts';
-import { clientOf } from './callers.ts';
+import { turnsOf } from './callers.ts';
 import { etagOf, readEntityTags } from './entity-tags.ts';
 import { LongText, replyText } from './json-text.ts';
 import { encoded, SLICE_BYTES, SlicedReply, slicesOf } from './sliced-reply.ts';
@@ -62,19 +62,13 @@ export function send(reply: FastifyReply, { status, headers, body }: Reply): Pay
 /** A body as Fastify sends it. */
 function payloadOf(reply: FastifyReply, body: ReplyBody): Payload {
   if (typeof body === 'string') return body;
-  if (body instanceof LongText) return new SlicedReply(body.length, encoded(body.pieces()), turnsOf(reply));
+  if (body instanceof LongText) return new SlicedReply(body.length, encoded(body.pieces()), turnsOf(reply.request));
   if (body.length > SLICE_BYTES) {
     reply.header('content-length', body.length);
-    return new SlicedReply(body.length, slicesOf(body), turnsOf(reply));
+    return new SlicedReply(body.length, slicesOf(body), turnsOf(reply.request));
   }
   const { buffer, byteOffset, byteLength } = body.subarray();
   return Buffer.from(buffer, byteOffset, byteLength);
-}
-
-/** One slice of all replies in each turn of the event loop, and clients take turns. */
-function turnsOf({ request }: FastifyReply): () => Promise<void> {
-  const client = clientOf(request);
-  return () => request.server.turns.take(client);
 }
 
 /**

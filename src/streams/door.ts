@@ -6,7 +6,7 @@ import { tensorFieldsOf } from '../../schemas/tensor-fields.ts';
 import { JSON_LINES, SAFETENSORS } from '../domain/media-types.ts';
 import { credentialOf } from '../http/auth.ts';
 import { mediaTypeOf } from '../http/binary-body.ts';
-import { type Callers, clientOf } from '../http/callers.ts';
+import { type Callers, clientOf, turnsOf } from '../http/callers.ts';
 import { jsonParser } from '../http/json-body.ts';
 import { writerFor } from '../http/replies.ts';
 import { inTurns } from '../threads/in-turns.ts';
@@ -60,8 +60,8 @@ export class StreamDoor {
   async answerSteps(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
     const type = mediaTypeOf(request.headers['content-type']);
     if (JSON_LINES.some((known) => known === type)) return this.answerLines(request, reply, type);
-    const { tensorFiles: files, turns } = request.server;
-    const turn = () => turns.take(clientOf(request));
+    const { tensorFiles: files } = request.server;
+    const turn = turnsOf(request);
     const sent = request.body;
     const items = sent instanceof Uint8Array ? itemsOfFile(await inTurns(files.read(sent)), this.parse) : itemsOf(sent);
     if (writerFor(request).mediaType === SAFETENSORS) {

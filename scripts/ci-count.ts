@@ -40,7 +40,8 @@ for (const { name, status, message, assertionResults } of testResults) {
     tell(relative('.', name), message);
   }
   for (const result of assertionResults) {
-    if (result.status === 'failed') tell(`${relative('.', name)} > ${result.fullName}`, result.failureMessages.join('\n'));
+    if (result.status === 'failed')
+      tell(`${relative('.', name)} > ${result.fullName}`, result.failureMessages.join('\n'));
   }
 }
 // An error outside every test.

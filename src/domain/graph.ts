@@ -68,6 +68,8 @@ export interface GraphRequest {
   readonly rows: readonly GraphRow[];
   /** Whether the states after each run are wanted, not only those after the last. */
   readonly everyState: boolean;
+  /** Whether it is several requests in one. If it fails, each will be tried alone, and only then is one of them to blame. */
+  readonly isJoined?: boolean;
 }
 
 /** What came of the runs of one row. */

@@ -28,6 +28,8 @@ export interface StoreWrite {
   readonly expect?: string | null;
   readonly bytes?: Bytes;
   readonly delete?: true;
+  /** Values that the key would have had before this one, had their changes been committed one by one. A store ignores them. */
+  readonly passed?: readonly Bytes[];
 }
 
 /** Counts bytes before they are read; 0 asks whether somebody still waits for them. What it throws ends the reading. */

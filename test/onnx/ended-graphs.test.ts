@@ -18,10 +18,10 @@ const loops = (engine: ReturnType<typeof createGraphEngine>) => {
     states,
     outputs: ['y'],
   });
-  return (rounds: bigint) => {
+  return (rounds: bigint, isJoined = false) => {
     const given = [floats([1, 2], 0.5, 0.5), new Tensor('int64', [], BigInt64Array.of(rounds))];
     const inputs = given.map((tensor) => ({ tensor, perRun: false }));
-    return graph.run({ rows: [{ runs: 1, inputs, states: [floats([1, 2], 0, 0)] }], everyState: false });
+    return graph.run({ rows: [{ runs: 1, inputs, states: [floats([1, 2], 0, 0)] }], everyState: false, isJoined });
   };
 };
 const FOR_EVER = 2n ** 62n;
@@ -69,5 +69,15 @@ it('leaves a graph alone that has ended three processes, for a minute and for th
   now += 59_000;
   await expect(run(1n)).rejects.toMatchObject({ ...blocked, retryAfterSeconds: 1 });
   now += 1000;
+  await run(1n);
+});
+
+it('blames no graph for requests that were joined, since each is tried alone after that', {
+  timeout: 120_000,
+}, async () => {
+  const engine = createGraphEngine({ ...LIMITS, maxSeconds: 6 });
+  onTestFinished(() => engine.close());
+  const run = loops(engine);
+  for (let k = 0; k < 3; k++) await expect(run(FOR_EVER, true)).rejects.toMatchObject({ code: 'limit-exceeded' });
   await run(1n);
 });

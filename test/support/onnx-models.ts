@@ -291,3 +291,44 @@ export function nested(depth: number): Uint8Array {
     graph({ nodes: [node({ op: 'Identity', in: ['x'], out: [`z${level}`] })], outputs: [edge(`z${level}`, [1, 2])] });
   return model(within(0));
 }
+
+/** s' = tanh(s + x + table[max(x)]): fails where the largest number of x is no place in a table of three. */
+export function picky(): Uint8Array {
+  return model(
+    graph({
+      inputs: [edge('x', [1, 2]), edge('s', [1, 2])],
+      initializers: [tensor('table', [3], [0.1, 0.2, 0.3])],
+      nodes: [
+        node({ op: 'ReduceMax', in: ['x'], out: ['largest'], attributes: { keepdims: 0 } }),
+        node({ op: 'Cast', in: ['largest'], out: ['place'], attributes: { to: 7 } }),
+        node({ op: 'Gather', in: ['table', 'place'], out: ['picked'] }),
+        node({ op: 'Add', in: ['x', 's'], out: ['sum'] }),
+        node({ op: 'Add', in: ['sum', 'picked'], out: ['all'] }),
+        node({ op: 'Tanh', in: ['all'], out: ['sN'] }),
+        node({ op: 'Neg', in: ['sN'], out: ['y'] }),
+      ],
+      outputs: [edge('y', [1, 2]), edge('sN', [1, 2])],
+    }),
+  );
+}
+
+/** s' = s + x, after as many rounds of tanh as the largest number of x. */
+export function patient(): Uint8Array {
+  const body = graph({
+    inputs: [edge('round', [], 'int64'), edge('go_in', [], 'bool'), edge('x_in', [1, 2])],
+    nodes: [node({ op: 'Identity', in: ['go_in'], out: ['go'] }), node({ op: 'Tanh', in: ['x_in'], out: ['x_out'] })],
+    outputs: [edge('go', [], 'bool'), edge('x_out', [1, 2])],
+  });
+  return model(
+    graph({
+      inputs: [edge('x', [1, 2]), edge('s', [1, 2])],
+      nodes: [
+        node({ op: 'ReduceMax', in: ['x'], out: ['largest'], attributes: { keepdims: 0 } }),
+        node({ op: 'Cast', in: ['largest'], out: ['rounds'], attributes: { to: 7 } }),
+        node({ op: 'Loop', in: ['rounds', '', 'x'], out: ['y'], attributes: { body: { graph: body } } }),
+        node({ op: 'Add', in: ['x', 's'], out: ['sN'] }),
+      ],
+      outputs: [edge('y', [1, 2]), edge('sN', [1, 2])],
+    }),
+  );
+}

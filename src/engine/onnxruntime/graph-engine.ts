@@ -53,6 +53,7 @@ interface Job {
   readonly client: string;
   readonly program: GraphProgram;
   readonly request?: SentRequest;
+  readonly isJoined?: boolean;
   readonly steps: number;
   readonly took: (seconds: number) => void;
   readonly resolve: (rows: readonly RowResult[]) => void;
@@ -169,7 +170,7 @@ export function createGraphEngine(
       if (closed) job.reject(shuttingDown());
       else if (jobs.length > 1) again.push({ ...job, alone: job.alone || reason.mayBeCause });
       else if (reason.mayBeCause || job.tries === MAX_TRIES) {
-        if (reason.mayBeCause) endedGraphs.add(job.client, job.program.id);
+        if (reason.mayBeCause && !job.isJoined) endedGraphs.add(job.client, job.program.id);
         job.reject(endedProblem(reason, limits));
       } else again.push(job);
     }
@@ -205,7 +206,7 @@ export function createGraphEngine(
       const { client } = caller();
       endedGraphs.refuse(client, program.id);
       if (waiting.length >= MAX_WAITING) throw tooMany(waiting.length, limits);
-      const sent = request && { request: sentOf(request) };
+      const sent = request && { request: sentOf(request), isJoined: request.isJoined };
       const steps = request?.rows.reduce((sum, { runs }) => sum + runs, 0) ?? 0;
       waiting.push({ client, program, ...sent, steps, took, resolve, reject, tries: 0, alone: false });
       // Those that are asked for in one turn go together.

@@ -7,8 +7,10 @@ import type { Ports } from '../ports.ts';
 import { breathe, bytesOfWrites } from './breathe.ts';
 import { claimId, claimName, releaseClaim } from './claims.ts';
 import { type Decide, type Decision, decideAnd } from './decision.ts';
-import { type DecideAll, decideTogether, type OneOfMany, settle } from './many.ts';
+import { decideTogether } from './many.ts';
 import { decideOnce, type Repeatable } from './once.ts';
+import { type DecideAll, type OneOfMany, settle } from './one-of-many.ts';
+import type { LeftOver } from './owner-changes.ts';
 import { Queue } from './queue.ts';
 import { RunningKeys } from './running-keys.ts';
 
@@ -105,31 +107,33 @@ export class Changer {
   }
 
   /**
-   * Many changes at once, each on its own: those whose turn it is are decided and committed together. Resolves when all are
-   * settled.
+   * Many changes at once, each on its own: those of one owner in their order. What has its turn is decided and committed together.
+   * Resolves when all are settled.
    */
   changeAll<R, I extends OneOfMany<R>>(items: readonly I[], decideAll: DecideAll<R, I>): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
-    let unsettled = items.length;
-    let ready: I[] = [];
-    const settled = (item: I) => {
-      this.queue.leave(item.owner);
-      if (--unsettled === 0) resolve();
-    };
+    const owners = Map.groupBy(items, ({ owner }) => owner);
+    let ready: (readonly I[])[] = [];
     const run = async () => {
-      const group = ready;
+      const changes = ready;
       ready = [];
-      const left = await decideTogether(this.context, this.running, group, decideAll);
-      for (const item of group) {
-        if (left.has(item)) void within(item, () => this.alone(item)).then(() => settled(item));
-        else settled(item);
-      }
+      const left = await decideTogether(this.context, this.running, changes, decideAll);
+      for (const [k, [{ owner }]] of changes.entries()) void goOn(owner, left[k]);
     };
-    for (const item of items) {
-      // Turns that begin at once go together.
-      this.queue.enter(item.owner, () => ready.push(item) === 1 && queueMicrotask(run));
-    }
-    if (unsettled === 0) resolve();
+    // Turns that begin at once go together.
+    const begin = (own: readonly I[]) => ready.push(own) === 1 && queueMicrotask(run);
+    const goOn = async (owner: string, { alone, rest }: LeftOver<I>) => {
+      for (const item of alone) await within(item, () => this.alone(item));
+      if (rest.length > 0) {
+        begin(rest);
+        return;
+      }
+      this.queue.leave(owner);
+      owners.delete(owner);
+      if (owners.size === 0) resolve();
+    };
+    for (const [owner, own] of owners) this.queue.enter(owner, () => begin(own));
+    if (owners.size === 0) resolve();
     return promise;
   }
 

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Bytes } from '../../domain/bytes.ts';
 import type { Store, StoreWrite } from '../../domain/ports.ts';
 import { decodeRecord, encodeRecord } from '../../domain/record.ts';
+import { getAll } from '../../domain/store-calls.ts';
 import { DAY } from '../expiry/due.ts';
 import { keptKey, keptListKey, keptPrefix, outcomeKey, untilOf } from '../keys.ts';
 import { decodeOutcome, encodeOutcome, type Outcome, sizeOf } from './outcome.ts';
@@ -51,22 +52,34 @@ export async function findOutcome(
   return former ? { fingerprint: former.fingerprint, answer: stored.bytes } : decodeOutcome(stored.bytes);
 }
 
-/** The writes that keep one more outcome, until a time. */
+/** Of each key whether an outcome is kept under it. */
+export async function areKept(
+  store: Pick<Store, 'get' | 'getAll'>,
+  owner: string,
+  idempotencyKeys: readonly string[],
+): Promise<boolean[]> {
+  const names = idempotencyKeys.map((key) => outcomeKey(owner, digest(key)));
+  return (await getAll(store, names)).map((stored) => stored !== undefined);
+}
+
+/** The writes that keep one more outcome, until a time, and what is kept with it. */
 export function keepWrites(
   owner: string,
   kept: Kept,
   idempotencyKey: string,
   outcome: Outcome<Bytes>,
   until: number,
-): StoreWrite[] {
+): { readonly writes: readonly StoreWrite[]; readonly kept: Kept } {
   const name = digest(idempotencyKey);
   const size = sizeOf(outcome);
   const { count, bytes, oldest } = kept;
-  return [
-    totalsWrite(owner, kept, { count: count + 1, bytes: bytes + size, oldest: Math.min(oldest, until) }),
+  const totals = { count: count + 1, bytes: bytes + size, oldest: Math.min(oldest, until) };
+  const writes = [
+    totalsWrite(owner, kept, totals),
     { key: outcomeKey(owner, name), bytes: encodeOutcome(outcome) },
     { key: keptKey(owner, until, name), bytes: encodeRecord({ fields: { bytes: size }, tensors: {} }) },
   ];
+  return { writes, kept: { ...kept, ...totals } };
 }
 
 /** The most outcomes that one commit removes. */

@@ -43,33 +43,48 @@ export function decideOnce<R>(
   decide: Decide<R>,
 ): Decide<R> {
   const { store, clock, limits } = context;
-  const { idempotencyKey, fingerprint, codec } = request;
   return async () => {
     const now = clock();
     const kept = await readKept(store, owner);
     const replay = await decideReplay(store, owner, kept, request);
     if (replay) return replay;
-    if (kept.oldest <= now - LATE_MS) {
+    if (isLate(kept, now)) {
       await letGoOfKept(store, owner, now);
       return undefined;
     }
     const decision = await decide().catch((refusal: unknown) => refuse(store, owner, kept, refusal));
     if (!decision) return undefined;
-    const encoded = codec.encode(decision.result);
-    const outcome = { fingerprint, answer: encoded instanceof Promise ? await encoded : encoded };
-    if (kept.bytes + sizeOf(outcome) > limits.maxKeyBytes) {
-      if (kept.oldest > now) throw tooManyKeys(owner, kept, now, limits);
-      await letGoOfKept(store, owner, now);
-      return undefined;
-    }
-    const until = now + limits.keyHours * HOUR;
-    const writes = keepWrites(owner, kept, idempotencyKey, outcome, until);
-    // The sweep looks at every session, but at other things only if they have outcomes.
-    if (kept.revision === null && !owner.startsWith(thingsPrefix('session'))) {
-      await noteDue(store, until, { kind: 'keys', owner });
-    }
-    return { ...decision, writes: [...decision.writes, ...writes] };
+    const keeping = await withOutcome(context, owner, kept, request, decision);
+    if (keeping) return keeping.decision;
+    if (kept.oldest > now) throw tooManyKeys(owner, kept, now, limits);
+    await letGoOfKept(store, owner, now);
+    return undefined;
   };
+}
+
+/** The decision with its outcome kept in the same commit, and what the owner keeps then; undefined if there is no room for it. */
+export async function withOutcome<R>(
+  { store, clock, limits }: Pick<Ports, 'store' | 'clock' | 'limits'>,
+  owner: string,
+  before: Kept,
+  { idempotencyKey, fingerprint, codec }: Repeatable<R>,
+  decision: Decision<R>,
+): Promise<{ readonly decision: Decision<R>; readonly kept: Kept } | undefined> {
+  const encoded = codec.encode(decision.result);
+  const outcome = { fingerprint, answer: encoded instanceof Promise ? await encoded : encoded };
+  if (before.bytes + sizeOf(outcome) > limits.maxKeyBytes) return undefined;
+  const until = clock() + limits.keyHours * HOUR;
+  const { writes, kept } = keepWrites(owner, before, idempotencyKey, outcome, until);
+  // The sweep looks at every session, but at other things only if they have outcomes.
+  if (before.revision === null && !owner.startsWith(thingsPrefix('session'))) {
+    await noteDue(store, until, { kind: 'keys', owner });
+  }
+  return { decision: { ...decision, writes: [...decision.writes, ...writes] }, kept };
+}
+
+/** Whether what an owner keeps must be looked through before more is kept: the time of some may be over. */
+export function isLate({ oldest }: Kept, now: number): boolean {
+  return oldest <= now - LATE_MS;
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { GraphFeed, GraphInterface, GraphResult, GraphValue } from '../../domain/graph.ts';
+import type { GraphFeed, GraphInterface, GraphRequest, GraphResult, GraphRow, GraphValue } from '../../domain/graph.ts';
 import { fieldProblem, Problem } from '../../domain/problems.ts';
 import { formatShape, type Shape, sameShape, Tensor, zeros } from '../../domain/tensor.ts';
 import { counted } from '../../domain/words.ts';
@@ -45,19 +45,51 @@ export interface GraphCallKind {
   readonly everyState: boolean;
 }
 
+type GraphContext = Pick<Context, 'store' | 'limits' | 'ops' | 'spendWork' | 'addWork' | 'cells'>;
+
+/** A request to a graph that is checked. */
+export interface ReadyGraphCall {
+  readonly inputs: GraphInputs;
+  readonly states: readonly Tensor[];
+  readonly rows: readonly GraphRow[];
+}
+
 /**
- * Runs a graph on the inputs of a request, a step or a sequence. Each row has a run of its own, since what a runtime computes
- * for a row may depend on the rows beside it.
- * @throws {Problem} invalid-value, wrong-shape, limit-exceeded, graph-failed
+ * Runs a graph on the inputs of a request, a step or a sequence.
+ * @throws {Problem} as prepareGraphCall, graph-failed
  */
 export async function runGraph(
-  context: Pick<Context, 'store' | 'limits' | 'ops' | 'spendWork' | 'addWork' | 'cells'>,
+  context: GraphContext,
   cell: Cell,
   call: GraphCall,
   kind: GraphCallKind,
 ): Promise<GraphRun> {
-  const { graph } = cell.definition;
-  if (!graph) throw new Error(`cell '${cell.record.id}' is not a graph`);
+  return runReady(context, cell, await prepareGraphCall(context, cell, call, kind), kind.everyState);
+}
+
+/** @throws {Problem} graph-failed */
+export async function runReady(
+  context: GraphContext,
+  cell: Cell,
+  ready: ReadyGraphCall,
+  everyState: boolean,
+): Promise<GraphRun> {
+  const results = ready.inputs.time === 0 ? [] : await run(context, cell, { rows: ready.rows, everyState });
+  return together(graphOf(cell), ready, results);
+}
+
+/**
+ * Makes a request ready to run. Each row has a run of its own, since what a runtime computes for a row may depend on the rows
+ * beside it.
+ * @throws {Problem} invalid-value, wrong-shape, limit-exceeded
+ */
+export async function prepareGraphCall(
+  context: GraphContext,
+  cell: Cell,
+  call: GraphCall,
+  kind: Pick<GraphCallKind, 'states'>,
+): Promise<ReadyGraphCall> {
+  const graph = graphOf(cell);
   refuseOptions(call);
   const inputs = await readGraphInputs(context, graph, call);
   const states = await kind.states(rowsOfInputs(inputs));
@@ -77,14 +109,57 @@ export async function runGraph(
     inputs: given.map((feed, i) => rowOfFeed(graph.inputs[i], feed, row, rows)),
     states: states.map((state, i) => rowOf(graph.states[i], state, row, rows)),
   }));
+  return { inputs, states, rows: asked };
+}
+
+/** Whether a step can go with another one of its session in one request to the runtime. */
+export function fitsTogether(a: ReadyGraphCall, b: ReadyGraphCall): boolean {
+  const shapesOf = ({ rows: [{ inputs }] }: ReadyGraphCall) => inputs.map(({ tensor }) => tensor.shape);
+  const others = shapesOf(b);
+  const isStep = a.inputs.time === undefined && b.inputs.time === undefined;
+  return isStep && shapesOf(a).every((shape, i) => sameShape(shape, others[i]));
+}
+
+/**
+ * Runs steps that follow one another, as one request: each takes the states that the one before gave. What came of each of them, or
+ * why it has no result; of those behind it nothing.
+ * @throws {Problem} graph-failed where any of them fails
+ */
+export async function runGraphSteps(
+  context: GraphContext,
+  cell: Cell,
+  steps: readonly ReadyGraphCall[],
+): Promise<(GraphRun | Problem)[]> {
+  const rows = steps[0].rows.map(({ inputs, states }, row) => ({
+    runs: steps.length,
+    inputs: inputs.map((_, i) => ({
+      tensor: stacked(steps.map((step) => step.rows[row].inputs[i].tensor)),
+      perRun: true,
+    })),
+    states,
+  }));
+  const results = await run(context, cell, { rows, everyState: true, isJoined: true });
+  const runs: (GraphRun | Problem)[] = [];
+  for (const [k, step] of steps.entries()) {
+    const own = results.map(({ outputs, states }) => ({ outputs: [outputs[k]], states: [states[k]] }));
+    try {
+      runs.push(together(graphOf(cell), step, own));
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      return [...runs, error];
+    }
+  }
+  return runs;
+}
+
+async function run(context: GraphContext, cell: Cell, request: GraphRequest): Promise<readonly GraphResult[]> {
   const prepared = await context.cells.prepareGraph(cell);
-  const results =
-    time === 0
-      ? []
-      : await prepared.run({ rows: asked, everyState: kind.everyState }, (seconds) =>
-          context.addWork(seconds * SECOND_WORK),
-        );
-  return together(graph, states, results, inputs);
+  return prepared.run(request, (seconds) => context.addWork(seconds * SECOND_WORK));
+}
+
+function graphOf({ definition: { graph }, record: { id } }: Cell): GraphInterface {
+  if (!graph) throw new Error(`cell '${id}' is not a graph`);
+  return graph;
 }
 
 /** @throws {Problem} invalid-value for options that graphs do not have */
@@ -121,9 +196,8 @@ function rowOf({ rows: axis }: Pick<GraphValue, 'rows'>, tensor: Tensor, row: nu
 /** The results of all rows and steps together. */
 function together(
   graph: GraphInterface,
-  before: readonly Tensor[],
+  { inputs: { time }, states: before }: ReadyGraphCall,
   results: readonly GraphResult[],
-  { time }: GraphInputs,
 ): GraphRun {
   const steps = results[0]?.outputs.map((_, step) => results.map(({ outputs }) => outputs[step])) ?? [];
   const outputs = steps.map((rows) =>
@@ -160,12 +234,7 @@ function together(
 function joinRows(value: GraphValue, rows: readonly Tensor[]): Tensor {
   if (rows.length === 1) return rows[0];
   requireAlike(value.name, rows, 'rows');
-  return value.rows === null
-    ? joinAxis(
-        rows.map((row) => withAxis(row, 0)),
-        0,
-      )
-    : joinAxis(rows, value.rows);
+  return value.rows === null ? stacked(rows) : joinAxis(rows, value.rows);
 }
 
 function joinSteps(value: GraphValue, steps: readonly Tensor[]): Tensor {
@@ -175,14 +244,13 @@ function joinSteps(value: GraphValue, steps: readonly Tensor[]): Tensor {
   }
   requireAlike(value.name, steps, 'steps');
   const axis = Math.min(timeAxisOf(value), steps[0].shape.length);
-  return joinAxis(
-    steps.map((step) => withAxis(step, axis)),
-    axis,
-  );
+  return stacked(steps, axis);
 }
 
-function withAxis({ dtype, shape, data }: Tensor, axis: number): Tensor {
-  return new Tensor(dtype, shape.toSpliced(axis, 0, 1), data);
+/** As one tensor with a new axis. */
+function stacked(parts: readonly Tensor[], axis = 0): Tensor {
+  const widened = parts.map(({ dtype, shape, data }) => new Tensor(dtype, shape.toSpliced(axis, 0, 1), data));
+  return joinAxis(widened, axis);
 }
 
 function requireAlike(name: string, parts: readonly Tensor[], what: 'rows' | 'steps'): void {

@@ -1,7 +1,7 @@
 import type { ExpectedVersion } from '../../domain/conditions.ts';
 import type { TensorLiteral } from '../../domain/tensor-literal.ts';
-import type { Within } from '../changes/many.ts';
 import type { Repeatable } from '../changes/once.ts';
+import type { Within } from '../changes/one-of-many.ts';
 import type { Stepped } from '../compute/step-cell.ts';
 import type { SequenceStep } from './step-sequence.ts';
 import type { SteppedSession } from './step-session.ts';

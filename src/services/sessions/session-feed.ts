@@ -123,10 +123,11 @@ export class SessionFeed {
 
   /** The changes that somebody listens to, copied, because the writer may reuse its bytes. */
   private heardOf(writes: readonly StoreWrite[]): Heard[] {
-    return writes.flatMap(({ key, bytes, delete: deletes }) => {
+    return writes.flatMap(({ key, bytes, delete: deletes, passed = [] }) => {
       if (!SESSION_KEY.test(key) || (bytes === undefined && !deletes)) return [];
       if (!this.subscriptions.has(key) && !this.link?.asksFor(key)) return [];
-      return [{ key, bytes: bytes ? new Uint8Array(bytes.subarray()) : null }];
+      const values = [...passed, bytes ?? null];
+      return values.map((value) => ({ key, bytes: value && new Uint8Array(value.subarray()) }));
     });
   }
 

@@ -1,25 +1,34 @@
 import type { BatchedCell, StoredValue } from '../../domain/ports.ts';
 import { type Cell, featuresOf } from '../cells/cell-record.ts';
-import type { Decision } from '../changes/decision.ts';
+import type { Decisions } from '../changes/one-of-many.ts';
 import { requireRoom } from '../compute/prepare-call.ts';
 import type { Context } from '../context.ts';
+import { sessionKey } from '../keys.ts';
 import type { AnswerSteps, PlainStep, StepAnswer } from './plain-step.ts';
 import { RowBatch } from './row-batch.ts';
 import type { SessionRows } from './session-rows.ts';
 
-/** A decision on each step, its refusal, or undefined if it is left to be decided alone. */
-export type Decided<R> = (Decision<R> | Error | undefined)[];
-
-/** Steps that are decided together, each under its place. */
+/** Steps that are decided together: under each place those of one session, which follow one another. */
 export interface StepGroup<R, S extends PlainStep<R>> {
-  readonly items: readonly { readonly owner: string; readonly step: S }[];
+  readonly steps: readonly (readonly S[])[];
   readonly stored: readonly (StoredValue | undefined)[];
   readonly sessions: SessionRows;
-  readonly decided: Decided<R>;
+  readonly decided: Decisions<R>[];
   readonly answer: AnswerSteps<R, S>;
 }
 
-/** Decides on plain steps of sessions of one version of a cell: computes them in batches. Other cells are left alone. */
+/** Whether a step can be decided together with others, as the one that follows `before` steps that are. */
+export function isUsual(
+  { expected, sequence }: Pick<PlainStep<unknown>, 'expected' | 'sequence'>,
+  sessions: SessionRows,
+  place: number,
+  before = 0,
+): boolean {
+  if (sequence && (sequence.start || sequence.end || !sessions.follows(place, sequence.cell))) return false;
+  return expected?.versions.includes(sessions.number(place, 'version') + before) ?? true;
+}
+
+/** Decides on the first steps of sessions of one version of a cell: computes them in batches. Other cells are left alone. */
 export async function stepInBatches<R, S extends PlainStep<R>>(
   context: Context,
   cell: Cell,
@@ -49,7 +58,7 @@ function boarded<R, S extends PlainStep<R>>(
   context: Context,
   cell: Cell,
   places: readonly number[],
-  { items, sessions, decided, mostRows }: StepGroup<R, S> & { readonly mostRows: number },
+  { steps, sessions, decided, mostRows }: StepGroup<R, S> & { readonly mostRows: number },
 ): Boarded[] {
   const features = featuresOf(cell.record);
   const works = new Map<number, number>();
@@ -57,7 +66,7 @@ function boarded<R, S extends PlainStep<R>>(
   let room = 0;
   let left = places.reduce((sum, place) => sum + sessions.number(place, 'batch_size'), 0);
   for (const place of places) {
-    const { inputs } = items[place].step;
+    const [{ inputs }] = steps[place];
     const own = sessions.number(place, 'batch_size');
     left -= own;
     // A wrong shape is refused in the words of a step that is alone.
@@ -77,7 +86,7 @@ function boarded<R, S extends PlainStep<R>>(
       room -= own;
     } catch (error) {
       batch.rows.takeOff();
-      decided[place] = error as Error;
+      decided[place] = [error as Error];
     }
   }
   return batches.filter((batch) => batch.places.length > 0);
@@ -87,32 +96,36 @@ async function stepBatch<R, S extends PlainStep<R>>(
   context: Pick<Context, 'clock'>,
   { cell, prepared }: { readonly cell: Cell; readonly prepared: BatchedCell },
   { rows, places }: Boarded,
-  { items, stored, sessions, decided, answer }: StepGroup<R, S>,
+  { steps, stored, sessions, decided, answer }: StepGroup<R, S>,
 ): Promise<void> {
   const results = await rows.step(prepared);
   const updated_at = context.clock();
   const { version: cell_version } = cell.record;
-  const steps: S[] = [];
+  const firsts: S[] = [];
   const stepped: StepAnswer[] = [];
   for (let k = 0; k < places.length; k++) {
     const place = places[k];
-    const item = items[place].step;
+    const [first] = steps[place];
     const version = sessions.number(place, 'version') + 1;
     const step = sessions.number(place, 'step') + 1;
     const numbers = { version, step, cell_version, updated_at };
     sessions.advance(place, numbers, cell.definition, results.rowsOf(k));
-    steps.push(item);
-    stepped.push({ step, version, cell_version, stepped: results.steppedOf(k, item.return_states) });
+    firsts.push(first);
+    stepped.push({ step, version, cell_version, stepped: results.steppedOf(k, first.return_states) });
   }
-  const answers = answer(stepped, steps);
+  const answers = answer(stepped, firsts);
   for (let k = 0; k < places.length; k++) {
     const place = places[k];
     const result = answers[k];
     if (result instanceof Error) {
-      decided[place] = result;
+      decided[place] = [result];
       continue;
     }
-    const write = { key: items[place].owner, expect: stored[place]!.revision, bytes: sessions.record(place) };
-    decided[place] = { writes: [write], result };
+    const write = {
+      key: sessionKey(firsts[k].session),
+      expect: stored[place]!.revision,
+      bytes: sessions.record(place),
+    };
+    decided[place] = [{ writes: [write], result }];
   }
 }

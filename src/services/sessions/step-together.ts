@@ -1,16 +1,15 @@
 import { getAll } from '../../domain/store-calls.ts';
-import type { Cell } from '../cells/cell-record.ts';
 import { type Decision, decideAnd } from '../changes/decision.ts';
-import type { OneOfMany, Within } from '../changes/many.ts';
 import type { Repeatable } from '../changes/once.ts';
+import type { Decisions, OneOfMany, Within } from '../changes/one-of-many.ts';
 import type { Context } from '../context.ts';
 import { sessionKey } from '../keys.ts';
 import { type AnswerSteps, answerOf, type PlainStep } from './plain-step.ts';
 import { requireSession } from './session-record.ts';
 import { SessionRows } from './session-rows.ts';
-import { cellOf, nextVersion } from './sessions.ts';
-import { type Decided, type StepGroup, stepInBatches } from './step-batches.ts';
-import { takeGraphStep } from './step-graph.ts';
+import { cellOf } from './sessions.ts';
+import { isUsual, type StepGroup, stepInBatches } from './step-batches.ts';
+import { stepGraph } from './step-graphs.ts';
 import { stepSequence } from './step-sequence.ts';
 import { type SteppedSession, stepSession } from './step-session.ts';
 
@@ -65,27 +64,25 @@ class StepItem<R, S extends PlainStep<R>> implements OneOfMany<R> {
  */
 async function decideSteps<R, S extends PlainStep<R>>(
   context: Context,
-  items: readonly StepItem<R, S>[],
+  changes: readonly (readonly StepItem<R, S>[])[],
   answer: AnswerSteps<R, S>,
-): Promise<Decided<R>> {
-  const decided: Decided<R> = new Array(items.length).fill(undefined);
-  const keys = items.map(({ owner }) => owner);
-  const stored = await getAll(context.store, keys).catch(() => undefined);
-  if (!stored) return decided;
+): Promise<readonly Decisions<R>[]> {
+  const decided: Decisions<R>[] = changes.map(() => [undefined]);
+  const keys = changes.map(([{ owner }]) => owner);
+  const stored = await getAll(context.store, keys);
+  const steps = changes.map((own) => own.map(({ step }) => step));
   const now = context.clock();
   const sessions = new SessionRows(stored);
   const cells = new Map<string, number[]>();
-  for (let place = 0; place < items.length; place++) {
+  for (let place = 0; place < steps.length; place++) {
     if (!sessions.isPlain(place) || sessions.isExpired(place, now)) continue;
-    const { expected, sequence } = items[place].step;
-    if (sequence && (sequence.start || sequence.end || !sessions.follows(place, sequence.cell))) continue;
-    if (expected && !expected.versions.includes(sessions.number(place, 'version'))) continue;
+    if (!isUsual(steps[place][0], sessions, place)) continue;
     const cell = sessions.cellOf(place);
     const places = cells.get(cell);
     if (places) places.push(place);
     else cells.set(cell, [place]);
   }
-  const group: StepGroup<R, S> = { items, stored, sessions, decided, answer };
+  const group: StepGroup<R, S> = { steps, stored, sessions, decided, answer };
   await Promise.allSettled([...cells.values()].map((places) => stepGroup(context, places, group)));
   return decided;
 }
@@ -98,27 +95,10 @@ async function stepGroup<R, S extends PlainStep<R>>(
 ): Promise<void> {
   const [first] = places;
   const cell = await cellOf(context.cells, requireSession('', group.stored[first], 0));
-  if (cell.graph) await Promise.all(places.map((place) => stepGraph(context, cell, place, group)));
-  else await stepInBatches(context, cell, places, group);
-}
-
-/** Has a run of its own. Runs that are asked for side by side share messages to the process of the runtime. */
-async function stepGraph<R, S extends PlainStep<R>>(
-  context: Context,
-  cell: Cell,
-  place: number,
-  { items, stored, sessions, decided, answer }: StepGroup<R, S>,
-): Promise<void> {
-  try {
-    const item = items[place].step;
-    const { revision } = stored[place]!;
-    const session = requireSession(item.session, { revision, bytes: sessions.record(place) }, 0);
-    const { next, stepped } = await takeGraphStep(context, session, cell, { inputs: item.inputs, trace: false });
-    const { writes, result } = nextVersion(session, next, context.clock());
-    const { step, version, cell_version } = result.record;
-    const [end] = answer([{ step, version, cell_version, stepped }], [item]);
-    decided[place] = end instanceof Error ? end : { writes, result: end };
-  } catch (error) {
-    decided[place] = error as Error;
-  }
+  if (!cell.graph) return stepInBatches(context, cell, places, group);
+  // Runs that are asked for side by side share messages to the process of the runtime.
+  const each = places.map(async (place) => {
+    group.decided[place] = await stepGraph(context, cell, place, group);
+  });
+  await Promise.all(each);
 }

@@ -202,12 +202,12 @@ describe('many changes at once', () => {
   /** Decides on all that it is asked for, and remembers which were asked for together. */
   function deciding(decideOne?: (item: Changing) => Error | undefined | 'alone') {
     const asked: string[][] = [];
-    const decideAll = async (items: readonly Changing[]) => {
-      asked.push(items.map(({ owner }) => owner));
-      return items.map((item) => {
+    const decideAll = async (changes: readonly (readonly Changing[])[]) => {
+      asked.push(changes.map(([{ owner }]) => owner));
+      return changes.map(([item]) => {
         const decided = decideOne?.(item);
-        if (decided instanceof Error) return decided;
-        return decided ? undefined : { writes: [{ key: item.owner, bytes }], result: `${item.owner} together` };
+        if (decided instanceof Error) return [decided];
+        return [decided ? undefined : { writes: [{ key: item.owner, bytes }], result: `${item.owner} together` }];
       });
     };
     return { asked, decideAll };
@@ -226,6 +226,85 @@ describe('many changes at once', () => {
       'thing/a together',
     ]);
     await changer.changeAll([], decideAll);
+  });
+
+  describe('of one owner', () => {
+    /** Decides on at most so many of an owner's changes, each of which writes how many there were before it. */
+    function counting(
+      most: number,
+      decideOne: (item: Changing, count: number) => Error | undefined | 'alone' = () => undefined,
+    ) {
+      let count = 0;
+      return async (changes: readonly (readonly Changing[])[]) =>
+        changes.map((own) =>
+          own.slice(0, most).map((item) => {
+            const decided = decideOne(item, count);
+            if (decided instanceof Error) return decided;
+            if (decided) return undefined;
+            count++;
+            return { writes: [{ key: item.owner, bytes: Uint8Array.of(count) }], result: `${count}` };
+          }),
+        );
+    }
+    const endsOf = (items: readonly Changing[]) => Promise.all(items.map(({ ended }) => ended));
+
+    it('are committed as one as far as they are decided together, whatever keys they have', async () => {
+      const { store, commits } = contended(0);
+      const items = [undefined, 'k', 'l', undefined, 'm'].map((key) => changing('thing/a', key));
+      await changerOn(store).changeAll(items, counting(3));
+      expect(await endsOf(items)).toEqual(['1', '2', '3', '4', '5']);
+      expect((await store.get('thing/a'))?.bytes).toEqual(Uint8Array.of(5));
+      const noted = commits();
+      const again = ['k', 'l', 'm'].map((key) => changing('thing/a', key));
+      await changerOn(store).changeAll(again, counting(3));
+      expect(await endsOf(again)).toEqual(['2 again', '3 again', '5 again']);
+      expect(noted).toBeLessThan(items.length);
+    });
+
+    it('go on without one that is refused, and behind one that is decided alone', async () => {
+      const refusal = new Problem('wrong-shape', 'no');
+      const items = ['k', undefined, 'm', undefined, 'o', undefined].map((key) => changing('thing/a', key));
+      const decideAll = counting(9, (item) => (item === items[2] ? refusal : item === items[4] ? 'alone' : undefined));
+      await changerOn(openMemoryStore()).changeAll(items, decideAll);
+      expect(await endsOf(items)).toEqual(['1', '2', refusal, '3', 'thing/a alone', 'thing/a alone']);
+    });
+
+    it('keep their order where another writer came first', async () => {
+      const { store } = contended(1);
+      const order: number[] = [];
+      const items = [1, 2, 3].map((n) => {
+        const item = changing('thing/a');
+        const decide = () => {
+          order.push(n);
+          return item.decide();
+        };
+        return { ...item, decide };
+      });
+      await changerOn(store).changeAll(items, counting(2));
+      expect(await endsOf(items)).toEqual(['thing/a alone', 'thing/a alone', '3']);
+      expect(order).toEqual([1, 2]);
+    });
+
+    it('carry out a key once that comes twice', async () => {
+      const items = ['k', 'k', 'l'].map((key) => changing('thing/a', key));
+      await changerOn(openMemoryStore()).changeAll(items, counting(9));
+      expect(await endsOf(items)).toEqual(['1', '1 again', '2']);
+    });
+
+    it('are refused where their answers need more room than an owner has', async () => {
+      const store = openMemoryStore();
+      const few = new Changer({
+        store,
+        clock: () => 0,
+        newId: (prefix) => `${prefix}_1`,
+        backoff: immediately,
+        limits: { ...limits, maxKeyBytes: 1000 },
+        caller: () => OWN_WORK,
+      });
+      const items = ['k', 'l', 'm'].map((key) => changing('thing/a', key));
+      await few.changeAll(items, counting(9));
+      expect(await endsOf(items)).toEqual(['1', '2', expect.objectContaining({ code: 'too-many-keys' })]);
+    });
   });
 
   it('wait for a change of their owner that began before, while the others go on', async () => {
@@ -291,7 +370,6 @@ describe('many changes at once', () => {
     expect(asked.map((owners) => owners.toSorted())).toEqual([
       ['thing/a', 'thing/b', 'thing/c'],
       ['thing/b', 'thing/c'],
-      [],
     ]);
   });
 

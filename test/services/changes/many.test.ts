@@ -2,7 +2,7 @@ import { expect, it, vi } from 'vitest';
 import { readConfig } from '../../../src/config.ts';
 import { OWN_WORK } from '../../../src/domain/caller.ts';
 import { Changer } from '../../../src/services/changes/change.ts';
-import type { OneOfMany } from '../../../src/services/changes/many.ts';
+import type { OneOfMany } from '../../../src/services/changes/one-of-many.ts';
 import { openMemoryStore } from '../../../src/store/memory.ts';
 
 const codec = {
@@ -52,7 +52,7 @@ it('makes each change alone if they cannot be decided together at all', async ()
   expect(Buffer.from((await store.get('thing/b'))!.bytes).toString()).toBe('b');
   // Nobody waits for a turn that never ends.
   const again = vi.fn();
-  await changer.changeAll([change('b', { key: 'k', settle: again })], async (some) => some.map(() => undefined));
+  await changer.changeAll([change('b', { key: 'k', settle: again })], async (some) => some.map(() => [undefined]));
   expect(again).toHaveBeenCalledExactlyOnceWith('b alone again');
 });
 
@@ -70,9 +70,9 @@ it('settles each change, also beside one that cannot be told', async () => {
   ];
   await changer.changeAll(items, async (some) => {
     const together = { writes: [], result: 'together' };
-    return some.map(({ owner }) => {
-      if (owner === 'thing/b') return undefined;
-      return owner === 'thing/c' ? new Error('refused') : together;
+    return some.map(([{ owner }]) => {
+      if (owner === 'thing/b') return [undefined];
+      return [owner === 'thing/c' ? new Error('refused') : together];
     });
   });
   expect(told).toHaveBeenCalledExactlyOnceWith('together');
@@ -85,7 +85,7 @@ it('does what is to be done after the commit of a change that is made alone', as
   });
   const told = vi.fn();
   const item = { ...change('a', { settle: told }), decide: async () => ({ writes: [], result: 'a', afterwards }) };
-  await changer.changeAll([item], async (some) => some.map(() => undefined));
+  await changer.changeAll([item], async (some) => some.map(() => [undefined]));
   expect(afterwards).toHaveBeenCalledOnce();
   expect(told).toHaveBeenCalledExactlyOnceWith('a');
 });

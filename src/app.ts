@@ -37,6 +37,7 @@ import { Lines } from './http/lines.ts';
 import { watchMethods } from './http/methods.ts';
 import { createMetrics, type Metrics } from './http/metrics.ts';
 import { type MetricsSnapshot, metricsText } from './http/metrics-text.ts';
+import { MoreListeners } from './http/more-listeners.ts';
 import { addPlayground } from './http/playground.ts';
 import { refuseUnderPressure } from './http/pressure.ts';
 import { addProblemReplies, answerFrameworkErrors } from './http/problem-replies.ts';
@@ -288,6 +289,8 @@ export async function createApp(options: AppOptions): Promise<App> {
   // The routes of the Open Inference Protocol are a plugin, which is loaded only now.
   await app.after();
   methods.close();
+  const listeners = new MoreListeners(app);
+  app.decorate('listenMore', (host: string, port: number) => listeners.listen(host, port));
   await app.ready();
   return app;
 }

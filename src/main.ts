@@ -10,6 +10,7 @@ import { type Config, ConfigError, readConfig } from './config.ts';
 import { createMetrics } from './http/metrics.ts';
 import { readTls, TlsFilesError } from './http/tls.ts';
 import { memoryTooSmall } from './memory-need.ts';
+import { reservePort } from './processes/reserve-port.ts';
 import { joinSupervisor } from './processes/worker.ts';
 import { openBus, openRateCounter, openStore } from './store/open.ts';
 import { StoreOpenError } from './store/store-open-error.ts';
@@ -55,10 +56,7 @@ async function main(): Promise<void> {
 
 /** Starts the workers, and ends when they have ended. */
 async function superviseWorkers(config: Config, logger: Logger): Promise<never> {
-  const [{ reservePort }, { supervise }] = await Promise.all([
-    import('./processes/reserve-port.ts'),
-    import('./processes/supervisor.ts'),
-  ]);
+  const { supervise } = await import('./processes/supervisor.ts');
   // The check after a crash runs once for all workers, and a broken store is reported once. Workers log its warnings.
   await (await openStore(config.store, { ...storeAccess(config), shared: true })).close();
   const reserve = (variable: string, wanted: number) =>
@@ -146,9 +144,25 @@ async function serve(config: Config, logger: Logger, worker?: number): Promise<v
       refuseAddress(error, host, variable);
     });
   if (grpc) await listen(`CELLSTEP_GRPC_PORT ${grpcPort}`, grpc.listen({ host, port: grpcPort, reusePort: shared }));
-  await listen(`CELLSTEP_PORT ${port}`, app.listen({ host, port, ...(shared ? { reusePort: true } : {}) }));
+  await listen(`CELLSTEP_PORT ${port}`, listenAt(app, { host, port, shared }));
   if (process.stdout.isTTY) greet(app);
   line?.listening();
+}
+
+interface Address {
+  readonly host: string;
+  readonly port: number;
+  /** Other processes of the service listen there too. */
+  readonly shared: boolean;
+}
+
+/** Listens with as many sockets as are of use. @throws the error of listen */
+async function listenAt(app: App, { host, port, shared }: Address): Promise<void> {
+  if (!shared && process.platform !== 'linux') return void (await app.listen({ host, port }));
+  const reserved = shared ? port : await reservePort(host, port);
+  const address = { host, port: reserved, reusePort: true };
+  await app.listen(address);
+  await app.listenMore(host, reserved);
 }
 
 /** Loaded only if it is served: gRPC needs a library of its own. */

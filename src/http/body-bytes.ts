@@ -1,11 +1,12 @@
+import type { Readable } from 'node:stream';
 import { errorCodes, type FastifyContentTypeParser, type FastifyRequest } from 'fastify';
 import { atOnce, inTurns } from '../threads/in-turns.ts';
-import { nextTurn } from '../threads/turns.ts';
-import { turnsOf } from './callers.ts';
+import type { Turn } from '../threads/turns.ts';
+import { clientOf, turnsOf } from './callers.ts';
 import { routeOf } from './every-request.ts';
 import { beginFingerprint } from './fingerprint.ts';
 
-/** Of so many bytes one part is copied in each turn of the event loop. */
+/** Of so many bytes one part is copied in each turn of the client. */
 const LARGE_BYTES = 2 ** 22;
 /** A body of so many bytes is parsed in a turn of its own. */
 export const LONG_BYTES = 2 ** 17;
@@ -16,12 +17,7 @@ type Done = (error: Error | null, bytes?: Buffer) => void;
  * Reads the body of a request, at most `limit` bytes. It works like Fastify's own parseAs, with the same errors, but is
  * faster: the body is complete as soon as the announced bytes are there, and a body in one piece is not copied.
  */
-export function readBytes(
-  request: Pick<FastifyRequest, 'headers' | 'holdBytes' | 'fingerprint'>,
-  stream: NodeJS.ReadableStream,
-  limit: number,
-  done: Done,
-) {
+export function readBytes(request: FastifyRequest, stream: Readable, limit: number, done: Done) {
   /** NaN if the body comes in chunks. */
   const announced = Number(request.headers['content-length']);
   if (announced > limit) return done(new errorCodes.FST_ERR_CTP_BODY_TOO_LARGE());
@@ -33,7 +29,7 @@ export function readBytes(
     stream.off('data', take);
     if (error) pieces.length = 0;
     if (error) done(error);
-    else if (length > LARGE_BYTES) joined(pieces, length).then((bytes) => done(null, bytes), done);
+    else if (length > LARGE_BYTES) joined(pieces, length, turnsOf(request)).then((bytes) => done(null, bytes), done);
     else done(null, pieces.length === 1 ? pieces[0] : Buffer.concat(pieces, length));
   }
   function take(piece: Buffer): void {
@@ -44,6 +40,7 @@ export function readBytes(
     if (noRoom) finish(noRoom);
     else if (length > limit) finish(new errorCodes.FST_ERR_CTP_BODY_TOO_LARGE());
     else if (length === announced) finish(null);
+    else request.server.bodyPace.took(clientOf(request), stream, piece.length);
   }
   stream.on('data', take);
   stream.on('end', () => {
@@ -57,8 +54,8 @@ export function readBytes(
   });
 }
 
-/** The pieces as one, copied a part in each turn of the event loop; each is let go of when it is copied. */
-export async function joined(pieces: Buffer[], length: number): Promise<Buffer> {
+/** The pieces as one, copied a part in each turn; each is let go of when it is copied. */
+export async function joined(pieces: Buffer[], length: number, turn: Turn): Promise<Buffer> {
   const whole = Buffer.allocUnsafeSlow(length);
   let at = 0;
   let copied = 0;
@@ -67,7 +64,7 @@ export async function joined(pieces: Buffer[], length: number): Promise<Buffer> 
     copied += piece.length;
     if (copied < LARGE_BYTES) continue;
     copied = 0;
-    await nextTurn();
+    await turn();
   }
   return whole;
 }

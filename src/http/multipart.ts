@@ -1,7 +1,7 @@
 import type { Hash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { Problem } from '../domain/problems.ts';
-import { nextTurn } from '../threads/turns.ts';
+import type { Turn } from '../threads/turns.ts';
 import { joined } from './body-bytes.ts';
 
 /** A file of weights and the files that belong to it. */
@@ -35,8 +35,8 @@ interface PartInPieces extends Omit<Part, 'bytes'> {
  * @throws {Problem} bad-request if the body is not multipart, invalid-request if no part is the model or two parts have
  * one name, limit-exceeded over 64 parts
  */
-export async function readParts(bytes: Uint8Array, contentType: string): Promise<FileParts> {
-  const parts = await partsOf(bytes, contentType);
+export async function readParts(bytes: Uint8Array, contentType: string, turn: Turn): Promise<FileParts> {
+  const parts = await partsOf(bytes, contentType, turn);
   const model =
     parts.find(({ field }) => field === 'model') ??
     parts.find(({ name }) => name.endsWith('.onnx')) ??
@@ -57,24 +57,19 @@ export async function readParts(bytes: Uint8Array, contentType: string): Promise
   return { model: model.bytes, mediaType: model.mediaType, beside };
 }
 
-/** Adds the files to a hash, the same for the same files whatever the boundary, a part in each turn of the event loop. */
-export async function hashParts({ model, beside }: FileParts, hash: Hash): Promise<void> {
-  await hashFile(`${model.length}:`, model, hash);
-  for (const [name, file] of beside) await hashFile(`${name.length}:${name}:${file.length}:`, file, hash);
-}
-
-async function hashFile(head: string, file: Uint8Array, hash: Hash): Promise<void> {
-  hash.update(head);
-  for (let from = 0; from < file.length; from += SLICE_BYTES) {
-    if (from > 0) await nextTurn();
-    hash.update(file.subarray(from, from + SLICE_BYTES));
+/** Adds the files to a hash, the same for the same files whatever the boundary, a part in each turn. */
+export async function hashParts({ model, beside }: FileParts, hash: Hash, turn: Turn): Promise<void> {
+  const files = [...beside].map(([name, file]) => [`${name.length}:${name}:`, file] as const);
+  for (const [name, file] of [['', model] as const, ...files]) {
+    hash.update(`${name}${file.length}:`);
+    for await (const slice of slicesOf(file, turn)) hash.update(slice);
   }
 }
 
 /** Parts with a filename. A filename has no path (RFC 7578). */
-async function partsOf(bytes: Uint8Array, contentType: string): Promise<Part[]> {
+async function partsOf(bytes: Uint8Array, contentType: string, turn: Turn): Promise<Part[]> {
   const { Busboy } = await import('@fastify/busboy');
-  const sent = Readable.from(slicesOf(bytes));
+  const sent = Readable.from(slicesOf(bytes, turn));
   const found = new Promise<PartInPieces[]>((resolve, reject) => {
     const parts: PartInPieces[] = [];
     const limits = { files: MAX_PARTS, fields: MAX_PARTS, parts: MAX_PARTS, fieldNameSize: MAX_NAME_BYTES };
@@ -94,7 +89,7 @@ async function partsOf(bytes: Uint8Array, contentType: string): Promise<Part[]> 
   try {
     for (const { pieces, ...part } of await found) {
       const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
-      parts.push({ ...part, bytes: await joined(pieces, length) });
+      parts.push({ ...part, bytes: await joined(pieces, length, turn) });
     }
   } catch (cause) {
     if (cause instanceof Problem) throw cause;
@@ -106,10 +101,10 @@ async function partsOf(bytes: Uint8Array, contentType: string): Promise<Part[]> 
   return parts;
 }
 
-/** A part in each turn of the event loop. */
-async function* slicesOf(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+/** One in each turn. */
+async function* slicesOf(bytes: Uint8Array, turn: Turn): AsyncGenerator<Uint8Array> {
   for (let from = 0; from < bytes.length; from += SLICE_BYTES) {
-    if (from > 0) await nextTurn();
+    if (from > 0) await turn();
     yield bytes.subarray(from, from + SLICE_BYTES);
   }
 }

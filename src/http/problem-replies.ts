@@ -44,7 +44,7 @@ export function addProblemReplies(app: FastifyInstance, formOf: ProblemFormOf, r
     const hangsUp = /close/i.test(request.headers.connection ?? '');
     if (problem.code === 'body-too-large' && !hangsUp) {
       reply.removeHeader('connection');
-      readAway(request.raw);
+      readAway(request);
     }
     sendProblem(request, reply, problem, formOf(request.url));
   });

@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import type { Bytes } from '../domain/bytes.ts';
+import type { Turn } from '../threads/turns.ts';
 
 /** Of so many bytes a reply goes out in slices. */
 export const SLICE_BYTES = 2 ** 19;
@@ -11,10 +12,10 @@ export const SLICE_BYTES = 2 ** 19;
 export class SlicedReply extends Readable {
   readonly length: number;
   private readonly slices: Iterator<Uint8Array>;
-  private readonly turn: () => Promise<void>;
+  private readonly turn: Turn;
   private turning = false;
 
-  constructor(length: number, slices: Iterator<Uint8Array>, turn: () => Promise<void>) {
+  constructor(length: number, slices: Iterator<Uint8Array>, turn: Turn) {
     super({ highWaterMark: SLICE_BYTES });
     this.length = length;
     this.turn = turn;

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { clientOf } from './callers.ts';
 
 /** How long a refused client may still send. Closing at once would reset the connection before the client reads the answer. */
 export const LINGER_MILLISECONDS = 1_000;
@@ -20,15 +21,11 @@ export function hangUpLarge(request: FastifyRequest, reply: FastifyReply): void 
   if (isLarge(request.raw)) hangUpUnread(request, reply);
 }
 
-/**
- * Reads the rest of a body and throws it away, a chunk in each turn of the event loop. Node would read all that is there in one turn,
- * of each connection.
- */
-export function readAway(request: IncomingMessage): void {
-  request.on('data', () => {
-    request.pause();
-    setImmediate(() => request.resume());
-  });
+/** Reads the rest of a body and throws it away. */
+export function readAway(request: FastifyRequest): void {
+  const client = clientOf(request);
+  const { raw, server } = request;
+  raw.on('data', (piece: Buffer) => server.bodyPace.took(client, raw, piece.length));
 }
 
 /** Node calls `destroySoon` when the reply is sent. */

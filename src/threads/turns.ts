@@ -1,6 +1,9 @@
 import type { TensorData } from '../domain/tensor.ts';
 import { FairQueue } from './fair-queue.ts';
 
+/** Waits for a turn. */
+export type Turn = () => Promise<void>;
+
 /** The next turn of the event loop: what is ready is answered before. */
 export function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));

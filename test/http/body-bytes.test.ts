@@ -12,7 +12,13 @@ async function read(
   const stream = new PassThrough();
   const headers = announced === undefined ? {} : { 'content-length': `${announced}` };
   const results: string[] = [];
-  readBytes({ headers, holdBytes: () => undefined }, stream, limit, (error, bytes) => {
+  const request = {
+    headers,
+    holdBytes: () => undefined,
+    identity: { tenant: 't' },
+    server: { bodyPace: { took: () => undefined } },
+  };
+  readBytes(request as never, stream, limit, (error, bytes) => {
     results.push((error as { code?: string } | null)?.code ?? `${bytes}`);
   });
   for (const piece of pieces) {
@@ -68,7 +74,7 @@ it('parses a long body in turns, and hashes it as it comes where it has a key', 
     maxOwnBytes: 2 ** 20,
     identity: { tenant: 't' },
     holdBytes: () => undefined,
-    server: { turns: { take: async () => void turns++ } },
+    server: { turns: { take: async () => void turns++ }, bodyPace: { took: () => undefined } },
   };
   const stream = new PassThrough();
   const parse = parserOf(function* (bytes) {

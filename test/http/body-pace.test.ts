@@ -1,0 +1,59 @@
+import { PassThrough, type Readable } from 'node:stream';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { BodyPace } from '../../src/http/body-pace.ts';
+
+const CHUNK = 2 ** 16;
+/** Of all bodies in one turn, and then one more of each that is under way. */
+const CHUNKS_OF_TURN = 16;
+
+describe('bodies that come', () => {
+  let pace: BodyPace;
+  let read: string;
+
+  beforeEach(() => {
+    pace = new BodyPace();
+    read = '';
+  });
+
+  /** A body whose chunks are there at once. */
+  function body(client: string, chunks: number): Readable {
+    const stream = new PassThrough({ highWaterMark: chunks * CHUNK });
+    stream.on('data', (bytes: Buffer) => {
+      read += client;
+      pace.took(client, stream, bytes.length);
+    });
+    for (let k = 0; k < chunks; k++) stream.write(Buffer.alloc(CHUNK));
+    return stream.end() as Readable;
+  }
+
+  it('are read as far as the bytes of a turn go, and on in the next turns', async () => {
+    body('a', 40);
+    await new Promise(process.nextTick);
+    expect(read).toHaveLength(CHUNKS_OF_TURN);
+    const lengths: number[] = [];
+    for (let last = 0; read.length < 40; last = read.length) {
+      await new Promise(setImmediate);
+      await new Promise(process.nextTick);
+      lengths.push(read.length - last);
+    }
+    expect(Math.max(...lengths)).toBeLessThanOrEqual(2 * CHUNKS_OF_TURN);
+    expect(read).toHaveLength(40);
+  });
+
+  it('of many connections share the bytes of a turn, and clients take turns', async () => {
+    const bodies = Array.from({ length: 30 }, () => body('a', 20));
+    bodies.push(body('b', 20));
+    let turns = 0;
+    for (; read.length < 31 * 20; turns++) {
+      const before = read.length;
+      await new Promise(setImmediate);
+      await new Promise(process.nextTick);
+      // A chunk of each that was under way, and then of those that go on.
+      expect(read.length - before).toBeLessThanOrEqual(31 + CHUNKS_OF_TURN);
+    }
+    expect(turns).toBeGreaterThanOrEqual((31 * 20) / (31 + CHUNKS_OF_TURN));
+    // Every other turn at least is b's.
+    expect(read.lastIndexOf('b')).toBeLessThan(read.length / 2);
+    for (const stream of bodies) expect(stream.readableEnded || stream.readableLength === 0).toBe(true);
+  });
+});

@@ -32,6 +32,7 @@ import { addDocs, watchRoutes } from './http/docs.ts';
 import { addChecks } from './http/every-request.ts';
 import { type BrowserRules, refuseForeignPages } from './http/foreign-pages.ts';
 import { Account, limitInFlight } from './http/in-flight.ts';
+import { Intake } from './http/intake.ts';
 import { addJsonBody } from './http/json-body.ts';
 import { Lines } from './http/lines.ts';
 import { watchMethods } from './http/methods.ts';
@@ -257,10 +258,13 @@ export async function createApp(options: AppOptions): Promise<App> {
     await limitRates(app, { quotasOf: gate.quotasOf, counter: options.rateCounter });
   }
   countLoads(app, services.loads);
+  const intake = new Intake();
+  app.decorate('intake', intake);
   addJsonBody(app, limits.maxJsonBytes);
   shedRequests(app, {
     lines,
     account,
+    intake,
     refusals: refusals('More requests come than the service can carry out. Send it again later.'),
   });
   answerExpectations(app);

@@ -8,6 +8,8 @@ import { beginFingerprint } from './fingerprint.ts';
 
 /** Of so many bytes one part is copied in each turn of the client. */
 const LARGE_BYTES = 2 ** 22;
+/** A body of so many bytes may be the work of milliseconds. It waits for a turn that has time left. */
+const NO_SMALL_BYTES = 2 ** 12;
 /** A body of so many bytes is parsed in a turn of its own. */
 export const LONG_BYTES = 2 ** 17;
 
@@ -87,17 +89,23 @@ export function parserOf(
     readBytes(request, stream, bodyLimitOf(request), (error, bytes) => {
       if (!bytes) return done(error);
       request.bodyIsRead = true;
-      if (!parse) return done(null, bytes);
-      if (bytes.length >= LONG_BYTES) return void parseInTurns(parse(bytes, request), request, done);
-      let body: unknown;
-      try {
-        body = atOnce(parse(bytes, request));
-      } catch (problem) {
-        return done(problem as Error);
-      }
-      done(null, body);
+      if (parse && bytes.length >= LONG_BYTES) return void parseInTurns(parse(bytes, request), request, done);
+      const goOn = () => (parse ? parseAtOnce(parse(bytes, request), done) : done(null, bytes));
+      if (bytes.length < NO_SMALL_BYTES) goOn();
+      else request.server.intake.take(request.ip, goOn);
     });
   };
+}
+
+function parseAtOnce(parsing: Generator<void, unknown>, done: (error: Error | null, body?: unknown) => void): void {
+  let body: unknown;
+  try {
+    body = atOnce(parsing);
+  } catch (problem) {
+    done(problem as Error);
+    return;
+  }
+  done(null, body);
 }
 
 async function parseInTurns(

@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import { FairQueue } from '../threads/fair-queue.ts';
 
 /** Milliseconds of a turn of the event loop in which requests begin. Those that are left wait for the next turn. */
@@ -9,6 +10,8 @@ const WAIT_MS = 50;
  * faster. One that gets a small part of a processor must not let all wait for that either.
  */
 const CLOCK_FACTOR = 4;
+/** Requests that may begin in one turn. */
+const MOST_BEGUN = 256;
 
 /** Milliseconds, of the clock and of the processor in this thread. */
 export interface Clocks {
@@ -38,9 +41,9 @@ const CLOCKS: Clocks = {
 };
 
 /**
- * Requests on their way in. Each turn of the event loop begins as many as it has time for; the others wait, and clients take
- * turns. So nobody's flood holds the loop, and a client that asks seldom waits for a turn at most. A client whose first request has waited
- * for long gets no other in: what comes would only wait longer.
+ * Requests on their way in: as they come, and once more when a body that is not small is there. Each turn of the event loop begins as many as it has
+ * time for; the others wait, and clients take turns. So nobody's flood holds the loop, and a client that asks seldom waits for a turn at
+ * most. A client whose first request has waited for long gets no other in: what comes would only wait longer.
  */
 export class Intake {
   private readonly queue = new FairQueue<Waiting>();
@@ -48,6 +51,10 @@ export class Intake {
   /** When this turn began, while there is one. */
   private turn: Moment | undefined;
   private spent = false;
+  /** Whether something that waited has begun in this turn. */
+  private hasBegun = false;
+  /** How many may begin that wait. */
+  private places = 0;
   /** When this turn will have ended. */
   private end = { ...NEVER };
 
@@ -66,27 +73,46 @@ export class Intake {
     return first !== undefined && this.turn !== undefined && isOver(this.turn, first.since, WAIT_MS);
   }
 
-  /** Begins a request of a client, at once or in a later turn. */
+  /** Begins a request of a client, or goes on with it, at once or in a later turn. */
   take(client: string, begin: () => void): void {
-    if (!this.turn) this.nextTurn();
+    if (!this.turn) this.beginTurn();
     if (!this.isBusy && !this.isSpent()) begin();
-    else this.queue.add(client, { begin, since: this.end });
+    else {
+      this.queue.add(client, { begin: AsyncResource.bind(begin), since: this.end });
+      this.makePlaces();
+    }
   }
 
-  private nextTurn(): Moment {
+  private beginTurn(): Moment {
     this.turn = this.now();
     this.spent = false;
-    setImmediate(() => this.run());
+    this.hasBegun = false;
+    setImmediate(() => this.endTurn());
     return this.turn;
   }
 
-  private run(): void {
+  private endTurn(): void {
     this.turn = undefined;
     if (!this.isBusy) return;
-    Object.assign(this.end, this.nextTurn());
+    Object.assign(this.end, this.beginTurn());
     this.end = { ...NEVER };
-    do this.queue.take()?.begin();
-    while (this.isBusy && !this.isSpent());
+  }
+
+  /** An immediate for each that waits, so that what one does at once, in promises too, is over before the next begins. */
+  private makePlaces(): void {
+    while (this.places < Math.min(this.queue.size, MOST_BEGUN)) {
+      this.places++;
+      setImmediate(() => this.beginNext());
+    }
+  }
+
+  private beginNext(): void {
+    this.places--;
+    if (!this.hasBegun || !this.isSpent()) {
+      this.hasBegun = true;
+      this.queue.take()?.begin();
+    }
+    this.makePlaces();
   }
 
   private isSpent(): boolean {
@@ -103,4 +129,10 @@ export class Intake {
 
 function isOver(now: Moment, since: Moment, ms: number): boolean {
   return now.processor - since.processor >= ms || now.clock - since.clock >= CLOCK_FACTOR * ms;
+}
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    readonly intake: Intake;
+  }
 }

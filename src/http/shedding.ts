@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import type { Account } from './in-flight.ts';
-import { Intake } from './intake.ts';
+import type { Intake } from './intake.ts';
 import type { Lines } from './lines.ts';
 import type { Refusals } from './refusals.ts';
 import { type WholeRequest, wholeRequest } from './whole-request.ts';
@@ -15,7 +15,7 @@ export interface Shedding {
   readonly refusals: Pick<Refusals, 'answer' | 'write'>;
   /** Counts what has come of the bodies of requests that wait. */
   readonly account: Pick<Account, 'fits' | 'add'>;
-  readonly intake?: Pick<Intake, 'take' | 'isFull' | 'isBusy'>;
+  readonly intake: Pick<Intake, 'take' | 'isFull' | 'isBusy'>;
 }
 
 /** A connection whose bytes are looked at. */
@@ -32,10 +32,7 @@ interface Watched {
  * Once it has refused a request of a connection, it looks at the bytes of that connection before Node's parser does: to make a
  * request and a response of them would take most of the time of a refusal.
  */
-export function shedRequests(
-  app: FastifyInstance,
-  { lines, refusals, account, intake = new Intake() }: Shedding,
-): void {
+export function shedRequests(app: FastifyInstance, { lines, refusals, account, intake }: Shedding): void {
   const watched = new WeakMap<Socket, Watched>();
   const isRefused = (url: string, address: string) => !PROBES.has(url) && intake.isFull(address);
 

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Intake } from '../../src/http/intake.ts';
 
@@ -48,6 +49,36 @@ describe('requests on their way in', () => {
     await nextTurn();
     expect(begun).toHaveLength(28);
     expect(intake.isBusy).toBe(false);
+  });
+
+  it('count with what they do at once in promises', async () => {
+    send('a', 1, TURN_MS);
+    for (let k = 0; k < 4; k++) {
+      intake.take('a', async () => {
+        for (let depth = 0; depth < 5; depth++) await undefined;
+        begun += 'p';
+        processor += TURN_MS / 2;
+        clock += TURN_MS / 2;
+      });
+    }
+    await nextTurn();
+    expect(begun).toBe('app');
+    await nextTurn();
+    expect(begun).toBe('apppp');
+  });
+
+  it('keep what their callers have kept for them', async () => {
+    const kept = new AsyncLocalStorage<string>();
+    send('a', 1, TURN_MS);
+    for (const name of ['b', 'c']) {
+      kept.run(name, () =>
+        intake.take('a', () => {
+          begun += kept.getStore();
+        }),
+      );
+    }
+    await nextTurn();
+    expect(begun).toBe('abc');
   });
 
   it('wait by turns of their clients: one that asks seldom begins in the next turn', async () => {

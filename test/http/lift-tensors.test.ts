@@ -14,6 +14,7 @@ import { SentTensor } from '../../src/domain/tensor-literal.ts';
 import { addIdentities } from '../../src/http/auth.ts';
 import { addChecks } from '../../src/http/every-request.ts';
 import { Account, limitInFlight } from '../../src/http/in-flight.ts';
+import { Intake } from '../../src/http/intake.ts';
 import { addJsonBody } from '../../src/http/json-body.ts';
 import { liftTensors } from '../../src/http/lift-tensors.ts';
 import { codecFor } from '../../src/http/number-codec.ts';
@@ -58,6 +59,7 @@ async function echo(wrap: (body: z.ZodType) => z.ZodType): Promise<FastifyInstan
   addChecks(app);
   addIdentities(app, { closed: false });
   limitInFlight(app, new Account(2 ** 28));
+  app.decorate('intake', new Intake());
   addJsonBody(app, 2 ** 24);
   addValidation(app);
   for (const [name, body] of Object.entries(BODIES)) {

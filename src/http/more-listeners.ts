@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { createServer, type Server as NetServer } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 
@@ -31,7 +30,9 @@ export class MoreListeners {
       const listener = createServer({ allowHalfOpen: true, noDelay: true });
       listener.on('connection', (socket) => server.emit('connection', socket));
       this.listeners.push(listener);
-      await once(listener.listen({ host, port, reusePort: true }), 'listening');
+      await new Promise<void>((resolve, reject) => {
+        listener.once('error', reject).listen({ host, port, reusePort: true }, resolve);
+      });
     }
   }
 }

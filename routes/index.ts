@@ -29,7 +29,7 @@ export function addRoutes(
 ): void {
   serviceRoutes(app, services, metrics); //         /healthz, /readyz, /metrics, /v1/usage, /problems/{code}
   cellRoutes(app, services); //                     /v1/cells
-  computeRoutes(app, services); //                  /v1/cells/{cell}/steps, /sequences, /gradients
+  computeRoutes(app, services, doors.groups); //    /v1/cells/{cell}/steps, /sequences, /gradients
   weightRoutes(app, services); //                   /v1/cells/{cell}/weights
   trainingRoutes(app, services); //                 /v1/cells/{cell}/training_steps, /v1/cells/{cell}/optimizer
   variableRoutes(app, services); //                 /v1/variables, /v1/cells/{cell}/variables/{name}

@@ -1,5 +1,7 @@
 import type { FastifyRequest } from 'fastify';
 import type { Change } from '../services/changes/change.ts';
+import type { SteppedCell } from '../services/compute/step-cell.ts';
+import type { CarriedStep } from '../services/compute/step-together.ts';
 import type { PlainStep, StepAnswer } from '../services/sessions/plain-step.ts';
 import type { TenantServices } from '../services/tenants/index.ts';
 import { type Callers, clientOf, RequestCaller } from './callers.ts';
@@ -11,10 +13,46 @@ interface AskedStep extends PlainStep<Reply> {
   readonly answer: (stepped: StepAnswer) => Reply;
 }
 
-interface Group {
+/** A step from states in a request. */
+interface AskedCellStep extends CarriedStep {
+  readonly cell: string;
+  /** It is left to be taken alone. */
+  leave(): void;
+}
+
+interface Group<T> {
+  readonly client: string;
   /** The request that came first. */
   readonly request: FastifyRequest;
-  readonly steps: AskedStep[];
+  readonly steps: T[];
+}
+
+/** Gathers the steps of one turn of the event loop, those of a client and a `thing` in one group. */
+class TurnGroups<T> {
+  private readonly carryOut: (group: Group<T>) => void;
+  private groups = new Map<string, Group<T>>();
+
+  constructor(carryOut: (group: Group<T>) => void) {
+    this.carryOut = carryOut;
+  }
+
+  add(request: FastifyRequest, step: T, thing = ''): void {
+    const client = clientOf(request);
+    const key = `${client} ${thing}`;
+    const group = this.groups.get(key);
+    if (group) {
+      group.steps.push(step);
+      return;
+    }
+    if (this.groups.size === 0) setImmediate(() => this.carryOutAll());
+    this.groups.set(key, { client, request, steps: [step] });
+  }
+
+  private carryOutAll(): void {
+    const { groups } = this;
+    this.groups = new Map();
+    for (const group of groups.values()) this.carryOut(group);
+  }
 }
 
 /**
@@ -22,14 +60,23 @@ interface Group {
  * storing many takes little longer than one. The turn takes in all requests that have arrived, and waits for no more.
  */
 export class StepGroups {
-  private readonly services: Pick<TenantServices, 'of'>;
   private readonly callers: Pick<Callers, 'run'>;
-  /** Those of this turn, by client. */
-  private groups = new Map<string, Group>();
+  private readonly ofSessions: TurnGroups<AskedStep>;
+  private readonly ofCells: TurnGroups<AskedCellStep>;
 
   constructor(services: Pick<TenantServices, 'of'>, callers: Pick<Callers, 'run'>) {
-    this.services = services;
     this.callers = callers;
+    this.ofSessions = new TurnGroups((group) =>
+      this.carryOut(group, (steps) => services.of(group.request).sessions.stepMany(steps, answerAll)),
+    );
+    this.ofCells = new TurnGroups((group) =>
+      this.carryOut(group, async (steps) => {
+        const { cells } = services.of(group.request);
+        // Why the cell cannot be read is found again, and told.
+        const left = await cells.stepTogether(steps[0].cell, steps).catch(() => steps);
+        for (const step of left) step.leave();
+      }),
+    );
   }
 
   step(
@@ -38,7 +85,7 @@ export class StepGroups {
     change: Change<StepAnswer, Reply>,
   ): Promise<Reply> {
     return new Promise((resolve, reject) => {
-      this.add(request, {
+      this.ofSessions.add(request, {
         ...step,
         ...change,
         within: (work) => this.callers.run(new RequestCaller(request), work),
@@ -47,25 +94,19 @@ export class StepGroups {
     });
   }
 
-  private add(request: FastifyRequest, step: AskedStep): void {
-    const client = clientOf(request);
-    const group = this.groups.get(client);
-    if (group) {
-      group.steps.push(step);
-      return;
-    }
-    if (this.groups.size === 0) setImmediate(() => this.carryOutAll());
-    this.groups.set(client, { request, steps: [step] });
+  /** Undefined if the step is left to be taken alone. */
+  stepCell(
+    request: FastifyRequest,
+    { cell, inputs, states }: Pick<AskedCellStep, 'cell' | 'inputs' | 'states'>,
+  ): Promise<SteppedCell | undefined> {
+    return new Promise((resolve) => {
+      this.ofCells.add(request, { cell, inputs, states, settle: resolve, leave: () => resolve(undefined) }, cell);
+    });
   }
 
-  private carryOutAll(): void {
-    const { groups } = this;
-    this.groups = new Map();
-    for (const [client, { request, steps }] of groups) {
-      const caller = new HoldingCaller(client, request.server.account);
-      const { sessions } = this.services.of(request);
-      void this.callers.run(caller, () => sessions.stepMany(steps, answerAll)).finally(() => caller.free());
-    }
+  private carryOut<T>({ client, request, steps }: Group<T>, work: (steps: readonly T[]) => Promise<void>): void {
+    const caller = new HoldingCaller(client, request.server.account);
+    void this.callers.run(caller, () => work(steps)).finally(() => caller.free());
   }
 }
 

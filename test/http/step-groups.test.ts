@@ -7,6 +7,8 @@ import { createCallers } from '../../src/http/callers.ts';
 import { Account } from '../../src/http/in-flight.ts';
 import { ok, type Reply } from '../../src/http/replies.ts';
 import { StepGroups } from '../../src/http/step-groups.ts';
+import type { SteppedCell } from '../../src/services/compute/step-cell.ts';
+import type { CarriedStep } from '../../src/services/compute/step-together.ts';
 import type { AnswerSteps, PlainStep } from '../../src/services/sessions/plain-step.ts';
 
 interface Group {
@@ -27,12 +29,21 @@ function startGroups() {
     asked.push({ steps, caller: callers.current(), answerAll: () => answer(stepped, steps) });
     await settled.promise;
   };
-  const groups = new StepGroups({ of: () => ({ sessions: { stepMany } }) as never }, callers);
-  const step = (ip: string, session: string, answer = () => ok({ session })) => {
-    const request = { ip, identity: ANYBODY, server: { account }, holdBytes: () => undefined } as unknown;
-    return groups.step(request as FastifyRequest, { session, inputs: TENSOR, return_states: false }, { answer });
+  const cells: { readonly cell: string; readonly steps: readonly CarriedStep[] }[] = [];
+  /** Takes the first step, and leaves the others. */
+  const stepTogether = async <S extends CarriedStep>(cell: string, steps: readonly S[]): Promise<readonly S[]> => {
+    if (cell === 'broken') throw new Error('the disk does not answer');
+    cells.push({ cell, steps });
+    steps[0].settle({ cellVersion: 1 } as SteppedCell);
+    return steps.slice(1);
   };
-  return { asked, callers, settled, step };
+  const groups = new StepGroups({ of: () => ({ sessions: { stepMany }, cells: { stepTogether } }) as never }, callers);
+  const requestOf = (ip: string) =>
+    ({ ip, identity: ANYBODY, server: { account }, holdBytes: () => undefined }) as unknown as FastifyRequest;
+  const step = (ip: string, session: string, answer = () => ok({ session })) =>
+    groups.step(requestOf(ip), { session, inputs: TENSOR, return_states: false }, { answer });
+  const stepCell = (ip: string, cell: string) => groups.stepCell(requestOf(ip), { cell, inputs: TENSOR });
+  return { asked, callers, cells, settled, step, stepCell };
 }
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
@@ -97,4 +108,23 @@ it('lets a step that is left alone run for the request that asked for it', async
   expect(a).not.toBe(b);
   expect(a?.client).toBe('address:1.1.1.1');
   expect(a).not.toBe(asked[0].caller);
+});
+
+it('takes the steps of a cell together, and leaves those alone that its service leaves', async () => {
+  const { cells, stepCell } = startGroups();
+  const steps = ['a', 'b', 'a'].map((cell) => stepCell('1.1.1.1', cell));
+  void stepCell('2.2.2.2', 'a');
+  await turn();
+  expect(cells.map(({ cell, steps }) => [cell, steps.length])).toEqual([
+    ['a', 2],
+    ['b', 1],
+    ['a', 1],
+  ]);
+  await expect(Promise.all(steps)).resolves.toEqual([{ cellVersion: 1 }, { cellVersion: 1 }, undefined]);
+});
+
+it('leaves all steps of a cell alone that cannot be read', async () => {
+  const { stepCell } = startGroups();
+  const steps = [stepCell('1.1.1.1', 'broken'), stepCell('1.1.1.1', 'broken')];
+  await expect(Promise.all(steps)).resolves.toEqual([undefined, undefined]);
 });

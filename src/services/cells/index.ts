@@ -10,6 +10,7 @@ import { listPage, type PageRequest } from '../changes/listing.ts';
 import { cellGradients, type GradientCall } from '../compute/cell-gradients.ts';
 import { type AnySequenceCall, runCellSequence } from '../compute/run-sequence.ts';
 import { type StepRequest, stepCell } from '../compute/step-cell.ts';
+import { type CarriedStep, stepTogether } from '../compute/step-together.ts';
 import type { Context } from '../context.ts';
 import { cellKey, thingsPrefix } from '../keys.ts';
 import { buildCell } from './build-cell.ts';
@@ -89,6 +90,7 @@ export function cellServices(context: Context, weightFiles: WeightFiles) {
     fileFormats: async (record: CellRecord) => (await files()).formatsFor(weightFiles, record),
     writeFile: async (format: WrittenFormat, cell: Cell) => (await files()).writeCell(format, cell),
     step: (id: string, request: StepRequest) => stepCell(context, id, request),
+    stepTogether: <S extends CarriedStep>(id: string, steps: readonly S[]) => stepTogether(context, id, steps),
     sequence: (id: string, request: AnySequenceCall) => runCellSequence(context, id, request),
     gradients: (id: string, request: GradientCall) => cellGradients(context, id, request),
   };

@@ -14,21 +14,32 @@ import type { Context } from '../context.ts';
 import { requireBytes, requireElements } from '../limits.ts';
 import { resolveTensor } from './resolve-tensor.ts';
 
+/** The framework's shapes of the states of so many rows. @throws {Problem} limit-exceeded */
+export function stateShapesOf(
+  { limits }: Pick<Context, 'limits'>,
+  { definition: { stateGroups } }: Cell,
+  batch: number,
+  pointer: string,
+): Shape[] {
+  const shapes = stateGroups.map((group) => stateShape(group, batch));
+  for (const shape of shapes) requireElements(shape, limits, pointer);
+  const tensors = shapes.map((shape, i) => ({ shape, dtype: stateGroups[i].dtype }));
+  const what = () => `The ${counted(shapes.length, 'state')} of a batch of ${batch}`;
+  requireBytes(what, tensors, limits, pointer);
+  return shapes;
+}
+
 /** The states to start from, in the framework's shapes; zeros if none are given. @throws {Problem} wrong-shape */
 export function readStates(
   context: Pick<Context, 'store' | 'limits' | 'ops'>,
-  { record, definition }: Cell,
+  cell: Cell,
   given: StatesGiven | undefined,
   batch: number,
   pointer: string,
 ): Tensor[] | Promise<Tensor[]> {
-  const { stateGroups } = definition;
-  const dtypes = stateGroups.map(({ dtype }) => dtype);
-  const shapes = stateGroups.map((group) => stateShape(group, batch));
-  for (const shape of shapes) requireElements(shape, context.limits, pointer);
-  const tensors = shapes.map((shape, i) => ({ shape, dtype: dtypes[i] }));
-  const what = () => `The ${counted(shapes.length, 'state')} of a batch of ${batch}`;
-  requireBytes(what, tensors, context.limits, pointer);
+  const { record, definition } = cell;
+  const dtypes = definition.stateGroups.map(({ dtype }) => dtype);
+  const shapes = stateShapesOf(context, cell, batch, pointer);
   if (!given) return shapes.map((shape, i) => zeros(dtypes[i], shape));
   const wanted = () => shapes.map(formatShape).join(', ');
   if ('bare' in given) {
@@ -72,7 +83,10 @@ export function readStates(
 }
 
 /** Picks the reading of a list that has the cell's number of states, each with the right number of axes. */
-function listOf(given: Exclude<StatesGiven, { bare: TensorInput }>, shapes: readonly Shape[]): readonly StateGiven[] {
+export function listOf(
+  given: Exclude<StatesGiven, { bare: TensorInput }>,
+  shapes: readonly Shape[],
+): readonly StateGiven[] {
   const { list, nested } = given;
   const fits = (states: readonly StateGiven[]) =>
     states.length === shapes.length &&

@@ -20,12 +20,12 @@ export interface Stepped {
   readonly trace?: Trace;
 }
 
+export interface SteppedCell extends Stepped {
+  readonly cellVersion: number;
+}
+
 /** One step from the states that the client sends. Stores nothing, except that it builds an unbuilt cell. */
-export async function stepCell(
-  context: CallContext,
-  id: string,
-  request: StepRequest,
-): Promise<Stepped & { readonly cellVersion: number }> {
+export async function stepCell(context: CallContext, id: string, request: StepRequest): Promise<SteppedCell> {
   const found = await context.cells.read(id);
   context.cells.requireSteps(found);
   const states = (batch: number) => readStates(context, found, request.states, batch, '/states');

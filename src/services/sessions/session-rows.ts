@@ -1,6 +1,7 @@
 import type { CellDefinition } from '../../domain/cell-definition.ts';
 import type { StoredValue } from '../../domain/ports.ts';
-import { BYTES_PER_ELEMENT, type FloatArray } from '../../domain/tensor.ts';
+import { BYTES_PER_ELEMENT } from '../../domain/tensor.ts';
+import type { StateRows } from '../compute/row-batch.ts';
 import { rowStart } from '../compute/states.ts';
 import { AT, MAGIC, NONE, type SessionNumber } from './session-bytes.ts';
 
@@ -12,12 +13,6 @@ const ALIGNMENT = 8;
 /** The numbers that a step changes. */
 const CHANGED = ['version', 'step', 'cell_version', 'updated_at'] as const;
 export type SteppedNumbers = Readonly<Record<(typeof CHANGED)[number], number>>;
-
-/** The states of many sessions, [rows, width] each, and the first row of one of them. */
-export interface StateRows {
-  readonly states: readonly FloatArray[];
-  readonly first: number;
-}
 
 /**
  * Copies of the records of many sessions, to be read and stepped where they are: to decode and encode each takes longer than its

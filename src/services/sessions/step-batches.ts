@@ -1,11 +1,11 @@
 import type { BatchedCell, StoredValue } from '../../domain/ports.ts';
-import { type Cell, featuresOf } from '../cells/cell-record.ts';
+import type { Cell } from '../cells/cell-record.ts';
 import type { Decisions } from '../changes/one-of-many.ts';
-import { requireRoom } from '../compute/prepare-call.ts';
+import type { StateRows } from '../compute/row-batch.ts';
+import { type Boarded, RowBatches, takesRows } from '../compute/row-batches.ts';
 import type { Context } from '../context.ts';
 import { sessionKey } from '../keys.ts';
 import type { AnswerSteps, PlainStep, StepAnswer } from './plain-step.ts';
-import { RowBatch } from './row-batch.ts';
 import type { SessionRows } from './session-rows.ts';
 
 /** Steps that are decided together: under each place those of one session, which follow one another. */
@@ -35,67 +35,42 @@ export async function stepInBatches<R, S extends PlainStep<R>>(
   places: readonly number[],
   group: StepGroup<R, S>,
 ): Promise<void> {
-  if (!isPlain(cell)) return;
+  if (!takesRows(cell)) return;
   const prepared = context.cells.prepare(cell);
   const batches = boarded(context, cell, places, { ...group, mostRows: prepared.batchRows });
   await Promise.allSettled(batches.map((batch) => stepBatch(context, { cell, prepared }, batch, group)));
 }
 
-function isPlain({ definition, record }: Cell): boolean {
-  const { computeDtype, step, fixedSteps, inputDims } = definition;
-  const isSimple = step !== undefined && fixedSteps === undefined && inputDims === undefined;
-  return record.input_shape !== null && isSimple && (computeDtype === 'float32' || computeDtype === 'float64');
-}
-
-/** Steps that are computed as one. */
-interface Boarded {
-  readonly rows: RowBatch;
-  readonly places: number[];
-}
-
-/** Batches of at most so many rows, unless a single step has more. Each step is paid for once it is in one. */
+/** Puts the steps in batches. A step that is refused is decided. */
 function boarded<R, S extends PlainStep<R>>(
   context: Context,
   cell: Cell,
   places: readonly number[],
   { steps, sessions, decided, mostRows }: StepGroup<R, S> & { readonly mostRows: number },
-): Boarded[] {
-  const features = featuresOf(cell.record);
-  const works = new Map<number, number>();
-  const batches: Boarded[] = [];
-  let room = 0;
-  let left = places.reduce((sum, place) => sum + sessions.number(place, 'batch_size'), 0);
+): readonly Boarded<number>[] {
+  const { definition } = cell;
+  const rows = places.reduce((sum, place) => sum + sessions.number(place, 'batch_size'), 0);
+  const batches = new RowBatches<number>(context, cell, { mostRows, rows });
   for (const place of places) {
     const [{ inputs }] = steps[place];
-    const own = sessions.number(place, 'batch_size');
-    left -= own;
-    // A wrong shape is refused in the words of a step that is alone.
-    if (inputs.shape.length !== 2 || inputs.shape[0] !== own || inputs.shape[1] !== features) continue;
-    if (!sessions.fits(place, cell.definition)) continue;
-    if (own > room) {
-      room = Math.max(own, Math.min(mostRows, own + left));
-      batches.push({ rows: new RowBatch(cell, room), places: [] });
-    }
-    const batch = batches[batches.length - 1];
-    if (!batch.rows.add(inputs, sessions, place)) continue;
+    const load = (into: StateRows) => {
+      if (!sessions.fits(place, definition)) return false;
+      sessions.load(place, definition, into);
+      return true;
+    };
     try {
-      const work = works.get(own) ?? requireRoom(context, { cell, inputs, batch: own, time: 1, trace: false });
-      works.set(own, work);
-      context.spendWork(work);
-      batch.places.push(place);
-      room -= own;
+      batches.add(place, { inputs, rows: sessions.number(place, 'batch_size') }, load);
     } catch (error) {
-      batch.rows.takeOff();
       decided[place] = [error as Error];
     }
   }
-  return batches.filter((batch) => batch.places.length > 0);
+  return batches.boarded;
 }
 
 async function stepBatch<R, S extends PlainStep<R>>(
   context: Pick<Context, 'clock'>,
   { cell, prepared }: { readonly cell: Cell; readonly prepared: BatchedCell },
-  { rows, places }: Boarded,
+  { rows, items: places }: Boarded<number>,
   { steps, stored, sessions, decided, answer }: StepGroup<R, S>,
 ): Promise<void> {
   const results = await rows.step(prepared);

@@ -1,19 +1,27 @@
 import { outputShape } from '../../domain/cell-definition.ts';
 import type { BatchedCell, StepResult } from '../../domain/ports.ts';
-import { allocate, cast, type FloatArray, Tensor } from '../../domain/tensor.ts';
+import { allocate, cast, type Dtype, type FloatArray, Tensor } from '../../domain/tensor.ts';
 import { SentTensor, type TensorLiteral } from '../../domain/tensor-literal.ts';
 import { type Cell, featuresOf } from '../cells/cell-record.ts';
-import { fromCanonical } from '../compute/states.ts';
-import type { Stepped } from '../compute/step-cell.ts';
-import type { SessionRows, StateRows } from './session-rows.ts';
+import { fromCanonical } from './states.ts';
+import type { Stepped } from './step-cell.ts';
 
-/** The inputs and states of several sessions of a cell, one below another, for one product. */
+/** States [rows, width], one below another, and the first row of one step. */
+export interface StateRows {
+  readonly states: readonly FloatArray[];
+  readonly first: number;
+}
+
+/** Copies the states of a step to their rows. Returns false if a value does not fit their dtype. */
+export type LoadStates = (into: StateRows) => boolean;
+
+/** The inputs and states of several steps of a cell, one below another, for one product. */
 export class RowBatch {
   private readonly cell: Cell;
   private readonly features: number;
   private readonly inputs: FloatArray;
   private readonly states: readonly FloatArray[];
-  /** The first row of each session. */
+  /** The first row of each step. */
   private readonly firsts: number[] = [];
   private rows = 0;
 
@@ -28,36 +36,19 @@ export class RowBatch {
     this.states = states;
   }
 
-  /** Adds a step of the session `k`. Returns false if a value does not fit the dtype of the cell: then nothing is added. */
-  add(inputs: TensorLiteral, sessions: SessionRows, k: number): boolean {
-    if (!this.addInputs(inputs)) return false;
-    sessions.load(k, this.cell.definition, { states: this.states, first: this.rows });
+  /** Adds a step of so many rows. Returns false if a value does not fit the dtype that it is for: then nothing is added. */
+  add(inputs: TensorLiteral, rows: number, load: LoadStates): boolean {
+    const { computeDtype } = this.cell.definition;
+    if (!copyNumbers(inputs, computeDtype, this.inputs, this.rows * this.features)) return false;
+    if (!load({ states: this.states, first: this.rows })) return false;
     this.firsts.push(this.rows);
-    this.rows += sessions.number(k, 'batch_size');
+    this.rows += rows;
     return true;
   }
 
   /** Takes the last one off again. */
   takeOff(): void {
     this.rows = this.firsts.pop() ?? 0;
-  }
-
-  private addInputs(given: TensorLiteral): boolean {
-    const { inputs, features, rows } = this;
-    const start = rows * features;
-    if (given instanceof SentTensor && given.dtype === this.cell.definition.computeDtype) {
-      inputs.set(given.tensor.data as FloatArray, start);
-      return true;
-    }
-    if (given.integers) return false;
-    const { values } = given;
-    // 0 times what is not finite is NaN.
-    let sum = 0;
-    for (let i = 0; i < values.length; i++) {
-      inputs[start + i] = values[i];
-      sum += inputs[start + i] * 0;
-    }
-    return sum === 0;
   }
 
   /** Computes the steps of all. */
@@ -68,6 +59,23 @@ export class RowBatch {
     const result = await prepared.step(inputs.subarray(0, rows * features), given, rows);
     return new SteppedRows(cell, result, [...firsts, rows]);
   }
+}
+
+/** Copies what was sent into an array of the dtype, from `start` on. Returns false if a value may not fit it. */
+export function copyNumbers(given: TensorLiteral, dtype: Dtype, into: FloatArray, start: number): boolean {
+  if (given instanceof SentTensor && given.dtype === dtype) {
+    into.set(given.tensor.data as FloatArray, start);
+    return true;
+  }
+  if (given.integers) return false;
+  const { values } = given;
+  // 0 times what is not finite is NaN.
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) {
+    into[start + i] = values[i];
+    sum += into[start + i] * 0;
+  }
+  return sum === 0;
 }
 
 /** The results of the steps that were added, in their order: views of arrays that all share. */

@@ -23,16 +23,18 @@ export interface OpenLoopResult {
  */
 export class OpenLoop {
   private readonly child: ChildProcess;
+  private readonly ended: Promise<unknown[]>;
 
   constructor(options: ClientOptions) {
     this.child = fork(new URL('open-loop-client.ts', import.meta.url), { serialization: 'advanced' });
+    this.ended = once(this.child, 'exit');
     this.child.send(options);
   }
 
   /** @throws {Error} where a request is not answered */
   async run(rate: number, seconds: number, warmUpSeconds: number): Promise<OpenLoopResult> {
     this.child.send({ rate, seconds, warmUpSeconds });
-    const [told] = (await Promise.race([once(this.child, 'message'), once(this.child, 'exit')])) as [Told | number];
+    const [told] = (await Promise.race([once(this.child, 'message'), this.ended])) as [Told | number];
     if (typeof told !== 'object' || told === null) throw new Error(`the client ended (${told})`);
     if (told.failure !== undefined) throw new Error(told.failure);
     const { statuses, latencies, refusals, unsent, closed } = told;

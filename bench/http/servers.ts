@@ -46,14 +46,18 @@ export function startLimit(): Promise<Server> {
   return start(process.execPath, fileURLToPath(new URL('limit-server.ts', import.meta.url)), 10);
 }
 
-/** A program of bench/peers that prints its port. @throws {MissingPeer} where its environment is not there. */
+/** In which a peer has to start. */
+const START_SECONDS = 60;
+
+/** A program of bench/peers that prints its port. @throws {MissingPeer} if its environment is not there, or it does not start */
 export async function startPython(environment: string, program: string, ready: string): Promise<Server> {
   const python = fileURLToPath(new URL(`../${environment}/bin/python`, import.meta.url));
   if (!existsSync(python)) throw new MissingPeer(`bench/${environment} is not there. Run bench/setup.`);
-  const server = await start(python, fileURLToPath(new URL(`../peers/${program}`, import.meta.url)), 120);
-  if (await answers(server.url, ready, 60)) return server;
+  const end = Date.now() + START_SECONDS * 1000;
+  const server = await start(python, fileURLToPath(new URL(`../peers/${program}`, import.meta.url)), START_SECONDS);
+  if (await answers(server.url, ready, (end - Date.now()) / 1000)) return server;
   await server.stop();
-  throw new MissingPeer(`${program} does not answer ${ready}`);
+  throw new MissingPeer(`${program} does not answer ${ready} within ${START_SECONDS} s`);
 }
 
 async function start(command: string, program: string, seconds: number): Promise<Server> {

@@ -11,6 +11,10 @@ export interface RawConnection {
   readonly count: Counter;
 }
 
+const [NEWLINE, BRACE] = Buffer.from('\n}');
+/** An answer that takes longer never comes. */
+const PATIENCE_MS = 30_000;
+
 async function dial(url: string): Promise<Socket> {
   const { hostname, port } = new URL(url);
   const socket = connect({ host: hostname, port: Number(port), noDelay: true });
@@ -25,14 +29,19 @@ export async function openLines(url: string): Promise<RawConnection> {
     'POST /v1/steps HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/jsonl\r\ntransfer-encoding: chunked\r\n\r\n';
   socket.write(head);
   await once(socket, 'data');
-  return {
-    socket,
-    count(chunk) {
-      let lines = 0;
-      // Every line ends with `}` and a newline; the newlines around chunks follow something else.
-      for (let at = chunk.indexOf('}\n'); at !== -1; at = chunk.indexOf('}\n', at + 2)) lines++;
-      return lines;
-    },
+  return { socket, count: lineCounter() };
+}
+
+/** Lines of a server, which may be cut anywhere. */
+export function lineCounter(): Counter {
+  /** Whether the bytes so far end between the two that end a line. */
+  let cut = false;
+  return (chunk) => {
+    // Every line ends with `}` and a newline; the newlines around chunks follow something else.
+    let lines = cut && chunk[0] === NEWLINE ? 1 : 0;
+    for (let at = chunk.indexOf('}\n'); at !== -1; at = chunk.indexOf('}\n', at + 2)) lines++;
+    cut = chunk[chunk.length - 1] === BRACE;
+    return lines;
   };
 }
 
@@ -166,9 +175,13 @@ export function pumped(
         unanswered -= got;
         more();
       };
+      const late = setTimeout(() => reject(new Error(`${name}: ${unanswered} answers did not come`)), ms + PATIENCE_MS);
       socket.on('data', read).once('close', () => reject(new Error(`${name}: the connection was closed`)));
       more();
-      await promise.finally(() => socket.off('data', read).removeAllListeners('close'));
+      await promise.finally(() => {
+        clearTimeout(late);
+        socket.off('data', read).removeAllListeners('close');
+      });
       return ((performance.now() - started) * 1e6) / (answered * steps);
     },
   };

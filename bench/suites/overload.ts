@@ -120,14 +120,17 @@ function tellRounds(how: string, rounds: readonly Round[], tell: (figure: Figure
   const stepCpu = ({ peak }: Round) => peak.cpu / peak.perSecond;
   const refusalCpu = (round: Round) =>
     (round.over.cpu - round.over.perSecond * stepCpu(round)) / (round.over.refusals.length / SECONDS);
+  const refusing = rounds.filter(({ over }) => over.refusals.length > 0);
+  const ofRefusals = (milliseconds: (round: Round) => number) =>
+    refusing.length === 0 ? 'none refused' : duration(1e6 * median(refusing.map(milliseconds)));
   tell({
     name: `processor's time of a refusal, ${how}`,
-    cellstep: duration(1e6 * of(refusalCpu)),
+    cellstep: ofRefusals(refusalCpu),
     peer: `${duration(1e6 * of(stepCpu))} for a step at the peak`,
   });
   tell({
     name: `p99 of refusals, ${how}`,
-    cellstep: duration(1e6 * of(({ over }) => p99(over.refusals))),
+    cellstep: ofRefusals(({ over }) => p99(over.refusals)),
     peer: `${of(({ over }) => over.refusals.length / SECONDS).toFixed(0)}/s of ${of(({ rate }) => rate).toFixed(0)}/s sent`,
   });
   tell({

@@ -22,6 +22,8 @@ import {
 const SESSIONS = 1_000;
 /** Bytes of an answer to a step. */
 const ANSWER_BYTES = 800;
+/** In which Triton has to begin all sequences. */
+const BEGIN_MS = 30_000;
 /** All rounds of both stores take some four minutes. */
 const ROUNDS = { rounds: 4, ms: 1000 };
 const JSON_TYPE = { 'Content-Type': 'application/json' };
@@ -107,19 +109,23 @@ function shown({ ns }: Measured, { wall }: { readonly wall: readonly number[] })
   return `${duration(ns)}, ${perSecond(median(wall), 'steps')}`;
 }
 
-/** Triton with its sequences begun; undefined if it is not installed. */
+/** Triton with its sequences begun; undefined if it is not installed or does not start. */
 async function startTriton(): Promise<Server | undefined> {
+  let server: Server | undefined;
   try {
-    const server = await startPython('.python-pytriton', 'triton_sequences.py', '/v2/models/lstm64/ready');
+    server = await startPython('.python-pytriton', 'triton_sequences.py', '/v2/models/lstm64/ready');
+    const signal = AbortSignal.timeout(BEGIN_MS);
     for (let i = 1; i <= CONNECTIONS; i++) {
       const body = JSON.stringify(inference(i, true));
-      const { ok } = await fetch(`${server.url}/v2/models/lstm64/infer`, { method: 'POST', body });
-      if (!ok) throw new Error(`Triton refused to begin sequence ${i}`);
+      const { status } = await fetch(`${server.url}/v2/models/lstm64/infer`, { method: 'POST', body, signal });
+      if (status !== 200) throw new MissingPeer(`Triton answers ${status} where sequence ${i} begins`);
     }
     return server;
   } catch (error) {
-    if (!(error instanceof MissingPeer)) throw error;
-    process.stderr.write(`left out: ${error.message}\n`);
+    await server?.stop();
+    const { name, message } = error as Error;
+    if (!(error instanceof MissingPeer || name === 'TimeoutError')) throw error;
+    process.stderr.write(`left out: Triton (${message})\n`);
     return undefined;
   }
 }

@@ -14,7 +14,7 @@ import { SAFETENSORS } from '../src/http/binary-body.ts';
 import { changeOf } from '../src/http/changes.ts';
 import { pageReply } from '../src/http/page-reply.ts';
 import { created, noContent, ok, send, sendFile, sendRead } from '../src/http/replies.ts';
-import type { CheckpointRecord } from '../src/services/checkpoints/checkpoints.ts';
+import type { CheckpointRecord } from '../src/services/checkpoints/checkpoint-record.ts';
 import type { TenantServices } from '../src/services/tenants/index.ts';
 import { type App, deletion, describe, reading } from './route.ts';
 
@@ -24,6 +24,7 @@ export function checkpointRoutes(app: App, services: TenantServices, limits: Lim
   const present = ({ created_at, ...record }: CheckpointRecord) => ({
     ...record,
     format: undefined,
+    content: undefined,
     created_at: new Date(created_at).toISOString(),
   });
   const shownNew = (record: CheckpointRecord) =>
@@ -33,7 +34,7 @@ export function checkpointRoutes(app: App, services: TenantServices, limits: Lim
     '/v1/checkpoints',
     {
       bodyLimit: limits.maxCheckpointBytes,
-      config: { takesFiles: [SAFETENSORS] },
+      config: { takesFiles: [SAFETENSORS], passesFilesOn: true },
       schema: describe('saveCheckpoint', {
         headers: createHeaders,
         querystring: importQuery,
@@ -43,7 +44,7 @@ export function checkpointRoutes(app: App, services: TenantServices, limits: Lim
     },
     async (request, reply) => {
       const { body } = request;
-      if (body instanceof Uint8Array)
+      if (Symbol.asyncIterator in body)
         return send(
           reply,
           await services.of(request).checkpoints.import(body, request.query.id, changeOf(request, shownNew)),
@@ -84,9 +85,10 @@ export function checkpointRoutes(app: App, services: TenantServices, limits: Lim
     },
     async (request, reply) => {
       const { checkpoint: name } = request.params;
-      const { version } = await services.of(request).checkpoints.read(name);
-      const file = { name, extension: '.safetensors', mediaType: SAFETENSORS, version };
-      return sendFile(request, reply, file, () => services.of(request).checkpoints.readContent(name));
+      const { checkpoints } = services.of(request);
+      const record = await checkpoints.read(name);
+      const file = { name, extension: '.safetensors', mediaType: SAFETENSORS, version: record.version };
+      return sendFile(request, reply, file, () => checkpoints.readContent(record));
     },
   );
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { IncomingFile } from '../src/domain/files.ts';
 import { idOf, newId, timestamp } from './common.ts';
 
 function ids(kind: string) {
@@ -34,14 +35,19 @@ const saveCheckpointBody = z
   })
   .meta({ id: 'NewCheckpoint' });
 
+const FILE = 'A safetensors file from GET /v1/checkpoints/{checkpoint}/content.';
 const file = z.instanceof(Uint8Array).meta({
   type: 'string',
   contentMediaType: 'application/x-safetensors',
-  description: 'A safetensors file from GET /v1/checkpoints/{checkpoint}/content.',
+  description: FILE,
 });
 
+const incomingFile = z
+  .custom<IncomingFile>((value) => Symbol.asyncIterator in Object(value))
+  .meta({ type: 'string', contentMediaType: 'application/x-safetensors', description: FILE });
+
 /** Either the things to save, or a checkpoint file to import. */
-export const checkpointBody = z.union([file, saveCheckpointBody]);
+export const checkpointBody = z.union([incomingFile, saveCheckpointBody]);
 
 export const importQuery = z.strictObject({
   id: idOf('the checkpoint made from a file; the service makes one if you leave it out').optional(),

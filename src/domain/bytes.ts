@@ -11,6 +11,13 @@ export interface Bytes {
   subarray(from?: number, to?: number): Uint8Array;
 }
 
+/** Bytes that are read while they are sent, so that at most `held` of them are in memory. */
+export interface StreamedBytes {
+  readonly length: number;
+  readonly held: number;
+  readonly pieces: AsyncIterableIterator<Uint8Array>;
+}
+
 /** A value of more bytes is long. */
 export const LONG_BYTES = 2 ** 21;
 

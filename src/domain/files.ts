@@ -1,7 +1,8 @@
 import type { Bytes } from './bytes.ts';
 import type { Framework } from './cell-definition.ts';
 import type { JsonObject } from './json.ts';
-import type { Snapshot } from './snapshot.ts';
+import type { Hold } from './ports.ts';
+import type { Manifest, Snapshot } from './snapshot.ts';
 import type { Tensor } from './tensor.ts';
 
 /** Tensors by the names that the file's own framework gives them, in the file's order. */
@@ -118,8 +119,24 @@ export interface TensorFiles {
   write(file: TensorFile): Bytes;
 }
 
+/** A file as a client sends it: its bytes in their order, as they come. */
+export interface IncomingFile extends AsyncIterable<Uint8Array> {
+  /** Of all of it; undefined if it was not announced. */
+  readonly length: number | undefined;
+}
+
+/** Checks a file as it comes. */
+export interface SnapshotCheck {
+  /** The next bytes. @throws {Problem} invalid-file, limit-exceeded, as soon as it is clear */
+  take(bytes: Uint8Array): void;
+  /** After the last bytes. @throws {Problem} invalid-file */
+  end(): Manifest;
+}
+
 /** Turns snapshots into portable files and back. */
 export interface SnapshotCodec {
+  /** Checks what `decode` checks, with the header of the file in memory, which `hold` is told of. */
+  check(file: Pick<IncomingFile, 'length'>, hold: Hold): SnapshotCheck;
   encode(snapshot: Snapshot): Bytes;
   /** In slices. Its tensors may be views on the bytes. @throws {Problem} invalid-file for anything that is not a checkpoint */
   decode(bytes: Uint8Array): Generator<void, Snapshot>;

@@ -1,7 +1,9 @@
-import type { SnapshotCodec } from '../domain/files.ts';
+import type { SnapshotCodec, TensorFile } from '../domain/files.ts';
 import { Problem } from '../domain/problems.ts';
 import { type Manifest, tensorNames } from '../domain/snapshot.ts';
 import { DEFAULT_FILE_LIMITS } from './bounds.ts';
+import { SafetensorsCheck } from './safetensors/check.ts';
+import type { Parsed } from './safetensors/header.ts';
 import { safetensorsBytes, safetensorsSlices } from './safetensors/safetensors.ts';
 
 const METADATA_KEY = 'cellstep';
@@ -22,17 +24,26 @@ export function createCheckpointCodec(
     },
     *decode(bytes) {
       const { tensors, metadata } = yield* safetensorsSlices(bytes, limits, { views: true });
-      const manifest = parseManifest(readJson(metadata[METADATA_KEY]));
-      const names = tensorNames(manifest);
-      const missing = names.find((name) => !tensors.has(name));
-      if (missing !== undefined) throw new Problem('invalid-file', `The checkpoint has no tensor '${missing}'.`);
-      if (tensors.size !== new Set(names).size || names.length !== tensors.size) {
-        const detail = 'The checkpoint has tensors that its manifest does not name, or names one twice.';
-        throw new Problem('invalid-file', detail);
-      }
-      return { manifest, tensors };
+      return { manifest: readManifest(metadata, new Set(tensors.keys())), tensors };
+    },
+    check({ length }, hold) {
+      const read = ({ entries, metadata }: Parsed) => readManifest(metadata, new Set(entries.map(({ name }) => name)));
+      return new SafetensorsCheck({ limits: { ...limits, hold }, length, read });
     },
   };
+
+  /** @throws {Problem} invalid-file if the tensors are others than it says */
+  function readManifest(metadata: TensorFile['metadata'], tensors: ReadonlySet<string>): Manifest {
+    const manifest = parseManifest(readJson(metadata[METADATA_KEY]));
+    const names = tensorNames(manifest);
+    const missing = names.find((name) => !tensors.has(name));
+    if (missing !== undefined) throw new Problem('invalid-file', `The checkpoint has no tensor '${missing}'.`);
+    if (tensors.size !== new Set(names).size || names.length !== tensors.size) {
+      const detail = 'The checkpoint has tensors that its manifest does not name, or names one twice.';
+      throw new Problem('invalid-file', detail);
+    }
+    return manifest;
+  }
 }
 
 function readJson(text: string | undefined): unknown {

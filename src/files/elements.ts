@@ -174,8 +174,8 @@ function booleans(bytes: Uint8Array): Uint8Array {
   return bytes;
 }
 
-/** `first` is the place of the first among all. */
-function requireBools(bytes: Uint8Array, first: number): void {
+/** `first` is the place of the first among all. @throws {RangeError} if one is neither 0 nor 1 */
+export function requireBools(bytes: Uint8Array, first: number): void {
   // Four at once: a file may have millions.
   const whole = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let at = 0;

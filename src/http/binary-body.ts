@@ -6,6 +6,7 @@ import { bodyLimitOf, parserOf, readBytes } from './body-bytes.ts';
 import { turnsOf } from './callers.ts';
 import { routeOf } from './every-request.ts';
 import { beginFingerprint } from './fingerprint.ts';
+import { passOnFile } from './incoming-file.ts';
 import { jsonParser, textOf } from './json-body.ts';
 import { type FileParts, hashParts, readParts } from './multipart.ts';
 import { bodyOfFile } from './tensor-file.ts';
@@ -38,7 +39,9 @@ export function addBinaryBody(
     const { tensorFields = new Map() } = routeOf(request).config;
     return bodyOfFile(yield* files.read(bytes), tensorFields, (text) => parse(request, textOf(Buffer.from(text))));
   });
-  for (const type of types) app.addContentTypeParser(type, type === MULTIPART ? parseParts : parseFile);
+  const takeFile: FastifyContentTypeParser = (request, stream, done) =>
+    routeOf(request).config.passesFilesOn ? passOnFile(request, stream, done) : parseFile(request, stream, done);
+  for (const type of types) app.addContentTypeParser(type, type === MULTIPART ? parseParts : takeFile);
 }
 
 /** The file of weights becomes the body; the other files go into `fileParts`. */

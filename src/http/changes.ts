@@ -15,7 +15,15 @@ export function changeOf<T>(request: FastifyRequest, answer: (result: T) => Repl
   const expected = readIfMatch(request.headers['if-match']);
   const idempotencyKey = readIdempotencyKey(request.headers['idempotency-key']);
   if (idempotencyKey === undefined) return { expected, answer };
-  return { expected, answer, once: { idempotencyKey, fingerprint: fingerprintOf(request), codec: KEPT_REPLY } };
+  const once = {
+    idempotencyKey,
+    // Of a body that still comes it is known later.
+    get fingerprint() {
+      return fingerprintOf(request);
+    },
+    codec: KEPT_REPLY,
+  };
+  return { expected, answer, once };
 }
 
 function readIdempotencyKey(header: string | string[] | undefined): string | undefined {

@@ -154,11 +154,16 @@ export function limitInFlight(app: FastifyInstance, account: Account, mostWaitin
 
   app.beforeSending((request, _reply, payload) => {
     const { method } = request;
-    const isCounted = typeof payload === 'string' || Buffer.isBuffer(payload) || payload instanceof SlicedReply;
-    const bytes = isCounted ? payload.length : 0;
+    const bytes = heldBy(payload);
     const reads = method === 'GET' || method === 'HEAD';
     return reads && bytes > SMALL_BYTES ? request.holdBytes(bytes) : hold(request, bytes);
   });
+}
+
+/** Bytes in memory for a reply until it is read. */
+function heldBy(payload: unknown): number {
+  if (payload instanceof SlicedReply) return payload.held;
+  return typeof payload === 'string' || Buffer.isBuffer(payload) ? payload.length : 0;
 }
 
 function waitsAlready(what: string): Problem {

@@ -2,6 +2,7 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import { child, type FieldError, PROBLEMS, Problem, type ProblemCode } from '../domain/problems.ts';
 import { notTaken } from './binary-body.ts';
 import { bodyLimitOf } from './body-bytes.ts';
+import { routeOf } from './every-request.ts';
 import { headersOf } from './http-problem.ts';
 import { SECURITY_HEADERS } from './security-headers.ts';
 import { hangUpUnread, readAway } from './unread-body.ts';
@@ -42,7 +43,8 @@ export function addProblemReplies(app: FastifyInstance, formOf: ProblemFormOf, r
     // Fastify would hang up, and a client that sends everything before it reads would see a broken pipe.
     // On a connection that stays, the rest is read and thrown away, within the time that a request has.
     const hangsUp = /close/i.test(request.headers.connection ?? '');
-    if (problem.code === 'body-too-large' && !hangsUp) {
+    const isComing = routeOf(request).config.passesFilesOn && !request.bodyIsRead;
+    if ((problem.code === 'body-too-large' || isComing) && !hangsUp) {
       reply.removeHeader('connection');
       readAway(request);
     }

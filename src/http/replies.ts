@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { Bytes } from '../domain/bytes.ts';
+import type { Bytes, StreamedBytes } from '../domain/bytes.ts';
 import { requireOffer } from './accept.ts';
 import { SAFETENSORS } from './binary-body.ts';
 import { turnsOf } from './callers.ts';
@@ -60,9 +60,15 @@ export function send(reply: FastifyReply, { status, headers, body }: Reply): Pay
 }
 
 /** A body as Fastify sends it. */
-function payloadOf(reply: FastifyReply, body: ReplyBody): Payload {
+function payloadOf(reply: FastifyReply, body: ReplyBody | StreamedBytes): Payload {
   if (typeof body === 'string') return body;
   if (body instanceof LongText) return new SlicedReply(body.length, encoded(body.pieces()), turnsOf(reply.request));
+  if ('pieces' in body) {
+    reply.header('content-length', body.length);
+    // Fastify reads what it throws away.
+    const pieces = reply.request.method === 'HEAD' ? [].values() : body.pieces;
+    return new SlicedReply(body.held, pieces, turnsOf(reply.request));
+  }
   if (body.length > SLICE_BYTES) {
     reply.header('content-length', body.length);
     return new SlicedReply(body.length, slicesOf(body), turnsOf(reply.request));
@@ -109,7 +115,7 @@ export async function sendFile(
   request: FastifyRequest,
   reply: FastifyReply,
   file: { readonly name: string; readonly extension: string; readonly mediaType: string; readonly version: number },
-  make: () => Promise<Bytes>,
+  make: () => Promise<Bytes | StreamedBytes>,
 ): Promise<Payload> {
   const etag = etagOf(file.version);
   if (isKnown(request, etag)) return sendUnchanged(reply, etag);

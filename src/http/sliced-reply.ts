@@ -6,18 +6,18 @@ import type { Turn } from '../threads/turns.ts';
 export const SLICE_BYTES = 2 ** 19;
 
 /**
- * A long reply, made and sent a slice in each turn of the event loop, when the client has taken those before. What it is made of
- * is held until then: `length` bytes or so.
+ * A long reply, made or read, and sent, a slice in each turn of the event loop, when the client has taken those before. What it is made
+ * of is held until then: `held` bytes or so.
  */
 export class SlicedReply extends Readable {
-  readonly length: number;
-  private readonly slices: Iterator<Uint8Array>;
+  readonly held: number;
+  private readonly slices: Iterator<Uint8Array> | AsyncIterator<Uint8Array>;
   private readonly turn: Turn;
   private turning = false;
 
-  constructor(length: number, slices: Iterator<Uint8Array>, turn: Turn) {
+  constructor(held: number, slices: Iterator<Uint8Array> | AsyncIterator<Uint8Array>, turn: Turn) {
     super({ highWaterMark: SLICE_BYTES });
-    this.length = length;
+    this.held = held;
     this.turn = turn;
     this.slices = slices;
   }
@@ -25,16 +25,15 @@ export class SlicedReply extends Readable {
   override _read(): void {
     if (this.turning) return;
     this.turning = true;
-    this.turn().then(() => {
-      this.turning = false;
-      if (this.destroyed) return;
-      try {
-        const { done, value } = this.slices.next();
-        this.push(done ? null : value);
-      } catch (error) {
-        this.destroy(error as Error);
-      }
-    });
+    this.next().catch((error) => this.destroy(error as Error));
+  }
+
+  private async next(): Promise<void> {
+    await this.turn();
+    if (this.destroyed) return;
+    const { done, value } = await this.slices.next();
+    this.turning = false;
+    if (!this.destroyed) this.push(done ? null : value);
   }
 }
 

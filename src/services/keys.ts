@@ -76,7 +76,18 @@ export const KEY_FAMILIES: readonly KeyFamily[] = [
     goes: 'when the history is full, or with the session',
   },
   { key: 'checkpoint/{checkpoint}', holds: 'its record', written: 'saving it', goes: 'with the checkpoint' },
-  { key: 'checkpoint-content/{checkpoint}', holds: 'its file', written: 'saving it', goes: 'with the checkpoint' },
+  {
+    key: 'checkpoint-content/{checkpoint}/{uid}/{piece}',
+    holds: 'a piece of its file',
+    written: 'saving it, and a file as it comes, before the checkpoint is there',
+    goes: 'with the checkpoint; without one, when it is clear that there will be none',
+  },
+  {
+    key: 'checkpoint-unfinished/{checkpoint}/{uid}',
+    holds: 'nothing: that pieces of a file are written, which no checkpoint has yet',
+    written: 'the first piece of a file of several',
+    goes: 'when the checkpoint is there, or before the pieces go',
+  },
   {
     key: '{kind}-keys/{id}',
     holds: 'how many outcomes of requests with an idempotency key the thing keeps, of how many bytes',
@@ -103,7 +114,7 @@ export const KEY_FAMILIES: readonly KeyFamily[] = [
   },
   {
     key: 'due/{hour}.{shard}/{thing}',
-    holds: 'that it is time to look at a session, a claim or kept outcomes',
+    holds: 'that it is time to look at a session, a claim, kept outcomes or the pieces of a file',
     written: 'whatever has a time, before it is there',
     goes: 'when it was looked at',
   },
@@ -181,7 +192,12 @@ export const stepsPrefix = (session: string): string => `session-step/${session}
 export const stepKey = (session: string, step: number): string =>
   `${stepsPrefix(session)}${String(step).padStart(16, '0')}`;
 
+/** A whole file, as a former version has kept it. */
 export const contentKey = (checkpoint: string): string => `checkpoint-content/${checkpoint}`;
+export const piecesPrefix = (checkpoint: string, uid: string): string => `${contentKey(checkpoint)}/${uid}/`;
+export const pieceKey = (checkpoint: string, uid: string, piece: number): string =>
+  `${piecesPrefix(checkpoint, uid)}${piece}`;
+export const unfinishedKey = (checkpoint: string, uid: string): string => `checkpoint-unfinished/${checkpoint}/${uid}`;
 
 /** `owner` is the key of a thing. */
 export const keptListKey = (owner: string): string => owner.replace('/', '-keys/');

@@ -1,4 +1,5 @@
-import { expect, it } from 'vitest';
+import { PassThrough } from 'node:stream';
+import { expect, it, vi } from 'vitest';
 import { Problem } from '../../src/domain/problems.ts';
 import { watchStore } from '../../src/services/changes/watched-store.ts';
 import { Sweeper } from '../../src/services/expiry/sweep.ts';
@@ -7,6 +8,7 @@ import { storeOfTenant } from '../../src/services/tenants/tenant-store.ts';
 import { openMemoryStore } from '../../src/store/memory.ts';
 import { startApp, TestClock } from '../support/app.ts';
 import { call, make, TUTORIAL_CELL } from '../support/call.ts';
+import { checkpointFile, SAFETENSORS } from '../support/checkpoint-files.ts';
 import { accumulator } from '../support/onnx-models.ts';
 import { dump } from '../support/stores.ts';
 
@@ -40,6 +42,15 @@ it('names one family for every key that the service writes, and writes keys of e
   await make(app, '/v1/sessions', { id: 's', cell: 'cell', history: 2, pin_cell_version: true });
   await call(app, 'POST', '/v1/sessions/s/steps', { inputs: [[1]] }, key);
   await make(app, '/v1/checkpoints', { id: 'saved', all: true });
+  const file = checkpointFile(2 ** 19);
+  const stalled = new PassThrough();
+  stalled.write(file.subarray(0, -10));
+  const headers = { ...SAFETENSORS, 'content-length': `${file.length}` };
+  const upload = app.inject({ method: 'POST', url: '/v1/checkpoints?id=new', headers, payload: stalled });
+  await vi.waitFor(
+    async () => expect(Object.keys(await dump(store)).join()).toContain('checkpoint-unfinished/'),
+    10_000,
+  );
   const refuse = async () => {
     throw new Problem('store-full', 'full');
   };
@@ -55,6 +66,8 @@ it('names one family for every key that the service writes, and writes keys of e
   await full.check();
   await storeOfTenant(store, 'acme').commit([{ key: 'variable/theirs', bytes: new Uint8Array(1) }]);
   const before = Object.keys(await dump(store));
+  stalled.end(file.subarray(-10));
+  expect((await upload).statusCode).toBe(201);
   await new Sweeper({ store, clock: () => clock.now + 24 * 3_600_000, newId: String }).sweep();
   const all = new Set([...before, ...Object.keys(await dump(store))]);
   expect(all).toContain('@acme/variable/theirs');

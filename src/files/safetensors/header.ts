@@ -56,21 +56,21 @@ export interface Header {
  * @throws {Problem} invalid-file, limit-exceeded.
  */
 export function readHeader(bytes: Uint8Array, limits: FileLimits, known: KnownHeaders = new Map()): Header {
-  const dataStart = LENGTH_BYTES + headerLength(bytes, limits);
+  const dataStart = LENGTH_BYTES + headerLength(bytes, bytes.length, limits);
   const { entries, metadata } = parse(bytes.subarray(LENGTH_BYTES, dataStart), known);
-  requireWithin(FORMAT, 'tensors', entries.length, limits.maxTensors);
-  requireTiling(entries, bytes.length - dataStart);
+  requireTiling(entries, bytes.length - dataStart, limits);
   return { entries, metadata, dataStart };
 }
 
-type Parsed = Pick<Header, 'entries' | 'metadata'>;
+export type Parsed = Pick<Header, 'entries' | 'metadata'>;
 
 /** The last headers by their bytes as text: a client that sends step after step sends the same header each time. */
 export type KnownHeaders = Map<string, Parsed>;
 const MOST_KNOWN = 64;
 const LONGEST_KNOWN = 2 ** 12;
 
-function parse(bytes: Uint8Array, known: KnownHeaders): Parsed {
+/** The JSON of a header. */
+export function parse(bytes: Uint8Array, known: KnownHeaders = new Map()): Parsed {
   const short = bytes.length <= LONGEST_KNOWN;
   const text = short ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1') : '';
   const before = known.get(text);
@@ -86,11 +86,12 @@ function parse(bytes: Uint8Array, known: KnownHeaders): Parsed {
   return { entries, metadata };
 }
 
-function headerLength(bytes: Uint8Array, limits: FileLimits): number {
-  if (bytes.length < LENGTH_BYTES)
-    throw invalidFile(FORMAT, `it has ${bytes.length} bytes, less than its header length takes.`);
-  const claimed = new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true);
-  const room = bytes.length - LENGTH_BYTES;
+/** The bytes of the header of a file of so many bytes, by how it begins. */
+export function headerLength(beginning: Uint8Array, fileBytes: number, limits: FileLimits): number {
+  if (fileBytes < LENGTH_BYTES)
+    throw invalidFile(FORMAT, `it has ${fileBytes} bytes, less than its header length takes.`);
+  const claimed = new DataView(beginning.buffer, beginning.byteOffset).getBigUint64(0, true);
+  const room = fileBytes - LENGTH_BYTES;
   if (claimed > BigInt(room)) throw invalidFile(FORMAT, `its header claims ${claimed} bytes, but ${room} follow.`);
   requireWithin(FORMAT, 'header bytes', Number(claimed), limits.maxHeaderBytes);
   return Number(claimed);
@@ -148,20 +149,31 @@ function readEntry(name: string, value: unknown): Entry {
 }
 
 /** The tensors must cover the data exactly: no overlap, no hole, nothing beyond. */
-function requireTiling(entries: readonly Entry[], length: number): void {
+function requireTiling(entries: readonly Entry[], length: number, limits: FileLimits): void {
+  requireCovered(coveredBytes(inOrder(entries), limits), length);
+}
+
+/** @throws {Problem} invalid-file */
+export function requireCovered(covered: number, length: number): void {
+  if (covered !== length)
+    throw invalidFile(FORMAT, `its tensors take ${covered} bytes, but ${length} follow the header.`);
+}
+
+/** The bytes of the data, whose tensors are in the order of their places. @throws {Problem} invalid-file, limit-exceeded */
+export function coveredBytes(entries: readonly Entry[], limits: FileLimits): number {
+  requireWithin(FORMAT, 'tensors', entries.length, limits.maxTensors);
   let covered = 0;
-  for (const { name, begin, end } of inOrder(entries)) {
+  for (const { name, begin, end } of entries) {
     if (begin < covered)
       throw invalidFile(FORMAT, `'${name}' starts at byte ${begin}, inside another tensor that ends at ${covered}.`);
     if (begin > covered)
       throw invalidFile(FORMAT, `no tensor has the bytes from ${covered} to ${begin}, where '${name}' starts.`);
     covered = end;
   }
-  if (covered !== length)
-    throw invalidFile(FORMAT, `its tensors take ${covered} bytes, but ${length} follow the header.`);
+  return covered;
 }
 
-function inOrder(entries: readonly Entry[]): readonly Entry[] {
+export function inOrder(entries: readonly Entry[]): readonly Entry[] {
   const ordered = entries.every(({ begin }, k) => k === 0 || entries[k - 1].end <= begin);
   return ordered ? entries : entries.toSorted((a, b) => a.begin - b.begin || a.end - b.end);
 }

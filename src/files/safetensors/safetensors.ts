@@ -38,16 +38,21 @@ export function* safetensorsSlices(
   requireWithin(FORMAT, 'bytes', bytes.length, limits.maxFileBytes);
   const { entries, metadata, dataStart } = readHeader(bytes, limits, headers);
   const data = bytes.subarray(dataStart);
-  const total = entries.reduce(
-    (sum, entry) => sum + decodedBytes(entry.type, checkedSize(FORMAT, entry.name, entry.shape)),
-    0,
-  );
-  requireWithin(FORMAT, 'unpacked bytes', total, limits.maxUnpackedBytes);
+  requireUnpacked(entries, limits);
   // Only if the bytes own their whole buffer. Otherwise a view would keep and expose foreign bytes.
   const decode = views && bytes.byteLength === bytes.buffer.byteLength ? viewSlices : decodeSlices;
   const tensors = new Map<string, Tensor>();
   for (const entry of entries) tensors.set(entry.name, yield* readTensor(entry, data, decode));
   return { tensors, metadata };
+}
+
+/** @throws {Problem} limit-exceeded */
+export function requireUnpacked(entries: readonly Entry[], limits: FileLimits): void {
+  const total = entries.reduce(
+    (sum, entry) => sum + decodedBytes(entry.type, checkedSize(FORMAT, entry.name, entry.shape)),
+    0,
+  );
+  requireWithin(FORMAT, 'unpacked bytes', total, limits.maxUnpackedBytes);
 }
 
 /** A safetensors file as a whole. @throws {RangeError} as safetensorsBytes */

@@ -5,7 +5,7 @@ import { Problem } from '../../domain/problems.ts';
 import { type Kind, thingKey } from '../keys.ts';
 import type { Ports } from '../ports.ts';
 import { breathe, bytesOfWrites } from './breathe.ts';
-import { claimId, claimName, releaseClaim } from './claims.ts';
+import { claimedId, claimId, claimName, releaseClaim } from './claims.ts';
 import { type Decide, type Decision, decideAnd } from './decision.ts';
 import { decideTogether } from './many.ts';
 import { decideOnce, type Repeatable } from './once.ts';
@@ -69,6 +69,12 @@ export class Changer {
     return once ? this.once(owner, once, answered) : this.commit(owner, answered);
   }
 
+  /** The id under which `create` will make a thing: the given one, that of an earlier request with the key, or a new one. */
+  async idFor(kind: Kind, id: string | undefined, { once }: Pick<Change<unknown, unknown>, 'once'>): Promise<string> {
+    const claimed = id === undefined && once ? await claimedId(this.context.store, claimName(kind, once)) : undefined;
+    return id ?? claimed ?? this.context.newId(ID_PREFIX[kind]);
+  }
+
   /**
    * Creates a thing under the client's id or a new one. With an idempotency key it first claims the id in a separate record,
    * so that a repetition finds the same id without knowing it.
@@ -98,8 +104,9 @@ export class Changer {
         return await this.commit(owner, decideOnce(this.context, owner, once, answered));
       } catch (error) {
         // A refused request keeps nothing. Keep the claim if the outcome is unknown, for the repetition. Keep it also if an
-        // earlier request with this key made the thing and its outcome is no longer kept: it must not be made twice.
-        const refused = error instanceof Problem && error.isRefusal;
+        // earlier request with this key made the thing and its outcome is no longer kept: it must not be made twice. A request
+        // that is carried out elsewhere needs it too.
+        const refused = error instanceof Problem && error.isRefusal && error.code !== 'in-progress';
         if (refused && (claim.fresh || error.code !== 'already-exists')) await releaseClaim(store, claim, owner, once);
         throw error;
       }

@@ -48,6 +48,12 @@ export async function claimId(
   }
 }
 
+/** The id that is claimed under `name`; undefined if none is. */
+export async function claimedId(store: Pick<Store, 'get'>, name: string): Promise<string | undefined> {
+  const stored = await store.get(claimKey(name));
+  return stored && decodeRecord<{ id: string }>(stored.bytes).fields.id;
+}
+
 /**
  * Removes a claim, unless the same request was carried out in the meantime. If the owner keeps the key for another request,
  * nothing can have been made under a fresh claim.

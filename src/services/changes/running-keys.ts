@@ -7,11 +7,13 @@ export class RunningKeys {
   /** Returns the function to call at the end. @throws {Problem} in-progress if a request with the key is running */
   begin(scope: string, idempotencyKey: string): () => void {
     const name = `${scope} ${idempotencyKey}`;
-    if (this.names.has(name)) {
-      const detail = `A request with idempotency key '${idempotencyKey}' is still running.`;
-      throw new Problem('in-progress', detail, { retryAfterSeconds: 1 });
-    }
+    if (this.names.has(name)) throw stillRunning(idempotencyKey);
     this.names.add(name);
     return () => this.names.delete(name);
   }
+}
+
+export function stillRunning(idempotencyKey: string): Problem {
+  const detail = `A request with idempotency key '${idempotencyKey}' is still running.`;
+  return new Problem('in-progress', detail, { retryAfterSeconds: 1 });
 }

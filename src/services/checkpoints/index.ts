@@ -1,31 +1,40 @@
+import type { IncomingFile } from '../../domain/files.ts';
 import { decodeRecord } from '../../domain/record.ts';
 import type { Change } from '../changes/change.ts';
 import { listPage, type PageRequest } from '../changes/listing.ts';
 import { checkpointKey, thingsPrefix } from '../keys.ts';
-import {
-  type CheckpointRecord,
-  deleteCheckpoint,
-  importCheckpoint,
-  type NewCheckpoint,
-  readCheckpoint,
-  readCheckpointContent,
-  saveCheckpoint,
-} from './checkpoints.ts';
+import { type CheckpointRecord, readCheckpoint } from './checkpoint-record.ts';
+import { deleteCheckpoint } from './checkpoints.ts';
+import { streamContent } from './content.ts';
+import { ContentWriter } from './content-writer.ts';
+import { importCheckpoint } from './import-checkpoint.ts';
 import type { Restored } from './restore-checkpoint.ts';
 import type { RestoreContext } from './restore-plan.ts';
+import { type NewCheckpoint, saveCheckpoint } from './save-checkpoint.ts';
 
 /** The use cases of checkpoints. What restores them is loaded by the first restore. */
 export function checkpointServices(context: RestoreContext) {
   const { store, changer, inTurn } = context;
+  const read = async (id: string) => (await readCheckpoint(context, id)).record;
   return {
     save: <R>(input: NewCheckpoint, id: string | undefined, change: Change<CheckpointRecord, R>) =>
-      inTurn(() => changer.create('checkpoint', id, change, (chosen) => saveCheckpoint(context, chosen, input))),
-    import: <R>(bytes: Uint8Array, id: string | undefined, change: Change<CheckpointRecord, R>) =>
-      inTurn(() => changer.create('checkpoint', id, change, (chosen) => importCheckpoint(context, chosen, bytes))),
+      inTurn(async () => {
+        const content = new ContentWriter(context);
+        try {
+          return await changer.create('checkpoint', id, change, (chosen) =>
+            saveCheckpoint(context, chosen, input, content),
+          );
+        } finally {
+          await content.close().catch(() => undefined);
+        }
+      }),
+    import: <R>(file: IncomingFile, id: string | undefined, change: Change<CheckpointRecord, R>) =>
+      importCheckpoint(context, file, id, change),
     list: (page: PageRequest) =>
       listPage(store, thingsPrefix('checkpoint'), page, (bytes) => decodeRecord<CheckpointRecord>(bytes).fields),
-    read: (id: string) => readCheckpoint(context, id),
-    readContent: (id: string) => readCheckpointContent(context, id),
+    read,
+    /** The checkpoint's file, of which the first piece is there. */
+    readContent: (record: CheckpointRecord) => streamContent(store, record),
     restore: <R>(id: string, createMissing: boolean, change: Change<Restored, R>) =>
       inTurn(() =>
         changer.change(checkpointKey(id), change, async () => {

@@ -5,7 +5,8 @@ import { inTurns } from '../../threads/in-turns.ts';
 import type { Change } from '../changes/change.ts';
 import type { OutcomeCodec } from '../changes/once.ts';
 import { type Kind, thingKey } from '../keys.ts';
-import { readCheckpoint, readCheckpointContent } from './checkpoints.ts';
+import { readCheckpoint } from './checkpoint-record.ts';
+import { readContent } from './content.ts';
 import { planCell } from './restore-cell.ts';
 import type { Plan, RestoreContext, Restoring } from './restore-plan.ts';
 import { planSession } from './restore-session.ts';
@@ -40,9 +41,10 @@ export async function restoreCheckpoint(
   { expected, once }: Pick<Change<Restored, unknown>, 'expected' | 'once'>,
   createMissing: boolean,
 ): Promise<Restored> {
-  const { version } = await readCheckpoint(context, id);
-  requireVersion(`Checkpoint '${id}'`, version, expected);
-  const snapshot = await inTurns(context.checkpointCodec.decode(await readCheckpointContent(context, id)));
+  const { record } = await readCheckpoint(context, id);
+  requireVersion(`Checkpoint '${id}'`, record.version, expected);
+  const file = await readContent({ store: context.store, hold: (bytes) => context.caller().hold(bytes) }, record);
+  const snapshot = await inTurns(context.checkpointCodec.decode(file));
   // Each thing keeps the key too: what an earlier attempt has put back may have been changed since. No client sends blanks.
   const onceEach = once && { ...once, idempotencyKey: `restore ${id} ${once.idempotencyKey}`, codec: HOW };
   const done: Record<How, Record<Kinds, string[]>> = {

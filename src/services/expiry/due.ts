@@ -10,6 +10,7 @@ export const WEEK = 7 * DAY;
 export type Due =
   | { readonly kind: 'session'; readonly id: string; readonly uid: string; readonly session: DueSession }
   | { readonly kind: 'claim'; readonly id: string }
+  | { readonly kind: 'content'; readonly checkpoint: string; readonly uid: string }
   | { readonly kind: 'keys'; readonly owner: string };
 
 /** The facts about a session that may no longer exist. */
@@ -65,5 +66,6 @@ function hourOf(at: number): string {
 
 function nameOf(due: Due): string {
   if (due.kind === 'session') return `session/${due.id}/${due.uid}`;
+  if (due.kind === 'content') return `content/${due.checkpoint}/${due.uid}`;
   return due.kind === 'claim' ? `claim/${due.id}` : `keys/${due.owner}`;
 }

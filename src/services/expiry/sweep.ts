@@ -4,6 +4,7 @@ import { decodeRecord } from '../../domain/record.ts';
 import { ownerOf } from '../../domain/store-keys.ts';
 import { releasePin } from '../cells/pinned-versions.ts';
 import { letGoOfKept } from '../changes/kept-outcomes.ts';
+import { sweepContent } from '../checkpoints/sweep-content.ts';
 import { claimKey, referenceKey, sessionKey } from '../keys.ts';
 import type { Ports } from '../ports.ts';
 import { historyDeletes } from '../sessions/session-history.ts';
@@ -22,7 +23,7 @@ type Next = number | undefined;
 
 /**
  * Removes data that nobody needs any more: sessions and all that they keep, a day after they expired; idempotency keys and
- * their outcomes after a day; references in a cell to sessions that are gone. It looks only at entries of the index of
+ * their outcomes after a day; references in a cell to sessions that are gone; files that were never finished. It looks only at entries of the index of
  * times, one slice per call. Every deletion expects the revision that was read, so several processes may sweep at once.
  * A lease saves them the useless work.
  */
@@ -76,6 +77,8 @@ export class Sweeper {
         return this.lookAtClaim(due.id, now);
       case 'keys':
         return this.lookAtKeys(due.owner, now);
+      case 'content':
+        return this.lookAtContent(due, now);
     }
   }
 
@@ -109,6 +112,10 @@ export class Sweeper {
     if (until > now) return until;
     await store.commit([{ key, expect: stored.revision, delete: true }]);
     return undefined;
+  }
+
+  private async lookAtContent(due: Due & { kind: 'content' }, now: number): Promise<Next> {
+    return (await sweepContent(this.context.store, due)) ? undefined : now + HOUR;
   }
 
   private async lookAtKeys(owner: string, now: number): Promise<Next> {

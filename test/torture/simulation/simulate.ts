@@ -187,9 +187,10 @@ class Simulated {
     const answered = this.histories.now();
     // The client has what it has saved: this reads it without any faults.
     const replica = new SimulatedReplica({ ...this.world, faults: () => NO_FAULTS });
-    const { manifest, tensors } = atOnce(
-      createCheckpointCodec(parseManifest).decode(await replica.services!.checkpoints.readContent(id)),
-    );
+    const { checkpoints } = replica.services!;
+    const { pieces } = await checkpoints.readContent(await checkpoints.read(id));
+    const file = new Uint8Array(Buffer.concat(await Array.fromAsync(pieces)));
+    const { manifest, tensors } = atOnce(createCheckpointCodec(parseManifest).decode(file));
     const data = tensors.get(tensorName.session(session, 0))!.data;
     const { step, history: limit = 0 } = manifest.sessions[0];
     const state = [Number(data[0]), Number(data[1])] as const;

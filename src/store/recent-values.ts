@@ -39,9 +39,12 @@ export class RecentValues {
 
   /** The value of a record (record.ts) that was read, which is kept as it is: nobody may write to it. */
   keep(key: string, record: Uint8Array): StoredValue {
-    const value = new CopiedValue(revisionOf(record), record.subarray(STAMP_BYTES));
+    const [revision, bytes] = [revisionOf(record), record.subarray(STAMP_BYTES)];
     this.drop(key);
-    if (!this.alone || this.failed || record.length > LONGEST_BYTES || this.changing.has(key)) return value;
+    // Nobody else has it then.
+    if (record.length > LONGEST_BYTES) return { revision, bytes };
+    const value = new CopiedValue(revision, bytes);
+    if (!this.alone || this.failed || this.changing.has(key)) return value;
     const size = record.length + 2 * key.length + ENTRY_BYTES;
     this.kept.set(key, { value, size });
     this.bytes += size;

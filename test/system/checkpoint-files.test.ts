@@ -30,7 +30,7 @@ async function bring(running: ServiceProcess, id: string): Promise<number | unde
   return reply.statusCode;
 }
 
-/** The status, and the reply that nobody reads yet. */
+/** A reply of which nobody reads the body yet. */
 async function download({ url }: ServiceProcess, id: string): Promise<IncomingMessage> {
   const asked = request(`${url}/v1/checkpoints/${id}/content`, { agent: false }).end();
   const [reply] = (await once(asked, 'response')) as [IncomingMessage];
@@ -83,51 +83,58 @@ const CLIENTS = Array.from({ length: 12 }, (_, k) => k);
 /** For all clients together, garbage of V8 included. Their files have 576 MiB, and as many on their way in. */
 const MOST = 224 * MIB;
 
+/** The URL of a new store of each kind. */
+const STORES: [name: string, open: () => Promise<string>][] = [
+  ['memory', async () => 'memory:'],
+  ['lmdb', async () => `lmdb:${temporaryDirectory()}`],
+];
+if (REDIS_SERVER) STORES.push(['redis', openRedis]);
+
 describe('the memory of a process', () => {
-  it.each([
-    ['memory', async () => 'memory:'],
-    ['lmdb', async () => `lmdb:${temporaryDirectory()}`],
-    ...(REDIS_SERVER ? ([['redis', async () => await redis()]] as const) : []),
-  ] as const)('stays bounded on %s, while clients read slowly and stall', { timeout: 300_000 }, async (name, open) => {
-    const running = await service({ CELLSTEP_STORE: await open(), CELLSTEP_CONNECTIONS_PER_ADDRESS: '0' });
-    expect(await bring(running, 'c')).toBe(201);
-    const [before, stored] = [memoryOf(running), await storedBytes(running)];
-    let most = 0;
-    const watching = setInterval(() => {
-      most = Math.max(most, memoryOf(running));
-    }, 20);
-    const replies = await Promise.all(CLIENTS.map(() => download(running, 'c')));
-    expect(new Set(replies.map(({ statusCode }) => statusCode))).toEqual(new Set([200]));
-    const uploads = CLIENTS.map((k) => upload(running, `new-${k}`));
-    for (const sent of uploads) sent.write(FILE.subarray(0, 46 * MIB));
-    const came = CLIENTS.length * 45 * MIB;
-    await vi.waitFor(async () => expect((await storedBytes(running)) - stored).toBeGreaterThan(came), {
-      timeout: 120_000,
-      interval: 250,
-    });
-    await delay(500);
-    clearInterval(watching);
-    // What the memory store keeps is no part of what a request holds.
-    const grown = most - before - (name === 'memory' ? (await storedBytes(running)) - stored : 0);
-    console.log(
-      `${name}: ${Math.round(grown / MIB)} MiB more for ${CLIENTS.length} slow readers and as many stalled uploads`,
-    );
-    expect(grown).toBeLessThan(MOST);
-    for (const sent of uploads.slice(1)) sent.destroy();
-    const [reply] = (await Promise.all([once(uploads[0], 'response'), uploads[0].end(FILE.subarray(46 * MIB))]))[0] as [
-      IncomingMessage,
-    ];
-    expect(reply.statusCode).toBe(201);
-    for (const one of replies) expect(await digestOf(one)).toBe(digest(FILE));
-    expect(await digestOf(await download(running, 'new-0'))).toBe(digest(FILE));
-    await vi.waitFor(async () => expect(await storedBytes(running)).toBeLessThan(2.1 * FILE.length), {
-      timeout: 60_000,
-      interval: 250,
-    });
-  });
+  it.each(STORES)(
+    'stays bounded on %s, while clients read slowly and stall',
+    { timeout: 300_000 },
+    async (name, open) => {
+      const running = await service({ CELLSTEP_STORE: await open(), CELLSTEP_CONNECTIONS_PER_ADDRESS: '0' });
+      expect(await bring(running, 'c')).toBe(201);
+      const [before, stored] = [memoryOf(running), await storedBytes(running)];
+      let most = 0;
+      const watching = setInterval(() => {
+        most = Math.max(most, memoryOf(running));
+      }, 20);
+      const replies = await Promise.all(CLIENTS.map(() => download(running, 'c')));
+      expect(new Set(replies.map(({ statusCode }) => statusCode))).toEqual(new Set([200]));
+      const uploads = CLIENTS.map((k) => upload(running, `new-${k}`));
+      for (const sent of uploads) sent.write(FILE.subarray(0, 46 * MIB));
+      const came = CLIENTS.length * 45 * MIB;
+      await vi.waitFor(async () => expect((await storedBytes(running)) - stored).toBeGreaterThan(came), {
+        timeout: 120_000,
+        interval: 250,
+      });
+      await delay(500);
+      clearInterval(watching);
+      // What the memory store keeps is no part of what a request holds.
+      const grown = most - before - (name === 'memory' ? (await storedBytes(running)) - stored : 0);
+      console.log(
+        `${name}: ${Math.round(grown / MIB)} MiB more for ${CLIENTS.length} slow readers and as many stalled uploads`,
+      );
+      expect(grown).toBeLessThan(MOST);
+      for (const sent of uploads.slice(1)) sent.destroy();
+      const answered = once(uploads[0], 'response');
+      uploads[0].end(FILE.subarray(46 * MIB));
+      const [reply] = (await answered) as [IncomingMessage];
+      expect(reply.statusCode).toBe(201);
+      for (const one of replies) expect(await digestOf(one)).toBe(digest(FILE));
+      expect(await digestOf(await download(running, 'new-0'))).toBe(digest(FILE));
+      await vi.waitFor(async () => expect(await storedBytes(running)).toBeLessThan(2.1 * FILE.length), {
+        timeout: 60_000,
+        interval: 250,
+      });
+    },
+  );
 });
 
-async function redis(): Promise<string> {
+async function openRedis(): Promise<string> {
   const server = await startRedis();
   onTestFinished(() => server.remove());
   return server.url;

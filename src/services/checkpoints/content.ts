@@ -17,7 +17,7 @@ export function contentKeys({ id, bytes, content }: Stored): string[] {
  * The pieces of a checkpoint's file, each read when it is asked for.
  * @throws {Problem} not-found if the checkpoint is deleted meanwhile: no other file ever has these pieces
  */
-export async function* readPieces(store: Pick<Store, 'get'>, record: Stored): AsyncGenerator<Uint8Array> {
+async function* readPieces(store: Pick<Store, 'get'>, record: Stored): AsyncGenerator<Uint8Array> {
   let left = record.bytes;
   for (const key of contentKeys(record)) {
     const stored = await store.get(key);

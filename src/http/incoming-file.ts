@@ -47,7 +47,7 @@ async function* partsOf(
     parts.push(part);
     wake();
   };
-  const finish = () => end(Number.isNaN(announced) || length === announced ? 'whole' : cut());
+  const finish = () => end('whole');
   const fail = (error: Error) => end(Object.assign(error, { statusCode: 400 }));
   const close = () => end(cut());
   stream.on('data', take).on('end', finish).on('error', fail).on('close', close);
@@ -69,6 +69,8 @@ async function* partsOf(
       asked = length;
       await woken;
     }
+    // Only now: the end may come before the last parts are taken.
+    if (!Number.isNaN(announced) && length !== announced) throw cut();
     request.bodyIsRead = true;
   } finally {
     // An error that comes later must find somebody too.

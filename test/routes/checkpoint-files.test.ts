@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { type ClientRequest, type IncomingMessage, request } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
+import { PassThrough } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { expect, it, vi } from 'vitest';
 import type { Store } from '../../src/domain/ports.ts';
@@ -245,6 +246,23 @@ it('is refused before it is sent, if the id is taken or it is too long', async (
   chunked.end(FILE);
   expect(((await answered) as [IncomingMessage])[0].statusCode).toBe(413);
   expectProblem(await bring(app, 'd', FILE.subarray(0, 9)), 'invalid-file');
+  await app.close();
+});
+
+it('is whole where its end comes with its last bytes, and refused where one is missing', async () => {
+  const app = await startApp();
+  for (const [left, status] of [
+    [0, 201],
+    [1, 400],
+  ]) {
+    const payload = new PassThrough();
+    const headers = { ...SAFETENSORS, 'content-length': `${FILE.length}` };
+    const answered = app.inject({ method: 'POST', url: '/v1/checkpoints', headers, payload });
+    payload.write(FILE.subarray(0, -10));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    payload.end(FILE.subarray(-10, FILE.length - left));
+    expect((await answered).statusCode).toBe(status);
+  }
   await app.close();
 });
 

@@ -1,7 +1,7 @@
 import { type Bytes, ElementBytes, JoinedBytes, LONG_BYTES } from './bytes.ts';
 import type { JsonObject } from './json.ts';
 import { BYTES_PER_ELEMENT, type Dtype, type Shape, sizeOf, type Tensor } from './tensor.ts';
-import { encodeElements, viewElements } from './tensor-bytes.ts';
+import { encodeElements, viewElements, viewSlices } from './tensor-bytes.ts';
 
 /** A stored thing: JSON fields and named tensors. */
 export interface StoredRecord<F = JsonObject> {
@@ -68,18 +68,35 @@ function aligned(offset: number): number {
  * @throws {Error} if the bytes are not a record: a damaged store must never be misread.
  */
 export function decodeRecord<F>(bytes: Uint8Array): StoredRecord<F> {
+  const { fields, placed } = readHeader<F>(bytes);
+  const tensors: Record<string, Tensor> = {};
+  for (const { name, dtype, shape, start } of placed) tensors[name] = viewElements(dtype, shape, bytes, start);
+  return { fields, tensors };
+}
+
+/** The same in slices. */
+export function* decodeRecordSlices<F>(bytes: Uint8Array): Generator<void, StoredRecord<F>> {
+  const { fields, placed } = readHeader<F>(bytes);
+  const tensors: Record<string, Tensor> = {};
+  for (const { name, dtype, shape, start } of placed) tensors[name] = yield* viewSlices(dtype, shape, bytes, start);
+  return { fields, tensors };
+}
+
+interface Placed extends Described {
+  readonly start: number;
+}
+
+function readHeader<F>(bytes: Uint8Array): { readonly fields: F; readonly placed: readonly Placed[] } {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   if (bytes.length < HEAD_BYTES || buffer.readUInt32LE(0) !== MAGIC)
     throw new Error('the store holds a damaged record');
-  const start = HEAD_BYTES + buffer.readUInt32LE(4);
+  let start = HEAD_BYTES + buffer.readUInt32LE(4);
   const header: { fields: F; tensors: Described[] } = JSON.parse(decoder.decode(buffer.subarray(HEAD_BYTES, start)));
-  const tensors: Record<string, Tensor> = {};
-  let offset = start;
-  for (const { name, dtype, shape } of header.tensors) {
-    const end = offset + sizeOf(shape) * BYTES_PER_ELEMENT[dtype];
-    if (end > bytes.length) throw new Error('the store holds a truncated record');
-    tensors[name] = viewElements(dtype, shape, bytes, offset);
-    offset = end;
-  }
-  return { fields: header.fields, tensors };
+  const placed = header.tensors.map(({ name, dtype, shape }) => {
+    const here = { name, dtype, shape, start };
+    start += sizeOf(shape) * BYTES_PER_ELEMENT[dtype];
+    if (start > bytes.length) throw new Error('the store holds a truncated record');
+    return here;
+  });
+  return { fields: header.fields, placed };
 }

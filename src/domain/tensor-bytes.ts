@@ -47,6 +47,12 @@ export function viewElements(dtype: Dtype, shape: Shape, bytes: Uint8Array, star
   return new Tensor(dtype, shape, new widths[dtype](buffer, byteOffset, size) as TensorData);
 }
 
+/** The same, in slices where elements are widened. */
+export function* viewSlices(dtype: Dtype, shape: Shape, bytes: Uint8Array, start: number): Generator<void, Tensor> {
+  if (dtype !== 'float16' && dtype !== 'bfloat16') return viewElements(dtype, shape, bytes, start);
+  return yield* decodeSlices(dtype, shape, bytes.subarray(start, start + sizeOf(shape) * BYTES_PER_ELEMENT[dtype]));
+}
+
 /** The elements as little-endian bytes, row-major. */
 export function encodeElements(tensor: Tensor): Uint8Array {
   const { dtype, data } = tensor;

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decodeRecord, encodeRecord } from '../../src/domain/record.ts';
+import { decodeRecord, decodeRecordSlices, encodeRecord } from '../../src/domain/record.ts';
 import { BYTES_PER_ELEMENT, DTYPES, type Dtype, rounder, Tensor, toFloat64 } from '../../src/domain/tensor.ts';
 import { decodeElements, encodeElements } from '../../src/domain/tensor-bytes.ts';
 
@@ -56,7 +56,43 @@ describe('the bytes of a tensor', () => {
   });
 });
 
+/** What is read in slices, and how many there were. */
+function sliced(bytes: Uint8Array) {
+  const reading = decodeRecordSlices(bytes);
+  let slices = 0;
+  for (;;) {
+    const { done, value } = reading.next();
+    if (done) return { record: value, slices };
+    slices++;
+  }
+}
+
 describe('a stored record', () => {
+  it('is the same where it is read in slices, in which elements are widened', () => {
+    fc.assert(
+      fc.property(fc.array(tensorBytes, { maxLength: 3 }), (list) => {
+        const tensors = Object.fromEntries(
+          list.map(({ dtype, shape, bytes }, k) => [`t${k}`, decodeElements(dtype, shape, bytes)]),
+        );
+        const bytes = encodeRecord({ fields: { id: 'a' }, tensors });
+        expect(sliced(bytes).record).toEqual(decodeRecord(bytes));
+      }),
+    );
+    for (const dtype of ['float16', 'bfloat16'] as const) {
+      const value = new Tensor(
+        dtype,
+        [3, 2 ** 20],
+        Float32Array.from({ length: 3 * 2 ** 20 }, (_, k) => k % 251),
+      );
+      const bytes = encodeRecord({ fields: { id: 'a' }, tensors: { value } });
+      const { record, slices } = sliced(bytes);
+      expect(slices).toBeGreaterThanOrEqual(6);
+      expect(record.tensors.value.shape).toEqual([3, 2 ** 20]);
+      expect(Buffer.compare(Buffer.from(record.tensors.value.data.buffer), Buffer.from(value.data.buffer))).toBe(0);
+    }
+    expect(() => sliced(encodeRecord({ fields: {}, tensors: {} }).subarray(1))).toThrow('damaged');
+  });
+
   it('has its tensors where they can be read without a copy, also behind a header of any length', () => {
     for (let length = 0; length < 9; length++) {
       const value = new Tensor('float64', [2], Float64Array.of(1, -2));

@@ -2,8 +2,9 @@ import type { Weights } from '../../domain/cell-definition.ts';
 import type { PreparedGraph } from '../../domain/graph.ts';
 import type { BatchedCell, Deferred, PreparedSequence } from '../../domain/ports.ts';
 import { Problem } from '../../domain/problems.ts';
-import { decodeRecord } from '../../domain/record.ts';
+import { decodeRecord, decodeRecordSlices } from '../../domain/record.ts';
 import type { Tensor } from '../../domain/tensor.ts';
+import { inTurns } from '../../threads/in-turns.ts';
 import { cellKey, graphKey, valueKey, versionKey } from '../keys.ts';
 import type { Ports } from '../ports.ts';
 import type { CachedCell, OwnCells } from './cell-cache.ts';
@@ -137,7 +138,7 @@ export class CellReader {
       }
       const stored = await this.context.store.get(valueKey(record, variable));
       if (!stored) return undefined;
-      weights[variable.name] = decodeRecord(stored.bytes).tensors.value;
+      weights[variable.name] = (await inTurns(decodeRecordSlices(stored.bytes))).tensors.value;
     }
     return weights;
   }

@@ -1,7 +1,8 @@
 import type { Bytes } from '../../domain/bytes.ts';
 import type { Store } from '../../domain/ports.ts';
-import { decodeRecord, recordBytes } from '../../domain/record.ts';
+import { decodeRecord, decodeRecordSlices, recordBytes } from '../../domain/record.ts';
 import type { Tensor } from '../../domain/tensor.ts';
+import { inTurns } from '../../threads/in-turns.ts';
 import { variableKey } from '../keys.ts';
 
 /** A stand-alone variable as the store keeps it, without its value. */
@@ -22,7 +23,9 @@ export interface StoredVariable {
 
 export async function findVariable(store: Pick<Store, 'get'>, id: string): Promise<StoredVariable | undefined> {
   const stored = await store.get(variableKey(id));
-  return stored && { ...decodeVariable(stored.bytes), revision: stored.revision };
+  if (!stored) return undefined;
+  const { fields, tensors } = await inTurns(decodeRecordSlices<VariableRecord>(stored.bytes));
+  return { record: fields, value: tensors.value, revision: stored.revision };
 }
 
 export function decodeVariable(bytes: Uint8Array): Omit<StoredVariable, 'revision'> {

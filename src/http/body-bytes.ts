@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import type { Readable } from 'node:stream';
 import { errorCodes, type FastifyContentTypeParser, type FastifyRequest } from 'fastify';
 import { atOnce, inTurns } from '../threads/in-turns.ts';
@@ -92,7 +93,8 @@ export function parserOf(
       if (parse && bytes.length >= LONG_BYTES) return void parseInTurns(parse(bytes, request), request, done);
       const goOn = () => (parse ? parseAtOnce(parse(bytes, request), done) : done(null, bytes));
       if (bytes.length < NO_SMALL_BYTES) goOn();
-      else request.server.intake.take(request.ip, goOn);
+      // What follows keeps the context of the request, such as its trace.
+      else request.server.intake.take(request.ip, AsyncResource.bind(goOn));
     });
   };
 }

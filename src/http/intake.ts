@@ -1,4 +1,3 @@
-import { AsyncResource } from 'node:async_hooks';
 import { FairQueue } from '../threads/fair-queue.ts';
 
 /** Milliseconds of a turn of the event loop in which requests begin. Those that are left wait for the next turn. */
@@ -78,7 +77,7 @@ export class Intake {
     if (!this.turn) this.beginTurn();
     if (!this.isBusy && !this.isSpent()) begin();
     else {
-      this.queue.add(client, { begin: AsyncResource.bind(begin), since: this.end });
+      this.queue.add(client, { begin, since: this.end });
       this.makePlaces();
     }
   }

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { createHash } from 'node:crypto';
 import { PassThrough } from 'node:stream';
 import { expect, it } from 'vitest';
@@ -95,4 +96,36 @@ it('parses a long body in turns, and hashes it as it comes where it has a key', 
   expect(turns).toBe(6);
   const whole = createHash('sha256').update('POST /v1/x\ntext/plain\n').update(body).digest('hex');
   expect(fingerprintOf(request as never)).toBe(whole);
+});
+
+it('goes on with a body that is not small when its turn has time, in the context of the request', async () => {
+  const context = new AsyncLocalStorage<string>();
+  const waiting: (() => void)[] = [];
+  const read: string[] = [];
+  const parse = parserOf(function* (bytes) {
+    yield;
+    return bytes.length;
+  });
+  const ask = (length: number) => {
+    const stream = new PassThrough();
+    const request = {
+      headers: { 'content-length': `${length}` },
+      maxOwnBytes: 2 ** 20,
+      ip: 'a',
+      holdBytes: () => undefined,
+      server: { intake: { take: (client: string, begin: () => void) => client === 'a' && waiting.push(begin) } },
+    };
+    const done = (_error: Error | null, body: unknown) => read.push(`${body} of ${context.getStore()}`);
+    context.run(`${length}`, () => {
+      parse(request as never, stream as never, done);
+      stream.end(Buffer.alloc(length));
+    });
+  };
+  ask(2 ** 12 - 1);
+  ask(2 ** 12);
+  await new Promise(setImmediate);
+  expect(read).toEqual(['4095 of 4095']);
+  expect(waiting).toHaveLength(1);
+  context.run('another', waiting[0]);
+  expect(read).toEqual(['4095 of 4095', '4096 of 4096']);
 });

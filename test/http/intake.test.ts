@@ -1,4 +1,3 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Intake } from '../../src/http/intake.ts';
 
@@ -65,20 +64,6 @@ describe('requests on their way in', () => {
     expect(begun).toBe('app');
     await nextTurn();
     expect(begun).toBe('apppp');
-  });
-
-  it('keep what their callers have kept for them', async () => {
-    const kept = new AsyncLocalStorage<string>();
-    send('a', 1, TURN_MS);
-    for (const name of ['b', 'c']) {
-      kept.run(name, () =>
-        intake.take('a', () => {
-          begun += kept.getStore();
-        }),
-      );
-    }
-    await nextTurn();
-    expect(begun).toBe('abc');
   });
 
   it('wait by turns of their clients: one that asks seldom begins in the next turn', async () => {

@@ -53,6 +53,9 @@ describe('reading', { timeout: 60_000 }, () => {
     const values = (name: string) => valuesOf(tree, name);
     expect(values('f16')).toEqual(['float16', [3], 0.0999755859375, -65504, Number.POSITIVE_INFINITY]);
     expect(values('bf16')).toEqual(['bfloat16', [2], 0.10009765625, -3]);
+    const widened = (name: string) => tree.datasets.get(name)?.widened;
+    expect(widened('f16')).toEqual(Float32Array.of(0.0999755859375, -65504, Number.POSITIVE_INFINITY));
+    expect(widened('bf16')).toEqual(Float32Array.of(0.10009765625, -3));
     expect(values('be32')).toEqual(['float32', [2, 1], 1.5, -2.25]);
     expect(values('be64')).toEqual(['int64', [2], 2n ** 40n, -1n]);
     expect(values('f64')).toEqual(['float64', [], Math.PI]);

@@ -1,6 +1,6 @@
 import { Problem } from '../../domain/problems.ts';
 import { asShape, checkedSize, invalidFile, requireWithin } from '../bounds.ts';
-import { ELEMENT_TYPES, type ElementType } from '../elements.ts';
+import { decodeElements, ELEMENT_TYPES, type ElementType } from '../elements.ts';
 import type { Library } from './library.ts';
 import type { Hdf5Limits, HdfAttributes, HdfDataset, HdfTree } from './tree.ts';
 
@@ -62,7 +62,9 @@ export function readTree(library: Library, path: string, limits: Hdf5Limits): Hd
     const bytes = readBytes(library, size * ELEMENT_TYPES[type].bytes, (at) =>
       library.get_dataset_data(file, `/${name}`, null, null, null, at),
     );
-    datasets.set(name, { type, shape: asShape(metadata.shape), bytes });
+    const isHalf = type === 'f16' || type === 'bf16';
+    const widened = isHalf ? { widened: decodeElements(type, bytes) } : {};
+    datasets.set(name, { type, shape: asShape(metadata.shape), bytes, ...widened });
   }
 
   visitGroup('', 0);

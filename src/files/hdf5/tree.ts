@@ -1,3 +1,4 @@
+import type { TensorData } from '../../domain/tensor.ts';
 import type { ElementType } from '../elements.ts';
 
 /**
@@ -19,6 +20,8 @@ export interface HdfDataset {
   readonly shape: readonly number[];
   /** Little-endian elements. */
   readonly bytes: Uint8Array;
+  /** Floats of 16 bits as memory holds them: the thread that reads widens them. */
+  readonly widened?: TensorData;
 }
 
 /** A request to the worker. `memoryBytes` bounds the HDF5 library's own memory. */

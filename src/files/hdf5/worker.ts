@@ -40,6 +40,8 @@ parentPort?.on('message', async (request: Hdf5Request) => {
   const datasets = 'tree' in reply ? [...reply.tree.datasets.values()] : [];
   parentPort?.postMessage(
     reply,
-    datasets.map(({ bytes }) => bytes.buffer as ArrayBuffer),
+    datasets.flatMap(({ bytes, widened }) =>
+      [bytes, ...(widened ? [widened] : [])].map(({ buffer }) => buffer as ArrayBuffer),
+    ),
   );
 });

@@ -142,7 +142,8 @@ export function tensorAt(tree: HdfTree, path: string): Tensor | undefined {
   const dataset = tree.datasets.get(path);
   if (!dataset) return undefined;
   try {
-    return new Tensor(ELEMENT_TYPES[dataset.type].dtype, dataset.shape, viewElements(dataset.type, dataset.bytes));
+    const { type, shape, bytes, widened } = dataset;
+    return new Tensor(ELEMENT_TYPES[type].dtype, shape, widened ?? viewElements(type, bytes));
   } catch (error) {
     throw invalidFile(FORMAT, `in '${path}' ${error instanceof Error ? error.message : error}.`, error);
   }

@@ -3,11 +3,14 @@ import { isJsonObject, quote } from '../domain/json.ts';
 import { fieldProblem, Problem } from '../domain/problems.ts';
 import type { AnswerForm, Written } from './answer-form.ts';
 import type { Call, Messages } from './carry-out.ts';
+import { plainStep } from './plain-step.ts';
 
 /** The most items that run at once. */
 const WAVE = 1_000;
-/** Of these, how many begin in one turn of the event loop. */
+/** Of these, how many plain steps begin in one turn of the event loop. */
 const BEGUN = 125;
+/** Any other item is carried out on its own, and takes as long as so many plain steps. */
+const OTHER = 5;
 /** The most bytes of the answers to one call. Further items are not begun. */
 const MOST_ANSWER_BYTES = 16 * 2 ** 20;
 
@@ -35,11 +38,13 @@ export async function answersOf<R extends Written>(
     const wave = items.slice(from, from + WAVE);
     const { promise: allAnswered, resolve } = Promise.withResolvers<void>();
     let left = wave.length;
-    for (let begun = 0; begun < wave.length; begun += BEGUN) {
-      if (items.length > BEGUN) await turn();
-      const sent = wave.slice(begun, begun + BEGUN);
+    for (let begun = 0, end = 0; begun < wave.length; begun = end) {
+      end = endOfGroup(wave, begun);
+      if (end - begun < items.length) await turn();
+      const sent = wave.slice(begun, end);
+      const first = from + begun;
       messages.carryOutAll(room ? sent : sent.map(tooMuch), { form, call }, (place, answer) => {
-        answers[from + begun + place] = answer;
+        answers[first + place] = answer;
         bytes += sizeOf(answer);
         if (--left === 0) resolve();
       });
@@ -47,6 +52,13 @@ export async function answersOf<R extends Written>(
     await allAnswered;
   }
   return answers;
+}
+
+/** Where those end that begin together with the item at `from`. */
+function endOfGroup(items: readonly unknown[], from: number): number {
+  let end = from;
+  for (let begun = 0; end < items.length && begun < BEGUN; end++) begun += plainStep(items[end]) ? 1 : OTHER;
+  return end;
 }
 
 function tooMuch(): Problem {

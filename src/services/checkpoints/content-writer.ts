@@ -1,5 +1,7 @@
+import type { IncomingFile, SnapshotCheck } from '../../domain/files.ts';
 import type { StoreWrite } from '../../domain/ports.ts';
 import { Problem } from '../../domain/problems.ts';
+import type { Manifest } from '../../domain/snapshot.ts';
 import type { Context } from '../context.ts';
 import { dueWrite, HOUR } from '../expiry/due.ts';
 import { pieceKey, unfinishedKey } from '../keys.ts';
@@ -40,7 +42,7 @@ export class ContentWriter {
   }
 
   /** Begins a file, and lets go of the one before, if it was not finished. `length` is what it will have, where that is known. */
-  async begin(checkpoint: string, length = PIECE_BYTES): Promise<void> {
+  private async begin(checkpoint: string, length = PIECE_BYTES): Promise<void> {
     await this.close();
     this.checkpoint = checkpoint;
     this.uid = this.context.newId('file');
@@ -49,12 +51,22 @@ export class ContentWriter {
     this.count = 0;
   }
 
+  /** Writes the whole file as it comes and is checked. @throws {Problem} as `write`, invalid-file, limit-exceeded */
+  async writeAll(checkpoint: string, file: IncomingFile, check: SnapshotCheck): Promise<Manifest> {
+    await this.begin(checkpoint, file.length);
+    for await (const bytes of file) {
+      check.take(bytes);
+      await this.write(bytes);
+    }
+    return check.end();
+  }
+
   get length(): number {
     return this.count * PIECE_BYTES + this.used;
   }
 
   /** @throws {Problem} store-full, tenant-full, store-unavailable, conflict */
-  async write(bytes: Uint8Array): Promise<void> {
+  private async write(bytes: Uint8Array): Promise<void> {
     for (let at = 0; at < bytes.length; ) {
       // The last piece, even if it is full, goes with the record.
       if (this.used === this.buffer.length) await this.writePiece();

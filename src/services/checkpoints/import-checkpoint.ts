@@ -31,13 +31,7 @@ export async function importCheckpoint<R>(
   hold(PIECES_HELD * Math.min(PIECE_BYTES, file.length ?? PIECE_BYTES));
   const content = new ContentWriter(context);
   try {
-    await content.begin(chosen, file.length);
-    const check = checkpointCodec.check(file, hold);
-    for await (const bytes of file) {
-      check.take(bytes);
-      await content.write(bytes);
-    }
-    const manifest = check.end();
+    const manifest = await content.writeAll(chosen, file, checkpointCodec.check(file, hold));
     return await changer.create('checkpoint', chosen, change, async (claimed) => {
       // Another process claimed this id for the same request while the file came.
       if (change.once && claimed !== chosen) throw stillRunning(change.once.idempotencyKey);

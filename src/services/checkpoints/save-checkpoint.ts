@@ -1,5 +1,5 @@
 import type { Bytes } from '../../domain/bytes.ts';
-import type { SnapshotCodec } from '../../domain/files.ts';
+import type { IncomingFile, SnapshotCodec } from '../../domain/files.ts';
 import { fieldProblem, Problem } from '../../domain/problems.ts';
 import { isExpired } from '../../domain/session.ts';
 import type { Tensor } from '../../domain/tensor.ts';
@@ -47,16 +47,20 @@ export async function saveCheckpoint(
   const snapshot = takeSnapshot({ ...things, pinned: await readPinned(context, things.sessions, room) });
   const file = context.checkpointCodec.encode(snapshot);
   requireRoom(file.length, context.limits);
-  await content.begin(id, file.length);
-  await writeAll(content, file);
-  return keepCheckpoint(context, id, snapshot.manifest, content);
+  // What could not be restored is not saved: a file has a limit of tensors, for example.
+  const check = context.checkpointCodec.check(file, (bytes) => context.caller().hold(bytes));
+  const manifest = await content.writeAll(id, inPieces(file), check);
+  return keepCheckpoint(context, id, manifest, content);
 }
 
-async function writeAll(content: ContentWriter, file: Bytes): Promise<void> {
-  for (let from = 0; from < file.length; from += PIECE_BYTES) {
-    await nextTurn();
-    await content.write(file.subarray(from, Math.min(from + PIECE_BYTES, file.length)));
+function inPieces(file: Bytes): IncomingFile {
+  async function* pieces(): AsyncGenerator<Uint8Array> {
+    for (let from = 0; from < file.length; from += PIECE_BYTES) {
+      await nextTurn();
+      yield file.subarray(from, Math.min(from + PIECE_BYTES, file.length));
+    }
   }
+  return { length: file.length, [Symbol.asyncIterator]: pieces };
 }
 
 /** @throws {Problem} limit-exceeded */

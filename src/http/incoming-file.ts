@@ -56,6 +56,7 @@ async function* partsOf(
       for (let part = parts.shift(); part; part = parts.shift()) {
         length += part.length;
         if (length > limit) throw new errorCodes.FST_ERR_CTP_BODY_TOO_LARGE();
+        if (length > announced) throw cut();
         request.fingerprint?.update(part);
         yield part;
       }
@@ -78,7 +79,7 @@ async function* partsOf(
   }
 }
 
-/** The client went away. */
+/** The client went away, or the body has another length. */
 function cut(): Error {
   return new errorCodes.FST_ERR_CTP_INVALID_CONTENT_LENGTH();
 }

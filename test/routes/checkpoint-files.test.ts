@@ -266,6 +266,18 @@ it('is whole where its end comes with its last bytes, and refused where one is m
   await app.close();
 });
 
+it('is ended where nothing more of it comes, and leaves nothing', async () => {
+  const store = openMemoryStore();
+  const app = await startApp({ store, connections: { stallSeconds: 1, connectionsPerAddress: 0 } });
+  const sent = await upload(app, 'c', { 'content-length': FILE.length });
+  const closed = new Promise((resolve) => sent.once('close', resolve));
+  sent.write(FILE.subarray(0, 2 * MIB + 100));
+  await closed;
+  await vi.waitFor(async () => expect(await keysOf(store)).toEqual([]), 20_000);
+  expect(app.account.held).toBe(0);
+  await app.close();
+});
+
 it('holds a few pieces in memory, however many clients do not read it or do not send it to its end', async () => {
   const store = openMemoryStore();
   const app = await startApp({ store });

@@ -82,6 +82,8 @@ export interface GraphResult {
 
 /** One graph, ready to run. */
 export interface PreparedGraph {
+  /** How many steps of a session may be joined in one request now: the quicker a step is, the more; one until that is known. */
+  readonly mostJoined: number;
   /** Loads it without running it. @throws {Problem} invalid-file where the runtime refuses it, engine-not-installed */
   load(): Promise<void>;
   /**

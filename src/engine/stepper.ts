@@ -166,12 +166,15 @@ export function createStepper({
 
     prepareGraph(program) {
       if (!graphs) throw notInstalled();
-      const { load, run } = graphs.prepare(program);
+      const graph = graphs.prepare(program);
       return {
-        load,
+        get mostJoined() {
+          return graph.mostJoined;
+        },
+        load: () => graph.load(),
         async run(request, took) {
           const started = performance.now();
-          const result = await run(request, took);
+          const result = await graph.run(request, took);
           const kind = request.rows.every(({ runs }) => runs === 1) ? 'step' : 'sequence';
           observer?.computed(kind, 'process', (performance.now() - started) / 1000);
           return result;

@@ -32,7 +32,13 @@ export function traceStepper(stepper: Stepper, beginStage: BeginStage): Stepper 
     },
     prepareGraph(program) {
       const graph = stepper.prepareGraph(program);
-      return { load: timed(() => graph.load()), run: timed((...asked) => graph.run(...asked)) };
+      return {
+        get mostJoined() {
+          return graph.mostJoined;
+        },
+        load: timed(() => graph.load()),
+        run: timed((...asked) => graph.run(...asked)),
+      };
     },
   };
 }

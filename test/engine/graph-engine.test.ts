@@ -55,8 +55,10 @@ it('runs many requests of many graphs in one process, each with its own numbers'
       }),
     ),
   );
+  expect(graphs.map(({ mostJoined }) => mostJoined)).toEqual([1, 1, 1]);
   const answers = await Promise.all(Array.from({ length: 60 }, (_, i) => graphs[i % 3].run(request(i))));
   expect(answers.map(([{ outputs }]) => outputs[0][0].data[0])).toEqual(Array.from({ length: 60 }, (_, i) => i));
+  for (const { mostJoined } of graphs) expect(mostJoined).toBeGreaterThan(1);
   expect(loads).toBe(3);
   expect(engine.statistics()).toMatchObject({ processes: 1, running: 0, waiting: 0 });
 });

@@ -8,7 +8,7 @@ const LIMITS = { maxBytes: 2 ** 30, processes: 1, maxResultBytes: 2 ** 20 };
 const floats = (shape: number[], ...values: number[]) => new Tensor('float32', shape, Float32Array.from(values));
 
 /** Runs tanh over 0.5, so many times. */
-const loops = (engine: ReturnType<typeof createGraphEngine>) => {
+const looping = (engine: ReturnType<typeof createGraphEngine>) => {
   const states = [{ name: 's', output: 'sN' }];
   const graph = engine.prepare({
     id: 'loops',
@@ -18,12 +18,14 @@ const loops = (engine: ReturnType<typeof createGraphEngine>) => {
     states,
     outputs: ['y'],
   });
-  return (rounds: bigint, isJoined = false) => {
+  const run = (rounds: bigint, isJoined = false) => {
     const given = [floats([1, 2], 0.5, 0.5), new Tensor('int64', [], BigInt64Array.of(rounds))];
     const inputs = given.map((tensor) => ({ tensor, perRun: false }));
     return graph.run({ rows: [{ runs: 1, inputs, states: [floats([1, 2], 0, 0)] }], everyState: false, isJoined });
   };
+  return { graph, run };
 };
+const loops = (engine: ReturnType<typeof createGraphEngine>) => looping(engine).run;
 const FOR_EVER = 2n ** 62n;
 
 it('refuses one of many requests that wait together, and carries out the others', async () => {
@@ -77,7 +79,8 @@ it('blames no graph for requests that were joined, since each is tried alone aft
 }, async () => {
   const engine = createGraphEngine({ ...LIMITS, maxSeconds: 6 });
   onTestFinished(() => engine.close());
-  const run = loops(engine);
+  const { graph, run } = looping(engine);
   for (let k = 0; k < 3; k++) await expect(run(FOR_EVER, true)).rejects.toMatchObject({ code: 'limit-exceeded' });
+  expect(graph.mostJoined).toBe(1);
   await run(1n);
 });

@@ -1,14 +1,13 @@
 import { createRequire } from 'node:module';
 import { type CurrentCaller, OWN_WORK } from '../../domain/caller.ts';
-import type { GraphProgram, GraphRequest, GraphResult, PreparedGraph } from '../../domain/graph.ts';
+import type { GraphProgram, GraphRequest, PreparedGraph } from '../../domain/graph.ts';
 import { Problem } from '../../domain/problems.ts';
-import type { Tensor } from '../../domain/tensor.ts';
-import { encodeElements, viewElements } from '../../domain/tensor-bytes.ts';
 import { EndedGraphs } from './ended-graphs.ts';
 import { type Ending, GraphProcess, type ProcessEnded, type RuntimeLimits } from './graph-process.ts';
 import { LoadedGraphs } from './loaded-graphs.ts';
-import type { Answer, Fault, RowResult, SentRequest, SentTensors } from './messages.ts';
+import type { Answer, Fault, RowResult, SentRequest } from './messages.ts';
 import { endedProblem, faultProblem, notInstalled, PACKAGE } from './runtime-problems.ts';
+import { interfaceOf, resultOf, sentOf } from './sent-requests.ts';
 
 /** Messages that a process has at most: the next one is there when it has answered one. */
 const DEPTH = 2;
@@ -18,6 +17,8 @@ const MAX_WAITING = 4096;
 const MAX_TRIES = 3;
 /** Steps of one message, so that what waits behind it need not wait long, and processes share what comes together. */
 const STEPS_TOGETHER = 16;
+/** About the seconds of joined steps, of which the first is answered with the last. */
+const JOINED_SECONDS = 0.01;
 
 export interface GraphEngine {
   prepare(program: GraphProgram): PreparedGraph;
@@ -207,7 +208,7 @@ export function createGraphEngine(
       endedGraphs.refuse(client, program.id);
       if (waiting.length >= MAX_WAITING) throw tooMany(waiting.length, limits);
       const sent = request && { request: sentOf(request), isJoined: request.isJoined };
-      const steps = request?.rows.reduce((sum, { runs }) => sum + runs, 0) ?? 0;
+      const steps = request ? stepsOf(request) : 0;
       waiting.push({ client, program, ...sent, steps, took, resolve, reject, tries: 0, alone: false });
       // Those that are asked for in one turn go together.
       if (!dispatching) queueMicrotask(dispatch);
@@ -216,15 +217,25 @@ export function createGraphEngine(
   }
 
   return {
-    prepare: (program) => ({
-      async load() {
-        await run(program);
-      },
-      async run(request, took) {
-        const rows = await run(program, request, took);
-        return rows.map((row, k) => resultOf(row, request.rows[k].runs, request.everyState));
-      },
-    }),
+    prepare(program) {
+      /** Of a step, as it was last. */
+      let seconds = Number.POSITIVE_INFINITY;
+      return {
+        get mostJoined() {
+          return Math.max(1, Math.min(STEPS_TOGETHER, Math.floor(JOINED_SECONDS / seconds)));
+        },
+        async load() {
+          await run(program);
+        },
+        async run(request, took) {
+          const rows = await run(program, request, (spent) => {
+            seconds = spent / stepsOf(request);
+            took?.(spent);
+          });
+          return rows.map((row, k) => resultOf(row, request.rows[k].runs, request.everyState));
+        },
+      };
+    },
     statistics: () => ({
       processes: seats.size,
       running: [...seats].filter(({ process }) => process.load > 0).length,
@@ -239,6 +250,10 @@ export function createGraphEngine(
       await Promise.all(processes.map(({ ended }) => ended));
     },
   };
+}
+
+function stepsOf({ rows }: GraphRequest): number {
+  return rows.reduce((sum, { runs }) => sum + runs, 0);
 }
 
 function isForAnotherTry({ kind }: Fault): boolean {
@@ -261,49 +276,4 @@ function findsPackage(): boolean {
   } catch {
     return false;
   }
-}
-
-function interfaceOf({ inputs, constants, states, outputs }: GraphProgram) {
-  return {
-    inputs,
-    constants: constants.map(([name, tensor]) => [name, toSent(tensor)] as const),
-    states: states.map(({ name, output }) => ({ name, output })),
-    outputs,
-  };
-}
-
-function sentOf({ rows, everyState }: GraphRequest): SentRequest {
-  const sent = rows.map(({ runs, inputs, states }) => ({
-    runs,
-    inputs: inputs.map(({ tensor, perRun }) => toSent(tensor, perRun)),
-    states: states.map((state) => toSent(state)),
-  }));
-  return { rows: sent, everyState };
-}
-
-/** `many`: its first axis is that of several tensors. */
-function toSent(tensor: Tensor, many = false): SentTensors {
-  const { dtype, shape } = tensor;
-  const bytes = encodeElements(tensor);
-  return many ? { dtype, shape: shape.slice(1), count: shape[0], bytes } : { dtype, shape, count: 1, bytes };
-}
-
-function resultOf({ outputs, states }: RowResult, runs: number, everyState: boolean): GraphResult {
-  return { outputs: byRun(outputs, runs), states: byRun(states, everyState ? runs : 1) };
-}
-
-/** Views of what was sent. */
-function tensorsOf(sent: readonly SentTensors[]): Tensor[] {
-  return sent.flatMap(({ dtype, shape, count, bytes }) => {
-    const size = bytes.length / count;
-    return Array.from({ length: count }, (_, k) =>
-      viewElements(dtype, shape, bytes.subarray(k * size, (k + 1) * size)),
-    );
-  });
-}
-
-/** From a list for each name to a list for each run. */
-function byRun(sent: RowResult['outputs'], runs: number): Tensor[][] {
-  const tensors = sent.map(tensorsOf);
-  return Array.from({ length: runs }, (_, run) => tensors.map((own) => own[run]));
 }

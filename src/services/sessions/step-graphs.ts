@@ -16,9 +16,6 @@ import { nextVersion } from './sessions.ts';
 import { isUsual, type StepGroup } from './step-batches.ts';
 import { graphStep, statesFor } from './step-graph.ts';
 
-/** Steps of one request to the runtime at most, so that the first of them and other requests need not wait long. */
-const MOST_JOINED = 16;
-
 /**
  * Decides on the next steps of a session of a graph, as many as can go in one request to the runtime. Where such a request fails, its
  * steps are left to be decided alone, since nobody knows which of them is to blame.
@@ -52,7 +49,8 @@ async function readySteps<R, S extends PlainStep<R>>(
   { place, group: { steps, sessions } }: { readonly place: number; readonly group: StepGroup<R, S> },
 ): Promise<{ readonly ready: readonly ReadyGraphCall[]; readonly refusal?: Error }> {
   const ready: ReadyGraphCall[] = [];
-  for (const step of steps[place].slice(0, MOST_JOINED)) {
+  const { mostJoined } = await context.cells.prepareGraph(cell);
+  for (const step of steps[place].slice(0, mostJoined)) {
     if (!isUsual(step, sessions, place, ready.length)) break;
     try {
       const call = { inputs: step.inputs, trace: false };

@@ -1,5 +1,7 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { noQuery } from '../schemas/common.ts';
 import { openApiJson, openApiYaml } from '../schemas/service.ts';
+import { turnsOf } from '../src/http/callers.ts';
 import { type App, describe } from './route.ts';
 
 /** The OpenAPI document; Swagger UI at /docs shows it. */
@@ -11,18 +13,24 @@ export function documentRoutes(app: App): void {
   app.get(
     '/openapi.json',
     { schema: describe('readOpenApiJson', { querystring: noQuery, reply: { 200: openApiJson } }) },
-    async (_request, reply) => {
+    async (request, reply) => {
       json ??= app.openApi().then((document) => Buffer.from(JSON.stringify(document)));
-      return reply.header('content-type', 'application/json; charset=utf-8').send(await json);
+      return sendLong(request, reply.header('content-type', 'application/json; charset=utf-8'), await json);
     },
   );
 
   app.get(
     '/openapi.yaml',
     { schema: describe('readOpenApiYaml', { querystring: noQuery, reply: { 200: openApiYaml } }) },
-    async (_request, reply) => {
+    async (request, reply) => {
       yaml ??= app.openApiYaml().then((text) => Buffer.from(text));
-      return reply.header('content-type', 'application/yaml').send(await yaml);
+      return sendLong(request, reply.header('content-type', 'application/yaml'), await yaml);
     },
   );
+}
+
+/** One in each turn of the event loop: all that waited for a document have it at the same time. */
+async function sendLong(request: FastifyRequest, reply: FastifyReply, document: Buffer): Promise<FastifyReply> {
+  await turnsOf(request)();
+  return reply.send(document);
 }

@@ -15,6 +15,21 @@ it('serves the document as JSON and as YAML, without a key', async () => {
   expect(parse(yaml.payload)).toEqual(json.json());
 });
 
+it('sends the document to one of those that wait for it in each turn of the event loop', async () => {
+  let turn = 0;
+  let isOver = false;
+  const count = () => {
+    turn++;
+    if (!isOver) setImmediate(count);
+  };
+  count();
+  const turns = new Set<number>();
+  const asked = Array.from({ length: 20 }, () => app.inject('/openapi.json').then(() => turns.add(turn)));
+  await Promise.all(asked);
+  isOver = true;
+  expect(turns.size).toBeGreaterThanOrEqual(18);
+});
+
 it('serves Swagger UI under a policy that lets it load from this service alone', async () => {
   for (const url of ['/docs', '/docs/']) {
     const page = await app.inject(url);

@@ -36,7 +36,12 @@ export function sessionMessages(sessions: Services['sessions']): [op: string, ha
         act: step.act,
         actAll: (steps, form) =>
           sessions.stepMany(steps, (stepped, asked) =>
-            form.writeAll(stepped.map((one, k) => shownStep(one, { ...asked[k], tensor_format: 'nested' }))),
+            form.writeAll(
+              stepped.map((one, k) => {
+                const { session, return_states } = asked[k];
+                return shownStep(one, { session, return_states, tensor_format: 'nested' });
+              }),
+            ),
           ),
       },
     ],

@@ -175,5 +175,6 @@ function copyOf({ key, expect, bytes, delete: deletes }: StoreWrite): SteadyWrit
 }
 
 function steadyWrite({ key, expect, bytes, delete: deletes }: StoreWrite): SteadyWrite {
-  return { key, expect, bytes: bytes?.subarray(), own: false, delete: deletes };
+  // A view of a view is another object for each write.
+  return { key, expect, bytes: bytes instanceof Uint8Array ? bytes : bytes?.subarray(), own: false, delete: deletes };
 }

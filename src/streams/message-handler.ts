@@ -26,11 +26,10 @@ export interface MessageHandler {
 
 /** A plain step as a service takes it. `settle` is called with the answer, or with why the step was refused. */
 export function stepOfMany<R extends Written>(
-  { key, if_match, ...message }: PlainMessage,
+  { key, if_match, session, inputs, return_states }: PlainMessage,
   form: AnswerForm<R>,
   settle: (end: R | Error) => void,
 ): PlainStep<R> {
-  const { session, inputs, return_states } = message;
   const step = { session, inputs, return_states, settle };
   if (key === undefined && if_match === undefined) return step;
   // As the schema reads it, so that it is the same request for a key.

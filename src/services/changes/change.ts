@@ -10,7 +10,6 @@ import { type Decide, type Decision, decideAnd } from './decision.ts';
 import { decideTogether } from './many.ts';
 import { decideOnce, type Repeatable } from './once.ts';
 import { type DecideAll, type OneOfMany, settle } from './one-of-many.ts';
-import type { LeftOver } from './owner-changes.ts';
 import { Queue } from './queue.ts';
 import { RunningKeys } from './running-keys.ts';
 
@@ -125,12 +124,18 @@ export class Changer {
       const changes = ready;
       ready = [];
       const left = await decideTogether(this.context, this.running, changes, decideAll);
-      for (const [k, [{ owner }]] of changes.entries()) void goOn(owner, left[k]);
+      for (const [k, [{ owner }]] of changes.entries()) {
+        const { alone, rest } = left[k];
+        if (alone.length === 0) goOn(owner, rest);
+        else void makeAlone(alone).then(() => goOn(owner, rest));
+      }
     };
     // Turns that begin at once go together.
     const begin = (own: readonly I[]) => ready.push(own) === 1 && queueMicrotask(run);
-    const goOn = async (owner: string, { alone, rest }: LeftOver<I>) => {
+    const makeAlone = async (alone: readonly I[]) => {
       for (const item of alone) await within(item, () => this.alone(item));
+    };
+    const goOn = (owner: string, rest: readonly I[]) => {
       if (rest.length > 0) {
         begin(rest);
         return;

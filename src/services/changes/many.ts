@@ -21,7 +21,13 @@ export async function decideTogether<R, I extends OneOfMany<R>>(
     decideAll,
     asked.map(({ taken }) => taken),
   );
-  await Promise.all(asked.map((own, k) => own.take(decisions[k])));
+  const keyed: Promise<void>[] = [];
+  for (const [k, own] of asked.entries()) {
+    // Without keys nothing is waited for: promises would add much to a step.
+    if (own.hasKeys) keyed.push(own.withKeys(decisions[k]).then((kept) => own.take(kept)));
+    else own.take(decisions[k]);
+  }
+  await Promise.all(keyed);
   const committing = owners.filter(({ made }) => made.length > 0);
   const ends = await commitAll(
     context.store,

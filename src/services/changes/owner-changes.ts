@@ -12,6 +12,8 @@ export interface LeftOver<I> {
   readonly rest: readonly I[];
 }
 
+const NOTHING: LeftOver<never> = { alone: [], rest: [] };
+
 /**
  * Changes of one owner that follow one another, as far as they can be decided and committed as one. Where one cannot, it and those
  * behind it are left. Changes with a new key join in; all others with a key are left to be decided alone.
@@ -22,35 +24,35 @@ export class OwnerChanges<R, I extends OneOfMany<R>> {
   /** Those of them that are decided, and not refused. */
   readonly made: { readonly item: I; readonly decision: Decision<R> }[] = [];
   private readonly context: Pick<Ports, 'store' | 'clock' | 'limits'>;
-  private readonly all: readonly I[];
-  private readonly settled = new Set<I>();
-  /** To be called at the end of a change with a key. */
-  private readonly ends = new Map<I, () => void>();
+  private readonly owner: string;
+  /** Those that are not settled. */
+  private open: readonly I[];
+  /** To be called at the end of a change with a key; undefined if none has one. Most have none, and a map takes long to make. */
+  private ends: Map<I, () => void> | undefined;
   private kept: Kept | undefined;
   private alone: readonly I[] = [];
 
   constructor(context: Pick<Ports, 'store' | 'clock' | 'limits'>, running: RunningKeys, all: readonly I[]) {
     this.context = context;
-    this.all = all;
-    this.taken = [...this.begun(running)];
+    this.owner = all[0].owner;
+    this.open = all;
+    this.taken = all.some(({ once }) => once) ? this.begun(all, running) : all;
   }
 
   get hasKeys(): boolean {
-    return this.ends.size > 0;
-  }
-
-  private get owner(): string {
-    return this.all[0].owner;
+    return this.ends !== undefined && this.ends.size > 0;
   }
 
   /** The changes whose keys no other request is using. */
-  private *begun(running: RunningKeys): Generator<I> {
+  private begun(all: readonly I[], running: RunningKeys): readonly I[] {
+    const begun: I[] = [];
     const keys = new Set<string>();
-    for (const item of this.all) {
+    this.ends = new Map();
+    for (const item of all) {
       const key = item.once?.idempotencyKey;
       if (key !== undefined) {
         // It may be a repetition of that one, and finds then what is kept of it.
-        if (keys.has(key)) return;
+        if (keys.has(key)) break;
         keys.add(key);
         try {
           this.ends.set(item, running.begin(this.owner, key));
@@ -59,13 +61,14 @@ export class OwnerChanges<R, I extends OneOfMany<R>> {
           continue;
         }
       }
-      yield item;
+      begun.push(item);
     }
+    return begun;
   }
 
   /** Takes only the changes before the first one whose key is not new. Never rejects: to that one the fault of a store is told. */
   async checkKeys(): Promise<void> {
-    const [first] = this.ends.keys();
+    const [first] = this.ends?.keys() ?? [];
     if (first) this.cutAt(await this.firstKnown().catch(() => first));
   }
 
@@ -78,7 +81,7 @@ export class OwnerChanges<R, I extends OneOfMany<R>> {
   /** The first change with a key that is kept, or for which others may have to go. */
   private async firstKnown(): Promise<I | undefined> {
     const { store, clock } = this.context;
-    const keyed = [...this.ends.keys()];
+    const keyed = [...(this.ends?.keys() ?? [])];
     // Before the outcomes: what another process keeps meanwhile then makes the commit conflict.
     this.kept = await readKept(store, this.owner);
     if (isLate(this.kept, clock())) return keyed[0];
@@ -91,21 +94,30 @@ export class OwnerChanges<R, I extends OneOfMany<R>> {
     return keyed[known.indexOf(true)];
   }
 
-  /** Takes what was decided on the first of the changes. */
-  async take(decisions: Decisions<R>): Promise<void> {
-    if (decisions.length < this.taken.length) this.alone = [];
+  /** The decisions with the outcomes that are kept for keys. It is no decision if it may not stand, nor are those after it. */
+  async withKeys(decisions: Decisions<R>): Promise<Decisions<R>> {
+    const all: (Decision<R> | Error | undefined)[] = decisions.map(() => undefined);
     for (const [k, decided] of decisions.entries()) {
       const item = this.taken[k];
-      if (decided instanceof Error && (await this.stands(item))) {
-        this.end(item, decided);
-        continue;
-      }
-      const decision = decided instanceof Error ? undefined : decided && (await this.withKey(item, decided));
-      if (!decision) {
-        this.alone = [...this.taken.slice(k, decisions.length), ...this.alone];
+      if (decided instanceof Error) all[k] = (await this.stands(item)) ? decided : undefined;
+      else all[k] = decided && (await this.withKey(item, decided));
+      if (!all[k]) break;
+    }
+    return all;
+  }
+
+  /** Takes what was decided on the first of the changes. */
+  take(decisions: Decisions<R>): void {
+    const { taken } = this;
+    if (decisions.length < taken.length) this.alone = [];
+    for (let k = 0; k < decisions.length; k++) {
+      const decision = decisions[k];
+      if (decision instanceof Error) this.end(taken[k], decision);
+      else if (decision) this.made.push({ item: taken[k], decision });
+      else {
+        this.alone = [...taken.slice(k, decisions.length), ...this.alone];
         return;
       }
-      this.made.push({ item, decision });
     }
   }
 
@@ -139,8 +151,8 @@ export class OwnerChanges<R, I extends OneOfMany<R>> {
 
   /** Other requests may use the keys from now on. */
   endKeys(): void {
-    for (const end of this.ends.values()) end();
-    this.ends.clear();
+    for (const end of this.ends?.values() ?? []) end();
+    this.ends?.clear();
   }
 
   /** Settles what was committed. What another writer came before is made alone. */
@@ -150,15 +162,15 @@ export class OwnerChanges<R, I extends OneOfMany<R>> {
   }
 
   leftOver(): LeftOver<I> {
-    const { alone, settled } = this;
-    return { alone, rest: this.all.filter((item) => !settled.has(item) && !alone.includes(item)) };
+    const { open, alone } = this;
+    return open.length === 0 ? NOTHING : { alone, rest: open.filter((item) => !alone.includes(item)) };
   }
 
   private end(item: I, end: R | Error): void {
     // Before it is told: its key may come again at once.
-    this.ends.get(item)?.();
-    this.ends.delete(item);
-    this.settled.add(item);
+    this.ends?.get(item)?.();
+    this.ends?.delete(item);
+    this.open = this.open.filter((other) => other !== item);
     settle(item, end);
   }
 }

@@ -3,12 +3,12 @@
  * It keeps writers of one process from racing; the store's compare-and-set keeps processes apart.
  */
 export class Queue {
-  /** For each running name, the functions that start the tasks waiting for it, if any do. */
-  private readonly waiting = new Map<string, (() => void)[] | undefined>();
+  /** For each running name, the functions that start the tasks waiting for it, or null if none do. */
+  private readonly waiting = new Map<string, (() => void)[] | null>();
 
   async run<T>(name: string, task: () => Promise<T>): Promise<T> {
     if (this.waiting.has(name)) await new Promise<void>((begin) => this.enter(name, begin));
-    else this.waiting.set(name, undefined);
+    else this.waiting.set(name, null);
     try {
       return await task();
     } finally {
@@ -20,9 +20,9 @@ export class Queue {
   enter(name: string, begin: () => void): void {
     const line = this.waiting.get(name);
     if (line) line.push(begin);
-    else if (this.waiting.has(name)) this.waiting.set(name, [begin]);
+    else if (line === null) this.waiting.set(name, [begin]);
     else {
-      this.waiting.set(name, undefined);
+      this.waiting.set(name, null);
       begin();
     }
   }

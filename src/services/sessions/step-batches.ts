@@ -4,12 +4,13 @@ import type { Decisions } from '../changes/one-of-many.ts';
 import type { StateRows } from '../compute/row-batch.ts';
 import { type Boarded, RowBatches, takesRows } from '../compute/row-batches.ts';
 import type { Context } from '../context.ts';
-import { sessionKey } from '../keys.ts';
 import type { AnswerSteps, PlainStep, StepAnswer } from './plain-step.ts';
 import type { SessionRows } from './session-rows.ts';
 
 /** Steps that are decided together: under each place those of one session, which follow one another. */
 export interface StepGroup<R, S extends PlainStep<R>> {
+  /** The keys of the sessions. */
+  readonly keys: readonly string[];
   readonly steps: readonly (readonly S[])[];
   readonly stored: readonly (StoredValue | undefined)[];
   readonly sessions: SessionRows;
@@ -71,7 +72,7 @@ async function stepBatch<R, S extends PlainStep<R>>(
   context: Pick<Context, 'clock'>,
   { cell, prepared }: { readonly cell: Cell; readonly prepared: BatchedCell },
   { rows, items: places }: Boarded<number>,
-  { steps, stored, sessions, decided, answer }: StepGroup<R, S>,
+  { keys, steps, stored, sessions, decided, answer }: StepGroup<R, S>,
 ): Promise<void> {
   const results = await rows.step(prepared);
   const updated_at = context.clock();
@@ -96,11 +97,7 @@ async function stepBatch<R, S extends PlainStep<R>>(
       decided[place] = [result];
       continue;
     }
-    const write = {
-      key: sessionKey(firsts[k].session),
-      expect: stored[place]!.revision,
-      bytes: sessions.record(place),
-    };
+    const write = { key: keys[place], expect: stored[place]!.revision, bytes: sessions.record(place) };
     decided[place] = [{ writes: [write], result }];
   }
 }

@@ -82,7 +82,7 @@ async function decideSteps<R, S extends PlainStep<R>>(
     if (places) places.push(place);
     else cells.set(cell, [place]);
   }
-  const group: StepGroup<R, S> = { steps, stored, sessions, decided, answer };
+  const group: StepGroup<R, S> = { keys, steps, stored, sessions, decided, answer };
   await Promise.allSettled([...cells.values()].map((places) => stepGroup(context, places, group)));
   return decided;
 }

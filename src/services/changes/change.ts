@@ -124,7 +124,8 @@ export class Changer {
       const changes = ready;
       ready = [];
       const left = await decideTogether(this.context, this.running, changes, decideAll);
-      for (const [k, [{ owner }]] of changes.entries()) {
+      for (let k = 0; k < changes.length; k++) {
+        const [{ owner }] = changes[k];
         const { alone, rest } = left[k];
         if (alone.length === 0) goOn(owner, rest);
         else void makeAlone(alone).then(() => goOn(owner, rest));

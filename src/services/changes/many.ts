@@ -22,7 +22,8 @@ export async function decideTogether<R, I extends OneOfMany<R>>(
     asked.map(({ taken }) => taken),
   );
   const keyed: Promise<void>[] = [];
-  for (const [k, own] of asked.entries()) {
+  for (let k = 0; k < asked.length; k++) {
+    const own = asked[k];
     // Without keys nothing is waited for: promises would add much to a step.
     if (own.hasKeys) keyed.push(own.withKeys(decisions[k]).then((kept) => own.take(kept)));
     else own.take(decisions[k]);
@@ -35,7 +36,7 @@ export async function decideTogether<R, I extends OneOfMany<R>>(
   );
   // A repetition that comes from now on finds what is kept.
   for (const own of owners) own.endKeys();
-  for (const [k, own] of committing.entries()) own.settle(ends[k]);
+  for (let k = 0; k < committing.length; k++) committing[k].settle(ends[k]);
   return owners.map((own) => own.leftOver());
 }
 

@@ -98,20 +98,25 @@ export class SteppedRows {
   }
 
   steppedOf(place: number, withStates: boolean): Stepped {
-    const { output, states, firsts } = this;
+    const { output, states } = this;
     const { definition } = this.cell;
-    const { outputIsState, outputDtype, stateGroups, stateWidths } = definition;
-    const [from, to] = [firsts[place], firsts[place + 1]];
-    const part = (all: FloatArray, width: number) => all.subarray(from * width, to * width);
-    const own = withStates ? states.map((all, k) => part(all, stateWidths[k])) : [];
+    const { outputIsState, outputDtype, stateGroups } = definition;
+    const rows = this.firsts[place + 1] - this.firsts[place];
+    const own = withStates ? states.map((all) => this.partOf(all, place)) : [];
     // An output that is a state stays the same array: it is then printed once.
     const shared = withStates ? states.indexOf(output) : -1;
-    const data = shared < 0 ? part(output, output.length / firsts[firsts.length - 1]) : own[shared];
+    const data = shared < 0 ? this.partOf(output, place) : own[shared];
     // A layer may have another dtype than its cell.
     const dtype = outputIsState === null ? outputDtype : stateGroups[outputIsState].dtype;
     return {
-      output: cast(new Tensor(dtype, outputShape(definition, [to - from]), data), outputDtype),
-      states: withStates ? fromCanonical(definition, own, to - from) : [],
+      output: cast(new Tensor(dtype, outputShape(definition, [rows]), data), outputDtype),
+      states: withStates ? fromCanonical(definition, own, rows) : [],
     };
+  }
+
+  private partOf(all: FloatArray, place: number): FloatArray {
+    const { firsts } = this;
+    const width = all.length / firsts[firsts.length - 1];
+    return all.subarray(firsts[place] * width, firsts[place + 1] * width);
   }
 }

@@ -45,7 +45,7 @@ import { addProblemReplies, answerFrameworkErrors } from './http/problem-replies
 import { limitRates } from './http/rate-limits.ts';
 import { Refusals } from './http/refusals.ts';
 import { sendTogether } from './http/replies.ts';
-import { logRequests, requestIdOf } from './http/request-log.ts';
+import { lazyLog, logRequests, requestIdOf } from './http/request-log.ts';
 import { addSecurityHeaders } from './http/security-headers.ts';
 import { shedRequests } from './http/shedding.ts';
 import { StepGroups } from './http/step-groups.ts';
@@ -203,7 +203,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     shouldUpgradeCallback: (request: IncomingMessage) => isWebSocketUpgrade(request) && lines.isIdle(request.socket),
   };
   const app: App = Fastify({
-    ...(options.logger ? { loggerInstance: options.logger } : {}),
+    ...(options.logger ? { loggerInstance: lazyLog(options.logger) } : {}),
     bodyLimit: limits.maxBodyBytes,
     requestTimeout: requestSeconds * 1000,
     ...(config.tls

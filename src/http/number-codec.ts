@@ -59,7 +59,8 @@ class NumberCodec {
     const rows = values.length / shape[shape.length - 1];
     this.reserve(out + values.length * TEXT_BYTES + rows * (2 * shape.length + 1) + SCRIBBLE_BYTES);
     const { text, words, floats } = this.views;
-    words.set(shape, this.heap / 4);
+    // `set` takes longer for a list as short as a shape.
+    for (let axis = 0; axis < shape.length; axis++) words[this.heap / 4 + axis] = shape[axis];
     floats.set(values, source / 4);
     return text.toString('latin1', out, this.kernels.printNested(source, this.heap, shape.length, out));
   }

@@ -24,7 +24,6 @@ export function requestIdOf(header: string | string[] | undefined, newId: () => 
  * of a client is logged. Also returns the id of the request as X-Request-Id.
  */
 export function logRequests(app: FastifyInstance): void {
-  app.setChildLoggerFactory((log, bindings) => new RequestLog(log, bindings));
   app.addHook('onRoute', (route) => {
     route.config = { ...route.config, pattern: route.url.replaceAll(/:([a-z_]+)/gi, '{$1}') };
   });
@@ -67,22 +66,38 @@ export function isBelow(log: FastifyBaseLogger & { isLevelEnabled?(level: Level)
   return log.isLevelEnabled?.(level) === false;
 }
 
-/** The log of one request. pino's logger with its id is made for its first line: most requests have none at level warn. */
-class RequestLog implements FastifyBaseLogger {
-  private readonly log: FastifyBaseLogger;
-  private readonly bindings: Record<string, unknown>;
+type Child = Parameters<FastifyBaseLogger['child']>;
+
+/** What a child is made of. */
+interface Make {
+  readonly parent: LazyLog;
+  readonly bindings: Child[0];
+  readonly options: Child[1];
+}
+
+/**
+ * The same log, but its children become pino's with their first line: at level warn most requests have none. It is for Fastify's
+ * `loggerInstance`, as children that a factory makes are checked one by one.
+ */
+export function lazyLog(log: FastifyBaseLogger): FastifyBaseLogger {
+  return new LazyLog(log);
+}
+
+class LazyLog implements FastifyBaseLogger {
+  private readonly root: FastifyBaseLogger;
+  private readonly make: Make | undefined;
   private own: FastifyBaseLogger | undefined;
 
-  constructor(log: FastifyBaseLogger, bindings: Record<string, unknown>) {
-    this.log = log;
-    this.bindings = bindings;
+  constructor(root: FastifyBaseLogger, make?: Make) {
+    this.root = root;
+    this.make = make;
   }
 
   get level() {
-    return this.log.level;
+    return this.root.level;
   }
-  child(bindings: Record<string, unknown>): FastifyBaseLogger {
-    return new RequestLog(this.log, { ...this.bindings, ...bindings });
+  child(...[bindings, options]: Child): FastifyBaseLogger {
+    return new LazyLog(this.root, { parent: this, bindings, options });
   }
   trace(...line: Line): void {
     this.write('trace', line);
@@ -105,12 +120,16 @@ class RequestLog implements FastifyBaseLogger {
   silent(): void {}
 
   isLevelEnabled(level: Level): boolean {
-    return !isBelow(this.log, level);
+    return !isBelow(this.root, level);
   }
 
   private write(level: Level, line: Line): void {
-    if (isBelow(this.log, level)) return;
-    this.own ??= this.log.child(this.bindings);
-    this.own[level](...line);
+    if (!isBelow(this.root, level)) this.whole()[level](...line);
+  }
+
+  private whole(): FastifyBaseLogger {
+    const { make, root } = this;
+    this.own ??= make ? make.parent.whole().child(make.bindings, make.options) : root;
+    return this.own;
   }
 }

@@ -19,12 +19,12 @@ export function computeRoutes(app: App, services: TenantServices, groups?: StepG
     },
     async (request, reply) => {
       const writer = writerFor(request);
-      const { tensor_format: format, training, seed, ...step } = request.body;
       const { cell } = request.params;
+      const { tensor_format: format } = request.body;
       const plain = groups && plainStepIn(request.body);
       const result =
         (plain && (await groups.stepCell(request, { cell, ...plain }))) ??
-        (await services.of(request).cells.step(cell, { ...step, training: trainingOf({ training, seed }) }));
+        (await services.of(request).cells.step(cell, stepIn(request.body)));
       const output = new TensorReply(result.output, format);
       const named = result.outputs ? { outputs: presentNamed(result.outputs, format) } : {};
       return send(reply, ok({ output, ...named, ...presentComputed(result, format) }, undefined, writer));
@@ -66,6 +66,10 @@ export function computeRoutes(app: App, services: TenantServices, groups?: StepG
       return send(reply, ok(presentGradients(result, format), undefined, writer));
     },
   );
+}
+
+function stepIn({ tensor_format: _, training, seed, ...step }: z.output<typeof stepBody>) {
+  return { ...step, training: trainingOf({ training, seed }) };
 }
 
 /** The parts of a step that may go together with others: inputs [batch, features], and nothing to compute beside. */

@@ -3,45 +3,30 @@ import { NestedNumbers } from '../../schemas/nested-numbers.ts';
 import type { TensorFields } from '../../schemas/tensor-fields.ts';
 import { parseTensor } from '../../schemas/tensor-syntax.ts';
 import { SentTensor } from '../domain/tensor-literal.ts';
+import {
+  CLOSE_ARRAY,
+  CLOSE_OBJECT,
+  COLON,
+  COMMA,
+  JsonCursor,
+  MOST_TEXT,
+  OPEN_ARRAY,
+  OPEN_OBJECT,
+  QUOTE,
+  SPACE,
+  Unusual,
+} from './json-cursor.ts';
 import { codecFor, type ReadArray } from './number-codec.ts';
 
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
-const COMMA = 0x2c;
-const COLON = 0x3a;
-const OPEN_ARRAY = 0x5b;
-const CLOSE_ARRAY = 0x5d;
-const OPEN_OBJECT = 0x7b;
-const CLOSE_OBJECT = 0x7d;
-
 const NEWLINE = 0x0a;
-const SPACE = 0x20;
-const TILDE = 0x7e;
-const ZERO = 0x30;
-/** Digits of numbers that are all exact. */
-const MOST_DIGITS = 15;
-
-/** Far less than the allowed nesting of a body, so that the plain way decides about the limit. */
-const MAX_DEPTH = 32;
 /** A body with more values besides its tensors is read faster in the plain way. */
 const MOST_VALUES = 256;
-
 /** Values of a body, objects and tensors included. The plain way refuses more. */
 const MOST_PARTS = 2 ** 16;
-/** Bytes of one value beside tensors that are parsed here, and of all of them. */
-const MOST_TEXT = 2 ** 16;
+/** Bytes of all values beside tensors that are parsed here. */
 const MOST_TEXTS = 2 ** 20;
-/** Strings are mostly shorter. */
-const NEAR_BYTES = 64;
-const UNUSUAL = /[^ -[\]-~]/;
 /** Numbers of all tensors of a body. */
 export const MOST_NUMBERS = 2 ** 19;
-
-/** Names that most bodies have: they are found faster than made from bytes. */
-const FREQUENT = ['inputs', 'session', 'id', 'states', 'key', 'steps'];
-
-/** The body is unusual: it is read in the plain way. */
-class Unusual extends Error {}
 
 /**
  * A JSON body whose tensors are read straight from its bytes: each array of numbers in a field of `fields` becomes a
@@ -103,9 +88,8 @@ function lift(
 
 type ReadAt = (start: number) => ReadArray | undefined;
 
-/** One pass over the body that looks only into its tensors. Each reading method moves `at` behind what it has read. */
-class BodyReader {
-  private readonly bytes: Buffer;
+/** One pass over the body that looks only into its tensors. */
+class BodyReader extends JsonCursor {
   private readonly fields: TensorFields;
   private readonly parse: (text: string) => unknown;
   private readonly read: ReadAt;
@@ -116,11 +100,10 @@ class BodyReader {
   private numbers = 0;
   private parsed = 0;
   private text = 0;
-  private at = 0;
 
   constructor(bytes: Buffer, fields: TensorFields, parse: (text: string) => unknown, read: ReadAt, mostNames: number) {
+    super(bytes);
     this.mostNames = mostNames;
-    this.bytes = bytes;
     this.fields = fields;
     this.parse = parse;
     this.read = read;
@@ -156,6 +139,7 @@ class BodyReader {
     this.take(OPEN_OBJECT);
     if (this.takeIf(CLOSE_OBJECT)) return object;
     do {
+      if (++this.names > this.mostNames) throw new Unusual();
       const name = this.name();
       if (Object.hasOwn(object, name)) throw new Unusual();
       this.take(COLON);
@@ -164,33 +148,6 @@ class BodyReader {
     } while (this.takeIf(COMMA));
     this.take(CLOSE_OBJECT);
     return object;
-  }
-
-  /** One that has an escape, is not ASCII or could reach a prototype is unusual. */
-  private name(): string {
-    const { bytes } = this;
-    if (bytes[this.at] !== QUOTE || ++this.names > this.mostNames) throw new Unusual();
-    const start = ++this.at;
-    for (let byte = bytes[start]; byte !== QUOTE; byte = bytes[++this.at]) {
-      if (byte === undefined || byte < SPACE || byte > TILDE || byte === BACKSLASH) throw new Unusual();
-    }
-    const name = this.frequentName(start) ?? bytes.toString('latin1', start, this.at);
-    if (name === '__proto__' || name === 'constructor') throw new Unusual();
-    this.at++;
-    this.skipBlanks();
-    return name;
-  }
-
-  /** The name from `start` to here. */
-  private frequentName(start: number): string | undefined {
-    const length = this.at - start;
-    for (const name of FREQUENT) {
-      if (name.length !== length) continue;
-      let i = 0;
-      while (i < length && this.bytes[start + i] === name.charCodeAt(i)) i++;
-      if (i === length) return name;
-    }
-    return undefined;
   }
 
   /** A field that holds tensors, or states, in a list. */
@@ -271,94 +228,5 @@ class BodyReader {
     if (text.length > MOST_TEXT || this.text > MOST_TEXTS) throw new Unusual();
     if (!isUtf8(text)) throw new Unusual();
     return this.parse(text.toString('utf8'));
-  }
-
-  /** A string of ASCII without escapes, such as an id; undefined for any other string. */
-  private plainString(): string | undefined {
-    const { bytes } = this;
-    const start = this.at + 1;
-    const near = start + NEAR_BYTES;
-    let end = start;
-    for (let byte = bytes[end]; byte !== QUOTE && end < near; byte = bytes[++end]) {
-      if (byte === undefined || byte < SPACE || byte > TILDE || byte === BACKSLASH) return undefined;
-    }
-    if (end === near) {
-      // Node looks through a long one in far less time.
-      end = bytes.indexOf(QUOTE, near);
-      if (end < 0 || UNUSUAL.test(bytes.toString('latin1', near, end))) return undefined;
-    }
-    this.at = end + 1;
-    return bytes.toString('latin1', start, end);
-  }
-
-  /** A whole number of a few digits, such as a version; undefined for any other value. */
-  private wholeNumber(): number | undefined {
-    const { bytes, at: start } = this;
-    let end = start;
-    let number = 0;
-    for (let digit = bytes[end] - ZERO; digit >= 0 && digit <= 9; digit = bytes[++end] - ZERO) {
-      number = number * 10 + digit;
-    }
-    const digits = end - start;
-    if (digits === 0 || digits > MOST_DIGITS || (digits > 1 && bytes[start] === ZERO)) return undefined;
-    const next = bytes[end];
-    if (next !== COMMA && next !== CLOSE_OBJECT && next !== CLOSE_ARRAY) return undefined;
-    this.at = end;
-    return number;
-  }
-
-  private skipValue(): void {
-    let depth = 0;
-    const most = this.at + MOST_TEXT;
-    do {
-      const byte = this.bytes[this.at];
-      if (byte === undefined || depth > MAX_DEPTH || this.at > most) throw new Unusual();
-      if (byte === QUOTE) this.skipString();
-      else if (byte === OPEN_ARRAY || byte === OPEN_OBJECT) {
-        depth++;
-        this.at++;
-      } else if (byte === CLOSE_ARRAY || byte === CLOSE_OBJECT) {
-        depth--;
-        this.at++;
-      } else if (depth > 0) this.at++;
-      else this.skipWord();
-    } while (depth > 0);
-  }
-
-  /** A number, true, false or null. */
-  private skipWord(): void {
-    for (; ; this.at++) {
-      const byte = this.bytes[this.at];
-      if (byte === undefined || byte === COMMA || byte === CLOSE_ARRAY || byte === CLOSE_OBJECT || byte <= 0x20) return;
-    }
-  }
-
-  private skipString(): void {
-    if (this.bytes[this.at] !== QUOTE) throw new Unusual();
-    const most = Math.min(this.at + MOST_TEXT, this.bytes.length - 1);
-    for (this.at++; this.bytes[this.at] !== QUOTE; this.at++) {
-      if (this.at > most) throw new Unusual();
-      if (this.bytes[this.at] === BACKSLASH) this.at++;
-    }
-    this.at++;
-  }
-
-  private skipBlanks(): void {
-    for (; ; this.at++) {
-      const byte = this.bytes[this.at];
-      if (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) return;
-    }
-  }
-
-  /** The byte, and the blanks after it. */
-  private take(byte: number): void {
-    if (!this.takeIf(byte)) throw new Unusual();
-  }
-
-  private takeIf(byte: number): boolean {
-    if (this.bytes[this.at] !== byte) return false;
-    this.at++;
-    this.skipBlanks();
-    return true;
   }
 }

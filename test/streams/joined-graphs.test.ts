@@ -95,6 +95,19 @@ onEveryStore('steps of a session of a graph that come together', (served) => {
   });
 });
 
+it('refuse a version that would have been, had the step before not been refused', async () => {
+  const app = await startApp();
+  onTestFinished(() => app.close());
+  await open({ app }, picky(), ['before', 's']);
+  // Only steps of a graph that is known to be quick go together.
+  await stepAll({ app }, [{ session: 'before', inputs: [[0, 0]] }]);
+  const results: Result[] = await stepAll({ app }, [
+    { session: 's', inputs: [[7, 0]] },
+    { session: 's', inputs: [[1]], if_match: 2 },
+  ]);
+  expect(results.map(({ problem }) => problem?.code)).toEqual(['graph-failed', 'version-mismatch']);
+});
+
 it('are heard by subscribers one by one', async () => {
   const app = await startApp();
   onTestFinished(() => app.close());

@@ -38,7 +38,9 @@ export async function stepGraph<R, S extends PlainStep<R>>(
       ));
   if (!runs) return ready.map(() => undefined);
   const decisions = decideOn(context, cell, { before: session, runs, steps: group.steps[place] }, group.answer);
-  return refusal && decisions.length === ready.length ? [...decisions, refusal] : decisions;
+  // Behind a step that is refused the session has another version than was expected: the next one may be refused for that.
+  const areMade = decisions.length === ready.length && !(decisions.at(-1) instanceof Error);
+  return refusal && areMade ? [...decisions, refusal] : decisions;
 }
 
 /** The steps that can go in one request, and why the next one is refused, if it is. */

@@ -27,7 +27,8 @@ export class RetryingClient {
   private readonly options: Required<ClientOptions>;
 
   constructor(options: ClientOptions) {
-    this.options = { milliseconds: 5_000, patience: 120_000, ...options };
+    const { milliseconds = 5_000, patience = 120_000 } = options;
+    this.options = { ...options, milliseconds, patience };
   }
 
   /** `onAttempt` comes before each attempt. @throws {Error} when nobody has answered for long, or with a 5xx that is not 503. */

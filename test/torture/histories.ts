@@ -20,6 +20,8 @@ export interface Histories extends RunOptions {
   /** Calls under way at once, and sessions that they are about. */
   readonly clients?: number;
   readonly sessions?: number;
+  /** Milliseconds for which a client sends a call again and again. */
+  readonly patience?: number;
   /** Where the replicas are. */
   readonly urls: () => readonly string[];
   /** Disturbs the replicas, again and again, until the calls are made. */
@@ -188,6 +190,7 @@ class HistoryRun {
   }
 
   private client(random: Random, milliseconds = 10_000): RetryingClient {
-    return new RetryingClient({ agent: this.agent, urls: this.options.urls, random, milliseconds });
+    const { urls, patience } = this.options;
+    return new RetryingClient({ agent: this.agent, urls, random, milliseconds, patience });
   }
 }

@@ -158,11 +158,11 @@ interface Address {
 
 /** Listens with as many sockets as are of use. @throws the error of listen */
 async function listenAt(app: App, { host, port, shared }: Address): Promise<void> {
-  if (!shared && process.platform !== 'linux') return void (await app.listen({ host, port }));
-  const reserved = shared ? port : await reservePort(host, port);
-  const address = { host, port: reserved, reusePort: true };
-  await app.listen(address);
-  await app.listenMore(host, reserved);
+  // Other systems spread no connections over sockets that share a port.
+  const many = process.platform === 'linux';
+  const reserved = many && !shared ? await reservePort(host, port) : port;
+  await app.listen({ host, port: reserved, ...(many || shared ? { reusePort: true } : {}) });
+  if (many) await app.listenMore(host, reserved);
 }
 
 /** Loaded only if it is served: gRPC needs a library of its own. */

@@ -10,7 +10,7 @@ import { beginFingerprint } from './fingerprint.ts';
 /** Of so many bytes one part is copied in each turn of the client. */
 const LARGE_BYTES = 2 ** 22;
 /** A body of so many bytes may be the work of milliseconds. It waits for a turn that has time left. */
-const NO_SMALL_BYTES = 2 ** 12;
+const NOT_SMALL_BYTES = 2 ** 12;
 /** A body of so many bytes is parsed in a turn of its own. */
 export const LONG_BYTES = 2 ** 17;
 
@@ -92,7 +92,7 @@ export function parserOf(
       request.bodyIsRead = true;
       if (parse && bytes.length >= LONG_BYTES) return void parseInTurns(parse(bytes, request), request, done);
       const goOn = () => (parse ? parseAtOnce(parse(bytes, request), done) : done(null, bytes));
-      if (bytes.length < NO_SMALL_BYTES) goOn();
+      if (bytes.length < NOT_SMALL_BYTES) goOn();
       // What follows keeps the context of the request, such as its trace.
       else request.server.intake.take(request.ip, AsyncResource.bind(goOn));
     });

@@ -1,4 +1,15 @@
 import { Problem } from '../domain/problems.ts';
+import {
+  BACKSLASH,
+  CLOSE_ARRAY,
+  CLOSE_OBJECT,
+  COLON,
+  COMMA,
+  NEAR_BYTES,
+  OPEN_ARRAY,
+  OPEN_OBJECT,
+  QUOTE,
+} from './json-cursor.ts';
 import { MOST_NUMBERS } from './lift-tensors.ts';
 
 /** Deepest nesting of arrays and objects in a body: enough for a stack of cells, not for a stack overflow. */
@@ -18,13 +29,11 @@ export type LongParts = ReadonlyMap<number, number>;
 /** What a byte outside of strings means for the bounds. Most mean nothing. */
 const MEANINGS = new Uint8Array(256);
 const [OPENS, CLOSES, STRING, FIELD, VALUE] = [1, 2, 3, 4, 5];
-for (const byte of [0x5b, 0x7b]) MEANINGS[byte] = OPENS;
-for (const byte of [0x5d, 0x7d]) MEANINGS[byte] = CLOSES;
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
+for (const byte of [OPEN_ARRAY, OPEN_OBJECT]) MEANINGS[byte] = OPENS;
+for (const byte of [CLOSE_ARRAY, CLOSE_OBJECT]) MEANINGS[byte] = CLOSES;
 MEANINGS[QUOTE] = STRING;
-MEANINGS[0x3a] = FIELD;
-MEANINGS[0x2c] = VALUE;
+MEANINGS[COLON] = FIELD;
+MEANINGS[COMMA] = VALUE;
 
 /**
  * Looks once at each byte of a JSON text, in slices, and returns where its long parts are. A long part that is never closed
@@ -71,9 +80,6 @@ export function* checkBounds(bytes: Buffer, mostFields: number): Generator<void,
   if (isLong) for (let open = depth; open > 0; open--) long.set(starts[open], -1);
   return long;
 }
-
-/** Strings are mostly short; the end of a longer one is found by Node, which is faster. */
-const NEAR_BYTES = 64;
 
 /** Where the string ends whose text goes on at `start`: the place of its quote, or the length of all if it has none. */
 export function endOfString(bytes: Buffer, start: number): number {

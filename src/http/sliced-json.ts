@@ -1,11 +1,5 @@
 import { endOfString, type LongParts, SLICE_BYTES } from './json-bounds.ts';
-
-const QUOTE = 0x22;
-const COMMA = 0x2c;
-const OPEN_ARRAY = 0x5b;
-const CLOSE_ARRAY = 0x5d;
-const OPEN_OBJECT = 0x7b;
-const CLOSE_OBJECT = 0x7d;
+import { CLOSE_ARRAY, CLOSE_OBJECT, COMMA, OPEN_ARRAY, OPEN_OBJECT, QUOTE } from './json-cursor.ts';
 
 /** Some members of a list or an object, from where they were looked for. */
 interface Members {

@@ -29,7 +29,7 @@ it('begins few steps of a long call in each turn of its sender, and a short call
   expect(await answered(100)).toEqual({ most: 100, turns: 0 });
 });
 
-it('begins fewer of those that are no plain steps', async () => {
+it('begins fewer items in a turn if they are not plain steps', async () => {
   expect(await answered(1_000, other)).toEqual({ most: 25, turns: 40 });
   expect(await answered(25, other)).toEqual({ most: 25, turns: 0 });
   expect(await answered(1_000, (k) => (k % 2 === 0 ? plain(k) : other(k)))).toEqual({ most: 42, turns: 24 });

@@ -216,17 +216,24 @@ export function hiddenInIf(): Uint8Array {
 const PASS = [edge('s', [1, 2])];
 const passOn = node({ op: 'Identity', in: ['s'], out: ['sN'] });
 
-/** Runs tanh over x, `rounds` times one after another: for ever, if that is many. */
-export function endless(): Uint8Array {
-  const body = graph({
+/** The body of a loop over tanh. */
+function roundOfTanh() {
+  return graph({
     inputs: [edge('round', [], 'int64'), edge('go_in', [], 'bool'), edge('x_in', [1, 2])],
     nodes: [node({ op: 'Identity', in: ['go_in'], out: ['go'] }), node({ op: 'Tanh', in: ['x_in'], out: ['x_out'] })],
     outputs: [edge('go', [], 'bool'), edge('x_out', [1, 2])],
   });
+}
+
+/** Runs tanh over x, `rounds` times one after another: for ever, if that is many. */
+export function endless(): Uint8Array {
   return model(
     graph({
       inputs: [edge('x', [1, 2]), edge('rounds', [], 'int64'), ...PASS],
-      nodes: [node({ op: 'Loop', in: ['rounds', '', 'x'], out: ['y'], attributes: { body: { graph: body } } }), passOn],
+      nodes: [
+        node({ op: 'Loop', in: ['rounds', '', 'x'], out: ['y'], attributes: { body: { graph: roundOfTanh() } } }),
+        passOn,
+      ],
       outputs: [edge('y', [1, 2]), edge('sN', [1, 2])],
     }),
   );
@@ -314,18 +321,13 @@ export function picky(): Uint8Array {
 
 /** s' = s + x, after as many rounds of tanh as the largest number of x. */
 export function patient(): Uint8Array {
-  const body = graph({
-    inputs: [edge('round', [], 'int64'), edge('go_in', [], 'bool'), edge('x_in', [1, 2])],
-    nodes: [node({ op: 'Identity', in: ['go_in'], out: ['go'] }), node({ op: 'Tanh', in: ['x_in'], out: ['x_out'] })],
-    outputs: [edge('go', [], 'bool'), edge('x_out', [1, 2])],
-  });
   return model(
     graph({
       inputs: [edge('x', [1, 2]), edge('s', [1, 2])],
       nodes: [
         node({ op: 'ReduceMax', in: ['x'], out: ['largest'], attributes: { keepdims: 0 } }),
         node({ op: 'Cast', in: ['largest'], out: ['rounds'], attributes: { to: 7 } }),
-        node({ op: 'Loop', in: ['rounds', '', 'x'], out: ['y'], attributes: { body: { graph: body } } }),
+        node({ op: 'Loop', in: ['rounds', '', 'x'], out: ['y'], attributes: { body: { graph: roundOfTanh() } } }),
         node({ op: 'Add', in: ['x', 's'], out: ['sN'] }),
       ],
       outputs: [edge('y', [1, 2]), edge('sN', [1, 2])],

@@ -17,7 +17,7 @@ const MAX_WAITING = 4096;
 const MAX_TRIES = 3;
 /** Steps of one message, so that what waits behind it need not wait long, and processes share what comes together. */
 const STEPS_TOGETHER = 16;
-/** About the seconds of joined steps, of which the first is answered with the last. */
+/** Joined steps take about so many seconds at most, as the first is answered together with the last. */
 const JOINED_SECONDS = 0.01;
 
 export interface GraphEngine {

@@ -58,7 +58,7 @@ export interface Header {
 export function readHeader(bytes: Uint8Array, limits: FileLimits, known: KnownHeaders = new Map()): Header {
   const dataStart = LENGTH_BYTES + headerLength(bytes, bytes.length, limits);
   const { entries, metadata } = parse(bytes.subarray(LENGTH_BYTES, dataStart), known);
-  requireTiling(entries, bytes.length - dataStart, limits);
+  requireCovered(coveredBytes(inOrder(entries), limits), bytes.length - dataStart);
   return { entries, metadata, dataStart };
 }
 
@@ -148,18 +148,16 @@ function readEntry(name: string, value: unknown): Entry {
   return { name, type: TYPES[dtype], shape: asShape(shape), begin, end };
 }
 
-/** The tensors must cover the data exactly: no overlap, no hole, nothing beyond. */
-function requireTiling(entries: readonly Entry[], length: number, limits: FileLimits): void {
-  requireCovered(coveredBytes(inOrder(entries), limits), length);
-}
-
-/** @throws {Problem} invalid-file */
+/** The tensors must cover the data, which has `length` bytes, to its end. @throws {Problem} invalid-file */
 export function requireCovered(covered: number, length: number): void {
   if (covered !== length)
     throw invalidFile(FORMAT, `its tensors take ${covered} bytes, but ${length} follow the header.`);
 }
 
-/** The bytes of the data, whose tensors are in the order of their places. @throws {Problem} invalid-file, limit-exceeded */
+/**
+ * The bytes that the tensors cover, which must be in the order of their places, without overlap or hole.
+ * @throws {Problem} invalid-file, limit-exceeded
+ */
 export function coveredBytes(entries: readonly Entry[], limits: FileLimits): number {
   requireWithin(FORMAT, 'tensors', entries.length, limits.maxTensors);
   let covered = 0;
@@ -173,6 +171,7 @@ export function coveredBytes(entries: readonly Entry[], limits: FileLimits): num
   return covered;
 }
 
+/** In the order of their places. */
 export function inOrder(entries: readonly Entry[]): readonly Entry[] {
   const ordered = entries.every(({ begin }, k) => k === 0 || entries[k - 1].end <= begin);
   return ordered ? entries : entries.toSorted((a, b) => a.begin - b.begin || a.end - b.end);

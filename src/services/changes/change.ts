@@ -103,8 +103,8 @@ export class Changer {
         return await this.commit(owner, decideOnce(this.context, owner, once, answered));
       } catch (error) {
         // A refused request keeps nothing. Keep the claim if the outcome is unknown, for the repetition. Keep it also if an
-        // earlier request with this key made the thing and its outcome is no longer kept: it must not be made twice. A request
-        // that is carried out elsewhere needs it too.
+        // earlier request with this key made the thing and its outcome is no longer kept, since nothing may make the thing twice,
+        // and if another process is carrying out the request, since that one needs the claim.
         const refused = error instanceof Problem && error.isRefusal && error.code !== 'in-progress';
         if (refused && (claim.fresh || error.code !== 'already-exists')) await releaseClaim(store, claim, owner, once);
         throw error;

@@ -62,7 +62,10 @@ export function decideOnce<R>(
   };
 }
 
-/** The decision with its outcome kept in the same commit, and what the owner keeps then; undefined if there is no room for it. */
+/**
+ * Adds the writes that keep the outcome of a decision, and tells what the owner keeps after them. Returns undefined if the outcome has
+ * no room.
+ */
 export async function withOutcome<R>(
   { store, clock, limits }: Pick<Ports, 'store' | 'clock' | 'limits'>,
   owner: string,

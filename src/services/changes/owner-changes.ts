@@ -94,7 +94,10 @@ export class OwnerChanges<R, I extends OneOfMany<R>> {
     return keyed[known.indexOf(true)];
   }
 
-  /** The decisions with the outcomes that are kept for keys. It is no decision if it may not stand, nor are those after it. */
+  /**
+   * Adds to each decision the writes that keep its outcome. The first that may not stand becomes undefined, and so do all behind it:
+   * they are to be decided again.
+   */
   async withKeys(decisions: Decisions<R>): Promise<Decisions<R>> {
     const all: (Decision<R> | Error | undefined)[] = decisions.map(() => undefined);
     for (const [k, decided] of decisions.entries()) {

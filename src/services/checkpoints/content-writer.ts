@@ -6,6 +6,7 @@ import type { Context } from '../context.ts';
 import { dueWrite, HOUR } from '../expiry/due.ts';
 import { pieceKey, unfinishedKey } from '../keys.ts';
 import type { ContentPlace } from './checkpoint-record.ts';
+import { pieceKeys } from './content.ts';
 
 /** Short enough that a commit takes a millisecond or two, and long enough that a file takes few. */
 export const PIECE_BYTES = 2 ** 20;
@@ -13,6 +14,16 @@ export const PIECE_BYTES = 2 ** 20;
 const UNFINISHED_MS = 2 * HOUR;
 
 type Needs = Pick<Context, 'store' | 'clock' | 'newId'>;
+
+/** Does work that writes a file. Removes the pieces afterwards, unless a checkpoint has them; if that fails, the sweep does it later. */
+export async function writingContent<T>(context: Needs, work: (content: ContentWriter) => Promise<T>): Promise<T> {
+  const content = new ContentWriter(context);
+  try {
+    return await work(content);
+  } finally {
+    await content.close().catch(() => undefined);
+  }
+}
 
 /** Says in the store that a file is being written. */
 interface Mark {
@@ -92,8 +103,7 @@ export class ContentWriter {
     if (!mark) return;
     const { store } = this.context;
     if (await store.get(mark.key)) {
-      const pieces = Array.from({ length: count }, (_, index) => pieceKey(checkpoint, uid, index));
-      const deletes: StoreWrite[] = pieces.map((key) => ({ key, delete: true }));
+      const deletes: StoreWrite[] = pieceKeys(checkpoint, uid, count).map((key) => ({ key, delete: true }));
       await store.commit([{ key: mark.key, expect: mark.revision, delete: true }, ...deletes]);
     }
     await store.commit([{ key: mark.dueKey, delete: true }]);

@@ -9,8 +9,12 @@ type Stored = Pick<CheckpointRecord, 'id' | 'bytes' | 'content'>;
 /** The keys of the pieces of a checkpoint's file, in their order. A former version kept it whole. */
 export function contentKeys({ id, bytes, content }: Stored): string[] {
   if (!content) return [contentKey(id)];
-  const count = Math.ceil(bytes / content.each);
-  return Array.from({ length: count }, (_, index) => pieceKey(id, content.uid, index));
+  return pieceKeys(id, content.uid, Math.ceil(bytes / content.each));
+}
+
+/** The keys of the first pieces of a file, in their order. */
+export function pieceKeys(checkpoint: string, uid: string, count: number): string[] {
+  return Array.from({ length: count }, (_, index) => pieceKey(checkpoint, uid, index));
 }
 
 /**
@@ -32,7 +36,7 @@ async function* readPieces(store: Pick<Store, 'get'>, record: Stored): AsyncGene
 /** Pieces in memory while a file is sent: one that is read, one that waits, and one that the connection has. */
 const PIECES_HELD = 3;
 
-/** A checkpoint's file, of which the first piece is there. @throws {Problem} not-found */
+/** A checkpoint's file. Its first piece is read at once, the others when they are sent. @throws {Problem} not-found */
 export async function streamContent(store: Pick<Store, 'get'>, record: Stored): Promise<StreamedBytes> {
   const pieces = readPieces(store, record);
   const first = await pieces.next();

@@ -4,7 +4,7 @@ import { stillRunning } from '../changes/running-keys.ts';
 import type { Context } from '../context.ts';
 import type { CheckpointRecord } from './checkpoint-record.ts';
 import { keepCheckpoint, requireFree } from './checkpoints.ts';
-import { ContentWriter, PIECE_BYTES } from './content-writer.ts';
+import { PIECE_BYTES, writingContent } from './content-writer.ts';
 
 type Needs = Pick<Context, 'store' | 'clock' | 'newId' | 'caller' | 'changer'> & {
   readonly checkpointCodec: SnapshotCodec;
@@ -29,16 +29,12 @@ export async function importCheckpoint<R>(
   const chosen = await changer.idFor('checkpoint', id, change);
   if (!change.once) await requireFree(context, chosen);
   hold(PIECES_HELD * Math.min(PIECE_BYTES, file.length ?? PIECE_BYTES));
-  const content = new ContentWriter(context);
-  try {
+  return writingContent(context, async (content) => {
     const manifest = await content.writeAll(chosen, file, checkpointCodec.check(file, hold));
-    return await changer.create('checkpoint', chosen, change, async (claimed) => {
+    return changer.create('checkpoint', chosen, change, async (claimed) => {
       // Another process claimed this id for the same request while the file came.
       if (change.once && claimed !== chosen) throw stillRunning(change.once.idempotencyKey);
       return keepCheckpoint(context, claimed, manifest, content);
     });
-  } finally {
-    // If this fails, the sweep removes the pieces later.
-    await content.close().catch(() => undefined);
-  }
+  });
 }

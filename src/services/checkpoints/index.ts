@@ -6,7 +6,7 @@ import { checkpointKey, thingsPrefix } from '../keys.ts';
 import { type CheckpointRecord, readCheckpoint } from './checkpoint-record.ts';
 import { deleteCheckpoint } from './checkpoints.ts';
 import { streamContent } from './content.ts';
-import { ContentWriter } from './content-writer.ts';
+import { writingContent } from './content-writer.ts';
 import { importCheckpoint } from './import-checkpoint.ts';
 import type { Restored } from './restore-checkpoint.ts';
 import type { RestoreContext } from './restore-plan.ts';
@@ -18,22 +18,16 @@ export function checkpointServices(context: RestoreContext) {
   const read = async (id: string) => (await readCheckpoint(context, id)).record;
   return {
     save: <R>(input: NewCheckpoint, id: string | undefined, change: Change<CheckpointRecord, R>) =>
-      inTurn(async () => {
-        const content = new ContentWriter(context);
-        try {
-          return await changer.create('checkpoint', id, change, (chosen) =>
-            saveCheckpoint(context, chosen, input, content),
-          );
-        } finally {
-          await content.close().catch(() => undefined);
-        }
-      }),
+      inTurn(() =>
+        writingContent(context, (content) =>
+          changer.create('checkpoint', id, change, (chosen) => saveCheckpoint(context, chosen, input, content)),
+        ),
+      ),
     import: <R>(file: IncomingFile, id: string | undefined, change: Change<CheckpointRecord, R>) =>
       importCheckpoint(context, file, id, change),
     list: (page: PageRequest) =>
       listPage(store, thingsPrefix('checkpoint'), page, (bytes) => decodeRecord<CheckpointRecord>(bytes).fields),
     read,
-    /** The checkpoint's file, of which the first piece is there. */
     readContent: (record: CheckpointRecord) => streamContent(store, record),
     restore: <R>(id: string, createMissing: boolean, change: Change<Restored, R>) =>
       inTurn(() =>

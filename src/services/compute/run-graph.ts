@@ -45,7 +45,7 @@ export interface GraphCallKind {
   readonly everyState: boolean;
 }
 
-type GraphContext = Pick<Context, 'store' | 'limits' | 'ops' | 'spendWork' | 'addWork' | 'cells'>;
+export type GraphContext = Pick<Context, 'store' | 'limits' | 'ops' | 'spendWork' | 'addWork' | 'cells'>;
 
 /** A request to a graph that is checked. */
 export interface ReadyGraphCall {

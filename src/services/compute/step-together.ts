@@ -28,8 +28,8 @@ export async function stepTogether<S extends CarriedStep>(
   if (!cell || !takesRows(cell) || !hasPlainStates(cell)) return steps;
   const prepared = context.cells.prepare(cell);
   const mostRows = prepared.batchRows;
-  const rows = steps.reduce((sum, { inputs }) => sum + inputs.shape[0], 0);
-  const batches = new RowBatches<S>(context, cell, { mostRows, rows });
+  const allRows = steps.reduce((sum, { inputs }) => sum + inputs.shape[0], 0);
+  const batches = new RowBatches<S>(context, cell, { mostRows, rows: allRows });
   const loaderOf = loadersFor(context, cell);
   const left: S[] = [];
   for (const step of steps) {

@@ -23,8 +23,8 @@ type Next = number | undefined;
 
 /**
  * Removes data that nobody needs any more: sessions and all that they keep, a day after they expired; idempotency keys and
- * their outcomes after a day; references in a cell to sessions that are gone; files that were never finished. It looks only at entries of the index of
- * times, one slice per call. Every deletion expects the revision that was read, so several processes may sweep at once.
+ * their outcomes after a day; references in a cell to sessions that are gone; files that were never finished. It looks only at
+ * entries of the index of times, one slice per call. Every deletion expects the revision that was read, so several processes may sweep at once.
  * A lease saves them the useless work.
  */
 export class Sweeper {

@@ -1,14 +1,18 @@
 import { fieldProblem } from '../../domain/problems.ts';
 import { counted } from '../../domain/words.ts';
 import type { Cell } from '../cells/cell-record.ts';
-import { type GraphCall, type GraphCallKind, type GraphRun, runGraph } from '../compute/run-graph.ts';
+import {
+  type GraphCall,
+  type GraphCallKind,
+  type GraphContext,
+  type GraphRun,
+  runGraph,
+} from '../compute/run-graph.ts';
 import { type Stepped, steppedByGraph } from '../compute/step-cell.ts';
 import type { Context } from '../context.ts';
 import { requireHistoryRoom } from './session-history.ts';
 import type { Session } from './session-record.ts';
 import type { NextState } from './sessions.ts';
-
-type GraphContext = Pick<Context, 'store' | 'limits' | 'ops' | 'spendWork' | 'addWork' | 'cells'>;
 
 /** What came of a step of a session. */
 export interface GraphStep {

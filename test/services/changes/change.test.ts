@@ -229,7 +229,7 @@ describe('many changes at once', () => {
   });
 
   describe('of one owner', () => {
-    /** Decides on at most so many of an owner's changes, each of which writes how many there were before it. */
+    /** Decides on at most so many of an owner's changes. Each writes how many came before it. */
     function counting(
       most: number,
       decideOne: (item: Changing, count: number) => Error | undefined | 'alone' = () => undefined,

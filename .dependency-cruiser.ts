@@ -34,7 +34,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
   'src/files': {
     own: ['src/domain', 'src/threads'],
     npm: ['h5wasm', 'protobufjs'],
-    node: ['worker_threads', 'zlib'],
+    node: ['crypto', 'worker_threads', 'zlib'],
   },
   'src/services': {
     own: ['src/domain', 'src/frameworks', 'src/training', 'src/threads'],

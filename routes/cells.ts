@@ -120,7 +120,9 @@ export function cellRoutes(app: App, services: TenantServices): void {
       schema: describe('listCellVariables', reading(params, cellVariablesReply)),
     },
     async (request, reply) => {
-      const { record, weights } = await services.of(request).cells.readWeights(request.params.cell);
+      const { cells } = services.of(request);
+      const cell = await cells.readWeights(request.params.cell);
+      const [{ record }, weights] = [cell, await cells.weightsOf(cell)];
       const items = record.variables.map((variable) =>
         presentVariable({ ...variable, value: weights[variable.name] }, 'nested'),
       );

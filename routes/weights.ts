@@ -20,7 +20,7 @@ export function weightRoutes(app: App, services: TenantServices): void {
   const shown = (record: CellRecord) => ok(present(record), record.version);
   const shownImported = ({ record, imported }: ImportedCell) =>
     ok(presentImported(present(record), imported), record.version);
-  const asJson = ({ record, weights }: Cell) => {
+  const asJson = ({ record }: Cell, weights: Cell['weights']) => {
     const named = record.variables.map(({ name }) => [name, new TensorReply(weights[name], 'nested')] as const);
     return ok({ weights: Object.fromEntries(named), cell_version: record.version }, record.version);
   };
@@ -36,7 +36,8 @@ export function weightRoutes(app: App, services: TenantServices): void {
       const { id: name, version } = cell.record;
       const offers = [JSON_OFFER, ...(await services.of(request).cells.fileFormats(cell.record))];
       const chosen = requireOffer(request.headers.accept, offers, `cell '${name}'`);
-      if (!('write' in chosen)) return sendRead(request, reply, asJson(cell));
+      if (!('write' in chosen))
+        return sendRead(request, reply, asJson(cell, await services.of(request).cells.weightsOf(cell)));
       const { mediaType, extension } = chosen;
       return sendFile(request, reply, { name, extension, mediaType, version }, () =>
         services.of(request).cells.writeFile(chosen, cell),

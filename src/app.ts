@@ -18,6 +18,7 @@ import { createStepper } from './engine/stepper.ts';
 import { widenSimd } from './engine/wide-simd.ts';
 import { createCheckpointCodec } from './files/checkpoint-codec.ts';
 import type { Hdf5 } from './files/hdf5/hdf5.ts';
+import { createOnnx } from './files/onnx/onnx.ts';
 import { createTensorFiles } from './files/tensor-files.ts';
 import { createWeightFiles } from './files/weight-files.ts';
 import { auditChanges } from './http/audit.ts';
@@ -165,6 +166,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     observer: metrics.compute,
     caller: callers.current,
   });
+  const onnxFiles = createOnnx(limits, callers.current);
   const services = createTenantServices({
     counted: store,
     quotasOf: gate.quotasOf,
@@ -190,8 +192,8 @@ export async function createApp(options: AppOptions): Promise<App> {
     caller: callers.current,
     inTurn: (work) => bulk.run(work),
     checkpointCodec: createCheckpointCodec(parseManifest, limits.maxCheckpointBytes),
-    weightFiles: createWeightFiles(limits, clock, { hdf5: options.hdf5, caller: callers.current }),
-    graphFiles: async () => (await import('./files/onnx/graph-files.ts')).createGraphFiles(limits),
+    weightFiles: createWeightFiles(limits, clock, { hdf5: options.hdf5, onnx: onnxFiles, caller: callers.current }),
+    graphFiles: onnxFiles,
     bus: options.bus,
   });
 

@@ -39,7 +39,7 @@ export interface GraphProgram {
   /** No other graph has it: a digest of its bytes. */
   readonly id: string;
   /** The model as an ONNX file; read only when the runtime does not have it. */
-  model(): Uint8Array;
+  model(): Promise<Uint8Array>;
   /** The names of the inputs that are sent with each step. */
   readonly inputs: readonly string[];
   /** What other inputs take at each run, by name. */
@@ -123,10 +123,12 @@ export interface HiddenState {
 
 /** What a file with a graph holds. */
 export interface GraphModel {
+  /** The digest of the file. */
+  readonly sha256: string;
   readonly inputs: readonly GraphEdge[];
   readonly outputs: readonly GraphEdge[];
   /** Its initializers that have a dtype of cells, by name. */
-  readonly variables: ReadonlyMap<string, Tensor>;
+  readonly variables: ReadonlyMap<string, Pick<Tensor, 'dtype' | 'shape'>>;
   readonly hidden: readonly HiddenState[];
   /** What of the file is left out or stays closed, and why. */
   readonly skipped: readonly { readonly name: string; readonly reason: string }[];
@@ -138,14 +140,13 @@ export interface SentGraph {
   readonly beside?: ReadonlyMap<string, Uint8Array>;
 }
 
-/** Files with whole graphs. */
+/** Files with whole graphs. All of it rejects with a Problem: invalid-file, limit-exceeded, overloaded. */
 export interface GraphFiles {
-  /** @throws {Problem} invalid-file, limit-exceeded */
-  read(bytes: Uint8Array): GraphModel;
-  /** The same graph with its data inside, from files that were sent with it, by their names. @throws {Problem} invalid-file */
-  inside(bytes: Uint8Array, beside: ReadonlyMap<string, Uint8Array>): Uint8Array;
+  read(file: Uint8Array): Promise<GraphModel>;
+  /** The same graph with its data inside, from files that were sent with it, by their names. */
+  inside(file: Uint8Array, beside: ReadonlyMap<string, Uint8Array>): Promise<Uint8Array>;
   /** The initializers of a file that was read before. */
-  variables(bytes: Uint8Array): ReadonlyMap<string, Tensor>;
+  variables(file: Uint8Array): Promise<ReadonlyMap<string, Tensor>>;
   /** The same graph with these of its hidden states as inputs and outputs. */
-  open(bytes: Uint8Array, states: readonly string[]): Uint8Array;
+  open(file: Uint8Array, states: readonly string[]): Promise<Uint8Array>;
 }

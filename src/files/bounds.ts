@@ -1,3 +1,4 @@
+import type { Limits } from '../domain/limits.ts';
 import { Problem } from '../domain/problems.ts';
 import type { Shape } from '../domain/tensor.ts';
 
@@ -21,6 +22,11 @@ export const DEFAULT_FILE_LIMITS: FileLimits = {
   maxTensors: 10_000,
   maxHeaderBytes: 16 * 2 ** 20,
 };
+
+/** A file, and all that it unpacks to, may be as large as a checkpoint. */
+export function fileLimitsOf({ maxCheckpointBytes }: Pick<Limits, 'maxCheckpointBytes'>): FileLimits {
+  return { ...DEFAULT_FILE_LIMITS, maxFileBytes: maxCheckpointBytes, maxUnpackedBytes: maxCheckpointBytes };
+}
 
 /** The same limit as in HDF5. NumPy allows 64, and no recurrent weight has more than 3. */
 const MAX_RANK = 32;

@@ -5,17 +5,19 @@ import type { Limits } from '../domain/limits.ts';
 import { HDF5, KERAS, NPZ, ONNX, PYTORCH, SAFETENSORS } from '../domain/media-types.ts';
 import type { Clock } from '../domain/ports.ts';
 import { inTurns } from '../threads/in-turns.ts';
-import { DEFAULT_FILE_LIMITS, type FileLimits } from './bounds.ts';
+import { type FileLimits, fileLimitsOf } from './bounds.ts';
 import { isHdf5, isKeras, isNpz, isOnnx, isPytorch, isSafetensors } from './first-bytes.ts';
 import { createHdf5, type Hdf5 } from './hdf5/hdf5.ts';
 import { isNetworkClass } from './keras/configured-layers.ts';
 import { arrangeCells, layerOf, legacyLayerOf } from './keras/layers.ts';
 import { layersOfNpz, layersOfSafetensors, layersOfStateDict, metadataOf } from './named-layers.ts';
+import { createOnnx, type Onnx } from './onnx/onnx.ts';
 import { safetensorsBytes, safetensorsSlices } from './safetensors/safetensors.ts';
 
 /** What works on files, where the defaults are not meant. */
 export interface FileParts {
   readonly hdf5?: Hdf5 | undefined;
+  readonly onnx?: Onnx;
   readonly caller?: CurrentCaller;
 }
 
@@ -23,7 +25,7 @@ export interface FileParts {
 export function createWeightFiles(
   limits: Limits,
   clock: Clock,
-  { caller = () => OWN_WORK, hdf5 = createHdf5({ caller }) }: FileParts = {},
+  { caller = () => OWN_WORK, hdf5 = createHdf5({ caller }), onnx = createOnnx(limits, caller) }: FileParts = {},
 ): readonly WeightFileFormat[] {
   const bounds: FileLimits = { ...fileLimitsOf(limits), hold: (bytes) => caller().hold(bytes) };
   const ofKeras = { frameworks: ['keras'], arrange: arrangeCells } as const;
@@ -99,14 +101,7 @@ export function createWeightFiles(
       extension: '.onnx',
       frameworks: ['onnx'],
       recognises: isOnnx,
-      read: async (bytes, beside) => {
-        const [{ readOnnx }, { onnxLayer }] = await Promise.all([
-          import('./onnx/reader.ts'),
-          import('./onnx/layers.ts'),
-        ]);
-        const { layers, skipped } = readOnnx(bytes, bounds, beside);
-        return { layers: layers.map(onnxLayer), skipped };
-      },
+      read: (bytes, beside) => onnx.layers(bytes, beside),
       async write(cell) {
         const [{ writeOnnx }, { nodeOf }] = await Promise.all([import('./onnx/writer.ts'), import('./onnx/layers.ts')]);
         return writeOnnx(nodeOf(cell));
@@ -121,9 +116,4 @@ export function createWeightFiles(
       readNamed: async (bytes) => (await (await pytorch()).readStateDict(bytes, bounds)).tensors,
     },
   ];
-}
-
-/** A file, and all that it unpacks to, may be as large as a checkpoint. */
-function fileLimitsOf({ maxCheckpointBytes }: Limits): FileLimits {
-  return { ...DEFAULT_FILE_LIMITS, maxFileBytes: maxCheckpointBytes, maxUnpackedBytes: maxCheckpointBytes };
 }

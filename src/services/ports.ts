@@ -43,8 +43,7 @@ export interface Ports {
   readonly initialize: Initialize;
   readonly randint: Randint;
   readonly ops: Ops;
-  /** Loads what reads files of graphs, at the first call. */
-  readonly graphFiles: () => Promise<GraphFiles>;
+  readonly graphFiles: GraphFiles;
   readonly clock: Clock;
   readonly newId: NewId;
   readonly newSeed: NewSeed;

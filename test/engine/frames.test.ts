@@ -49,13 +49,15 @@ function plain(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([name, own]) => [name, plain(own)]));
 }
 
+const whole = (message: Message | Answer) => Buffer.concat(frame(message));
+
 it('brings messages over as they were, wherever their bytes are cut, in a buffer that is used again', () => {
   fc.assert(
     fc.property(
       messages,
       fc.array(fc.integer({ min: 1, max: 300 }), { minLength: 1, maxLength: 20 }),
       (sent, sizes) => {
-        const bytes = Buffer.concat(sent.map(frame));
+        const bytes = Buffer.concat(sent.flatMap(frame));
         const reader = new FrameReader<Message | Answer>(2 ** 20);
         const buffer = Buffer.allocUnsafeSlow(300);
         const got: unknown[] = [];
@@ -82,13 +84,21 @@ it('aligns what is attached, so that elements of every type lie as memory needs 
     bytes: new Uint8Array(length),
   });
   const sent: Answer = { results: [{ rows: [{ outputs: [[one(1), one(3)], [one(8)]], states: [] }] }], seconds: [0] };
-  const [got] = [...new FrameReader<Answer>(2 ** 20).push(Buffer.from(new Uint8Array(frame(sent)).buffer))];
+  const [got] = [...new FrameReader<Answer>(2 ** 20).push(Buffer.from(new Uint8Array(whole(sent)).buffer))];
   const [{ rows }] = got.results as { readonly rows: readonly RowResult[] }[];
   expect(rows[0].outputs.flat().map(({ bytes }) => bytes.byteOffset % 8)).toEqual([0, 0, 0]);
 });
 
+it('brings over what is long, which it does not copy', () => {
+  const bytes = Uint8Array.from({ length: 2 ** 20 + 3 }, (_, k) => k);
+  const parts = frame({ op: 'load', graph: 'g', model: { bytes } });
+  expect(parts).toContain(bytes);
+  const [got] = [...new FrameReader<Message>(2 ** 21).push(Buffer.concat(parts))];
+  expect(got.op === 'load' && Buffer.compare(got.model.bytes, bytes)).toBe(0);
+});
+
 it('refuses a message that is larger than it may be as soon as its length is there', () => {
-  const bytes = frame({ op: 'load', graph: 'g', model: { bytes: new Uint8Array(1000) } });
+  const bytes = whole({ op: 'load', graph: 'g', model: { bytes: new Uint8Array(1000) } });
   const reader = new FrameReader<Message>(1000);
   expect(() => [...reader.push(bytes.subarray(0, 8))]).toThrow(RangeError);
 });

@@ -12,7 +12,7 @@ function programOf(id: string, model: () => Uint8Array = accumulator): GraphProg
     { name: 'state', output: 'stateN' },
     { name: 'count_in', output: 'count_out' },
   ];
-  return { id, model, inputs: ['x', 'gain'], constants: [], states, outputs: ['y'] };
+  return { id, model: async () => model(), inputs: ['x', 'gain'], constants: [], states, outputs: ['y'] };
 }
 
 const floats = (shape: number[], ...values: number[]) => new Tensor('float32', shape, Float32Array.from(values));

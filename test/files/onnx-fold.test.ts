@@ -13,7 +13,7 @@ const counting = (shape: readonly number[], first = 0) =>
 const ints = (...values: number[]) => new Tensor('int64', [values.length], BigInt64Array.from(values, BigInt));
 
 function fold(opType: string, inputs: readonly (Tensor | undefined)[], attributes: Record<string, Json> = {}) {
-  const made = FOLDS[opType]({ opType, inputs, attributes: new Map(Object.entries(attributes)) });
+  const made = FOLDS[opType]({ inputs, attributes: new Map(Object.entries(attributes)), take: () => undefined });
   return made && { shape: made.shape, data: Array.from(made.data, Number) };
 }
 

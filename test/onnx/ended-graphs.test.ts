@@ -12,7 +12,7 @@ const looping = (engine: ReturnType<typeof createGraphEngine>) => {
   const states = [{ name: 's', output: 'sN' }];
   const graph = engine.prepare({
     id: 'loops',
-    model: endless,
+    model: async () => endless(),
     inputs: ['x', 'rounds'],
     constants: [],
     states,

@@ -6,7 +6,7 @@ import { createDraws } from '../../src/engine/draw.ts';
 import { referenceEngine } from '../../src/engine/reference.ts';
 import { createStepper } from '../../src/engine/stepper.ts';
 import { createCheckpointCodec } from '../../src/files/checkpoint-codec.ts';
-import { createGraphFiles } from '../../src/files/onnx/graph-files.ts';
+import { createOnnx } from '../../src/files/onnx/onnx.ts';
 import { createOps } from '../../src/ops/op-threads.ts';
 import { OPS } from '../../src/ops/ops.ts';
 import { CellCache } from '../../src/services/cells/cell-cache.ts';
@@ -31,7 +31,7 @@ export function createReferenceServices({ store, clock, newId, backoff }: World)
       caller: () => OWN_WORK,
       inTurn: (work) => work(),
       ops: { list: [...OPS.values()].map(({ apply: _, ...op }) => op), ...createOps() },
-      graphFiles: async () => createGraphFiles({ maxCheckpointBytes: 0 }),
+      graphFiles: createOnnx({ maxCheckpointBytes: 0 }),
       clock,
       newId,
       newSeed: () => 1,

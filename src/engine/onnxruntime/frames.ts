@@ -5,8 +5,14 @@ const LENGTHS = 8;
 /** Where what is attached begins: at multiples of this, so that elements of every type lie as memory needs them. */
 const ALIGNED = 8;
 
-/** A message as bytes: its lengths, the message as JSON, then what is attached to it. */
-export function frame(message: Message | Answer): Buffer {
+/** More bytes, such as those of a model, are not copied. */
+const LONG_BYTES = 2 ** 20;
+
+/**
+ * A message as bytes, in parts: its lengths, the message as JSON, then what is attached to it. What is long of that is a part by
+ * itself, and must stay as it is until it is written.
+ */
+export function frame(message: Message | Answer): Uint8Array[] {
   const attached: Uint8Array[] = [];
   const bare = withAttached(message, (part) => {
     attached.push(part.bytes);
@@ -14,16 +20,24 @@ export function frame(message: Message | Answer): Buffer {
   });
   const head = Buffer.from(JSON.stringify(bare));
   const start = LENGTHS + aligned(head.length);
-  const bytes = Buffer.allocUnsafe(attached.reduce((sum, { length }) => sum + aligned(length), start));
-  bytes.writeUInt32LE(bytes.length - LENGTHS, 0);
+  const sum = (parts: readonly Uint8Array[]) => parts.reduce((bytes, { length }) => bytes + aligned(length), 0);
+  const isShort = ({ length }: Uint8Array) => length <= LONG_BYTES;
+  const bytes = Buffer.allocUnsafe(start + sum(attached.filter(isShort)));
+  bytes.writeUInt32LE(start - LENGTHS + sum(attached), 0);
   bytes.writeUInt32LE(head.length, 4);
   bytes.set(head, LENGTHS);
-  let at = start;
+  const parts: Uint8Array[] = [];
+  let [from, at] = [0, start];
   for (const part of attached) {
-    bytes.set(part, at);
-    at += aligned(part.length);
+    if (isShort(part)) {
+      bytes.set(part, at);
+      at += aligned(part.length);
+    } else {
+      parts.push(bytes.subarray(from, at), part, new Uint8Array(aligned(part.length) - part.length));
+      from = at;
+    }
   }
-  return bytes;
+  return [...parts, bytes.subarray(from, at)].filter(({ length }) => length > 0);
 }
 
 /**

@@ -47,6 +47,8 @@ export interface GraphEngineOptions {
 interface Seat {
   readonly process: GraphProcess;
   readonly loaded: LoadedGraphs;
+  /** Whether the file of a graph is read for it now. */
+  opening: boolean;
 }
 
 /** A request that waits or runs; without `request` the graph is only loaded. */
@@ -78,7 +80,7 @@ export function createGraphEngine(
   let dispatching = false;
 
   function start(): Seat {
-    const seat = { process: new GraphProcess(limits), loaded: new LoadedGraphs(limits.maxBytes) };
+    const seat = { process: new GraphProcess(limits), loaded: new LoadedGraphs(limits.maxBytes), opening: false };
     seats.add(seat);
     seat.process.ended.then((ending) => {
       ended[ending] = (ended[ending] ?? 0) + 1;
@@ -90,7 +92,7 @@ export function createGraphEngine(
 
   /** Where a graph is to run: where it is loaded, or else where there is nothing to do. */
   function find(graph: string): Seat | undefined {
-    const free = [...seats].filter(({ process }) => process.living && process.load < DEPTH);
+    const free = [...seats].filter(({ process, opening }) => process.living && !opening && process.load < DEPTH);
     const idle = free.filter(({ process }) => process.load === 0);
     const seat = idle.find(({ loaded }) => loaded.has(graph)) ?? idle.at(0);
     if (seat) return seat;
@@ -131,11 +133,15 @@ export function createGraphEngine(
   }
 
   /** Asks for runs, and before that for loading the graph where it is not; the answers in that order. */
-  function ask({ process, loaded }: Seat, [{ program }]: readonly Job[], requests: SentRequest[]): Promise<Answer>[] {
+  function ask(
+    { process, loaded }: Seat,
+    program: GraphProgram,
+    model: Uint8Array | undefined,
+    requests: SentRequest[],
+  ): Promise<Answer>[] {
     const { id: graph } = program;
     const asked: Promise<Answer>[] = [];
-    if (!loaded.has(graph)) {
-      const model = program.model();
+    if (model) {
       for (const old of loaded.add(graph, model.length)) asked.push(process.ask({ op: 'release', graph: old }));
       asked.push(process.ask({ op: 'load', graph, model: { bytes: model } }));
     }
@@ -143,14 +149,27 @@ export function createGraphEngine(
     return asked;
   }
 
+  /** The file of a graph that is not loaded yet. The seat is for nothing else meanwhile. */
+  async function modelFor(seat: Seat, program: GraphProgram): Promise<Uint8Array> {
+    seat.opening = true;
+    try {
+      return await program.model();
+    } finally {
+      seat.opening = false;
+    }
+  }
+
   async function carryOut(seat: Seat, jobs: readonly Job[]): Promise<void> {
     for (const job of jobs) job.tries++;
+    const [{ program }] = jobs;
     const requests = jobs.flatMap(({ request }) => request ?? []);
     let asked: Promise<Answer>[];
     try {
-      asked = ask(seat, jobs, requests);
+      const model = seat.loaded.has(program.id) ? undefined : await modelFor(seat, program);
+      asked = ask(seat, program, model, requests);
     } catch (error) {
       for (const { reject } of jobs) reject(error);
+      dispatch();
       return;
     }
     const outcomes = await Promise.allSettled(asked);

@@ -114,7 +114,9 @@ export class GraphProcess {
   ask(message: Message): Promise<Answer> {
     return new Promise((resolve, reject) => {
       if (this.asked.push({ resolve, reject }) === 1) this.watch();
-      this.socket.write(frame(message));
+      this.socket.cork();
+      for (const part of frame(message)) this.socket.write(part);
+      this.socket.uncork();
     });
   }
 

@@ -43,10 +43,11 @@ const buffer = Buffer.allocUnsafeSlow(READ_BYTES);
 for (;;) {
   const length = readSync(SERVICE, buffer);
   if (length === 0) process.exit();
-  for (const message of reader.push(buffer.subarray(0, length))) writeAll(frame(await answer(message)));
+  for (const message of reader.push(buffer.subarray(0, length)))
+    for (const part of frame(await answer(message))) writeAll(part);
 }
 
-function writeAll(bytes: Buffer): void {
+function writeAll(bytes: Uint8Array): void {
   for (let at = 0; at < bytes.length; ) at += writeSync(SERVICE, bytes, at);
 }
 

@@ -3,10 +3,11 @@ import { Problem } from '../../domain/problems.ts';
 import { Lane } from '../../threads/lane.ts';
 import { copied, nextTurn } from '../../threads/turns.ts';
 import { DEFAULT_FILE_LIMITS, type FileLimits, invalidFile, requireWithin } from '../bounds.ts';
-import { createThreads } from './threads.ts';
-import type { HdfDataset, HdfTree } from './tree.ts';
+import { createThreads } from '../threads.ts';
+import type { Hdf5Reply, Hdf5Request, HdfDataset, HdfTree } from './tree.ts';
 
 const FORMAT = 'HDF5';
+const SCRIPT = new URL('./worker.ts', import.meta.url);
 const SIGNATURE = [0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a];
 /** Memory that the library needs at its start and for its own tables. */
 const OWN_MEMORY_BYTES = 64 * 2 ** 20;
@@ -29,7 +30,7 @@ interface Hdf5Options {
 
 /** HDF5 through h5wasm, in threads of its own (worker.ts). Clients take turns. */
 export function createHdf5({ concurrency = 2, timeoutMs = 10_000, caller = () => OWN_WORK }: Hdf5Options = {}): Hdf5 {
-  const threads = createThreads(timeoutMs);
+  const threads = createThreads<Hdf5Request, Hdf5Reply>(SCRIPT, timeoutMs);
   const lane = new Lane({ what: 'HDF5 files', atOnce: concurrency, caller });
 
   return {

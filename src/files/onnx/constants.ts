@@ -1,11 +1,18 @@
 import type { Tensor } from '../../domain/tensor.ts';
-import { type FileLimits, requireWithin } from '../bounds.ts';
+import type { FileLimits } from '../bounds.ts';
 import { FOLDS } from './fold.ts';
 import { SHAPE_FOLDS } from './fold-shapes.ts';
 import type { Node } from './graph.ts';
-import { type Beside, decodeRecord, missingFile, SEND_BOTH, type TensorRecord } from './tensor.ts';
+import {
+  type Beside,
+  decodeRecord,
+  missingFile,
+  SEND_BOTH,
+  type Take,
+  type TensorRecord,
+  unpacking,
+} from './tensor.ts';
 
-const FORMAT = 'ONNX';
 /** The most nodes between a weight and its stored data. */
 const MAX_DEPTH = 64;
 
@@ -23,9 +30,8 @@ export class Constants {
   private readonly stored: ReadonlyMap<string, TensorRecord>;
   private readonly producers: ReadonlyMap<string, Node>;
   private readonly beside: Beside;
-  private readonly limits: FileLimits;
+  private readonly take: Take;
   private readonly known = new Map<string, Tensor | Absent>();
-  private bytes = 0;
 
   constructor(
     stored: ReadonlyMap<string, TensorRecord>,
@@ -36,7 +42,7 @@ export class Constants {
     this.stored = stored;
     this.producers = producers;
     this.beside = beside;
-    this.limits = limits;
+    this.take = unpacking(limits);
   }
 
   /** @throws {Problem} invalid-file if it is damaged, limit-exceeded */
@@ -44,10 +50,6 @@ export class Constants {
     const known = this.known.get(name);
     if (known) return known;
     const found = this.decode(name, depth);
-    if ('data' in found) {
-      this.bytes += found.data.byteLength;
-      requireWithin(FORMAT, 'unpacked bytes', this.bytes, this.limits.maxUnpackedBytes);
-    }
     this.known.set(name, found);
     return found;
   }
@@ -57,7 +59,7 @@ export class Constants {
     if (!record) return this.fold(name, depth);
     this.used.add(name);
     const missing = missingFile(record, this.beside);
-    if (missing === undefined) return decodeRecord(record, this.beside);
+    if (missing === undefined) return decodeRecord(record, this.beside, this.take);
     return { reason: `has its data in another file, '${missing}'. ${SEND_BOTH}` };
   }
 
@@ -71,6 +73,6 @@ export class Constants {
       if (value && 'reason' in value) return value;
       inputs.push(value);
     }
-    return FOLD[node.opType]({ opType: node.opType, inputs, attributes: node.attributes }) ?? { reason };
+    return FOLD[node.opType]({ inputs, attributes: node.attributes, take: this.take }) ?? { reason };
   }
 }

@@ -2,8 +2,9 @@ import { isArray } from '../../domain/json.ts';
 import { sameShape, sizeOf, Tensor } from '../../domain/tensor.ts';
 import { emptyLike, type Fold } from './fold.ts';
 
-/** Elements that a broadcast may make: shapes are short, and no weight is made so. */
+/** Elements that a broadcast may make, and those that are computed with: shapes are short, and no weight is made so. */
 const MAX_EXPANDED = 2 ** 20;
+const MAX_EXTENTS = 2 ** 10;
 
 /** Operators with which exporters compute the places to cut weights. */
 export const SHAPE_FOLDS: Readonly<Record<string, Fold>> = {
@@ -21,6 +22,7 @@ export const SHAPE_FOLDS: Readonly<Record<string, Fold>> = {
   Mul: ({ inputs: [a, b] }) => {
     if (a?.dtype !== 'int64' || b?.dtype !== 'int64') return undefined;
     const [many, one] = a.data.length >= b.data.length ? [a, b] : [b, a];
+    if (many.data.length > MAX_EXTENTS) return undefined;
     if (one.data.length !== 1 && !sameShape(one.shape, many.shape)) return undefined;
     const [values, factors] = [numbersOf(many), numbersOf(one)];
     return integers(
@@ -29,10 +31,11 @@ export const SHAPE_FOLDS: Readonly<Record<string, Fold>> = {
     );
   },
   /** Of one element. */
-  Expand: ({ inputs: [data, shape] }) => {
-    const extents = shape ? numbersOf(shape) : [];
-    if (!data || !shape || data.data.length !== 1 || !(sizeOf(extents) <= MAX_EXPANDED)) return undefined;
-    const expanded = emptyLike(data.data, sizeOf(extents));
+  Expand: ({ inputs: [data, shape], take }) => {
+    if (!data || !shape || data.data.length !== 1 || shape.data.length > MAX_EXTENTS) return undefined;
+    const extents = numbersOf(shape);
+    if (!(sizeOf(extents) <= MAX_EXPANDED)) return undefined;
+    const expanded = emptyLike(data.data, sizeOf(extents), take);
     for (let i = 0; i < expanded.length; i++) expanded[i] = data.data[0];
     return new Tensor(data.dtype, extents, expanded);
   },

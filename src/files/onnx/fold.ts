@@ -1,11 +1,13 @@
 import { isArray, type Json } from '../../domain/json.ts';
 import { type Shape, sizeOf, Tensor, type TensorData } from '../../domain/tensor.ts';
+import type { Take } from './tensor.ts';
 
 /** A node whose inputs are all constants; the empty name of an input left out is undefined. */
 export interface ConstantNode {
-  readonly opType: string;
   readonly inputs: readonly (Tensor | undefined)[];
   readonly attributes: ReadonlyMap<string, Json>;
+  /** Is told of the bytes of a result before they are made. */
+  readonly take: Take;
 }
 
 /** An element at an index lies at `offset + Σ index·stride` of the data. */
@@ -17,14 +19,17 @@ interface View {
 
 export type Fold = (node: ConstantNode) => Tensor | undefined;
 
+/** Axes that a list of integers may be about. */
+const MAX_RANK = 64;
+
 /** Operators that only move elements. Exporters arrange weights with them. Undefined: the operator cannot be folded. */
 export const FOLDS: Readonly<Record<string, Fold>> = {
   Identity: ({ inputs: [data] }) => data,
-  Transpose: ({ inputs: [data], attributes }) => data && transpose(data, intsOf(attributes.get('perm'))),
+  Transpose: (node) => node.inputs[0] && transpose(node.inputs[0], node),
   Unsqueeze: (node) => node.inputs[0] && unsqueeze(node.inputs[0], parameter(node, 1, 'axes') ?? []),
   Squeeze: (node) => node.inputs[0] && squeeze(node.inputs[0], parameter(node, 1, 'axes')),
   Slice: slice,
-  Concat: ({ inputs, attributes }) => concat(inputs, Number(attributes.get('axis') ?? 0)),
+  Concat: concat,
 };
 
 function intsOf(value: Json | undefined): number[] | undefined {
@@ -34,18 +39,17 @@ function intsOf(value: Json | undefined): number[] | undefined {
 /** A list of integers: an input of newer versions of an operator, an attribute of older ones. */
 function parameter({ inputs, attributes }: ConstantNode, place: number, name: string): number[] | undefined {
   const input = inputs[place];
-  return input ? Array.from(input.data, Number) : intsOf(attributes.get(name));
+  if (!input) return intsOf(attributes.get(name));
+  return input.data.length > MAX_RANK ? undefined : Array.from(input.data, Number);
 }
 
-function transpose(data: Tensor, perm: readonly number[] = data.shape.map((_, i) => i).reverse()): Tensor | undefined {
+function transpose(data: Tensor, { attributes, take }: ConstantNode): Tensor | undefined {
   const { shape, strides } = viewOf(data);
+  const perm = intsOf(attributes.get('perm')) ?? shape.map((_, i) => i).reverse();
   if (perm.length !== shape.length || new Set(perm).size !== perm.length) return undefined;
   if (perm.some((axis) => shape[axis] === undefined)) return undefined;
-  return gather(data, {
-    shape: perm.map((axis) => shape[axis]),
-    strides: perm.map((axis) => strides[axis]),
-    offset: 0,
-  });
+  const view = { shape: perm.map((axis) => shape[axis]), strides: perm.map((axis) => strides[axis]), offset: 0 };
+  return gather(data, view, take);
 }
 
 function unsqueeze({ dtype, shape, data }: Tensor, axes: readonly number[]): Tensor | undefined {
@@ -92,14 +96,15 @@ function slice(node: ConstantNode): Tensor | undefined {
     by[axis] = strides[axis] * step;
     offset += from * strides[axis];
   }
-  return gather(data, { shape: extents, strides: by, offset });
+  return gather(data, { shape: extents, strides: by, offset }, node.take);
 }
 
 function clamp(index: number, extent: number, [least, most]: readonly [number, number]): number {
   return Math.min(Math.max(index < 0 ? index + extent : index, least), most);
 }
 
-function concat(inputs: readonly (Tensor | undefined)[], sent: number): Tensor | undefined {
+function concat({ inputs, attributes, take }: ConstantNode): Tensor | undefined {
+  const sent = Number(attributes.get('axis') ?? 0);
   const parts = inputs.filter((one) => one !== undefined);
   const [first] = parts;
   if (!first || parts.length !== inputs.length) return undefined;
@@ -113,7 +118,7 @@ function concat(inputs: readonly (Tensor | undefined)[], sent: number): Tensor |
     axis,
     parts.reduce((sum, part) => sum + part.shape[axis], 0),
   );
-  const data = emptyLike(first.data, sizeOf(shape));
+  const data = emptyLike(first.data, sizeOf(shape), take);
   const rows = sizeOf(first.shape.slice(0, axis));
   let at = 0;
   for (let row = 0; row < rows; row++) {
@@ -129,8 +134,8 @@ function viewOf({ shape }: Tensor): View {
   return { shape, strides: shape.map((_, i) => sizeOf(shape.slice(i + 1))), offset: 0 };
 }
 
-function gather({ dtype, data }: Tensor, { shape, strides, offset }: View): Tensor {
-  const result = emptyLike(data, sizeOf(shape));
+function gather({ dtype, data }: Tensor, { shape, strides, offset }: View, take: Take): Tensor {
+  const result = emptyLike(data, sizeOf(shape), take);
   const index = shape.map(() => 0);
   for (let to = 0; to < result.length; to++) {
     let from = offset;
@@ -141,7 +146,9 @@ function gather({ dtype, data }: Tensor, { shape, strides, offset }: View): Tens
   return new Tensor(dtype, shape, result);
 }
 
-export function emptyLike(data: TensorData, length: number): TensorData {
+/** @throws {Problem} as `take` */
+export function emptyLike(data: TensorData, length: number, take: Take): TensorData {
+  take(length * data.BYTES_PER_ELEMENT);
   const Data = data.constructor as new (length: number) => TensorData;
   return new Data(length);
 }

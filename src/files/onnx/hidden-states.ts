@@ -1,9 +1,9 @@
 import type { HiddenState } from '../../domain/graph.ts';
-import type { FileLimits } from '../bounds.ts';
+import { type FileLimits, requireWithin } from '../bounds.ts';
 import { dtypeOfElements } from './element-types.ts';
 import type { GraphTree, PlacedNode } from './graph-tree.ts';
 import { INPUTS } from './reader.ts';
-import { decodeRecord, type TensorRecord } from './tensor.ts';
+import { decodeRecord, type TensorRecord, unpacking } from './tensor.ts';
 import { DATA_TYPE } from './wire.ts';
 
 /** Values that only know the shapes of others. */
@@ -24,7 +24,7 @@ export interface FoundStates {
  * The states of RNN, GRU and LSTM nodes that start from zeros at each run: those without an initial state, and those whose
  * initial state comes from constants and shapes alone. Also in the branches of an If.
  */
-export function findHiddenStates(tree: GraphTree, limits: Pick<FileLimits, 'maxTensors'>): FoundStates {
+export function findHiddenStates(tree: GraphTree, limits: FileLimits): FoundStates {
   const hidden: HiddenState[] = [];
   const closed: { name: string; reason: string }[] = [];
   const taken = namesOf(tree);
@@ -36,7 +36,7 @@ export function findHiddenStates(tree: GraphTree, limits: Pick<FileLimits, 'maxT
   };
   const visit = (scope: Scope, around?: string) => {
     for (const node of scope.graph.nodes) {
-      const inner = node.branches.map(({ graph }) => new Scope(graph, scope));
+      const inner = node.branches.map(({ graph }) => new Scope(graph, limits, scope));
       for (const one of inner)
         visit(
           one,
@@ -60,7 +60,8 @@ export function findHiddenStates(tree: GraphTree, limits: Pick<FileLimits, 'maxT
       }
     }
   };
-  visit(new Scope(tree));
+  visit(new Scope(tree, limits));
+  requireWithin('ONNX', 'closed recurrent nodes', closed.length, limits.maxTensors);
   return hidden.length > limits.maxTensors ? { hidden: [], closed } : { hidden, closed };
 }
 
@@ -93,7 +94,7 @@ function reasonAround({ opType }: PlacedNode, others: readonly Scope[]): string 
 /** Whether a recurrent node in a graph, or within, has a state that an input of the main graph decides about. */
 function takesState(scope: Scope): boolean {
   return scope.graph.nodes.some((node) => {
-    if (node.branches.some(({ graph }) => takesState(new Scope(graph, scope)))) return true;
+    if (node.branches.some(({ graph }) => takesState(new Scope(graph, scope.limits, scope)))) return true;
     if (!isRecurrent(node)) return false;
     const states = INPUTS[node.opType].filter((name) => name.startsWith('initial_'));
     return states.some((name) => scope.depends(inputOf(node, name)));
@@ -128,10 +129,14 @@ class Scope {
   private readonly parent: Scope | undefined;
   private readonly producers = new Map<string, PlacedNode>();
   private readonly records = new Map<string, TensorRecord>();
+  readonly limits: FileLimits;
+  /** By names: whether a value depends on more than shapes, and whether it is all zeros. */
   private readonly known = new Map<string, boolean>();
+  private readonly zeros = new Map<string, boolean>();
 
-  constructor(graph: GraphTree, parent?: Scope) {
+  constructor(graph: GraphTree, limits: FileLimits, parent?: Scope) {
     this.graph = graph;
+    this.limits = limits;
     this.parent = parent;
     for (const record of graph.initializers) this.records.set(record.name, record);
     for (const node of graph.nodes) {
@@ -165,23 +170,32 @@ class Scope {
     if (CHANCE.test(node.opType)) return true;
     if (node.inputs.some((input) => this.depends(input, depth))) return true;
     return node.branches.some(({ graph }) => {
-      const scope = new Scope(graph, this);
+      const scope = new Scope(graph, this.limits, this);
       return graph.outputs.some((output) => scope.depends(output.name, depth));
     });
   }
 
   /** Whether a value is all zeros; one left out is. */
   isZero(name: string, depth = 0): boolean {
+    const known = this.zeros.get(name) ?? this.findZeros(name, depth);
+    this.zeros.set(name, known);
+    return known;
+  }
+
+  private findZeros(name: string, depth: number): boolean {
     if (name === '') return true;
     const record = this.stored(name);
-    if (record) return decodeRecord(record, new Map()).data.every((element) => Number(element) === 0);
+    if (record) return this.hasZeros(record);
     const node = this.producerOf(name);
     if (!node || depth > MAX_DEPTH) return false;
-    if (node.opType === 'ConstantOfShape') {
-      return !node.value || decodeRecord(node.value, new Map()).data.every((element) => Number(element) === 0);
-    }
+    if (node.opType === 'ConstantOfShape') return !node.value || this.hasZeros(node.value);
     if (node.opType === 'Concat') return node.inputs.every((input) => this.isZero(input, depth + 1));
     return KEEP_ZEROS.includes(node.opType) && this.isZero(node.inputs[0] ?? '', depth + 1);
+  }
+
+  private hasZeros(record: TensorRecord): boolean {
+    const { data } = decodeRecord(record, new Map(), unpacking(this.limits));
+    return data.every((element) => Number(element) === 0);
   }
 
   /** The stored tensor that a value is made of, by first inputs. */

@@ -1,4 +1,5 @@
 import type { Skipped, WeightFile, WholeLayer } from '../../domain/files.ts';
+import { isArray } from '../../domain/json.ts';
 import { isFloat, type Tensor } from '../../domain/tensor.ts';
 import { DEFAULT_FILE_LIMITS, type FileLimits, invalidFile, requireWithin } from '../bounds.ts';
 import { Constants } from './constants.ts';
@@ -40,6 +41,7 @@ export function readOnnx(
   );
   if (recurrent.length === 0) throw invalidFile(FORMAT, 'its graph has no RNN, GRU or LSTM node.');
   requireWithin(FORMAT, 'recurrent nodes', recurrent.length, limits.maxTensors);
+  requireWithin(FORMAT, 'stored tensors', stored.size, limits.maxTensors);
   const named = Map.groupBy(recurrent, ({ name }) => name);
   const constants = new Constants(stored, producers, beside, limits);
   const layers: WholeLayer[] = [];
@@ -49,7 +51,7 @@ export function readOnnx(
     const weights = weightsOf(node, name, constants);
     if ('reason' in weights) skipped.push({ name, ...weights });
     else {
-      layers.push({ name, framework: 'onnx', className: node.opType, config: configOf(node), weights });
+      layers.push({ name, framework: 'onnx', className: node.opType, config: configOf(node, limits), weights });
       skipped.push(...fixedStates(node, name, constants));
     }
   }
@@ -59,7 +61,10 @@ export function readOnnx(
   return { layers, skipped: [...skipped, ...unused] };
 }
 
-function configOf({ attributes }: Node): WholeLayer['config'] {
+/** @throws {Problem} limit-exceeded */
+function configOf({ attributes }: Node, { maxTensors }: FileLimits): WholeLayer['config'] {
+  const values = [...attributes.values()].reduce((sum: number, value) => sum + (isArray(value) ? value.length : 1), 0);
+  requireWithin(FORMAT, 'values in the attributes of a node', values, maxTensors);
   return Object.fromEntries(attributes);
 }
 

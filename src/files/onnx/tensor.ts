@@ -1,6 +1,6 @@
 import { Tensor, type TensorData } from '../../domain/tensor.ts';
-import { asShape, checkedSize, invalidFile } from '../bounds.ts';
-import { decodeElements, ELEMENT_TYPES, type ElementType } from '../elements.ts';
+import { asShape, checkedSize, type FileLimits, invalidFile, requireWithin } from '../bounds.ts';
+import { decodedBytes, decodeElements, ELEMENT_TYPES, type ElementType } from '../elements.ts';
 import { DATA_TYPE, ENTRY, type FieldBudget, fieldsOf, TENSOR, textOf, varintsOf } from './wire.ts';
 
 const FORMAT = 'ONNX';
@@ -114,8 +114,22 @@ export function dataBeside(record: TensorRecord, beside: Beside): Uint8Array | u
 export const SEND_BOTH =
   'Send the model and that file as two parts of one multipart/form-data body, each with its filename.';
 
-/** @throws {Problem} invalid-file if its type is not read, its data is not there or not what its shape takes. */
-export function decodeRecord(record: TensorRecord, beside: Beside): Tensor {
+/** Counts what is unpacked of a file. @throws {Problem} limit-exceeded */
+export type Take = (bytes: number) => void;
+
+export function unpacking({ maxUnpackedBytes }: Pick<FileLimits, 'maxUnpackedBytes'>): Take {
+  let taken = 0;
+  return (bytes) => {
+    taken += bytes;
+    requireWithin(FORMAT, 'unpacked bytes', taken, maxUnpackedBytes);
+  };
+}
+
+/**
+ * `take` is told of its bytes before they are unpacked.
+ * @throws {Problem} invalid-file if its type is not read, its data is not there or not what its shape takes; as `take`
+ */
+export function decodeRecord(record: TensorRecord, beside: Beside, take: Take): Tensor {
   const { name, dims, dataType, external, raw, fixed } = record;
   const type = TYPES.get(dataType);
   if (!type)
@@ -126,7 +140,7 @@ export function decodeRecord(record: TensorRecord, beside: Beside): Tensor {
   const size = checkedSize(FORMAT, name, dims);
   const { bytes: width, dtype } = ELEMENT_TYPES[type];
   const isFixed = type === 'f32' || type === 'f64';
-  const inside = () => raw ?? (isFixed ? concatenated(fixed) : integers(record, size, width));
+  const inside = () => raw ?? (isFixed ? concatenated(fixed) : integers(record, size, width, take));
   const data = external ? externalData(name, external, beside, size * width) : inside();
   if (data.length !== size * width) {
     throw invalidFile(
@@ -134,6 +148,7 @@ export function decodeRecord(record: TensorRecord, beside: Beside): Tensor {
       `'${name}' has ${data.length} bytes of data, but its shape [${dims.join(',')}] takes ${size * width}.`,
     );
   }
+  take(decodedBytes(type, size));
   if (type === 'bool' && data.some((byte) => byte > 1))
     throw invalidFile(FORMAT, `'${name}' has a BOOL that is neither 0 nor 1.`);
   const elements: TensorData = decodeElements(type, data);
@@ -145,10 +160,11 @@ function concatenated(parts: readonly Uint8Array[]): Uint8Array {
 }
 
 /** Elements that stand as varints: the bits of 16-bit floats, int32 and int64. */
-function integers({ name, packed, unpacked }: TensorRecord, size: number, width: number): Uint8Array {
+function integers({ name, packed, unpacked }: TensorRecord, size: number, width: number, take: Take): Uint8Array {
   const room = packed.reduce((sum, part) => sum + part.length, unpacked.length);
   if (size > room)
     throw invalidFile(FORMAT, `'${name}' has data for at most ${room} elements, but its shape takes ${size}.`);
+  take(width * size);
   const result = new DataView(new ArrayBuffer(width * size));
   let at = 0;
   for (const part of [unpacked, ...packed.map(varintsOf)]) {

@@ -77,13 +77,16 @@ export class CellReader {
     return prepared;
   }
 
+  /** The weights of a cell. Those of a graph are in its file. */
+  async weightsOf({ graph, weights }: Cell): Promise<Weights> {
+    return graph ? Object.fromEntries(await this.context.graphFiles.variables(graph)) : weights;
+  }
+
   /** The graph that the cell is, ready to run. */
-  async prepareGraph(cell: Cell): Promise<PreparedGraph> {
+  prepareGraph(cell: Cell): PreparedGraph {
     const hit = this.cached(cell);
     if (hit?.graph) return hit.graph;
-    const program = await graphProgram(this.context, cell);
-    // Another request may have come first: runs of one program share messages.
-    const prepared = hit?.graph ?? this.context.stepper.prepareGraph(program);
+    const prepared = this.context.stepper.prepareGraph(graphProgram(this.context, cell));
     if (hit) hit.graph = prepared;
     return prepared;
   }
@@ -109,8 +112,7 @@ export class CellReader {
       if (definition.graph) {
         const file = await this.context.store.get(graphKey(record));
         if (!file) return undefined;
-        const { variables } = await this.context.graphFiles();
-        const graph = { graph: file.bytes, weights: Object.fromEntries(variables(file.bytes)) };
+        const graph = { graph: file.bytes, weights: {} };
         const version = { record, revision: stored.revision, definition, ...graph };
         return this.cache.keep(key, pinned === undefined ? version : { ...version, pinned });
       }

@@ -1,10 +1,8 @@
-import { createHash } from 'node:crypto';
 import type { CellDefinition } from '../../domain/cell-definition.ts';
 import type { Imported, Skipped } from '../../domain/files.ts';
 import { TOP } from '../../domain/files.ts';
 import type { GraphInterface, GraphModel, SentGraph } from '../../domain/graph.ts';
 import { Problem } from '../../domain/problems.ts';
-import type { Shape } from '../../domain/tensor.ts';
 import { graphConfig } from '../../frameworks/onnx/graph-config.ts';
 import { GRAPH_CLASS, graphCell } from '../../frameworks/onnx/graph-definition.ts';
 import { type GraphOptions, graphInterface } from '../../frameworks/onnx/graph-interface.ts';
@@ -25,11 +23,11 @@ export interface ReadGraph {
 }
 
 /** The file of a graph as it is kept: with all data inside. @throws {Problem} invalid-file */
-export async function wholeFile(
+export function wholeFile(
   { graphFiles }: Pick<Context, 'graphFiles'>,
   { bytes, beside }: SentGraph,
-): Promise<Uint8Array> {
-  return beside && beside.size > 0 ? (await graphFiles()).inside(bytes, beside) : bytes;
+): Promise<Uint8Array> | Uint8Array {
+  return beside && beside.size > 0 ? graphFiles.inside(bytes, beside) : bytes;
 }
 
 /** @throws {Problem} invalid-file, invalid-value, no-state, limit-exceeded, engine-not-installed */
@@ -39,18 +37,16 @@ export async function readGraph(context: Needs, file: Uint8Array, options: Graph
     const detail = `The file has ${file.length} bytes, over the limit of ${limits.maxThingBytes} a cell (CELLSTEP_MAX_THING_BYTES).`;
     throw new Problem('limit-exceeded', detail);
   }
-  const model = (await graphFiles()).read(file);
+  const model = await graphFiles.read(file);
   const graph = graphInterface(model, options);
-  const definition = { ...graphCell(graphConfig(graph, createHash('sha256').update(file).digest('hex'))), graph };
-  const program = await graphProgram(context, { definition, graph: file });
+  const definition = { ...graphCell(graphConfig(graph, model.sha256)), graph };
+  const program = graphProgram(context, { definition, graph: file });
   await stepper.prepareGraph(program).load();
   return { file, definition, variables: variablesOf(model), skipped: listed(model.skipped) };
 }
 
 function variablesOf({ variables }: GraphModel): CellVariable[] {
-  return [...variables].map(([name, { shape, dtype }]: [string, { shape: Shape; dtype: CellVariable['dtype'] }]) => {
-    return { name, shape, dtype, trainable: false, version: 1 };
-  });
+  return [...variables].map(([name, { shape, dtype }]) => ({ name, shape, dtype, trainable: false, version: 1 }));
 }
 
 /** What of a file is not in its cell. */

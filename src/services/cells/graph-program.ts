@@ -6,17 +6,16 @@ import type { Ports } from '../ports.ts';
 import type { Cell } from './cell-record.ts';
 
 /** What the runtime runs for a cell that is a whole graph. */
-export async function graphProgram(
+export function graphProgram(
   { graphFiles }: Pick<Ports, 'graphFiles'>,
   { definition, graph: file }: Pick<Cell, 'definition' | 'graph'>,
-): Promise<GraphProgram> {
+): GraphProgram {
   const { graph, config } = definition;
   if (!graph || !file) throw new Error('the cell is not a graph');
-  const { open } = await graphFiles();
   const opened = graph.states.flatMap(({ name, found }) => (found === 'opened' ? [name] : []));
   return {
     id: [config.sha256, ...opened].join(' '),
-    model: () => open(file, opened),
+    model: () => graphFiles.open(file, opened),
     inputs: graph.inputs.map(({ name }) => name),
     constants: graph.constants.map((constant) => [constant.name, tensorOf(constant)]),
     states: graph.states,

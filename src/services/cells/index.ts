@@ -74,8 +74,9 @@ export function cellServices(context: Context, weightFiles: WeightFiles) {
       changer.change(cellKey(id), change, () => buildCell(context, id, inputShape, change.expected)),
     delete: <R>(id: string, force: boolean, change: Change<undefined, R>) =>
       changer.change(cellKey(id), change, () => deleteCell(context, id, { expected: change.expected, force })),
-    /** The cell with all weights of one version; without weights before it is built. */
+    /** The cell with all weights of one version; without weights before it is built, and where it is a graph. */
     readWeights: (id: string) => cells.read(id),
+    weightsOf: (cell: Cell) => cells.weightsOf(cell),
     putWeights: <R>(id: string, weights: Readonly<Record<string, TensorLiteral>>, change: Change<CellRecord, R>) =>
       changer.change(cellKey(id), change, () => putWeights(context, id, change.expected, weights)),
     putWeightsFile: async <R>(id: string, file: SentFile, options: LayerOptions, change: Change<ImportedCell, R>) => {

@@ -153,7 +153,7 @@ export async function runGraphSteps(
 }
 
 async function run(context: GraphContext, cell: Cell, request: GraphRequest): Promise<readonly GraphResult[]> {
-  const prepared = await context.cells.prepareGraph(cell);
+  const prepared = context.cells.prepareGraph(cell);
   return prepared.run(request, (seconds) => context.addWork(seconds * SECOND_WORK));
 }
 

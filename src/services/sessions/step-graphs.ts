@@ -51,7 +51,7 @@ async function readySteps<R, S extends PlainStep<R>>(
   { place, group: { steps, sessions } }: { readonly place: number; readonly group: StepGroup<R, S> },
 ): Promise<{ readonly ready: readonly ReadyGraphCall[]; readonly refusal?: Error }> {
   const ready: ReadyGraphCall[] = [];
-  const { mostJoined } = await context.cells.prepareGraph(cell);
+  const { mostJoined } = context.cells.prepareGraph(cell);
   for (const step of steps[place].slice(0, mostJoined)) {
     if (!isUsual(step, sessions, place, ready.length)) break;
     try {

@@ -101,7 +101,8 @@ export async function readVariable(
 ): Promise<Variable> {
   if ('cell' in at) {
     const cell = await cells.read(at.cell);
-    return cellVariable(cell, at.name);
+    const variable = cellVariable(cell, at.name);
+    return cell.graph ? { ...variable, value: (await cells.weightsOf(cell))[at.name] } : variable;
   }
   const found = await findVariable(store, at.variable);
   if (!found) throw new Problem('not-found', `There is no variable '${at.variable}'.`);

@@ -3,6 +3,7 @@ import { BODIES } from './bodies.ts';
 import { CONNECTIONS } from './connections.ts';
 import { FILES_OF_WEIGHTS } from './files.ts';
 import { MOST } from './most.ts';
+import { ONNX_FILES } from './onnx.ts';
 import { REPLIES } from './replies.ts';
 import { THINGS } from './things.ts';
 import { WORK } from './work.ts';
@@ -14,5 +15,6 @@ export const ATTACKS: readonly Attack[] = [
   ...CONNECTIONS,
   ...WORK,
   ...FILES_OF_WEIGHTS,
+  ...ONNX_FILES,
   ...MOST,
 ];

@@ -1,6 +1,5 @@
 import { Worker } from 'node:worker_threads';
-import { clientGone, Problem } from '../../domain/problems.ts';
-import type { Hdf5Reply, Hdf5Request } from './tree.ts';
+import { clientGone, Problem } from '../domain/problems.ts';
 
 /** A file may wait for a processor this many times as long as it may compute: then the machine is at fault. */
 const PATIENCE = 6;
@@ -9,15 +8,15 @@ const TICKS = 10;
 const IDLE_MS = 10_000;
 
 /**
- * Threads for the HDF5 library, as many as there are requests at once. A thread that answers goes on to another file. It is
- * ended if the library breaks or takes too long.
+ * Threads for files, as many as there are requests at once. Each answers a `Request` by a `Reply`, and goes on to another file. It is
+ * ended if its script breaks, or takes more than `timeoutMs` of a processor for one.
  */
-export function createThreads(timeoutMs: number) {
+export function createThreads<Request, Reply>(script: URL, timeoutMs: number) {
   /** With the timers that end them. */
   const idle = new Map<Worker, NodeJS.Timeout>();
 
   function take(): Worker {
-    const worker = idle.keys().next().value ?? startWorker(() => forget(worker));
+    const worker = idle.keys().next().value ?? startWorker(script, () => forget(worker));
     forget(worker);
     worker.ref();
     return worker;
@@ -36,10 +35,12 @@ export function createThreads(timeoutMs: number) {
 
   return {
     /** The signal ends the thread, and the work with it. */
-    async ask(request: Hdf5Request, transferList: ArrayBuffer[] = [], signal?: AbortSignal): Promise<Hdf5Reply> {
+    async ask(request: Request, transferList: ArrayBuffer[] = [], signal?: AbortSignal): Promise<Reply> {
       const worker = take();
       try {
-        const reply = await answerOf(worker, { timeoutMs, signal }, () => worker.postMessage(request, transferList));
+        const reply = await answerOf<Reply>(worker, { timeoutMs, signal }, () =>
+          worker.postMessage(request, transferList),
+        );
         keep(worker);
         return reply;
       } catch (error) {
@@ -50,9 +51,9 @@ export function createThreads(timeoutMs: number) {
   };
 }
 
-/** Without the environment, and with its output swallowed: the library logs to it. */
-function startWorker(ended: () => void): Worker {
-  const worker: Worker = new Worker(new URL('./worker.ts', import.meta.url), {
+/** Without the environment, and with its output swallowed: a library may log to it. */
+function startWorker(script: URL, ended: () => void): Worker {
+  const worker: Worker = new Worker(script, {
     env: {},
     execArgv: [],
     stdout: true,
@@ -70,8 +71,8 @@ interface Patience {
   readonly signal: AbortSignal | undefined;
 }
 
-async function answerOf(worker: Worker, { timeoutMs, signal }: Patience, send: () => void): Promise<Hdf5Reply> {
-  const { promise, resolve, reject } = Promise.withResolvers<Hdf5Reply>();
+async function answerOf<Reply>(worker: Worker, { timeoutMs, signal }: Patience, send: () => void): Promise<Reply> {
+  const { promise, resolve, reject } = Promise.withResolvers<Reply>();
   const listeners = {
     message: resolve,
     messageerror: reject,

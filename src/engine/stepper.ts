@@ -3,7 +3,6 @@ import { cellsOf, layersOf } from '../domain/network.ts';
 import type { ComputeObserver, Precision, Stepper } from '../domain/ports.ts';
 import { hasDropout } from '../domain/training.ts';
 import { inTurns } from '../threads/in-turns.ts';
-import { Turns } from '../threads/turns.ts';
 import { type ComputeRows, createBatcher } from './batcher.ts';
 import type { ComputeCalls, ComputeKind } from './compute-task.ts';
 import { convert } from './convert.ts';
@@ -55,12 +54,7 @@ export function createStepper({
   observer,
   caller = () => OWN_WORK,
 }: StepperOptions): Stepper {
-  const turns = new Turns();
-  /** In slices: one of all such work in each round of the event loop, and clients take turns. */
-  const onLoop = <R>(work: Generator<void, R>): Promise<R> => {
-    const { client } = caller();
-    return inTurns(work, () => turns.take(client));
-  };
+  const onLoop = <R>(work: Generator<void, R>): Promise<R> => inTurns(work, caller().client);
 
   /** Computes what is small at once and what is large on a thread, once the weights are ready, and tells the observer. */
   async function place<R>(kind: ComputeKind, cost: number, { ready, here, there }: Places<R>): Promise<R> {

@@ -1,4 +1,4 @@
-import { nextTurn } from '../threads/turns.ts';
+import { nextTurn } from '../threads/in-turns.ts';
 import type { SharedMemory } from './shared-memory.ts';
 
 /** Writes weights at an address, in slices. */

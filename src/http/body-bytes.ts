@@ -1,8 +1,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { Readable } from 'node:stream';
 import { errorCodes, type FastifyContentTypeParser, type FastifyRequest } from 'fastify';
-import { atOnce, inTurns } from '../threads/in-turns.ts';
-import type { Turn } from '../threads/turns.ts';
+import { atOnce, inTurns, nextTurn, type Turn } from '../threads/in-turns.ts';
 import { clientOf, turnsOf } from './callers.ts';
 import { routeOf } from './every-request.ts';
 import { beginFingerprint } from './fingerprint.ts';
@@ -115,13 +114,13 @@ async function parseInTurns(
   request: FastifyRequest,
   done: (error: Error | null, body?: unknown) => void,
 ): Promise<void> {
-  const turn = turnsOf(request);
+  const client = clientOf(request);
   let body: unknown;
   try {
-    await turn();
-    body = await inTurns(parsing, turn);
+    await nextTurn(client);
+    body = await inTurns(parsing, client);
     // What is done with it takes as long again.
-    await turn();
+    await nextTurn(client);
   } catch (problem) {
     return done(problem as Error);
   }

@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type Caller, type CurrentCaller, OWN_WORK } from '../domain/caller.ts';
 import { ANYBODY } from '../domain/identity.ts';
-import type { Turn } from '../threads/turns.ts';
+import { nextTurn, type Turn } from '../threads/in-turns.ts';
 
 /** Who the work is done for that runs now, wherever it runs. */
 export interface Callers {
@@ -32,7 +32,7 @@ export function clientOf({ identity, ip }: Pick<FastifyRequest, 'identity' | 'ip
 /** Waits for the next turn of the client that sent a request: clients take turns. */
 export function turnsOf(request: FastifyRequest): Turn {
   const client = clientOf(request);
-  return () => request.server.turns.take(client);
+  return () => nextTurn(client);
 }
 
 /** Finds out what is asked of it only then: most requests are answered at once. */

@@ -4,7 +4,7 @@ import { Problem } from '../domain/problems.ts';
 import { decodeRecord, encodeRecord } from '../domain/record.ts';
 import type { Change } from '../services/changes/change.ts';
 import type { OutcomeCodec } from '../services/changes/once.ts';
-import { nextTurn } from '../threads/turns.ts';
+import { nextTurn } from '../threads/in-turns.ts';
 import { readIfMatch } from './entity-tags.ts';
 import { fingerprintOf } from './fingerprint.ts';
 import { LongText } from './json-text.ts';

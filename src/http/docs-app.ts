@@ -2,7 +2,7 @@ import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import Fastify, { type FastifyInstance } from 'fastify';
 import type { JsonObject } from '../domain/json.ts';
-import { nextTurn } from '../threads/turns.ts';
+import { nextTurn } from '../threads/in-turns.ts';
 import { swaggerTheme } from './swagger-theme.ts';
 
 /** Everything that the page needs comes from this service. Swagger UI sets style attributes and nothing else inline. */

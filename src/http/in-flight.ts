@@ -1,6 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Problem } from '../domain/problems.ts';
-import { Turns } from '../threads/turns.ts';
 import { isOpen } from './auth.ts';
 import { BodyPace } from './body-pace.ts';
 import { clientOf } from './callers.ts';
@@ -113,7 +112,6 @@ export function limitInFlight(app: FastifyInstance, account: Account, mostWaitin
   }
 
   app.decorate('account', account);
-  app.decorate('turns', new Turns());
   app.decorate('bodyPace', new BodyPace());
   app.decorateRequest('held');
   app.decorateRequest('holdBytes', function holdBytes(this: FastifyRequest, bytes: number): Problem | undefined {
@@ -173,8 +171,6 @@ function waitsAlready(what: string): Problem {
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** For work that holds the event loop for milliseconds. */
-    readonly turns: Turns;
     /** For the bodies that come, read and thrown away. */
     readonly bodyPace: BodyPace;
     /** What all requests and streams of this process hold. */

@@ -1,7 +1,7 @@
 import type { Hash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { Problem } from '../domain/problems.ts';
-import type { Turn } from '../threads/turns.ts';
+import type { Turn } from '../threads/in-turns.ts';
 import { joined } from './body-bytes.ts';
 
 /** A file of weights and the files that belong to it. */

@@ -3,7 +3,7 @@ import project from '../../package.json' with { type: 'json' };
 import { tensorFieldsOf } from '../../schemas/tensor-fields.ts';
 import { SCOPE_MEANINGS, SCOPES } from '../domain/identity.ts';
 import type { JsonObject } from '../domain/json.ts';
-import { nextTurn } from '../threads/turns.ts';
+import { nextTurn } from '../threads/in-turns.ts';
 import type { Access } from './auth.ts';
 import { type Operation, TAGS } from './openapi-operation.ts';
 import { type Parameter, parametersOf, shareParameters } from './openapi-parameters.ts';

@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify';
 import type { Page } from '../services/changes/listing.ts';
 import { inTurns } from '../threads/in-turns.ts';
-import { turnsOf } from './callers.ts';
+import { clientOf } from './callers.ts';
 import { listText } from './json-text.ts';
 import { JSON_TYPE, type Reply } from './replies.ts';
 
@@ -11,7 +11,7 @@ export async function pageReply<T>(
   { items, next_cursor }: Page<T>,
   show: (item: T) => object,
 ): Promise<Reply> {
-  const text = await inTurns(listText(shown(items, show)), turnsOf(request));
+  const text = await inTurns(listText(shown(items, show)), clientOf(request));
   const body = `{"items":${text},"next_cursor":${JSON.stringify(next_cursor)}}`;
   return { status: 200, headers: { 'content-type': JSON_TYPE }, body };
 }

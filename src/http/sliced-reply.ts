@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import type { Bytes } from '../domain/bytes.ts';
-import type { Turn } from '../threads/turns.ts';
+import type { Turn } from '../threads/in-turns.ts';
 
 /** Of so many bytes a reply goes out in slices. */
 export const SLICE_BYTES = 2 ** 19;

@@ -112,7 +112,7 @@ export class InferenceDoor {
       const sent = this.readBody(request);
       const bytes = sent instanceof Promise ? await sent : sent;
       const reading = readInferBody(bytes, this.limits.maxJsonBytes, headerLengthOf(request));
-      const { body, inputs } = bytes.length < LONG_BYTES ? atOnce(reading) : await this.inTurns(request, reading);
+      const { body, inputs } = bytes.length < LONG_BYTES ? atOnce(reading) : await inTurns(reading, clientOf(request));
       requireSameModel(id, body);
       const read = performance.now();
       const sequence = sequenceOf(body.parameters);
@@ -137,12 +137,6 @@ export class InferenceDoor {
       this.statistics.failed(owner, start);
       throw error;
     }
-  }
-
-  /** In slices, each in a turn of the request's client. */
-  private inTurns<R>(request: FastifyRequest, work: Generator<void, R>): Promise<R> {
-    const client = clientOf(request);
-    return inTurns(work, () => request.server.turns.take(client));
   }
 
   /** Statistics of the cells that still exist. */

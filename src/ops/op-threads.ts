@@ -2,9 +2,9 @@ import { type CurrentCaller, OWN_WORK } from '../domain/caller.ts';
 import type { JsonObject } from '../domain/json.ts';
 import { type Dtype, Tensor } from '../domain/tensor.ts';
 import { literalToTensor, SentTensor, type TensorLiteral } from '../domain/tensor-literal.ts';
+import { copied, nextTurn } from '../threads/in-turns.ts';
 import { Lane } from '../threads/lane.ts';
 import { runInThread } from '../threads/own-thread.ts';
-import { copied, nextTurn } from '../threads/turns.ts';
 import { type Arithmetic, carryOut, type OpTask, workOf } from './op-task.ts';
 
 /** A tensor between threads. */

@@ -1,7 +1,6 @@
 import { writeSync } from 'node:fs';
 import type { Bytes } from '../domain/bytes.ts';
 import type { CommitEnd, CommitOutcome, StoreWrite } from '../domain/ports.ts';
-import type { Turns } from '../threads/turns.ts';
 import type { LmdbConnection } from './lmdb-connection.ts';
 import { type LmdbDatabase, rewriteFormat } from './lmdb-database.ts';
 import { probeDisk } from './lmdb-disk.ts';
@@ -53,10 +52,10 @@ export interface CommitQueue {
  * Each is compared and written on its own in the transaction, in the order of the calls, under LMDB's write lock, which
  * excludes other processes too. Written values update the recent values.
  */
-export function createCommitQueue(connection: LmdbConnection, recent: RecentValues, turns: Turns): CommitQueue {
+export function createCommitQueue(connection: LmdbConnection, recent: RecentValues): CommitQueue {
   const nextStamp = createStamps();
   const waiting: WaitingCommit[] = [];
-  const longValues = new LongValues(connection.directory, carryOut, turns);
+  const longValues = new LongValues(connection.directory, carryOut);
   /** Commits of long values, which do much before and after they are in the queue. */
   const long = new Set<Promise<void>>();
   let running: Promise<void> | undefined;

@@ -1,6 +1,6 @@
 import type { Bytes } from '../domain/bytes.ts';
 import type { CommitOutcome } from '../domain/ports.ts';
-import type { Turns } from '../threads/turns.ts';
+import { nextTurn } from '../threads/in-turns.ts';
 import type { LmdbDatabase } from './lmdb-database.ts';
 import { NoRoomError } from './lmdb-errors.ts';
 import {
@@ -28,15 +28,13 @@ const AT_ONCE = 2;
 export class LongValues {
   private readonly enqueue: Enqueue;
   private readonly directory: string;
-  private readonly turns: Turns;
   private readonly nextId = createStamps();
   /** To be removed: their commit was not made, and where the disk failed, they could not be removed either. */
   private dropped: Place[] = [];
 
-  constructor(directory: string, enqueue: Enqueue, turns: Turns) {
+  constructor(directory: string, enqueue: Enqueue) {
     this.directory = directory;
     this.enqueue = enqueue;
-    this.turns = turns;
   }
 
   newPlace({ length }: Bytes): Place {
@@ -61,7 +59,7 @@ export class LongValues {
   }
 
   private async writePiece(place: Place, index: number, value: Bytes): Promise<void> {
-    await this.turns.take(Buffer.from(place.id).toString('hex'));
+    await nextTurn();
     const { key, sealed } = sealPiece(place, index, value);
     await this.enqueue(sealed.length, ({ pieces }) => {
       pieces.put(key, sealed);

@@ -1,4 +1,5 @@
 import { crc32 } from 'node:zlib';
+import { nextTurn } from '../threads/in-turns.ts';
 import { STAMP_BYTES } from './record.ts';
 
 const CHECKSUM_BYTES = 4;
@@ -54,21 +55,17 @@ export function isLong({ length }: Uint8Array): boolean {
 }
 
 /** As unsealRecord, a slice in each turn. */
-export async function unsealLongRecord(
-  key: Uint8Array,
-  sealed: Uint8Array,
-  turn: () => Promise<void>,
-): Promise<Uint8Array> {
+export async function unsealLongRecord(key: Uint8Array, sealed: Uint8Array): Promise<Uint8Array> {
   const record = recordOf(sealed);
   const kept = new DataView(sealed.buffer, sealed.byteOffset, sealed.byteLength).getUint32(record.length);
-  if (kept !== (await slicedChecksum(key, record, turn))) throw new DamagedRecordError(key);
+  if (kept !== (await slicedChecksum(key, record))) throw new DamagedRecordError(key);
   return record;
 }
 
-async function slicedChecksum(key: Uint8Array, record: Uint8Array, turn: () => Promise<void>): Promise<number> {
+async function slicedChecksum(key: Uint8Array, record: Uint8Array): Promise<number> {
   let sum = crc32(key);
   for (let from = 0; from < record.length; from += SLICE_BYTES) {
-    await turn();
+    await nextTurn();
     sum = crc32(record.subarray(from, from + SLICE_BYTES), sum);
   }
   return sum;

@@ -3,7 +3,7 @@ import type { CommitEnd, CountedStore, Hold, StoredEntry, StoredValue } from '..
 import { Problem } from '../domain/problems.ts';
 import { checkCommit, isKey, MAX_WHOLE_KEY_LENGTH } from '../domain/store-keys.ts';
 import { NO_USAGE } from '../domain/usage.ts';
-import { Turns } from '../threads/turns.ts';
+import { nextTurn } from '../threads/in-turns.ts';
 import { type DirectoryLock, lockDirectory } from './directory-lock.ts';
 import { markClosed, unmarkClosed, wasClosed } from './lmdb-closed.ts';
 import { createCommitQueue } from './lmdb-commits.ts';
@@ -77,9 +77,7 @@ export async function openLmdbStore({
     throw error;
   }
   const recent = new RecentValues(!shared);
-  /** Each reads or writes a piece of a long value, and readers and writers take turns. */
-  const turns = new Turns();
-  const commits = createCommitQueue(connection, recent, turns);
+  const commits = createCommitQueue(connection, recent);
   let closing: Promise<void> | undefined;
   let failure: Problem | undefined;
   let hasFailed = false;
@@ -118,10 +116,10 @@ export async function openLmdbStore({
   }
 
   /** The value of a place, in turns, with all others that are read and written; undefined if it was replaced meanwhile. */
-  async function assembled(key: Uint8Array, place: Place, hold?: Hold): Promise<Uint8Array | undefined> {
+  async function assembled(place: Place, hold?: Hold): Promise<Uint8Array | undefined> {
     const value = new Uint8Array(Buffer.allocUnsafeSlow(place.length).buffer);
     for (let index = 0; index < countOfPieces(place); index++) {
-      await turns.take(`${key}`);
+      await nextTurn();
       hold?.(0);
       const isThere = read(({ pieces }) => {
         const piece = readPiece((key) => pieces.getBinaryFast(key), place, index);
@@ -139,11 +137,11 @@ export async function openLmdbStore({
       const record = read(() => unsealRecord(key, sealed));
       const place = readPlace(record.subarray(STAMP_BYTES));
       hold?.(place.length);
-      const bytes = await assembled(key, place, hold);
+      const bytes = await assembled(place, hold);
       return bytes && { ...namesOf(key, record), bytes };
     }
     hold?.(sealed.length);
-    const record = await unsealLongRecord(key, sealed, () => turns.take(`${key}`)).catch((error) => {
+    const record = await unsealLongRecord(key, sealed).catch((error) => {
       throw storeProblem(error, directory);
     });
     return { ...namesOf(key, record), bytes: record.subarray(STAMP_BYTES) };
@@ -212,7 +210,7 @@ export async function openLmdbStore({
     },
 
     async list(prefix, after, limit, maxBytes = Number.POSITIVE_INFINITY) {
-      if (limit > MANY_ENTRIES) await turns.take(prefix);
+      if (limit > MANY_ENTRIES) await nextTurn();
       const found = read(({ records }) => {
         const entries: (StoredEntry | LongEntry)[] = [];
         let bytes = 0;

@@ -1,16 +1,31 @@
-import { nextTurn, type Turn } from './turns.ts';
+import type { TensorData } from '../domain/tensor.ts';
+import { Turns } from './turns.ts';
 
-/** The longest time of one slice; other work waits that long. */
-const TURN_MILLISECONDS = 3;
+/** The longest time of one slice of long work, and for which slices begin in one turn of the event loop. */
+const SLICE_MS = 1;
+/** So many bytes are copied in a millisecond or less. */
+const COPIED_BYTES = 2 ** 21;
 
-/** Does the work in slices on the calling thread, each when it is its turn. The event loop runs between the slices. */
-export async function inTurns<R>(work: Generator<void, R>, turn: Turn = nextTurn): Promise<R> {
-  for (let end = performance.now() + TURN_MILLISECONDS; ; ) {
+/** Slices of all long work of this thread, which has one event loop. */
+const slices = new Turns(SLICE_MS);
+
+/** Waits for a turn. */
+export type Turn = () => Promise<void>;
+
+/** Waits for a turn of the event loop: what is ready is answered before. Clients take turns; work of nobody in particular is one. */
+export function nextTurn(client = ''): Promise<void> {
+  return new Promise((resolve) => slices.add(client, resolve));
+}
+
+/** Does the work in slices on the calling thread, each when it is the client's turn. The event loop runs between the slices. */
+export async function inTurns<R>(work: Generator<void, R>, client?: string): Promise<R> {
+  if (!slices.hasTime) await nextTurn(client);
+  for (let end = performance.now() + SLICE_MS; ; ) {
     const { done, value } = work.next();
     if (done) return value;
     if (performance.now() < end) continue;
-    await turn();
-    end = performance.now() + TURN_MILLISECONDS;
+    await nextTurn(client);
+    end = performance.now() + SLICE_MS;
   }
 }
 
@@ -20,4 +35,15 @@ export function atOnce<R>(work: Generator<void, R>): R {
     const { done, value } = work.next();
     if (done) return value;
   }
+}
+
+/** A copy of an array, of which a part is made in each turn of the event loop. */
+export async function copied<T extends TensorData>(array: T): Promise<T> {
+  const copy = new (array.constructor as new (length: number) => T)(array.length);
+  const each = COPIED_BYTES / array.BYTES_PER_ELEMENT;
+  for (let from = 0; from < array.length; from += each) {
+    if (from > 0) await nextTurn();
+    copy.set(array.subarray(from, from + each) as never, from);
+  }
+  return copy;
 }

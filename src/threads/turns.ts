@@ -1,51 +1,133 @@
-import type { TensorData } from '../domain/tensor.ts';
+import { setImmediate } from 'node:timers';
 import { FairQueue } from './fair-queue.ts';
 
-/** Waits for a turn. */
-export type Turn = () => Promise<void>;
+/**
+ * By the clock a turn may be so many times as long: on a machine that does other things a process is slow, and shorter turns do not make
+ * it faster. One that gets a small part of a processor must not let all wait for that either.
+ */
+const CLOCK_FACTOR = 4;
+/** Pieces of work that may begin in one turn. */
+const MOST_BEGUN = 256;
 
-/** The next turn of the event loop: what is ready is answered before. */
-export function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
+/** Milliseconds, of the clock and of the processor in this thread. */
+export interface Clocks {
+  readonly clock: () => number;
+  readonly processor: () => number;
 }
 
-/** So many bytes are copied in a few milliseconds. */
-const COPIED_BYTES = 2 ** 22;
-
-/** A copy of an array, of which a part is made in each turn of the event loop. */
-export async function copied<T extends TensorData>(array: T): Promise<T> {
-  const copy = new (array.constructor as new (length: number) => T)(array.length);
-  const each = COPIED_BYTES / array.BYTES_PER_ELEMENT;
-  for (let from = 0; from < array.length; from += each) {
-    if (from > 0) await nextTurn();
-    copy.set(array.subarray(from, from + each) as never, from);
-  }
-  return copy;
+interface Moment {
+  clock: number;
+  processor: number;
 }
+
+const NEVER: Moment = { clock: Number.POSITIVE_INFINITY, processor: Number.POSITIVE_INFINITY };
+
+interface Waiting {
+  readonly begin: () => void;
+  /** When the turn ended in which it came: those before it in that turn may have taken long. */
+  readonly since: Moment;
+}
+
+const CLOCKS: Clocks = {
+  clock: () => performance.now(),
+  processor: () => {
+    const { user, system } = process.threadCpuUsage();
+    return (user + system) / 1000;
+  },
+};
 
 /**
- * Turns on the event loop for work that holds it for milliseconds: one in each round of the loop, so that what is ready at
- * the same time does not add up, and clients take turns.
+ * Work that waits for its turn of the event loop. Each turn begins as much as it has milliseconds for, and one piece at least; the rest
+ * waits for the next, and clients take turns. So nobody's work holds the loop, and a client that asks seldom waits for a turn at most.
  */
 export class Turns {
-  private readonly queue = new FairQueue<() => void>();
-  private running = false;
+  private readonly queue = new FairQueue<Waiting>();
+  private readonly ms: number;
+  private readonly clocks: Clocks;
+  /** When this turn began, while there is one. */
+  private turn: Moment | undefined;
+  private spent = false;
+  /** Whether something that waited has begun in this turn. */
+  private hasBegun = false;
+  /** How many may begin that wait. */
+  private places = 0;
+  /** When this turn will have ended. */
+  private end = { ...NEVER };
 
-  /** Resolves when it is the client's turn. */
-  take(client: string): Promise<void> {
-    return new Promise((resolve) => {
-      this.queue.add(client, resolve);
-      if (this.running) return;
-      this.running = true;
-      setImmediate(() => this.next());
-    });
+  /** No more begins after so many milliseconds of a turn, whatever was done in them. */
+  constructor(ms: number, clocks = CLOCKS) {
+    this.ms = ms;
+    this.clocks = clocks;
   }
 
-  private next(): void {
-    const begin = this.queue.take();
-    this.running = begin !== undefined;
-    if (!begin) return;
-    begin();
-    setImmediate(() => this.next());
+  /** Whether something waits. */
+  get isBusy(): boolean {
+    return this.queue.size > 0;
   }
+
+  /** Whether the first of a client has waited for so long. */
+  hasWaited(client: string, ms: number): boolean {
+    const first = this.queue.firstOf(client);
+    return first !== undefined && this.turn !== undefined && isOver(this.turn, first.since, ms);
+  }
+
+  /** Whether something may begin at once: this turn has time left, and nothing waits. */
+  get hasTime(): boolean {
+    if (!this.turn) this.beginTurn();
+    return !this.isBusy && !this.isSpent();
+  }
+
+  /** Begins a piece of a client's work when it is its turn. */
+  add(client: string, begin: () => void): void {
+    if (!this.turn) this.beginTurn();
+    this.queue.add(client, { begin, since: this.end });
+    this.makePlaces();
+  }
+
+  private beginTurn(): Moment {
+    this.turn = this.now();
+    this.spent = false;
+    this.hasBegun = false;
+    setImmediate(() => this.endTurn());
+    return this.turn;
+  }
+
+  private endTurn(): void {
+    this.turn = undefined;
+    if (!this.isBusy) return;
+    Object.assign(this.end, this.beginTurn());
+    this.end = { ...NEVER };
+  }
+
+  /** An immediate for each that waits, so that what one does at once, in promises too, is over before the next begins. */
+  private makePlaces(): void {
+    while (this.places < Math.min(this.queue.size, MOST_BEGUN)) {
+      this.places++;
+      setImmediate(() => this.beginNext());
+    }
+  }
+
+  private beginNext(): void {
+    this.places--;
+    if (!this.hasBegun || !this.isSpent()) {
+      this.hasBegun = true;
+      this.queue.take()?.begin();
+    }
+    this.makePlaces();
+  }
+
+  private isSpent(): boolean {
+    const { turn } = this;
+    // The clock costs less to read than the time of the processor.
+    if (turn && this.clocks.clock() - turn.clock >= this.ms) this.spent ||= isOver(this.now(), turn, this.ms);
+    return this.spent;
+  }
+
+  private now(): Moment {
+    return { clock: this.clocks.clock(), processor: this.clocks.processor() };
+  }
+}
+
+function isOver(now: Moment, since: Moment, ms: number): boolean {
+  return now.processor - since.processor >= ms || now.clock - since.clock >= CLOCK_FACTOR * ms;
 }

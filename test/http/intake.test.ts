@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Intake } from '../../src/http/intake.ts';
+import { Turns } from '../../src/threads/turns.ts';
 
 const TURN_MS = 10;
 const WAIT_MS = 50;
@@ -17,7 +18,7 @@ describe('requests on their way in', () => {
     clock = 0;
     processor = 0;
     begun = '';
-    intake = new Intake({ clock: () => clock, processor: () => processor });
+    intake = new Intake(new Turns(TURN_MS, { clock: () => clock, processor: () => processor }));
   });
 
   // What is left would go on in the next test.

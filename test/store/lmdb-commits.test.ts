@@ -6,7 +6,6 @@ import { createCommitQueue } from '../../src/store/lmdb-commits.ts';
 import type { LmdbConnection } from '../../src/store/lmdb-connection.ts';
 import type { LmdbDatabase } from '../../src/store/lmdb-database.ts';
 import { RecentValues } from '../../src/store/recent-values.ts';
-import { Turns } from '../../src/threads/turns.ts';
 
 /** A database in an empty directory that begins a transaction, and ends it, when the test says so. */
 function heldDatabase(directory: string) {
@@ -46,7 +45,7 @@ function heldDatabase(directory: string) {
     close: async () => {},
   };
   const recent = new RecentValues(true);
-  return { queue: createCommitQueue(connection, recent, new Turns()), recent, keys: () => [...stored.keys()], asked };
+  return { queue: createCommitQueue(connection, recent), recent, keys: () => [...stored.keys()], asked };
 }
 
 const write = (key: string) => [{ key, expect: null, bytes: Uint8Array.of(1) }] as const;

@@ -9,7 +9,7 @@ import { openLmdbStore } from '../../src/store/lmdb.ts';
 import type { LmdbDatabase } from '../../src/store/lmdb-database.ts';
 import { LongValues } from '../../src/store/lmdb-long-values.ts';
 import { newSealedRecord, sealRecord } from '../../src/store/lmdb-record.ts';
-import { Turns } from '../../src/threads/turns.ts';
+import { slowClock, turnsOf } from '../support/slow-clock.ts';
 
 const KEY = 'variable/v';
 const long = (fill: number, bytes = 2.5 * LONG_BYTES) => new Uint8Array(bytes).fill(fill);
@@ -74,18 +74,7 @@ describe('long values of the LMDB store', () => {
 
   it('are read and written a piece in each turn of the event loop, however many there are', async () => {
     const keys = ['a', 'b', 'c', 'd'].map((name) => `variable/${name}`);
-    const turnsOf = async (work: () => Promise<unknown>) => {
-      let turns = 0;
-      let over = false;
-      const turn = () => {
-        turns++;
-        if (!over) setImmediate(turn);
-      };
-      setImmediate(turn);
-      await work();
-      over = true;
-      return turns;
-    };
+    slowClock();
     const writing = () => Promise.all(keys.map((key, fill) => store.commit([{ key, bytes: long(fill) }])));
     expect(await turnsOf(writing)).toBeGreaterThanOrEqual(3 * keys.length);
     expect(await turnsOf(() => Promise.all(keys.map((key) => store.get(key))))).toBeGreaterThanOrEqual(3 * keys.length);
@@ -196,14 +185,10 @@ describe('pieces that could not be removed while the disk failed', () => {
     const stats = { getStats: () => ({ free: {} }) };
     const database = { root: stats, records: tree(new Map()), pieces: tree(pieces), unfinished: tree(unfinished) };
     let left = 3;
-    const values = new LongValues(
-      tmpdir(),
-      async (_bytes, work) => {
-        if (left-- <= 0) throw new Error('EIO');
-        return work(database as unknown as LmdbDatabase);
-      },
-      new Turns(),
-    );
+    const values = new LongValues(tmpdir(), async (_bytes, work) => {
+      if (left-- <= 0) throw new Error('EIO');
+      return work(database as unknown as LmdbDatabase);
+    });
     const place = values.newPlace(long(1, 4 * LONG_BYTES));
     await expect(values.write(place, long(1, 4 * LONG_BYTES))).rejects.toThrow('EIO');
     await values.drop([place]);

@@ -2,7 +2,6 @@ import { describe, expect, it } from 'vitest';
 import type { Caller } from '../../src/domain/caller.ts';
 import { FairQueue } from '../../src/threads/fair-queue.ts';
 import { Lane } from '../../src/threads/lane.ts';
-import { Turns } from '../../src/threads/turns.ts';
 
 const caller = (client: string, signal?: AbortSignal): Caller => ({ client, signal, hold: () => undefined });
 
@@ -76,26 +75,5 @@ describe('a fair queue', () => {
     expect(queue.take((client) => client !== 'a')).toBe('b0');
     expect([queue.take(), queue.take(), queue.take(), queue.take()]).toEqual(['a1', 'b1', 'a2', undefined]);
     expect(queue.size).toBe(0);
-  });
-});
-
-describe('turns on the event loop', () => {
-  it('come one in each round, and clients alternate', async () => {
-    const turns = new Turns();
-    const order: string[] = [];
-    let rounds = 0;
-    const count = () => {
-      rounds++;
-      if (order.length < 4) setImmediate(count);
-    };
-    setImmediate(count);
-    await Promise.all(
-      ['a', 'a', 'a', 'b'].map(async (client) => {
-        await turns.take(client);
-        order.push(client);
-      }),
-    );
-    expect(order).toEqual(['a', 'b', 'a', 'a']);
-    expect(rounds).toBeGreaterThanOrEqual(3);
   });
 });

@@ -1,7 +1,7 @@
 import { type CurrentCaller, OWN_WORK } from '../../domain/caller.ts';
 import { Problem } from '../../domain/problems.ts';
+import { copied, nextTurn } from '../../threads/in-turns.ts';
 import { Lane } from '../../threads/lane.ts';
-import { copied, nextTurn } from '../../threads/turns.ts';
 import { DEFAULT_FILE_LIMITS, type FileLimits, invalidFile, requireWithin } from '../bounds.ts';
 import { createThreads } from '../threads.ts';
 import type { Hdf5Reply, Hdf5Request, HdfDataset, HdfTree } from './tree.ts';

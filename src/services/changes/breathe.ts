@@ -1,5 +1,5 @@
 import type { StoreWrite } from '../../domain/ports.ts';
-import { nextTurn } from '../../threads/turns.ts';
+import { nextTurn } from '../../threads/in-turns.ts';
 
 /** So many bytes are copied in a millisecond or so. */
 const LARGE_BYTES = 2 ** 20;

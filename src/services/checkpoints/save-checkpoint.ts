@@ -3,7 +3,7 @@ import type { IncomingFile, SnapshotCodec } from '../../domain/files.ts';
 import { fieldProblem, Problem } from '../../domain/problems.ts';
 import { isExpired } from '../../domain/session.ts';
 import type { Tensor } from '../../domain/tensor.ts';
-import { nextTurn } from '../../threads/turns.ts';
+import { nextTurn } from '../../threads/in-turns.ts';
 import type { Cell } from '../cells/cell-record.ts';
 import type { Decision } from '../changes/decision.ts';
 import { entriesOf } from '../changes/listing.ts';

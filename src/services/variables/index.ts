@@ -1,7 +1,7 @@
 import type { Tensor } from '../../domain/tensor.ts';
 import type { TensorInput } from '../../domain/tensor-literal.ts';
 import { assign, scatterUpdate } from '../../domain/updates.ts';
-import { copied } from '../../threads/turns.ts';
+import { copied } from '../../threads/in-turns.ts';
 import type { Change } from '../changes/change.ts';
 import { listPage, type PageRequest } from '../changes/listing.ts';
 import { resolveTensor } from '../compute/resolve-tensor.ts';

@@ -33,7 +33,6 @@ describe('the text of a failed write of lmdb-js', () => {
 const PROCESS = `
 import { createCommitQueue } from '../../../src/store/lmdb-commits.ts';
 import { RecentValues } from '../../../src/store/recent-values.ts';
-import { Turns } from '../../../src/threads/turns.ts';
 let text = '${textOf('4096 4096 0')}';
 const root = {
   childTransaction: () => Promise.reject(new Error(text)),
@@ -41,7 +40,7 @@ const root = {
 };
 const database = { root, records: { getStats: () => ({}) } };
 const connection = { directory: '.', current: () => database, recover: async () => true };
-const queue = createCommitQueue(connection, new RecentValues(true), new Turns());
+const queue = createCommitQueue(connection, new RecentValues(true));
 const write = (name) =>
   queue.add([[{ key: 'cell/a', bytes: Buffer.of(1) }]]).then(
     ([{ code = 'committed' }]) => console.log(name + ': ' + code),

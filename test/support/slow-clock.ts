@@ -1,0 +1,25 @@
+import { onTestFinished, vi } from 'vitest';
+
+/** For the rest of the test, lets each look at the clock find that so long has passed since the last, that no turn of the event loop has time left. */
+export function slowClock(): void {
+  let now = 0;
+  const spy = vi.spyOn(performance, 'now').mockImplementation(() => {
+    now += 100;
+    return now;
+  });
+  onTestFinished(() => spy.mockRestore());
+}
+
+/** How many turns the event loop makes while the work is done. */
+export async function turnsOf(work: () => Promise<unknown>): Promise<number> {
+  let turns = 0;
+  let over = false;
+  const turn = () => {
+    turns++;
+    if (!over) setImmediate(turn);
+  };
+  setImmediate(turn);
+  await work();
+  over = true;
+  return turns;
+}

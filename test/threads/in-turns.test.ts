@@ -1,0 +1,34 @@
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { inTurns, nextTurn } from '../../src/threads/in-turns.ts';
+import { slowClock, turnsOf } from '../support/slow-clock.ts';
+
+function* longWork(slices: number): Generator<void, number> {
+  for (let k = 0; k < slices; k++) yield;
+  return slices;
+}
+
+describe('long work on the event loop', () => {
+  it('goes on by one slice in each turn, whoever asks for it', async () => {
+    slowClock();
+    const clients = ['a', 'b', undefined];
+    const all = () => Promise.all(clients.map((client) => inTurns(longWork(4), client)));
+    expect(await turnsOf(all)).toBeGreaterThanOrEqual(4 * clients.length);
+  });
+
+  it('is done by clients in turns', async () => {
+    slowClock();
+    let order = '';
+    const slice = async (client: string) => {
+      await nextTurn(client);
+      order += client;
+    };
+    await Promise.all([...'aaab'].map(slice));
+    expect(order).toBe('abaa');
+  });
+});
+
+it('is all done at once while the turn has time', async () => {
+  const spy = vi.spyOn(performance, 'now').mockReturnValue(0);
+  onTestFinished(() => spy.mockRestore());
+  expect(await turnsOf(() => inTurns(longWork(1000)))).toBeLessThan(3);
+});

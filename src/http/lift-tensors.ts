@@ -39,7 +39,7 @@ export function liftTensors(
   parse: (text: string) => unknown,
   mostNames = Number.POSITIVE_INFINITY,
 ): unknown {
-  return lift(bytes, fields, parse, codecFor(bytes.length).reader(bytes), mostNames);
+  return lift(bytes, fields, parse, arraysOf(bytes), mostNames);
 }
 
 /** The same of each line of a text, with its number of bytes. The text ends with a newline; lines of blanks alone are left out. */
@@ -48,7 +48,7 @@ export function liftLines(
   fields: TensorFields,
   parse: (text: string) => unknown,
 ): { readonly line: Buffer; readonly lifted: unknown }[] {
-  const read = codecFor(bytes.length).reader(bytes);
+  const read = arraysOf(bytes);
   const lines: { line: Buffer; lifted: unknown }[] = [];
   let start = 0;
   for (let end = bytes.indexOf(NEWLINE); end >= 0; end = bytes.indexOf(NEWLINE, start)) {
@@ -63,6 +63,15 @@ export function liftLines(
     lines.push({ line, lifted: lift(line, fields, parse, readHere) });
   }
   return lines;
+}
+
+/** Reads the arrays of a text. To get a long text ready takes milliseconds, so that is done for the first. */
+function arraysOf(bytes: Buffer): ReadAt {
+  let read: ReadAt | undefined;
+  return (start) => {
+    read ??= codecFor(bytes.length).reader(bytes);
+    return read(start);
+  };
 }
 
 function isBlank(line: Buffer): boolean {

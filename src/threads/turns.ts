@@ -2,8 +2,8 @@ import { setImmediate } from 'node:timers';
 import { FairQueue } from './fair-queue.ts';
 
 /**
- * By the clock a turn may be so many times as long: on a machine that does other things a process is slow, and shorter turns do not make
- * it faster. One that gets a small part of a processor must not let all wait for that either.
+ * By the clock something may wait so many times as long as by the processor: on a machine that does other things a process is slow, and
+ * refusals do not make it faster. One that gets a small part of a processor must not let all wait for that either.
  */
 const CLOCK_FACTOR = 4;
 /** Pieces of work that may begin in one turn. */
@@ -65,7 +65,7 @@ export class Turns {
     return this.queue.size > 0;
   }
 
-  /** Whether the first of a client has waited for so long. */
+  /** Whether the first of a client has waited for so many milliseconds of the processor, or long by the clock. */
   hasWaited(client: string, ms: number): boolean {
     const first = this.queue.firstOf(client);
     return first !== undefined && this.turn !== undefined && isOver(this.turn, first.since, ms);
@@ -116,10 +116,9 @@ export class Turns {
     this.makePlaces();
   }
 
+  /** By the clock: Linux counts the time of the processor in ticks of some milliseconds. */
   private isSpent(): boolean {
-    const { turn } = this;
-    // The clock costs less to read than the time of the processor.
-    if (turn && this.clocks.clock() - turn.clock >= this.ms) this.spent ||= isOver(this.now(), turn, this.ms);
+    this.spent ||= this.turn !== undefined && this.clocks.clock() - this.turn.clock >= this.ms;
     return this.spent;
   }
 

@@ -107,8 +107,15 @@ describe('requests on their way in', () => {
   it.each([
     [CLOCK_FACTOR - 1, 1],
     [10 * CLOCK_FACTOR, 10],
-  ])('count the clock only where a machine is %i times as slow as it should be', async (slowness, less) => {
-    send('a', 100, 1, slowness);
-    expect(begun).toHaveLength(Math.ceil(TURN_MS / less));
+  ])('are refused by the clock only where a machine is %i times as slow as it should be', async (slowness, less) => {
+    send('a', 1000, 1, slowness);
+    const waited = WAIT_MS / less;
+    // Of a turn so slow only what fits by the clock begins.
+    const each = Math.ceil(TURN_MS / slowness);
+    for (let turns = 0; turns * each < waited + each; turns++) {
+      expect(intake.isFull('a')).toBe(false);
+      await nextTurn();
+    }
+    expect(intake.isFull('a')).toBe(true);
   });
 });

@@ -4,11 +4,11 @@ import type { z } from 'zod';
 import { type TensorFields, tensorFieldsOf } from '../../schemas/tensor-fields.ts';
 import { Problem } from '../domain/problems.ts';
 import { atOnce } from '../threads/in-turns.ts';
-import { parserOf } from './body-bytes.ts';
+import { LONG_BYTES, parserOf } from './body-bytes.ts';
 import { routeOf } from './every-request.ts';
 import { HttpProblem } from './http-problem.ts';
 import { checkBounds, MOST_FIELDS } from './json-bounds.ts';
-import { liftTensors } from './lift-tensors.ts';
+import { liftLong, liftTensors } from './lift-tensors.ts';
 import { JsonMistake, mistakeIn, parseInSlices } from './sliced-json.ts';
 
 const IS_JSON = /^application\/json\b/i;
@@ -46,8 +46,13 @@ function* bodyOf(
 ): Generator<void, unknown> {
   // DELETE and bare POSTs may carry the header without a body.
   if (bytes.length === 0) return undefined;
-  const lifted = fields && fields.size > 0 ? liftTensors(bytes, fields, parse, mostFields) : undefined;
-  if (lifted !== undefined) return lifted;
+  if (fields && fields.size > 0) {
+    const isLong = bytes.length >= LONG_BYTES;
+    const lifted = isLong
+      ? yield* liftLong(bytes, fields, parse, mostFields)
+      : liftTensors(bytes, fields, parse, mostFields);
+    if (lifted !== undefined) return lifted;
+  }
   yield;
   return yield* plainSlices(bytes, parse, mostFields);
 }

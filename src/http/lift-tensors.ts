@@ -16,6 +16,7 @@ import {
   SPACE,
   Unusual,
 } from './json-cursor.ts';
+import { LongArrays } from './long-arrays.ts';
 import { codecFor, type ReadArray } from './number-codec.ts';
 
 const NEWLINE = 0x0a;
@@ -24,7 +25,7 @@ const MOST_VALUES = 256;
 /** Values of a body, objects and tensors included. The plain way refuses more. */
 const MOST_PARTS = 2 ** 16;
 /** Bytes of all values beside tensors that are parsed here. */
-const MOST_TEXTS = 2 ** 20;
+const MOST_TEXTS = 2 ** 18;
 /** Numbers of all tensors of a body. */
 export const MOST_NUMBERS = 2 ** 19;
 
@@ -40,6 +41,27 @@ export function liftTensors(
   mostNames = Number.POSITIVE_INFINITY,
 ): unknown {
   return lift(bytes, fields, parse, arraysOf(bytes), mostNames);
+}
+
+/** The same of a long body. Long arrays are read in slices. */
+export function* liftLong(
+  bytes: Buffer,
+  fields: TensorFields,
+  parse: (text: string) => unknown,
+  mostNames: number,
+): Generator<void, unknown> {
+  const arrays = new LongArrays(bytes, MOST_NUMBERS);
+  const read: ReadAt = (start) => {
+    const array = arrays.at(start);
+    if (arrays.isReading) throw new Unusual();
+    return array;
+  };
+  for (;;) {
+    const lifted = lift(bytes, fields, parse, read, mostNames);
+    if (!arrays.isReading) return lifted;
+    // Once it is read, the body is read from its start, with what is known by then.
+    yield* arrays.readOn();
+  }
 }
 
 /** The same of each line of a text, with its number of bytes. The text ends with a newline; lines of blanks alone are left out. */

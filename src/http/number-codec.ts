@@ -1,20 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { pooledFloat64 } from '../domain/pooled-arrays.ts';
+import { type Kernels, type Views, viewsOf } from './number-kernels.ts';
 import { type NumberTables, numberTables } from './number-tables.ts';
-
-/** Exports of kernels/index.ts. Addresses are offsets in its memory. */
-interface Kernels {
-  readonly memory: WebAssembly.Memory;
-  readonly heap: WebAssembly.Global<number>;
-  readonly POWERS: WebAssembly.Global<number>;
-  readonly BINADES: WebAssembly.Global<number>;
-  readonly FIVES: WebAssembly.Global<number>;
-  readonly SHAPE: WebAssembly.Global<number>;
-  readonly rank: WebAssembly.Global<number>;
-  readonly count: WebAssembly.Global<number>;
-  printNested(source: number, shape: number, rank: number, out: number): number;
-  readNumbers(text: number, out: number): number;
-}
 
 /** Numbers of a nested JSON array, row-major, and where its text ends. */
 export interface ReadArray {
@@ -30,6 +17,13 @@ const SLACK = 40;
 const TEXT_BYTES = 24;
 const SCRIBBLE_BYTES = 32;
 const MAX_RANK = 8;
+/** Of a long text, so much is in memory at a time; the last bytes are for what begins before them: a number and brackets. */
+const PART_BYTES = 2 ** 16;
+const MARGIN_BYTES = 2 ** 10;
+/** Parts of an array that are read in one slice. */
+const SLICE_PARTS = 4;
+/** Where an array is read to its end. */
+const NO_LIMIT = -1;
 const FEW = 1024;
 
 /** The kernels of number text, and the memory that they work in. */
@@ -67,25 +61,71 @@ class NumberCodec {
 
   /** A reader of the arrays in a text. It holds until the codec is used for anything else. */
   reader(text: Uint8Array): (start: number) => ReadArray | undefined {
-    const { heap, kernels, extents } = this;
+    const { heap, kernels } = this;
     const out = (heap + text.length + SLACK + 7) & ~7;
     // Every number takes two bytes at least.
     this.reserve(out + (text.length + 2) * 4);
-    const { bytes, words, doubles } = this.views;
+    const { bytes, doubles } = this.views;
     bytes.set(text, heap);
     bytes.fill(0, heap + text.length, heap + text.length + SLACK);
     return (start) => {
-      const end = kernels.readNumbers(heap + start, out);
+      const end = kernels.readNumbers(heap + start, out, NO_LIMIT);
       if (end === 0) return undefined;
-      const shape: number[] = [];
-      const rank = kernels.rank.value;
-      for (let axis = 0; axis < rank; axis++) shape.push(words[extents + axis]);
+      const shape = this.shape();
       const values = pooledFloat64(kernels.count.value);
       // A view of many costs less than a loop over them.
       if (values.length > FEW) values.set(doubles.subarray(out / 8, out / 8 + values.length));
       else for (let i = 0; i < values.length; i++) values[i] = doubles[out / 8 + i];
       return { shape, values, end: end - heap };
     };
+  }
+
+  /**
+   * The same for a long text, of which a part is in memory at a time. A long array is read in slices; none is made of more numbers than `most`, or
+   * a little more.
+   */
+  partsReader(text: Uint8Array, most: number): (start: number) => Generator<void, ReadArray | undefined> {
+    const { heap, kernels } = this;
+    const out = (heap + PART_BYTES + SLACK + 7) & ~7;
+    this.reserve(out + (PART_BYTES + 2) * 4);
+    const { bytes, doubles } = this.views;
+    const inMemory = { from: 0, to: 0 };
+    const load = (at: number) => {
+      const { from, to } = inMemory;
+      if (at >= from && (at < to - MARGIN_BYTES || (at < to && to === text.length))) return inMemory;
+      inMemory.from = at;
+      inMemory.to = Math.min(at + PART_BYTES, text.length);
+      bytes.set(text.subarray(at, inMemory.to), heap);
+      bytes.fill(0, heap + inMemory.to - at, heap + inMemory.to - at + SLACK);
+      return inMemory;
+    };
+    const shapeOf = () => this.shape();
+    return function* read(start) {
+      const parts: Float64Array[] = [];
+      let count = 0;
+      for (let at = start; count <= most; ) {
+        const { from, to } = load(at);
+        const limit = to === text.length ? NO_LIMIT : heap + to - from - MARGIN_BYTES;
+        const readHere = parts.length === 0 ? kernels.readNumbers : kernels.readOn;
+        const end = readHere(heap + at - from, out, limit);
+        if (end === 0) return undefined;
+        parts.push(doubles.slice(out / 8, out / 8 + kernels.count.value));
+        count += kernels.count.value;
+        at = from + end - heap;
+        if (!kernels.goesOn.value) return { shape: shapeOf(), values: joined(parts), end: at };
+        if (parts.length % SLICE_PARTS === 0) yield;
+      }
+      return undefined;
+    };
+  }
+
+  /** Of the array that was read last. */
+  private shape(): number[] {
+    const { extents, kernels } = this;
+    const shape: number[] = [];
+    const rank = kernels.rank.value;
+    for (let axis = 0; axis < rank; axis++) shape.push(this.views.words[extents + axis]);
+    return shape;
   }
 
   private reserve(bytes: number): void {
@@ -96,23 +136,14 @@ class NumberCodec {
   }
 }
 
-interface Views {
-  readonly bytes: Uint8Array;
-  readonly words: Uint32Array;
-  readonly floats: Float32Array;
-  readonly doubles: Float64Array;
-  /** The bytes once more, to decode text. */
-  readonly text: Buffer;
-}
-
-function viewsOf({ buffer }: WebAssembly.Memory): Views {
-  return {
-    bytes: new Uint8Array(buffer),
-    words: new Uint32Array(buffer),
-    floats: new Float32Array(buffer),
-    doubles: new Float64Array(buffer),
-    text: Buffer.from(buffer),
-  };
+function joined(parts: readonly Float64Array[]): Float64Array {
+  const values = pooledFloat64(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    values.set(part, at);
+    at += part.length;
+  }
+  return values;
 }
 
 /** Above this size a codec is made for one use only, since its memory never shrinks. */
@@ -133,7 +164,7 @@ class NumberCodecs {
     return this.shared;
   }
 
-  private make(): NumberCodec {
+  make(): NumberCodec {
     this.module ??= new WebAssembly.Module(readFileSync(new URL('./kernels/number-text.wasm', import.meta.url)));
     this.tables ??= numberTables();
     return new NumberCodec(this.module, this.tables);
@@ -142,6 +173,11 @@ class NumberCodecs {
 
 /** Scratch memory, not state: each call overwrites it. */
 const codecs = new NumberCodecs();
+
+/** A codec that is used for nothing else, for a long text. */
+export function ownCodec(): NumberCodec {
+  return codecs.make();
+}
 
 /** A codec for a text of about so many bytes. */
 export function codecFor(textBytes: number): NumberCodec {

@@ -3,6 +3,7 @@ import Fastify, { type FastifyInstance } from 'fastify';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { gradientsBody, sequenceBody, stepBody } from '../../schemas/cell.ts';
+import type { NestedNumbers } from '../../schemas/nested-numbers.ts';
 import { opBody } from '../../schemas/op.ts';
 import { openSessionBody, putStatesBody, sessionStepBody } from '../../schemas/session.ts';
 import { stepMessage } from '../../schemas/stream.ts';
@@ -16,7 +17,7 @@ import { addChecks } from '../../src/http/every-request.ts';
 import { Account, limitInFlight } from '../../src/http/in-flight.ts';
 import { Intake } from '../../src/http/intake.ts';
 import { addJsonBody } from '../../src/http/json-body.ts';
-import { liftTensors } from '../../src/http/lift-tensors.ts';
+import { liftLong, liftTensors } from '../../src/http/lift-tensors.ts';
 import { codecFor } from '../../src/http/number-codec.ts';
 import { addProblemReplies, PROBLEM_FORM } from '../../src/http/problem-replies.ts';
 import { addValidation } from '../../src/http/validation.ts';
@@ -278,6 +279,55 @@ describe('reading tensors straight from the bytes of a body', () => {
     const lifted = liftTensors(sent, tensorFieldsOf(stepMessage), JSON.parse);
     const tensor = new Tensor('float32', [1, 2], Float32Array.of(1, 2));
     expect(lifted).toEqual({ inputs: new SentTensor(tensor, 'base64'), id: 'a' });
+  });
+});
+
+describe('a long body', () => {
+  const ofStep = tensorFieldsOf(stepMessage);
+  /** As many numbers as several parts of a text have, of all lengths that a number has. */
+  const number = (k: number) => ['0', `-${k}.25`, `${k / 7}`, `${k}e-${k % 9}`, '   7'][k % 5];
+  const list = (count: number, from = 0) => `[${Array.from({ length: count }, (_, k) => number(from + k))}]`;
+  const rows = (count: number, width: number) =>
+    `[${Array.from({ length: count }, (_, k) => list(width, k)).join(', ')}]`;
+
+  function slicesOf(text: string, fields = ofStep): { lifted: unknown; slices: number } {
+    const lifting = liftLong(Buffer.from(text), fields, JSON.parse, 100);
+    for (let slices = 1; ; slices++) {
+      const { done, value } = lifting.next();
+      if (done) return { lifted: value, slices };
+    }
+  }
+
+  it.each([
+    ['one row', list(200_000)],
+    ['many rows', rows(20_000, 10)],
+    ['few rows', rows(3, 60_000)],
+    ['single numbers', rows(100_000, 1)],
+    ['brackets', `[[[[[[[${list(150_000)}]]]]]]]`],
+  ])('is read in slices as a whole: %s', (_, inputs) => {
+    const text = `{"session":"s","inputs":${inputs},"key":"k"}`;
+    const { lifted, slices } = slicesOf(text);
+    expect(slices).toBeGreaterThan(2);
+    expect(lifted).toEqual(liftTensors(Buffer.from(text), ofStep, JSON.parse));
+    expect((lifted as { inputs: NestedNumbers }).inputs.toJSON()).toEqual(JSON.parse(inputs));
+  });
+
+  it('may have many short arrays and several long ones', () => {
+    const text = `{"inputs":[${rows(5_000, 3)},${list(60_000)},[1],${list(90_000)}]}`;
+    const fields = tensorFieldsOf(opBody);
+    const { lifted, slices } = slicesOf(text, fields);
+    expect(slices).toBeGreaterThan(4);
+    expect(lifted).toEqual(liftTensors(Buffer.from(text), fields, JSON.parse));
+  });
+
+  it.each([
+    ['another row in its middle', `[${rows(20_000, 10).slice(1, -1)},[1],${rows(20_000, 10).slice(1)}`],
+    ['a word behind many numbers', `[${list(200_000).slice(1, -1)},null]`],
+    ['no end', list(200_000).slice(0, -1)],
+    ['more numbers than there may be', list(600_000)],
+    ['a number that is longer than what is read at once', `[${list(60_000).slice(1, -1)},0.${'1'.repeat(200_000)}]`],
+  ])('is left to the plain way with %s', (_, inputs) => {
+    expect(slicesOf(`{"inputs":${inputs}}`).lifted).toBeUndefined();
   });
 });
 

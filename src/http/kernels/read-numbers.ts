@@ -7,6 +7,10 @@ export const SHAPE: usize = memory.data(MAX_RANK * 4, 8);
 const COUNTS: usize = memory.data(MAX_RANK * 4, 8);
 export let rank: i32 = 0;
 export let count: i32 = 0;
+/** Whether the array goes on behind what was read. */
+export let goesOn: bool = false;
+/** Numbers of the innermost list that were read before. */
+let before: i32 = 0;
 
 // @ts-ignore: decorator
 @inline
@@ -19,26 +23,51 @@ function skipBlanks(p: usize): usize {
 /**
  * Reads the array that starts at `p` into float64 at `out`, and sets `rank`, `count` and the extents at SHAPE. Returns where
  * the array ends; 0 where it is anything but numbers in arrays of one length a level, at most 8 deep and none of them empty.
+ * Before the first number at `limit` or behind it, it stops, returns where that is, and `goesOn`; `count` is that of this call.
  * Forty zero bytes must follow the text.
  */
-export function readNumbers(p: usize, out: usize): usize {
-  const start = out;
-  let depth: i32 = 0;
-  let known: i32 = 0;
+export function readNumbers(p: usize, out: usize, limit: usize): usize {
+  goesOn = false;
   for (let axis = 0; axis < MAX_RANK; axis++) store<u32>(SHAPE + (<usize>axis << 2), 0);
+  return read(p, out, limit);
+}
+
+/** Goes on with the array where the last call stopped: its text from there on is at `p`. */
+export function readOn(p: usize, out: usize, limit: usize): usize {
+  return read(p, out, limit);
+}
+
+function read(p: usize, out: usize, limit: usize): usize {
+  const start = out;
+  let known: i32 = goesOn ? rank : 0;
+  let depth = known;
+  let atNumber = goesOn;
+  goesOn = false;
 
   while (true) {
-    // At '['.
-    if (depth == MAX_RANK) return 0;
-    store<u32>(COUNTS + ((<usize>depth) << 2), 0);
-    depth++;
-    p = skipBlanks(p + 1);
-    if (load<u8>(p) == 0x5b) continue;
-    if (known == 0) known = depth;
-    else if (depth != known) return 0;
+    let row = out;
+    if (atNumber) {
+      row -= <usize>before << 3;
+      atNumber = false;
+    } else {
+      // At '['.
+      if (depth == MAX_RANK) return 0;
+      store<u32>(COUNTS + ((<usize>depth) << 2), 0);
+      depth++;
+      p = skipBlanks(p + 1);
+      if (load<u8>(p) == 0x5b) continue;
+      if (known == 0) known = depth;
+      else if (depth != known) return 0;
+    }
 
-    const row = out;
     while (true) {
+      if (p >= limit) {
+        rank = known;
+        count = <i32>((out - start) >> 3);
+        before = <i32>((out - row) >> 3);
+        goesOn = true;
+        return p;
+      }
       // Looking for the comma first lets the next number begin early. First: a digit, a point, up to 13 digits.
       let comma = findComma(v128.load(p));
       let c: u32 = load<u8>(p);

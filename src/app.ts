@@ -39,7 +39,7 @@ import { Lines } from './http/lines.ts';
 import { watchMethods } from './http/methods.ts';
 import { createMetrics, type Metrics } from './http/metrics.ts';
 import { type MetricsSnapshot, metricsText } from './http/metrics-text.ts';
-import { MoreListeners } from './http/more-listeners.ts';
+import { type Address, MoreListeners } from './http/more-listeners.ts';
 import { addPlayground } from './http/playground.ts';
 import { refuseUnderPressure } from './http/pressure.ts';
 import { addProblemReplies, answerFrameworkErrors } from './http/problem-replies.ts';
@@ -295,8 +295,13 @@ export async function createApp(options: AppOptions): Promise<App> {
   // The routes of the Open Inference Protocol are a plugin, which is loaded only now.
   await app.after();
   methods.close();
-  const listeners = new MoreListeners(app);
-  app.decorate('listenMore', (host: string, port: number) => listeners.listen(host, port));
+  const listeners = new MoreListeners(app.server);
+  app.decorate('listenMore', (address: Address) => listeners.listen(address));
+  let closed: Promise<void> | undefined;
+  app.addHook('preClose', async () => {
+    closed = listeners.close();
+  });
+  app.addHook('onClose', () => closed);
   await app.ready();
   return app;
 }

@@ -8,6 +8,7 @@ import { KeysFileError } from './access/keys-file.ts';
 import { createApp } from './app.ts';
 import { type Config, ConfigError, readConfig } from './config.ts';
 import { createMetrics } from './http/metrics.ts';
+import type { Address } from './http/more-listeners.ts';
 import { readTls, TlsFilesError } from './http/tls.ts';
 import { memoryTooSmall } from './memory-need.ts';
 import { reservePort } from './processes/reserve-port.ts';
@@ -138,31 +139,29 @@ async function serve(config: Config, logger: Logger, worker?: number): Promise<v
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, close);
 
   const { host, port, grpcPort = 0 } = config;
-  const listen = (variable: string, listening: Promise<unknown>) =>
-    listening.catch(async (error) => {
-      await store.close();
-      refuseAddress(error, host, variable);
-    });
-  if (grpc) await listen(`CELLSTEP_GRPC_PORT ${grpcPort}`, grpc.listen({ host, port: grpcPort, reusePort: shared }));
-  await listen(`CELLSTEP_PORT ${port}`, listenAt(app, { host, port, shared }));
+  const listen = (variable: string, wanted: number, begin: (address: Address) => Promise<unknown>) =>
+    addressOf(host, wanted, shared)
+      .then(begin)
+      .catch(async (error) => {
+        await store.close();
+        refuseAddress(error, host, `${variable} ${wanted}`);
+      });
+  if (grpc) await listen('CELLSTEP_GRPC_PORT', grpcPort, (address) => grpc.listen(address));
+  await listen('CELLSTEP_PORT', port, (address) => listenAt(app, address));
   if (process.stdout.isTTY) greet(app);
   line?.listening();
 }
 
-interface Address {
-  readonly host: string;
-  readonly port: number;
-  /** Other processes of the service listen there too. */
-  readonly shared: boolean;
+/** Where many sockets listen if that is of use; a port that another service has is refused. @throws the error of listen */
+async function addressOf(host: string, port: number, shared: boolean): Promise<Address> {
+  // Other systems spread no connections over sockets that share a port.
+  const reusePort = shared || process.platform === 'linux';
+  return { host, port: reusePort && !shared ? await reservePort(host, port) : port, reusePort };
 }
 
-/** Listens with as many sockets as are of use. @throws the error of listen */
-async function listenAt(app: App, { host, port, shared }: Address): Promise<void> {
-  // Other systems spread no connections over sockets that share a port.
-  const many = process.platform === 'linux';
-  const reserved = many && !shared ? await reservePort(host, port) : port;
-  await app.listen({ host, port: reserved, ...(many || shared ? { reusePort: true } : {}) });
-  if (many) await app.listenMore(host, reserved);
+async function listenAt(app: App, address: Address): Promise<void> {
+  await app.listen(address);
+  if (address.reusePort) await app.listenMore(address);
 }
 
 /** Loaded only if it is served: gRPC needs a library of its own. */

@@ -1,45 +1,55 @@
 import { createServer, type Server as NetServer } from 'node:net';
-import type { FastifyInstance } from 'fastify';
+import { Arrivals } from './arrivals.ts';
 
-/** Sockets that listen at the port of the service, the one of the app among them. */
-const LISTENERS = 32;
+/** Sockets that listen at the port of the service, the one of the server among them. */
+const LISTENERS = 64;
+
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+  /** Other sockets may listen there too. */
+  readonly reusePort: boolean;
+}
 
 /**
- * Lets several connections be opened in one turn of the event loop. Node takes one of each listening socket in a turn: where
+ * Lets several connections be accepted in one turn of the event loop. Node takes one of each listening socket in a turn: where
  * many come at once and turns are long, a new client waits for all before it. The operating system spreads connections over
  * sockets that share a port.
  */
 export class MoreListeners {
-  private readonly app: FastifyInstance;
+  private readonly server: NetServer;
+  private readonly arrivals: Arrivals;
   private readonly listeners: NetServer[] = [];
-  private closed: Promise<unknown> | undefined;
 
-  constructor(app: FastifyInstance) {
-    this.app = app;
-    app.addHook('preClose', async () => {
-      this.closed = Promise.all(this.listeners.map((listener) => new Promise((resolve) => listener.close(resolve))));
-    });
-    app.addHook('onClose', () => this.closed?.then(() => undefined));
+  constructor(server: NetServer) {
+    this.server = server;
+    this.arrivals = new Arrivals(server);
   }
 
-  /** At the address of the app, which listens with `reusePort`. @throws the error of listen */
-  async listen(host: string, port: number): Promise<void> {
-    const { server } = this.app;
+  /** At the address of the server, which shares its port. @throws the error of listen */
+  async listen(address: Address): Promise<void> {
     while (this.listeners.length < LISTENERS - 1) {
-      // Connections are made as http.Server makes its own.
-      const listener = createServer({ allowHalfOpen: true, noDelay: true });
-      listener.on('connection', (socket) => server.emit('connection', socket));
+      // Connections are as the server makes its own, but nothing is read of those that wait.
+      const { allowHalfOpen } = this.server as { allowHalfOpen?: boolean };
+      const listener = createServer({ allowHalfOpen, noDelay: true, pauseOnConnect: true });
+      listener.on('connection', (socket) => this.server.emit('connection', socket));
       this.listeners.push(listener);
       await new Promise<void>((resolve, reject) => {
-        listener.once('error', reject).listen({ host, port, reusePort: true }, resolve);
+        listener.once('error', reject).listen(address, resolve);
       });
     }
+  }
+
+  /** Takes no connections any more. Resolves when those that came here are closed. */
+  async close(): Promise<void> {
+    this.arrivals.close();
+    await Promise.all(this.listeners.map((listener) => new Promise((resolve) => listener.close(resolve))));
   }
 }
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** Adds sockets that listen at the address of the app, which listens with `reusePort`. @throws the error of listen */
-    readonly listenMore: (host: string, port: number) => Promise<void>;
+    /** Adds sockets that listen at the address of the app, which shares its port. @throws the error of listen */
+    readonly listenMore: (address: Address) => Promise<void>;
   }
 }

@@ -16,11 +16,11 @@ it('open several connections in one turn of the event loop, and close when the l
     asked++;
     return released;
   });
-  const listeners = new MoreListeners(app);
+  const listeners = new MoreListeners(app.server);
   const port = await reservePort(HOST, 0);
   const address = { host: HOST, port, reusePort: true };
   await app.listen(address);
-  await listeners.listen(HOST, port);
+  await listeners.listen(address);
   let opened = 0;
   let inTurn = 0;
   let most = 0;
@@ -40,7 +40,7 @@ it('open several connections in one turn of the event loop, and close when the l
 
   while (asked < CLIENTS) await nextTurn();
   let isClosed = false;
-  const closing = app.close().then(() => {
+  const closing = Promise.all([app.close(), listeners.close()]).then(() => {
     isClosed = true;
   });
   for (let turns = 0; turns < 100; turns++) await nextTurn();

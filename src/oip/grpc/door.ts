@@ -12,6 +12,7 @@ import {
 import type { FastifyInstance } from 'fastify';
 import { Problem } from '../../domain/problems.ts';
 import { shareConnections } from '../../http/connections.ts';
+import { type Address, MoreListeners } from '../../http/more-listeners.ts';
 import { asProblem } from '../../http/problem-replies.ts';
 import { readTls, type TlsFiles, watchTls } from '../../http/tls.ts';
 import { addressOf, createAdmission } from './admission.ts';
@@ -30,13 +31,6 @@ export interface GrpcOptions {
   /** Connections of one address; 0: no limit. */
   readonly connectionsPerAddress: number;
   readonly tls?: TlsFiles;
-}
-
-export interface GrpcAddress {
-  readonly host: string;
-  readonly port: number;
-  /** Other processes of the service listen there too. */
-  readonly reusePort: boolean;
 }
 
 /** Headers of a call that are passed on to the HTTP request. */
@@ -60,6 +54,7 @@ export class GrpcDoor {
   private readonly options: GrpcOptions;
   private readonly server: Server;
   private readonly listener: NetServer | TlsServer;
+  private readonly moreListeners: MoreListeners;
   /** By their peer, as calls name it. */
   private readonly connections = new Map<string, Connection>();
   private readonly streams = new Set<InferStream>();
@@ -79,6 +74,7 @@ export class GrpcDoor {
       interceptors: [
         createAdmission({
           account: app.account,
+          pace: app.bodyPace,
           seconds: requestSeconds,
           streams: MAX_STREAMS,
           carried: (peer, session) => {
@@ -103,15 +99,17 @@ export class GrpcDoor {
       socket.on('error', () => socket.destroy());
       injector.injectConnection(socket);
     });
+    this.moreListeners = new MoreListeners(this.listener);
     if (tls) this.unwatch = watchTls(this.listener as TlsServer, tls, app.log);
     this.listener.on('tlsClientError', (_error, socket) => socket.destroy());
   }
 
   /** The port that it listens on. @throws the error of listen */
-  async listen(address: GrpcAddress): Promise<number> {
+  async listen(address: Address): Promise<number> {
     this.listener.listen(address);
     await once(this.listener, 'listening');
     const { port } = this.listener.address() as AddressInfo;
+    if (address.reusePort) await this.moreListeners.listen({ ...address, port });
     this.app.log.info(`gRPC listening at ${address.host}:${port}`);
     return port;
   }
@@ -120,6 +118,7 @@ export class GrpcDoor {
   async close(): Promise<void> {
     this.unwatch();
     this.listener.close();
+    void this.moreListeners.close();
     const closed = new Promise<void>((resolve) => this.server.tryShutdown(() => resolve()));
     const failure = failureOfProblem(shuttingDown());
     await Promise.all([...this.streams].map((stream) => stream.finish(failure)));

@@ -20,8 +20,11 @@ interface Line {
   ended: boolean;
 }
 
+/** What Node's parser takes for the end of HTTP on a connection. */
+const UPGRADE = 2;
+
 interface HttpSocket extends Socket {
-  readonly parser?: { onIncoming: () => number } | null;
+  readonly parser?: { onIncoming: (request: { upgrade?: boolean | null }) => number } | null;
 }
 
 /**
@@ -121,12 +124,17 @@ function closeIfIdle(socket: Socket, { running, seen, waiting }: Line): void {
 }
 
 /**
- * Throws away what else has come and comes on a connection that ends after the replies under way. The parser goes on to the end of
- * what it has, up to 64 KiB of requests, but makes no responses for them.
+ * Throws away what else has come and comes on a connection that ends after the replies under way. Of what it has, up to 64 KiB of
+ * requests, the parser reads one more.
  */
 function discard(socket: HttpSocket): void {
   hangUp(socket);
-  if (socket.parser) socket.parser.onIncoming = () => 0;
+  if (socket.parser) {
+    socket.parser.onIncoming = (request) => {
+      request.upgrade = false;
+      return UPGRADE;
+    };
+  }
   socket.removeAllListeners('data');
   socket.on('data', () => undefined);
 }

@@ -142,6 +142,27 @@ describe('what all requests hold', () => {
     expect((await step()).status).toBe(200);
   });
 
+  it('reads no requests behind the one that ends the connection', async () => {
+    let read = 0;
+    app.server.once('connection', ({ parser }: Socket & { parser: { onIncoming: (...args: unknown[]) => number } }) => {
+      // Which is called for each request that the parser has read.
+      let { onIncoming } = parser;
+      Object.defineProperty(parser, 'onIncoming', {
+        get: () => {
+          read++;
+          return onIncoming;
+        },
+        set: (next) => {
+          onIncoming = next;
+        },
+      });
+    });
+    const socket = open(`${'GET /v1/ops HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(1_000)}`);
+    await new Promise((resolve) => socket.resume().once('end', resolve));
+    expect(read).toBeGreaterThan(17);
+    expect(read).toBeLessThan(25);
+  });
+
   it('begins each of them in another turn of the event loop', async () => {
     const turns: number[] = [];
     let turn = 0;

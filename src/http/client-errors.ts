@@ -21,11 +21,19 @@ const CODES: Readonly<Record<string, { code: ProblemCode; detail: string }>> = {
   HPE_CHUNK_EXTENSIONS_OVERFLOW: { code: 'bad-request', detail: 'The chunk extensions are over 16 KiB.' },
 };
 
-/** Answers bytes that never became a request (garbage, a broken frame, a client that stopped halfway), then hangs up. */
+/**
+ * Answers bytes that never became a request (garbage, a broken frame, a client that stopped halfway), then hangs up. Answers wait for
+ * their turn as requests do: a thousand connections may break at once.
+ */
 export function answerClientErrors(newRequestId: () => string): FastifyServerOptions['clientErrorHandler'] {
-  return function answer(this: FastifyInstance, error: ClientError, socket: Socket): void {
+  return function take(this: FastifyInstance, error: ClientError, socket: Socket): void {
     // After the answer was sent, later bytes are ignored.
     if (!socket.writable || error.code === 'ECONNRESET') return void socket.destroy();
+    this.intake.take(socket.remoteAddress ?? '', () => answer.call(this, error, socket));
+  };
+
+  function answer(this: FastifyInstance, error: ClientError, socket: Socket): void {
+    if (!socket.writable) return void socket.destroy();
     const running = (socket as { _httpMessage?: ServerResponse<IncomingMessage> })._httpMessage;
     // A stream that is answered line by line may last as long as the client likes.
     if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && running && isStream(running)) return;
@@ -51,7 +59,7 @@ export function answerClientErrors(newRequestId: () => string): FastifyServerOpt
     ];
     socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
     setTimeout(() => socket.destroy(), LINGER_MILLISECONDS).unref();
-  };
+  }
 }
 
 function isStream(response: ServerResponse): boolean {

@@ -1,26 +1,31 @@
-import type { Readable } from 'node:stream';
 import { FairQueue } from '../threads/fair-queue.ts';
 
-/** Bytes of bodies that are read in one turn of the event loop, of all connections. */
+/** Bytes that are read in one turn of the event loop, of all connections. */
 const TURN_BYTES = 2 ** 20;
 /** Node reads at most so many bytes of a connection at once. */
 const CHUNK_BYTES = 2 ** 16;
 
+/** What can be told to read no more for a while. */
+interface Source {
+  pause(): void;
+  resume(): void;
+}
+
 /**
- * Bodies as they come, so much in each turn of the event loop. Node by itself reads up to 2 MiB of each connection in one turn:
+ * Bodies, streams and sockets as they come, so much in each turn of the event loop. Node by itself reads up to 2 MiB of each connection in one turn:
  * thirty uploads at once held the loop with 60 MiB. What is over the bytes of a turn waits for a later one, and clients take turns.
  */
 export class BodyPace {
-  private readonly paused = new FairQueue<Readable>();
+  private readonly paused = new FairQueue<Source>();
   private left = TURN_BYTES;
   private turning = false;
 
-  /** A client has sent so many bytes of a body, and more may come. */
-  took(client: string, body: Readable, bytes: number): void {
+  /** A client has sent so many bytes, and more may come. */
+  took(client: string, source: Source, bytes: number): void {
     this.left -= bytes;
     if (this.left <= 0) {
-      body.pause();
-      this.paused.add(client, body);
+      source.pause();
+      this.paused.add(client, source);
     }
     this.turn();
   }

@@ -121,6 +121,7 @@ export class StreamDoor {
       call: this.callOf(request),
       limits: this.limits,
       account: request.server.account,
+      pace: request.server.bodyPace,
       client: clientOf(request),
     });
     this.stops.add(stop);

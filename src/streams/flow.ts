@@ -38,6 +38,8 @@ export class Flow<M> {
   private largest = 0;
   private bytes = 0;
   private open = true;
+  /** Others read now (body-pace.ts). */
+  private paused = false;
   private ended = false;
   private idle: (() => void) | undefined;
   private advancing = false;
@@ -82,12 +84,19 @@ export class Flow<M> {
       this.waiting = [];
       this.next = 0;
     }
-    const open = this.waiting.length === 0 && this.hasRoom() && this.bytes < maxBytes && !isCongested();
-    if (open !== this.open) {
-      this.open = open;
-      this.options.reading(open);
-    }
+    this.tellReading();
     if (begun.length > 0) this.options.begin(begun);
+  }
+
+  /** Reads no more until `resume`, whatever room there is. */
+  pause(): void {
+    this.paused = true;
+    this.tellReading();
+  }
+
+  resume(): void {
+    this.paused = false;
+    this.tellReading();
   }
 
   /** Begins nothing any more. */
@@ -104,6 +113,15 @@ export class Flow<M> {
     await new Promise<void>((resolve) => {
       this.idle = resolve;
     });
+  }
+
+  private tellReading(): void {
+    const { maxBytes, isCongested } = this.options;
+    const hasRoom = this.waiting.length === 0 && this.hasRoom() && this.bytes < maxBytes;
+    const open = !this.paused && hasRoom && !isCongested();
+    if (open === this.open) return;
+    this.open = open;
+    this.options.reading(open);
   }
 
   private hasRoom(): boolean {

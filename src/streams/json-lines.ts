@@ -1,4 +1,5 @@
 import type { Readable, Writable } from 'node:stream';
+import type { BodyPace } from '../http/body-pace.ts';
 import { type Account, Holding } from '../http/in-flight.ts';
 import { TEXT_FORM } from './answer-form.ts';
 import type { Call, Messages } from './carry-out.ts';
@@ -29,6 +30,7 @@ export function answerLines(
     call,
     limits,
     account,
+    pace,
     client,
   }: {
     readonly messages: Messages;
@@ -36,6 +38,7 @@ export function answerLines(
     readonly call: Call;
     readonly limits: StreamLimits;
     readonly account: Account;
+    readonly pace: Pick<BodyPace, 'took'>;
     /** Whose bytes they are. */
     readonly client: string;
   },
@@ -101,6 +104,7 @@ export function answerLines(
     if (over) flow.add(0, tooLong(limits.maxBytes));
     if (text) take(text);
     flow.advance();
+    pace.took(client, flow, chunk.length);
   }
 
   input.on('data', read);

@@ -9,7 +9,7 @@ import type { Call, Messages } from './carry-out.ts';
 import { Flow, type Task } from './flow.ts';
 import { type MessageReader, tooLong } from './read-messages.ts';
 
-type App = Pick<FastifyInstance, 'tensorFiles' | 'account'>;
+type App = Pick<FastifyInstance, 'tensorFiles' | 'account' | 'bodyPace'>;
 
 /** A message as it came. */
 interface Frame {
@@ -67,6 +67,7 @@ export class SocketLine {
       reading: (open) => (open ? socket.resume() : socket.pause()),
       begin: (tasks) => this.begin(tasks),
     });
+    raw.on('data', ({ length }: Buffer) => app.bodyPace.took(this.holding.client, this.flow, length));
     raw.on('drain', () => {
       this.count(0);
       this.flow.advance();

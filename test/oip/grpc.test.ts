@@ -459,7 +459,7 @@ describe('the door of gRPC', () => {
   );
 
   it.each(['ModelInfer', 'ModelStreamInfer'])(
-    'counts what has come of a message of %s, for its address',
+    'counts what has come of a message of %s, for its address, and reads it at the pace of all bodies',
     async (name) => {
       const { app, client, port } = await withSum({ limits: { maxInFlightBytes: 2 ** 20 } }, { maxBodyBytes: 2 ** 27 });
       const session = connect(`http://127.0.0.1:${port}`);
@@ -472,8 +472,10 @@ describe('the door of gRPC', () => {
         stream.write(Buffer.concat([prefix, Buffer.alloc(bytes)]));
         return stream;
       };
+      const took = vi.spyOn(app.bodyPace, 'took');
       const first = open(500_000);
       await vi.waitFor(() => expect(app.account.held).toBe(500_005), 10_000);
+      expect(took.mock.calls.reduce((sum, [, , length]) => sum + length, 0)).toBe(500_005);
       // What is alone may have all that its own limits allow; a second one may not.
       const second = open(2 ** 26);
       await vi.waitFor(() => expect(app.account.held).toBeGreaterThan(2 ** 25), 10_000);

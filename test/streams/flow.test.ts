@@ -37,6 +37,21 @@ function started(options: Options = {}) {
 }
 
 describe('the flow of one client', () => {
+  it('reads no more while others read, whatever room there is, and then only if there is room', async () => {
+    const { flow, reading, add, end } = started();
+    flow.pause();
+    add(1);
+    expect(reading).toEqual([false]);
+    flow.resume();
+    expect(reading).toEqual([false, true]);
+    flow.pause();
+    for (const name of [2, 3]) add(name);
+    flow.resume();
+    expect(reading).toEqual([false, true, false]);
+    for (let k = 0; k < 3; k++) await end();
+    expect(reading).toEqual([false, true, false, true]);
+  });
+
   it('begins so many messages at once, in their order, and reads on when one has ended', async () => {
     const { begun, reading, add, end } = started();
     for (const name of [1, 2, 3, 4]) add(name);

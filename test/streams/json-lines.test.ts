@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { startApp, type TestApp } from '../support/app.ts';
 import { call, make, TUTORIAL_CELL } from '../support/call.ts';
 import { until } from '../support/until.ts';
@@ -34,6 +34,18 @@ describe('a stream of lines', () => {
       ['end', 200, 2, undefined],
       ['without a newline', 200, 2, true],
     ]);
+  });
+
+  it('is read at the pace of all bodies', async () => {
+    const took = vi.spyOn(app.bodyPace, 'took');
+    const client = new LinesClient(url);
+    const inputs = Array(1e5).fill([2]);
+    client.say({ id: 1, session: 'none', inputs });
+    await until(() => client.lines.length === 1);
+    const bytes = took.mock.calls.reduce((sum, [, , length]) => sum + length, 0);
+    expect(bytes).toBeGreaterThan(JSON.stringify(inputs).length);
+    client.request.end();
+    await client.ended;
   });
 
   it('is refused as the body of another route', async () => {

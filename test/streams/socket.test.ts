@@ -1,6 +1,6 @@
 import { request } from 'node:http';
 import type { Socket } from 'node:net';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Tensor } from '../../src/domain/tensor.ts';
 import { readSafetensors, writeSafetensors } from '../../src/files/safetensors/safetensors.ts';
 import { startApp, type TestApp } from '../support/app.ts';
@@ -34,6 +34,13 @@ describe('a socket', () => {
     await expect(new StreamClient(url, {}, 'other.v1').open()).rejects.toThrow('400');
     const plain = await call(app, 'GET', '/v1/stream');
     expect([plain.status, plain.body.code, plain.headers.upgrade]).toEqual([426, 'upgrade-required', 'websocket']);
+  });
+
+  it('is read at the pace of all bodies, also before a message is whole', async () => {
+    const took = vi.spyOn(app.bodyPace, 'took');
+    const client = await connect();
+    client.socket.send(' '.repeat(500_000), { fin: false });
+    await until(() => took.mock.calls.reduce((sum, [, , length]) => sum + length, 0) >= 500_000);
   });
 
   it('opens, steps, forks, rewinds, resets and closes sessions', async () => {

@@ -9,11 +9,13 @@ import {
   ServerListenerBuilder,
   status,
 } from '@grpc/grpc-js';
+import type { BodyPace } from '../../http/body-pace.ts';
 import { type Account, Holding } from '../../http/in-flight.ts';
 
 export interface AdmissionLimits {
   /** What has arrived of messages that are not complete counts there, for the address that sends them. */
   readonly account: Account;
+  readonly pace: Pick<BodyPace, 'took'>;
   /** The time in which a whole message must arrive. */
   readonly seconds: number;
   /** Streams that may be open at once. */
@@ -25,6 +27,8 @@ export interface AdmissionLimits {
 /** A call of grpc-js, with the stream of HTTP/2 under it: it tells of no bytes before a message is complete. */
 type CallOnStream = ServerInterceptingCallInterface & {
   readonly stream: NodeJS.ReadableStream & { readonly session?: Http2Session };
+  /** Whether it waits for a message; if not, it has paused the stream itself. */
+  readonly isReadPending: boolean;
 };
 /** What each message begins with. */
 const PREFIX_BYTES = 5;
@@ -33,11 +37,18 @@ const PREFIX_BYTES = 5;
  * Limits what clients can make a process hold before a call begins: the bytes of incomplete messages, their time, and the number
  * of open streams.
  */
-export function createAdmission({ account, seconds, streams, carried }: AdmissionLimits): ServerInterceptor {
+export function createAdmission({ account, pace, seconds, streams, carried }: AdmissionLimits): ServerInterceptor {
   let open = 0;
 
   return ({ requestStream }, inner) => {
-    const { stream } = inner as CallOnStream;
+    const onStream = inner as CallOnStream;
+    const { stream } = onStream;
+    const source = {
+      pause: () => stream.pause(),
+      resume: () => {
+        if (onStream.isReadPending) stream.resume();
+      },
+    };
     carried(inner.getPeer(), stream.session);
     const holding = new Holding(account, `address:${addressOf(inner.getPeer())}`);
     let arrived = 0;
@@ -66,6 +77,7 @@ export function createAdmission({ account, seconds, streams, carried }: Admissio
       wait(true);
       if (account.admits(holding.client, length, arrived)) {
         hold(arrived + length);
+        pace.took(holding.client, source, length);
         return;
       }
       // What still comes is thrown away.

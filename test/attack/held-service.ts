@@ -26,12 +26,17 @@ export class HeldService {
   private readonly watched = join(this.directory, 'holds.json');
   private child: ChildProcess | undefined;
   private port = 0;
+  private grpcPort = 0;
   private printed = '';
   /** Lives that ended by themselves. */
   deaths = 0;
 
   get url(): string {
     return `http://127.0.0.1:${this.port}`;
+  }
+
+  get grpcUrl(): string {
+    return `http://127.0.0.1:${this.grpcPort}`;
   }
 
   get pid(): number {
@@ -44,12 +49,14 @@ export class HeldService {
 
   async start(): Promise<void> {
     this.port ||= await freePort();
+    this.grpcPort ||= await freePort();
     const command = `${this.group ? `echo $$ > ${this.group.processes} && ` : ''}exec ${process.execPath} bin/cellstep.cjs`;
     const child = spawn('sh', ['-c', command], {
       cwd: ROOT,
       env: {
         ...cleanEnvironment(),
         CELLSTEP_PORT: `${this.port}`,
+        CELLSTEP_GRPC_PORT: `${this.grpcPort}`,
         CELLSTEP_STORE: `lmdb:${this.directory}`,
         CELLSTEP_LOG_LEVEL: 'error',
         CELLSTEP_ATTACK_WATCH: this.watched,

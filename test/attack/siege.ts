@@ -32,7 +32,7 @@ export async function runAttacks(
   let broken = 0;
   try {
     await service.start();
-    await makeVictim(service.url);
+    await makeVictim(service);
     const alone = await seenAlone(service);
     console.log(headings());
     console.log(
@@ -72,7 +72,7 @@ interface Verdict {
 }
 
 async function carryOut(attack: Attack, service: HeldService, { alone, seconds }: Conditions): Promise<Verdict> {
-  const target = new Target(service.url, seconds);
+  const target = new Target(service, seconds);
   const slow = await slowness();
   const victim = new Victim(service.url);
   await victim.begin();
@@ -135,8 +135,8 @@ function lateness(seen: Questions, bounds: { readonly health: number; readonly s
   return faults;
 }
 
-async function makeVictim(url: string): Promise<void> {
-  const target = new Target(url, 0);
+async function makeVictim(service: HeldService): Promise<void> {
+  const target = new Target(service, 0);
   const config = { units: 64 };
   await target.make('/v1/cells', { id: 'victim', class_name: 'LSTMCell', config, input_shape: [null, 16] });
   for (const id of VICTIMS) await target.make('/v1/sessions', { id, cell: 'victim' });
@@ -162,7 +162,7 @@ async function clear(service: HeldService): Promise<void> {
       await service.start();
     } else await delay(1_000);
   }
-  const target = new Target(service.url, 0);
+  const target = new Target(service, 0);
   for (const kind of ['sessions', 'cells', 'variables', 'checkpoints']) {
     for (;;) {
       const reply = await fetch(`${service.url}/v1/${kind}?limit=200`);

@@ -28,6 +28,7 @@ const GRACE = 2;
 /** What an attacker has: connections to the service, and a list of what was answered. */
 export class Target {
   readonly url: string;
+  readonly grpcUrl: string;
   /** For how long an attack that lasts goes on. */
   readonly seconds: number;
   readonly statuses = new Map<number, number>();
@@ -37,8 +38,9 @@ export class Target {
   private readonly outgoing = new Set<ClientRequest>();
 
   /** `address` is where it comes from: clients without keys are told apart by it. */
-  constructor(url: string, seconds: number, address = '127.0.0.1') {
+  constructor({ url, grpcUrl }: Pick<Target, 'url' | 'grpcUrl'>, seconds: number, address = '127.0.0.1') {
     this.url = url;
+    this.grpcUrl = grpcUrl;
     this.seconds = seconds;
     this.address = address;
     this.agent = new Agent({ keepAlive: true, maxSockets: 256, localAddress: address });
@@ -46,7 +48,7 @@ export class Target {
 
   /** Another client, who means no harm. */
   neighbour(): Target {
-    return new Target(this.url, this.seconds, '127.0.0.3');
+    return new Target(this, this.seconds, '127.0.0.3');
   }
 
   /** One request; its reply is read and thrown away. */

@@ -5,6 +5,7 @@ import { FILES_OF_WEIGHTS } from './files.ts';
 import { MOST } from './most.ts';
 import { ONNX_FILES } from './onnx.ts';
 import { REPLIES } from './replies.ts';
+import { STREAMS } from './streams.ts';
 import { THINGS } from './things.ts';
 import { WORK } from './work.ts';
 
@@ -13,6 +14,7 @@ export const ATTACKS: readonly Attack[] = [
   ...BODIES,
   ...REPLIES,
   ...CONNECTIONS,
+  ...STREAMS,
   ...WORK,
   ...FILES_OF_WEIGHTS,
   ...ONNX_FILES,

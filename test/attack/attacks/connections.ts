@@ -23,9 +23,29 @@ export const CONNECTIONS: readonly Attack[] = [
       const slow = Array.from({ length: 1_000 }, () => target.open(Buffer.from('GET /v1/cells HTTP/1.1\r\nx-a: ')));
       const end = performance.now() + target.seconds * 1000;
       while (performance.now() < end) {
-        for (const socket of slow) if (socket.writable) socket.write('a');
+        for (const socket of slow) if (!socket.pending && socket.writable) socket.write('a');
         await delay(500);
       }
+    },
+  },
+  {
+    name: '1,000 connections that send at once what is no HTTP',
+    run: async (target) => {
+      const sockets = Array.from({ length: 1_000 }, () => target.open(Buffer.alloc(0)));
+      await delay(500);
+      for (const socket of sockets) socket.write('no HTTP\r\n');
+      await delay(target.seconds * 1000);
+    },
+  },
+  {
+    name: '300 connections that send at once 64 KiB of requests each',
+    run: async (target) => {
+      const sockets = Array.from({ length: 300 }, () => target.open(Buffer.alloc(0)));
+      const short = Buffer.from('GET / HTTP/1.1\r\nhost: a\r\n\r\n');
+      const many = Buffer.concat(Array(Math.floor(2 ** 16 / short.length)).fill(short));
+      await delay(500);
+      for (const socket of sockets) socket.write(many);
+      await delay(target.seconds * 1000);
     },
   },
   {

@@ -162,12 +162,12 @@ function headOf({ shape, dtype }: Tensor): string {
   return `{"shape":${JSON.stringify(shape)},"dtype":"${dtype}"`;
 }
 
-/** Elements that are printed in a few milliseconds. */
+/** Elements that are printed in a millisecond or so. */
 const PIECE: Readonly<Record<Dtype, number>> = {
-  float32: 2 ** 16,
-  bool: 2 ** 16,
-  float16: 2 ** 13,
-  bfloat16: 2 ** 13,
+  float32: 2 ** 15,
+  bool: 2 ** 15,
+  float16: 2 ** 12,
+  bfloat16: 2 ** 12,
   int32: 2 ** 14,
   int64: 2 ** 13,
   float64: 2 ** 13,

@@ -8,7 +8,7 @@ import { plainStep } from './plain-step.ts';
 /** The most items that run at once. */
 const WAVE = 1_000;
 /** Of these, how many plain steps begin in one turn of the event loop. */
-const BEGUN = 125;
+const BEGUN = 64;
 /** Any other item is carried out on its own, and takes as long as so many plain steps. */
 const OTHER = 5;
 /** The most bytes of the answers to one call. Further items are not begun. */

@@ -25,12 +25,12 @@ async function answered(count: number, itemOf = plain) {
 }
 
 it('begins few steps of a long call in each turn of its sender, and a short call at once', async () => {
-  expect(await answered(10_000)).toEqual({ most: 125, turns: 80 });
-  expect(await answered(100)).toEqual({ most: 100, turns: 0 });
+  expect(await answered(10_000)).toEqual({ most: 64, turns: 160 });
+  expect(await answered(64)).toEqual({ most: 64, turns: 0 });
 });
 
 it('begins fewer items in a turn if they are not plain steps', async () => {
-  expect(await answered(1_000, other)).toEqual({ most: 25, turns: 40 });
-  expect(await answered(25, other)).toEqual({ most: 25, turns: 0 });
-  expect(await answered(1_000, (k) => (k % 2 === 0 ? plain(k) : other(k)))).toEqual({ most: 42, turns: 24 });
+  expect(await answered(1_000, other)).toEqual({ most: 13, turns: 77 });
+  expect(await answered(13, other)).toEqual({ most: 13, turns: 0 });
+  expect(await answered(1_000, (k) => (k % 2 === 0 ? plain(k) : other(k)))).toEqual({ most: 22, turns: 46 });
 });

@@ -16,12 +16,12 @@ export function networkWeights(className: NetworkClass, config: JsonObject, weig
     autoName: (base) => base,
   }).variables(1);
   const ordered = [...specs.filter(({ trainable }) => trainable), ...specs.filter(({ trainable }) => !trainable)];
+  // The layer 'a.b' is another one than 'a'.
+  const ofLayers = Map.groupBy(ordered, ({ name }) => name.replace(/\.[^.]*$/, ''));
   const renamed = [...weights].map(([name, tensor]) => {
     const [, layer, place] = /^(.+)\.(\d+)$/s.exec(name) ?? [];
     if (layer === undefined) return [name, tensor] as const;
-    // The layer 'a.b' is another one than 'a'.
-    const isOwn = ({ name: own }: { readonly name: string }) => own.replace(/\.[^.]*$/, '') === layer;
-    const spec = ordered.filter(isOwn)[Number(place)];
+    const spec = ofLayers.get(layer)?.[Number(place)];
     if (spec) return [spec.name, tensor] as const;
     throw new Problem(
       'invalid-file',

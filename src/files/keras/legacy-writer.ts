@@ -6,7 +6,7 @@ import { type HdfAttributes, type HdfDataset, type HdfTree, parentOf } from '../
 import { type ConfiguredLayer, isRecurrentClass } from './configured-layers.ts';
 import { asLayer, classNameOf, inKerasOrder, KERAS_VERSION, nameOf, sequentialModel, stackedCells } from './model.ts';
 import { networkModel } from './network-model.ts';
-import { asDataset, ownVariables, requireAll } from './weights-writer.ts';
+import { asDataset, requireAll, variablesByPlace } from './weights-writer.ts';
 
 /** The tree of a legacy `.h5` of a Sequential model of these layers, as Keras 3 writes it. */
 export function treeOfLegacy(modelName: string, layers: readonly WholeLayer[]): HdfTree {
@@ -25,9 +25,12 @@ export function treeOfLegacy(modelName: string, layers: readonly WholeLayer[]): 
  */
 export function treeOfLegacyNetwork(network: WholeLayer, layers: readonly ConfiguredLayer[]): HdfTree {
   const modelName = nameOf({ config: network.config }, network.name);
+  const plain = variablesByPlace(network.weights);
+  const variablesOf = (layer: ConfiguredLayer) =>
+    isRecurrentClass(layer) ? recurrentVariables(layer, network.weights) : (plain.get(layer.place) ?? []);
   const groups = [...Map.groupBy(layers, ({ names }) => names[0])].map(([name, inside]): LegacyGroup => {
     const entries = inside.flatMap((layer) =>
-      variablesOf(layer, network.weights).map(([weight, tensor]) => {
+      variablesOf(layer).map(([weight, tensor]) => {
         const below = isRecurrentClass(layer) ? legacyPath(layer.className, layer.config, weight) : weight;
         const path = `${modelName}/${layer.names.join('/')}/${below}`;
         return { path, tensor, frozen: network.frozen?.has(`${layer.place}.${weight}`) ?? false };
@@ -41,8 +44,7 @@ export function treeOfLegacyNetwork(network: WholeLayer, layers: readonly Config
 }
 
 /** The weights of a recurrent layer are those that its prefix and one of their names make. */
-function variablesOf(layer: ConfiguredLayer, weights: NamedTensors): [string, Tensor][] {
-  if (!isRecurrentClass(layer)) return ownVariables(layer, weights);
+function recurrentVariables(layer: ConfiguredLayer, weights: NamedTensors): [string, Tensor][] {
   const prefix = `${layer.place}.`;
   const own = [...weights].filter(([name]) => name.startsWith(prefix) && isRecurrentWeight(name.slice(prefix.length)));
   return own.map(([name, tensor]) => [name.slice(prefix.length), tensor]);

@@ -49,8 +49,17 @@ export function otherGroups(tree: HdfTree, paths: readonly string[]): Skipped[] 
   const owners = [...tree.datasets.keys(), ...tree.unread.keys()].map((path) =>
     path.replace(/(^|\/)(vars\/)?[^/]*$/, ''),
   );
-  const others = new Set(owners.filter((owner) => !paths.some((path) => isWithin(owner, path))));
+  const layers = new Set(paths);
+  const others = new Set(owners.filter((owner) => !hasAbove(layers, owner)));
   return [...others].map((name) => ({ name: name || '/', reason: 'Its arrays do not belong to a recurrent layer.' }));
+}
+
+/** Whether a group is at or below one of these. */
+function hasAbove(groups: ReadonlySet<string>, group: string): boolean {
+  for (let at = group; ; at = parentOf(at)) {
+    if (groups.has(at)) return true;
+    if (at === '') return false;
+  }
 }
 
 /** Whether a group is at or below another. */

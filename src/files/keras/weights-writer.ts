@@ -5,7 +5,7 @@ import { Tensor } from '../../domain/tensor.ts';
 import { snakeCase } from '../../domain/words.ts';
 import { elementBytes } from '../elements.ts';
 import { type HdfAttributes, type HdfDataset, type HdfTree, parentOf } from '../hdf5/tree.ts';
-import { type ConfiguredLayer, configuredLayers, isRecurrentClass } from './configured-layers.ts';
+import { configuredLayers, isRecurrentClass } from './configured-layers.ts';
 import { asLayer, classNameOf, DIRECTIONS, groupNames, nameOf, stackedCells, VARIABLES } from './model.ts';
 
 /** The tree of a `.weights.h5` of a Sequential model of these layers, in Keras 3's layout. */
@@ -27,11 +27,12 @@ export function treeOfWeights(modelName: string, layers: readonly WholeLayer[]):
 export function treeOfNetwork(network: WholeLayer): HdfTree {
   const { name: id, className, config, weights } = network;
   const tree = new WeightsTree();
+  const variables = variablesByPlace(weights);
   for (const layer of configuredLayers({ class_name: className, config })) {
     if (isRecurrentClass(layer)) {
       tree.addLayer(layer.path, layer.className, layer.config, `${layer.place}.`, weights);
     } else {
-      tree.addVariables(layer.path, layer.name, ownVariables(layer, weights));
+      tree.addVariables(layer.path, layer.name, variables.get(layer.place) ?? []);
     }
   }
   tree.addGroup('vars', { name: nameOf({ config }, id) });
@@ -46,12 +47,14 @@ export function requireAll({ name, weights }: WholeLayer, { datasets }: HdfTree)
   throw new Problem('not-acceptable', detail);
 }
 
-/** The variables of a layer that is not recurrent, whose names have no dots. */
-export function ownVariables({ place }: ConfiguredLayer, weights: NamedTensors): [string, Tensor][] {
-  return [...weights].flatMap(([name, tensor]): [string, Tensor][] => {
-    const variable = name.slice(place.length + 1);
-    return name === `${place}.${variable}` && !variable.includes('.') ? [[variable, tensor]] : [];
-  });
+/** The variables of layers that are not recurrent, whose names have no dots, by the places of the layers. */
+export function variablesByPlace(weights: NamedTensors): Map<string, [string, Tensor][]> {
+  const places = Map.groupBy(weights, ([name]) => name.slice(0, Math.max(0, name.lastIndexOf('.'))));
+  const own = [...places].map(([place, named]): [string, [string, Tensor][]] => [
+    place,
+    named.map(([name, tensor]) => [name.slice(place.length + 1), tensor]),
+  ]);
+  return new Map(own);
 }
 
 class WeightsTree implements HdfTree {

@@ -69,16 +69,22 @@ export function freshVariables(specs: readonly VariableSpec[]): CellVariable[] {
   return specs.map(({ name, shape, dtype, trainable }) => ({ name, shape, dtype, trainable, version: 1 }));
 }
 
+/** A network has thousands of variables. */
+export function byName(variables: readonly CellVariable[]): ReadonlyMap<string, CellVariable> {
+  return new Map(variables.map((variable) => [variable.name, variable]));
+}
+
 /** The writes for the record and the named new values. Replaced values are deleted. */
 export function cellWrites(before: Cell | undefined, record: CellRecord, changed: Weights): StoreWrite[] {
   const writes: StoreWrite[] = [
     { key: cellKey(record.id), expect: before?.revision ?? null, bytes: encodeRecord({ fields: record, tensors: {} }) },
   ];
+  const replaced = byName(before?.record.variables ?? []);
   for (const variable of record.variables) {
     const value = changed[variable.name];
     if (!value) continue;
     writes.push({ key: valueKey(record, variable), bytes: recordBytes({ fields: {}, tensors: { value } }) });
-    const old = before?.record.variables.find(({ name }) => name === variable.name);
+    const old = replaced.get(variable.name);
     if (old) writes.push({ key: valueKey(record, old), delete: true });
   }
   return writes;

@@ -8,7 +8,7 @@ import { inTurns } from '../../threads/in-turns.ts';
 import { cellKey, graphKey, valueKey, versionKey } from '../keys.ts';
 import type { Ports } from '../ports.ts';
 import type { CachedCell, OwnCells } from './cell-cache.ts';
-import { type Cell, type CellRecord, definitionOf, featuresOf } from './cell-record.ts';
+import { byName, type Cell, type CellRecord, definitionOf, featuresOf } from './cell-record.ts';
 import { graphProgram } from './graph-program.ts';
 
 /** Reads cells: always the version that the store has now, its weights and program from memory where they are there. */
@@ -131,10 +131,9 @@ export class CellReader {
 
   private async loadWeights(record: CellRecord, known: Cell | undefined): Promise<Weights | undefined> {
     const weights: Record<string, Tensor> = {};
+    const before = byName(known?.record.uid === record.uid ? known.record.variables : []);
     for (const variable of record.variables) {
-      const same =
-        known?.record.uid === record.uid && known.record.variables.find(({ name }) => name === variable.name);
-      if (same && same.version === variable.version) {
+      if (known && before.get(variable.name)?.version === variable.version) {
         weights[variable.name] = known.weights[variable.name];
         continue;
       }

@@ -8,7 +8,7 @@ import type { CellArithmetic, Dropout } from '../../../domain/program.ts';
 import { type FloatArray, sizeOf } from '../../../domain/tensor.ts';
 import { weightArray } from '../../../domain/weight-array.ts';
 import { stateNamesOf } from '../layers/recurrent-layers.ts';
-import { prefixed, within } from '../parts.ts';
+import { prefixed } from '../parts.ts';
 import { type NetworkClass, type NetworkOptions, parseNetwork } from './network-config.ts';
 import type { PlacedLayer } from './network-layers.ts';
 
@@ -77,7 +77,7 @@ export function kerasNetwork(className: NetworkClass, config: JsonObject, option
 function nodeOf(layer: PlacedLayer, weights: Weights): NetworkNode {
   const { name, inputs, defined, activity } = layer;
   const { output, mask } = defined;
-  const own = within(name, weights);
+  const own = ownWeights(layer, weights);
   const common = {
     name,
     inputs,
@@ -100,6 +100,12 @@ function nodeOf(layer: PlacedLayer, weights: Weights): NetworkNode {
       .map((spec) => [spec.name, weightArray(own, spec.name, spec.shape, defined.arrayDtype)]),
   );
   return { ...common, work: { kind: 'layer', layer: defined.program(arrays) } };
+}
+
+/** By their names inside the layer. Each is looked up: a network has a thousand layers, and thousands of weights. */
+function ownWeights({ name, defined }: PlacedLayer, weights: Weights): Weights {
+  const own = defined.variables.map((spec) => [spec.name, weights[`${name}.${spec.name}`]] as const);
+  return Object.fromEntries(own.filter(([, weight]) => weight !== undefined));
 }
 
 function stepsNodeOf({ inputs, defined }: PlacedLayer): StepsNode {

@@ -1,8 +1,9 @@
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { type CurrentCaller, OWN_WORK } from '../domain/caller.ts';
 import type { Precision } from '../domain/ports.ts';
 import { clientGone, Problem } from '../domain/problems.ts';
 import { FairQueue } from '../threads/fair-queue.ts';
+import { startThread } from '../threads/start-thread.ts';
 import type { ComputeAnswer, ComputeCalls, ComputeKind, ComputeTask } from './compute-task.ts';
 import { inSharedMemory } from './shared-weights.ts';
 import type { SimdEngines } from './simd.ts';
@@ -87,8 +88,7 @@ export function createPool({ threads, engines, script = SCRIPT, caller = () => O
 
   function start(): Thread {
     const room = engines.newThread();
-    // A thread needs none of the environment's secrets.
-    const thread: Thread = { worker: new Worker(script, { env: {}, execArgv: [], workerData: room.options }) };
+    const thread: Thread = { worker: startThread(script, { workerData: room.options }) };
     thread.worker.on('message', (answer: ComputeAnswer) => {
       thread.job?.resolve(answer);
       rest(thread);

@@ -1,5 +1,6 @@
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { clientGone, Problem } from '../domain/problems.ts';
+import { startThread } from '../threads/start-thread.ts';
 
 /** A file may wait for a processor this many times as long as it may compute: then the machine is at fault. */
 const PATIENCE = 6;
@@ -51,11 +52,9 @@ export function createThreads<Request, Reply>(script: URL, timeoutMs: number) {
   };
 }
 
-/** Without the environment, and with its output swallowed: a library may log to it. */
+/** With its output swallowed: a library may log to it. */
 function startWorker(script: URL, ended: () => void): Worker {
-  const worker: Worker = new Worker(script, {
-    env: {},
-    execArgv: [],
+  const worker = startThread(script, {
     stdout: true,
     stderr: true,
     resourceLimits: { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 32 },

@@ -1,5 +1,6 @@
-import { parentPort, Worker, type WorkerOptions } from 'node:worker_threads';
+import { parentPort, type WorkerOptions } from 'node:worker_threads';
 import { clientGone, type FieldError, Problem, type ProblemCode } from '../domain/problems.ts';
+import { startThread } from './start-thread.ts';
 
 /** What a thread answers: its result, or what a client is to be told. */
 type Reply<T> =
@@ -9,11 +10,11 @@ type Reply<T> =
     };
 
 /**
- * Runs a script in a thread of its own, without this process's environment, until it answers by `answerParent`. The thread
- * is ended then, and as soon as the signal says that nobody waits for it any more.
+ * Runs a script in a thread of its own until it answers by `answerParent`. The thread is ended then, and as soon as the signal
+ * says that nobody waits for it any more.
  */
 export function runInThread<T>(script: URL, options: WorkerOptions, signal?: AbortSignal): Promise<T> {
-  const worker = new Worker(script, { env: {}, execArgv: [], ...options });
+  const worker = startThread(script, options);
   let leave: (() => void) | undefined;
   return new Promise<Reply<T>>((resolve, reject) => {
     leave = () => reject(clientGone());

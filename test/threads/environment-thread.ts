@@ -1,0 +1,7 @@
+import { getCompileCacheDir } from 'node:module';
+import { answerParent } from '../../src/threads/own-thread.ts';
+
+answerParent(
+  () => ({ environment: process.env, kept: getCompileCacheDir() }),
+  () => [],
+);

@@ -1,0 +1,30 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+
+const SCRIPT = join(import.meta.dirname, 'threads-of-process.ts');
+
+function seen(...words: string[]) {
+  const { NODE_COMPILE_CACHE: _, ...env } = process.env;
+  const printed = execFileSync(process.execPath, [SCRIPT, ...words], {
+    encoding: 'utf8',
+    env: { ...env, SECRET: 'x' },
+  });
+  return JSON.parse(printed);
+}
+
+it('starts threads without the environment', () => {
+  expect(seen()).toEqual({ thread: { environment: {} } });
+});
+
+it('has threads keep what they compile where the process keeps it', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'cellstep-compiled-'));
+  try {
+    const { thread, kept } = seen(directory);
+    expect(thread).toEqual({ environment: { NODE_COMPILE_CACHE: directory }, kept });
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+});

@@ -2,6 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Runnable, Steppable } from '../domain/network.ts';
 import { Problem } from '../domain/problems.ts';
+import { giveWay } from '../threads/give-way.ts';
 import { atOnce } from '../threads/in-turns.ts';
 import type { ComputeAnswer, ComputeTask } from './compute-task.ts';
 import { arrayBytes } from './shared-weights.ts';
@@ -15,6 +16,8 @@ const KEPT_BYTES = 256 * 2 ** 20;
 const kept = new Map<string, { readonly run: Run; readonly bytes: number }>();
 let keptBytes = 0;
 const engines = createSimdEngines(workerData as ThreadOptions);
+
+giveWay();
 
 // The arrays of an answer are moved, not copied.
 parentPort?.on('message', (task: ComputeTask) => {

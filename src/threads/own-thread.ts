@@ -1,5 +1,6 @@
 import { parentPort, type WorkerOptions } from 'node:worker_threads';
 import { clientGone, type FieldError, Problem, type ProblemCode } from '../domain/problems.ts';
+import { giveWay } from './give-way.ts';
 import { startThread } from './start-thread.ts';
 
 /** What a thread answers: its result, or what a client is to be told. */
@@ -37,6 +38,7 @@ export function runInThread<T>(script: URL, options: WorkerOptions, signal?: Abo
 
 /** In such a thread: does the work and answers with what it gives, whose `buffers` are moved. */
 export function answerParent<T>(work: () => T, buffersOf: (result: T) => ArrayBufferLike[]): void {
+  giveWay();
   let reply: Reply<T>;
   try {
     reply = { result: work() };

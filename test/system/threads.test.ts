@@ -1,3 +1,5 @@
+import { readdirSync } from 'node:fs';
+import { getPriority } from 'node:os';
 import { expect, test } from 'vitest';
 import { send, service } from './support.ts';
 
@@ -43,6 +45,15 @@ test('other requests are answered while a large sequence runs, which is answered
   expect(probes).toBeGreaterThan(5);
   // Its rows are shared among them.
   expect(threads).toBe(2);
+});
+
+test('threads that compute leave the processor to the event loop', async () => {
+  const { child, sequence, expected } = await withLargeCell({ CELLSTEP_THREADS: '2' });
+  expect(await sequence()).toEqual(expected);
+  const { pid = 0 } = child;
+  expect(getPriority(pid)).toBe(0);
+  const priorities = readdirSync(`/proc/${pid}/task`).map((thread) => getPriority(Number(thread)));
+  expect(priorities.filter((priority) => priority > 0)).toHaveLength(2);
 });
 
 test('a large sequence that runs when the service is told to end is answered first', async () => {

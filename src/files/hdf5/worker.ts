@@ -5,6 +5,7 @@
  */
 import { parentPort } from 'node:worker_threads';
 import { Problem } from '../../domain/problems.ts';
+import { giveWay } from '../../threads/give-way.ts';
 import { invalidFile } from '../bounds.ts';
 import { type Library, libraries } from './library.ts';
 import { readTree } from './reader.ts';
@@ -34,6 +35,7 @@ function reason(error: unknown): string {
   return (causes.at(-1)?.[1] ?? text.split('\n', 1)[0]).slice(0, 200);
 }
 
+giveWay();
 const open = await libraries();
 parentPort?.on('message', async (request: Hdf5Request) => {
   const reply = run(await open(request.memoryBytes), request);

@@ -1,0 +1,13 @@
+import { existsSync } from 'node:fs';
+import { getPriority } from 'node:os';
+import { expect, it } from 'vitest';
+import { runInThread } from '../../src/threads/own-thread.ts';
+
+const SCRIPT = new URL('./priority-thread.ts', import.meta.url);
+/** Other systems than Linux have no priority of a thread. */
+const hasThreads = existsSync('/proc/thread-self');
+
+it.runIf(hasThreads)('gives a thread of one task less of the processor than the event loop has', async () => {
+  expect(await runInThread<number>(SCRIPT, {})).toBeGreaterThan(getPriority(process.pid));
+  expect(getPriority(process.pid)).toBe(0);
+});

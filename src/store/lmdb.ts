@@ -118,17 +118,24 @@ export async function openLmdbStore({
   /** The value of a place, in turns, with all others that are read and written; undefined if it was replaced meanwhile. */
   async function assembled(place: Place, hold?: Hold): Promise<Uint8Array | undefined> {
     const value = new Uint8Array(Buffer.allocUnsafeSlow(place.length).buffer);
-    for (let index = 0; index < countOfPieces(place); index++) {
-      await nextTurn();
-      hold?.(0);
-      const isThere = read(({ pieces }) => {
-        const piece = readPiece((key) => pieces.getBinaryFast(key), place, index);
-        if (piece) value.set(piece, index * place.each);
-        return piece !== undefined;
-      });
-      if (!isThere) return undefined;
+    let isWhole = false;
+    try {
+      for (let index = 0; index < countOfPieces(place); index++) {
+        await nextTurn();
+        hold?.(0);
+        const isThere = read(({ pieces }) => {
+          const piece = readPiece((key) => pieces.getBinaryFast(key), place, index);
+          if (piece) value.set(piece, index * place.each);
+          return piece !== undefined;
+        });
+        if (!isThere) return undefined;
+      }
+      isWhole = true;
+      return value;
+    } finally {
+      // Clients that hang up would otherwise leave it to the garbage collection, and have the heap collected again and again.
+      if (!isWhole) value.buffer.transfer(0);
     }
-    return value;
   }
 
   /** The value of a long record, once `hold` has let it in; undefined if it was replaced meanwhile. */

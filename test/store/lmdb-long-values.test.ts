@@ -57,6 +57,19 @@ describe('long values of the LMDB store', () => {
     expect(await pieces()).toEqual([0, 0]);
   });
 
+  it('give back the memory of what was read where their reader leaves', async () => {
+    const bytes = 8 * LONG_BYTES;
+    await store.commit([{ key: KEY, bytes: long(1, bytes) }]);
+    const before = process.memoryUsage().arrayBuffers;
+    let read = 0;
+    const leave = () => {
+      if (read++ > 3) throw new Error('gone');
+    };
+    await expect(store.get(KEY, leave)).rejects.toThrow('gone');
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(bytes / 2);
+    expect(Buffer.compare((await store.get(KEY))!.bytes, long(1, bytes))).toBe(0);
+  });
+
   it('leave nothing where their commit is not made', async () => {
     await store.commit([{ key: KEY, bytes: Uint8Array.of(1) }]);
     expect(await store.commit([{ key: KEY, expect: null, bytes: long(1) }])).toBe('conflict');

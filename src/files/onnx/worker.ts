@@ -2,6 +2,7 @@
 import { parentPort } from 'node:worker_threads';
 import { Problem } from '../../domain/problems.ts';
 import { Tensor } from '../../domain/tensor.ts';
+import { giveWay } from '../../threads/give-way.ts';
 import { invalidFile } from '../bounds.ts';
 import type { OnnxReply, OnnxRequest } from './onnx.ts';
 import { ONNX_TASKS } from './tasks.ts';
@@ -28,6 +29,7 @@ function memoryOf(result: unknown): ArrayBuffer[] {
   return typeof result === 'object' && result !== null ? Object.values(result).flatMap(memoryOf) : [];
 }
 
+giveWay();
 parentPort?.on('message', (request: OnnxRequest) => {
   const reply = replyTo(request);
   parentPort?.postMessage(reply, [...new Set(memoryOf(reply))]);

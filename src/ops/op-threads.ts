@@ -1,3 +1,4 @@
+import { LONG_BYTES } from '../domain/bytes.ts';
 import { type CurrentCaller, OWN_WORK } from '../domain/caller.ts';
 import type { JsonObject } from '../domain/json.ts';
 import { type Dtype, Tensor } from '../domain/tensor.ts';
@@ -14,6 +15,7 @@ export type BareTensor = Pick<Tensor, 'dtype' | 'shape' | 'data'>;
 const AT_ONCE = 2 ** 21;
 /** Elements that are converted at once, without a promise. */
 const SMALL = 2 ** 14;
+const NONE: ReadonlySet<Tensor> = new Set();
 const SCRIPT = new URL('./op-worker.ts', import.meta.url);
 
 /**
@@ -23,16 +25,18 @@ const SCRIPT = new URL('./op-worker.ts', import.meta.url);
 export function createOps(caller: CurrentCaller = () => OWN_WORK) {
   const lane = new Lane({ what: 'large operations', atOnce: 2, caller });
 
-  async function apply(task: OpTask): Promise<Tensor> {
+  async function apply(task: OpTask, own?: ReadonlySet<Tensor>): Promise<Tensor> {
     if (workOf(task) <= AT_ONCE) return carryOut(task);
-    const { dtype, shape, data } = await lane.run((signal) => applyInThread(task, signal));
+    const { dtype, shape, data } = await lane.run((signal) => applyInThread(task, signal, own));
     return new Tensor(dtype, shape, data);
   }
 
   return {
     workOf: (name: string, inputs: OpTask<Pick<Tensor, 'shape' | 'dtype'>>['inputs']) =>
       workOf({ kind: 'op', name, inputs, params: {} }),
-    apply: (name: string, inputs: readonly Tensor[], params: JsonObject) => apply({ kind: 'op', name, inputs, params }),
+    /** Nobody reads those of the inputs again that are `own`: a thread may take their memory. */
+    apply: (name: string, inputs: readonly Tensor[], params: JsonObject, own?: ReadonlySet<Tensor>) =>
+      apply({ kind: 'op', name, inputs, params }, own),
     cast: (tensor: Tensor, dtype: Dtype) =>
       tensor.dtype === dtype ? Promise.resolve(tensor) : apply({ kind: 'cast', inputs: [tensor], dtype }),
     /** What was sent, in the dtype that it is for. @throws {Problem} as literalToTensor */
@@ -44,10 +48,15 @@ export function createOps(caller: CurrentCaller = () => OWN_WORK) {
   };
 }
 
-/** Copies the inputs one by one, each in a turn of the event loop of its own. */
-async function applyInThread(task: OpTask, signal: AbortSignal | undefined): Promise<BareTensor> {
+/** Moves the long ones of its `own` inputs, and copies the others one by one, each in a turn of the event loop of its own. */
+async function applyInThread(task: OpTask, signal: AbortSignal | undefined, own = NONE): Promise<BareTensor> {
   const inputs: BareTensor[] = [];
-  for (const { dtype, shape, data } of task.inputs) {
+  for (const tensor of task.inputs) {
+    const { dtype, shape, data } = tensor;
+    if (own.has(tensor) && data.byteLength > LONG_BYTES) {
+      inputs.push({ dtype, shape, data });
+      continue;
+    }
     inputs.push({ dtype, shape, data: await copied(data) });
     await nextTurn();
   }

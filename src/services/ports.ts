@@ -19,7 +19,8 @@ export interface Ops {
   /** At most what an operation costs, in multiply-adds of a matrix product. */
   workOf(op: string, inputs: readonly Pick<Tensor, 'shape' | 'dtype'>[]): number;
   /** Rejects with a Problem: not-found, invalid-value, wrong-shape, overloaded. */
-  apply(op: string, inputs: readonly Tensor[], params: JsonObject): Promise<Tensor>;
+  /** Nobody reads those of the inputs again that are `own`. */
+  apply(op: string, inputs: readonly Tensor[], params: JsonObject, own?: ReadonlySet<Tensor>): Promise<Tensor>;
   /** The same values in another dtype. @throws {Problem} value-out-of-range */
   cast(tensor: Tensor, dtype: Dtype): Promise<Tensor>;
   /** What a request sent, in the dtype that it is for. @throws {Problem} as literalToTensor */

@@ -22,10 +22,13 @@ export async function applyOp(
   { inputs, params }: OpRequest,
 ): Promise<Tensor> {
   const given: (Tensor | undefined)[] = [];
+  const read = new Set<Tensor>();
   for (const [i, input] of inputs.entries()) {
     const pointer = `/inputs/${i}`;
     if (isReference(input)) {
-      given.push(await resolveReference(context, input.variable, pointer));
+      const value = await resolveReference(context, input.variable, pointer);
+      given.push(value);
+      read.add(value);
     } else {
       requireElements(input.shape, context.limits, pointer);
       const own = input.dtype ?? (input.integers ? 'int64' : undefined);
@@ -43,7 +46,7 @@ export async function applyOp(
     }),
   );
   requireOpWork(op, tensors, context);
-  return context.ops.apply(op, tensors, params);
+  return context.ops.apply(op, tensors, params, read);
 }
 
 const BY_WIDTH: readonly Dtype[] = ['bool', 'int32', 'int64', 'bfloat16', 'float16', 'float32', 'float64'];

@@ -4,6 +4,7 @@ import { Problem } from '../domain/problems.ts';
 import { checkCommit, isKey, MAX_WHOLE_KEY_LENGTH } from '../domain/store-keys.ts';
 import { NO_USAGE } from '../domain/usage.ts';
 import { nextTurn } from '../threads/in-turns.ts';
+import { Queue } from '../threads/queue.ts';
 import { type DirectoryLock, lockDirectory } from './directory-lock.ts';
 import { markClosed, unmarkClosed, wasClosed } from './lmdb-closed.ts';
 import { createCommitQueue } from './lmdb-commits.ts';
@@ -77,6 +78,8 @@ export async function openLmdbStore({
     throw error;
   }
   const recent = new RecentValues(!shared);
+  /** Of a long value one copy at a time is being read, however many want it: each needs memory until it is whole. */
+  const reads = new Queue();
   const commits = createCommitQueue(connection, recent);
   let closing: Promise<void> | undefined;
   let failure: Problem | undefined;
@@ -115,8 +118,9 @@ export async function openLmdbStore({
     }
   }
 
-  /** The value of a place, in turns, with all others that are read and written; undefined if it was replaced meanwhile. */
+  /** The value of a place, once `hold` has let it in, in turns with all others that are read and written; undefined if it was replaced meanwhile. */
   async function assembled(place: Place, hold?: Hold): Promise<Uint8Array | undefined> {
+    hold?.(place.length);
     const value = new Uint8Array(Buffer.allocUnsafeSlow(place.length).buffer);
     let isWhole = false;
     try {
@@ -138,13 +142,12 @@ export async function openLmdbStore({
     }
   }
 
-  /** The value of a long record, once `hold` has let it in; undefined if it was replaced meanwhile. */
+  /** The value of a long record; undefined if it was replaced meanwhile. */
   async function whole({ key, sealed }: LongEntry, hold?: Hold): Promise<StoredEntry | undefined> {
     if (hasPlace(sealed)) {
       const record = read(() => unsealRecord(key, sealed));
       const place = readPlace(record.subarray(STAMP_BYTES));
-      hold?.(place.length);
-      const bytes = await assembled(place, hold);
+      const bytes = await reads.run(`${place.id}`, () => assembled(place, hold));
       return bytes && { ...namesOf(key, record), bytes };
     }
     hold?.(sealed.length);

@@ -57,6 +57,14 @@ describe('long values of the LMDB store', () => {
     expect(await pieces()).toEqual([0, 0]);
   });
 
+  it('are read one after the other where several want the same', async () => {
+    await store.commit([{ key: KEY, bytes: long(1) }]);
+    const held: string[] = [];
+    const reads = ['a', 'b'].map((name) => store.get(KEY, () => held.push(name)));
+    for (const read of await Promise.all(reads)) expect(read?.bytes).toEqual(long(1));
+    expect(held.join('')).toBe('aaaabbbb');
+  });
+
   it('give back the memory of what was read where their reader leaves', async () => {
     const bytes = 8 * LONG_BYTES;
     await store.commit([{ key: KEY, bytes: long(1, bytes) }]);

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { ExpectedVersion } from '../../domain/conditions.ts';
 import type { Backoff } from '../../domain/ports.ts';
 import { Problem } from '../../domain/problems.ts';
+import { Queue } from '../../threads/queue.ts';
 import { type Kind, thingKey } from '../keys.ts';
 import type { Ports } from '../ports.ts';
 import { breathe, bytesOfWrites } from './breathe.ts';
@@ -10,7 +11,6 @@ import { type Decide, type Decision, decideAnd } from './decision.ts';
 import { decideTogether } from './many.ts';
 import { decideOnce, type Repeatable } from './once.ts';
 import { type DecideAll, type OneOfMany, settle } from './one-of-many.ts';
-import { Queue } from './queue.ts';
 import { RunningKeys } from './running-keys.ts';
 
 /** How a door asks for a change with the result `T` and answers it with an `R`. */
@@ -35,6 +35,7 @@ const ID_PREFIX: Readonly<Record<Kind, string>> = {
 /** Makes changes: one at a time per owner (the key of a thing), completely or not at all, once per idempotency key. */
 export class Changer {
   private readonly context: Needs;
+  /** Keeps writers of one process from racing; the store's compare-and-set keeps processes apart. */
   private readonly queue = new Queue();
   private readonly running = new RunningKeys();
 

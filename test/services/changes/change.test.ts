@@ -5,8 +5,8 @@ import type { CommitOutcome, Store } from '../../../src/domain/ports.ts';
 import { Problem } from '../../../src/domain/problems.ts';
 import { Changer } from '../../../src/services/changes/change.ts';
 import type { OutcomeCodec } from '../../../src/services/changes/once.ts';
-import { Queue } from '../../../src/services/changes/queue.ts';
 import { openMemoryStore } from '../../../src/store/memory.ts';
+import { Queue } from '../../../src/threads/queue.ts';
 
 const bytes = Uint8Array.of(1);
 

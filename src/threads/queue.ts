@@ -1,7 +1,4 @@
-/**
- * Runs tasks of one name one after another, in the order they came, and tasks of different names side by side.
- * It keeps writers of one process from racing; the store's compare-and-set keeps processes apart.
- */
+/** Runs tasks of one name one after another, in the order they came, and tasks of different names side by side. */
 export class Queue {
   /** For each running name, the functions that start the tasks waiting for it, or null if none do. */
   private readonly waiting = new Map<string, (() => void)[] | null>();

@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process';
-import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 
-const SCRIPT = join(import.meta.dirname, 'support/large-buffers.ts');
+const SCRIPT = fileURLToPath(new URL('./support/large-buffers.ts', import.meta.url));
 
 function collections(how: 'as-shipped' | 'as-v8'): number {
   return Number(execFileSync(process.execPath, [SCRIPT, how], { encoding: 'utf8' }));

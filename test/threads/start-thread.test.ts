@@ -2,9 +2,10 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 
-const SCRIPT = join(import.meta.dirname, 'threads-of-process.ts');
+const SCRIPT = fileURLToPath(new URL('./threads-of-process.ts', import.meta.url));
 
 function seen(...words: string[]) {
   const { NODE_COMPILE_CACHE: _, ...env } = process.env;

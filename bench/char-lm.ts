@@ -39,7 +39,7 @@ export function charLmLayers(activation: 'softmax' | null): JsonObject[] {
 function model(activation: 'softmax' | null) {
   const layers = charLmLayers(activation);
   const options = { maxUnits: units, autoName: (base: string) => base };
-  const definition = defineCell('keras', 'Sequential', { layers }, options);
+  const definition = atOnce(defineCell('keras', 'Sequential', { layers }, options));
   const random = uniform(1);
   const values = definition.variables(1).map(({ name, shape, dtype }) => {
     return { name, shape, dtype, values: Float32Array.from({ length: sizeOf(shape) }, () => (random() - 0.5) / 5) };

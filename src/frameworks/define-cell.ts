@@ -14,14 +14,14 @@ export interface DefineOptions {
   readonly inputShape?: readonly (number | null)[];
 }
 
-/** A cell from a framework's class name and config. @throws {Problem} invalid-request, invalid-config, limit-exceeded */
-export function defineCell(
+/** A cell from a framework's class name and config, a layer of a network in each slice. @throws {Problem} invalid-request, invalid-config, limit-exceeded */
+export function* defineCell(
   framework: string,
   className: string,
   config: JsonObject,
   options: DefineOptions,
-): CellDefinition {
-  if (framework === 'keras') return kerasCell(className, config, options);
+): Generator<void, CellDefinition> {
+  if (framework === 'keras') return yield* kerasCell(className, config, options);
   if (framework === 'pytorch') return pytorchCell(className, config, options);
   if (framework === 'onnx' && className === GRAPH_CLASS) return graphCell(config);
   if (framework === 'onnx') return onnxCell(className, config, options);

@@ -22,17 +22,17 @@ export interface InferredCell {
  * @throws {Problem} ambiguous-file if neither file nor options tell what is needed; invalid-file if there is no config and no
  * class has such weights; invalid-value for an option without a place
  */
-export function cellOfLayer(layer: FileLayer, sent: LayerOptions = { config: {} }): InferredCell {
-  const cell = ofFile(sent.className === undefined ? layer : { ...layer, className: sent.className });
+export function* cellOfLayer(layer: FileLayer, sent: LayerOptions = { config: {} }): Generator<void, InferredCell> {
+  const cell = yield* ofFile(sent.className === undefined ? layer : { ...layer, className: sent.className });
   requireSaid(layer, cell.className, sent);
   return { ...cell, config: withOptions(cell.config, sent.config) };
 }
 
-function ofFile(layer: FileLayer): InferredCell {
+function* ofFile(layer: FileLayer): Generator<void, InferredCell> {
   const { framework, className, config, weights, version } = layer;
   if (className === undefined || config === undefined) return inferCell(layer);
   const network = framework === 'keras' ? networkClass(className) : undefined;
-  if (network) return { className, config, weights: networkWeights(network, config, weights) };
+  if (network) return { className, config, weights: yield* networkWeights(network, config, weights) };
   if (framework === 'keras') return { className, config: modernConfig(config, version), weights };
   if (framework === 'onnx') return { className, config: completeAttributes(config, weights), weights };
   return { className, config, weights };

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import type { CellDefinition, Weights } from '../../src/domain/cell-definition.ts';
 import type { Json, JsonObject } from '../../src/domain/json.ts';
 import { allocate, type FloatArray, isFloat, sizeOf, Tensor } from '../../src/domain/tensor.ts';
-import { kerasCell } from '../../src/frameworks/keras/definitions.ts';
+import { kerasCell } from '../support/define.ts';
 
 /** A network with weights, and a batch of sequences for it. */
 export interface SomeNetwork {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Tensor } from '../../src/domain/tensor.ts';
 import { referenceEngine } from '../../src/engine/reference.ts';
-import { kerasCell } from '../../src/frameworks/keras/definitions.ts';
+import { kerasCell } from '../support/define.ts';
 
 const layer = (class_name: string, config: object = {}) =>
   ({ class_name, config: { dtype: 'float64', ...config } }) as never;

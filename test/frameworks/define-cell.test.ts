@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { FRAMEWORKS, type Weights } from '../../src/domain/cell-definition.ts';
 import { sizeOf, Tensor } from '../../src/domain/tensor.ts';
 import { createSimdEngines } from '../../src/engine/simd.ts';
-import { defineCell } from '../../src/frameworks/define-cell.ts';
+import { defineCell as defineInSlices } from '../../src/frameworks/define-cell.ts';
+import { defineCell } from '../support/define.ts';
 import { freshNames, refusal } from './keras/support.ts';
 
 const options = { maxUnits: 8, autoName: freshNames() };
@@ -51,4 +52,13 @@ describe('a cell of each framework', () => {
     single.share(step!(3, weights), 'fast');
     expect(single.statistics().packedBytes).toBe(once);
   });
+});
+
+it('reads a network a layer at a time', () => {
+  const layers = Array.from({ length: 50 }, () => ({ class_name: 'Dense', config: { units: 2 } }));
+  const options = { maxUnits: 8, autoName: (base: string) => base, inputShape: [null, null, 2] };
+  for (const inner of [layers, [{ class_name: 'Sequential', config: { layers } }]]) {
+    const slices = [...defineInSlices('keras', 'Sequential', { layers: inner }, options)];
+    expect(slices.length).toBeGreaterThanOrEqual(layers.length);
+  }
 });

@@ -5,8 +5,8 @@ import type { JsonObject } from '../../src/domain/json.ts';
 import { Problem } from '../../src/domain/problems.ts';
 import { type Shape, type Tensor, zeros } from '../../src/domain/tensor.ts';
 import { groupByLayer } from '../../src/files/layer-names.ts';
-import { defineCell } from '../../src/frameworks/define-cell.ts';
 import { inferCell } from '../../src/frameworks/infer-cell.ts';
+import { defineCell } from '../support/define.ts';
 
 const options = { maxUnits: 100, autoName: (base: string) => base };
 

@@ -24,13 +24,13 @@ const CELL_DEFAULTS: SequenceDefaults = {
  * The definition of any recurrent class of Keras, or of a network of layers, from its config.
  * @throws {Problem} as parseKerasConfig
  */
-export function kerasCell(
+export function* kerasCell(
   className: string,
   config: JsonObject,
   options: KerasConfigOptions & Pick<NetworkOptions, 'inputShape'>,
-): CellDefinition {
+): Generator<void, CellDefinition> {
   const network = networkClass(className);
-  if (network) return kerasNetwork(network, config, options);
+  if (network) return yield* kerasNetwork(network, config, options);
   const parsed = parseKerasConfig(className, config, options);
   switch (parsed.kind) {
     case 'cell':

@@ -18,6 +18,7 @@ import { cellOfLayer } from '../../frameworks/infer-cell.ts';
 import { networkClass } from '../../frameworks/keras/networks/network-config.ts';
 import { GRAPH_CLASS } from '../../frameworks/onnx/graph-definition.ts';
 import { networkOfChain } from '../../frameworks/pytorch/chain.ts';
+import { inTurns } from '../../threads/in-turns.ts';
 import { type Decide, type Decision, decideAnd } from '../changes/decision.ts';
 import type { Context } from '../context.ts';
 import type { Cell, CellRecord } from './cell-record.ts';
@@ -119,8 +120,8 @@ function formatOf(formats: readonly WeightFileFormat[], file: SentFile): WeightF
  * The class and config of a layer: from its own config, or from its weights, with the options applied.
  * @throws {Problem} invalid-file, ambiguous-file
  */
-export function newCellOf({ layer, options }: ReadLayer, precision: Precision): NewCell {
-  const { className: class_name, config, weights } = cellOfLayer(layer, options);
+export async function newCellOf({ layer, options }: ReadLayer, precision: Precision): Promise<NewCell> {
+  const { className: class_name, config, weights } = await inTurns(cellOfLayer(layer, options));
   const given = weights.size > 0 ? Object.fromEntries(weights) : null;
   return { framework: layer.framework, class_name, config, precision, weights: given };
 }
@@ -154,7 +155,9 @@ export async function putWeightsFile(
 ): Promise<Decision<CellRecord>> {
   const cell = await readBuiltCell(context.cells, id);
   const isWhole = isNetwork(cell.record) && layer.config !== undefined;
-  const weights = isWhole ? cellOfLayer(layer).weights : (format.arrange?.(layer, cell.record.config) ?? layer.weights);
+  const weights = isWhole
+    ? (await inTurns(cellOfLayer(layer))).weights
+    : (format.arrange?.(layer, cell.record.config) ?? layer.weights);
   return changeWeights(context, cell, expected, Object.fromEntries(weights));
 }
 

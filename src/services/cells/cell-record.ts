@@ -4,6 +4,7 @@ import type { Precision, StoreWrite } from '../../domain/ports.ts';
 import { encodeRecord, recordBytes } from '../../domain/record.ts';
 import type { Dtype, Shape } from '../../domain/tensor.ts';
 import { defineCell } from '../../frameworks/define-cell.ts';
+import { atOnce, inTurns } from '../../threads/in-turns.ts';
 import { cellKey, valueKey } from '../keys.ts';
 
 /** A variable of a built cell, without its value. */
@@ -54,7 +55,22 @@ export interface CellDescription {
   readonly precision: Precision | 'onnxruntime';
 }
 
+/** What was made in slices, by the config of the record: the next versions of a cell have the same one. */
+const definitions = new WeakMap<JsonObject, CellDefinition>();
+
+/** The definition of a record's cell, made at once where it is not known. */
 export function definitionOf(record: CellRecord, maxUnits: number): CellDefinition {
+  return definitions.get(record.config) ?? atOnce(definedBy(record, maxUnits));
+}
+
+/** The same, made in slices: that of a network takes milliseconds. */
+export async function readDefinition(record: CellRecord, maxUnits: number): Promise<CellDefinition> {
+  const definition = definitions.get(record.config) ?? (await inTurns(definedBy(record, maxUnits)));
+  definitions.set(record.config, definition);
+  return definition;
+}
+
+function definedBy(record: CellRecord, maxUnits: number): Generator<void, CellDefinition> {
   const name = () => String(record.config.name);
   return defineCell(record.framework, record.class_name, record.config, { maxUnits, autoName: name });
 }

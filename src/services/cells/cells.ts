@@ -8,7 +8,7 @@ import { inTurns } from '../../threads/in-turns.ts';
 import { cellKey, graphKey, valueKey, versionKey } from '../keys.ts';
 import type { Ports } from '../ports.ts';
 import type { CachedCell, OwnCells } from './cell-cache.ts';
-import { byName, type Cell, type CellRecord, definitionOf, featuresOf } from './cell-record.ts';
+import { byName, type Cell, type CellRecord, featuresOf, readDefinition } from './cell-record.ts';
 import { graphProgram } from './graph-program.ts';
 
 /** Reads cells: always the version that the store has now, its weights and program from memory where they are there. */
@@ -108,7 +108,7 @@ export class CellReader {
       }
       const { fields: record, tensors } = decodeRecord<CellRecord>(stored.bytes);
       const { id } = record;
-      const definition = definitionOf(record, this.context.limits.maxUnits);
+      const definition = await readDefinition(record, this.context.limits.maxUnits);
       if (definition.graph) {
         const file = await this.context.store.get(graphKey(record));
         if (!file) return undefined;

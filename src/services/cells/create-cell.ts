@@ -8,11 +8,12 @@ import { formatShape, type Tensor } from '../../domain/tensor.ts';
 import type { TensorLiteral } from '../../domain/tensor-literal.ts';
 import { listed } from '../../domain/words.ts';
 import { defineCell } from '../../frameworks/define-cell.ts';
+import { inTurns } from '../../threads/in-turns.ts';
 import type { Decision } from '../changes/decision.ts';
 import type { Context } from '../context.ts';
 import { cellKey, graphKey, nameKey } from '../keys.ts';
 import { buildRecord } from './build-cell.ts';
-import { type CellRecord, cellWrites } from './cell-record.ts';
+import { type CellRecord, cellWrites, readDefinition } from './cell-record.ts';
 import { tensorsOf } from './weights.ts';
 
 export interface NewCell {
@@ -38,7 +39,10 @@ export interface MadeCell {
 /** Decides on a new cell. @throws {Problem} already-exists, or as makeCell */
 export async function createCell(context: Needs, id: string, input: NewCell): Promise<Decision<CellRecord>> {
   await requireNoCell(context, id);
-  return storeCell(context, await makeCell(context, id, input));
+  const made = await makeCell(context, id, input);
+  // The reply tells of it.
+  await readDefinition(made.record, context.limits.maxUnits);
+  return storeCell(context, made);
 }
 
 /** Decides on storing a new cell. @throws {Problem} already-exists */
@@ -57,7 +61,7 @@ async function requireNoCell({ store }: Pick<Context, 'store'>, id: string): Pro
 
 /** Makes a cell, and its weights if it is built at once. @throws {Problem} for a wrong config or wrong weights */
 export async function makeCell(context: Needs, id: string, input: NewCell): Promise<MadeCell> {
-  const { definition, unnamed } = define(context, input);
+  const { definition, unnamed } = await define(context, input);
   if (definition.graph) {
     const detail = 'A graph comes as a file: send the ONNX file with Content-Type: application/x-onnx and ?graph=true.';
     throw fieldProblem('invalid-config', '/class_name', detail);
@@ -90,17 +94,14 @@ export async function makeCell(context: Needs, id: string, input: NewCell): Prom
 }
 
 /** The definition, and its layers without a name, each with the name that Keras gives the first of its class. */
-function define({ limits }: Needs, { framework, class_name, config, input_shape }: NewCell) {
+async function define({ limits }: Needs, { framework, class_name, config, input_shape }: NewCell) {
   const unnamed: string[] = [];
   const autoName = (base: string) => {
     unnamed.push(base);
     return base;
   };
-  const definition = defineCell(framework, class_name, config, {
-    maxUnits: limits.maxUnits,
-    autoName,
-    ...(input_shape ? { inputShape: input_shape } : {}),
-  });
+  const options = { maxUnits: limits.maxUnits, autoName, ...(input_shape ? { inputShape: input_shape } : {}) };
+  const definition = await inTurns(defineCell(framework, class_name, config, options));
   return { definition, unnamed };
 }
 
@@ -111,7 +112,8 @@ async function nameConfig({ store, limits }: Needs, input: NewCell, unnamed: rea
   for (const base of unnamed) names.push(await nextName(store, base));
   const autoName = () => names.shift() ?? '';
   const inputShape = input_shape ?? undefined;
-  return defineCell(framework, class_name, config, { maxUnits: limits.maxUnits, autoName, inputShape }).config;
+  const options = { maxUnits: limits.maxUnits, autoName, inputShape };
+  return (await inTurns(defineCell(framework, class_name, config, options))).config;
 }
 
 async function nextName(store: Context['store'], base: string): Promise<string> {

@@ -45,7 +45,7 @@ export function cellServices(context: Context, weightFiles: WeightFiles) {
     ) => {
       const { asFileProblem, importing, newCellOf, readLayer } = await files();
       const read = await readLayer(weightFiles, file, made.options);
-      const input = newCellOf(read, made.precision);
+      const input = await newCellOf(read, made.precision);
       const decide = (id: string) => asFileProblem(() => createCell(context, id, input));
       return changer.create('cell', made.id, change, (id) => importing(read, () => decide(id))());
     },

@@ -4,6 +4,7 @@ import { isExpired } from '../../domain/session.ts';
 import { type SavedSession, tensorName } from '../../domain/snapshot.ts';
 import { BYTES_PER_ELEMENT, type Tensor } from '../../domain/tensor.ts';
 import { defineCell } from '../../frameworks/define-cell.ts';
+import { inTurns } from '../../threads/in-turns.ts';
 import { reopenSession } from '../sessions/open-session.ts';
 import { requireHistoryRoom } from '../sessions/session-history.ts';
 import { findSession, type Session } from '../sessions/session-record.ts';
@@ -71,5 +72,6 @@ async function definitionOf({ context, snapshot }: Restoring, saved: SavedSessio
   if (found) return found.definition;
   const cell = snapshot.manifest.cells.find(({ id }) => id === saved.cell);
   if (!cell) throw new Problem('checkpoint-mismatch', `There is no cell '${saved.cell}' for session '${saved.id}'.`);
-  return defineCell(cell.framework, cell.class_name, cell.config, { ...context.limits, autoName: (base) => base });
+  const options = { ...context.limits, autoName: (base: string) => base };
+  return inTurns(defineCell(cell.framework, cell.class_name, cell.config, options));
 }

@@ -9,7 +9,6 @@ import {
   LAYER_CLASSES,
   LAYER_FIELDS,
 } from '../../../src/frameworks/keras/cell-classes.ts';
-import { kerasCell } from '../../../src/frameworks/keras/definitions.ts';
 import {
   KERAS_ACTIVATIONS,
   KERAS_CONSTRAINTS,
@@ -18,6 +17,7 @@ import {
   type KnownObject,
 } from '../../../src/frameworks/keras/identifiers.ts';
 import { unwrapSerialized } from '../../../src/frameworks/keras/serialized.ts';
+import { kerasCell } from '../../support/define.ts';
 import { runs } from '../../support/runs.ts';
 import { freshNames, golden, parse } from './support.ts';
 

@@ -3,7 +3,7 @@ import type { CellDefinition } from '../../../src/domain/cell-definition.ts';
 import type { JsonObject } from '../../../src/domain/json.ts';
 import type { CellProgram } from '../../../src/domain/program.ts';
 import { fromFloat64, sizeOf, type Tensor } from '../../../src/domain/tensor.ts';
-import { kerasCell } from '../../../src/frameworks/keras/definitions.ts';
+import { kerasCell } from '../../support/define.ts';
 import { freshNames, golden, refusal } from './support.ts';
 
 function define(className: string, config: JsonObject) {

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { CellDefinition } from '../../../src/domain/cell-definition.ts';
 import type { JsonObject } from '../../../src/domain/json.ts';
-import { kerasCell } from '../../../src/frameworks/keras/definitions.ts';
 import { pytorchCell } from '../../../src/frameworks/pytorch/definitions.ts';
 import { type GoldenTensor, readGolden } from '../../cells/golden-data.ts';
+import { kerasCell } from '../../support/define.ts';
 import { freshNames } from '../keras/support.ts';
 import { type Arranged, expectClose, goldenArray, goldenTensors, runSequence, runStep } from '../run-definition.ts';
 

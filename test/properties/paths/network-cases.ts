@@ -3,8 +3,8 @@ import { type NetworkProgram, nodeStateWidths } from '../../../src/domain/networ
 import type { SequenceRequest } from '../../../src/domain/ports.ts';
 import { stateDtypes } from '../../../src/domain/program.ts';
 import { allocate, type Dtype, isFloat, sizeOf, Tensor } from '../../../src/domain/tensor.ts';
-import { kerasCell } from '../../../src/frameworks/keras/definitions.ts';
 import { numbers } from '../../engine/cell-parts.ts';
+import { kerasCell } from '../../support/define.ts';
 import { type DrawnNetwork, functionalConfig, networks, VOCABULARY } from '../networks/networks.ts';
 import { SEED } from './options.ts';
 

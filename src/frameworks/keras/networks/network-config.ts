@@ -48,16 +48,20 @@ const MAX_NESTED_MODELS = 8;
 const DEFAULT_MAX_CELLS = 64;
 
 /**
- * A Sequential or Functional model by its config.
+ * A Sequential or Functional model by its config, a layer in each slice.
  * @throws {Problem} unsupported-layer, unsupported-network, invalid-request, invalid-config, wrong-shape, limit-exceeded
  */
-export function parseNetwork(className: NetworkClass, config: JsonObject, options: NetworkOptions): ParsedNetwork {
+export function* parseNetwork(
+  className: NetworkClass,
+  config: JsonObject,
+  options: NetworkOptions,
+): Generator<void, ParsedNetwork> {
   const { pointer = '/config', maxCells = DEFAULT_MAX_CELLS } = options;
   checkSize(config, pointer);
   const { shape, signal } = inputSignal(className, config, pointer, options.inputShape);
   const layers = new NetworkLayers(options, maxCells);
   const model = { className, config, pointer };
-  const read = readModel(layers, model, inputSource(signal), { prefix: '', trainable: true, depth: 0 });
+  const read = yield* readModel(layers, model, inputSource(signal), { prefix: '', trainable: true, depth: 0 });
   const name = own(read.config, 'name') ?? options.autoName(className.toLowerCase());
   const built: JsonObject = className === 'Sequential' ? { build_input_shape: shape } : {};
   return {
@@ -75,7 +79,12 @@ interface ReadModel {
   readonly config: JsonObject;
 }
 
-function readModel(layers: NetworkLayers, model: SerializedLayer, input: Source, within: Within): ReadModel {
+function* readModel(
+  layers: NetworkLayers,
+  model: SerializedLayer,
+  input: Source,
+  within: Within,
+): Generator<void, ReadModel> {
   const { className, config, pointer } = model;
   if (within.depth > MAX_NESTED_MODELS) {
     throw fieldProblem('limit-exceeded', pointer, `Models are nested more than ${MAX_NESTED_MODELS} deep.`);
@@ -89,23 +98,43 @@ function readModel(layers: NetworkLayers, model: SerializedLayer, input: Source,
   const inside = { ...within, trainable: within.trainable && head().trainable };
   const objects = withOperatorModules(sent as readonly Json[]).map((layer, k) => serializedLayer(layer, child(at, k)));
   const read = networkClass(className) === 'Sequential' ? readSequential : readFunctional;
-  const { output, printed } = read(layers, { ...model, objects }, input, inside);
+  const { output, printed } = yield* read(layers, { ...model, objects }, input, inside);
   return { output, config: { ...config, layers: printed } };
 }
 
-function readSequential(layers: NetworkLayers, { objects }: Model, input: Source, within: Within) {
+interface ReadLayers {
+  readonly output: Source;
+  /** As Keras prints them. */
+  readonly printed: readonly JsonObject[];
+}
+
+function* readSequential(
+  layers: NetworkLayers,
+  { objects }: Model,
+  input: Source,
+  within: Within,
+): Generator<void, ReadLayers> {
   let output = input;
-  const printed = objects.map((layer, k) => {
-    if (layer.className === 'InputLayer' && k === 0) return layer.object;
-    const read = readLayer(layers, layer, [output], within);
+  const printed: JsonObject[] = [];
+  for (const [k, layer] of objects.entries()) {
+    if (layer.className === 'InputLayer' && k === 0) {
+      printed.push(layer.object);
+      continue;
+    }
+    const read = yield* readLayer(layers, layer, [output], within);
     output = read.source;
-    return { ...layer.object, config: read.config };
-  });
+    printed.push({ ...layer.object, config: read.config });
+  }
   return { output, printed };
 }
 
 /** Each layer once those before it are read; printed as Keras would. */
-function readFunctional(layers: NetworkLayers, model: Model, input: Source, within: Within) {
+function* readFunctional(
+  layers: NetworkLayers,
+  model: Model,
+  input: Source,
+  within: Within,
+): Generator<void, ReadLayers> {
   const { objects, nodes, masks, pointer, ...graph } = readGraph(model, layers.masks);
   const sources = new Map<string, Source>([[graph.input, input]]);
   const printed = objects.map(({ object }) => object);
@@ -123,7 +152,7 @@ function readFunctional(layers: NetworkLayers, model: Model, input: Source, with
       }
       masks.requireOwn(node, inputs, sources);
       const named = { ...layer, config: { ...layer.config, name: node.name } };
-      const read = readLayer(layers, named, inputs, within);
+      const read = yield* readLayer(layers, named, inputs, within);
       sources.set(node.name, read.source);
       printed[k] = { ...(node.mask === undefined ? layer.object : withoutMask(layer.object)), config: read.config };
       left--;
@@ -138,13 +167,14 @@ function readFunctional(layers: NetworkLayers, model: Model, input: Source, with
 }
 
 /** A layer, or a model within the model, whose layers take its place. */
-function readLayer(
+function* readLayer(
   layers: NetworkLayers,
   layer: SerializedLayer & { readonly object: JsonObject },
   inputs: readonly Source[],
   within: Within,
-): { readonly source: Source; readonly config: JsonObject } {
+): Generator<void, { readonly source: Source; readonly config: JsonObject }> {
   const { className, config, pointer } = layer;
+  yield;
   if (networkClass(className) === undefined) {
     const added = layers.add(asLayer(layer), inputs, within);
     // Keras prints only the name of an operator.
@@ -156,7 +186,7 @@ function readLayer(
   const name = typeof given === 'string' ? given : layers.autoName(className.toLowerCase());
   layers.claim(`${within.prefix}${name}`, pointer);
   const inside = { ...within, prefix: `${within.prefix}${name}.`, depth: within.depth + 1 };
-  const read = readModel(layers, { ...layer, config: { ...config, name } }, inputs[0], inside);
+  const read = yield* readModel(layers, { ...layer, config: { ...config, name } }, inputs[0], inside);
   return { source: read.output, config: read.config };
 }
 

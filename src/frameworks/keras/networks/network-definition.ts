@@ -21,8 +21,12 @@ const RECURRENT_WORK = 2_000;
  * layers.
  * @throws {Problem} as parseNetwork
  */
-export function kerasNetwork(className: NetworkClass, config: JsonObject, options: NetworkOptions): CellDefinition {
-  const network = parseNetwork(className, config, options);
+export function* kerasNetwork(
+  className: NetworkClass,
+  config: JsonObject,
+  options: NetworkOptions,
+): Generator<void, CellDefinition> {
+  const network = yield* parseNetwork(className, config, options);
   const { layers, input, output } = network;
   const states = layers.flatMap(statesOf);
   const ahead = layers.filter(({ defined }) => defined.ahead);

@@ -9,12 +9,14 @@ import { kerasNetwork } from './network-definition.ts';
  * ones first (Layer.save_own_variables).
  * @throws {Problem} invalid-file if a layer has no variable with this number; as kerasNetwork
  */
-export function networkWeights(className: NetworkClass, config: JsonObject, weights: NamedTensors): NamedTensors {
+export function* networkWeights(
+  className: NetworkClass,
+  config: JsonObject,
+  weights: NamedTensors,
+): Generator<void, NamedTensors> {
   // The limits are checked when the cell is made.
-  const specs = kerasNetwork(className, config, {
-    maxUnits: Number.MAX_SAFE_INTEGER,
-    autoName: (base) => base,
-  }).variables(1);
+  const options = { maxUnits: Number.MAX_SAFE_INTEGER, autoName: (base: string) => base };
+  const specs = (yield* kerasNetwork(className, config, options)).variables(1);
   const ordered = [...specs.filter(({ trainable }) => trainable), ...specs.filter(({ trainable }) => !trainable)];
   // The layer 'a.b' is another one than 'a'.
   const ofLayers = Map.groupBy(ordered, ({ name }) => name.replace(/\.[^.]*$/, ''));

@@ -1,5 +1,6 @@
 import type { ComputeObserver, StepResult } from '../domain/ports.ts';
 import type { FloatArray } from '../domain/tensor.ts';
+import { atTurnEnd } from '../threads/turn-end.ts';
 import type { StepRows } from './compute-task.ts';
 
 /** Computes rows of one version of a cell, at once or on another thread. */
@@ -33,10 +34,10 @@ export function createBatcher(
   let running = 0;
   let scheduled = false;
 
-  function schedule(): void {
+  function schedule(wait: (flush: () => void) => unknown): void {
     if (scheduled || waiting.length === 0 || running >= maxRunning) return;
     scheduled = true;
-    setImmediate(flush);
+    wait(flush);
   }
 
   /** One batch a turn, so that the event loop gets one between two. */
@@ -50,9 +51,9 @@ export function createBatcher(
     running++;
     settle(batch).finally(() => {
       running--;
-      schedule();
+      schedule(setImmediate);
     });
-    schedule();
+    schedule(setImmediate);
   }
 
   function takeBatch(): Waiting[] {
@@ -84,7 +85,7 @@ export function createBatcher(
   return (request) =>
     new Promise((resolve, reject) => {
       waiting.push({ request, since: performance.now(), resolve, reject });
-      schedule();
+      schedule((flush) => atTurnEnd(flush));
     });
 }
 

@@ -4,6 +4,7 @@ import type { SteppedCell } from '../services/compute/step-cell.ts';
 import type { CarriedStep } from '../services/compute/step-together.ts';
 import type { PlainStep, StepAnswer } from '../services/sessions/plain-step.ts';
 import type { TenantServices } from '../services/tenants/index.ts';
+import { atTurnEnd } from '../threads/turn-end.ts';
 import { type Callers, clientOf, RequestCaller } from './callers.ts';
 import { HoldingCaller } from './holding-caller.ts';
 import type { Reply } from './replies.ts';
@@ -44,7 +45,7 @@ class TurnGroups<T> {
       group.steps.push(step);
       return;
     }
-    if (this.groups.size === 0) setImmediate(() => this.carryOutAll());
+    if (this.groups.size === 0) atTurnEnd(() => this.carryOutAll());
     this.groups.set(key, { client, request, steps: [step] });
   }
 

@@ -1,38 +1,36 @@
 import { writeSync } from 'node:fs';
 import type { Bytes } from '../domain/bytes.ts';
 import type { CommitEnd, CommitOutcome, StoreWrite } from '../domain/ports.ts';
+import { atTurnEnd } from '../threads/turn-end.ts';
 import type { LmdbConnection } from './lmdb-connection.ts';
 import { type LmdbDatabase, rewriteFormat } from './lmdb-database.ts';
 import { probeDisk } from './lmdb-disk.ts';
 import { hasOverwrittenMemory, NoRoomError, storeProblem } from './lmdb-errors.ts';
-import { LongValues, removePieces } from './lmdb-long-values.ts';
+import { LongValues } from './lmdb-long-values.ts';
 import { reasonOf, TimeLimitError, withinLimit } from './lmdb-outcomes.ts';
-import { bytesOfPlace, markPlace, PIECE_BYTES, type Place, placeIn, revisionIn, valueLength } from './lmdb-pieces.ts';
-import { isLong, newSealedRecord, recordOf, sealRecord, unsealRecord } from './lmdb-record.ts';
+import { bytesOfPlace, PIECE_BYTES, type Place } from './lmdb-pieces.ts';
+import { recordOf } from './lmdb-record.ts';
 import { hasRoomFor } from './lmdb-room.ts';
+import { type Draft, transact } from './lmdb-transaction.ts';
+import { applyWrites, type PreparedWrite, prepare } from './lmdb-writes.ts';
 import type { RecentValues } from './recent-values.ts';
-import { createStamps, stampRecord } from './record.ts';
+import { createStamps } from './record.ts';
 import { UsageTally } from './usage-tally.ts';
 
 /** The most commits that share one sync: enough to make it cheap, but few enough to keep waits short. */
 const GROUP_COMMITS = 1_000;
-const GROUP_BYTES = 4 * 2 ** 20;
+/** A group with as many bytes has room for no more: these take milliseconds, for which the others wait. */
+const GROUP_BYTES = 2 ** 20;
+/** After a group of more short commits than these, the next is taken a turn of the event loop later: one sync serves more. */
+const FEW = 2;
+/** Shorter commits do not wait for longer ones. */
+const SHORT_BYTES = 2 ** 16;
 /** A disk that does not answer within this time has failed. */
 const LIMIT_MILLISECONDS = 5_000;
 const HANGING_MILLISECONDS = 200;
 
-interface PreparedWrite {
-  readonly name: string;
-  readonly key: Uint8Array;
-  readonly expect: string | null | undefined;
-  readonly record: Uint8Array | undefined;
-  /** Of a long value, which the record names. */
-  readonly place: Place | undefined;
-  readonly deletes: boolean;
-}
-
 interface WaitingCommit {
-  readonly work: (database: LmdbDatabase, tally: UsageTally) => CommitOutcome;
+  readonly work: (draft: Draft, tally: UsageTally) => CommitOutcome;
   readonly size: number;
   /** Called once. */
   readonly settle: (end: CommitEnd) => void;
@@ -49,12 +47,14 @@ export interface CommitQueue {
 
 /**
  * Group commit: commits that arrive during a sync wait, and the next transaction takes them all, so one sync serves many.
- * Each is compared and written on its own in the transaction, in the order of the calls, under LMDB's write lock, which
- * excludes other processes too. Written values update the recent values.
+ * Each is compared and written on its own (lmdb-transaction.ts), short ones in the order of the calls and before longer ones.
+ * Written values update the recent values.
  */
 export function createCommitQueue(connection: LmdbConnection, recent: RecentValues): CommitQueue {
   const nextStamp = createStamps();
-  const waiting: WaitingCommit[] = [];
+  let waiting: WaitingCommit[] = [];
+  /** Short commits of the last group. */
+  let lastCount = 0;
   const longValues = new LongValues(connection.directory, carryOut);
   /** Commits of long values, which do much before and after they are in the queue. */
   const long = new Set<Promise<void>>();
@@ -63,6 +63,8 @@ export function createCommitQueue(connection: LmdbConnection, recent: RecentValu
   let failing = false;
   let hanging = false;
   let probing: Promise<void> | undefined;
+  /** Transactions that have not ended, and their databases: one that is reopened has none any more. */
+  const underWay = new Map<Promise<unknown>, LmdbDatabase>();
 
   /** One at a time, because on a hanging disk each blocks a thread. */
   function probe(): Promise<void> {
@@ -72,51 +74,25 @@ export function createCommitQueue(connection: LmdbConnection, recent: RecentValu
     return probing;
   }
 
+  /** Short commits first, and then others, one at least. */
   function takeGroup(): WaitingCommit[] {
-    let bytes = 0;
-    let count = 0;
-    while (count < waiting.length && count < GROUP_COMMITS && bytes < GROUP_BYTES) {
-      bytes += waiting[count].size;
-      count += 1;
+    const short = waiting.filter(({ size }) => size < SHORT_BYTES).slice(0, GROUP_COMMITS);
+    const group = new Set(short);
+    let bytes = short.reduce((sum, { size }) => sum + size, 0);
+    for (const commit of waiting) {
+      if (group.size > short.length && bytes >= GROUP_BYTES) break;
+      if (commit.size < SHORT_BYTES) continue;
+      group.add(commit);
+      bytes += commit.size;
     }
-    return waiting.splice(0, count);
-  }
-
-  function apply(database: LmdbDatabase, writes: readonly PreparedWrite[], tally: UsageTally): CommitOutcome {
-    const { records, unfinished } = database;
-    /** What is there now; undefined where nothing is known about it. */
-    const formers: (Former | undefined)[] = [];
-    for (const [n, { key, expect }] of writes.entries()) {
-      if (expect === undefined) continue;
-      const record = records.getBinaryFast(key);
-      if ((record === undefined ? null : checkedRevision(key, record)) !== expect) return 'conflict';
-      formers[n] = formerOf(record);
-    }
-    const stamp = nextStamp();
-    for (const [n, { name, key, expect, record, place, deletes }] of writes.entries()) {
-      if (record === undefined && !deletes) continue;
-      const former = expect === undefined ? formerOf(records.getBinaryFast(key)) : formers[n];
-      tally.add(name, former?.length, place?.length ?? (record && valueLength(record)));
-      if (former?.place) removePieces(database, former.place);
-      if (record !== undefined) {
-        stampRecord(record, stamp);
-        if (place) {
-          markPlace(record);
-          unfinished.remove(place.id);
-        }
-        sealRecord(key, record);
-        records.put(key, record);
-      } else {
-        records.remove(key);
-      }
-    }
-    return 'committed';
+    waiting = waiting.filter((commit) => !group.has(commit));
+    lastCount = short.length;
+    return [...group];
   }
 
   /**
-   * A child transaction, so an error halfway leaves nothing of the group. The group is taken when LMDB begins the
-   * transaction; until then more commits join. If a group fails, nothing of it is written, and each commit is tried again
-   * alone, so that a commit that is too large does not fail the others.
+   * If a group fails, nothing of it is written, and each commit is tried again alone, so that a commit that is too large does not
+   * fail the others. In a database that is shared more commits join until LMDB has begun the transaction.
    */
   async function commitGroup(take: () => WaitingCommit[]): Promise<void> {
     let taken: WaitingCommit[] | undefined;
@@ -130,15 +106,18 @@ export function createCommitQueue(connection: LmdbConnection, recent: RecentValu
       if (failing) await withinLimit(probe(), hanging ? HANGING_MILLISECONDS : LIMIT_MILLISECONDS);
       hanging = false;
       const database = connection.current();
-      const transaction = database.root.childTransaction(() => {
+      const isAlone = recent.alone && ![...underWay.values()].includes(database);
+      const transaction = transact(database, isAlone, (draft) => {
         if (abandoned) return [];
         const bytes = group().reduce((sum, { size }) => sum + size, 0);
         if (!hasRoomFor(bytes, database, connection.directory)) throw new NoRoomError('no room on the disk');
         const tally = new UsageTally();
-        const outcomes = group().map(({ work }) => work(database, tally));
-        countIn(database, tally);
+        const outcomes = group().map(({ work }) => work(draft, tally));
+        countIn(draft, tally);
         return outcomes;
       });
+      underWay.set(transaction, database);
+      transaction.finally(() => underWay.delete(transaction)).catch(() => undefined);
       const outcomes = await withinLimit(transaction, LIMIT_MILLISECONDS);
       failing = false;
       recent.recover();
@@ -168,13 +147,19 @@ export function createCommitQueue(connection: LmdbConnection, recent: RecentValu
   }
 
   async function run(): Promise<void> {
-    while (waiting.length > 0) await commitGroup(takeGroup);
+    while (waiting.length > 0) {
+      // Many that were answered together ask again together, and go with those that wait.
+      if (lastCount > FEW) await new Promise((resolve) => setImmediate(resolve));
+      // What comes in this turn of the event loop goes together.
+      await new Promise<void>((resolve) => atTurnEnd(resolve, true));
+      await commitGroup(takeGroup);
+    }
     running = undefined;
   }
 
   function enqueue(commit: WaitingCommit): void {
     waiting.push(commit);
-    running ??= Promise.resolve().then(run);
+    running ??= run();
   }
 
   /** A commit of the store's own. */
@@ -189,7 +174,7 @@ export function createCommitQueue(connection: LmdbConnection, recent: RecentValu
     const size = changed.reduce((sum, { record }) => sum + (record?.length ?? 0), 0);
     enqueue({
       size,
-      work: (database, tally) => apply(database, prepared, tally),
+      work: (draft, tally) => applyWrites(draft, prepared, { nextStamp, tally }),
       settle: (end) => {
         for (const { name, record, place } of changed) {
           recent.settled(name, end === 'committed' && record && !place ? recordOf(record) : undefined);
@@ -247,8 +232,8 @@ export function createCommitQueue(connection: LmdbConnection, recent: RecentValu
       return promise;
     },
     probe: () =>
-      carryOut(0, ({ root }) => {
-        rewriteFormat(root);
+      carryOut(0, (draft) => {
+        draft.add(() => rewriteFormat(draft.database.root));
         return 'committed';
       }),
     idle: async () => {
@@ -258,28 +243,6 @@ export function createCommitQueue(connection: LmdbConnection, recent: RecentValu
       }
     },
   };
-}
-
-/** Runs in the transaction of the writes. */
-function countIn({ usages }: LmdbDatabase, tally: UsageTally): void {
-  for (const [tenant, usage] of tally.over((tenant) => usages.get(tenant))) {
-    if (usage.keys === 0) usages.remove(tenant);
-    else usages.put(tenant, usage);
-  }
-}
-
-interface Former {
-  readonly length: number;
-  readonly place: Place | undefined;
-}
-
-function formerOf(record: Uint8Array | undefined): Former | undefined {
-  return record && { length: valueLength(record), place: placeIn(record) };
-}
-
-/** A long record is compared without its checksum: its reader, who knows the revision, has checked it. */
-function checkedRevision(key: Uint8Array, record: Uint8Array): string {
-  return revisionIn(isLong(record) ? record : unsealRecord(key, record));
 }
 
 function changes({ bytes, delete: deletes }: StoreWrite): boolean {
@@ -296,14 +259,9 @@ function endAtOnce(error: unknown): never {
   process.abort();
 }
 
-/** Copies buffers that the caller may change after the call. */
-function prepare({ key, expect, bytes, delete: deletes }: StoreWrite): PreparedWrite {
-  return {
-    name: key,
-    key: Buffer.from(key),
-    expect,
-    record: bytes && newSealedRecord(bytes.subarray()),
-    place: undefined,
-    deletes: deletes === true,
-  };
+function countIn(draft: Draft, tally: UsageTally): void {
+  const { usages } = draft.database;
+  for (const [tenant, usage] of tally.over((tenant) => usages.get(tenant))) {
+    draft.add(() => (usage.keys === 0 ? usages.remove(tenant) : usages.put(tenant, usage)));
+  }
 }

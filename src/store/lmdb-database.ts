@@ -26,6 +26,9 @@ export interface LmdbDatabase {
   readonly unfinished: Records;
 }
 
+/** lmdb-js begins to write at once when more instructions than these wait. A batch has at least as many. */
+const START_AT = 2;
+
 /**
  * Options of lmdb-js, and why:
  * - overlappingSync off: a commit is then written, fdatasynced and made visible in that order, and its promise rejects if
@@ -33,12 +36,15 @@ export interface LmdbDatabase {
  *   before the disk has them, and `flushed` never settles when the sync fails.
  * - eventTurnBatching off: on, a failed commit also rejects a promise of lmdb-js' own that nobody holds, and the
  *   unhandled rejection ends the process. The store makes its own groups (lmdb-commits.ts).
+ * - txnStartThreshold, batchStartThreshold: a batch is written as a whole, and at once (lmdb-transaction.ts).
  * - noSubdir off: otherwise a directory with a dot in its name would become a file.
  * - permissionsMode: nobody else may read hidden states.
  */
 const OPTIONS = {
   overlappingSync: false,
   eventTurnBatching: false,
+  txnStartThreshold: START_AT,
+  batchStartThreshold: Number.POSITIVE_INFINITY,
   noSubdir: false,
   permissionsMode: 0o600,
   encoding: 'string',

@@ -13,10 +13,11 @@ import {
   sealPiece,
 } from './lmdb-pieces.ts';
 import { hasRoomFor } from './lmdb-room.ts';
+import { Draft } from './lmdb-transaction.ts';
 import { createStamps } from './record.ts';
 
 /** Puts work into the queue of commits. Resolves once it is on the disk. */
-type Enqueue = (bytes: number, work: (database: LmdbDatabase) => CommitOutcome) => Promise<CommitOutcome>;
+type Enqueue = (bytes: number, work: (draft: Draft) => CommitOutcome) => Promise<CommitOutcome>;
 
 /** Pieces that are written at once: what one transaction takes. */
 const AT_ONCE = 2;
@@ -44,9 +45,10 @@ export class LongValues {
   /** @throws {Problem} store-full, store-unavailable. Drop the place then. */
   async write(place: Place, value: Bytes): Promise<void> {
     await this.drop([]);
-    await this.enqueue(PIECE_BYTES, (database) => {
+    await this.enqueue(PIECE_BYTES, (draft) => {
+      const { database } = draft;
       if (!hasRoomFor(place.length, database, this.directory)) throw new NoRoomError('no room on the disk');
-      database.unfinished.put(place.id, bytesOfPlace(place));
+      draft.add(() => database.unfinished.put(place.id, bytesOfPlace(place)));
       return 'committed';
     });
     const count = countOfPieces(place);
@@ -61,8 +63,8 @@ export class LongValues {
   private async writePiece(place: Place, index: number, value: Bytes): Promise<void> {
     await nextTurn();
     const { key, sealed } = sealPiece(place, index, value);
-    await this.enqueue(sealed.length, ({ pieces }) => {
-      pieces.put(key, sealed);
+    await this.enqueue(sealed.length, (draft) => {
+      draft.add(() => draft.database.pieces.put(key, sealed));
       return 'committed';
     });
   }
@@ -78,29 +80,30 @@ export class LongValues {
   }
 
   private async remove(place: Place): Promise<void> {
-    await this.enqueue(0, (database) => {
-      if (database.unfinished.getBinaryFast(place.id)) {
-        removePieces(database, place);
-        database.unfinished.remove(place.id);
+    await this.enqueue(0, (draft) => {
+      const { unfinished } = draft.database;
+      if (unfinished.getBinaryFast(place.id)) {
+        removePieces(draft, place);
+        draft.add(() => unfinished.remove(place.id));
       }
       return 'committed';
     });
   }
 }
 
-/** To be called in a transaction. */
-export function removePieces({ pieces }: LmdbDatabase, place: Place): void {
-  for (let index = 0; index < countOfPieces(place); index++) pieces.remove(keyOfPiece(place, index));
+export function removePieces(draft: Draft, place: Place): void {
+  const { pieces } = draft.database;
+  for (let index = 0; index < countOfPieces(place); index++) draft.add(() => pieces.remove(keyOfPiece(place, index)));
 }
 
 /** Removes the pieces of values whose commit was never made, because the process ended. Nobody may be writing. */
 export function removeUnfinished(database: LmdbDatabase): void {
   const places = [...database.unfinished.getRange({})].map(({ value }) => readPlace(value));
   if (places.length === 0) return;
-  database.root.transactionSync(() => {
-    for (const place of places) {
-      removePieces(database, place);
-      database.unfinished.remove(place.id);
-    }
-  });
+  const draft = new Draft(database);
+  for (const place of places) {
+    removePieces(draft, place);
+    draft.add(() => database.unfinished.remove(place.id));
+  }
+  database.root.transactionSync(() => draft.write());
 }

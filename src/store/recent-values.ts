@@ -26,9 +26,9 @@ export class RecentValues {
   private readonly changing = new Map<string, Change>();
   /** Whether the content of the store is unknown. */
   private failed = false;
-  private readonly alone: boolean;
+  /** No other process writes. */
+  readonly alone: boolean;
 
-  /** `alone`: no other process writes. */
   constructor(alone: boolean) {
     this.alone = alone;
   }

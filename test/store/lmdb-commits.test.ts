@@ -7,18 +7,17 @@ import type { LmdbConnection } from '../../src/store/lmdb-connection.ts';
 import type { LmdbDatabase } from '../../src/store/lmdb-database.ts';
 import { RecentValues } from '../../src/store/recent-values.ts';
 
-/** A database in an empty directory that begins a transaction, and ends it, when the test says so. */
-function heldDatabase(directory: string) {
+/** A database in an empty directory, whose transactions go on when the test says so. `alone`: no other process writes to it. */
+function heldDatabase(directory: string, alone = true) {
   let stored = new Map<string, Uint8Array>();
   let changed = stored;
   const asked: { readonly begin: () => void; readonly end: () => void; readonly fail: () => void }[] = [];
   const records = {
     getBinaryFast: (key: Uint8Array) => changed.get(Buffer.from(key).toString()),
-    get: (key: Uint8Array) => changed.get(Buffer.from(key).toString()),
     put: (key: Uint8Array, record: Uint8Array) => void changed.set(Buffer.from(key).toString(), record),
   };
   const usages = { get: () => undefined, put: () => undefined, remove: () => undefined };
-  const childTransaction = (work: () => unknown) => {
+  const transaction = (work: () => unknown) => {
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
     let result: unknown;
     asked.push({
@@ -37,15 +36,23 @@ function heldDatabase(directory: string) {
     });
     return promise;
   };
-  const database = { root: { childTransaction }, records, usages } as unknown as LmdbDatabase;
+  const batch = (work: () => unknown) => {
+    const written = transaction(work);
+    asked.at(-1)?.begin();
+    return written;
+  };
+  const childTransaction = vi.fn(transaction);
+  const root = { batch, childTransaction, remove: () => undefined, resetReadTxn: () => undefined };
+  const database = { root, records, usages } as unknown as LmdbDatabase;
   const connection: LmdbConnection = {
     directory,
     current: () => database,
     recover: async () => true,
     close: async () => {},
   };
-  const recent = new RecentValues(true);
-  return { queue: createCommitQueue(connection, recent), recent, keys: () => [...stored.keys()], asked };
+  const recent = new RecentValues(alone);
+  const queue = createCommitQueue(connection, recent);
+  return { queue, recent, keys: () => [...stored.keys()], asked, childTransaction };
 }
 
 const write = (key: string) => [{ key, expect: null, bytes: Uint8Array.of(1) }] as const;
@@ -61,26 +68,83 @@ describe('the commits of the LMDB store', () => {
     rmSync(directory, { recursive: true });
   });
 
-  it('share a transaction when they come before LMDB has begun it, and wait for the next when after', async () => {
-    const { queue, keys, asked } = heldDatabase(directory);
+  it('share a transaction when they come in one turn, and wait for the next when after', async () => {
+    const { queue, keys, asked, childTransaction } = heldDatabase(directory);
     const first = queue.add([write('cell/a')]);
-    await vi.waitUntil(() => asked.length === 1);
+    await Promise.resolve();
     const second = queue.add([write('cell/b')]);
-    asked[0].begin();
+    await vi.waitUntil(() => asked.length === 1);
     const third = queue.add([write('cell/c')]);
     asked[0].end();
     expect(await Promise.all([first, second])).toEqual([['committed'], ['committed']]);
     expect(keys()).toEqual(['cell/a', 'cell/b']);
     await vi.waitUntil(() => asked.length === 2);
-    asked[1].begin();
     asked[1].end();
     expect(await third).toEqual(['committed']);
     expect(keys()).toEqual(['cell/a', 'cell/b', 'cell/c']);
+    expect(childTransaction).not.toHaveBeenCalled();
   });
 
-  it('are not made by a transaction that begins after their time has passed', async () => {
-    vi.useFakeTimers();
+  it('of few bytes come before those of many, of which one goes with them', async () => {
     const { queue, keys, asked } = heldDatabase(directory);
+    const many = (key: string) => [{ key, expect: null, bytes: new Uint8Array(2 ** 20) }] as const;
+    const first = queue.add([many('cell/a'), many('cell/b'), write('cell/c')]);
+    await vi.waitUntil(() => asked.length === 1);
+    const second = queue.add([write('cell/d')]);
+    asked[0].end();
+    await vi.waitUntil(() => asked.length === 2);
+    expect(keys()).toEqual(['cell/c', 'cell/a']);
+    asked[1].end();
+    expect(await Promise.all([first, second])).toEqual([Array(3).fill('committed'), ['committed']]);
+    expect(keys()).toEqual(['cell/c', 'cell/a', 'cell/d', 'cell/b']);
+  });
+
+  it('of one key do not overwrite each other in a transaction', async () => {
+    const { queue, keys, asked } = heldDatabase(directory);
+    const ends = queue.add([write('cell/a'), write('cell/a'), write('cell/b')]);
+    await vi.waitUntil(() => asked.length === 1);
+    asked[0].end();
+    expect(await ends).toEqual(['committed', 'conflict', 'committed']);
+    expect(keys()).toEqual(['cell/a', 'cell/b']);
+  });
+
+  it('are compared in the transaction while an earlier one that came too late may still take effect', async () => {
+    vi.useFakeTimers();
+    const { queue, keys, asked, childTransaction } = heldDatabase(directory);
+    const late = queue.add([write('cell/a')]);
+    await vi.advanceTimersByTimeAsync(5_000);
+    await expect(late).resolves.toMatchObject([{ code: 'store-unavailable' }]);
+    vi.useRealTimers();
+    const second = queue.add([write('cell/a')]);
+    await vi.waitUntil(() => asked.length === 2);
+    expect(childTransaction).toHaveBeenCalledOnce();
+    asked[0].end();
+    asked[1].begin();
+    asked[1].end();
+    expect(await second).toEqual(['conflict']);
+    const third = queue.add([write('cell/b')]);
+    await vi.waitUntil(() => asked.length === 3);
+    asked[2].end();
+    expect(await third).toEqual(['committed']);
+    expect(keys()).toEqual(['cell/a', 'cell/b']);
+    expect(childTransaction).toHaveBeenCalledOnce();
+  });
+
+  it('of a shared database join until LMDB has begun the transaction, in which they are compared', async () => {
+    const { queue, keys, asked, childTransaction } = heldDatabase(directory, false);
+    const first = queue.add([write('cell/a')]);
+    await vi.waitUntil(() => asked.length === 1);
+    const second = queue.add([write('cell/b')]);
+    asked[0].begin();
+    asked[0].end();
+    expect(await Promise.all([first, second])).toEqual([['committed'], ['committed']]);
+    expect(keys()).toEqual(['cell/a', 'cell/b']);
+    expect(childTransaction).toHaveBeenCalledOnce();
+  });
+
+  it('of a shared database are not made by a transaction that begins after their time has passed', async () => {
+    vi.useFakeTimers();
+    const { queue, keys, asked } = heldDatabase(directory, false);
     const refused = expect(queue.add([write('cell/a')])).resolves.toMatchObject([{ code: 'store-unavailable' }]);
     await vi.advanceTimersByTimeAsync(5_000);
     await refused;
@@ -95,11 +159,9 @@ describe('the commits of the LMDB store', () => {
     const first = queue.add([write('cell/a')]);
     const second = expect(queue.add([write('cell/b')])).resolves.toMatchObject([{ code: 'store-unavailable' }]);
     await vi.waitUntil(() => asked.length === 1);
-    asked[0].begin();
     asked[0].fail();
     await vi.waitUntil(() => asked.length === 2);
     expect(recent.get('cell/x')).toBeUndefined();
-    asked[1].begin();
     expect(recent.get('cell/a')).toBeUndefined();
     asked[1].end();
     expect(await first).toEqual(['committed']);

@@ -9,6 +9,7 @@ import { openLmdbStore } from '../../src/store/lmdb.ts';
 import type { LmdbDatabase } from '../../src/store/lmdb-database.ts';
 import { LongValues } from '../../src/store/lmdb-long-values.ts';
 import { newSealedRecord, sealRecord } from '../../src/store/lmdb-record.ts';
+import { Draft } from '../../src/store/lmdb-transaction.ts';
 import { slowClock, turnsOf } from '../support/slow-clock.ts';
 
 const KEY = 'variable/v';
@@ -208,7 +209,10 @@ describe('pieces that could not be removed while the disk failed', () => {
     let left = 3;
     const values = new LongValues(tmpdir(), async (_bytes, work) => {
       if (left-- <= 0) throw new Error('EIO');
-      return work(database as unknown as LmdbDatabase);
+      const draft = new Draft(database as unknown as LmdbDatabase);
+      const outcome = work(draft);
+      draft.write();
+      return outcome;
     });
     const place = values.newPlace(long(1, 4 * LONG_BYTES));
     await expect(values.write(place, long(1, 4 * LONG_BYTES))).rejects.toThrow('EIO');

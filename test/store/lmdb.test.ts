@@ -1,26 +1,29 @@
-import { mkdirSync, mkdtempSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { open } from 'lmdb';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Store } from '../../src/domain/ports.ts';
 import { openLmdbStore } from '../../src/store/lmdb.ts';
+import { dataFile } from '../../src/store/lmdb-file.ts';
 import { StoreOpenError } from '../../src/store/store-open-error.ts';
 import { storeContract } from '../contract/store-contract.ts';
 import { usageContract } from '../contract/usage-contract.ts';
 
-for (const contract of [storeContract, usageContract]) {
-  contract('the LMDB store', async () => {
-    const directory = mkdtempSync(join(tmpdir(), 'cellstep-store-'));
-    const store = await openLmdbStore({ directory });
-    return {
-      store,
-      cleanup: async () => {
-        await store.close();
-        rmSync(directory, { recursive: true });
-      },
-    };
-  });
+for (const shared of [false, true]) {
+  for (const contract of [storeContract, usageContract]) {
+    contract(shared ? 'the LMDB store that processes share' : 'the LMDB store', async () => {
+      const directory = mkdtempSync(join(tmpdir(), 'cellstep-store-'));
+      const store = await openLmdbStore({ directory, shared });
+      return {
+        store,
+        cleanup: async () => {
+          await store.close();
+          rmSync(directory, { recursive: true });
+        },
+      };
+    });
+  }
 }
 
 describe('the LMDB store on its directory', () => {
@@ -43,6 +46,19 @@ describe('the LMDB store on its directory', () => {
     stores.push(store);
     return store;
   }
+
+  it('begins to write a commit in the turn in which it was asked for', async () => {
+    const store = await openHere();
+    const committed = store.commit([{ key: 'cell/now', expect: null, bytes: Buffer.from('these bytes') }]);
+    // The end of this turn comes before this.
+    await new Promise((resolve) => setImmediate(resolve));
+    // The event loop is held until another thread has written it.
+    for (let tries = 0; tries < 1_000 && !readFileSync(dataFile(directory)).includes('these bytes'); tries++) {
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10);
+    }
+    expect(readFileSync(dataFile(directory)).includes('these bytes')).toBe(true);
+    expect(await committed).toBe('committed');
+  });
 
   async function setFormat(format: string): Promise<void> {
     const root = open<string, string>({ path: directory, encoding: 'string', noSubdir: false });

@@ -35,10 +35,12 @@ import { createCommitQueue } from '../../../src/store/lmdb-commits.ts';
 import { RecentValues } from '../../../src/store/recent-values.ts';
 let text = '${textOf('4096 4096 0')}';
 const root = {
-  childTransaction: () => Promise.reject(new Error(text)),
+  resetReadTxn: () => undefined,
+  batch: () => Promise.reject(new Error(text)),
+  remove: () => undefined,
   getStats: () => ({ free: {} }),
 };
-const database = { root, records: { getStats: () => ({}) } };
+const database = { root, records: { getBinaryFast: () => undefined, getStats: () => ({}) }, usages: { get: () => undefined } };
 const connection = { directory: '.', current: () => database, recover: async () => true };
 const queue = createCommitQueue(connection, new RecentValues(true));
 const write = (name) =>

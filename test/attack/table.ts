@@ -1,6 +1,18 @@
 const MIB = 2 ** 20;
-const HEADINGS = ['attack', 'seconds', 'MiB', 'healthz p99', 'longest', 'steps p99', 'held', 'slow', 'answers', ''];
-const WIDTHS = [72, 8, 6, 12, 10, 10, 8, 5, 44, 6];
+const HEADINGS = [
+  'attack',
+  'seconds',
+  'MiB',
+  'healthz p99',
+  'longest',
+  'steps p50',
+  'steps p99',
+  'held',
+  'slow',
+  'answers',
+  '',
+];
+const WIDTHS = [72, 8, 6, 12, 10, 10, 10, 8, 5, 44, 6];
 
 export interface Row {
   readonly name: string;
@@ -9,7 +21,7 @@ export interface Row {
   /** For which the event loop was held at most. */
   readonly held: number;
   readonly health: { readonly p99: number; readonly longest: number };
-  readonly step: { readonly p99: number };
+  readonly step: { readonly p50: number; readonly p99: number };
   /** How many times slower than it can be the machine was. */
   readonly slow: number;
   readonly answers: ReadonlyMap<number, number>;
@@ -22,7 +34,7 @@ export function headings(): string {
 
 export function rowText({ name, seconds, memory, held, health, step, slow, answers, verdict }: Row): string {
   const counted = [...answers].sort(([a], [b]) => a - b).map(([status, count]) => `${status || 'none'}x${count}`);
-  const times = [ms(health.p99), ms(health.longest), ms(step.p99), ms(held)];
+  const times = [ms(health.p99), ms(health.longest), ms(step.p50), ms(step.p99), ms(held)];
   return line([name, seconds.toFixed(1), inMib(memory), ...times, slow.toFixed(1), counted.join(' '), verdict]);
 }
 

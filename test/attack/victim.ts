@@ -3,9 +3,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import type { Asked, Told } from './victim-thread.ts';
 
-const EVERY_MS = 20;
+/** So often that an attack of two seconds has 200 answers: of fewer, the longest would be the p99. */
+const EVERY_MS = 10;
 /** One step of a session waits for the one before, so there are several. */
-export const VICTIMS = Array.from({ length: 8 }, (_, k) => `victim-${k}`);
+export const VICTIMS = Array.from({ length: 16 }, (_, k) => `victim-${k}`);
 const PATIENCE_MS = 10_000;
 
 /** What a client has seen in a span of time. */

@@ -32,6 +32,7 @@ import { tellDeprecations } from './http/deprecations.ts';
 import { addDocs, watchRoutes } from './http/docs.ts';
 import { addChecks } from './http/every-request.ts';
 import { type BrowserRules, refuseForeignPages } from './http/foreign-pages.ts';
+import { holdingApart } from './http/holding-caller.ts';
 import { Account, limitInFlight } from './http/in-flight.ts';
 import { Intake } from './http/intake.ts';
 import { addJsonBody } from './http/json-body.ts';
@@ -105,6 +106,8 @@ export interface AppOptions {
   readonly bus?: Bus;
   /** The threads that read and write HDF5. If left out, the app starts its own. */
   readonly hdf5?: Hdf5;
+  /** No other process has the store: what is unfinished in it was left by one that died, and is removed at the start. */
+  readonly alone?: boolean;
   /** Remove expired things in the background. */
   readonly sweeps?: boolean;
   /** Where traces go, if anywhere. */
@@ -190,6 +193,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     backoff: randomBackoff,
     limits,
     caller: callers.current,
+    apart: holdingApart(callers, account),
     inTurn: (work) => bulk.run(work),
     checkpointCodec: createCheckpointCodec(parseManifest, limits.maxCheckpointBytes),
     weightFiles: createWeightFiles(limits, clock, { hdf5: options.hdf5, onnx: onnxFiles, caller: callers.current }),
@@ -222,6 +226,8 @@ export async function createApp(options: AppOptions): Promise<App> {
   });
   app.addHook('onClose', () => pool?.close());
   app.addHook('onClose', () => graphs.close());
+  // Otherwise it is swept when its time is over.
+  if (options.alone) await services.sweepUnfinished().catch((err) => options.logger?.warn({ err }, 'not swept'));
   const sweeping = options.sweeps ? startSweeping(services.sweep, options.logger) : undefined;
   app.addHook('onClose', () => sweeping?.stop());
   if (config.tls) {

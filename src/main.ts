@@ -103,6 +103,7 @@ async function serve(config: Config, logger: Logger, worker?: number): Promise<v
     logger,
     rateCounter: rateCounter ?? line?.rateCounter,
     bus,
+    alone: !shared && config.store.startsWith('lmdb:'),
     sweeps: true,
     metrics,
     tracing,

@@ -2,7 +2,7 @@ import type { Bytes } from './bytes.ts';
 import type { Framework } from './cell-definition.ts';
 import type { JsonObject } from './json.ts';
 import type { Hold } from './ports.ts';
-import type { Manifest, Snapshot } from './snapshot.ts';
+import type { Manifest } from './snapshot.ts';
 import type { Tensor } from './tensor.ts';
 
 /** Tensors by the names that the file's own framework gives them, in the file's order. */
@@ -133,11 +133,33 @@ export interface SnapshotCheck {
   end(): Manifest;
 }
 
+/** A tensor without its elements. */
+export type NamedShape = Pick<Tensor, 'dtype' | 'shape'> & { readonly name: string };
+
+/** A file of which any part can be read. */
+export interface StoredFile {
+  readonly length: number;
+  /** In memory of their own. */
+  read(from: number, to: number): Promise<Uint8Array>;
+}
+
+/** A snapshot in a file, whose values are read when they are asked for. */
+export interface StoredSnapshot {
+  readonly manifest: Manifest;
+  /** By the names of the tensors. */
+  readonly shapes: ReadonlyMap<string, NamedShape>;
+  read(name: string): Promise<Tensor>;
+}
+
 /** Turns snapshots into portable files and back. */
 export interface SnapshotCodec {
-  /** Checks what `decode` checks, with the header of the file in memory, which `hold` is told of. */
+  /** Checks all of a file, with its header in memory, which `hold` is told of. */
   check(file: Pick<IncomingFile, 'length'>, hold: Hold): SnapshotCheck;
-  encode(snapshot: Snapshot): Bytes;
-  /** In slices. Its tensors may be views on the bytes. @throws {Problem} invalid-file for anything that is not a checkpoint */
-  decode(bytes: Uint8Array): Generator<void, Snapshot>;
+  /**
+   * What a file begins with. The tensors' bytes follow by falling size of their elements, and else in this order.
+   * @throws {Problem} limit-exceeded if such a file is not taken, so that it could not be restored
+   */
+  head(manifest: Manifest, tensors: readonly NamedShape[], hold: Hold): Uint8Array;
+  /** Reads the header, which `hold` is told of. @throws {Problem} invalid-file for anything that is not a checkpoint */
+  open(file: StoredFile, hold: Hold): Promise<StoredSnapshot>;
 }

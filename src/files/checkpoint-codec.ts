@@ -1,10 +1,22 @@
-import type { SnapshotCodec, TensorFile } from '../domain/files.ts';
+import type { IncomingFile, SnapshotCodec, StoredFile, TensorFile } from '../domain/files.ts';
+import type { Hold } from '../domain/ports.ts';
 import { Problem } from '../domain/problems.ts';
 import { type Manifest, tensorNames } from '../domain/snapshot.ts';
-import { DEFAULT_FILE_LIMITS } from './bounds.ts';
+import { inTurns } from '../threads/in-turns.ts';
+import { DEFAULT_FILE_LIMITS, type FileLimits } from './bounds.ts';
+import { ELEMENT_TYPES, viewSlices } from './elements.ts';
 import { SafetensorsCheck } from './safetensors/check.ts';
-import type { Parsed } from './safetensors/header.ts';
-import { safetensorsBytes, safetensorsSlices } from './safetensors/safetensors.ts';
+import {
+  coveredBytes,
+  type Header,
+  headerLength,
+  inOrder,
+  LENGTH_BYTES,
+  type Parsed,
+  parse,
+  requireCovered,
+} from './safetensors/header.ts';
+import { readTensor, requireUnpacked, safetensorsHead } from './safetensors/safetensors.ts';
 
 const METADATA_KEY = 'cellstep';
 
@@ -19,18 +31,34 @@ export function createCheckpointCodec(
 ): SnapshotCodec {
   const limits = { ...DEFAULT_FILE_LIMITS, maxFileBytes: maxBytes, maxUnpackedBytes: 4 * maxBytes };
   return {
-    encode({ manifest, tensors }) {
-      return safetensorsBytes(tensors, { [METADATA_KEY]: JSON.stringify(manifest) });
+    check,
+    head(manifest, tensors, hold) {
+      const head = safetensorsHead(tensors, { [METADATA_KEY]: JSON.stringify(manifest) });
+      check({ length: undefined }, hold).take(head);
+      return head;
     },
-    *decode(bytes) {
-      const { tensors, metadata } = yield* safetensorsSlices(bytes, limits, { views: true });
-      return { manifest: readManifest(metadata, new Set(tensors.keys())), tensors };
-    },
-    check({ length }, hold) {
-      const read = ({ entries, metadata }: Parsed) => readManifest(metadata, new Set(entries.map(({ name }) => name)));
-      return new SafetensorsCheck({ limits: { ...limits, hold }, length, read });
+    async open(file, hold) {
+      const { entries, metadata, dataStart } = await readStoredHeader(file, { ...limits, hold });
+      const places = new Map(entries.map((entry) => [entry.name, entry]));
+      return {
+        manifest: readManifest(metadata, new Set(places.keys())),
+        shapes: new Map(
+          entries.map(({ name, type, shape }) => [name, { name, dtype: ELEMENT_TYPES[type].dtype, shape }]),
+        ),
+        async read(name) {
+          const entry = places.get(name);
+          if (!entry) throw new Error(`the checkpoint has no tensor '${name}'`);
+          const data = await file.read(dataStart + entry.begin, dataStart + entry.end);
+          return inTurns(readTensor({ ...entry, begin: 0, end: data.length }, data, viewSlices));
+        },
+      };
     },
   };
+
+  function check({ length }: Pick<IncomingFile, 'length'>, hold: Hold) {
+    const read = ({ entries, metadata }: Parsed) => readManifest(metadata, new Set(entries.map(({ name }) => name)));
+    return new SafetensorsCheck({ limits: { ...limits, hold }, length, read });
+  }
 
   /** @throws {Problem} invalid-file if the tensors are others than it says */
   function readManifest(metadata: TensorFile['metadata'], tensors: ReadonlySet<string>): Manifest {
@@ -44,6 +72,17 @@ export function createCheckpointCodec(
     }
     return manifest;
   }
+}
+
+async function readStoredHeader(file: StoredFile, limits: FileLimits): Promise<Header> {
+  const beginning = await file.read(0, Math.min(LENGTH_BYTES, file.length));
+  const length = headerLength(beginning, file.length, limits);
+  limits.hold?.(length);
+  const dataStart = LENGTH_BYTES + length;
+  const { entries, metadata } = parse(await file.read(LENGTH_BYTES, dataStart));
+  requireCovered(coveredBytes(inOrder(entries), limits), file.length - dataStart);
+  requireUnpacked(entries, limits);
+  return { entries, metadata, dataStart };
 }
 
 function readJson(text: string | undefined): unknown {

@@ -1,4 +1,5 @@
 import type { Caller } from '../domain/caller.ts';
+import type { Callers } from './callers.ts';
 import type { Account } from './in-flight.ts';
 
 /** Whoever sent several messages or requests that are carried out together. What they hold is free when they are over. */
@@ -24,4 +25,17 @@ export class HoldingCaller implements Caller {
     this.account.add(this.client, -this.held);
     this.held = 0;
   }
+}
+
+/** Does work for whoever it is done for now. What it holds is free when it is over. */
+export function holdingApart({ current, run }: Callers, account: Account) {
+  return async <T>(work: () => Promise<T>): Promise<T> => {
+    const { client, signal } = current();
+    const own = new HoldingCaller(client, account, signal);
+    try {
+      return await run(own, work);
+    } finally {
+      own.free();
+    }
+  };
 }

@@ -5,6 +5,7 @@ import { cellServices, type WeightFiles } from './cells/index.ts';
 import { Changer } from './changes/change.ts';
 
 import { checkpointServices } from './checkpoints/index.ts';
+import { sweepUnfinished } from './checkpoints/sweep-content.ts';
 import { applyOp, type OpRequest } from './compute/apply-op.ts';
 import { Sweeper } from './expiry/sweep.ts';
 import type { Ports } from './ports.ts';
@@ -35,6 +36,8 @@ export function createServices(ports: ServicePorts, cache: OwnCells) {
     },
     /** Removes a slice of the data that nobody needs any more. Returns whether there may be more. */
     sweep: () => sweeper.sweep(),
+    /** Removes what a process that died has left unfinished. No other process may have the store. */
+    sweepUnfinished: () => sweepUnfinished(ports.store),
     /** Rejects if the store cannot serve. */
     check: () => ports.store.check(),
   };

@@ -195,9 +195,10 @@ export const stepKey = (session: string, step: number): string =>
 /** A whole file, as a former version has kept it. */
 export const contentKey = (checkpoint: string): string => `checkpoint-content/${checkpoint}`;
 export const piecesPrefix = (checkpoint: string, uid: string): string => `${contentKey(checkpoint)}/${uid}/`;
-export const pieceKey = (checkpoint: string, uid: string, piece: number): string =>
+export const pieceKey = (checkpoint: string, uid: string, piece: string): string =>
   `${piecesPrefix(checkpoint, uid)}${piece}`;
-export const unfinishedKey = (checkpoint: string, uid: string): string => `checkpoint-unfinished/${checkpoint}/${uid}`;
+export const UNFINISHED_PREFIX = 'checkpoint-unfinished/';
+export const unfinishedKey = (checkpoint: string, uid: string): string => `${UNFINISHED_PREFIX}${checkpoint}/${uid}`;
 
 /** `owner` is the key of a thing. */
 export const keptListKey = (owner: string): string => owner.replace('/', '-keys/');

@@ -57,6 +57,8 @@ export interface Ports {
   /** Counts multiply-adds of the tenant that are done: what they would be was not known before. */
   readonly addWork: (work: number) => void;
   readonly caller: CurrentCaller;
+  /** Does work for the same caller. What it holds is free when it is over. */
+  readonly apart: <T>(work: () => Promise<T>) => Promise<T>;
   /** Does work that reads a lot: few at once, and clients take turns. @throws {Problem} overloaded, client-gone */
   readonly inTurn: <T>(work: () => Promise<T>) => Promise<T>;
 }

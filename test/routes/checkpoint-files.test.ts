@@ -7,6 +7,7 @@ import { expect, it, vi } from 'vitest';
 import type { Store } from '../../src/domain/ports.ts';
 import { Problem } from '../../src/domain/problems.ts';
 import { encodeRecord } from '../../src/domain/record.ts';
+import { readSafetensors } from '../../src/files/safetensors/safetensors.ts';
 import { createUuidIds } from '../../src/http/uuid-id.ts';
 import { Sweeper } from '../../src/services/expiry/sweep.ts';
 import { openMemoryStore } from '../../src/store/memory.ts';
@@ -77,7 +78,40 @@ function files(served: Served): void {
     await make(app, '/v1/checkpoints', { id: 'd', variables: ['v'] });
     expect((await app.inject('/v1/checkpoints/d/content')).rawPayload.equals(FILE)).toBe(true);
     expectProblem(await call(app, 'POST', '/v1/checkpoints', { id: 'd', variables: ['v'] }), 'already-exists');
-    expect(await piecesOf(store)).toHaveLength(8);
+    // Its head has a piece of its own.
+    expect(await piecesOf(store)).toHaveLength(9);
+  });
+
+  it('is saved and restored a thing at a time, each in pieces', async () => {
+    const { app, store } = served;
+    const ones = { initializer: 'ones', shape: [3 * 2 ** 18] };
+    for (const id of ['a', 'b'])
+      await call(app, 'POST', '/v1/variables', { id, ...ones }, { accept: 'application/x-safetensors' });
+    await make(app, '/v1/variables', { id: 'c', value: [true, false, true], dtype: 'bool' });
+    const seen: string[] = [];
+    const see = (what: string, key: string) => {
+      if (/^(variable|checkpoint-content)\//.test(key)) seen.push(`${what} ${key.replace(/-content.*/, '')}`);
+    };
+    const { get, commit } = store;
+    vi.spyOn(store, 'get').mockImplementation((key, hold) => {
+      see('read', key);
+      return get.call(store, key, hold);
+    });
+    vi.spyOn(store, 'commit').mockImplementation((writes) => {
+      for (const { key, bytes } of writes) if (bytes) see('write', key);
+      return commit.call(store, writes);
+    });
+    await make(app, '/v1/checkpoints', { id: 'd', variables: ['a', 'c', 'b'] });
+    expect(seen.indexOf('write checkpoint')).toBeLessThan(seen.indexOf('read variable/b'));
+    seen.length = 0;
+    expect((await call(app, 'POST', '/v1/checkpoints/d/restore', {})).status).toBe(200);
+    expect(seen.lastIndexOf('read checkpoint')).toBeGreaterThan(seen.indexOf('write variable/a'));
+    vi.restoreAllMocks();
+    expect((await call(app, 'GET', '/v1/variables/c')).body).toMatchObject({ version: 2, value: [true, false, true] });
+    const { rawPayload: file } = await app.inject('/v1/checkpoints/d/content');
+    const { tensors } = readSafetensors(new Uint8Array(file));
+    expect(tensors.get('variables/b')?.data).toEqual(new Float32Array(3 * 2 ** 18).fill(1));
+    expect(await bring(app, 'e', file)).toMatchObject({ status: 201 });
   });
 
   it('is not there before all of it has come, and in no part if the client goes away', async () => {

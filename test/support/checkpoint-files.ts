@@ -1,4 +1,6 @@
+import { parseManifest } from '../../schemas/checkpoint-manifest.ts';
 import { Tensor } from '../../src/domain/tensor.ts';
+import { createCheckpointCodec } from '../../src/files/checkpoint-codec.ts';
 import { writeSafetensors } from '../../src/files/safetensors/safetensors.ts';
 
 export const SAFETENSORS = { 'content-type': 'application/x-safetensors' };
@@ -10,4 +12,10 @@ export function checkpointFile(elements: number, first = 0): Buffer {
   const manifest = { format: 1, cells: [], variables: [{ id: 'v', trainable: true }], sessions: [] };
   const tensors = new Map([['variables/v', new Tensor('float32', [elements], data)]]);
   return Buffer.from(writeSafetensors(tensors, { cellstep: JSON.stringify(manifest) }));
+}
+
+/** What a checkpoint's file holds. */
+export function openCheckpoint(file: Uint8Array) {
+  const read = async (from: number, to: number) => new Uint8Array(file.subarray(from, to));
+  return createCheckpointCodec(parseManifest).open({ length: file.length, read }, () => undefined);
 }

@@ -1,9 +1,7 @@
 import type { Agent } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
-import { parseManifest } from '../../schemas/checkpoint-manifest.ts';
 import { tensorName } from '../../src/domain/snapshot.ts';
-import { createCheckpointCodec } from '../../src/files/checkpoint-codec.ts';
-import { atOnce } from '../../src/threads/in-turns.ts';
+import { openCheckpoint } from '../support/checkpoint-files.ts';
 import { RetryingClient } from './client.ts';
 import { type Answer, createAgent, exchange, NoAnswer } from './exchange.ts';
 import { createRandom, type Random } from './random.ts';
@@ -170,10 +168,11 @@ class HistoryRun {
   private async saved(session: string, id: string, called: number): Promise<void> {
     const answered = this.histories.now();
     const content = await this.download(`/v1/checkpoints/${id}/content`);
-    const { manifest, tensors } = atOnce(createCheckpointCodec(parseManifest).decode(content));
+    const { manifest, shapes, read } = await openCheckpoint(content);
     const { step, history: limit = 0 } = manifest.sessions[0];
-    const saved = tensors.get(tensorName.session(session, 0));
-    if (!saved) throw new Error(`checkpoint '${id}' does not hold session '${session}'`);
+    const name = tensorName.session(session, 0);
+    if (!shapes.has(name)) throw new Error(`checkpoint '${id}' does not hold session '${session}'`);
+    const saved = await read(name);
     const state: Pair = [Number(saved.data[0]), Number(saved.data[1])];
     const operation = { session, input: { kind: 'copy' } as const, output: { step, state, limit } };
     this.histories.answered(operation, called, answered);

@@ -29,6 +29,7 @@ export function createReferenceServices({ store, clock, newId, backoff }: World)
       stepper: createStepper({ engines: { fast: referenceEngine, exact: referenceEngine } }),
       ...createDraws(),
       caller: () => OWN_WORK,
+      apart: (work) => work(),
       inTurn: (work) => work(),
       ops: { list: [...OPS.values()].map(({ apply: _, ...op }) => op), ...createOps() },
       graphFiles: createOnnx({ maxCheckpointBytes: 0 }),

@@ -1,10 +1,10 @@
 import { type Bytes, ElementBytes, JoinedBytes } from '../../domain/bytes.ts';
-import type { NamedTensors, TensorFile } from '../../domain/files.ts';
-import { Tensor, type TensorData } from '../../domain/tensor.ts';
+import type { NamedShape, NamedTensors, TensorFile } from '../../domain/files.ts';
+import { BYTES_PER_ELEMENT, sizeOf, Tensor, type TensorData } from '../../domain/tensor.ts';
 import { atOnce } from '../../threads/in-turns.ts';
 import { checkedSize, DEFAULT_FILE_LIMITS, type FileLimits, invalidFile, requireWithin } from '../bounds.ts';
 import { decodedBytes, decodeSlices, ELEMENT_TYPES, type ElementType, elementBytes, viewSlices } from '../elements.ts';
-import { type Entry, type KnownHeaders, LENGTH_BYTES, METADATA, NAMES, readHeader, TYPES } from './header.ts';
+import { type Entry, type KnownHeaders, LENGTH_BYTES, METADATA, NAMES, readHeader } from './header.ts';
 
 const FORMAT = 'safetensors';
 const ALIGNMENT = 8;
@@ -69,37 +69,42 @@ export function writeSafetensors(
  * @throws {RangeError} if a tensor is named `__metadata__`, which the format keeps for itself.
  */
 export function safetensorsBytes(tensors: NamedTensors, metadata: Readonly<Record<string, string>> = {}): Bytes {
-  if (tensors.has(METADATA)) throw new RangeError(`a safetensors file cannot have a tensor named ${METADATA}`);
-  const parts = [...tensors].map(([name, tensor]) => ({
-    name,
-    tensor,
-    bytes: new ElementBytes(tensor, elementBytes),
-    begin: 0,
-  }));
+  const named = [...tensors].map(([name, { dtype, shape }]) => ({ name, dtype, shape }));
+  const inOrder = [...tensors.values()].toSorted((a, b) => BYTES_PER_ELEMENT[b.dtype] - BYTES_PER_ELEMENT[a.dtype]);
+  const head = safetensorsHead(named, metadata);
+  return new JoinedBytes([head, ...inOrder.map((tensor) => new ElementBytes(tensor, elementBytes))]);
+}
+
+/**
+ * What a safetensors file begins with, before the bytes of its tensors: those come in the order of falling element size, and else as given.
+ * @throws {RangeError} as safetensorsBytes
+ */
+export function safetensorsHead(
+  tensors: readonly NamedShape[],
+  metadata: Readonly<Record<string, string>>,
+): Uint8Array<ArrayBuffer> {
+  const parts = tensors.map((tensor) => ({ ...tensor, width: BYTES_PER_ELEMENT[tensor.dtype], begin: 0 }));
   let length = 0;
-  const inOrder = parts.toSorted((a, b) => widthOf(b.tensor) - widthOf(a.tensor));
-  for (const part of inOrder) {
+  for (const part of parts.toSorted((a, b) => b.width - a.width)) {
     part.begin = length;
-    length += part.bytes.length;
+    length += part.width * sizeOf(part.shape);
   }
-  const fields = parts.map(({ name, tensor: { dtype, shape }, begin, bytes }) => {
-    const offsets = `"data_offsets":[${begin},${begin + bytes.length}]`;
+  const fields = parts.map(({ name, dtype, shape, width, begin }) => {
+    if (name === METADATA) throw new RangeError(`a safetensors file cannot have a tensor named ${METADATA}`);
+    const offsets = `"data_offsets":[${begin},${begin + width * sizeOf(shape)}]`;
     return `${JSON.stringify(name)}:{"dtype":"${NAMES[dtype]}","shape":[${shape.join(',')}],${offsets}}`;
   });
   if (Object.keys(metadata).length > 0) fields.unshift(`"${METADATA}":${JSON.stringify(metadata)}`);
   const header = `{${fields.join(',')}}`;
   const padded = Math.ceil(Buffer.byteLength(header) / ALIGNMENT) * ALIGNMENT;
-  const head = Buffer.allocUnsafe(LENGTH_BYTES + padded);
+  const head = Buffer.allocUnsafeSlow(LENGTH_BYTES + padded);
   head.writeBigUInt64LE(BigInt(padded), 0);
   head.fill(0x20, LENGTH_BYTES + head.write(header, LENGTH_BYTES));
-  return new JoinedBytes([head, ...inOrder.map(({ bytes }) => bytes)]);
+  return head;
 }
 
-function widthOf({ dtype }: Tensor): number {
-  return ELEMENT_TYPES[TYPES[NAMES[dtype]]].bytes;
-}
-
-function* readTensor(
+/** A tensor of the data of a file. @throws {Problem} invalid-file */
+export function* readTensor(
   entry: Entry,
   data: Uint8Array,
   decode: (type: ElementType, bytes: Uint8Array) => Generator<void, TensorData>,

@@ -18,10 +18,12 @@ export interface CheckpointRecord {
   readonly created_at: number;
 }
 
-/** The pieces of a file have this `uid`, which no other file ever has, and `each` bytes; the last one may have fewer. */
+/** The pieces of a file have this `uid`, which no other file ever has, and `each` bytes; the last one of a part may have fewer. */
 export interface ContentPlace {
   readonly uid: string;
   readonly each: number;
+  /** The bytes of the parts that are the file one after the other, where it is not one. */
+  readonly parts?: readonly number[];
 }
 
 export interface StoredCheckpoint {

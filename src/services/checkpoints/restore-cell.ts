@@ -1,7 +1,7 @@
-import type { VariableSpec, Weights } from '../../domain/cell-definition.ts';
+import type { VariableSpec } from '../../domain/cell-definition.ts';
+import type { NamedShape } from '../../domain/files.ts';
 import { Problem } from '../../domain/problems.ts';
 import { type SavedCell, tensorName } from '../../domain/snapshot.ts';
-import type { Tensor } from '../../domain/tensor.ts';
 import { type Cell, freshVariables } from '../cells/cell-record.ts';
 import { type MadeCell, makeCell, storeCell } from '../cells/create-cell.ts';
 import { changeCellWrites } from '../cells/pinned-versions.ts';
@@ -9,45 +9,55 @@ import type { Decision } from '../changes/decision.ts';
 import { findOptimizer } from '../training/optimizer-record.ts';
 import { requireFit } from './restore-fit.ts';
 import { planGraph } from './restore-graph.ts';
-import { optimizerWrites, planOptimizer, type RestoredOptimizer } from './restore-optimizer.ts';
-import { type Plan, type RestoreContext, type Restoring, requireCreating, savedTensor } from './restore-plan.ts';
+import { optimizerWrites, planOptimizer, type RestoredOptimizer, readOptimizer } from './restore-optimizer.ts';
+import {
+  type Plan,
+  type RestoreContext,
+  type Restoring,
+  readSaved,
+  requireCreating,
+  savedShape,
+} from './restore-plan.ts';
 
-/** A cell's saved weights, with the optimizer that they were trained with. */
-interface SavedValues {
-  readonly weights: Weights;
-  readonly optimizer: RestoredOptimizer | undefined;
+/** The shapes of a cell's saved weights, with the optimizer that they were trained with. */
+interface SavedShapes {
+  readonly weights: Readonly<Record<string, NamedShape>>;
+  readonly optimizer: RestoredOptimizer<NamedShape> | undefined;
 }
 
 /** @throws {Problem} checkpoint-mismatch */
 export async function planCell(restoring: Restoring, saved: SavedCell): Promise<Plan> {
   const { context } = restoring;
   if (saved.graph) return planGraph(restoring, saved, saved.graph.bytes);
-  const weights: Record<string, Tensor> = {};
-  for (const { name } of saved.variables) weights[name] = savedTensor(restoring, tensorName.cell(saved.id, name));
+  const weights: Record<string, NamedShape> = {};
+  for (const { name } of saved.variables) weights[name] = savedShape(restoring, tensorName.cell(saved.id, name));
   const current = await context.cells.find(saved.id);
   if (current?.graph) throw new Problem('checkpoint-mismatch', `Cell '${saved.id}' is a whole graph now.`);
   if (current) {
     if (!saved.input_shape) return { creates: false, decide: () => keepCell(context, saved.id) };
     const specs = variablesOf(current, saved.input_shape, weights);
     requireFit(`Cell '${saved.id}'`, specs, weights);
-    const values = { weights, optimizer: planOptimizer(restoring, saved, specs) };
-    return { creates: false, decide: () => assignCell(context, saved, values) };
+    const shapes = { weights, optimizer: planOptimizer(restoring, saved, specs) };
+    return { creates: false, decide: () => assignCell(restoring, saved, shapes) };
   }
   requireCreating(restoring, 'cell', saved.id);
   const { framework, class_name, config, precision, initializer_seeds, input_shape } = saved;
   const cell = { framework, class_name, config, precision, initializer_seeds, input_shape };
-  const made = await makeCell(context, saved.id, input_shape ? { ...cell, weights } : cell);
-  const optimizer = planOptimizer(restoring, saved, made.record.variables);
-  return { creates: true, decide: () => storeTrained(context, made, optimizer) };
+  const make = async () =>
+    makeCell(context, saved.id, input_shape ? { ...cell, weights: await readSaved(restoring, weights) } : cell);
+  const optimizer = planOptimizer(restoring, saved, (await make()).record.variables);
+  return { creates: true, decide: async () => storeTrained(restoring, await make(), optimizer) };
 }
 
 async function storeTrained(
-  context: RestoreContext,
+  restoring: Restoring,
   made: MadeCell,
-  optimizer: RestoredOptimizer | undefined,
+  optimizer: RestoredOptimizer<NamedShape> | undefined,
 ): Promise<Decision<unknown>> {
+  const { context } = restoring;
   const { writes, result } = await storeCell(context, made);
-  return { writes: [...writes, ...optimizerWrites(context, made.record, undefined, optimizer)], result };
+  const trained = await readOptimizer(restoring, optimizer);
+  return { writes: [...writes, ...optimizerWrites(context, made.record, undefined, trained)], result };
 }
 
 /** A cell that was saved before it was built stays as it is now. */
@@ -56,29 +66,31 @@ async function keepCell({ cells }: RestoreContext, id: string): Promise<Decision
 }
 
 async function assignCell(
-  context: RestoreContext,
-  { id, input_shape: savedShape }: SavedCell,
-  { weights, optimizer }: SavedValues,
+  restoring: Restoring,
+  { id, input_shape: builtFor }: SavedCell,
+  { weights, optimizer }: SavedShapes,
 ): Promise<Decision<unknown>> {
+  const { context } = restoring;
   const cell = await context.cells.read(id);
   const { record } = cell;
-  const specs = variablesOf(cell, savedShape ?? [], weights);
+  const specs = variablesOf(cell, builtFor ?? [], weights);
   requireFit(`Cell '${id}'`, specs, weights);
   const variables = record.input_shape
     ? record.variables.map((variable) => ({ ...variable, version: variable.version + 1 }))
     : freshVariables(specs);
-  const input_shape = record.input_shape ?? savedShape;
+  const input_shape = record.input_shape ?? builtFor;
   const next = { ...record, input_shape, variables, version: record.version + 1, updated_at: context.clock() };
   const before = await findOptimizer(context, record);
-  const writes = await changeCellWrites(context.store, cell, next, weights);
-  return { writes: [...writes, ...optimizerWrites(context, record, before, optimizer)], result: next };
+  const writes = await changeCellWrites(context.store, cell, next, await readSaved(restoring, weights));
+  const trained = await readOptimizer(restoring, optimizer);
+  return { writes: [...writes, ...optimizerWrites(context, record, before, trained)], result: next };
 }
 
 /** The variables of a cell. If it is not built: the variables that the saved weights would give it. */
 function variablesOf(
   { record, definition }: Cell,
   inputShape: readonly (number | null)[],
-  weights: Weights,
+  weights: SavedShapes['weights'],
 ): readonly VariableSpec[] {
   return definition.variables(
     (record.input_shape ?? inputShape).at(-1) ?? 0,

@@ -1,12 +1,11 @@
 import { requireVersion } from '../../domain/conditions.ts';
 import { type FieldError, Problem, type ProblemCode } from '../../domain/problems.ts';
 import { decodeRecord, encodeRecord } from '../../domain/record.ts';
-import { inTurns } from '../../threads/in-turns.ts';
 import type { Change } from '../changes/change.ts';
 import type { OutcomeCodec } from '../changes/once.ts';
 import { type Kind, thingKey } from '../keys.ts';
 import { readCheckpoint } from './checkpoint-record.ts';
-import { readContent } from './content.ts';
+import { ContentReader } from './content.ts';
 import { planCell } from './restore-cell.ts';
 import type { Plan, RestoreContext, Restoring } from './restore-plan.ts';
 import { planSession } from './restore-session.ts';
@@ -43,8 +42,12 @@ export async function restoreCheckpoint(
 ): Promise<Restored> {
   const { record } = await readCheckpoint(context, id);
   requireVersion(`Checkpoint '${id}'`, record.version, expected);
-  const file = await readContent({ store: context.store, hold: (bytes) => context.caller().hold(bytes) }, record);
-  const snapshot = await inTurns(context.checkpointCodec.decode(file));
+  const hold = (bytes: number) => context.caller().hold(bytes);
+  hold(record.content?.each ?? record.bytes);
+  const file = new ContentReader(context.store, record);
+  const snapshot = await context.checkpointCodec.open(file, hold);
+  // What is missing or damaged is known before anything is changed.
+  await file.requireWhole();
   // Each thing keeps the key too: what an earlier attempt has put back may have been changed since. No client sends blanks.
   const onceEach = once && { ...once, idempotencyKey: `restore ${id} ${once.idempotencyKey}`, codec: HOW };
   const done: Record<How, Record<Kinds, string[]>> = {
@@ -58,8 +61,10 @@ export async function restoreCheckpoint(
     newPins: new Map(),
   })) {
     const answer = (): How => (creates ? 'created' : 'restored');
-    const how = await context.changer.change(thingKey(KIND[kind], thing), { answer, once: onceEach }, () =>
-      decide().catch(madeImpossible),
+    const how = await context.apart(() =>
+      context.changer.change(thingKey(KIND[kind], thing), { answer, once: onceEach }, () =>
+        decide().catch(madeImpossible),
+      ),
     );
     done[how][kind].push(thing);
   }
@@ -94,7 +99,7 @@ async function planAll(restoring: Restoring): Promise<NamedPlan[]> {
   ): Promise<void> {
     for (const saved of things) {
       try {
-        plans.push({ kind, id: saved.id, ...(await plan(restoring, saved)) });
+        plans.push({ kind, id: saved.id, ...(await restoring.context.apart(() => plan(restoring, saved))) });
       } catch (error) {
         if (!(error instanceof Problem) || !error.isRefusal) throw error;
         errors.push({ pointer: `/${kind}/${saved.id}`, detail: error.message });

@@ -1,12 +1,13 @@
 import type { VariableSpec } from '../../domain/cell-definition.ts';
 import { Problem } from '../../domain/problems.ts';
-import { formatShape, sameShape, type Tensor } from '../../domain/tensor.ts';
+import { formatShape, sameShape } from '../../domain/tensor.ts';
 import { listed } from '../../domain/words.ts';
 
 type VariableFit = Pick<VariableSpec, 'name' | 'shape' | 'dtype'>;
+type SavedShapes = Readonly<Record<string, Pick<VariableFit, 'shape' | 'dtype'>>>;
 
 /** @throws {Problem} checkpoint-mismatch if the saved tensors and the thing differ in names, dtypes or shapes */
-export function requireFit(what: string, specs: readonly VariableFit[], saved: Readonly<Record<string, Tensor>>): void {
+export function requireFit(what: string, specs: readonly VariableFit[], saved: SavedShapes): void {
   const [has, names] = [listed(specs.map(({ name }) => name)), Object.keys(saved)];
   if (names.length !== specs.length || specs.some(({ name }) => !Object.hasOwn(saved, name))) {
     throw new Problem(

@@ -4,7 +4,7 @@ import { optionsOfGraph, sameGraph } from '../../frameworks/onnx/graph-config.ts
 import { storeCell } from '../cells/create-cell.ts';
 import { makeGraphCell, readGraph } from '../cells/create-graph.ts';
 import { fileOf } from './graph-words.ts';
-import { type Plan, type Restoring, requireCreating, savedTensor } from './restore-plan.ts';
+import { type Plan, type Restoring, requireCreating, savedShape } from './restore-plan.ts';
 
 /**
  * A graph that is there already must be the same one, and stays; one that is not is made of the saved file, as by a request.
@@ -21,10 +21,13 @@ export async function planGraph(restoring: Restoring, { id, config }: SavedCell,
     return { creates: false, decide: async () => ({ writes: [], result: (await context.cells.read(id)).record }) };
   }
   requireCreating(restoring, 'cell', id);
-  const file = fileOf(savedTensor(restoring, tensorName.graph(id)), bytes);
-  const read = file && (await readGraph(context, file, optionsOfGraph(config)));
-  if (!read || !sameGraph(read.definition.config, config)) {
+  const { name } = savedShape(restoring, tensorName.graph(id));
+  const make = async () => {
+    const file = fileOf(await restoring.snapshot.read(name), bytes);
+    const read = file && (await readGraph(context, file, optionsOfGraph(config)));
+    if (read && sameGraph(read.definition.config, config)) return makeGraphCell(context, id, read);
     throw new Problem('checkpoint-mismatch', `The config of cell '${id}' in the checkpoint does not match its graph.`);
-  }
-  return { creates: true, decide: () => storeCell(context, makeGraphCell(context, id, read)) };
+  };
+  await make();
+  return { creates: true, decide: async () => storeCell(context, await make()) };
 }

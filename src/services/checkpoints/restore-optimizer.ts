@@ -1,4 +1,5 @@
 import type { VariableSpec } from '../../domain/cell-definition.ts';
+import type { NamedShape } from '../../domain/files.ts';
 import type { JsonObject } from '../../domain/json.ts';
 import type { StoreWrite } from '../../domain/ports.ts';
 import { Problem } from '../../domain/problems.ts';
@@ -10,12 +11,11 @@ import type { Context } from '../context.ts';
 import { type CellId, optimizerKey } from '../keys.ts';
 import { type OptimizerRecord, optimizerWrite, type StoredOptimizer, slotName } from '../training/optimizer-record.ts';
 import { requireFit } from './restore-fit.ts';
-import { type Restoring, savedTensor } from './restore-plan.ts';
+import { type Restoring, readSaved, savedShape } from './restore-plan.ts';
 
-/** A saved optimizer that fits its cell. */
-export interface RestoredOptimizer extends Pick<OptimizerRecord, 'class_name' | 'config' | 'iteration'> {
-  /** By `slotName`. */
-  readonly slots: Readonly<Record<string, Tensor>>;
+/** A saved optimizer that fits its cell, with its slots or their shapes by `slotName`. */
+export interface RestoredOptimizer<Slot = Tensor> extends Pick<OptimizerRecord, 'class_name' | 'config' | 'iteration'> {
+  readonly slots: Readonly<Record<string, Slot>>;
 }
 
 /**
@@ -26,13 +26,13 @@ export function planOptimizer(
   restoring: Restoring,
   { id, optimizer }: SavedCell,
   specs: readonly Pick<VariableSpec, 'name' | 'shape' | 'dtype'>[],
-): RestoredOptimizer | undefined {
+): RestoredOptimizer<NamedShape> | undefined {
   if (!optimizer) return undefined;
   const { class_name, config, iteration } = optimizer;
   const { spec, serialized } = parseOptimizer({ class_name, config }, `/optimizers/${id}`);
   const own = new Set(ruleOf(spec).slots.map(({ name }) => name));
   const what = `The optimizer of cell '${id}'`;
-  const slots: Record<string, Tensor> = {};
+  const slots: Record<string, NamedShape> = {};
   const fits = optimizer.slots.map(({ variable, name }) => {
     const of = specs.find((one) => one.name === variable);
     const slot = slotName(variable, name);
@@ -40,11 +40,19 @@ export function planOptimizer(
       const detail = `${what}: the checkpoint has '${slot}', which ${class_name} does not keep for this cell.`;
       throw new Problem('checkpoint-mismatch', detail);
     }
-    slots[slot] = savedTensor(restoring, tensorName.optimizer(id, variable, name));
+    slots[slot] = savedShape(restoring, tensorName.optimizer(id, variable, name));
     return { name: slot, shape: of.shape, dtype: of.dtype };
   });
   requireFit(what, fits, slots);
   return { class_name: String(serialized.class_name), config: serialized.config as JsonObject, iteration, slots };
+}
+
+/** The same with its values. */
+export async function readOptimizer(
+  restoring: Restoring,
+  planned: RestoredOptimizer<NamedShape> | undefined,
+): Promise<RestoredOptimizer | undefined> {
+  return planned && { ...planned, slots: await readSaved(restoring, planned.slots) };
 }
 
 /** The writes that replace the optimizer `before`. Without a saved optimizer the next training starts anew. */

@@ -6,7 +6,7 @@ import { countVersions, nameOfWeights, requirePinRoom } from '../cells/pin-versi
 import { versionKey } from '../keys.ts';
 import type { FormerSession } from '../sessions/open-session.ts';
 import { requireFit } from './restore-fit.ts';
-import { type Restoring, savedTensor } from './restore-plan.ts';
+import { type Restoring, readSaved, savedShape } from './restore-plan.ts';
 
 /**
  * The version that a session which is to be made stays on.
@@ -26,11 +26,12 @@ export async function planPin(
   const what = `The version of cell '${saved.cell}' that session '${saved.id}' stays on`;
   if (!pin) throw new Problem('checkpoint-mismatch', `${what} was gone when it was saved.`);
   const { cell, name, version, input_shape, variables } = pin;
-  const weights = Object.fromEntries(
-    variables.map((one) => [one, savedTensor(restoring, tensorName.pinned(cell, name, one))]),
+  const shapes = Object.fromEntries(
+    variables.map((one) => [one, savedShape(restoring, tensorName.pinned(cell, name, one))]),
   );
   const specs = definition.variables(input_shape.at(-1) ?? 0, variables);
-  requireFit(what, specs, weights);
+  requireFit(what, specs, shapes);
+  const weights = await readSaved(restoring, shapes);
   await requireRoomFor(restoring, cell, weights);
   return { version, input_shape, variables: freshVariables(specs), weights };
 }

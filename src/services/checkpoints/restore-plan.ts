@@ -1,6 +1,5 @@
-import type { SnapshotCodec } from '../../domain/files.ts';
+import type { NamedShape, SnapshotCodec, StoredSnapshot } from '../../domain/files.ts';
 import { Problem } from '../../domain/problems.ts';
-import type { Snapshot } from '../../domain/snapshot.ts';
 import type { Tensor } from '../../domain/tensor.ts';
 import type { Decide } from '../changes/decision.ts';
 import type { Context } from '../context.ts';
@@ -10,7 +9,7 @@ export type RestoreContext = Context & { readonly checkpointCodec: SnapshotCodec
 /** A checkpoint that is put back, and what there is now. */
 export interface Restoring {
   readonly context: RestoreContext;
-  readonly snapshot: Snapshot;
+  readonly snapshot: StoredSnapshot;
   readonly createMissing: boolean;
   /** Names of the pinned versions that are to be made, by cell. */
   readonly newPins: Map<string, Set<string>>;
@@ -30,8 +29,18 @@ export function requireCreating({ createMissing }: Restoring, kind: string, id: 
 }
 
 /** @throws {Problem} checkpoint-mismatch if the checkpoint does not have it */
-export function savedTensor({ snapshot }: Restoring, name: string): Tensor {
-  const tensor = snapshot.tensors.get(name);
+export function savedShape({ snapshot }: Restoring, name: string): NamedShape {
+  const tensor = snapshot.shapes.get(name);
   if (!tensor) throw new Problem('checkpoint-mismatch', `The checkpoint has no tensor '${name}'.`);
   return tensor;
+}
+
+/** The values of such tensors, by the same keys. */
+export async function readSaved(
+  { snapshot }: Restoring,
+  saved: Readonly<Record<string, NamedShape>>,
+): Promise<Record<string, Tensor>> {
+  const values: Record<string, Tensor> = {};
+  for (const key in saved) values[key] = await snapshot.read(saved[key].name);
+  return values;
 }

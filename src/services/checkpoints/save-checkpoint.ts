@@ -1,22 +1,22 @@
-import type { Bytes } from '../../domain/bytes.ts';
-import type { IncomingFile, SnapshotCodec } from '../../domain/files.ts';
+import type { NamedShape, SnapshotCodec } from '../../domain/files.ts';
+import type { StoredValue } from '../../domain/ports.ts';
 import { fieldProblem, Problem } from '../../domain/problems.ts';
 import { isExpired } from '../../domain/session.ts';
-import type { Tensor } from '../../domain/tensor.ts';
+import type { Manifest, SavedPin } from '../../domain/snapshot.ts';
+import { BYTES_PER_ELEMENT } from '../../domain/tensor.ts';
 import { nextTurn } from '../../threads/in-turns.ts';
-import type { Cell } from '../cells/cell-record.ts';
+import type { CellRecord } from '../cells/cell-record.ts';
 import type { Decision } from '../changes/decision.ts';
 import { entriesOf } from '../changes/listing.ts';
 import type { Context } from '../context.ts';
-import { type Kind, thingsPrefix } from '../keys.ts';
-import { bytesOf } from '../limits.ts';
-import { findSession, type Session } from '../sessions/session-record.ts';
-import { findVariable, type StoredVariable } from '../variables/stand-alone-variables.ts';
+import { type Kind, thingKey, thingsPrefix } from '../keys.ts';
+import { sessionIn } from '../sessions/session-record.ts';
+import { variableIn } from '../variables/stand-alone-variables.ts';
 import type { CheckpointRecord } from './checkpoint-record.ts';
 import { keepCheckpoint, requireFree } from './checkpoints.ts';
 import { type ContentWriter, PIECE_BYTES } from './content-writer.ts';
-import { readTrainedCell, type TrainedCell } from './read-trained-cell.ts';
-import { takeSnapshot } from './take-snapshot.ts';
+import { readTrainedCell } from './read-trained-cell.ts';
+import { type Taken, takeCell, takePinned, takeSession, takeVariable } from './take-snapshot.ts';
 
 export interface NewCheckpoint {
   readonly all: boolean;
@@ -25,12 +25,18 @@ export interface NewCheckpoint {
   readonly sessions: readonly string[];
 }
 
-type Needs = Pick<Context, 'store' | 'clock' | 'limits' | 'cells' | 'caller'> & {
+type Needs = Pick<Context, 'store' | 'clock' | 'limits' | 'cells' | 'caller' | 'apart'> & {
   readonly checkpointCodec: SnapshotCodec;
 };
 
+/** The parts of the file: its head, and the tensors by the bytes of their elements. */
+const PARTS: readonly number[] = [0, 8, 4, 2, 1];
+/** In memory: what makes a piece, and the copy that is written. Mostly there is one part beside the head. */
+const PIECES_HELD = 2;
+
 /**
- * Decides on a checkpoint of the named things, or of all, whose file goes to `content`.
+ * Decides on a checkpoint of the named things, or of all, whose file goes to `content`. One thing after another is read and written, so
+ * that one of them is in memory; what they are is written at last.
  * @throws {Problem} already-exists, invalid-value, limit-exceeded
  */
 export async function saveCheckpoint(
@@ -40,27 +46,119 @@ export async function saveCheckpoint(
   content: ContentWriter,
 ): Promise<Decision<CheckpointRecord>> {
   await requireFree(context, id);
-  const room = new Room(context);
-  const things = wanted.all ? await readAll(context, room) : await readNamed(context, wanted, room);
-  await nextTurn();
-  context.caller().hold(room.bytes);
-  const snapshot = takeSnapshot({ ...things, pinned: await readPinned(context, things.sessions, room) });
-  const file = context.checkpointCodec.encode(snapshot);
-  requireRoom(file.length, context.limits);
-  // What could not be restored is not saved: a file has a limit of tensors, for example.
-  const check = context.checkpointCodec.check(file, (bytes) => context.caller().hold(bytes));
-  const manifest = await content.writeAll(id, inPieces(file), check);
+  context.caller().hold(PIECES_HELD * PIECE_BYTES);
+  await content.begin(id, PARTS.length);
+  const saving = new Saving(context, content);
+  const manifest = await saving.things(wanted);
+  await saving.head(manifest);
   return keepCheckpoint(context, id, manifest, content);
 }
 
-function inPieces(file: Bytes): IncomingFile {
-  async function* pieces(): AsyncGenerator<Uint8Array> {
-    for (let from = 0; from < file.length; from += PIECE_BYTES) {
-      await nextTurn();
-      yield file.subarray(from, Math.min(from + PIECE_BYTES, file.length));
-    }
+/** What a checkpoint has of a stored thing; undefined if it is gone. */
+type Take<Saved> = (stored: StoredValue, id: string) => Promise<Taken<Saved> | undefined>;
+
+class Saving {
+  private readonly context: Needs;
+  private readonly content: ContentWriter;
+  private readonly tensors: NamedShape[] = [];
+  /** The versions that sessions are pinned to. */
+  private readonly pins = new Map<string, { readonly cell: Pick<CellRecord, 'id' | 'uid'>; readonly name: string }>();
+
+  constructor(context: Needs, content: ContentWriter) {
+    this.context = context;
+    this.content = content;
   }
-  return { length: file.length, [Symbol.asyncIterator]: pieces };
+
+  async things(wanted: NewCheckpoint): Promise<Manifest> {
+    const { context } = this;
+    const cells = await this.each('cell', wanted, async (_, id) => {
+      const cell = await readTrainedCell(context, id);
+      return cell && takeCell(cell);
+    });
+    const variables = await this.each('variable', wanted, async (stored) => takeVariable(await variableIn(stored)));
+    const sessions = await this.each('session', wanted, async (stored) => {
+      const session = sessionIn(stored);
+      if (isExpired(session.record, context.clock())) return undefined;
+      const { cell, cell_uid: uid, pinned: name } = session.record;
+      if (name !== undefined) this.pins.set(`${cell}/${name}`, { cell: { id: cell, uid }, name });
+      return takeSession(session);
+    });
+    const pinned = await this.pinned();
+    return { format: 1, cells, variables, sessions, ...(pinned.length > 0 ? { pinned } : {}) };
+  }
+
+  /** @throws {Problem} limit-exceeded */
+  async head(manifest: Manifest): Promise<void> {
+    const { checkpointCodec, caller, limits } = this.context;
+    const head = checkpointCodec.head(manifest, this.tensors, (bytes) => caller().hold(bytes));
+    requireRoom(this.content.length + head.length, limits);
+    await this.content.write(0, head);
+  }
+
+  private each<Saved>(kind: Kind, wanted: NewCheckpoint, take: Take<Saved>): Promise<Saved[]> {
+    return wanted.all ? this.eachStored(kind, take) : this.eachNamed(kind, wanted, take);
+  }
+
+  private async eachStored<Saved>(kind: Kind, take: Take<Saved>): Promise<Saved[]> {
+    const { store, caller } = this.context;
+    const found: Saved[] = [];
+    const prefix = thingsPrefix(kind);
+    for await (const stored of entriesOf(store, prefix, 1000)) {
+      const saved = await this.save(() => {
+        caller().hold(stored.bytes.length);
+        return take(stored, stored.key.slice(prefix.length));
+      });
+      if (saved) found.push(saved);
+    }
+    return found;
+  }
+
+  private async eachNamed<Saved>(kind: Kind, wanted: NewCheckpoint, take: Take<Saved>): Promise<Saved[]> {
+    const kinds = `${kind}s` as 'cells' | 'variables' | 'sessions';
+    const found: Saved[] = [];
+    for (const [i, id] of wanted[kinds].entries()) {
+      const saved = await this.save(async () => {
+        const stored = await this.context.store.get(thingKey(kind, id));
+        return stored && take(stored, id);
+      });
+      if (!saved) throw fieldProblem('invalid-value', `/${kinds}/${i}`, `There is no ${kind} '${id}'.`);
+      found.push(saved);
+    }
+    return found;
+  }
+
+  /** Except for sessions without a cell. */
+  private async pinned(): Promise<SavedPin[]> {
+    const found: SavedPin[] = [];
+    for (const { cell: of, name } of this.pins.values()) {
+      const saved = await this.save(async () => {
+        const cell = await this.context.cells.findPinned(of, name);
+        return cell && !cell.graph ? takePinned(cell) : undefined;
+      });
+      if (saved) found.push(saved);
+    }
+    return found;
+  }
+
+  /** Writes the values of one thing, which are free in memory then. @throws {Problem} limit-exceeded */
+  private save<Saved>(find: () => Promise<Taken<Saved> | undefined>): Promise<Saved | undefined> {
+    const { apart, limits } = this.context;
+    return apart(async () => {
+      const thing = await find();
+      if (!thing) return undefined;
+      const bytes = thing.tensors.reduce((sum, tensor) => sum + tensor.bytes.length, 0);
+      requireRoom(this.content.length + bytes, limits);
+      for (const { name, dtype, shape, bytes } of thing.tensors) {
+        this.tensors.push({ name, dtype, shape });
+        const part = PARTS.indexOf(BYTES_PER_ELEMENT[dtype]);
+        for (let from = 0; from < bytes.length; from += PIECE_BYTES) {
+          if (bytes.length > PIECE_BYTES) await nextTurn();
+          await this.content.write(part, bytes.subarray(from, Math.min(from + PIECE_BYTES, bytes.length)));
+        }
+      }
+      return thing.saved;
+    });
+  }
 }
 
 /** @throws {Problem} limit-exceeded */
@@ -68,112 +166,4 @@ function requireRoom(bytes: number, { maxCheckpointBytes: most }: Context['limit
   if (bytes <= most) return;
   const detail = `The checkpoint would have ${bytes} bytes or more, over the limit of ${most} (CELLSTEP_MAX_CHECKPOINT_BYTES). Name fewer things.`;
   throw new Problem('limit-exceeded', detail);
-}
-
-/** Adds up the bytes of a checkpoint while its things are read, before all of them are in memory. */
-class Room {
-  private readonly limits: Context['limits'];
-  /** Of what was taken. */
-  bytes = 0;
-
-  constructor({ limits }: Pick<Context, 'limits'>) {
-    this.limits = limits;
-  }
-
-  /** @throws {Problem} limit-exceeded */
-  take(bytes: number): void {
-    this.bytes += bytes;
-    requireRoom(this.bytes, this.limits);
-  }
-
-  add<T>(thing: T, tensors: Iterable<Tensor>): T {
-    this.take(bytesOf(tensors));
-    return thing;
-  }
-}
-
-interface Things {
-  readonly cells: TrainedCell[];
-  readonly variables: StoredVariable[];
-  readonly sessions: Session[];
-}
-
-/** The versions that sessions are pinned to, except for sessions without a cell. */
-async function readPinned({ cells }: Needs, sessions: readonly Session[], room: Room): Promise<Cell[]> {
-  const versions = new Map<string, Cell>();
-  for (const { record } of sessions) {
-    const { cell: id, cell_uid: uid, pinned } = record;
-    const name = `${id}/${pinned}`;
-    const cell = pinned === undefined || versions.has(name) ? undefined : await cells.findPinned({ id, uid }, pinned);
-    if (cell && !cell.graph) versions.set(name, room.add(cell, Object.values(cell.weights)));
-  }
-  return [...versions.values()];
-}
-
-/** How to find what a checkpoint is made of, each within its room. */
-function finders(context: Needs, room: Room) {
-  const { store, clock } = context;
-  return {
-    cell: async (id: string) => {
-      const cell = await readTrainedCell(context, id);
-      if (cell?.graph) room.take(cell.graph.length);
-      const weights = cell?.graph ? [] : Object.values(cell?.weights ?? {});
-      return cell && room.add(cell, [...weights, ...Object.values(cell.optimizer?.slots ?? {})]);
-    },
-    variable: async (id: string) => {
-      const variable = await findVariable(store, id);
-      return variable && room.add(variable, [variable.value]);
-    },
-    session: async (id: string) => {
-      const session = await findSession(store, id);
-      return session && !isExpired(session.record, clock()) ? room.add(session, session.states) : undefined;
-    },
-  };
-}
-
-async function readNamed(context: Needs, wanted: NewCheckpoint, room: Room): Promise<Things> {
-  const find = finders(context, room);
-  return {
-    cells: await eachNamed('cells', wanted.cells, find.cell),
-    variables: await eachNamed('variables', wanted.variables, find.variable),
-    sessions: await eachNamed('sessions', wanted.sessions, find.session),
-  };
-}
-
-async function eachNamed<T>(
-  kind: string,
-  ids: readonly string[],
-  find: (id: string) => Promise<T | undefined>,
-): Promise<T[]> {
-  const found: T[] = [];
-  for (const [i, id] of ids.entries()) {
-    const one = await find(id);
-    if (!one) throw fieldProblem('invalid-value', `/${kind}/${i}`, `There is no ${kind.slice(0, -1)} '${id}'.`);
-    found.push(one);
-  }
-  return found;
-}
-
-async function readAll(context: Needs, room: Room): Promise<Things> {
-  const { store } = context;
-  const find = finders(context, room);
-  return {
-    cells: await eachStored(store, 'cell', find.cell),
-    variables: await eachStored(store, 'variable', find.variable),
-    sessions: await eachStored(store, 'session', find.session),
-  };
-}
-
-async function eachStored<T>(
-  store: Needs['store'],
-  kind: Kind,
-  find: (id: string) => Promise<T | undefined>,
-): Promise<T[]> {
-  const found: T[] = [];
-  const prefix = thingsPrefix(kind);
-  for await (const { key } of entriesOf(store, prefix, 1000)) {
-    const one = await find(key.slice(prefix.length));
-    if (one) found.push(one);
-  }
-  return found;
 }

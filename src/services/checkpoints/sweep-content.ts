@@ -2,7 +2,7 @@ import type { Store } from '../../domain/ports.ts';
 import { decodeRecord } from '../../domain/record.ts';
 import { entriesOf } from '../changes/listing.ts';
 import type { Due } from '../expiry/due.ts';
-import { checkpointKey, piecesPrefix, unfinishedKey } from '../keys.ts';
+import { checkpointKey, piecesPrefix, UNFINISHED_PREFIX, unfinishedKey } from '../keys.ts';
 import type { CheckpointRecord } from './checkpoint-record.ts';
 
 /** Pieces that are read at once, to learn their keys. */
@@ -26,4 +26,12 @@ export async function sweepContent(store: Store, { checkpoint, uid }: Due & { ki
     await store.commit([{ key: piece.key, delete: true }]);
   }
   return true;
+}
+
+/** The same of all files that are unfinished. Nobody may be writing one. */
+export async function sweepUnfinished(store: Store): Promise<void> {
+  for await (const { key } of entriesOf(store, UNFINISHED_PREFIX, 1000)) {
+    const [checkpoint, uid] = key.slice(UNFINISHED_PREFIX.length).split('/');
+    await sweepContent(store, { kind: 'content', checkpoint, uid });
+  }
 }

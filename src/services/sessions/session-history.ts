@@ -1,7 +1,7 @@
 import type { Store, StoreWrite } from '../../domain/ports.ts';
 import { fieldProblem, Problem } from '../../domain/problems.ts';
 import { oldestStep, type SessionRecord } from '../../domain/session.ts';
-import type { Tensor } from '../../domain/tensor.ts';
+import { BYTES_PER_ELEMENT, sizeOf, type Tensor } from '../../domain/tensor.ts';
 import { counted } from '../../domain/words.ts';
 import { stepKey, stepsPrefix } from '../keys.ts';
 import { decodeKept, encodeKept, FIELD_BYTES, type KeptStates, type KeptStep } from './kept-step.ts';
@@ -10,12 +10,13 @@ import { readSession, type Session } from './session-record.ts';
 /** @throws {Problem} limit-exceeded if a history of this length would have too many bytes */
 export function requireHistoryRoom(
   steps: number,
-  states: readonly Tensor[],
+  states: readonly Pick<Tensor, 'dtype' | 'shape'>[],
   outputBytes: number,
   { maxHistoryBytes }: { readonly maxHistoryBytes: number },
 ): void {
   if (steps === 0) return;
-  const bytes = states.reduce((sum, { data }) => sum + data.byteLength, 2 * outputBytes + FIELD_BYTES);
+  const bytesOf = ({ dtype, shape }: Pick<Tensor, 'dtype' | 'shape'>) => sizeOf(shape) * BYTES_PER_ELEMENT[dtype];
+  const bytes = states.reduce((sum, state) => sum + bytesOf(state), 2 * outputBytes + FIELD_BYTES);
   const total = bytes * (steps + 1);
   if (total <= maxHistoryBytes) return;
   const most = Math.max(0, Math.floor(maxHistoryBytes / bytes) - 1);

@@ -32,7 +32,7 @@ export async function findSession(store: Pick<Store, 'get'>, id: string): Promis
   return stored && sessionIn(stored);
 }
 
-function sessionIn({ bytes, revision }: Pick<StoredValue, 'bytes' | 'revision'>): Session {
+export function sessionIn({ bytes, revision }: Pick<StoredValue, 'bytes' | 'revision'>): Session {
   const { record, states, output } = decodeSession(bytes);
   return { record, states, output, revision };
 }

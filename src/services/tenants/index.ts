@@ -3,6 +3,7 @@ import type { Bus, CountedStore, Store } from '../../domain/ports.ts';
 import type { Quotas } from '../../domain/quotas.ts';
 import type { StoredUsage } from '../../domain/usage.ts';
 import { CellCache } from '../cells/cell-cache.ts';
+import { entriesOf } from '../changes/listing.ts';
 import { createServices, type ServicePorts, type Services } from '../index.ts';
 import { TENANTS_PREFIX } from '../keys.ts';
 import { SessionFeed } from '../sessions/session-feed.ts';
@@ -45,6 +46,8 @@ export interface TenantServices {
   readonly describeCell: Services['cells']['describe'];
   /** Removes some expired things of some tenants. Returns whether there may be more. */
   sweep(): Promise<boolean>;
+  /** Removes what a process that died has left unfinished, of all tenants. No other process may have the store. */
+  sweepUnfinished(): Promise<void>;
   /** Ends the exchange between the processes of the service. */
   close(): Promise<void>;
   /** Rejects if the store cannot serve. */
@@ -100,6 +103,12 @@ export function createTenantServices({ bus, counted, quotasOf, observer, ...give
         if (await servicesOf(key.slice(TENANTS_PREFIX.length)).sweep()) left = true;
       }
       return left;
+    },
+    async sweepUnfinished() {
+      await shared.sweepUnfinished();
+      for await (const { key } of entriesOf(feed.watched, TENANTS_PREFIX, SWEPT_AT_ONCE)) {
+        await servicesOf(key.slice(TENANTS_PREFIX.length)).sweepUnfinished();
+      }
     },
     check: shared.check,
     async close() {

@@ -1,5 +1,5 @@
 import type { Bytes } from '../../domain/bytes.ts';
-import type { Store } from '../../domain/ports.ts';
+import type { Store, StoredValue } from '../../domain/ports.ts';
 import { decodeRecord, decodeRecordSlices, recordBytes } from '../../domain/record.ts';
 import type { Tensor } from '../../domain/tensor.ts';
 import { inTurns } from '../../threads/in-turns.ts';
@@ -23,9 +23,12 @@ export interface StoredVariable {
 
 export async function findVariable(store: Pick<Store, 'get'>, id: string): Promise<StoredVariable | undefined> {
   const stored = await store.get(variableKey(id));
-  if (!stored) return undefined;
-  const { fields, tensors } = await inTurns(decodeRecordSlices<VariableRecord>(stored.bytes));
-  return { record: fields, value: tensors.value, revision: stored.revision };
+  return stored && variableIn(stored);
+}
+
+export async function variableIn({ bytes, revision }: StoredValue): Promise<StoredVariable> {
+  const { fields, tensors } = await inTurns(decodeRecordSlices<VariableRecord>(bytes));
+  return { record: fields, value: tensors.value, revision };
 }
 
 export function decodeVariable(bytes: Uint8Array): Omit<StoredVariable, 'revision'> {

@@ -1,8 +1,6 @@
-import { parseManifest } from '../../../schemas/checkpoint-manifest.ts';
 import { tensorName } from '../../../src/domain/snapshot.ts';
 import { Tensor } from '../../../src/domain/tensor.ts';
-import { createCheckpointCodec } from '../../../src/files/checkpoint-codec.ts';
-import { atOnce } from '../../../src/threads/in-turns.ts';
+import { openCheckpoint } from '../../support/checkpoint-files.ts';
 import { comesAgain } from '../client.ts';
 import type { Answer } from '../exchange.ts';
 import { createRandom, type Random } from '../random.ts';
@@ -190,8 +188,8 @@ class Simulated {
     const { checkpoints } = replica.services!;
     const { pieces } = await checkpoints.readContent(await checkpoints.read(id));
     const file = new Uint8Array(Buffer.concat(await Array.fromAsync(pieces)));
-    const { manifest, tensors } = atOnce(createCheckpointCodec(parseManifest).decode(file));
-    const data = tensors.get(tensorName.session(session, 0))!.data;
+    const { manifest, read } = await openCheckpoint(file);
+    const { data } = await read(tensorName.session(session, 0));
     const { step, history: limit = 0 } = manifest.sessions[0];
     const state = [Number(data[0]), Number(data[1])] as const;
     this.histories.answered({ session, input: { kind: 'copy' }, output: { step, state, limit } }, called, answered);

@@ -1,12 +1,11 @@
 import type { WeightFileFormat, WrittenFormat } from '../../domain/files.ts';
 import type { SentGraph } from '../../domain/graph.ts';
 import type { Precision } from '../../domain/ports.ts';
-import { decodeRecord } from '../../domain/record.ts';
 import type { TensorLiteral } from '../../domain/tensor-literal.ts';
 import type { LayerOptions } from '../../frameworks/file-options.ts';
 import type { GraphOptions } from '../../frameworks/onnx/graph-interface.ts';
 import type { Change } from '../changes/change.ts';
-import { listPage, type PageRequest } from '../changes/listing.ts';
+import { fieldsOf, listPage, type PageRequest } from '../changes/listing.ts';
 import { cellGradients, type GradientCall } from '../compute/cell-gradients.ts';
 import { type AnySequenceCall, runCellSequence } from '../compute/run-sequence.ts';
 import { type StepRequest, stepCell } from '../compute/step-cell.ts';
@@ -67,8 +66,7 @@ export function cellServices(context: Context, weightFiles: WeightFiles) {
       const store = (id: string) => () => storeCell(context, makeGraphCell(context, id, read));
       return changer.create('cell', made.id, change, (id) => importing({ imported: importedOf(read) }, store(id))());
     },
-    list: (page: PageRequest) =>
-      listPage(store, thingsPrefix('cell'), page, (bytes) => decodeRecord<CellRecord>(bytes).fields),
+    list: (page: PageRequest) => listPage(store, thingsPrefix('cell'), page, fieldsOf<CellRecord>),
     read: async (id: string) => (await cells.read(id)).record,
     build: <R>(id: string, inputShape: readonly (number | null)[], change: Change<CellRecord, R>) =>
       changer.change(cellKey(id), change, () => buildCell(context, id, inputShape, change.expected)),

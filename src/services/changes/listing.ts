@@ -1,5 +1,6 @@
 import type { Store, StoredEntry } from '../../domain/ports.ts';
 import { Problem } from '../../domain/problems.ts';
+import { decodeRecordSlices } from '../../domain/record.ts';
 import { inTurns } from '../../threads/in-turns.ts';
 
 export interface PageRequest {
@@ -12,6 +13,14 @@ export interface PageRequest {
 export interface Page<T> {
   readonly items: readonly T[];
   readonly next_cursor: string | null;
+}
+
+/** Makes a thing of a stored value, in slices. */
+type Decode<T> = (bytes: Uint8Array) => Generator<void, T>;
+
+/** The fields of a record. */
+export function* fieldsOf<F>(bytes: Uint8Array): Generator<void, F> {
+  return (yield* decodeRecordSlices<F>(bytes)).fields;
 }
 
 /** A page ends with the thing that reaches this many bytes in the store. */
@@ -27,7 +36,7 @@ export async function listShown<T>(
   store: Pick<Store, 'list'>,
   kind: string,
   { limit, cursor, prefix }: PageRequest,
-  decode: (bytes: Uint8Array) => T,
+  decode: Decode<T>,
   shows: (thing: T) => boolean,
 ): Promise<Page<T>> {
   const items: T[] = [];
@@ -51,7 +60,7 @@ export async function listPage<T>(
   store: Pick<Store, 'list'>,
   kind: string,
   { limit, cursor, prefix = '' }: PageRequest,
-  decode: (bytes: Uint8Array) => T,
+  decode: Decode<T>,
 ): Promise<Page<T>> {
   const entries = await store.list(kind + prefix, cursor && kind + readCursor(cursor), limit + 1, PAGE_BYTES);
   const shown = entries.slice(0, limit);
@@ -63,10 +72,10 @@ export async function listPage<T>(
   };
 }
 
-function* decoded<T>(entries: readonly StoredEntry[], decode: (bytes: Uint8Array) => T): Generator<void, T[]> {
+function* decoded<T>(entries: readonly StoredEntry[], decode: Decode<T>): Generator<void, T[]> {
   const things: T[] = [];
   for (const { bytes } of entries) {
-    things.push(decode(bytes));
+    things.push(yield* decode(bytes));
     yield;
   }
   return things;

@@ -1,7 +1,6 @@
 import type { IncomingFile } from '../../domain/files.ts';
-import { decodeRecord } from '../../domain/record.ts';
 import type { Change } from '../changes/change.ts';
-import { listPage, type PageRequest } from '../changes/listing.ts';
+import { fieldsOf, listPage, type PageRequest } from '../changes/listing.ts';
 import { checkpointKey, thingsPrefix } from '../keys.ts';
 import { type CheckpointRecord, readCheckpoint } from './checkpoint-record.ts';
 import { deleteCheckpoint } from './checkpoints.ts';
@@ -25,8 +24,7 @@ export function checkpointServices(context: RestoreContext) {
       ),
     import: <R>(file: IncomingFile, id: string | undefined, change: Change<CheckpointRecord, R>) =>
       importCheckpoint(context, file, id, change),
-    list: (page: PageRequest) =>
-      listPage(store, thingsPrefix('checkpoint'), page, (bytes) => decodeRecord<CheckpointRecord>(bytes).fields),
+    list: (page: PageRequest) => listPage(store, thingsPrefix('checkpoint'), page, fieldsOf<CheckpointRecord>),
     read,
     readContent: (record: CheckpointRecord) => streamContent(store, record),
     restore: <R>(id: string, createMissing: boolean, change: Change<Restored, R>) =>

@@ -77,7 +77,7 @@ class Saving {
     });
     const variables = await this.each('variable', wanted, async (stored) => takeVariable(await variableIn(stored)));
     const sessions = await this.each('session', wanted, async (stored) => {
-      const session = sessionIn(stored);
+      const session = await sessionIn(stored);
       if (isExpired(session.record, context.clock())) return undefined;
       const { cell, cell_uid: uid, pinned: name } = session.record;
       if (name !== undefined) this.pins.set(`${cell}/${name}`, { cell: { id: cell, uid }, name });

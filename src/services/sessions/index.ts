@@ -7,7 +7,7 @@ import { sessionKey, thingsPrefix } from '../keys.ts';
 import { forkSession } from './fork-session.ts';
 import { type NewSession, openSession } from './open-session.ts';
 import { type AnswerSteps, answerOf, type PlainStep, type StepAnswer } from './plain-step.ts';
-import { decodeSession } from './session-bytes.ts';
+import { sessionSlices } from './session-bytes.ts';
 import type { TenantFeed } from './session-feed.ts';
 import { listKeptSteps } from './session-history.ts';
 import { readSession, type Session } from './session-record.ts';
@@ -26,7 +26,7 @@ export function sessionServices(context: Context, feed: TenantFeed) {
     /** With `cell`: only the sessions of that cell. */
     list: ({ cell, ...page }: PageRequest & { readonly cell?: string }) =>
       inTurn(() =>
-        listShown(store, thingsPrefix('session'), page, decodeSession, ({ record }) => {
+        listShown(store, thingsPrefix('session'), page, sessionSlices, ({ record }) => {
           return !isExpired(record, clock()) && (cell === undefined || record.cell === cell);
         }),
       ),

@@ -1,8 +1,8 @@
 import { type Bytes, ElementBytes, JoinedBytes, LONG_BYTES } from '../../domain/bytes.ts';
-import { decodeRecord } from '../../domain/record.ts';
+import { decodeRecord, decodeRecordSlices, type StoredRecord } from '../../domain/record.ts';
 import type { SessionRecord } from '../../domain/session.ts';
-import { BYTES_PER_ELEMENT, DTYPES, sizeOf, type Tensor } from '../../domain/tensor.ts';
-import { encodeElements, viewElements } from '../../domain/tensor-bytes.ts';
+import { BYTES_PER_ELEMENT, DTYPES, type Dtype, type Shape, sizeOf, type Tensor } from '../../domain/tensor.ts';
+import { encodeElements, viewElements, viewSlices } from '../../domain/tensor-bytes.ts';
 
 export interface SessionContent {
   readonly record: SessionRecord;
@@ -97,13 +97,44 @@ function lengthOf(text: string): string {
   return String.fromCharCode(text.length);
 }
 
+interface Placed {
+  readonly dtype: Dtype;
+  readonly shape: Shape;
+  /** Where its bytes start. */
+  readonly start: number;
+}
+
 /**
- * Its tensors are views of `bytes`. What format 2 of a store has for a session, a record in JSON, is read too.
+ * Its tensors are views of `bytes`, or widened copies. What format 2 of a store has for a session, a record in JSON, is read too.
  * @throws {Error} if the bytes are not a session: a damaged store must never be misread.
  */
 export function decodeSession(bytes: Uint8Array): SessionContent {
+  if (!isLaidOut(bytes)) return contentOf(decodeRecord<SessionRecord>(bytes));
+  const { record, states, placed } = readHead(bytes);
+  const tensors = placed.map(({ dtype, shape, start }) => viewElements(dtype, shape, bytes, start));
+  return withOutput(record, tensors, states);
+}
+
+/** The same in slices, where elements are widened. */
+export function* sessionSlices(bytes: Uint8Array): Generator<void, SessionContent> {
+  if (!isLaidOut(bytes)) return contentOf(yield* decodeRecordSlices<SessionRecord>(bytes));
+  const { record, states, placed } = readHead(bytes);
+  const tensors: Tensor[] = [];
+  for (const { dtype, shape, start } of placed) tensors.push(yield* viewSlices(dtype, shape, bytes, start));
+  return withOutput(record, tensors, states);
+}
+
+function isLaidOut({ buffer, byteOffset, length }: Uint8Array): boolean {
+  return new DataView(buffer, byteOffset, length).getUint32(0, true) === MAGIC;
+}
+
+function withOutput(record: SessionRecord, tensors: Tensor[], states: number): SessionContent {
+  const output = tensors.length > states ? tensors.pop() : undefined;
+  return output ? { record, states: tensors, output } : { record, states: tensors };
+}
+
+function readHead(bytes: Uint8Array): { record: SessionRecord; states: number; placed: readonly Placed[] } {
   const head = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  if (head.getUint32(0, true) !== MAGIC) return decodeJsonSession(bytes);
   const dataStart = head.getUint32(AT.dataStart, true);
   const texts = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1', AT.texts, dataStart);
   let read = 0;
@@ -136,7 +167,7 @@ export function decodeSession(bytes: Uint8Array): SessionContent {
     created_at: number(AT.created_at),
     updated_at: number(AT.updated_at),
   };
-  const tensors: Tensor[] = [];
+  const placed: Placed[] = [];
   let at = AT.texts + read;
   let data = dataStart;
   for (let left = head.getUint32(AT.tensors, true); left > 0; left--) {
@@ -148,15 +179,13 @@ export function decodeSession(bytes: Uint8Array): SessionContent {
     data += sizeOf(shape) * BYTES_PER_ELEMENT[dtype];
     // Also if the dtype is unknown.
     if (!(data <= bytes.length)) break;
-    tensors.push(viewElements(dtype, shape, bytes, start));
+    placed.push({ dtype, shape, start });
   }
   if (data !== bytes.length) throw new Error('the store holds a damaged session');
-  const output = tensors.length > head.getUint32(AT.states, true) ? tensors.pop() : undefined;
-  return output ? { record, states: tensors, output } : { record, states: tensors };
+  return { record, states: head.getUint32(AT.states, true), placed };
 }
 
-function decodeJsonSession(bytes: Uint8Array): SessionContent {
-  const { fields, tensors } = decodeRecord<SessionRecord>(bytes);
+function contentOf({ fields, tensors }: StoredRecord<SessionRecord>): SessionContent {
   const { output, ...states } = tensors;
   return { record: fields, states: Object.values(states), ...(output ? { output } : {}) };
 }

@@ -1,8 +1,10 @@
+import { LONG_BYTES } from '../../domain/bytes.ts';
 import type { Store, StoredValue } from '../../domain/ports.ts';
 import { Problem } from '../../domain/problems.ts';
 import { expiryOf, isExpired } from '../../domain/session.ts';
+import { inTurns } from '../../threads/in-turns.ts';
 import { sessionKey } from '../keys.ts';
-import { decodeSession, type SessionContent } from './session-bytes.ts';
+import { decodeSession, type SessionContent, sessionSlices } from './session-bytes.ts';
 
 export interface Session extends SessionContent {
   readonly revision: string;
@@ -10,7 +12,10 @@ export interface Session extends SessionContent {
 
 /** @throws {Problem} not-found, session-expired */
 export function readSession(store: Pick<Store, 'get'>, id: string, now: number): Promise<Session> {
-  return store.get(sessionKey(id)).then((stored) => requireSession(id, stored, now));
+  return store.get(sessionKey(id)).then((stored) => {
+    if (!stored || stored.bytes.length <= LONG_BYTES) return requireSession(id, stored, now);
+    return sessionIn(stored).then((session) => unexpired(session, now));
+  });
 }
 
 /** The session in a value of the store, whose tensors are views of its bytes. @throws {Problem} not-found, session-expired */
@@ -20,8 +25,13 @@ export function requireSession(
   now: number,
 ): Session {
   if (!stored) throw new Problem('not-found', `There is no session '${id}'.`);
-  const session = sessionIn(stored);
+  return unexpired({ ...decodeSession(stored.bytes), revision: stored.revision }, now);
+}
+
+/** @throws {Problem} session-expired */
+function unexpired(session: Session, now: number): Session {
   if (!isExpired(session.record, now)) return session;
+  const { id } = session.record;
   const expiredAt = new Date(expiryOf(session.record) ?? now).toISOString();
   const detail = `Session '${id}' expired at ${expiredAt}, after ${session.record.ttl_seconds} idle seconds.`;
   throw new Problem('session-expired', detail, { extra: { expired_at: expiredAt } });
@@ -32,7 +42,7 @@ export async function findSession(store: Pick<Store, 'get'>, id: string): Promis
   return stored && sessionIn(stored);
 }
 
-export function sessionIn({ bytes, revision }: Pick<StoredValue, 'bytes' | 'revision'>): Session {
-  const { record, states, output } = decodeSession(bytes);
-  return { record, states, output, revision };
+/** In slices. */
+export async function sessionIn({ bytes, revision }: Pick<StoredValue, 'bytes' | 'revision'>): Promise<Session> {
+  return { ...(await inTurns(sessionSlices(bytes))), revision };
 }

@@ -7,7 +7,7 @@ import { listPage, type PageRequest } from '../changes/listing.ts';
 import { resolveTensor } from '../compute/resolve-tensor.ts';
 import type { Context } from '../context.ts';
 import { cellKey, thingsPrefix, variableKey } from '../keys.ts';
-import { decodeVariable } from './stand-alone-variables.ts';
+import { variableSlices } from './stand-alone-variables.ts';
 import {
   changeVariable,
   createVariable,
@@ -35,9 +35,9 @@ export function variableServices(context: Context) {
       changer.create('variable', id, change, (chosen) => createVariable(context, chosen, input)),
     list: (page: PageRequest) =>
       inTurn(() =>
-        listPage(store, thingsPrefix('variable'), page, (bytes) => {
+        listPage(store, thingsPrefix('variable'), page, function* (bytes) {
           context.caller().hold(bytes.length);
-          const { record, value } = decodeVariable(bytes);
+          const { record, value } = yield* variableSlices(bytes);
           return { ...record, value };
         }),
       ),

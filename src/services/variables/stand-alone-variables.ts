@@ -1,6 +1,6 @@
 import type { Bytes } from '../../domain/bytes.ts';
 import type { Store, StoredValue } from '../../domain/ports.ts';
-import { decodeRecord, decodeRecordSlices, recordBytes } from '../../domain/record.ts';
+import { decodeRecordSlices, recordBytes } from '../../domain/record.ts';
 import type { Tensor } from '../../domain/tensor.ts';
 import { inTurns } from '../../threads/in-turns.ts';
 import { variableKey } from '../keys.ts';
@@ -27,12 +27,12 @@ export async function findVariable(store: Pick<Store, 'get'>, id: string): Promi
 }
 
 export async function variableIn({ bytes, revision }: StoredValue): Promise<StoredVariable> {
-  const { fields, tensors } = await inTurns(decodeRecordSlices<VariableRecord>(bytes));
-  return { record: fields, value: tensors.value, revision };
+  return { ...(await inTurns(variableSlices(bytes))), revision };
 }
 
-export function decodeVariable(bytes: Uint8Array): Omit<StoredVariable, 'revision'> {
-  const { fields, tensors } = decodeRecord<VariableRecord>(bytes);
+/** What is stored, in slices. */
+export function* variableSlices(bytes: Uint8Array): Generator<void, Omit<StoredVariable, 'revision'>> {
+  const { fields, tensors } = yield* decodeRecordSlices<VariableRecord>(bytes);
   return { record: fields, value: tensors.value };
 }
 

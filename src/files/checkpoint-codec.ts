@@ -79,7 +79,7 @@ async function readStoredHeader(file: StoredFile, limits: FileLimits): Promise<H
   const length = headerLength(beginning, file.length, limits);
   limits.hold?.(length);
   const dataStart = LENGTH_BYTES + length;
-  const { entries, metadata } = parse(await file.read(LENGTH_BYTES, dataStart));
+  const { entries, metadata } = parse(await file.read(LENGTH_BYTES, dataStart), limits);
   requireCovered(coveredBytes(inOrder(entries), limits), file.length - dataStart);
   requireUnpacked(entries, limits);
   return { entries, metadata, dataStart };

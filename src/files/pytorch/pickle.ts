@@ -1,6 +1,8 @@
 import { type FileLimits, invalidFile, requireWithin } from '../bounds.ts';
 
 const FORMAT = 'PyTorch';
+/** So many are carried out in a millisecond or so. */
+const SLICE_OPCODES = 2 ** 11;
 
 /** A name of Python, which is never looked up. */
 export class PythonName {
@@ -105,10 +107,11 @@ const MOST_OPCODES_A_TENSOR = 50;
  * A value may be shared, or be within itself.
  * @throws {Problem} invalid-file, limit-exceeded
  */
-export function readPickle(bytes: Uint8Array, { maxTensors, maxHeaderBytes }: FileLimits): Pickled {
+export function* pickleSlices(bytes: Uint8Array, { maxTensors, maxHeaderBytes }: FileLimits): Generator<void, Pickled> {
   requireWithin(FORMAT, 'bytes of pickle', bytes.length, maxHeaderBytes);
   const machine = new Machine(bytes);
   for (let count = 1; ; count++) {
+    if (count % SLICE_OPCODES === 0) yield;
     requireWithin(FORMAT, 'opcodes', count, MOST_OPCODES_A_TENSOR * maxTensors);
     const at = machine.at;
     const code = machine.unsigned(1);

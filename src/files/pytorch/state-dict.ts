@@ -4,7 +4,7 @@ import { inTurns } from '../../threads/in-turns.ts';
 import { asShape, checkedSize, type FileLimits, invalidFile, isCount, requireWithin } from '../bounds.ts';
 import { decodedBytes, decodeSlices, ELEMENT_TYPES, type ElementType } from '../elements.ts';
 import { readZip } from '../zip.ts';
-import { PersistentId, type Pickled, PythonCall, PythonName, readPickle } from './pickle.ts';
+import { PersistentId, type Pickled, PythonCall, PythonName, pickleSlices } from './pickle.ts';
 
 const FORMAT = 'PyTorch';
 const PICKLE = '/data.pkl';
@@ -51,7 +51,7 @@ export async function readStateDict(bytes: Uint8Array, limits: FileLimits): Prom
     bytesOf: (key) => members.get(`${prefix}/data/${key}`),
     littleEndian: order === undefined || Buffer.from(order).toString('latin1') === 'little',
   };
-  const top = readPickle(members.get(pickle) ?? new Uint8Array(), limits);
+  const top = await inTurns(pickleSlices(members.get(pickle) ?? new Uint8Array(), limits));
   if (!(top instanceof Map)) {
     const save = 'Save torch.save(model.state_dict(), path).';
     throw invalidFile(FORMAT, `it holds ${describe(top)}, not a state_dict. ${save}`);

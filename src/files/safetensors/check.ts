@@ -81,7 +81,7 @@ export class SafetensorsCheck<T> {
       this.head = head;
       if (length > 0) return undefined;
     }
-    const header = parse(this.head.subarray(LENGTH_BYTES));
+    const header = parse(this.head.subarray(LENGTH_BYTES), limits);
     const entries = inOrder(header.entries);
     const length = coveredBytes(entries, limits);
     if (announced !== undefined) requireCovered(length, announced - this.head.length);

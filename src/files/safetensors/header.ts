@@ -57,7 +57,7 @@ export interface Header {
  */
 export function readHeader(bytes: Uint8Array, limits: FileLimits, known: KnownHeaders = new Map()): Header {
   const dataStart = LENGTH_BYTES + headerLength(bytes, bytes.length, limits);
-  const { entries, metadata } = parse(bytes.subarray(LENGTH_BYTES, dataStart), known);
+  const { entries, metadata } = parse(bytes.subarray(LENGTH_BYTES, dataStart), limits, known);
   requireCovered(coveredBytes(inOrder(entries), limits), bytes.length - dataStart);
   return { entries, metadata, dataStart };
 }
@@ -68,14 +68,16 @@ export type Parsed = Pick<Header, 'entries' | 'metadata'>;
 export type KnownHeaders = Map<string, Parsed>;
 const MOST_KNOWN = 64;
 const LONGEST_KNOWN = 2 ** 12;
+/** In a header: its dtype, its shape, its offsets, and some of the metadata. */
+const VALUES_PER_TENSOR = 16;
 
 /** The JSON of a header. */
-export function parse(bytes: Uint8Array, known: KnownHeaders = new Map()): Parsed {
+export function parse(bytes: Uint8Array, limits: FileLimits, known: KnownHeaders = new Map()): Parsed {
   const short = bytes.length <= LONGEST_KNOWN;
   const text = short ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1') : '';
   const before = known.get(text);
   if (before) return before;
-  const { names, header } = parseHeader(bytes);
+  const { names, header } = parseHeader(bytes, limits);
   const metadata = readMetadata(header[METADATA]);
   const entries = names.filter((name) => name !== METADATA).map((name) => readEntry(name, header[name]));
   if (short) {
@@ -97,10 +99,10 @@ export function headerLength(beginning: Uint8Array, fileBytes: number, limits: F
   return Number(claimed);
 }
 
-function parseHeader(bytes: Uint8Array): { names: string[]; header: JsonObject } {
+function parseHeader(bytes: Uint8Array, { maxTensors }: FileLimits): { names: string[]; header: JsonObject } {
   if (bytes[0] !== 0x7b) throw invalidFile(FORMAT, "its header does not start with '{'.");
   try {
-    const { value, keys } = parseStrictJson(bytes);
+    const { value, keys } = parseStrictJson(bytes, VALUES_PER_TENSOR * (maxTensors + 1));
     if (!isJsonObject(value)) throw new SyntaxError('it is not an object');
     return { names: keys, header: value };
   } catch (error) {

@@ -72,46 +72,6 @@ it('an upload whose process is killed is nowhere, can be sent again, and is swep
   await store.close();
 });
 
-it('a save and a restore whose process is killed leave nothing half, and are made once', {
-  timeout: 240_000,
-}, async () => {
-  const settings = { CELLSTEP_STORE: `lmdb:${temporaryDirectory()}` };
-  const ids = ['a', 'b', 'c', 'd'];
-  const post = ({ url }: ServiceProcess, path: string, body: object) => {
-    const headers = {
-      'content-type': 'application/json',
-      accept: 'application/x-safetensors',
-      'idempotency-key': path,
-    };
-    return fetch(`${url}/v1/${path}`, { method: 'POST', headers, body: JSON.stringify(body) });
-  };
-  const tagOf = async ({ url }: ServiceProcess, id: string) => {
-    const headers = { accept: 'application/x-safetensors' };
-    return (await fetch(`${url}/v1/variables/${id}`, { method: 'HEAD', headers })).headers.get('etag');
-  };
-  const first = await service(settings);
-  for (const id of ids) await post(first, `variables?id=${id}`, { id, initializer: 'ones', shape: [5 * MIB] });
-  const stored = await storedBytes(first);
-  const saving = post(first, 'checkpoints', { id: 's', all: true }).catch(() => undefined);
-  await vi.waitFor(async () => expect(await storedBytes(first)).toBeGreaterThan(stored + 4 * MIB), { interval: 5 });
-  await first.stop('SIGKILL');
-  await saving;
-
-  const second = await service(settings);
-  expect(await storedBytes(second)).toBeLessThan(stored + 1000);
-  expect((await send(second.url, '/v1/checkpoints/s')).status).toBe(404);
-  expect((await post(second, 'checkpoints', { id: 's', all: true })).status).toBe(201);
-  expect(await digestOf(await download(second, 's'))).toHaveLength(64);
-  const restoring = post(second, 'checkpoints/s/restore', {}).catch(() => undefined);
-  await vi.waitFor(async () => expect(await tagOf(second, 'a')).toBe('"2"'), { interval: 5 });
-  await second.stop('SIGKILL');
-  await restoring;
-
-  const third = await service(settings);
-  expect((await post(third, 'checkpoints/s/restore', {})).status).toBe(200);
-  expect(await Promise.all(ids.map((id) => tagOf(third, id)))).toEqual(ids.map(() => '"2"'));
-});
-
 /** Memory of a process that is not a file: LMDB maps its file into memory, which the system takes back when it needs it. */
 function memoryOf({ child }: ServiceProcess): number {
   const [, kilobytes] = /RssAnon:\s+(\d+) kB/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8')) ?? [];

@@ -14,7 +14,7 @@ export interface Session extends SessionContent {
 export function readSession(store: Pick<Store, 'get'>, id: string, now: number): Promise<Session> {
   return store.get(sessionKey(id)).then((stored) => {
     if (!stored || stored.bytes.length <= LONG_BYTES) return requireSession(id, stored, now);
-    return sessionIn(stored).then((session) => unexpired(session, now));
+    return inSlices(stored).then((session) => unexpired(session, now));
   });
 }
 
@@ -42,7 +42,12 @@ export async function findSession(store: Pick<Store, 'get'>, id: string): Promis
   return stored && sessionIn(stored);
 }
 
-/** In slices. */
-export async function sessionIn({ bytes, revision }: Pick<StoredValue, 'bytes' | 'revision'>): Promise<Session> {
+/** The session in a value of the store; a long one is read in slices. */
+export function sessionIn(stored: Pick<StoredValue, 'bytes' | 'revision'>): Session | Promise<Session> {
+  const { bytes, revision } = stored;
+  return bytes.length > LONG_BYTES ? inSlices(stored) : { ...decodeSession(bytes), revision };
+}
+
+async function inSlices({ bytes, revision }: Pick<StoredValue, 'bytes' | 'revision'>): Promise<Session> {
   return { ...(await inTurns(sessionSlices(bytes))), revision };
 }

@@ -1,15 +1,8 @@
 import type { JsonObject } from './json.ts';
 import type { Precision } from './ports.ts';
 import type { SessionRecord } from './session.ts';
-import type { Tensor } from './tensor.ts';
 
-/** The content of a checkpoint: the values as tensors, named by `tensorName`, and everything else as a manifest. */
-export interface Snapshot {
-  readonly manifest: Manifest;
-  readonly tensors: ReadonlyMap<string, Tensor>;
-}
-
-/** The content of a checkpoint without the values. */
+/** The content of a checkpoint without the values, which are tensors named by `tensorName`. */
 export interface Manifest {
   readonly format: 1;
   readonly cells: readonly SavedCell[];

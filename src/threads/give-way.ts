@@ -1,8 +1,8 @@
 import { readlinkSync } from 'node:fs';
-import { setPriority } from 'node:os';
+import { constants, getPriority, setPriority } from 'node:os';
 
-/** As `nice` counts. The thread of the event loop has 0, which is some ten times the processor's time where both want it. */
-const PRIORITY = 10;
+/** As `nice` counts: the event loop then gets some ten times the processor's time where both want it. */
+const LOWER = 10;
 
 /**
  * Lets other threads have the processor before the thread that calls it: above all that of the event loop, whose turns are short
@@ -10,8 +10,8 @@ const PRIORITY = 10;
  */
 export function giveWay(): void {
   try {
-    const thread = readlinkSync('/proc/thread-self').split('/').at(-1);
-    setPriority(Number(thread), PRIORITY);
+    const thread = Number(readlinkSync('/proc/thread-self').split('/').at(-1));
+    setPriority(thread, Math.min(getPriority(thread) + LOWER, constants.priority.PRIORITY_LOW));
   } catch {
     // As before.
   }

@@ -20,7 +20,7 @@ function end(): void {
   const stage = stages.find(({ length }) => length > 0);
   isWaiting = stage !== undefined;
   if (!stage) return;
-  for (const work of stage.splice(0)) work();
-  // Comes after all promises that are settled by then.
+  // Comes after all promises that the work settles at once.
   queueMicrotask(() => process.nextTick(end));
+  for (const work of stage.splice(0)) work();
 }

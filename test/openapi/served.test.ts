@@ -2,6 +2,7 @@ import { gunzipSync } from 'node:zlib';
 import { afterAll, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { startApp } from '../support/app.ts';
+import { slowClock } from '../support/slow-clock.ts';
 
 const app = await startApp({ apiKeys: ['k'.repeat(16)] });
 afterAll(() => app.close());
@@ -16,6 +17,7 @@ it('serves the document as JSON and as YAML, without a key', async () => {
 });
 
 it('sends the document to one of those that wait for it in each turn of the event loop', async () => {
+  slowClock();
   let turn = 0;
   let isOver = false;
   const count = () => {

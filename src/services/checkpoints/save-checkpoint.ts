@@ -18,6 +18,9 @@ import { type ContentWriter, PIECE_BYTES } from './content-writer.ts';
 import { readTrainedCell } from './read-trained-cell.ts';
 import { type Taken, takeCell, takePinned, takeSession, takeVariable } from './take-snapshot.ts';
 
+/** Of a stored thing, beside its tensors, at most. */
+const FIELD_BYTES = 2 ** 12;
+
 export interface NewCheckpoint {
   readonly all: boolean;
   readonly cells: readonly string[];
@@ -49,6 +52,7 @@ export async function saveCheckpoint(
   context.caller().hold(PIECES_HELD * PIECE_BYTES);
   await content.begin(id, PARTS.length);
   const saving = new Saving(context, content);
+  await saving.requireRoomFor(wanted);
   const manifest = await saving.things(wanted);
   await saving.head(manifest);
   return keepCheckpoint(context, id, manifest, content);
@@ -67,6 +71,31 @@ class Saving {
   constructor(context: Needs, content: ContentWriter) {
     this.context = context;
     this.content = content;
+  }
+
+  /**
+   * Refuses what is too large before anything is written. What cells have is known when they are read.
+   * @throws {Problem} limit-exceeded
+   */
+  async requireRoomFor(wanted: NewCheckpoint): Promise<void> {
+    const { clock, limits } = this.context;
+    let least = 0;
+    for (const kind of ['variable', 'session'] as const) {
+      for await (const stored of this.valuesOf(kind, wanted)) {
+        const isLeft = kind === 'session' && isExpired((await sessionIn(stored)).record, clock());
+        if (!isLeft) least += Math.max(0, stored.bytes.length - FIELD_BYTES);
+        requireRoom(least, limits);
+      }
+    }
+  }
+
+  private async *valuesOf(kind: 'variable' | 'session', wanted: NewCheckpoint): AsyncGenerator<StoredValue> {
+    const { store, apart } = this.context;
+    if (wanted.all) yield* entriesOf(store, thingsPrefix(kind), 1000);
+    for (const id of wanted[`${kind}s`]) {
+      const stored = await apart(() => store.get(thingKey(kind, id)));
+      if (stored) yield stored;
+    }
   }
 
   async things(wanted: NewCheckpoint): Promise<Manifest> {

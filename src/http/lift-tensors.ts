@@ -69,6 +69,7 @@ export function liftLines(
   bytes: Buffer,
   fields: TensorFields,
   parse: (text: string) => unknown,
+  mostNames: number,
 ): { readonly line: Buffer; readonly lifted: unknown }[] {
   const read = arraysOf(bytes);
   const lines: { line: Buffer; lifted: unknown }[] = [];
@@ -82,7 +83,7 @@ export function liftLines(
       const array = read(from + at);
       return array && { shape: array.shape, values: array.values, end: array.end - from };
     };
-    lines.push({ line, lifted: lift(line, fields, parse, readHere) });
+    lines.push({ line, lifted: lift(line, fields, parse, readHere, mostNames) });
   }
   return lines;
 }
@@ -107,7 +108,7 @@ function lift(
   fields: TensorFields,
   parse: (text: string) => unknown,
   read: ReadAt,
-  mostNames = Number.POSITIVE_INFINITY,
+  mostNames: number,
 ): unknown {
   try {
     return new BodyReader(bytes, fields, parse, read, mostNames).run();

@@ -2,6 +2,7 @@ import type { TensorFields } from '../../schemas/tensor-fields.ts';
 import type { TensorFiles } from '../domain/files.ts';
 import { fieldProblem, type Problem } from '../domain/problems.ts';
 import { plainJson } from '../http/json-body.ts';
+import { MOST_FIELDS } from '../http/json-bounds.ts';
 import { liftLines, liftTensors } from '../http/lift-tensors.ts';
 import { bodyOfFile } from '../http/tensor-file.ts';
 import { atOnce } from '../threads/in-turns.ts';
@@ -27,14 +28,14 @@ export class MessageReader {
 
   /** The messages of complete lines. */
   lines(text: Buffer): Sent[] {
-    return liftLines(text, this.fields, this.parse).map(({ line, lifted }) => ({
+    return liftLines(text, this.fields, this.parse, MOST_FIELDS).map(({ line, lifted }) => ({
       message: lifted ?? this.plain(line),
       bytes: line.length,
     }));
   }
 
   text(bytes: Buffer): unknown {
-    return liftTensors(bytes, this.fields, this.parse) ?? this.plain(bytes);
+    return liftTensors(bytes, this.fields, this.parse, MOST_FIELDS) ?? this.plain(bytes);
   }
 
   file(bytes: Buffer): unknown {

@@ -1,7 +1,7 @@
 import { FairQueue } from '../threads/fair-queue.ts';
 
 /** Bytes that are read in one turn of the event loop, of all connections. */
-const TURN_BYTES = 2 ** 20;
+const TURN_BYTES = 2 ** 19;
 /** Node reads at most so many bytes of a connection at once. */
 const CHUNK_BYTES = 2 ** 16;
 

@@ -64,7 +64,7 @@ export function* liftLong(
   }
 }
 
-/** The same of each line of a text, with its number of bytes. The text ends with a newline; lines of blanks alone are left out. */
+/** The same of each line of a text. */
 export function liftLines(
   bytes: Buffer,
   fields: TensorFields,
@@ -73,12 +73,8 @@ export function liftLines(
 ): { readonly line: Buffer; readonly lifted: unknown }[] {
   const read = arraysOf(bytes);
   const lines: { line: Buffer; lifted: unknown }[] = [];
-  let start = 0;
-  for (let end = bytes.indexOf(NEWLINE); end >= 0; end = bytes.indexOf(NEWLINE, start)) {
-    const from = start;
-    const line = bytes.subarray(from, end);
-    start = end + 1;
-    if (isBlank(line)) continue;
+  for (const line of linesOf(bytes)) {
+    const from = line.byteOffset - bytes.byteOffset;
     const readHere = (at: number) => {
       const array = read(from + at);
       return array && { shape: array.shape, values: array.values, end: array.end - from };
@@ -86,6 +82,16 @@ export function liftLines(
     lines.push({ line, lifted: lift(line, fields, parse, readHere, mostNames) });
   }
   return lines;
+}
+
+/** The lines of a text that ends with a newline; lines of blanks alone are left out. */
+export function* linesOf(bytes: Buffer): Generator<Buffer> {
+  let start = 0;
+  for (let end = bytes.indexOf(NEWLINE); end >= 0; end = bytes.indexOf(NEWLINE, start)) {
+    const line = bytes.subarray(start, end);
+    start = end + 1;
+    if (!isBlank(line)) yield line;
+  }
 }
 
 /** Reads the arrays of a text. To get a long text ready takes milliseconds, so that is done for the first. */

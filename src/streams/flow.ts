@@ -1,3 +1,6 @@
+import { LONG_BYTES } from '../http/body-bytes.ts';
+import type { Turn } from '../threads/in-turns.ts';
+
 /** A message of a client and its size in bytes. */
 export interface Task<M> {
   readonly bytes: number;
@@ -13,6 +16,8 @@ export interface FlowOptions<M> {
   readonly answerBytes?: number;
   /** Whether so many answers are unread that no other message may begin. */
   readonly isCongested: () => boolean;
+  /** Waits for a turn of the event loop for a message that is long to read. */
+  readonly turn: Turn;
   /** Carries out messages that may begin now. Call `done` for each when it is answered. */
   readonly begin: (tasks: readonly Task<M>[]) => void;
   /** Called with whether more may be read. */
@@ -40,6 +45,7 @@ export class Flow<M> {
   private open = true;
   /** Others read now (body-pace.ts). */
   private paused = false;
+  private turn: 'waited for' | 'there' | undefined;
   private ended = false;
   private idle: (() => void) | undefined;
   private advancing = false;
@@ -75,6 +81,7 @@ export class Flow<M> {
     while (this.next < this.waiting.length && this.hasRoom() && !isCongested()) {
       const task = this.waiting[this.next];
       if (this.running > 0 && this.bytes + task.bytes > maxBytes) break;
+      if (task.bytes >= LONG_BYTES && !this.takeTurn()) break;
       this.next++;
       this.running++;
       this.bytes += task.bytes;
@@ -113,6 +120,20 @@ export class Flow<M> {
     await new Promise<void>((resolve) => {
       this.idle = resolve;
     });
+  }
+
+  /** Whether it has a turn of the event loop, which is used then; waits for one if not. */
+  private takeTurn(): boolean {
+    const isThere = this.turn === 'there';
+    if (isThere) this.turn = undefined;
+    else if (!this.turn) {
+      this.turn = 'waited for';
+      void this.options.turn().then(() => {
+        this.turn = 'there';
+        this.advance();
+      });
+    }
+    return isThere;
   }
 
   private tellReading(): void {

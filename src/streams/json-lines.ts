@@ -1,6 +1,7 @@
 import type { Readable, Writable } from 'node:stream';
 import type { BodyPace } from '../http/body-pace.ts';
 import { type Account, Holding } from '../http/in-flight.ts';
+import type { Turn } from '../threads/in-turns.ts';
 import { TEXT_FORM } from './answer-form.ts';
 import type { Call, Messages } from './carry-out.ts';
 import { Flow, type Task } from './flow.ts';
@@ -31,6 +32,7 @@ export function answerLines(
     limits,
     account,
     pace,
+    turn,
     client,
   }: {
     readonly messages: Messages;
@@ -39,6 +41,8 @@ export function answerLines(
     readonly limits: StreamLimits;
     readonly account: Account;
     readonly pace: Pick<BodyPace, 'took'>;
+    /** For what is long to read. */
+    readonly turn: Turn;
     /** Whose bytes they are. */
     readonly client: string;
   },
@@ -49,6 +53,7 @@ export function answerLines(
     maxBytes: limits.maxBytes,
     isCongested: () => output.writableLength > MOST_UNREAD_BYTES,
     reading: (open) => (open ? input.resume() : input.pause()),
+    turn,
     begin,
   });
   const holding = new Holding(account, client);
@@ -68,7 +73,7 @@ export function answerLines(
   }
 
   function begin(tasks: readonly Task<unknown>[]): void {
-    const sent = tasks.map(({ message }) => message);
+    const sent = tasks.map(({ message }) => (message instanceof Buffer ? reader.text(message) : message));
     messages.carryOutAll(sent, { form: TEXT_FORM, call }, (place, line) => {
       // Answers that are committed together are written together.
       if (ready === '') process.nextTick(write);

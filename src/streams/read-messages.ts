@@ -1,9 +1,10 @@
 import type { TensorFields } from '../../schemas/tensor-fields.ts';
 import type { TensorFiles } from '../domain/files.ts';
 import { fieldProblem, type Problem } from '../domain/problems.ts';
+import { LONG_BYTES } from '../http/body-bytes.ts';
 import { plainJson } from '../http/json-body.ts';
 import { MOST_FIELDS } from '../http/json-bounds.ts';
-import { liftLines, liftTensors } from '../http/lift-tensors.ts';
+import { liftLines, liftTensors, linesOf } from '../http/lift-tensors.ts';
 import { bodyOfFile } from '../http/tensor-file.ts';
 import { atOnce } from '../threads/in-turns.ts';
 
@@ -26,8 +27,9 @@ export class MessageReader {
     this.files = files;
   }
 
-  /** The messages of complete lines. */
+  /** The messages of complete lines. Lines of a long text are left as they are, for `text`. */
   lines(text: Buffer): Sent[] {
+    if (text.length >= LONG_BYTES) return Array.from(linesOf(text), (line) => ({ message: line, bytes: line.length }));
     return liftLines(text, this.fields, this.parse, MOST_FIELDS).map(({ line, lifted }) => ({
       message: lifted ?? this.plain(line),
       bytes: line.length,

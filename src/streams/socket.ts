@@ -4,6 +4,7 @@ import type { FastifyInstance } from 'fastify';
 import { Problem } from '../domain/problems.ts';
 import { Holding } from '../http/in-flight.ts';
 import { fileOfReply } from '../http/tensor-file.ts';
+import { nextTurn } from '../threads/in-turns.ts';
 import { type AnswerForm, fieldsForm, TEXT_FORM, type Written } from './answer-form.ts';
 import type { Call, Messages } from './carry-out.ts';
 import { Flow, type Task } from './flow.ts';
@@ -65,6 +66,7 @@ export class SocketLine {
       maxBytes: limits.maxBytes,
       isCongested: () => socket.bufferedAmount > CONGESTED_BYTES,
       reading: (open) => (open ? socket.resume() : socket.pause()),
+      turn: () => nextTurn(this.holding.client),
       begin: (tasks) => this.begin(tasks),
     });
     raw.on('data', ({ length }: Buffer) => app.bodyPace.took(this.holding.client, this.flow, length));

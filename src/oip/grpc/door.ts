@@ -15,6 +15,7 @@ import { shareConnections } from '../../http/connections.ts';
 import { type Address, MoreListeners } from '../../http/more-listeners.ts';
 import { asProblem } from '../../http/problem-replies.ts';
 import { readTls, type TlsFiles, watchTls } from '../../http/tls.ts';
+import { nextTurn } from '../../threads/in-turns.ts';
 import { addressOf, createAdmission } from './admission.ts';
 import { type HttpReply, type HttpRequest, inferRequest, inferResponse, SMALL_CALLS, type UnaryCall } from './calls.ts';
 import { type InferCall, readInferRequest } from './infer-request.ts';
@@ -172,6 +173,7 @@ export class GrpcDoor {
     const stream = new InferStream(call, {
       inFlight,
       maxBytes,
+      turn: () => nextTurn(`address:${addressOf(call.getPeer())}`),
       read: (message) => this.read(message),
       refuse,
       infer: async (request) => {

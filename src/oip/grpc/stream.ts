@@ -1,5 +1,6 @@
 import type { ServerDuplexStream } from '@grpc/grpc-js';
 import { Flow } from '../../streams/flow.ts';
+import type { Turn } from '../../threads/in-turns.ts';
 import type { InferCall } from './infer-request.ts';
 import type { CallFailure } from './statuses.ts';
 
@@ -11,6 +12,8 @@ export type StreamAnswer =
 export interface InferStreamParts {
   /** Messages of one stream that are carried out at once. */
   readonly inFlight: number;
+  /** For what is long to read. */
+  readonly turn: Turn;
   /** Of these messages. */
   readonly maxBytes: number;
   /** @throws {Problem} */
@@ -41,6 +44,7 @@ export class InferStream {
       maxBytes: parts.maxBytes,
       isCongested: () => call.writableNeedDrain,
       reading: (open) => (open ? call.resume() : call.pause()),
+      turn: parts.turn,
       begin: (tasks) => {
         for (const task of tasks) void this.carryOut(task.message).then((bytes) => this.flow.done(task, bytes));
       },

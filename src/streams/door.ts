@@ -122,7 +122,6 @@ export class StreamDoor {
       limits: this.limits,
       account: request.server.account,
       pace: request.server.bodyPace,
-      turn: turnsOf(request),
       client: clientOf(request),
     });
     this.stops.add(stop);

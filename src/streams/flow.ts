@@ -1,5 +1,4 @@
 import { LONG_BYTES } from '../http/body-bytes.ts';
-import type { Turn } from '../threads/in-turns.ts';
 
 /** A message of a client and its size in bytes. */
 export interface Task<M> {
@@ -16,8 +15,8 @@ export interface FlowOptions<M> {
   readonly answerBytes?: number;
   /** Whether so many answers are unread that no other message may begin. */
   readonly isCongested: () => boolean;
-  /** Waits for a turn of the event loop for a message that is long to read. */
-  readonly turn: Turn;
+  /** Reads a long message, in turns of the event loop. Never rejects. */
+  readonly prepare: (message: M) => Promise<M>;
   /** Carries out messages that may begin now. Call `done` for each when it is answered. */
   readonly begin: (tasks: readonly Task<M>[]) => void;
   /** Called with whether more may be read. */
@@ -45,7 +44,9 @@ export class Flow<M> {
   private open = true;
   /** Others read now (body-pace.ts). */
   private paused = false;
-  private turn: 'waited for' | 'there' | undefined;
+  /** The long message that comes next, once it is read. */
+  private ready: Task<M> | undefined;
+  private isPreparing = false;
   private ended = false;
   private idle: (() => void) | undefined;
   private advancing = false;
@@ -81,7 +82,7 @@ export class Flow<M> {
     while (this.next < this.waiting.length && this.hasRoom() && !isCongested()) {
       const task = this.waiting[this.next];
       if (this.running > 0 && this.bytes + task.bytes > maxBytes) break;
-      if (task.bytes >= LONG_BYTES && !this.takeTurn()) break;
+      if (task.bytes >= LONG_BYTES && !this.isReady(task)) break;
       this.next++;
       this.running++;
       this.bytes += task.bytes;
@@ -122,18 +123,19 @@ export class Flow<M> {
     });
   }
 
-  /** Whether it has a turn of the event loop, which is used then; waits for one if not. */
-  private takeTurn(): boolean {
-    const isThere = this.turn === 'there';
-    if (isThere) this.turn = undefined;
-    else if (!this.turn) {
-      this.turn = 'waited for';
-      void this.options.turn().then(() => {
-        this.turn = 'there';
-        this.advance();
-      });
-    }
-    return isThere;
+  /** Whether a long message is read, which comes next; otherwise it will be. */
+  private isReady(task: Task<M>): boolean {
+    if (task === this.ready) return true;
+    if (!this.isPreparing) void this.prepare(task);
+    return false;
+  }
+
+  private async prepare(task: Task<M>): Promise<void> {
+    this.isPreparing = true;
+    this.ready = { bytes: task.bytes, message: await this.options.prepare(task.message) };
+    this.isPreparing = false;
+    if (this.waiting[this.next] === task) this.waiting[this.next] = this.ready;
+    this.advance();
   }
 
   private tellReading(): void {

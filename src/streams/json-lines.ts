@@ -1,7 +1,7 @@
 import type { Readable, Writable } from 'node:stream';
 import type { BodyPace } from '../http/body-pace.ts';
 import { type Account, Holding } from '../http/in-flight.ts';
-import type { Turn } from '../threads/in-turns.ts';
+import { inTurns } from '../threads/in-turns.ts';
 import { TEXT_FORM } from './answer-form.ts';
 import type { Call, Messages } from './carry-out.ts';
 import { Flow, type Task } from './flow.ts';
@@ -32,7 +32,6 @@ export function answerLines(
     limits,
     account,
     pace,
-    turn,
     client,
   }: {
     readonly messages: Messages;
@@ -41,8 +40,6 @@ export function answerLines(
     readonly limits: StreamLimits;
     readonly account: Account;
     readonly pace: Pick<BodyPace, 'took'>;
-    /** For what is long to read. */
-    readonly turn: Turn;
     /** Whose bytes they are. */
     readonly client: string;
   },
@@ -53,7 +50,7 @@ export function answerLines(
     maxBytes: limits.maxBytes,
     isCongested: () => output.writableLength > MOST_UNREAD_BYTES,
     reading: (open) => (open ? input.resume() : input.pause()),
-    turn,
+    prepare: (line) => inTurns(reader.inSlices(line as Buffer), client),
     begin,
   });
   const holding = new Holding(account, client);

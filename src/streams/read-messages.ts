@@ -2,9 +2,9 @@ import type { TensorFields } from '../../schemas/tensor-fields.ts';
 import type { TensorFiles } from '../domain/files.ts';
 import { fieldProblem, type Problem } from '../domain/problems.ts';
 import { LONG_BYTES } from '../http/body-bytes.ts';
-import { plainJson } from '../http/json-body.ts';
+import { plainJson, plainSlices } from '../http/json-body.ts';
 import { MOST_FIELDS } from '../http/json-bounds.ts';
-import { liftLines, liftTensors, linesOf } from '../http/lift-tensors.ts';
+import { liftLines, liftLong, liftTensors, linesOf } from '../http/lift-tensors.ts';
 import { bodyOfFile } from '../http/tensor-file.ts';
 import { atOnce } from '../threads/in-turns.ts';
 
@@ -27,7 +27,7 @@ export class MessageReader {
     this.files = files;
   }
 
-  /** The messages of complete lines. Lines of a long text are left as they are, for `text`. */
+  /** The messages of complete lines. Lines of a long text are left as they are, for `text` and `inSlices`. */
   lines(text: Buffer): Sent[] {
     if (text.length >= LONG_BYTES) return Array.from(linesOf(text), (line) => ({ message: line, bytes: line.length }));
     return liftLines(text, this.fields, this.parse, MOST_FIELDS).map(({ line, lifted }) => ({
@@ -38,6 +38,17 @@ export class MessageReader {
 
   text(bytes: Buffer): unknown {
     return liftTensors(bytes, this.fields, this.parse, MOST_FIELDS) ?? this.plain(bytes);
+  }
+
+  /** A long text, or a file. */
+  *inSlices(bytes: Buffer, isFile = false): Generator<void, unknown> {
+    const { fields, parse } = this;
+    try {
+      if (isFile) return bodyOfFile(yield* this.files.read(bytes), fields, parse);
+      return (yield* liftLong(bytes, fields, parse, MOST_FIELDS)) ?? (yield* plainSlices(bytes, parse));
+    } catch (error) {
+      return error;
+    }
   }
 
   file(bytes: Buffer): unknown {

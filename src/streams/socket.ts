@@ -1,24 +1,17 @@
 import type { Socket } from 'node:net';
 import type { WebSocket } from '@fastify/websocket';
 import type { FastifyInstance } from 'fastify';
-import { Problem } from '../domain/problems.ts';
 import { Holding } from '../http/in-flight.ts';
 import { fileOfReply } from '../http/tensor-file.ts';
-import { nextTurn } from '../threads/in-turns.ts';
 import { type AnswerForm, fieldsForm, TEXT_FORM, type Written } from './answer-form.ts';
 import type { Call, Messages } from './carry-out.ts';
 import { Flow, type Task } from './flow.ts';
-import { type MessageReader, tooLong } from './read-messages.ts';
+import { type Frame, FrameReader, isFile } from './frames.ts';
+import type { MessageReader } from './read-messages.ts';
 
 type App = Pick<FastifyInstance, 'tensorFiles' | 'account' | 'bodyPace'>;
 
-/** A message as it came. */
-interface Frame {
-  readonly data: Buffer;
-  readonly isFile: boolean;
-}
-
-type SocketTask = Task<Frame | Problem>;
+type SocketTask = Task<Frame>;
 
 /** Codes for closing a socket (RFC 6455, 7.4.1, and its registry). */
 export const CLOSE = { goingAway: 1001, violation: 1008, tryLater: 1013 } as const;
@@ -47,8 +40,9 @@ export class SocketLine {
   /** Bytes of messages that are not answered yet. */
   private unanswered = 0;
   private readonly limits: SocketLimits;
-  private readonly flow: Flow<Frame | Problem>;
+  private readonly flow: Flow<Frame>;
   private begin: (tasks: readonly SocketTask[]) => void = () => undefined;
+  private prepare: (frame: Frame) => Promise<Frame> = async (frame) => frame;
   private readonly pings: NodeJS.Timeout;
   private alive = true;
   private corked = false;
@@ -66,7 +60,7 @@ export class SocketLine {
       maxBytes: limits.maxBytes,
       isCongested: () => socket.bufferedAmount > CONGESTED_BYTES,
       reading: (open) => (open ? socket.resume() : socket.pause()),
-      turn: () => nextTurn(this.holding.client),
+      prepare: (frame) => this.prepare(frame),
       begin: (tasks) => this.begin(tasks),
     });
     raw.on('data', ({ length }: Buffer) => app.bodyPace.took(this.holding.client, this.flow, length));
@@ -103,26 +97,24 @@ export class SocketLine {
         this.count(-tasks[place].bytes);
         this.flow.done(tasks[place], bytes);
       });
-    const file = ({ message }: SocketTask) => reader.file((message as Frame).data);
-    const text = ({ message }: SocketTask) => {
-      if (message instanceof Problem) return message;
-      return message.data.length > this.limits.maxBytes ? tooLong(this.limits.maxBytes) : reader.text(message.data);
-    };
+    const frames = new FrameReader(reader, this.limits.maxBytes);
+    const read = ({ message }: SocketTask) => frames.read(message);
+    this.prepare = (frame) => frames.prepare(frame, this.holding.client);
     this.begin = (tasks) => {
       // Runs of one kind, in their order: two messages may be for one session.
       for (let from = 0, to = 0; from < tasks.length; from = to) {
-        const isFile = isFileOf(tasks[from]);
-        while (to < tasks.length && isFileOf(tasks[to]) === isFile) to++;
+        const areFiles = isFile(tasks[from].message);
+        while (to < tasks.length && isFile(tasks[to].message) === areFiles) to++;
         const run = tasks.slice(from, to);
-        if (isFile) carryOut(run, run.map(file), fields);
-        else carryOut(run, run.map(text), TEXT_FORM);
+        if (areFiles) carryOut(run, run.map(read), fields);
+        else carryOut(run, run.map(read), TEXT_FORM);
       }
     };
     let advancing = false;
-    this.socket.on('message', (data: Buffer, isFile: boolean) => {
+    this.socket.on('message', (data: Buffer, isBinary: boolean) => {
       if (this.holding.fits(data.length)) {
         this.count(data.length);
-        this.flow.add(data.length, { data, isFile });
+        this.flow.add(data.length, { data, isFile: isBinary });
       } else this.flow.add(0, account.overloaded());
       if (advancing) return;
       advancing = true;
@@ -192,8 +184,4 @@ export class SocketLine {
       socket.ping();
     }
   }
-}
-
-function isFileOf({ message }: SocketTask): boolean {
-  return 'isFile' in message && message.isFile;
 }

@@ -6,7 +6,7 @@ interface Options {
   readonly maxBytes?: number;
   readonly answerBytes?: number;
   readonly congested?: () => boolean;
-  readonly turn?: () => Promise<void>;
+  readonly prepare?: (name: number) => Promise<number>;
 }
 
 function started(options: Options = {}) {
@@ -19,7 +19,7 @@ function started(options: Options = {}) {
     answerBytes: options.answerBytes,
     isCongested: options.congested ?? (() => false),
     reading: (open) => reading.push(open),
-    turn: options.turn ?? (async () => undefined),
+    prepare: options.prepare ?? (async (name) => name),
     begin(tasks) {
       for (const task of tasks) {
         begun.push(task.message);
@@ -39,22 +39,22 @@ function started(options: Options = {}) {
 }
 
 describe('the flow of one client', () => {
-  it('begins a message that is long to read when it has a turn of the event loop, and those behind it in their order', async () => {
-    const turns: (() => void)[] = [];
-    const turn = () => new Promise<void>((resolve) => turns.push(resolve));
-    const { begun, add } = started({ inFlight: 10, maxBytes: 2 ** 20, turn });
+  it('begins a long message when it is read, and those behind it in their order', async () => {
+    const ready: (() => void)[] = [];
+    const prepare = (name: number) => new Promise<number>((resolve) => ready.push(() => resolve(10 * name)));
+    const { begun, add } = started({ inFlight: 10, maxBytes: 2 ** 20, prepare });
     add(1);
     add(2, 2 ** 18);
     add(3);
     add(4, 2 ** 18);
     expect(begun).toEqual([1]);
-    expect(turns).toHaveLength(1);
-    turns[0]();
+    expect(ready).toHaveLength(1);
+    ready[0]();
     await new Promise(setImmediate);
-    expect(begun).toEqual([1, 2, 3]);
-    turns[1]();
+    expect(begun).toEqual([1, 20, 3]);
+    ready[1]();
     await new Promise(setImmediate);
-    expect(begun).toEqual([1, 2, 3, 4]);
+    expect(begun).toEqual([1, 20, 3, 40]);
   });
 
   it('reads no more while others read, whatever room there is, and then only if there is room', async () => {

@@ -48,6 +48,19 @@ describe('a stream of lines', () => {
     await client.ended;
   });
 
+  it('carries out a long line before those behind it', async () => {
+    const client = new LinesClient(url);
+    client.say(`{"id":1,"session":"s","inputs":[[2]]${' '.repeat(2 ** 18)}}`);
+    client.say({ id: 2, session: 's', inputs: [[2]] });
+    await until(() => client.lines.length === 2);
+    expect(client.lines).toMatchObject([
+      { id: 1, status: 200, step: 1 },
+      { id: 2, status: 200, step: 2 },
+    ]);
+    client.request.end();
+    await client.ended;
+  });
+
   it('is refused as the body of another route', async () => {
     const reply = await call(app, 'POST', '/v1/sessions', '{}\n', { 'content-type': 'application/jsonl' });
     expect([reply.status, reply.body.code]).toEqual([415, 'unsupported-media-type']);

@@ -43,6 +43,16 @@ describe('a socket', () => {
     await until(() => took.mock.calls.reduce((sum, [, , length]) => sum + length, 0) >= 500_000);
   });
 
+  it('carries out a long message before those behind it', async () => {
+    const client = await connect();
+    client.say(`{"id":1,"session":"s","inputs":[[2]]${' '.repeat(2 ** 18)}}`);
+    expect(await client.ask({ id: 2, session: 's', inputs: [[2]] })).toMatchObject({ status: 200, step: 2 });
+    expect(client.heard).toMatchObject([
+      { id: 1, status: 200, step: 1 },
+      { id: 2, step: 2 },
+    ]);
+  });
+
   it('opens, steps, forks, rewinds, resets and closes sessions', async () => {
     const client = await connect();
     expect(await client.ask({ op: 'open', id: 1, session: 't', cell: 'cell', history: 5 })).toMatchObject({

@@ -44,7 +44,10 @@ export class InferStream {
       maxBytes: parts.maxBytes,
       isCongested: () => call.writableNeedDrain,
       reading: (open) => (open ? call.resume() : call.pause()),
-      turn: parts.turn,
+      prepare: async (message) => {
+        await parts.turn();
+        return message;
+      },
       begin: (tasks) => {
         for (const task of tasks) void this.carryOut(task.message).then((bytes) => this.flow.done(task, bytes));
       },

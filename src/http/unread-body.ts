@@ -9,6 +9,9 @@ export const LINGER_MILLISECONDS = 1_000;
 /** A body of so many bytes Node reads and throws away: that takes less than a new connection. */
 const SMALL_BYTES = 2 ** 16;
 
+/** Bytes of a body that are read for the sake of its connection. By then its client has had the reply for long. */
+const MOST_READ_AWAY = 2 ** 30;
+
 /** Ends the connection after this reply without reading the rest of the body. Node would read it all to keep the connection. */
 export function hangUpUnread({ raw, bodyIsRead }: FastifyRequest, reply: FastifyReply): void {
   if (bodyIsRead || !hasBody(raw)) return;
@@ -21,11 +24,16 @@ export function hangUpLarge(request: FastifyRequest, reply: FastifyReply): void 
   if (isLarge(request.raw)) hangUpUnread(request, reply);
 }
 
-/** Reads the rest of a body and throws it away. */
+/** Reads the rest of a body and throws it away. The connection ends where it has no end. */
 export function readAway(request: FastifyRequest): void {
   const client = clientOf(request);
   const { raw, server } = request;
-  raw.on('data', (piece: Buffer) => server.bodyPace.took(client, raw, piece.length));
+  let left = MOST_READ_AWAY;
+  raw.on('data', ({ length }: Buffer) => {
+    left -= length;
+    if (left < 0) raw.socket.destroy();
+    else server.bodyPace.took(client, raw, length);
+  });
 }
 
 /** Node calls `destroySoon` when the reply is sent. */

@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { Agent, createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { expect, it } from 'vitest';
+import { PassThrough } from 'node:stream';
+import { expect, it, vi } from 'vitest';
 import { BodyPace } from '../../src/http/body-pace.ts';
 import { readAway } from '../../src/http/unread-body.ts';
 
@@ -45,4 +46,14 @@ it('throws a body away, so much in each turn of the event loop, and the connecti
   expect(turns).toBeGreaterThanOrEqual(28);
   agent.destroy();
   server.close();
+});
+
+it('ends the connection of a body that goes on and on', () => {
+  const incoming = Object.assign(new PassThrough(), { socket: { destroy: vi.fn() } });
+  readAway({ raw: incoming, server: { bodyPace: { took: () => undefined } }, identity: { tenant: 't' } } as never);
+  const piece = { length: 2 ** 27 };
+  for (let k = 0; k < 8; k++) incoming.emit('data', piece);
+  expect(incoming.socket.destroy).not.toHaveBeenCalled();
+  incoming.emit('data', piece);
+  expect(incoming.socket.destroy).toHaveBeenCalled();
 });

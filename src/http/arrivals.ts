@@ -3,8 +3,8 @@ import { FairQueue } from '../threads/fair-queue.ts';
 
 /** Connections that are opened in one turn of the event loop. */
 const TURN_CONNECTIONS = 8;
-/** Connections of one address that may wait. */
-const MOST_WAITING = 1024;
+/** Connections that may wait, of each address and of all. */
+const MOST_WAITING = { each: 1024, all: 8192 };
 
 /**
  * New connections of a server, so many in each turn of the event loop; addresses take turns. To open one, and to read its first
@@ -35,8 +35,9 @@ export class Arrivals {
 
   private take(socket: Socket): void {
     const address = socket.remoteAddress ?? '';
-    if (this.waiting.sizeOf(address) >= MOST_WAITING) return void socket.destroy();
-    this.waiting.add(address, socket.on('error', ignore));
+    const { waiting } = this;
+    if (waiting.sizeOf(address) >= MOST_WAITING.each || waiting.size >= MOST_WAITING.all) return void socket.destroy();
+    waiting.add(address, socket.on('error', ignore));
     if (this.turning) this.openNext();
     else this.turn();
   }

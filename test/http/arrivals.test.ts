@@ -41,6 +41,8 @@ describe('new connections', () => {
     const sockets = Array.from({ length: 1_100 }, () => come('a'));
     expect(sockets.filter(({ destroyed }) => destroyed).length).toBeGreaterThan(50);
     expect(come('b').destroyed).toBe(false);
+    for (let k = 0; k < 9_000; k++) come(`c${k}`);
+    expect(come('d').destroyed).toBe(true);
   });
 
   it('that were ended while they waited take nobody’s place', async () => {

@@ -39,6 +39,8 @@ export class SocketLine {
   private holding: Holding;
   /** Bytes of messages that are not answered yet. */
   private unanswered = 0;
+  /** What has come of a message that is not whole yet. */
+  private coming = 0;
   private readonly limits: SocketLimits;
   private readonly flow: Flow<Frame>;
   private begin: (tasks: readonly SocketTask[]) => void = () => undefined;
@@ -63,7 +65,8 @@ export class SocketLine {
       prepare: (frame) => this.prepare(frame),
       begin: (tasks) => this.begin(tasks),
     });
-    raw.on('data', ({ length }: Buffer) => app.bodyPace.took(this.holding.client, this.flow, length));
+    // Before ws puts a message together.
+    raw.prependListener('data', ({ length }: Buffer) => this.take(length));
     raw.on('drain', () => {
       this.count(0);
       this.flow.advance();
@@ -112,6 +115,7 @@ export class SocketLine {
     };
     let advancing = false;
     this.socket.on('message', (data: Buffer, isBinary: boolean) => {
+      this.coming = 0;
       if (this.holding.fits(data.length)) {
         this.count(data.length);
         this.flow.add(data.length, { data, isFile: isBinary });
@@ -164,11 +168,18 @@ export class SocketLine {
     setTimeout(() => this.socket.terminate(), CLOSE_MS).unref();
   }
 
+  private take(bytes: number): void {
+    if (!this.holding.fits(bytes)) return void this.socket.terminate();
+    this.coming += bytes;
+    this.count(0);
+    this.app.bodyPace.took(this.holding.client, this.flow, bytes);
+  }
+
   /** Counts what it holds anew. */
   private count(more: number): void {
     this.unanswered += more;
     if (this.socket.readyState === this.socket.CLOSED) return;
-    this.holding.become(this.unanswered + this.socket.bufferedAmount);
+    this.holding.become(this.unanswered + this.coming + this.socket.bufferedAmount);
   }
 
   /** A client that neither answers pings nor takes bytes is gone. A client whose socket we do not read cannot answer. */

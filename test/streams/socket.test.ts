@@ -36,11 +36,16 @@ describe('a socket', () => {
     expect([plain.status, plain.body.code, plain.headers.upgrade]).toEqual([426, 'upgrade-required', 'websocket']);
   });
 
-  it('is read at the pace of all bodies, also before a message is whole', async () => {
+  it('is read at the pace of all bodies and counted, also before a message is whole', async () => {
     const took = vi.spyOn(app.bodyPace, 'took');
     const client = await connect();
     client.socket.send(' '.repeat(500_000), { fin: false });
     await until(() => took.mock.calls.reduce((sum, [, , length]) => sum + length, 0) >= 500_000);
+    expect(app.account.held).toBeGreaterThanOrEqual(500_000);
+    client.socket.send('{}');
+    await client.hear(({ status }) => status === 400);
+    // The answer may still count.
+    await until(() => app.account.held < 1_000);
   });
 
   it('carries out a long message before those behind it', async () => {

@@ -5,10 +5,10 @@ import { describe, expect, onTestFailed, onTestFinished, test } from 'vitest';
 import { findProgram } from '../../scripts/programs.ts';
 import { spawnService } from '../../scripts/tutorial-service.ts';
 import { until } from '../support/until.ts';
+import { FailingDisk, GCC } from './disk/failing-disk.ts';
 import { SteppingClients } from './stepping-client.ts';
 import { openCounter, readCounter, send, service, temporaryDirectory } from './support.ts';
 
-const GCC = findProgram('gcc', 'cc');
 if (!GCC) console.warn('no gcc in PATH: the service on a failing disk is NOT tested');
 const MKFS = process.getuid?.() === 0 ? findProgram('mkfs.ext4') : undefined;
 if (!MKFS) console.warn('not root, or no mkfs.ext4: the service on a disk that becomes read-only is NOT tested');
@@ -17,29 +17,14 @@ const readiness = async (url: string) => (await send(url, '/readyz')).status;
 const LONG = 30_000;
 
 describe.runIf(GCC)('the service on a disk that fails', () => {
-  const shim = () => {
-    const library = join(temporaryDirectory(), 'failing-disk.so');
-    const source = join(import.meta.dirname, 'disk', 'failing-disk.c');
-    execFileSync(GCC!, ['-shared', '-fPIC', '-O1', '-o', library, source, '-ldl'], { stdio: 'pipe' });
-    return library;
-  };
-
   test('acknowledges nothing while writes or syncs fail, is not ready, and goes on when they work, nothing lost or twice', async () => {
-    const base = temporaryDirectory();
-    const control = join(base, 'fault');
-    let faulty = false;
-    const setFault = (fault: string) => {
-      faulty = fault !== '';
-      writeFileSync(control, fault);
-    };
-    setFault('');
-    const settings = { CELLSTEP_STORE: `lmdb:${join(base, 'data')}`, LD_PRELOAD: shim(), FAILING_DISK: control };
+    const disk = new FailingDisk();
     let stopping = false;
     /** A fault of lmdb-js may end the process at a failing write (ADR 23), or a while later: then it is started anew. */
     const start = async () => {
-      const started = await service(settings);
+      const started = await service(disk.settings);
       void started.exited.then(async ({ signal }) => {
-        if (signal !== 'SIGABRT' || faulty || stopping) return;
+        if (signal !== 'SIGABRT' || disk.isFaulty || stopping) return;
         running = await start();
         clients.moveTo(running.url);
       });
@@ -52,7 +37,7 @@ describe.runIf(GCC)('the service on a disk that fails', () => {
     onTestFailed(() => console.error(running.stdout().slice(-4000), running.stderr().slice(-4000)));
     for (const fault of ['write EIO', 'sync EIO', 'root EIO', 'sync HANG', 'write EROFS', 'root EROFS']) {
       await clients.advance(20, LONG);
-      setFault(fault);
+      disk.setFault(fault);
       // Twice, so that whatever was on its way when the fault came has been answered.
       await until(clients.allRefused(), LONG);
       await until(clients.allRefused(), LONG);
@@ -69,7 +54,7 @@ describe.runIf(GCC)('the service on a disk that fails', () => {
       expect(clients.acknowledged).toBe(before);
       const died = !isAlive();
       if (died) await running.exited;
-      setFault('');
+      disk.setFault('');
       if (died) {
         expect([fault, running.child.signalCode]).toEqual([fault, 'SIGABRT']);
         running = await start();
@@ -89,7 +74,7 @@ describe.runIf(GCC)('the service on a disk that fails', () => {
       expect(running.stderr()).toMatch(
         /Attempting to write page[^\n]*\n(.*\n)*.*(free|malloc|corrupt|overflow|smashing)/,
       );
-    const second = await service({ CELLSTEP_STORE: settings.CELLSTEP_STORE });
+    const second = await service({ CELLSTEP_STORE: disk.settings.CELLSTEP_STORE });
     expect(await readCounter(second.url)).toEqual(total);
   }, 180_000);
 });

@@ -2,12 +2,14 @@
  * Makes writes to, and syncs of, the files in a data directory fail as a failing disk makes them. For LD_PRELOAD.
  * What fails stands in the file that FAILING_DISK names, and is read before each call: nothing, `write EIO`, `sync EIO`,
  * `root EIO` (only the root pages of LMDB's data.mdb, the first two), `sync HANG`, until that is over, or `write EROFS` and
- * `root EROFS`, with which no file can be opened to be written either.
+ * `root EROFS`, with which no file can be opened to be written either. With `sync KILL n` the process is killed at the nth sync.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,6 +32,13 @@ static void read_fault(char *fault, size_t size) {
   fault[length < 0 ? 0 : length] = 0;
 }
 
+/* Ends this process as kill -9 does when it has come here so many times. */
+static int kill_at(int count) {
+  static atomic_int calls;
+  if (++calls == count) kill(getpid(), SIGKILL);
+  return 0;
+}
+
 /* The error of such a call on this file, or 0. */
 static int failure(int fd, const char *what) {
   char link[64], path[4096], fault[64];
@@ -42,6 +51,8 @@ static int failure(int fd, const char *what) {
   for (;;) {
     read_fault(fault, sizeof fault);
     if (strncmp(fault, what, name) != 0 || fault[name] != ' ') return 0;
+    const char *last = strstr(fault, "KILL ");
+    if (last != NULL) return kill_at(atoi(last + strlen("KILL ")));
     if (strstr(fault, "HANG") == NULL) return strstr(fault, "EROFS") != NULL ? EROFS : EIO;
     usleep(20000);
   }

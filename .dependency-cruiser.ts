@@ -15,7 +15,11 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
   'src/frameworks': { own: ['src/domain'], npm: [], node: [] },
   'src/cells': { own: ['src/domain'], npm: [], node: [] },
   'src/training': { own: ['src/domain'], npm: [], node: [] },
-  'src/threads': { own: ['src/domain'], npm: [], node: ['fs', 'module', 'os', 'path', 'worker_threads'] },
+  'src/threads': {
+    own: ['src/domain'],
+    npm: [],
+    node: ['async_hooks', 'fs', 'module', 'os', 'path', 'worker_threads'],
+  },
   'src/ops': {
     own: ['src/domain', 'src/frameworks', 'src/cells', 'src/threads'],
     npm: [],

@@ -121,7 +121,7 @@ export class StreamDoor {
       call: this.callOf(request),
       limits: this.limits,
       account: request.server.account,
-      pace: request.server.bodyPace,
+      intake: request.server.intake,
       client: clientOf(request),
     });
     this.stops.add(stop);

@@ -15,6 +15,8 @@ export interface FlowOptions<M> {
   readonly answerBytes?: number;
   /** Whether so many answers are unread that no other message may begin. */
   readonly isCongested: () => boolean;
+  /** Calls back when it is the client's turn to begin messages, maybe at once. */
+  readonly turn: (begin: () => void) => void;
   /** Reads a long message, in turns of the event loop. Never rejects. */
   readonly prepare: (message: M) => Promise<M>;
   /** Carries out messages that may begin now. Call `done` for each when it is answered. */
@@ -42,8 +44,9 @@ export class Flow<M> {
   private largest = 0;
   private bytes = 0;
   private open = true;
-  /** Others read now (body-pace.ts). */
   private paused = false;
+  /** Waits for a turn. */
+  private isWaiting = false;
   /** The long message that comes next, once it is read. */
   private ready: Task<M> | undefined;
   private isPreparing = false;
@@ -75,25 +78,16 @@ export class Flow<M> {
     });
   }
 
-  /** Begins messages up to the limits. Call it after `add` and when answers have been read. */
+  /** Begins messages up to the limits, when it is the client's turn. Call it after `add` and when answers have been read. */
   advance(): void {
-    const { maxBytes, isCongested } = this.options;
-    const begun: Task<M>[] = [];
-    while (this.next < this.waiting.length && this.hasRoom() && !isCongested()) {
-      const task = this.waiting[this.next];
-      if (this.running > 0 && this.bytes + task.bytes > maxBytes) break;
-      if (task.bytes >= LONG_BYTES && !this.isReady(task)) break;
-      this.next++;
-      this.running++;
-      this.bytes += task.bytes;
-      begun.push(task);
-    }
-    if (this.next === this.waiting.length) {
-      this.waiting = [];
-      this.next = 0;
+    if (!this.isWaiting && this.mayBegin()) {
+      this.isWaiting = true;
+      this.options.turn(() => {
+        this.isWaiting = false;
+        this.beginAll();
+      });
     }
     this.tellReading();
-    if (begun.length > 0) this.options.begin(begun);
   }
 
   /** Reads no more until `resume`, whatever room there is. */
@@ -123,6 +117,26 @@ export class Flow<M> {
     });
   }
 
+  private beginAll(): void {
+    const { maxBytes } = this.options;
+    const begun: Task<M>[] = [];
+    while (this.mayBegin()) {
+      const task = this.waiting[this.next];
+      if (this.running > 0 && this.bytes + task.bytes > maxBytes) break;
+      if (task.bytes >= LONG_BYTES && !this.isReady(task)) break;
+      this.next++;
+      this.running++;
+      this.bytes += task.bytes;
+      begun.push(task);
+    }
+    if (this.next === this.waiting.length) {
+      this.waiting = [];
+      this.next = 0;
+    }
+    this.tellReading();
+    if (begun.length > 0) this.options.begin(begun);
+  }
+
   /** Whether a long message is read, which comes next; otherwise it will be. */
   private isReady(task: Task<M>): boolean {
     if (task === this.ready) return true;
@@ -145,6 +159,10 @@ export class Flow<M> {
     if (open === this.open) return;
     this.open = open;
     this.options.reading(open);
+  }
+
+  private mayBegin(): boolean {
+    return this.next < this.waiting.length && this.hasRoom() && !this.options.isCongested();
   }
 
   private hasRoom(): boolean {

@@ -1,10 +1,11 @@
 import type { Readable, Writable } from 'node:stream';
-import type { BodyPace } from '../http/body-pace.ts';
 import { type Account, Holding } from '../http/in-flight.ts';
+import type { Intake } from '../http/intake.ts';
 import { inTurns } from '../threads/in-turns.ts';
 import { TEXT_FORM } from './answer-form.ts';
 import type { Call, Messages } from './carry-out.ts';
 import { Flow, type Task } from './flow.ts';
+import { Incoming } from './incoming.ts';
 import { LineSplitter } from './line-splitter.ts';
 import { type MessageReader, tooLong } from './read-messages.ts';
 
@@ -31,7 +32,7 @@ export function answerLines(
     call,
     limits,
     account,
-    pace,
+    intake,
     client,
   }: {
     readonly messages: Messages;
@@ -39,20 +40,23 @@ export function answerLines(
     readonly call: Call;
     readonly limits: StreamLimits;
     readonly account: Account;
-    readonly pace: Pick<BodyPace, 'took'>;
+    readonly intake: Pick<Intake, 'take'>;
     /** Whose bytes they are. */
     readonly client: string;
   },
 ): { stop(): void } {
   const splitter = new LineSplitter(limits.maxBytes);
+  const turn = (begin: () => void) => intake.take(client, begin);
   const flow = new Flow<unknown>({
     inFlight: limits.inFlight,
     maxBytes: limits.maxBytes,
     isCongested: () => output.writableLength > MOST_UNREAD_BYTES,
     reading: (open) => (open ? input.resume() : input.pause()),
+    turn,
     prepare: (line) => inTurns(reader.inSlices(line as Buffer), client),
     begin,
   });
+  const incoming = new Incoming(flow, turn, look);
   const holding = new Holding(account, client);
   let unanswered = 0;
   let ready = '';
@@ -93,6 +97,7 @@ export function answerLines(
 
   async function finish(): Promise<void> {
     input.off('data', read);
+    incoming.flush();
     const last = splitter.end();
     if (last) take(last);
     flow.advance();
@@ -101,12 +106,15 @@ export function answerLines(
     process.nextTick(() => output.end());
   }
 
-  function read(chunk: Buffer): void {
+  function look(chunk: Buffer): void {
     const { text, tooLong: over } = splitter.push(chunk);
     if (over) flow.add(0, tooLong(limits.maxBytes));
     if (text) take(text);
     flow.advance();
-    pace.took(client, flow, chunk.length);
+  }
+
+  function read(chunk: Buffer): void {
+    incoming.take(chunk);
   }
 
   input.on('data', read);

@@ -7,9 +7,10 @@ import { type AnswerForm, fieldsForm, TEXT_FORM, type Written } from './answer-f
 import type { Call, Messages } from './carry-out.ts';
 import { Flow, type Task } from './flow.ts';
 import { type Frame, FrameReader, isFile } from './frames.ts';
+import { Incoming } from './incoming.ts';
 import type { MessageReader } from './read-messages.ts';
 
-type App = Pick<FastifyInstance, 'tensorFiles' | 'account' | 'bodyPace'>;
+type App = Pick<FastifyInstance, 'tensorFiles' | 'account' | 'intake'>;
 
 type SocketTask = Task<Frame>;
 
@@ -43,6 +44,7 @@ export class SocketLine {
   private coming = 0;
   private readonly limits: SocketLimits;
   private readonly flow: Flow<Frame>;
+  private readonly incoming: Incoming;
   private begin: (tasks: readonly SocketTask[]) => void = () => undefined;
   private prepare: (frame: Frame) => Promise<Frame> = async (frame) => frame;
   private readonly pings: NodeJS.Timeout;
@@ -57,16 +59,27 @@ export class SocketLine {
     this.app = app;
     this.holding = new Holding(app.account, `address:${raw.remoteAddress}`);
     this.limits = limits;
+    const turn = (begin: () => void) => app.intake.take(this.holding.client, begin);
     this.flow = new Flow({
       inFlight: limits.inFlight,
       maxBytes: limits.maxBytes,
       isCongested: () => socket.bufferedAmount > CONGESTED_BYTES,
       reading: (open) => (open ? socket.resume() : socket.pause()),
+      turn,
       prepare: (frame) => this.prepare(frame),
       begin: (tasks) => this.begin(tasks),
     });
-    // Before ws puts a message together.
-    raw.prependListener('data', ({ length }: Buffer) => this.take(length));
+    // ws makes messages of what it gets at once, however many they are.
+    const [parse] = raw.listeners('data') as ((bytes: Buffer) => void)[];
+    const take = (bytes: Buffer) => this.take(bytes);
+    this.incoming = new Incoming(this.flow, turn, (bytes) => parse.call(raw, bytes));
+    raw.off('data', parse);
+    raw.on('data', take);
+    // ws then reads what is left, and ends.
+    raw.prependListener('close', () => {
+      raw.off('data', take);
+      this.incoming.flush();
+    });
     raw.on('drain', () => {
       this.count(0);
       this.flow.advance();
@@ -155,6 +168,7 @@ export class SocketLine {
 
   /** Finishes running messages, then closes the socket. */
   async finish(): Promise<void> {
+    this.incoming.flush();
     this.socket.pause();
     await this.flow.settled();
     this.close(CLOSE.goingAway, 'The service is shutting down.');
@@ -168,11 +182,11 @@ export class SocketLine {
     setTimeout(() => this.socket.terminate(), CLOSE_MS).unref();
   }
 
-  private take(bytes: number): void {
-    if (!this.holding.fits(bytes)) return void this.socket.terminate();
-    this.coming += bytes;
+  private take(bytes: Buffer): void {
+    if (!this.holding.fits(bytes.length)) return void this.socket.terminate();
+    this.coming += bytes.length;
     this.count(0);
-    this.app.bodyPace.took(this.holding.client, this.flow, bytes);
+    this.incoming.take(bytes);
   }
 
   /** Counts what it holds anew. */

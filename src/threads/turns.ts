@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { FairQueue } from './fair-queue.ts';
 
 /**
@@ -21,6 +22,8 @@ interface Moment {
 
 /** That of Node, also where a test has its own for a while: the turns of a thread outlive it. */
 const { setImmediate } = globalThis;
+/** What waits does not begin in the context of whatever else had come. */
+const outside = AsyncLocalStorage.snapshot();
 
 const NEVER: Moment = { clock: Number.POSITIVE_INFINITY, processor: Number.POSITIVE_INFINITY };
 
@@ -105,7 +108,7 @@ export class Turns {
   private makePlaces(): void {
     while (this.places < Math.min(this.queue.size, MOST_BEGUN)) {
       this.places++;
-      setImmediate(() => this.beginNext());
+      setImmediate(outside, () => this.beginNext());
     }
   }
 

@@ -7,6 +7,7 @@ interface Options {
   readonly answerBytes?: number;
   readonly congested?: () => boolean;
   readonly prepare?: (name: number) => Promise<number>;
+  readonly turn?: (begin: () => void) => void;
 }
 
 function started(options: Options = {}) {
@@ -19,6 +20,7 @@ function started(options: Options = {}) {
     answerBytes: options.answerBytes,
     isCongested: options.congested ?? (() => false),
     reading: (open) => reading.push(open),
+    turn: options.turn ?? ((begin) => begin()),
     prepare: options.prepare ?? (async (name) => name),
     begin(tasks) {
       for (const task of tasks) {
@@ -39,6 +41,23 @@ function started(options: Options = {}) {
 }
 
 describe('the flow of one client', () => {
+  it('begins messages when it is the turn of the client, and reads no others until then', async () => {
+    const turns: (() => void)[] = [];
+    const { begun, reading, add, end } = started({ inFlight: 2, turn: (begin) => turns.push(begin) });
+    for (const name of [1, 2, 3]) add(name);
+    expect([begun, reading, turns.length]).toEqual([[], [false], 1]);
+    turns.shift()?.();
+    expect(begun).toEqual([1, 2]);
+    await end();
+    await end();
+    expect([begun, turns.length]).toEqual([[1, 2], 1]);
+    turns.shift()?.();
+    expect([begun, reading]).toEqual([
+      [1, 2, 3],
+      [false, true],
+    ]);
+  });
+
   it('begins a long message when it is read, and those behind it in their order', async () => {
     const ready: (() => void)[] = [];
     const prepare = (name: number) => new Promise<number>((resolve) => ready.push(() => resolve(10 * name)));

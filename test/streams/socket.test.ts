@@ -36,16 +36,28 @@ describe('a socket', () => {
     expect([plain.status, plain.body.code, plain.headers.upgrade]).toEqual([426, 'upgrade-required', 'websocket']);
   });
 
-  it('is read at the pace of all bodies and counted, also before a message is whole', async () => {
-    const took = vi.spyOn(app.bodyPace, 'took');
+  it('is counted, also before a message is whole', async () => {
     const client = await connect();
     client.socket.send(' '.repeat(500_000), { fin: false });
-    await until(() => took.mock.calls.reduce((sum, [, , length]) => sum + length, 0) >= 500_000);
-    expect(app.account.held).toBeGreaterThanOrEqual(500_000);
+    await until(() => app.account.held >= 500_000);
     client.socket.send('{}');
     await client.hear(({ status }) => status === 400);
     // The answer may still count.
     await until(() => app.account.held < 1_000);
+  });
+
+  it('is looked at, and carried out, in the turns of its client', async () => {
+    const client = await connect();
+    const turns: (() => void)[] = [];
+    vi.spyOn(app.intake, 'take').mockImplementation((_client, begin) => void turns.push(begin));
+    client.say({ id: 1, session: 's', inputs: [[2]] });
+    await until(() => turns.length === 1);
+    // The bytes, and then the message.
+    turns.shift()?.();
+    await until(() => turns.length === 1);
+    expect(client.heard).toEqual([]);
+    turns.shift()?.();
+    await until(() => client.heard.length === 1);
   });
 
   it('carries out a long message before those behind it', async () => {

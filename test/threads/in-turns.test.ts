@@ -1,5 +1,7 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { inTurns, nextTurn } from '../../src/threads/in-turns.ts';
+import { Turns } from '../../src/threads/turns.ts';
 import { slowClock, turnsOf } from '../support/slow-clock.ts';
 
 function* longWork(slices: number): Generator<void, number> {
@@ -31,4 +33,13 @@ it('is all done at once while the turn has time', async () => {
   const spy = vi.spyOn(performance, 'now').mockReturnValue(0);
   onTestFinished(() => spy.mockRestore());
   expect(await turnsOf(() => inTurns(longWork(1000)))).toBeLessThan(3);
+});
+
+it('begins outside of the context in which it was asked for', async () => {
+  const storage = new AsyncLocalStorage<string>();
+  const turns = new Turns(1);
+  const seen = new Promise((resolve) =>
+    storage.run('another', () => turns.add('a', () => resolve(storage.getStore()))),
+  );
+  expect(await seen).toBeUndefined();
 });

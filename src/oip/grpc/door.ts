@@ -15,7 +15,6 @@ import { shareConnections } from '../../http/connections.ts';
 import { type Address, MoreListeners } from '../../http/more-listeners.ts';
 import { asProblem } from '../../http/problem-replies.ts';
 import { readTls, type TlsFiles, watchTls } from '../../http/tls.ts';
-import { nextTurn } from '../../threads/in-turns.ts';
 import { addressOf, createAdmission } from './admission.ts';
 import { type HttpReply, type HttpRequest, inferRequest, inferResponse, SMALL_CALLS, type UnaryCall } from './calls.ts';
 import { type InferCall, readInferRequest } from './infer-request.ts';
@@ -173,7 +172,7 @@ export class GrpcDoor {
     const stream = new InferStream(call, {
       inFlight,
       maxBytes,
-      turn: () => nextTurn(`address:${addressOf(call.getPeer())}`),
+      turn: (begin) => this.app.intake.take(`address:${addressOf(call.getPeer())}`, begin),
       read: (message) => this.read(message),
       refuse,
       infer: async (request) => {

@@ -1,6 +1,5 @@
 import type { ServerDuplexStream } from '@grpc/grpc-js';
 import { Flow } from '../../streams/flow.ts';
-import type { Turn } from '../../threads/in-turns.ts';
 import type { InferCall } from './infer-request.ts';
 import type { CallFailure } from './statuses.ts';
 
@@ -12,8 +11,8 @@ export type StreamAnswer =
 export interface InferStreamParts {
   /** Messages of one stream that are carried out at once. */
   readonly inFlight: number;
-  /** For what is long to read. */
-  readonly turn: Turn;
+  /** Calls back when it is the client's turn to begin messages, maybe at once. */
+  readonly turn: (begin: () => void) => void;
   /** Of these messages. */
   readonly maxBytes: number;
   /** @throws {Problem} */
@@ -44,10 +43,9 @@ export class InferStream {
       maxBytes: parts.maxBytes,
       isCongested: () => call.writableNeedDrain,
       reading: (open) => (open ? call.resume() : call.pause()),
-      prepare: async (message) => {
-        await parts.turn();
-        return message;
-      },
+      turn: parts.turn,
+      // A long one is read as it begins.
+      prepare: async (message) => message,
       begin: (tasks) => {
         for (const task of tasks) void this.carryOut(task.message).then((bytes) => this.flow.done(task, bytes));
       },

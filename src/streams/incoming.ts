@@ -1,0 +1,39 @@
+/** Bytes of one client, which are looked at when it is its turn. Until then it sends no others. */
+export class Incoming {
+  private readonly source: { pause(): void; resume(): void };
+  private readonly turn: (begin: () => void) => void;
+  private readonly look: (bytes: Buffer) => void;
+  private waiting: Buffer | undefined;
+  private isPaused = false;
+
+  /** `turn` calls back when it is the client's turn, maybe at once. */
+  constructor(source: Incoming['source'], turn: Incoming['turn'], look: Incoming['look']) {
+    this.source = source;
+    this.turn = turn;
+    this.look = look;
+  }
+
+  take(bytes: Buffer): void {
+    if (this.waiting) {
+      // What had left the source before it was paused.
+      this.waiting = Buffer.concat([this.waiting, bytes]);
+      return;
+    }
+    this.waiting = bytes;
+    this.turn(() => this.flush());
+    if (!this.waiting) return;
+    this.isPaused = true;
+    this.source.pause();
+  }
+
+  /** Looks at once at what waits. */
+  flush(): void {
+    const { waiting } = this;
+    if (!waiting) return;
+    this.waiting = undefined;
+    this.look(waiting);
+    if (!this.isPaused) return;
+    this.isPaused = false;
+    this.source.resume();
+  }
+}

@@ -7,7 +7,6 @@ import type { App } from '../routes/route.ts';
 import { KeysFileError } from './access/keys-file.ts';
 import { createApp } from './app.ts';
 import { type Config, ConfigError, readConfig } from './config.ts';
-import { countBuffersInHeap } from './external-memory.ts';
 import { createMetrics } from './http/metrics.ts';
 import type { Address } from './http/more-listeners.ts';
 import { readTls, TlsFilesError } from './http/tls.ts';
@@ -83,7 +82,6 @@ function storeAccess({ redisWait, redisTls }: Config) {
 
 /** Runs one process of the service: the only one, or the worker with this number. */
 async function serve(config: Config, logger: Logger, worker?: number): Promise<void> {
-  countBuffersInHeap();
   const shared = worker !== undefined;
   const access = storeAccess(config);
   const store = await openStore(config.store, {

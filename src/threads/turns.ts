@@ -51,8 +51,10 @@ export class Turns {
   private readonly clocks: Clocks;
   /** When this turn began, while there is one. */
   private turn: Moment | undefined;
+  /** When the first piece of this turn began, by the clock. */
+  private since = 0;
   private spent = false;
-  /** Whether something that waited has begun in this turn. */
+  /** Whether something has begun in this turn. */
   private hasBegun = false;
   /** How many may begin that wait. */
   private places = 0;
@@ -79,7 +81,9 @@ export class Turns {
   /** Whether something may begin at once: this turn has time left, and nothing waits. */
   get hasTime(): boolean {
     if (!this.turn) this.beginTurn();
-    return !this.isBusy && !this.isSpent();
+    const hasTime = !this.isBusy && !this.isSpent();
+    this.hasBegun ||= hasTime;
+    return hasTime;
   }
 
   /** Begins a piece of a client's work when it is its turn. */
@@ -91,6 +95,7 @@ export class Turns {
 
   private beginTurn(): Moment {
     this.turn = this.now();
+    this.since = this.turn.clock;
     this.spent = false;
     this.hasBegun = false;
     setImmediate(() => this.endTurn());
@@ -114,16 +119,19 @@ export class Turns {
 
   private beginNext(): void {
     this.places--;
-    if (!this.hasBegun || !this.isSpent()) {
+    if (!this.hasBegun) {
+      // What the turn did before, such as reading bodies, has bounds of its own. Otherwise one piece a turn would be left for all that wait.
+      this.since = this.clocks.clock();
+      this.spent = false;
       this.hasBegun = true;
       this.queue.take()?.begin();
-    }
+    } else if (!this.isSpent()) this.queue.take()?.begin();
     this.makePlaces();
   }
 
   /** By the clock: Linux counts the time of the processor in ticks of some milliseconds. */
   private isSpent(): boolean {
-    this.spent ||= this.turn !== undefined && this.clocks.clock() - this.turn.clock >= this.ms;
+    this.spent ||= this.turn !== undefined && this.clocks.clock() - this.since >= this.ms;
     return this.spent;
   }
 

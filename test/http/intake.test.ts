@@ -51,6 +51,16 @@ describe('requests on their way in', () => {
     expect(intake.isBusy).toBe(false);
   });
 
+  it('have their time of each turn, whatever else that has done before', async () => {
+    send('a', TURN_MS);
+    setImmediate(() => {
+      clock += 10 * TURN_MS;
+    });
+    send('a', TURN_MS);
+    await nextTurn();
+    expect(begun).toHaveLength(2 * TURN_MS);
+  });
+
   it('count with what they do at once in promises', async () => {
     send('a', 1, TURN_MS);
     for (let k = 0; k < 4; k++) {

@@ -45,6 +45,8 @@ RUN groupadd --gid 10001 cellstep \
 COPY --from=build /app /app
 WORKDIR /app
 ENV NODE_ENV=production CELLSTEP_STORE=lmdb:/data CELLSTEP_HOST=0.0.0.0 CELLSTEP_PORT=8080
+# The allocator gives large buffers back to the system at once, as with `npm start` (docs/adr/0117-freed-memory-is-given-back.md).
+ENV MALLOC_ARENA_MAX=2 MALLOC_MMAP_THRESHOLD_=1048576 MALLOC_TRIM_THRESHOLD_=1048576
 USER 10001:10001
 VOLUME /data
 EXPOSE 8080

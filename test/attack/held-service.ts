@@ -2,13 +2,15 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { freePort } from '../../scripts/redis-servers.ts';
 import { cleanEnvironment } from '../../scripts/tutorial-service.ts';
 import { type MemoryGroup, openMemoryGroup } from './memory-group.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
+/** What `npm start` carries out. */
+const { start: START } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')).scripts as { start: string };
 export const MEMORY_BYTES = 2 ** 30;
 /** The longest hold, and how many were over 50 ms. */
 export interface Held {
@@ -50,11 +52,12 @@ export class HeldService {
   async start(): Promise<void> {
     this.port ||= await freePort();
     this.grpcPort ||= await freePort();
-    const command = `${this.group ? `echo $$ > ${this.group.processes} && ` : ''}exec ${process.execPath} bin/cellstep.cjs`;
+    const command = `${this.group ? `echo $$ > ${this.group.processes} && ` : ''}${START}`;
     const child = spawn('sh', ['-c', command], {
       cwd: ROOT,
       env: {
         ...cleanEnvironment(),
+        PATH: `${dirname(process.execPath)}${delimiter}${process.env.PATH}`,
         CELLSTEP_PORT: `${this.port}`,
         CELLSTEP_GRPC_PORT: `${this.grpcPort}`,
         CELLSTEP_STORE: `lmdb:${this.directory}`,

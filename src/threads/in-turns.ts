@@ -39,7 +39,9 @@ export function atOnce<R>(work: Generator<void, R>): R {
 
 /** A copy of an array, of which a part is made in each turn of the event loop. */
 export async function copied<T extends TensorData>(array: T): Promise<T> {
-  const copy = new (array.constructor as new (length: number) => T)(array.length);
+  // A Buffer has no constructor of its own that may be called.
+  const Type = array instanceof Buffer ? Uint8Array : array.constructor;
+  const copy = new (Type as new (length: number) => T)(array.length);
   const each = COPIED_BYTES / array.BYTES_PER_ELEMENT;
   for (let from = 0; from < array.length; from += each) {
     if (from > 0) await nextTurn();

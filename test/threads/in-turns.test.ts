@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { inTurns, nextTurn } from '../../src/threads/in-turns.ts';
+import { copied, inTurns, nextTurn } from '../../src/threads/in-turns.ts';
 import { Turns } from '../../src/threads/turns.ts';
 import { slowClock, turnsOf } from '../support/slow-clock.ts';
 
@@ -42,4 +42,10 @@ it('begins outside of the context in which it was asked for', async () => {
     storage.run('another', () => turns.add('a', () => resolve(storage.getStore()))),
   );
   expect(await seen).toBeUndefined();
+});
+
+it('copies a Buffer into bytes of their own, without the constructor that Node warns of', async () => {
+  const copy = await copied(Buffer.from([1, 2, 3]));
+  expect(copy).toEqual(Uint8Array.of(1, 2, 3));
+  expect([copy.constructor, copy.buffer.byteLength]).toEqual([Uint8Array, 3]);
 });

@@ -5,8 +5,8 @@ import { startThread } from '../threads/start-thread.ts';
 /** A file may wait for a processor this many times as long as it may compute: then the machine is at fault. */
 const PATIENCE = 6;
 const TICKS = 10;
-/** A thread without work ends after this time. */
-const IDLE_MS = 10_000;
+/** A thread without work ends after this time, and gives back what its library took. */
+const IDLE_MS = 1_000;
 
 /**
  * Threads for files, as many as there are requests at once. Each answers a `Request` by a `Reply`, and goes on to another file. It is

@@ -12,8 +12,9 @@ import type { OnnxInput, OnnxTasks } from './tasks.ts';
 
 const FORMAT = 'ONNX';
 const SCRIPT = new URL('./worker.ts', import.meta.url);
-/** What a thread takes without a file. */
-const THREAD_BYTES = 16 * 2 ** 20;
+/** What a thread takes without a file, and times as much as a file it takes for it: its copy, what is read of it, and what is made of that. */
+const THREAD_BYTES = 32 * 2 ** 20;
+const TIMES = 3;
 /** Of a processor: only a file that is made for it takes so long. */
 const TIMEOUT_MS = 10_000;
 
@@ -44,7 +45,7 @@ export function createOnnx(of: Pick<Limits, 'maxCheckpointBytes'>, caller: Curre
   ): Promise<ReturnType<OnnxTasks[T]>> {
     requireWithin(FORMAT, 'bytes', file.length, limits.maxFileBytes);
     const sent = [file, ...beside.values()];
-    caller().hold(THREAD_BYTES + sent.reduce((sum, { length }) => sum + length, 0));
+    caller().hold(THREAD_BYTES + TIMES * sent.reduce((sum, { length }) => sum + length, 0));
     const reply = await lane.run(async (signal) => {
       const own: Uint8Array[] = [];
       for (const bytes of sent) own.push(await copied(bytes));

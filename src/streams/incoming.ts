@@ -31,9 +31,9 @@ export class Incoming {
     const { waiting } = this;
     if (!waiting) return;
     this.waiting = undefined;
-    this.look(waiting);
-    if (!this.isPaused) return;
+    // Before it looks: what it sees there may pause the source for other reasons.
+    if (this.isPaused) this.source.resume();
     this.isPaused = false;
-    this.source.resume();
+    this.look(waiting);
   }
 }

@@ -21,7 +21,7 @@ it('leaves what comes for the turn of its client, and has no more sent until the
   incoming.take(Buffer.from('b'));
   expect([seen, turns.length]).toEqual([['pause'], 1]);
   turns[0]();
-  expect(seen).toEqual(['pause', 'ab', 'resume']);
+  expect(seen).toEqual(['pause', 'resume', 'ab']);
 });
 
 it('looks before its turn where it is told to, and only once', () => {
@@ -30,5 +30,5 @@ it('looks before its turn where it is told to, and only once', () => {
   incoming.take(Buffer.from('a'));
   incoming.flush();
   turns[0]();
-  expect(seen).toEqual(['pause', 'a', 'resume']);
+  expect(seen).toEqual(['pause', 'resume', 'a']);
 });

@@ -136,7 +136,7 @@ export interface SnapshotCheck {
 /** A tensor without its elements. */
 export type NamedShape = Pick<Tensor, 'dtype' | 'shape'> & { readonly name: string };
 
-/** A file of which any part can be read. */
+/** A file that can be read from anywhere. */
 export interface StoredFile {
   readonly length: number;
   /** In memory of their own. */

@@ -37,7 +37,7 @@ export function atOnce<R>(work: Generator<void, R>): R {
   }
 }
 
-/** A copy of an array, of which a part is made in each turn of the event loop. */
+/** Copies an array, a part in each turn of the event loop. */
 export async function copied<T extends TensorData>(array: T): Promise<T> {
   // A Buffer has no constructor of its own that may be called.
   const Type = array instanceof Buffer ? Uint8Array : array.constructor;

@@ -129,7 +129,6 @@ export class HeldService {
   async remove(): Promise<void> {
     await this.stop();
     rmSync(this.directory, { recursive: true, force: true });
-    await delay(100);
-    this.group?.remove();
+    await this.group?.remove();
   }
 }

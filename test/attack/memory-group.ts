@@ -1,5 +1,6 @@
 import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 
 /** A memory cgroup of Linux, by which the kernel holds processes to so many bytes. */
 export interface MemoryGroup {
@@ -7,11 +8,13 @@ export interface MemoryGroup {
   readonly processes: string;
   /** Processes that the kernel has killed for being over the bytes. */
   kills(): number;
-  /** Ends the group; its processes must be gone. */
-  remove(): void;
+  /** Ends the group once its processes are gone. @throws {Error} where one of them does not go */
+  remove(): Promise<void>;
 }
 
 const ROOT = '/sys/fs/cgroup';
+/** For how long a process that the service has started may outlive it. */
+const LAST_MS = 10_000;
 /** Version 1 and version 2: where the groups are, the file of their limit, and the file that counts kills. */
 const VERSIONS = [
   { parent: join(ROOT, 'memory'), limit: 'memory.limit_in_bytes', events: 'memory.oom_control' },
@@ -29,14 +32,34 @@ export function openMemoryGroup(bytes: number): MemoryGroup | undefined {
     }
     try {
       writeFileSync(join(directory, limit), `${bytes}`);
+      const processes = join(directory, 'cgroup.procs');
       return {
-        processes: join(directory, 'cgroup.procs'),
+        processes,
         kills: () => Number(/oom_kill (\d+)/.exec(readFileSync(join(directory, events), 'utf8'))?.[1] ?? 0),
-        remove: () => rmdirSync(directory),
+        remove: () => removed(directory, processes),
       };
     } catch {
       rmdirSync(directory);
     }
   }
   return undefined;
+}
+
+async function removed(directory: string, processes: string): Promise<void> {
+  for (const deadline = performance.now() + LAST_MS; ; await delay(20)) {
+    try {
+      return rmdirSync(directory);
+    } catch (error) {
+      // A process is in its group until its memory is given back.
+      if ((error as NodeJS.ErrnoException).code !== 'EBUSY') throw error;
+      if (performance.now() > deadline) {
+        throw new Error(`processes of the service live on: ${names(processes)}`, { cause: error });
+      }
+    }
+  }
+}
+
+function names(processes: string): string {
+  const ids = readFileSync(processes, 'utf8').trim().split('\n').filter(Boolean);
+  return ids.map((id) => readFileSync(`/proc/${id}/cmdline`, 'utf8').replaceAll('\0', ' ')).join('; ');
 }

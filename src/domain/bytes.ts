@@ -70,3 +70,15 @@ export class ElementBytes implements Bytes {
     return this.encode(new Tensor(dtype, [part.length], part)).subarray(from - start, to - start);
   }
 }
+
+/** So many bytes are copied in a millisecond or less. */
+const COPIED_BYTES = 2 ** 20;
+
+/** Copies bytes to `at` of a buffer, in slices. */
+export function* copySlices(bytes: Uint8Array, into: Buffer, at = 0): Generator<void, Buffer> {
+  for (let from = 0; from < bytes.length; from += COPIED_BYTES) {
+    into.set(bytes.subarray(from, from + COPIED_BYTES), at + from);
+    if (from > 0) yield;
+  }
+  return into;
+}

@@ -9,7 +9,7 @@ import { beginFingerprint } from './fingerprint.ts';
 /** Of so many bytes one part is copied in each turn of the client. */
 const LARGE_BYTES = 2 ** 22;
 /** A body of so many bytes may be the work of milliseconds. It waits for a turn that has time left. */
-const NOT_SMALL_BYTES = 2 ** 12;
+export const NOT_SMALL_BYTES = 2 ** 12;
 /** A body of so many bytes is parsed in a turn of its own. */
 export const LONG_BYTES = 2 ** 17;
 
@@ -31,8 +31,9 @@ export function readBytes(request: FastifyRequest, stream: Readable, limit: numb
     stream.off('data', take);
     if (error) pieces.length = 0;
     if (error) done(error);
+    else if (pieces.length === 1) done(null, pieces[0]);
     else if (length > LARGE_BYTES) joined(pieces, length, turnsOf(request)).then((bytes) => done(null, bytes), done);
-    else done(null, pieces.length === 1 ? pieces[0] : Buffer.concat(pieces, length));
+    else done(null, Buffer.concat(pieces, length));
   }
   function take(piece: Buffer): void {
     const noRoom = request.holdBytes(piece.length);

@@ -26,6 +26,8 @@ import { Statistics } from './statistics.ts';
 /** The protocol has no pages, so one reply lists at most this many models. */
 const MAX_LISTED = 10_000;
 const PAGE = 1_000;
+/** So many bytes are hashed in a millisecond or less. */
+const HASHED_BYTES = 2 ** 18;
 
 /** What GET /v2 answers. */
 export const SERVER = {
@@ -116,7 +118,7 @@ export class InferenceDoor {
       requireSameModel(id, body);
       const read = performance.now();
       const sequence = sequenceOf(body.parameters);
-      const once = sequence && repeatableOf(id, body, bytes);
+      const once = sequence && (await inTurns(repeatableOf(id, body, bytes), clientOf(request)));
       const outputs = body.outputs?.map(({ name }) => name);
       const reply = await infer(
         services,
@@ -181,13 +183,21 @@ function requireSameModel(cell: string, { model_name: name = cell }: InferBody):
   throw fieldProblem('invalid-request', '/model_name', detail);
 }
 
-/** The id of the request, if the request wants it as the key of its step. @throws {Problem} invalid-request */
-function repeatableOf(cell: string, { id = '', parameters }: InferBody, bytes: Buffer): Repeatable<Reply> | undefined {
+/** The id of the request, if the request wants it as the key of its step. In slices. @throws {Problem} invalid-request */
+function* repeatableOf(
+  cell: string,
+  { id = '', parameters }: InferBody,
+  bytes: Buffer,
+): Generator<void, Repeatable<Reply> | undefined> {
   if (!parameters?.cellstep_idempotency) return undefined;
   if (!/^[\x21-\x7e]{1,255}$/.test(id)) {
     const detail = `cellstep_idempotency makes the id of the request the key of its step; the id is '${id.slice(0, 80)}'. Send 1 to 255 visible ASCII characters, for example a UUID.`;
     throw fieldProblem('invalid-request', '/id', detail);
   }
-  const fingerprint = createHash('sha256').update(`oip ${cell}\n`).update(bytes).digest('hex');
-  return { idempotencyKey: id, fingerprint, codec: KEPT_REPLY };
+  const hash = createHash('sha256').update(`oip ${cell}\n`);
+  for (let from = 0; from < bytes.length; from += HASHED_BYTES) {
+    if (from > 0) yield;
+    hash.update(bytes.subarray(from, from + HASHED_BYTES));
+  }
+  return { idempotencyKey: id, fingerprint: hash.digest('hex'), codec: KEPT_REPLY };
 }

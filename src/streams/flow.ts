@@ -17,6 +17,8 @@ export interface FlowOptions<M> {
   readonly isCongested: () => boolean;
   /** Calls back when it is the client's turn to begin messages, maybe at once. */
   readonly turn: (begin: () => void) => void;
+  /** A message of so many bytes is long; LONG_BYTES by default. */
+  readonly longBytes?: number;
   /** Reads a long message, in turns of the event loop. Never rejects. */
   readonly prepare: (message: M) => Promise<M>;
   /** Carries out messages that may begin now. Call `done` for each when it is answered. */
@@ -118,12 +120,12 @@ export class Flow<M> {
   }
 
   private beginAll(): void {
-    const { maxBytes } = this.options;
+    const { maxBytes, longBytes = LONG_BYTES } = this.options;
     const begun: Task<M>[] = [];
     while (this.mayBegin()) {
       const task = this.waiting[this.next];
       if (this.running > 0 && this.bytes + task.bytes > maxBytes) break;
-      if (task.bytes >= LONG_BYTES && !this.isReady(task)) break;
+      if (task.bytes >= longBytes && !this.isReady(task)) break;
       this.next++;
       this.running++;
       this.bytes += task.bytes;

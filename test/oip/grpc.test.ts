@@ -67,7 +67,7 @@ function request(value: number, more: object = {}): object {
   return { model_name: 'sum', inputs: [input], raw_input_contents: [floats(value)], ...more };
 }
 
-function sequence(id: object, flags: { readonly start?: boolean; readonly end?: boolean } = {}): object {
+function sequence(id: object, flags: { readonly start?: boolean; readonly end?: boolean } = {}) {
   return {
     parameters: {
       sequence_id: id,
@@ -276,6 +276,17 @@ describe('a stream over gRPC', () => {
     expect(answers.map(({ infer_response: { id } }) => id)).toEqual(messages.map((_, i) => `${i}`));
     const sums = answers.map(({ infer_response: { raw_output_contents: raw } }) => raw[0].readFloatLE(0));
     expect(sums).toEqual(messages.map((_, i) => 1 + Math.floor(i / 3)));
+  });
+
+  it('takes a request of a sequence after one that takes many slices to be read', async () => {
+    const { client } = await withSum();
+    const id = { string_param: 'x'.repeat(9) };
+    const many = Object.fromEntries(Array.from({ length: 2_000 }, (_, k) => [`p${k}`, { int64_param: k }]));
+    const [first, next] = [sequence(id, { start: true }), sequence(id)];
+    const messages = [request(1, { parameters: { ...many, ...first.parameters } }), request(2, next), request(3, next)];
+    const answers = await streamed(client, messages);
+    const sums = answers.map(({ infer_response: { raw_output_contents: raw } }) => raw[0].readFloatLE(0));
+    expect(sums).toEqual([1, 3, 6]);
   });
 
   it('goes on after a request that is refused, and says why', async () => {

@@ -11,11 +11,14 @@ import {
 } from '@grpc/grpc-js';
 import type { BodyPace } from '../../http/body-pace.ts';
 import { type Account, Holding } from '../../http/in-flight.ts';
+import { MessageDecoder, PREFIX_BYTES } from './message-decoder.ts';
 
 export interface AdmissionLimits {
   /** What has arrived of messages that are not complete counts there, for the address that sends them. */
   readonly account: Account;
   readonly pace: Pick<BodyPace, 'took'>;
+  /** Of a message. */
+  readonly maxBytes: number;
   /** The time in which a whole message must arrive. */
   readonly seconds: number;
   /** Streams that may be open at once. */
@@ -29,20 +32,27 @@ type CallOnStream = ServerInterceptingCallInterface & {
   readonly stream: NodeJS.ReadableStream & { readonly session?: Http2Session };
   /** Whether it waits for a message; if not, it has paused the stream itself. */
   readonly isReadPending: boolean;
+  decoder: Pick<MessageDecoder, 'write'>;
 };
-/** What each message begins with. */
-const PREFIX_BYTES = 5;
 
 /**
  * Limits what clients can make a process hold before a call begins: the bytes of incomplete messages, their time, and the number
  * of open streams.
  */
-export function createAdmission({ account, pace, seconds, streams, carried }: AdmissionLimits): ServerInterceptor {
+export function createAdmission({
+  account,
+  pace,
+  maxBytes,
+  seconds,
+  streams,
+  carried,
+}: AdmissionLimits): ServerInterceptor {
   let open = 0;
 
   return ({ requestStream }, inner) => {
     const onStream = inner as CallOnStream;
     const { stream } = onStream;
+    onStream.decoder = new MessageDecoder(maxBytes);
     const source = {
       pause: () => stream.pause(),
       resume: () => {

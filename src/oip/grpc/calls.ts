@@ -19,8 +19,8 @@ export interface HttpReply {
 
 /** A call with one request and one reply, translated to and from HTTP. */
 export interface UnaryCall {
-  /** @throws {Problem} if the message names nothing that exists */
-  ask(message: Buffer): HttpRequest;
+  /** Read in turns of the client, where it is not small. @throws {Problem} if the message names nothing that exists */
+  ask(message: Buffer, client: string): HttpRequest | Promise<HttpRequest>;
   /** Undefined if the reply is an error of the call. */
   answer(reply: HttpReply): Buffer | undefined;
 }

@@ -15,6 +15,7 @@ import { shareConnections } from '../../http/connections.ts';
 import { type Address, MoreListeners } from '../../http/more-listeners.ts';
 import { asProblem } from '../../http/problem-replies.ts';
 import { readTls, type TlsFiles, watchTls } from '../../http/tls.ts';
+import { inTurns } from '../../threads/in-turns.ts';
 import { addressOf, createAdmission } from './admission.ts';
 import { type HttpReply, type HttpRequest, inferRequest, inferResponse, SMALL_CALLS, type UnaryCall } from './calls.ts';
 import { type InferCall, readInferRequest } from './infer-request.ts';
@@ -75,6 +76,7 @@ export class GrpcDoor {
         createAdmission({
           account: app.account,
           pace: app.bodyPace,
+          maxBytes: maxBodyBytes,
           seconds: requestSeconds,
           streams: MAX_STREAMS,
           carried: (peer, session) => {
@@ -133,7 +135,7 @@ export class GrpcDoor {
   private addCalls(): void {
     const method = (name: string) => ({ path: `/${SERVICE}/${name}`, deserialize: same, serialize: same });
     const infer: UnaryCall = {
-      ask: (message) => inferRequest(this.read(message)),
+      ask: async (message, client) => inferRequest(await inTurns(this.reading(message), client)),
       answer: (reply) => (reply.status === 200 ? encodeMessage('ModelInferResponse', inferResponse(reply)) : undefined),
     };
     for (const [name, call] of [...SMALL_CALLS, ['ModelInfer', infer] as const]) {
@@ -146,7 +148,7 @@ export class GrpcDoor {
     this.server.register(path, stream, serialize, deserialize, 'bidi');
   }
 
-  private read(message: Buffer): InferCall {
+  private reading(message: Buffer): Generator<void, InferCall> {
     return readInferRequest(message, this.options.maxBodyBytes);
   }
 
@@ -154,7 +156,7 @@ export class GrpcDoor {
     return async (call, respond) => {
       try {
         if (call.cancelled) return;
-        const reply = await this.exchange(call, ask(call.request));
+        const reply = await this.exchange(call, await ask(call.request, clientOf(call)));
         const message = answer(reply);
         if (message) {
           call.sendMetadata(metadataOf(reply.headers));
@@ -169,11 +171,13 @@ export class GrpcDoor {
   private openStream(call: ServerDuplexStream<Buffer, StreamAnswer>): void {
     const { maxBodyBytes: maxBytes, streamInFlight: inFlight } = this.options;
     const refuse = (error: unknown) => ({ error_message: this.failure(error).details ?? '' });
+    const client = clientOf(call);
     const stream = new InferStream(call, {
+      client,
       inFlight,
       maxBytes,
-      turn: (begin) => this.app.intake.take(`address:${addressOf(call.getPeer())}`, begin),
-      read: (message) => this.read(message),
+      turn: (begin) => this.app.intake.take(client, begin),
+      reading: (message) => this.reading(message),
       refuse,
       infer: async (request) => {
         try {
@@ -223,6 +227,11 @@ export class GrpcDoor {
     if (problem.status >= 500) this.app.log.error({ err: problem.cause ?? problem }, problem.message);
     return failureOfProblem(problem);
   }
+}
+
+/** Who takes turns with others. */
+function clientOf(call: Call): string {
+  return `address:${addressOf(call.getPeer())}`;
 }
 
 /** The connection is one more than its tenant may have. */

@@ -1,10 +1,13 @@
 import protobuf from 'protobufjs';
+import { copySlices } from '../../domain/bytes.ts';
 import { fieldProblem, Problem } from '../../domain/problems.ts';
 import { rawContents } from './contents.ts';
 import { type Field, fieldsOf, int64Of, textOf } from './fields.ts';
 
 /** The most fields of one request, including the fields of its tensors and parameters but not the elements of contents. */
 const MOST_FIELDS = 20_000;
+/** Fields that are read in one slice. */
+const SLICE_FIELDS = 256;
 
 /** An infer request as an HTTP body. */
 export interface InferCall {
@@ -21,12 +24,12 @@ type Parameter = boolean | bigint | number | string;
 
 /**
  * Translates a ModelInferRequest to the same request over HTTP, so that the protocol is implemented once. `maxBytes` bounds
- * typed contents once they are raw.
+ * typed contents once they are raw. In slices.
  * @throws {Problem} bad-request if the bytes are not such a message; invalid-request, body-too-large
  */
-export function readInferRequest(message: Buffer, maxBytes: number): InferCall {
+export function* readInferRequest(message: Buffer, maxBytes: number): Generator<void, InferCall> {
   try {
-    return new InferRequestReader(maxBytes).read(message);
+    return yield* new InferRequestReader(maxBytes).read(message);
   } catch (error) {
     if (error instanceof Problem) throw error;
     throw new Problem('bad-request', `The message is not a ModelInferRequest: ${(error as Error).message}.`);
@@ -37,12 +40,14 @@ export function readInferRequest(message: Buffer, maxBytes: number): InferCall {
 class InferRequestReader {
   private readonly maxBytes: number;
   private fields = 0;
+  /** At so many fields the next slice begins. */
+  private sliced = SLICE_FIELDS;
 
   constructor(maxBytes: number) {
     this.maxBytes = maxBytes;
   }
 
-  read(message: Buffer): InferCall {
+  *read(message: Buffer): Generator<void, InferCall> {
     const names = { model: '', version: '', id: '' };
     const parameters = new Map<string, Parameter>();
     const inputs: SentInput[] = [];
@@ -53,18 +58,20 @@ class InferRequestReader {
       else if (field.number === 2) names.version = textOf(field);
       else if (field.number === 3) names.id = textOf(field);
       else if (field.number === 4) parameters.set(...this.entry(field));
-      else if (field.number === 5) inputs.push(this.input(field));
+      else if (field.number === 5) inputs.push(yield* this.input(field));
       else if (field.number === 6) outputs.push(this.output(field));
       else if (field.number === 7) raw.push(field.bytes);
+      if (this.isSliceOver()) yield;
     }
-    const binary = this.binaryOf(inputs, raw);
+    const binary = yield* this.binaryOf(inputs, raw);
     const header = Buffer.from(
-      jsonText({
+      JSON.stringify({
         ...(names.id === '' ? {} : { id: names.id }),
-        parameters: { ...Object.fromEntries(parameters), binary_data_output: true },
-        inputs: inputs.map(({ contents: _, parameters: own, ...input }, i) => ({
+        parameters: { ...fieldsOfJson(parameters), binary_data_output: true },
+        inputs: inputs.map(({ contents: _, parameters: own, shape, ...input }, i) => ({
           ...input,
-          parameters: { ...Object.fromEntries(own), binary_data_size: binary[i].length },
+          shape: shape.map(exact),
+          parameters: { ...fieldsOfJson(own), binary_data_size: binary[i].length },
         })),
         ...(outputs.length > 0 ? { outputs } : {}),
       }),
@@ -73,21 +80,23 @@ class InferRequestReader {
     return {
       model: names.model,
       version: names.version,
-      body: Buffer.concat([header, ...binary]),
+      body: yield* joined([header, ...binary]),
       headerLength: header.length,
       ...(sequence ? { sequence: `${names.model} ${typeof sequence} ${sequence}` } : {}),
     };
   }
 
   /** The raw bytes of each input. */
-  private binaryOf(inputs: readonly SentInput[], raw: readonly Buffer[]): readonly Buffer[] {
+  private *binaryOf(inputs: readonly SentInput[], raw: readonly Buffer[]): Generator<void, readonly Buffer[]> {
     if (raw.length === 0) {
+      const all: Buffer[] = [];
       let left = this.maxBytes;
-      return inputs.map(({ name, datatype, contents }, i) => {
-        const bytes = rawContents({ name, datatype, pointer: `/inputs/${i}/contents` }, contents, left);
+      for (const [i, { name, datatype, contents }] of inputs.entries()) {
+        const bytes = yield* rawContents({ name, datatype, pointer: `/inputs/${i}/contents` }, contents, left);
         left -= bytes.length;
-        return bytes;
-      });
+        all.push(bytes);
+      }
+      return all;
     }
     if (raw.length !== inputs.length) {
       const detail = `There are ${raw.length} raw_input_contents for ${inputs.length} inputs. Send one for each, in their order.`;
@@ -99,28 +108,30 @@ class InferRequestReader {
     throw fieldProblem('invalid-request', '/inputs', detail);
   }
 
-  private input(field: Field): SentInput {
+  private *input(field: Field): Generator<void, SentInput> {
     const input = { name: '', datatype: '', contents: Buffer.alloc(0) as Buffer };
     const shape: bigint[] = [];
     const parameters = new Map<string, Parameter>();
     for (const part of this.walk(field.bytes)) {
       if (part.number === 1) input.name = textOf(part);
       else if (part.number === 2) input.datatype = textOf(part);
-      else if (part.number === 3) this.extents(part, shape);
+      else if (part.number === 3) yield* this.extents(part, shape);
       else if (part.number === 4) parameters.set(...this.entry(part));
       else if (part.number === 5) input.contents = part.bytes;
+      if (this.isSliceOver()) yield;
     }
     return { ...input, shape, parameters };
   }
 
   /** One extent, or a list of them. */
-  private extents({ bytes }: Field, into: bigint[]): void {
+  private *extents({ bytes }: Field, into: bigint[]): Generator<void> {
     const reader = protobuf.Reader.create(bytes);
     while (reader.pos < reader.len) {
       this.count();
       const start = reader.pos;
       reader.skipType(0);
       into.push(int64Of({ number: 3, bytes: bytes.subarray(start, reader.pos) }));
+      if (this.isSliceOver()) yield;
     }
   }
 
@@ -131,7 +142,7 @@ class InferRequestReader {
       if (part.number === 1) name = textOf(part);
       else if (part.number === 2) parameters.set(...this.entry(part));
     }
-    return { name, parameters: Object.fromEntries(parameters) };
+    return { name, parameters: fieldsOfJson(parameters) };
   }
 
   /** An entry of a map of parameters. */
@@ -151,6 +162,12 @@ class InferRequestReader {
       this.count();
       yield field;
     }
+  }
+
+  private isSliceOver(): boolean {
+    if (this.fields < this.sliced) return false;
+    this.sliced = this.fields + SLICE_FIELDS;
+    return true;
   }
 
   private count(): void {
@@ -181,9 +198,26 @@ function parameterOf(choice: Field): Parameter {
   throw new RangeError(`a parameter has the unknown field ${choice.number}`);
 }
 
-/** JSON with bigints as whole numbers. */
-function jsonText(value: object): string {
-  return JSON.stringify(value, (_key, member) => (typeof member === 'bigint' ? JSON.rawJSON(`${member}`) : member));
+/** One after the other, copied in slices. */
+function* joined(parts: readonly Buffer[]): Generator<void, Buffer> {
+  const whole = Buffer.allocUnsafe(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    yield* copySlices(part, whole, at);
+    at += part.length;
+  }
+  return whole;
+}
+
+function fieldsOfJson(parameters: ReadonlyMap<string, Parameter>): object {
+  return Object.fromEntries(Array.from(parameters, ([name, value]) => [name, exact(value)]));
+}
+
+/** A bigint as what JSON writes as a whole number. */
+function exact(value: Parameter): unknown {
+  if (typeof value !== 'bigint') return value;
+  const number = Number(value);
+  return Number.isSafeInteger(number) ? number : JSON.rawJSON(`${value}`);
 }
 
 declare global {

@@ -1,5 +1,7 @@
 import type { ServerDuplexStream } from '@grpc/grpc-js';
+import { NOT_SMALL_BYTES } from '../../http/body-bytes.ts';
 import { Flow } from '../../streams/flow.ts';
+import { atOnce, inTurns } from '../../threads/in-turns.ts';
 import type { InferCall } from './infer-request.ts';
 import type { CallFailure } from './statuses.ts';
 
@@ -8,15 +10,19 @@ export type StreamAnswer =
   | { readonly infer_response: { readonly raw_output_contents: readonly Buffer[] } }
   | { readonly error_message: string };
 
+/** A message as it came, or what was read of it: a request, or why there is none. */
+type Sent = Buffer | { readonly request: InferCall } | { readonly refusal: unknown };
+
 export interface InferStreamParts {
+  readonly client: string;
   /** Messages of one stream that are carried out at once. */
   readonly inFlight: number;
   /** Calls back when it is the client's turn to begin messages, maybe at once. */
   readonly turn: (begin: () => void) => void;
   /** Of these messages. */
   readonly maxBytes: number;
-  /** @throws {Problem} */
-  read(message: Buffer): InferCall;
+  /** Reads a message in slices. @throws {Problem} */
+  reading(message: Buffer): Generator<void, InferCall>;
   /** Never rejects. */
   infer(request: InferCall): Promise<StreamAnswer>;
   refuse(error: unknown): StreamAnswer;
@@ -29,7 +35,7 @@ export interface InferStreamParts {
 export class InferStream {
   private readonly call: ServerDuplexStream<Buffer, StreamAnswer>;
   private readonly parts: InferStreamParts;
-  private readonly flow: Flow<Buffer>;
+  private readonly flow: Flow<Sent>;
   /** The last running request of each sequence. */
   private readonly sequences = new Map<string, Promise<StreamAnswer>>();
   private last: Promise<unknown> = Promise.resolve();
@@ -44,8 +50,8 @@ export class InferStream {
       isCongested: () => call.writableNeedDrain,
       reading: (open) => (open ? call.resume() : call.pause()),
       turn: parts.turn,
-      // A long one is read as it begins.
-      prepare: async (message) => message,
+      longBytes: NOT_SMALL_BYTES,
+      prepare: (message) => inTurns(this.read(message), parts.client),
       begin: (tasks) => {
         for (const task of tasks) void this.carryOut(task.message).then((bytes) => this.flow.done(task, bytes));
       },
@@ -71,7 +77,7 @@ export class InferStream {
   }
 
   /** Resolves with the length of the answer once it is written, in order. */
-  private carryOut(message: Buffer): Promise<number> {
+  private carryOut(message: Sent): Promise<number> {
     const answer = this.begin(message);
     const written = this.last.then(async () => {
       const sent = await answer;
@@ -82,13 +88,20 @@ export class InferStream {
     return written;
   }
 
-  private async begin(message: Buffer): Promise<StreamAnswer> {
-    let request: InferCall;
+  /** Never throws. */
+  private *read(message: Sent): Generator<void, Exclude<Sent, Buffer>> {
+    if (!Buffer.isBuffer(message)) return message;
     try {
-      request = this.parts.read(message);
-    } catch (error) {
-      return this.parts.refuse(error);
+      return { request: yield* this.parts.reading(message) };
+    } catch (refusal) {
+      return { refusal };
     }
+  }
+
+  private async begin(message: Sent): Promise<StreamAnswer> {
+    const read = atOnce(this.read(message));
+    if ('refusal' in read) return this.parts.refuse(read.refusal);
+    const { request } = read;
     const { sequence } = request;
     if (sequence === undefined) return this.parts.infer(request);
     const before = this.sequences.get(sequence);

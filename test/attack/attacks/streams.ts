@@ -34,14 +34,16 @@ export const STREAMS: readonly Attack[] = [
     run: (target) => each(target, () => Buffer.concat([HANDSHAKE, filled(frame(Buffer.alloc(FILE_BYTES), BINARY))])),
   },
   {
-    name: `${CLIENTS} clients of gRPC that send 64 MiB of messages each, short ones and long ones`,
+    name: `${CLIENTS} clients of gRPC that send 64 MiB of messages each, short ones, long ones, and lists of 16 M`,
     run: async (target) => {
       await target.make('/v1/cells', zeroCell('a-cell', 'LSTMCell', 4, 4));
-      const messages = [16, FILE_BYTES].map((bytes) => filled(message(request(bytes))));
-      const ends = Array.from({ length: CLIENTS }, (_, k) => {
-        const call = k % 2 === 0 ? 'ModelStreamInfer' : 'ModelInfer';
-        return callGrpc(target.grpcUrl, `${GRPC}/${call}`, messages[k % 2]);
-      });
+      const sent: [call: string, request: Buffer][] = [
+        ['ModelStreamInfer', request(Buffer.alloc(16))],
+        ['ModelInfer', request(Buffer.alloc(FILE_BYTES))],
+        ['ModelInfer', listed(Buffer.alloc(FILE_BYTES, 1))],
+      ];
+      const messages = sent.map(([call, one]) => [`${GRPC}/${call}`, filled(message(one))] as const);
+      const ends = Array.from({ length: CLIENTS }, (_, k) => callGrpc(target.grpcUrl, ...messages[k % 3]));
       await delay(target.seconds * 1000);
       for (const end of ends) end();
     },
@@ -90,18 +92,23 @@ function message(payload: Buffer): Buffer {
   return Buffer.concat([start, payload]);
 }
 
-/** A ModelInferRequest (inference.proto) with `model_name` (1) and so many bytes of `raw_input_contents` (7). */
-function request(bytes: number): Buffer {
-  const name = Buffer.from('a-cell');
+/** A ModelInferRequest (inference.proto): `model_name` (1) and `raw_input_contents` (7). */
+function request(raw: Buffer): Buffer {
+  return Buffer.concat([field(1, Buffer.from('a-cell')), field(7, raw)]);
+}
+
+/** The same with `inputs` (5) whose `datatype` (2) is BOOL, and `contents` (5) with `bool_contents` (1). */
+function listed(bools: Buffer): Buffer {
+  const input = Buffer.concat([field(2, Buffer.from('BOOL')), field(5, field(1, bools))]);
+  return Buffer.concat([field(1, Buffer.from('a-cell')), field(5, input)]);
+}
+
+/** A field of protobuf with its length before it. */
+function field(number: number, bytes: Buffer): Buffer {
   const length: number[] = [];
-  for (let rest = bytes; rest > 0 || length.length === 0; rest >>>= 7)
+  for (let rest = bytes.length; rest > 0 || length.length === 0; rest >>>= 7)
     length.push((rest & 127) | (rest > 127 ? 128 : 0));
-  return Buffer.concat([
-    Buffer.from([1 * 8 + 2, name.length]),
-    name,
-    Buffer.from([7 * 8 + 2, ...length]),
-    Buffer.alloc(bytes),
-  ]);
+  return Buffer.concat([Buffer.from([number * 8 + 2, ...length]), bytes]);
 }
 
 /** Returns what ends it. */

@@ -127,8 +127,8 @@ export interface IncomingFile extends AsyncIterable<Uint8Array> {
 
 /** Checks a file as it comes. */
 export interface SnapshotCheck {
-  /** The next bytes. @throws {Problem} invalid-file, limit-exceeded, as soon as it is clear */
-  take(bytes: Uint8Array): void;
+  /** The next bytes, in slices. @throws {Problem} invalid-file, limit-exceeded, as soon as it is clear */
+  take(bytes: Uint8Array): Generator<void>;
   /** After the last bytes. @throws {Problem} invalid-file */
   end(): Manifest;
 }
@@ -159,7 +159,7 @@ export interface SnapshotCodec {
    * What a file begins with. The tensors' bytes follow by falling size of their elements, and else in this order.
    * @throws {Problem} limit-exceeded if such a file is not taken, so that it could not be restored
    */
-  head(manifest: Manifest, tensors: readonly NamedShape[], hold: Hold): Uint8Array;
+  head(manifest: Manifest, tensors: readonly NamedShape[], hold: Hold): Promise<Uint8Array>;
   /** Reads the header, which `hold` is told of. @throws {Problem} invalid-file for anything that is not a checkpoint */
   open(file: StoredFile, hold: Hold): Promise<StoredSnapshot>;
 }

@@ -22,26 +22,26 @@ const METADATA_KEY = 'cellstep';
 
 /**
  * Checkpoints as safetensors files: the values as tensors, all else as JSON under `cellstep` in the metadata.
- * `parseManifest` checks that JSON, which may come from anywhere, as strictly as a request. Files of more than `maxBytes` are
+ * `parseManifest` checks that JSON, which may come from anywhere, as strictly as a request, in slices. Files of more than `maxBytes` are
  * refused.
  */
 export function createCheckpointCodec(
-  parseManifest: (json: unknown) => Manifest,
+  parseManifest: (json: unknown) => Generator<void, Manifest>,
   maxBytes = DEFAULT_FILE_LIMITS.maxFileBytes,
 ): SnapshotCodec {
   const limits = { ...DEFAULT_FILE_LIMITS, maxFileBytes: maxBytes, maxUnpackedBytes: 4 * maxBytes };
   return {
     check,
-    head(manifest, tensors, hold) {
+    async head(manifest, tensors, hold) {
       const head = safetensorsHead(tensors, { [METADATA_KEY]: JSON.stringify(manifest) });
-      check({ length: undefined }, hold).take(head);
+      await inTurns(check({ length: undefined }, hold).take(head));
       return head;
     },
     async open(file, hold) {
       const { entries, metadata, dataStart } = await readStoredHeader(file, { ...limits, hold });
       const places = new Map(entries.map((entry) => [entry.name, entry]));
       return {
-        manifest: readManifest(metadata, new Set(places.keys())),
+        manifest: await inTurns(readManifest(metadata, new Set(places.keys()))),
         shapes: new Map(
           entries.map(({ name, type, shape }) => [name, { name, dtype: ELEMENT_TYPES[type].dtype, shape }]),
         ),
@@ -61,8 +61,8 @@ export function createCheckpointCodec(
   }
 
   /** @throws {Problem} invalid-file if the tensors are others than it says */
-  function readManifest(metadata: TensorFile['metadata'], tensors: ReadonlySet<string>): Manifest {
-    const manifest = parseManifest(readJson(metadata[METADATA_KEY]));
+  function* readManifest(metadata: TensorFile['metadata'], tensors: ReadonlySet<string>): Generator<void, Manifest> {
+    const manifest = yield* parseManifest(readJson(metadata[METADATA_KEY]));
     const names = tensorNames(manifest);
     const missing = names.find((name) => !tensors.has(name));
     if (missing !== undefined) throw new Problem('invalid-file', `The checkpoint has no tensor '${missing}'.`);
@@ -79,7 +79,7 @@ async function readStoredHeader(file: StoredFile, limits: FileLimits): Promise<H
   const length = headerLength(beginning, file.length, limits);
   limits.hold?.(length);
   const dataStart = LENGTH_BYTES + length;
-  const { entries, metadata } = parse(await file.read(LENGTH_BYTES, dataStart), limits);
+  const { entries, metadata } = await inTurns(parse(await file.read(LENGTH_BYTES, dataStart), limits));
   requireCovered(coveredBytes(inOrder(entries), limits), file.length - dataStart);
   requireUnpacked(entries, limits);
   return { entries, metadata, dataStart };

@@ -1,8 +1,11 @@
-import { isJsonObject, type JsonObject } from '../domain/json.ts';
+import { isJsonObject, type Json, type JsonObject } from '../domain/json.ts';
+import { atOnce } from '../threads/in-turns.ts';
 import { invalidFile } from './bounds.ts';
 
 /** No configuration nests deeper; what does would overflow the stack of whoever walks it. */
 const MAX_DEPTH = 64;
+/** Characters that are looked at, or parsed, in a millisecond or less. */
+const SLICE = 2 ** 15;
 /** The characters that structure JSON. */
 const CHAR = {
   quote: 0x22,
@@ -20,13 +23,43 @@ const CHAR = {
  * @throws {SyntaxError} also if any object has a key twice (JSON.parse keeps the last), the nesting is over 64, or more values are
  * separated by commas than `maxValues`.
  */
-export function parseStrictJson(
+export function parseStrictJson(bytes: Uint8Array, maxValues?: number): StrictJson {
+  return atOnce(strictJsonSlices(bytes, maxValues));
+}
+
+interface StrictJson {
+  readonly value: unknown;
+  readonly keys: string[];
+}
+
+/** The same in slices. Where it is long, a place that an error names is that in a part of some members. */
+export function* strictJsonSlices(
   bytes: Uint8Array,
   maxValues = Number.POSITIVE_INFINITY,
-): { value: unknown; keys: string[] } {
+): Generator<void, StrictJson> {
   const text = decodeUtf8(bytes);
-  const keys = outerKeys(text, maxValues);
-  return { value: JSON.parse(text), keys };
+  const { keys, commas } = yield* outerKeys(text, maxValues);
+  return { value: commas.length === 0 ? JSON.parse(text) : yield* inParts(text, commas), keys };
+}
+
+/** An object with these commas between some of its members. @throws {SyntaxError} where JSON.parse of it all would throw */
+function* inParts(text: string, commas: readonly number[]): Generator<void, JsonObject> {
+  const object: Record<string, Json> = {};
+  let from = 0;
+  for (const comma of [...commas, text.length]) {
+    yield;
+    const members = text.slice(from, comma);
+    const part: JsonObject = JSON.parse(`${from === 0 ? '' : '{'}${members}${comma === text.length ? '' : '}'}`);
+    const keys = Object.keys(part);
+    if (keys.length === 0) throw new SyntaxError('it has a comma without members on both sides');
+    for (const key of keys) {
+      // As JSON.parse does, also for __proto__.
+      if (key in object) Object.defineProperty(object, key, { value: part[key], enumerable: true });
+      else object[key] = part[key];
+    }
+    from = comma + 1;
+  }
+  return object;
 }
 
 /** @throws {Problem} invalid-file if it is not a JSON object. `what` reads like `its member config.json`. */
@@ -48,13 +81,24 @@ function decodeUtf8(bytes: Uint8Array): string {
   }
 }
 
-/** Checks a text before JSON.parse does: that takes many times as long, and JSON that it refuses is not worth it. */
-function outerKeys(text: string, maxValues: number): string[] {
+interface Outer {
+  readonly keys: string[];
+  /** Between members of the outermost object, at least so far apart as a slice is long. */
+  readonly commas: number[];
+}
+
+/** Checks a text before JSON.parse does: that takes many times as long, and JSON that it refuses is not worth it. In slices. */
+function* outerKeys(text: string, maxValues: number): Generator<void, Outer> {
   const outer: string[] = [];
+  const commas: number[] = [];
   const open: (Set<string> | null)[] = [];
   let keyNext = false;
   let values = 0;
-  for (let at = 0; at < text.length; at++) {
+  for (let at = 0, next = SLICE, comma = SLICE; at < text.length; at++) {
+    if (at >= next) {
+      next = at + SLICE;
+      yield;
+    }
     const char = text.charCodeAt(at);
     if (char === CHAR.brace || char === CHAR.bracket) {
       open.push(char === CHAR.brace ? new Set() : null);
@@ -66,6 +110,10 @@ function outerKeys(text: string, maxValues: number): string[] {
     } else if (char === CHAR.comma) {
       keyNext = open.at(-1) !== null;
       if (++values >= maxValues) throw new SyntaxError(`it has more than ${maxValues} values`);
+      if (at >= comma && open.length === 1 && keyNext) {
+        commas.push(at);
+        comma = at + SLICE;
+      }
     } else if (char === CHAR.quote) {
       const end = endOfString(text, at);
       const keys = open.at(-1);
@@ -79,7 +127,7 @@ function outerKeys(text: string, maxValues: number): string[] {
       at = end - 1;
     }
   }
-  return outer;
+  return { keys: outer, commas };
 }
 
 /** The end of the string literal that starts at `start`, after its closing quote. */

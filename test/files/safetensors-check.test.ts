@@ -5,6 +5,7 @@ import { DTYPES, Tensor } from '../../src/domain/tensor.ts';
 import { DEFAULT_FILE_LIMITS, type FileLimits } from '../../src/files/bounds.ts';
 import { SafetensorsCheck } from '../../src/files/safetensors/check.ts';
 import { readSafetensors, writeSafetensors } from '../../src/files/safetensors/safetensors.ts';
+import { atOnce } from '../../src/threads/in-turns.ts';
 import { runs } from '../support/runs.ts';
 import { tensorsOf } from './arbitrary-tensors.ts';
 import { damaged, randomFrom, refusal } from './hostile.ts';
@@ -16,10 +17,16 @@ function check(
   length?: number,
   limits: FileLimits = DEFAULT_FILE_LIMITS,
 ): string[] {
-  const file = new SafetensorsCheck({ limits, length, read: ({ entries }) => entries.map(({ name }) => name) });
+  const file = new SafetensorsCheck({
+    limits,
+    length,
+    *read({ entries }) {
+      return entries.map(({ name }) => name);
+    },
+  });
   for (let at = 0, k = 0; at < bytes.length; k++) {
     const part = bytes.subarray(at, at + parts[k % parts.length]);
-    file.take(part);
+    atOnce(file.take(part));
     at += part.length;
   }
   return file.end();
@@ -80,12 +87,15 @@ describe('a safetensors file that is checked as it comes', () => {
 
   it('is refused before its data, if they will not be as long as its header says', () => {
     const file = writeSafetensors(new Map([['a', new Tensor('float32', [100], new Float32Array(100))]]));
-    const read = () => 'header';
+    const read = function* () {
+      yield;
+      return 'header';
+    };
     const told = new SafetensorsCheck({ limits: DEFAULT_FILE_LIMITS, length: file.length + 1, read });
-    expect(codeOf(() => told.take(file.subarray(0, file.length - 400)))).toBe('invalid-file');
+    expect(codeOf(() => atOnce(told.take(file.subarray(0, file.length - 400))))).toBe('invalid-file');
     const untold = new SafetensorsCheck({ limits: DEFAULT_FILE_LIMITS, length: undefined, read });
-    untold.take(file);
-    expect(codeOf(() => untold.take(Uint8Array.of(0)))).toBe('invalid-file');
+    atOnce(untold.take(file));
+    expect(codeOf(() => atOnce(untold.take(Uint8Array.of(0))))).toBe('invalid-file');
   });
 
   it('tells of its header before there is a buffer for it, and refuses one that is too long', () => {

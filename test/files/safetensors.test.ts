@@ -282,6 +282,19 @@ describe('a large file', () => {
     expect(Buffer.compare(bytesOf(data), bytesOf(decodeElements(TYPES[dtype], bytes)))).toBe(0);
   });
 
+  it('is read in slices where it has many tensors', () => {
+    const tensors = new Map(
+      Array.from({ length: 10_000 }, (_, k) => [`t${k}`, new Tensor('float32', [1], Float32Array.of(k))]),
+    );
+    const reading = safetensorsSlices(writeSafetensors(tensors), DEFAULT_FILE_LIMITS);
+    let slices = 0;
+    let step = reading.next();
+    for (; !step.done; step = reading.next()) slices++;
+    expect(slices).toBeGreaterThan(100);
+    expect([...step.value.tensors.keys()]).toEqual([...tensors.keys()]);
+    expect(step.value.tensors.get('t9999')?.data).toEqual(Float32Array.of(9999));
+  });
+
   it('is refused by the place of a bool that is neither 0 nor 1', () => {
     const bytes = Buffer.alloc(2 ** 22);
     bytes[3_000_001] = 2;

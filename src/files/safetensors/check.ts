@@ -18,8 +18,8 @@ interface Checked<T> {
   readonly limits: FileLimits;
   /** Of the whole file; undefined if nobody knows yet. */
   readonly length: number | undefined;
-  /** Called once with the header. What it throws refuses the file, and what it returns is the result. */
-  readonly read: (header: Parsed) => T;
+  /** Called once with the header, in slices. What it throws refuses the file, and what it returns is the result. */
+  readonly read: (header: Parsed) => Generator<void, T>;
 }
 
 /** What the header says of the data. */
@@ -48,15 +48,15 @@ export class SafetensorsCheck<T> {
     this.file = file;
   }
 
-  /** @throws {Problem} invalid-file, limit-exceeded */
-  take(bytes: Uint8Array): void {
+  /** The next bytes, in slices. @throws {Problem} invalid-file, limit-exceeded */
+  *take(bytes: Uint8Array): Generator<void> {
     let from = 0;
     while (!this.data && from < bytes.length) {
       const part = bytes.subarray(from, from + this.head.length - this.headUsed);
       this.head.set(part, this.headUsed);
       this.headUsed += part.length;
       from += part.length;
-      if (this.headUsed === this.head.length) this.data = this.readHead();
+      if (this.headUsed === this.head.length) this.data = yield* this.readHead();
     }
     if (this.data) this.takeData(bytes.subarray(from), this.data);
   }
@@ -71,7 +71,7 @@ export class SafetensorsCheck<T> {
     throw invalidFile(FORMAT, 'it ends inside its header.');
   }
 
-  private readHead(): Data<T> | undefined {
+  private *readHead(): Generator<void, Data<T> | undefined> {
     const { limits, length: announced, read } = this.file;
     if (this.head.length === LENGTH_BYTES) {
       const length = headerLength(this.head, announced ?? limits.maxFileBytes, limits);
@@ -81,13 +81,13 @@ export class SafetensorsCheck<T> {
       this.head = head;
       if (length > 0) return undefined;
     }
-    const header = parse(this.head.subarray(LENGTH_BYTES), limits);
+    const header = yield* parse(this.head.subarray(LENGTH_BYTES), limits);
     const entries = inOrder(header.entries);
     const length = coveredBytes(entries, limits);
     if (announced !== undefined) requireCovered(length, announced - this.head.length);
     requireWithin(FORMAT, 'bytes', this.head.length + length, limits.maxFileBytes);
     requireUnpacked(entries, limits);
-    const result = read(header);
+    const result = yield* read(header);
     this.head = new Uint8Array(0);
     return { result, length, bools: entries.filter(({ type, begin, end }) => type === 'bool' && begin < end) };
   }

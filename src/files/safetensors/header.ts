@@ -2,7 +2,7 @@ import { isJsonObject, type JsonObject } from '../../domain/json.ts';
 import { type Dtype, formatShape } from '../../domain/tensor.ts';
 import { asShape, checkedSize, type FileLimits, invalidFile, isCount, requireWithin } from '../bounds.ts';
 import { ELEMENT_TYPES, type ElementType } from '../elements.ts';
-import { parseStrictJson } from '../strict-json.ts';
+import { strictJsonSlices } from '../strict-json.ts';
 
 const FORMAT = 'safetensors';
 export const METADATA = '__metadata__';
@@ -52,12 +52,16 @@ export interface Header {
 }
 
 /**
- * The header of a safetensors file, checked as far as it can be without reading the data.
+ * The header of a safetensors file, checked as far as it can be without reading the data. In slices.
  * @throws {Problem} invalid-file, limit-exceeded.
  */
-export function readHeader(bytes: Uint8Array, limits: FileLimits, known: KnownHeaders = new Map()): Header {
+export function* readHeader(
+  bytes: Uint8Array,
+  limits: FileLimits,
+  known: KnownHeaders = new Map(),
+): Generator<void, Header> {
   const dataStart = LENGTH_BYTES + headerLength(bytes, bytes.length, limits);
-  const { entries, metadata } = parse(bytes.subarray(LENGTH_BYTES, dataStart), limits, known);
+  const { entries, metadata } = yield* parse(bytes.subarray(LENGTH_BYTES, dataStart), limits, known);
   requireCovered(coveredBytes(inOrder(entries), limits), bytes.length - dataStart);
   return { entries, metadata, dataStart };
 }
@@ -70,16 +74,26 @@ const MOST_KNOWN = 64;
 const LONGEST_KNOWN = 2 ** 12;
 /** In a header: its dtype, its shape, its offsets, and some of the metadata. */
 const VALUES_PER_TENSOR = 16;
+/** Entries that are read in one slice. */
+export const SLICE_ENTRIES = 256;
 
-/** The JSON of a header. */
-export function parse(bytes: Uint8Array, limits: FileLimits, known: KnownHeaders = new Map()): Parsed {
+/** The JSON of a header. In slices. */
+export function* parse(
+  bytes: Uint8Array,
+  limits: FileLimits,
+  known: KnownHeaders = new Map(),
+): Generator<void, Parsed> {
   const short = bytes.length <= LONGEST_KNOWN;
   const text = short ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1') : '';
   const before = known.get(text);
   if (before) return before;
-  const { names, header } = parseHeader(bytes, limits);
+  const { names, header } = yield* parseHeader(bytes, limits);
   const metadata = readMetadata(header[METADATA]);
-  const entries = names.filter((name) => name !== METADATA).map((name) => readEntry(name, header[name]));
+  const entries: Entry[] = [];
+  for (const name of names) {
+    if (name !== METADATA) entries.push(readEntry(name, header[name]));
+    if (entries.length % SLICE_ENTRIES === 0) yield;
+  }
   if (short) {
     const [oldest] = known.keys();
     if (known.size === MOST_KNOWN) known.delete(oldest);
@@ -99,10 +113,13 @@ export function headerLength(beginning: Uint8Array, fileBytes: number, limits: F
   return Number(claimed);
 }
 
-function parseHeader(bytes: Uint8Array, { maxTensors }: FileLimits): { names: string[]; header: JsonObject } {
+function* parseHeader(
+  bytes: Uint8Array,
+  { maxTensors }: FileLimits,
+): Generator<void, { names: string[]; header: JsonObject }> {
   if (bytes[0] !== 0x7b) throw invalidFile(FORMAT, "its header does not start with '{'.");
   try {
-    const { value, keys } = parseStrictJson(bytes, VALUES_PER_TENSOR * (maxTensors + 1));
+    const { value, keys } = yield* strictJsonSlices(bytes, VALUES_PER_TENSOR * (maxTensors + 1));
     if (!isJsonObject(value)) throw new SyntaxError('it is not an object');
     return { names: keys, header: value };
   } catch (error) {

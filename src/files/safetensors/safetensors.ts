@@ -4,7 +4,7 @@ import { BYTES_PER_ELEMENT, sizeOf, Tensor, type TensorData } from '../../domain
 import { atOnce } from '../../threads/in-turns.ts';
 import { checkedSize, DEFAULT_FILE_LIMITS, type FileLimits, invalidFile, requireWithin } from '../bounds.ts';
 import { decodedBytes, decodeSlices, ELEMENT_TYPES, type ElementType, elementBytes, viewSlices } from '../elements.ts';
-import { type Entry, type KnownHeaders, LENGTH_BYTES, METADATA, NAMES, readHeader } from './header.ts';
+import { type Entry, type KnownHeaders, LENGTH_BYTES, METADATA, NAMES, readHeader, SLICE_ENTRIES } from './header.ts';
 
 const FORMAT = 'safetensors';
 const ALIGNMENT = 8;
@@ -36,13 +36,16 @@ export function* safetensorsSlices(
   { views = false, headers }: ReadOptions = {},
 ): Generator<void, TensorFile> {
   requireWithin(FORMAT, 'bytes', bytes.length, limits.maxFileBytes);
-  const { entries, metadata, dataStart } = readHeader(bytes, limits, headers);
+  const { entries, metadata, dataStart } = yield* readHeader(bytes, limits, headers);
   const data = bytes.subarray(dataStart);
   requireUnpacked(entries, limits);
   // Only if the bytes own their whole buffer. Otherwise a view would keep and expose foreign bytes.
   const decode = views && bytes.byteLength === bytes.buffer.byteLength ? viewSlices : decodeSlices;
   const tensors = new Map<string, Tensor>();
-  for (const entry of entries) tensors.set(entry.name, yield* readTensor(entry, data, decode));
+  for (const entry of entries) {
+    tensors.set(entry.name, yield* readTensor(entry, data, decode));
+    if (tensors.size % SLICE_ENTRIES === 0) yield;
+  }
   return { tensors, metadata };
 }
 

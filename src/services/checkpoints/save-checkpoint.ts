@@ -119,7 +119,7 @@ class Saving {
   /** @throws {Problem} limit-exceeded */
   async head(manifest: Manifest): Promise<void> {
     const { checkpointCodec, caller, limits } = this.context;
-    const head = checkpointCodec.head(manifest, this.tensors, (bytes) => caller().hold(bytes));
+    const head = await checkpointCodec.head(manifest, this.tensors, (bytes) => caller().hold(bytes));
     requireRoom(this.content.length + head.length, limits);
     await this.content.write(0, head);
   }

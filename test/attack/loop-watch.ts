@@ -2,12 +2,13 @@
  * Loaded into the service that is attacked: tells, for each stretch of time, how long its event loop was held by one piece of
  * work, in milliseconds of the processor. A busy machine does not change that figure.
  */
-import { writeFileSync } from 'node:fs';
+import { openSync, writeSync } from 'node:fs';
 import { isMainThread } from 'node:worker_threads';
 
 const EVERY_MS = 4;
 const WRITE_MS = 100;
 const HELD_MS = 50;
+const WRITTEN_BYTES = 100;
 const file = process.env.CELLSTEP_ATTACK_WATCH;
 
 function used(): number {
@@ -25,7 +26,10 @@ if (isMainThread && file) {
     if (now - before > HELD_MS) holds++;
     before = now;
   }, EVERY_MS).unref();
-  setInterval(() => writeFileSync(file, JSON.stringify({ longest, holds })), WRITE_MS).unref();
+  // Over what is there: to truncate a file may wait for the disk, and would hold the very loop that is watched.
+  const descriptor = openSync(file, 'w');
+  const write = () => writeSync(descriptor, JSON.stringify({ longest, holds }).padEnd(WRITTEN_BYTES), 0);
+  setInterval(write, WRITE_MS).unref();
   process.on('SIGUSR2', () => {
     longest = 0;
     holds = 0;

@@ -74,11 +74,11 @@ export class ElementBytes implements Bytes {
 /** So many bytes are copied in a millisecond or less. */
 const COPIED_BYTES = 2 ** 20;
 
-/** Copies bytes to `at` of a buffer, in slices. */
-export function* copySlices(bytes: Uint8Array, into: Buffer, at = 0): Generator<void, Buffer> {
+/** Copies bytes to `at` of an array, in slices. */
+export function* copySlices<A extends Uint8Array>(bytes: Bytes, into: A, at = 0): Generator<void, A> {
   for (let from = 0; from < bytes.length; from += COPIED_BYTES) {
-    into.set(bytes.subarray(from, from + COPIED_BYTES), at + from);
     if (from > 0) yield;
+    into.set(bytes.subarray(from, Math.min(from + COPIED_BYTES, bytes.length)), at + from);
   }
   return into;
 }

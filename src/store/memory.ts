@@ -1,8 +1,17 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { LONG_BYTES } from '../domain/bytes.ts';
-import type { CommitEnd, CommitOutcome, CountedStore, Hold, StoredEntry, StoreWrite } from '../domain/ports.ts';
+import { type Bytes, copySlices, LONG_BYTES } from '../domain/bytes.ts';
+import type {
+  CommitEnd,
+  CommitOutcome,
+  CountedStore,
+  Hold,
+  StoredEntry,
+  StoredValue,
+  StoreWrite,
+} from '../domain/ports.ts';
 import { checkCommit } from '../domain/store-keys.ts';
 import { NO_USAGE, type StoredUsage } from '../domain/usage.ts';
+import { inTurns } from '../threads/in-turns.ts';
 import { CopiedValue } from './record.ts';
 import { SortedKeys } from './sorted-keys.ts';
 import { UsageTally } from './usage-tally.ts';
@@ -23,7 +32,8 @@ interface Kept {
 
 /**
  * A store that exists only as long as the process. Under races it behaves like the durable ones: a commit takes effect in a
- * later turn of the event loop, in the order of the calls, and is not visible before that.
+ * later turn of the event loop, in the order of the calls, and is not visible before that. Long values are copied a part in each turn, so
+ * a commit of one takes effect after shorter ones.
  */
 export function openMemoryStore(): CountedStore {
   const values = new Map<string, Kept>();
@@ -53,7 +63,7 @@ export function openMemoryStore(): CountedStore {
   }
 
   function write({ key, own }: SteadyWrite, bytes: Uint8Array, kept: Kept | undefined, revision: string): void {
-    if (kept && !kept.lent && kept.bytes.length === bytes.length) {
+    if (kept && !kept.lent && kept.bytes.length === bytes.length && bytes.length <= LONG_BYTES) {
       // Most values keep their length, and a new buffer takes as long as a step.
       kept.bytes.set(bytes);
       kept.revision = revision;
@@ -91,8 +101,21 @@ export function openMemoryStore(): CountedStore {
     } catch (error) {
       return Promise.reject(error);
     }
+    if (writes.some(isLong)) return commitLong(writes);
     const copies = writes.map(copyOf);
     return later(() => applyAll([copies])[0]);
+  }
+
+  async function commitLong(writes: readonly StoreWrite[]): Promise<CommitOutcome> {
+    const copies = await copiesOf(writes);
+    return later(() => applyAll([copies])[0]);
+  }
+
+  /** A long value for readers. */
+  async function longValue(kept: Kept): Promise<StoredValue> {
+    kept.lent = true;
+    const { revision, bytes } = kept;
+    return { revision, bytes: await inTurns(copyOfLong(bytes)) };
   }
 
   function find(key: string, hold?: Hold): Kept | undefined {
@@ -110,6 +133,7 @@ export function openMemoryStore(): CountedStore {
       requireOpen();
       const kept = find(key, hold);
       if (!kept) return undefined;
+      if (kept.bytes.length > LONG_BYTES) return longValue(kept);
       kept.lent = true;
       return new CopiedValue(kept.revision, kept.bytes);
     },
@@ -118,31 +142,40 @@ export function openMemoryStore(): CountedStore {
 
     async getAll(keys, hold) {
       requireOpen();
-      return keys.map((key) => {
+      const all = keys.map((key) => {
         const kept = find(key, hold);
-        return kept && new CopiedValue(kept.revision, kept.bytes);
+        if (!kept) return undefined;
+        return kept.bytes.length > LONG_BYTES ? longValue(kept) : new CopiedValue(kept.revision, kept.bytes);
       });
+      return Promise.all(all);
     },
 
     async commitAll(commits): Promise<CommitEnd[]> {
       requireOpen();
       for (const writes of commits) checkCommit(writes);
-      const steady = commits.map((writes) => writes.map(steadyWrite));
+      const steady = commits.some((writes) => writes.some(isLong))
+        ? await Promise.all(commits.map(copiesOf))
+        : commits.map((writes) => writes.map(steadyWrite));
       return later(() => applyAll(steady));
     },
 
     async list(prefix, after, limit, maxBytes = Number.POSITIVE_INFINITY) {
       requireOpen();
-      const entries: StoredEntry[] = [];
+      const entries: (StoredEntry | Promise<StoredEntry>)[] = [];
       let size = 0;
       for (const key of keys.from(after !== undefined && after > prefix ? after : prefix)) {
         if (entries.length >= limit || size >= maxBytes || !key.startsWith(prefix)) break;
         if (after !== undefined && key <= after) continue;
-        const { revision, bytes } = values.get(key)!;
-        entries.push({ key, revision, bytes: new Uint8Array(bytes) });
+        const kept = values.get(key)!;
+        const { revision, bytes } = kept;
+        entries.push(
+          bytes.length > LONG_BYTES
+            ? longValue(kept).then((value) => ({ key, ...value }))
+            : { key, revision, bytes: new Uint8Array(bytes) },
+        );
         size += bytes.length;
       }
-      return entries;
+      return Promise.all(entries);
     },
 
     async check() {
@@ -168,6 +201,23 @@ export function openMemoryStore(): CountedStore {
       await underWay;
     },
   };
+}
+
+function isLong({ bytes }: StoreWrite): boolean {
+  return bytes !== undefined && bytes.length > LONG_BYTES;
+}
+
+/** Long values are copied a part in each turn, and stay as they are meanwhile; the others may be changed at once. */
+function copiesOf(writes: readonly StoreWrite[]): Promise<SteadyWrite[]> {
+  return Promise.all(writes.map((write) => (isLong(write) ? copyInTurns(write) : copyOf(write))));
+}
+
+async function copyInTurns({ key, expect, bytes = new Uint8Array(0) }: StoreWrite): Promise<SteadyWrite> {
+  return { key, expect, bytes: await inTurns(copyOfLong(bytes)), own: true };
+}
+
+function copyOfLong(bytes: Bytes): Generator<void, Uint8Array> {
+  return copySlices(bytes, new Uint8Array(bytes.length));
 }
 
 function copyOf({ key, expect, bytes, delete: deletes }: StoreWrite): SteadyWrite {

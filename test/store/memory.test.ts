@@ -27,3 +27,53 @@ it('writes a value of the same length over the one before, but not under a reade
   expect(await store.commitAll!([[late]])).toEqual(['conflict']);
   await store.close();
 });
+
+/** Turns of the event loop that the work waits for. */
+async function turnsOf<T>(work: Promise<T>): Promise<{ readonly value: T; readonly turns: number }> {
+  let turns = 0;
+  let over = false;
+  const count = () => {
+    turns += 1;
+    if (!over) setImmediate(count);
+  };
+  setImmediate(count);
+  const value = await work;
+  over = true;
+  return { value, turns };
+}
+
+it('copies a long value in slices, written and read', async () => {
+  const store = openMemoryStore();
+  const bytes = new Uint8Array(2 ** 26).fill(7);
+  const short = Uint8Array.of(1);
+  const committing = turnsOf(
+    store.commit([
+      { key: 'variable/a', bytes },
+      { key: 'variable-more/a', bytes: short },
+    ]),
+  );
+  short[0] = 2;
+  expect((await committing).turns).toBeGreaterThan(4);
+  bytes[0] = 8;
+  const { value: read, turns } = await turnsOf(store.get('variable/a'));
+  expect(turns).toBeGreaterThan(4);
+  expect(Buffer.compare(read!.bytes, new Uint8Array(2 ** 26).fill(7))).toBe(0);
+  expect((await store.get('variable-more/a'))!.bytes).toEqual(Uint8Array.of(1));
+  // What a reader has is its own.
+  read!.bytes[5] = 0;
+  const [again] = await store.list('variable/', undefined, 1);
+  expect(Buffer.compare(again.bytes, new Uint8Array(2 ** 26).fill(7))).toBe(0);
+  await store.close();
+});
+
+it('keeps a long value for a reader while the next one is written', async () => {
+  const store = openMemoryStore();
+  const of = (byte: number) => new Uint8Array(2 ** 24).fill(byte);
+  await store.commit([{ key: 'variable/a', bytes: of(1) }]);
+  const reading = store.get('variable/a');
+  const [all] = [store.getAll!(['variable/a'])];
+  await store.commitAll!([[{ key: 'variable/a', bytes: of(2) }]]);
+  for (const value of [await reading, (await all)[0]]) expect(Buffer.compare(value!.bytes, of(1))).toBe(0);
+  expect(Buffer.compare((await store.get('variable/a'))!.bytes, of(2))).toBe(0);
+  await store.close();
+});

@@ -82,3 +82,14 @@ export function* copySlices<A extends Uint8Array>(bytes: Bytes, into: A, at = 0)
   }
   return into;
 }
+
+/** So many bytes are hashed in a millisecond or less. */
+const HASHED_BYTES = 2 ** 18;
+
+/** Adds bytes to a hash in slices. */
+export function* hashSlices(hash: { update(bytes: Uint8Array): unknown }, bytes: Uint8Array): Generator<void> {
+  for (let from = 0; from < bytes.length; from += HASHED_BYTES) {
+    if (from > 0) yield;
+    hash.update(bytes.subarray(from, from + HASHED_BYTES));
+  }
+}

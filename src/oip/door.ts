@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import project from '../../package.json' with { type: 'json' };
 import type { InferBody } from '../../schemas/oip.ts';
+import { hashSlices } from '../domain/bytes.ts';
 import { quote } from '../domain/json.ts';
 import type { Limits } from '../domain/limits.ts';
 import { fieldProblem, Problem } from '../domain/problems.ts';
@@ -26,8 +27,6 @@ import { Statistics } from './statistics.ts';
 /** The protocol has no pages, so one reply lists at most this many models. */
 const MAX_LISTED = 10_000;
 const PAGE = 1_000;
-/** So many bytes are hashed in a millisecond or less. */
-const HASHED_BYTES = 2 ** 18;
 
 /** What GET /v2 answers. */
 export const SERVER = {
@@ -195,9 +194,6 @@ function* repeatableOf(
     throw fieldProblem('invalid-request', '/id', detail);
   }
   const hash = createHash('sha256').update(`oip ${cell}\n`);
-  for (let from = 0; from < bytes.length; from += HASHED_BYTES) {
-    if (from > 0) yield;
-    hash.update(bytes.subarray(from, from + HASHED_BYTES));
-  }
+  yield* hashSlices(hash, bytes);
   return { idempotencyKey: id, fingerprint: hash.digest('hex'), codec: KEPT_REPLY };
 }

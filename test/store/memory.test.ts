@@ -2,6 +2,7 @@ import { expect, it } from 'vitest';
 import { openMemoryStore } from '../../src/store/memory.ts';
 import { storeContract } from '../contract/store-contract.ts';
 import { usageContract } from '../contract/usage-contract.ts';
+import { turnsOf } from '../support/turns.ts';
 
 for (const contract of [storeContract, usageContract]) {
   contract('the memory store', async () => {
@@ -27,20 +28,6 @@ it('writes a value of the same length over the one before, but not under a reade
   expect(await store.commitAll!([[late]])).toEqual(['conflict']);
   await store.close();
 });
-
-/** Turns of the event loop that the work waits for. */
-async function turnsOf<T>(work: Promise<T>): Promise<{ readonly value: T; readonly turns: number }> {
-  let turns = 0;
-  let over = false;
-  const count = () => {
-    turns += 1;
-    if (!over) setImmediate(count);
-  };
-  setImmediate(count);
-  const value = await work;
-  over = true;
-  return { value, turns };
-}
 
 it('copies a long value in slices, written and read', async () => {
   const store = openMemoryStore();

@@ -32,7 +32,7 @@ export async function buildCell(
     throw fieldProblem('already-built', '/input_shape', detail);
   }
   const { record, weights } = await buildRecord(context, cell.record, cell.definition, inputShape);
-  return { writes: cellWrites(cell, record, weights), result: record };
+  return { writes: await cellWrites(cell, record, weights), result: record };
 }
 
 /** Whether a shape has the feature count that the cell is built with. */

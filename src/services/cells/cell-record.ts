@@ -90,13 +90,26 @@ export function byName(variables: readonly CellVariable[]): ReadonlyMap<string, 
   return new Map(variables.map((variable) => [variable.name, variable]));
 }
 
-/** The writes for the record and the named new values. Replaced values are deleted. */
-export function cellWrites(before: Cell | undefined, record: CellRecord, changed: Weights): StoreWrite[] {
+/** Values that are encoded in one slice. */
+const SLICE_VALUES = 32;
+
+/** The writes for the record and the named new values. Replaced values are deleted. Many are made in turns of the event loop. */
+export async function cellWrites(
+  before: Cell | undefined,
+  record: CellRecord,
+  changed: Weights,
+): Promise<StoreWrite[]> {
+  const making = writeSlices(before, record, changed);
+  return record.variables.length > SLICE_VALUES ? inTurns(making) : atOnce(making);
+}
+
+function* writeSlices(before: Cell | undefined, record: CellRecord, changed: Weights): Generator<void, StoreWrite[]> {
   const writes: StoreWrite[] = [
     { key: cellKey(record.id), expect: before?.revision ?? null, bytes: encodeRecord({ fields: record, tensors: {} }) },
   ];
   const replaced = byName(before?.record.variables ?? []);
-  for (const variable of record.variables) {
+  for (const [i, variable] of record.variables.entries()) {
+    if (i % SLICE_VALUES === 0) yield;
     const value = changed[variable.name];
     if (!value) continue;
     writes.push({ key: valueKey(record, variable), bytes: recordBytes({ fields: {}, tensors: { value } }) });

@@ -51,7 +51,7 @@ export async function storeCell(
   { record, weights, graph }: MadeCell,
 ): Promise<Decision<CellRecord>> {
   await requireNoCell(context, record.id);
-  const writes = cellWrites(undefined, record, weights);
+  const writes = await cellWrites(undefined, record, weights);
   return { writes: graph ? [...writes, { key: graphKey(record), bytes: graph }] : writes, result: record };
 }
 

@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto';
+import { hashSlices } from '../../domain/bytes.ts';
 import type { Weights } from '../../domain/cell-definition.ts';
 import type { StoreWrite } from '../../domain/ports.ts';
 import { fieldProblem } from '../../domain/problems.ts';
 import { encodeRecord, recordBytes } from '../../domain/record.ts';
 import type { SessionRecord } from '../../domain/session.ts';
+import { inTurns } from '../../threads/in-turns.ts';
 import type { Context } from '../context.ts';
 import { type CellId, pinKey, pinsKey, versionKey } from '../keys.ts';
 import type { Cell, CellRecord } from './cell-record.ts';
@@ -40,16 +42,23 @@ export async function pinOwn(
   version: Pick<CellRecord, 'version' | 'input_shape' | 'variables'>,
   weights: Weights,
 ): Promise<Pin> {
-  const name = nameOfWeights(weights);
+  const name = await nameOfWeights(weights);
   const { input_shape, variables } = version;
   const record = { ...cell, version: version.version, input_shape, variables };
   return { name, ...(await placeOf(context, cell, name)), record, weights };
 }
 
-export function nameOfWeights(weights: Weights): string {
+/** Their digest, which is made in slices. */
+export function nameOfWeights(weights: Weights): Promise<string> {
+  return inTurns(digestOf(weights));
+}
+
+function* digestOf(weights: Weights): Generator<void, string> {
   const hash = createHash('sha256');
   for (const [name, { shape, data }] of Object.entries(weights)) {
-    hash.update(`${name} ${shape}\n`).update(Buffer.from(data.buffer, data.byteOffset, data.byteLength));
+    hash.update(`${name} ${shape}\n`);
+    yield* hashSlices(hash, Buffer.from(data.buffer, data.byteOffset, data.byteLength));
+    yield;
   }
   return `w${hash.digest('hex')}`;
 }

@@ -23,7 +23,7 @@ export async function changeCellWrites(
   record: CellRecord,
   changed: Weights,
 ): Promise<StoreWrite[]> {
-  const writes = cellWrites(before, record, changed);
+  const writes = await cellWrites(before, record, changed);
   const pins = await store.get(pinsKey(record.id));
   const versions = pins ? await keptVersions(store, record) : [];
   const kept = new Set(versions.flatMap(({ values }) => values));

@@ -11,7 +11,8 @@ import type { Ops } from '../ports.ts';
  */
 export function requireWeights(variables: readonly { name: string; shape: Shape }[], weights: Weights): void {
   const errors: FieldError[] = [];
-  const names = variables.map(({ name }) => name).join(', ');
+  const known = new Set(variables.map(({ name }) => name));
+  const names = [...known].join(', ');
   for (const { name, shape } of variables) {
     const given = weights[name];
     if (!given) {
@@ -22,7 +23,7 @@ export function requireWeights(variables: readonly { name: string; shape: Shape 
     }
   }
   for (const name of Object.keys(weights)) {
-    if (!variables.some((variable) => variable.name === name)) {
+    if (!known.has(name)) {
       errors.push({ pointer: `/weights/${name}`, detail: `This cell has no '${name}'. Send ${names}.` });
     }
   }

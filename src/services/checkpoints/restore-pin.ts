@@ -39,7 +39,7 @@ export async function planPin(
 /** Counts all versions that the restore makes, so that it is refused as a whole. */
 async function requireRoomFor({ context, newPins }: Restoring, cell: string, weights: Weights): Promise<void> {
   const made = newPins.get(cell) ?? new Set();
-  const name = nameOfWeights(weights);
+  const name = await nameOfWeights(weights);
   const found = await context.cells.find(cell);
   if (made.has(name) || (found && (await context.store.get(versionKey(found.record, name))))) return;
   newPins.set(cell, made.add(name));

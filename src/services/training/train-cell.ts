@@ -191,7 +191,7 @@ async function keep(
   };
   return {
     writes: [
-      ...(fresh ? cellWrites(stored, next, changed) : await changeCellWrites(store, stored, next, changed)),
+      ...(fresh ? await cellWrites(stored, next, changed) : await changeCellWrites(store, stored, next, changed)),
       optimizerWrite(cell.record, before, record, Object.fromEntries(slots)),
     ],
     result: { losses: lossTensor(cell, [losses.length], losses), iteration, cellVersion: next.version },

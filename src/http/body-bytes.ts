@@ -1,16 +1,16 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { Readable } from 'node:stream';
 import { errorCodes, type FastifyContentTypeParser, type FastifyRequest } from 'fastify';
-import { atOnce, inTurns, nextTurn, type Turn } from '../threads/in-turns.ts';
+import { forOneSlice, inTurns, nextTurn, type Turn } from '../threads/in-turns.ts';
 import { clientOf, turnsOf } from './callers.ts';
 import { routeOf } from './every-request.ts';
 import { beginFingerprint } from './fingerprint.ts';
 
 /** Of so many bytes one part is copied in each turn of the client. */
 const LARGE_BYTES = 2 ** 22;
-/** A body of so many bytes may be the work of milliseconds. It waits for a turn that has time left. */
+/** A body of so many bytes may be the work of milliseconds. It waits for a turn that has time left, and is parsed in slices. */
 export const NOT_SMALL_BYTES = 2 ** 12;
-/** A body of so many bytes is parsed in a turn of its own. */
+/** A body of so many bytes is parsed in turns of its own. */
 export const LONG_BYTES = 2 ** 17;
 
 type Done = (error: Error | null, bytes?: Buffer) => void;
@@ -91,7 +91,7 @@ export function parserOf(
       if (!bytes) return done(error);
       request.bodyIsRead = true;
       if (parse && bytes.length >= LONG_BYTES) return void parseInTurns(parse(bytes, request), request, done);
-      const goOn = () => (parse ? parseAtOnce(parse(bytes, request), done) : done(null, bytes));
+      const goOn = () => (parse ? beginParsing(parse(bytes, request), request, done) : done(null, bytes));
       if (bytes.length < NOT_SMALL_BYTES) goOn();
       // What follows keeps the context of the request, such as its trace.
       else request.server.intake.take(request.ip, AsyncResource.bind(goOn));
@@ -99,10 +99,17 @@ export function parserOf(
   };
 }
 
-function parseAtOnce(parsing: Generator<void, unknown>, done: (error: Error | null, body?: unknown) => void): void {
+/** Parses a body at once, if that takes no longer than a slice; otherwise the rest waits for turns. */
+function beginParsing(
+  parsing: Generator<void, unknown>,
+  request: FastifyRequest,
+  done: (error: Error | null, body?: unknown) => void,
+): void {
   let body: unknown;
   try {
-    body = atOnce(parsing);
+    const begun = forOneSlice(parsing);
+    if (!begun.done) return void parseInTurns(parsing, request, done);
+    body = begun.value;
   } catch (problem) {
     done(problem as Error);
     return;

@@ -4,13 +4,15 @@ import type { z } from 'zod';
 import { type TensorFields, tensorFieldsOf } from '../../schemas/tensor-fields.ts';
 import { Problem } from '../domain/problems.ts';
 import { atOnce } from '../threads/in-turns.ts';
-import { LONG_BYTES, parserOf } from './body-bytes.ts';
+import { NOT_SMALL_BYTES, parserOf } from './body-bytes.ts';
 import { routeOf } from './every-request.ts';
 import { HttpProblem } from './http-problem.ts';
-import { checkBounds, MOST_FIELDS } from './json-bounds.ts';
-import { liftLong, liftTensors } from './lift-tensors.ts';
+import { checkBounds, MOST_FIELDS, withoutBlanks } from './json-bounds.ts';
+import { liftInSlices, liftTensors } from './lift-tensors.ts';
 import { JsonMistake, mistakeIn, parseInSlices } from './sliced-json.ts';
 
+/** Bytes that are looked at in one slice. */
+const UTF8_BYTES = 2 ** 19;
 const IS_JSON = /^application\/json\b/i;
 
 /**
@@ -47,10 +49,10 @@ function* bodyOf(
   // DELETE and bare POSTs may carry the header without a body.
   if (bytes.length === 0) return undefined;
   if (fields && fields.size > 0) {
-    const isLong = bytes.length >= LONG_BYTES;
-    const lifted = isLong
-      ? yield* liftLong(bytes, fields, parse, mostFields)
-      : liftTensors(bytes, fields, parse, mostFields);
+    const isSmall = bytes.length < NOT_SMALL_BYTES;
+    const lifted = isSmall
+      ? liftTensors(bytes, fields, parse, mostFields)
+      : yield* liftInSlices(bytes, fields, parse, mostFields);
     if (lifted !== undefined) return lifted;
   }
   yield;
@@ -68,14 +70,20 @@ export function* plainSlices(
   parse: (text: string) => unknown,
   mostFields = MOST_FIELDS,
 ): Generator<void, unknown> {
-  const bytes = withoutMark(sent);
-  const long = yield* checkBounds(bytes, mostFields);
-  requireUtf8(bytes);
+  let bytes = withoutMark(sent);
+  const blanks: number[] = [];
+  let long = yield* checkBounds(bytes, mostFields, blanks);
+  if (blanks.length > 0) {
+    bytes = withoutBlanks(bytes, blanks);
+    long = yield* checkBounds(bytes, mostFields);
+  }
+  yield* requireUtf8(bytes);
   try {
     if (long.size > 0) return yield* parseInSlices(bytes, long, parse);
     return parse(bytes.toString('utf8'));
   } catch (error) {
-    const mistake = error instanceof JsonMistake ? error : mistakeIn(bytes.toString('utf8'));
+    const isKnown = error instanceof JsonMistake;
+    const mistake = isKnown ? error : long.size === 0 ? mistakeIn(bytes.toString('utf8')) : undefined;
     if (mistake) throw new Problem('invalid-json', `The body is not valid JSON: ${mistake.message}.`);
     throw new Problem('invalid-json', 'A key of the body is __proto__ or constructor.prototype, which is refused.');
   }
@@ -109,12 +117,18 @@ export function jsonParser(app: FastifyInstance): (request: FastifyRequest, text
 export function textOf(sent: Buffer, mostFields = MOST_FIELDS): string {
   const bytes = withoutMark(sent);
   atOnce(checkBounds(bytes, mostFields));
-  requireUtf8(bytes);
+  atOnce(requireUtf8(bytes));
   return bytes.toString('utf8');
 }
 
-function requireUtf8(bytes: Buffer): void {
-  if (!isUtf8(bytes)) throw new Problem('invalid-json', 'The body is not UTF-8 text.');
+function* requireUtf8(bytes: Buffer): Generator<void> {
+  for (let from = 0, to = 0; from < bytes.length; from = to) {
+    if (from > 0) yield;
+    to = Math.min(from + UTF8_BYTES, bytes.length);
+    // As far as a character may go on.
+    for (let k = 0; k < 3 && (bytes[to] & 0xc0) === 0x80; k++) to++;
+    if (!isUtf8(bytes.subarray(from, to))) throw new Problem('invalid-json', 'The body is not UTF-8 text.');
+  }
 }
 
 /** Without the byte order mark that text may begin with. */

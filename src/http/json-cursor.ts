@@ -7,6 +7,7 @@ export const OPEN_OBJECT = 0x7b;
 export const CLOSE_OBJECT = 0x7d;
 export const SPACE = 0x20;
 export const BACKSLASH = 0x5c;
+export const SMALL_U = 0x75;
 const TILDE = 0x7e;
 const ZERO = 0x30;
 
@@ -14,7 +15,7 @@ const ZERO = 0x30;
 const MOST_DIGITS = 15;
 /** Far less than the allowed nesting of a body, so that the plain way decides about the limit. */
 const MAX_DEPTH = 32;
-/** Bytes of one value that is skipped. */
+/** Bytes of one name, string or other value, and of blanks in a row. */
 export const MOST_TEXT = 2 ** 16;
 /** Strings are mostly shorter. Node finds the end of a longer one, which is faster. */
 export const NEAR_BYTES = 64;
@@ -22,6 +23,10 @@ const UNUSUAL = /[^ -[\]-~]/;
 
 /** Names that most bodies have: they are found faster than made from bytes. */
 const FREQUENT = ['inputs', 'session', 'id', 'states', 'key', 'steps'];
+
+export function isBlank(byte: number): boolean {
+  return byte === SPACE || byte === 0x0a || byte === 0x0d || byte === 0x09;
+}
 
 /** The JSON is unusual: it is read in the plain way. */
 export class Unusual extends Error {}
@@ -40,8 +45,10 @@ export class JsonCursor {
     const { bytes } = this;
     if (bytes[this.at] !== QUOTE) throw new Unusual();
     const start = ++this.at;
+    const most = start + MOST_TEXT;
     for (let byte = bytes[start]; byte !== QUOTE; byte = bytes[++this.at]) {
       if (byte === undefined || byte < SPACE || byte > TILDE || byte === BACKSLASH) throw new Unusual();
+      if (this.at > most) throw new Unusual();
     }
     const name = this.frequentName(start) ?? bytes.toString('latin1', start, this.at);
     if (name === '__proto__' || name === 'constructor') throw new Unusual();
@@ -74,7 +81,7 @@ export class JsonCursor {
     if (end === near) {
       // Node looks through a long one in far less time.
       end = bytes.indexOf(QUOTE, near);
-      if (end < 0 || UNUSUAL.test(bytes.toString('latin1', near, end))) return undefined;
+      if (end < 0 || end - start > MOST_TEXT || UNUSUAL.test(bytes.toString('latin1', near, end))) return undefined;
     }
     this.at = end + 1;
     return bytes.toString('latin1', start, end);
@@ -116,7 +123,8 @@ export class JsonCursor {
 
   /** A number, true, false or null. */
   private skipWord(): void {
-    for (; ; this.at++) {
+    const most = this.at + MOST_TEXT;
+    for (; this.at <= most; this.at++) {
       const byte = this.bytes[this.at];
       if (byte === undefined || byte === COMMA || byte === CLOSE_ARRAY || byte === CLOSE_OBJECT || byte <= 0x20) return;
     }
@@ -133,9 +141,10 @@ export class JsonCursor {
   }
 
   protected skipBlanks(): void {
-    for (; ; this.at++) {
+    for (let left = MOST_TEXT; ; left--, this.at++) {
       const byte = this.bytes[this.at];
-      if (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) return;
+      if (!isBlank(byte)) return;
+      if (left === 0) throw new Unusual();
     }
   }
 

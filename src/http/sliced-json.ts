@@ -1,11 +1,24 @@
 import { endOfString, type LongParts, SLICE_BYTES } from './json-bounds.ts';
-import { CLOSE_ARRAY, CLOSE_OBJECT, COMMA, OPEN_ARRAY, OPEN_OBJECT, QUOTE } from './json-cursor.ts';
+import {
+  BACKSLASH,
+  CLOSE_ARRAY,
+  CLOSE_OBJECT,
+  COMMA,
+  isBlank,
+  OPEN_ARRAY,
+  OPEN_OBJECT,
+  QUOTE,
+  SMALL_U,
+} from './json-cursor.ts';
+
+/** Names take longer than other values: so many go in one slice. */
+const MOST_NAMES = 512;
 
 /** Some members of a list or an object, from where they were looked for. */
 interface Members {
   /** Where those end that are read at once; undefined where there are none before `child`. */
   readonly to: number | undefined;
-  /** The bracket that begins a long list or object. */
+  /** The quote or bracket that begins a long string, list or object. */
   readonly child: number | undefined;
   /** Where the text before `child` begins that belongs to it: its name in an object. */
   readonly label: number;
@@ -15,8 +28,8 @@ interface Members {
 export class JsonMistake extends SyntaxError {}
 
 /**
- * Reads JSON text in slices of some 64 KiB, as `parse` reads it whole: long lists and objects are put together from parts
- * of them. `long` is what checkBounds has found.
+ * Reads JSON text in slices of some 32 KiB, as `parse` reads it whole: long strings, lists and objects are put together from
+ * parts of them. `long` is what checkBounds has found.
  * @throws {JsonMistake} and what `parse` throws for text that JSON.parse takes
  */
 export function parseInSlices(
@@ -41,20 +54,46 @@ class SlicedJson {
   *run(): Generator<void, unknown> {
     const start = this.afterBlanks(0);
     const end = this.long.get(start);
-    // A string, or something short with blanks or a mistake behind it.
+    // Something short, with blanks or a mistake around it.
     if (end === undefined) return this.read('', 0, this.bytes.length, '');
-    const value = yield* this.container(start);
+    const value = yield* this.longPart(start);
     const after = this.afterBlanks(end + 1);
     if (after < this.bytes.length) throw this.unexpected(after);
     return value;
   }
 
-  private container(start: number): Generator<void, unknown> {
+  private longPart(start: number): Generator<void, unknown> {
     const end = this.long.get(start) ?? -1;
     if (end < 0) throw this.unexpected(this.bytes.length);
+    if (this.bytes[start] === QUOTE) return this.string(start + 1, end);
     const isArray = this.bytes[start] === OPEN_ARRAY;
     if (this.bytes[end] !== (isArray ? CLOSE_ARRAY : CLOSE_OBJECT)) throw this.unexpected(end);
     return isArray ? this.array(start + 1, end) : this.object(start + 1, end);
+  }
+
+  private *string(start: number, end: number): Generator<void, string> {
+    let text = '';
+    for (let from = start; from < end; yield) {
+      const to = from + SLICE_BYTES < end ? this.characterBefore(from + SLICE_BYTES) : end;
+      text += this.read('"', from, to, '"');
+      from = to;
+    }
+    return text;
+  }
+
+  /** Where a character of a string begins: there, or a few bytes before. */
+  private characterBefore(place: number): number {
+    const { bytes } = this;
+    let at = place;
+    while ((bytes[at] & 0xc0) === 0x80) at--;
+    // An escape that may reach over this place: a backslash, u and four digits.
+    const last = bytes.subarray(at - 5, at).lastIndexOf(BACKSLASH);
+    if (last < 0) return at;
+    const start = at - 5 + last;
+    let backslashes = 1;
+    while (bytes[start - backslashes] === BACKSLASH) backslashes++;
+    const length = bytes[start + 1] === SMALL_U ? 6 : 2;
+    return backslashes % 2 === 1 && start + length > at ? start : at;
   }
 
   private *array(start: number, end: number): Generator<void, unknown> {
@@ -69,7 +108,7 @@ class SlicedJson {
       yield;
       if (child === undefined) continue;
       if (this.afterBlanks(label) !== child) throw this.unexpected(this.afterBlanks(label));
-      list.push(yield* this.container(child));
+      list.push(yield* this.longPart(child));
       from = this.afterChild(child, end);
     }
     return list;
@@ -78,7 +117,7 @@ class SlicedJson {
   private *object(start: number, end: number): Generator<void, unknown> {
     const object: Record<string, unknown> = {};
     for (let from = start; from >= 0; ) {
-      const { to, child, label } = this.next(from, end);
+      const { to, child, label } = this.next(from, end, MOST_NAMES);
       if (to !== undefined) {
         this.requireMembers(from, to, start, end);
         Object.assign(object, this.read('{', from, to, '}'));
@@ -87,9 +126,9 @@ class SlicedJson {
       yield;
       if (child === undefined) continue;
       // `parse` refuses a name that could reach a prototype by itself, or by what is under it.
-      const [name] = Object.keys(this.read('{', label, child, '0}') as object);
-      const value = yield* this.container(child);
-      this.parse(`{${JSON.stringify(name)}:${JSON.stringify(shallow(value))}}`);
+      const [name] = Object.keys(this.read('{', label, child, '{}}') as object);
+      const value = yield* this.longPart(child);
+      this.parse(`{${JSON.stringify(name)}:${hasPrototype(value) ? '{"prototype":0}' : 0}}`);
       object[name] = value;
       from = this.afterChild(child, end);
     }
@@ -97,22 +136,23 @@ class SlicedJson {
   }
 
   /** The members from there on that are read in one slice, up to a comma, the end, or a long member. */
-  private next(from: number, end: number): Members {
+  private next(from: number, end: number, most = Number.POSITIVE_INFINITY): Members {
     const { bytes } = this;
+    let members = 0;
     let comma = -1;
     let depth = 0;
     for (let i = from; i < end; i++) {
       const byte = bytes[i];
-      if (byte === QUOTE) i = endOfString(bytes, i + 1);
-      else if (byte === OPEN_ARRAY || byte === OPEN_OBJECT) {
+      if (byte === QUOTE || byte === OPEN_ARRAY || byte === OPEN_OBJECT) {
         if (depth === 0 && this.long.has(i)) {
           return { to: comma < 0 ? undefined : comma, child: i, label: comma < 0 ? from : comma + 1 };
         }
-        depth++;
+        if (byte === QUOTE) i = endOfString(bytes, i + 1);
+        else depth++;
       } else if (byte === CLOSE_ARRAY || byte === CLOSE_OBJECT) depth--;
       else if (byte === COMMA && depth === 0) {
         comma = i;
-        if (i - from >= SLICE_BYTES) return { to: i, child: undefined, label: i };
+        if (i - from >= SLICE_BYTES || ++members === most) return { to: i, child: undefined, label: i };
       }
     }
     return { to: end, child: undefined, label: end };
@@ -152,7 +192,7 @@ class SlicedJson {
 
   private afterBlanks(from: number): number {
     let at = from;
-    while (at < this.bytes.length && BLANKS.includes(this.bytes[at])) at++;
+    while (at < this.bytes.length && isBlank(this.bytes[at])) at++;
     return at;
   }
 }
@@ -169,10 +209,7 @@ export function mistakeIn(part: string, start = 0): JsonMistake | undefined {
   }
 }
 
-const BLANKS = [0x20, 0x0a, 0x0d, 0x09];
-
-/** The names in an object, without what they have. */
-function shallow(value: unknown): unknown {
-  if (Array.isArray(value)) return [];
-  return Object.fromEntries(Object.keys(value as object).map((name) => [name, 0]));
+/** With the name `constructor` before it, that reaches a prototype. */
+function hasPrototype(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && Object.hasOwn(value, 'prototype');
 }

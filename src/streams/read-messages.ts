@@ -4,7 +4,7 @@ import { fieldProblem, type Problem } from '../domain/problems.ts';
 import { LONG_BYTES } from '../http/body-bytes.ts';
 import { plainJson, plainSlices } from '../http/json-body.ts';
 import { MOST_FIELDS } from '../http/json-bounds.ts';
-import { liftLines, liftLong, liftTensors, linesOf } from '../http/lift-tensors.ts';
+import { liftInSlices, liftLines, liftTensors, linesOf } from '../http/lift-tensors.ts';
 import { bodyOfFile } from '../http/tensor-file.ts';
 import { atOnce } from '../threads/in-turns.ts';
 
@@ -45,7 +45,7 @@ export class MessageReader {
     const { fields, parse } = this;
     try {
       if (isFile) return bodyOfFile(yield* this.files.read(bytes), fields, parse);
-      return (yield* liftLong(bytes, fields, parse, MOST_FIELDS)) ?? (yield* plainSlices(bytes, parse));
+      return (yield* liftInSlices(bytes, fields, parse, MOST_FIELDS)) ?? (yield* plainSlices(bytes, parse));
     } catch (error) {
       return error;
     }

@@ -20,13 +20,19 @@ export function nextTurn(client = ''): Promise<void> {
 /** Does the work in slices on the calling thread, each when it is the client's turn. The event loop runs between the slices. */
 export async function inTurns<R>(work: Generator<void, R>, client?: string): Promise<R> {
   if (!slices.hasTime) await nextTurn(client);
-  for (let end = performance.now() + SLICE_MS; ; ) {
-    const { done, value } = work.next();
+  for (;;) {
+    const { done, value } = forOneSlice(work);
     if (done) return value;
-    if (performance.now() < end) continue;
     await nextTurn(client);
-    end = performance.now() + SLICE_MS;
   }
+}
+
+/** Does as much of the work as goes into one slice: what the last piece of that came to. */
+export function forOneSlice<R>(work: Generator<void, R>): IteratorResult<void, R> {
+  const end = performance.now() + SLICE_MS;
+  let step = work.next();
+  while (!step.done && performance.now() < end) step = work.next();
+  return step;
 }
 
 /** Does all of it at once. */

@@ -94,6 +94,31 @@ it('parses a long body in turns, and hashes it as it comes where it has a key', 
   expect(fingerprintOf(request as never)).toBe(whole);
 });
 
+it('parses a body that is not long at once as far as a slice goes, and on in turns', async () => {
+  const body = Buffer.alloc(2 ** 13, 'a');
+  slowClock();
+  const request = {
+    headers: { 'content-length': `${body.length}` },
+    maxOwnBytes: 2 ** 20,
+    identity: { tenant: 't' },
+    holdBytes: () => undefined,
+    server: { intake: { take: (_client: string, begin: () => void) => begin() } },
+  };
+  const stream = new PassThrough();
+  let slices = 0;
+  const parse = parserOf(function* (bytes) {
+    for (; slices < 4; slices++) yield;
+    return bytes.length;
+  });
+  const parsed = new Promise((resolve, reject) => {
+    parse(request as never, stream as never, (error, value) => (error ? reject(error) : resolve(value)));
+  });
+  stream.end(body);
+  await new Promise(process.nextTick);
+  expect(slices).toBe(0);
+  expect(await turnsOf(async () => expect(await parsed).toBe(body.length))).toBeGreaterThanOrEqual(4);
+});
+
 it('goes on with a body that is not small when its turn has time, in the context of the request', async () => {
   const context = new AsyncLocalStorage<string>();
   const waiting: (() => void)[] = [];

@@ -6,7 +6,7 @@ import { gradientsBody, sequenceBody, stepBody } from '../../schemas/cell.ts';
 import type { NestedNumbers } from '../../schemas/nested-numbers.ts';
 import { opBody } from '../../schemas/op.ts';
 import { openSessionBody, putStatesBody, sessionStepBody } from '../../schemas/session.ts';
-import { stepMessage } from '../../schemas/stream.ts';
+import { stepMessage, stepsBodies } from '../../schemas/stream.ts';
 import { tensorFieldsOf } from '../../schemas/tensor-fields.ts';
 import { assignBody, createVariableBody, scatterBody } from '../../schemas/variable.ts';
 import { createCellBodies, weightsBodies } from '../../schemas/weight-file.ts';
@@ -17,10 +17,11 @@ import { addChecks } from '../../src/http/every-request.ts';
 import { Account, limitInFlight } from '../../src/http/in-flight.ts';
 import { Intake } from '../../src/http/intake.ts';
 import { addJsonBody } from '../../src/http/json-body.ts';
-import { liftLong, liftTensors } from '../../src/http/lift-tensors.ts';
+import { liftInSlices, liftTensors } from '../../src/http/lift-tensors.ts';
 import { codecFor } from '../../src/http/number-codec.ts';
 import { addProblemReplies, PROBLEM_FORM } from '../../src/http/problem-replies.ts';
 import { addValidation } from '../../src/http/validation.ts';
+import { atOnce } from '../../src/threads/in-turns.ts';
 import { runs } from '../support/runs.ts';
 
 const BODIES = {
@@ -244,6 +245,18 @@ describe('reading tensors straight from the bytes of a body', () => {
     expect(await expectAlike('op', `{"inputs":[${sent},${sent},0],"params":{"axis":[1]}}`)).toBe(400);
   });
 
+  it('gives the same in slices', () => {
+    fc.assert(
+      fc.property(request, fc.array(mutation, { maxLength: 1 }), ({ name, text }, changes) => {
+        const bytes = Buffer.from(changes.reduce(mutate, text));
+        const fields = tensorFieldsOf(BODIES[name]);
+        const sliced = atOnce(liftInSlices(bytes, fields, JSON.parse, 100));
+        expect(sliced).toEqual(liftTensors(bytes, fields, JSON.parse, 100));
+      }),
+      { numRuns: runs(1000) },
+    );
+  });
+
   it('gives the same problems for bytes that are not UTF-8', async () => {
     for (const bad of [[0xff], [0xc3], [0xed, 0xa0, 0x80]]) {
       const [before, after] = ['{"inputs":[[1,2]],"', '":1}'].map((text) => Buffer.from(text));
@@ -290,8 +303,8 @@ describe('a long body', () => {
   const rows = (count: number, width: number) =>
     `[${Array.from({ length: count }, (_, k) => list(width, k)).join(', ')}]`;
 
-  function slicesOf(text: string, fields = ofStep): { lifted: unknown; slices: number } {
-    const lifting = liftLong(Buffer.from(text), fields, JSON.parse, 100);
+  function slicesOf(text: string, fields = ofStep, mostNames = 100): { lifted: unknown; slices: number } {
+    const lifting = liftInSlices(Buffer.from(text), fields, JSON.parse, mostNames);
     for (let slices = 1; ; slices++) {
       const { done, value } = lifting.next();
       if (done) return { lifted: value, slices };
@@ -317,6 +330,21 @@ describe('a long body', () => {
     const fields = tensorFieldsOf(opBody);
     const { lifted, slices } = slicesOf(text, fields);
     expect(slices).toBeGreaterThan(4);
+    expect(lifted).toEqual(liftTensors(Buffer.from(text), fields, JSON.parse));
+  });
+
+  it.each([
+    ['a list of tensors', opBody, `{"inputs":[${Array(8_000).fill('[1],"NaN"')}]}`],
+    ['tensors by name', createCellBodies, `{"weights":{${Array.from({ length: 5_000 }, (_, k) => `"k${k}":[${k}]`)}}}`],
+    [
+      'a list of steps',
+      stepsBodies,
+      `{"steps":[${Array(3_000).fill('{"session":"s","inputs":[[1,2]],"key":"k"},{}')}]}`,
+    ],
+  ])('is read in slices where it has many short values: %s', (_, schema, text) => {
+    const fields = tensorFieldsOf(schema);
+    const { lifted, slices } = slicesOf(text, fields, 20_000);
+    expect(slices).toBeGreaterThan(text.length / 2 ** 13);
     expect(lifted).toEqual(liftTensors(Buffer.from(text), fields, JSON.parse));
   });
 

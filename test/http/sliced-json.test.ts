@@ -36,15 +36,64 @@ describe('long JSON text', () => {
     ['lists in objects', { a: 1, 'b"': { c: NUMBERS, d: { e: NUMBERS } }, f: [], g: NAMED, h: null }],
     ['strings that look like brackets', Array(20_000).fill('[{"\\]},')],
     ['characters of several bytes', Array(20_000).fill('häß€𝄞')],
+    ['a long string', 'x'.repeat(300_000)],
+    ['long strings in a list and in an object', [1, 'x'.repeat(100_000), { a: 'y'.repeat(100_000), b: [2] }, 'z']],
+    ['a long string of characters of several bytes', 'a€𝄞'.repeat(40_000)],
+    ['a long string of escapes', '\n\\"\u0001\ud834'.repeat(40_000)],
   ])('is read as JSON.parse reads it: %s', (_, value) => {
     for (const indent of [0, 1]) {
       const text = JSON.stringify(value, null, indent);
       const result = read(text);
       expect(JSON.stringify(result.value)).toBe(JSON.stringify(value));
       // Both when it is looked through and when it is parsed.
-      expect(result.slices).toBeGreaterThan(text.length / SLICE_BYTES);
+      expect(result.slices).toBeGreaterThan(text.length / SLICE_BYTES / 4);
       expect(result.longest).toBeLessThan(3 * SLICE_BYTES);
     }
+  });
+
+  it('is cut in no character and no escape of a long string', () => {
+    const part = fc.constantFrom('a', '\\\\', '\\n', '\\u00e4', '\\ud834\\udd1e', 'ä', '€', '𝄞', '\\"');
+    fc.assert(
+      fc.property(fc.array(part, { minLength: 1, maxLength: 8 }), fc.nat(8), (parts, before) => {
+        const text = `["${'x'.repeat(before)}${parts.join('').repeat(Math.ceil(70_000 / parts.join('').length))}"]`;
+        expect(read(text).value).toEqual(JSON.parse(text));
+      }),
+      { numRuns: runs(100) },
+    );
+  });
+
+  it('is looked through in slices where it is one string of escapes', () => {
+    const { slices } = read(`"${'\\n'.repeat(500_000)}"`);
+    expect(slices).toBeGreaterThan(2 * (1_000_000 / 2 ** 17));
+  });
+
+  it.each([
+    ['a name of more than 64 KiB', `{"${'n'.repeat(70_000)}":1}`, /bytes in the name of a field/],
+    ['a number of more than 64 KiB', `[1,${'2'.repeat(140_000)}]`, /digits in a number/],
+    ['a word of more than 64 KiB', `[1,${'n'.repeat(140_000)}]`, /digits in a number/],
+  ])('is refused with %s', (_, text, message) => {
+    expect(() => plainJson(Buffer.from(text), JSON.parse)).toThrow(message);
+  });
+
+  it('may have any number of blanks, of which no part is parsed', () => {
+    const blanks = ' \n\t\r'.repeat(100_000);
+    let longest = 0;
+    const parse = (text: string) => {
+      longest = Math.max(longest, text.length);
+      return JSON.parse(text);
+    };
+    const text = `${blanks}{${blanks}"a"${blanks}:${blanks}[1${blanks},"   "]}${blanks}`;
+    expect(plainJson(Buffer.from(text.replace('"a"', '"a b"')), parse)).toEqual({ 'a b': JSON.parse(text).a });
+    expect(longest).toBeLessThan(8 * SLICE_BYTES);
+    expect(plainJson(Buffer.from(`["${' '.repeat(200_000)}"]`), parse)).toEqual([' '.repeat(200_000)]);
+    expect(() => plainJson(Buffer.from(`[1${blanks}2]`), parse)).toThrow('not valid JSON');
+  });
+
+  it('has a sliced way to see that it is UTF-8', () => {
+    const text = Buffer.from(`["${'a€𝄞'.repeat(200_000)}"]`);
+    expect(plainJson(text, JSON.parse)).toEqual(JSON.parse(text.toString()));
+    text[2 ** 20 + 1] = 0xff;
+    expect(() => plainJson(text, JSON.parse)).toThrow('not UTF-8');
   });
 
   it('keeps the last of fields with one name', () => {
@@ -67,6 +116,12 @@ describe('long JSON text', () => {
     ['a field without a name', `{${LONG}}`],
     ['a field without a colon', `{"a" ${LONG}}`],
     ['two names', `{"a":"b":${LONG}}`],
+    ['a number before a list', `{"a":1${LONG}}`],
+    ['a sign before a list', `{"a":-${LONG}}`],
+    ['a character that no string may have', `["${'x'.repeat(70_000)}\n"]`],
+    ['a wrong escape in a long string', `["${'\\n'.repeat(40_000)}\\x"]`],
+    ['a long string behind a value', `{"a":1 "${'x'.repeat(70_000)}"}`],
+    ['a long string that never ends', `["${'x'.repeat(70_000)}]`],
     ['a word', `{"a":${LONG},"b":nul}`],
     ['a string that never ends', `[${LONG},"abc]`],
   ])('is refused with %s, by the place of the mistake', (_, text) => {

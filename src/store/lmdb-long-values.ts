@@ -12,6 +12,7 @@ import {
   readPlace,
   sealPiece,
 } from './lmdb-pieces.ts';
+import { roomForRecord } from './lmdb-record.ts';
 import { hasRoomFor } from './lmdb-room.ts';
 import { Draft } from './lmdb-transaction.ts';
 import { createStamps } from './record.ts';
@@ -52,17 +53,21 @@ export class LongValues {
       return 'committed';
     });
     const count = countOfPieces(place);
+    // A new buffer for each piece would have V8 collect the whole heap again and again.
+    const rooms = Array.from({ length: AT_ONCE }, () => roomForRecord(place.each));
     for (let first = 0; first < count; first += AT_ONCE) {
       const indices = Array.from({ length: Math.min(AT_ONCE, count - first) }, (_, k) => first + k);
-      const ends = await Promise.allSettled(indices.map((index) => this.writePiece(place, index, value)));
+      const ends = await Promise.allSettled(indices.map((index, k) => this.writePiece(place, index, value, rooms[k])));
       // None is under way any more when the place is dropped.
       for (const end of ends) if (end.status === 'rejected') throw end.reason;
     }
+    // Not after a failure: a transaction that comes too late may still read them.
+    for (const { buffer } of rooms) (buffer as ArrayBuffer).transfer(0);
   }
 
-  private async writePiece(place: Place, index: number, value: Bytes): Promise<void> {
+  private async writePiece(place: Place, index: number, value: Bytes, room: Uint8Array): Promise<void> {
     await nextTurn();
-    const { key, sealed } = sealPiece(place, index, value);
+    const { key, sealed } = sealPiece(place, index, value, room);
     await this.enqueue(sealed.length, (draft) => {
       draft.add(() => draft.database.pieces.put(key, sealed));
       return 'committed';

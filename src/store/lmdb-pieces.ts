@@ -1,5 +1,5 @@
 import { type Bytes, LONG_BYTES } from '../domain/bytes.ts';
-import { DamagedRecordError, newSealedRecord, sealedLength, sealRecord, unsealRecord } from './lmdb-record.ts';
+import { DamagedRecordError, fillRecord, sealedLength, sealRecord, unsealRecord } from './lmdb-record.ts';
 import { revisionOf, STAMP_BYTES } from './record.ts';
 
 /**
@@ -80,10 +80,16 @@ export function keyOfPiece({ id }: Place, index: number): Uint8Array {
   return key;
 }
 
-/** A copy of one piece of the value, sealed, and its key. */
-export function sealPiece(place: Place, index: number, value: Bytes): { key: Uint8Array; sealed: Uint8Array } {
+/** Copies one piece of the value into the room of a record, sealed. Returns it with its key. */
+export function sealPiece(
+  place: Place,
+  index: number,
+  value: Bytes,
+  room: Uint8Array,
+): { key: Uint8Array; sealed: Uint8Array } {
   const key = keyOfPiece(place, index);
-  const sealed = newSealedRecord(value.subarray(index * place.each, Math.min((index + 1) * place.each, value.length)));
+  const piece = value.subarray(index * place.each, Math.min((index + 1) * place.each, value.length));
+  const sealed = fillRecord(room, piece);
   sealRecord(key, sealed);
   return { key, sealed };
 }

@@ -11,11 +11,20 @@ export class DamagedRecordError extends Error {
   }
 }
 
-/** A record (see record.ts) with room for its stamp before, and its checksum behind, a copy of `bytes`. */
+/** Room for a record (see record.ts) of so many bytes, with its stamp before and its checksum behind them. */
+export function roomForRecord(bytes: number): Uint8Array {
+  return new Uint8Array(STAMP_BYTES + bytes + CHECKSUM_BYTES);
+}
+
+/** Copies `bytes` into the room of as many or more. Returns the part of it that is the record; its stamp is as it was. */
+export function fillRecord(room: Uint8Array, bytes: Uint8Array): Uint8Array {
+  room.set(bytes, STAMP_BYTES);
+  return room.subarray(0, STAMP_BYTES + bytes.length + CHECKSUM_BYTES);
+}
+
+/** A record with a copy of `bytes`. */
 export function newSealedRecord(bytes: Uint8Array): Uint8Array {
-  const sealed = new Uint8Array(STAMP_BYTES + bytes.length + CHECKSUM_BYTES);
-  sealed.set(bytes, STAMP_BYTES);
-  return sealed;
+  return fillRecord(roomForRecord(bytes.length), bytes);
 }
 
 /** Bytes of the value in a sealed record. */

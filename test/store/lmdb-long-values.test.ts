@@ -79,6 +79,14 @@ describe('long values of the LMDB store', () => {
     expect(Buffer.compare((await store.get(KEY))!.bytes, long(1, bytes))).toBe(0);
   });
 
+  it('are written with memory for few pieces, however many there are', async () => {
+    const bytes = long(1, 16 * LONG_BYTES);
+    const before = process.memoryUsage().arrayBuffers;
+    await store.commit([{ key: KEY, bytes }]);
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(4 * LONG_BYTES);
+    expect(Buffer.compare((await store.get(KEY))!.bytes, bytes)).toBe(0);
+  });
+
   it('leave nothing where their commit is not made', async () => {
     await store.commit([{ key: KEY, bytes: Uint8Array.of(1) }]);
     expect(await store.commit([{ key: KEY, expect: null, bytes: long(1) }])).toBe('conflict');

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { Problem } from '../domain/problems.ts';
+import { Turns } from '../threads/turns.ts';
 import { type ProblemFormOf, problemDocument } from './problem-replies.ts';
 import { requestIdOf } from './request-log.ts';
 import { SECURITY_HEADERS } from './security-headers.ts';
@@ -22,11 +23,16 @@ export interface RefusalOptions {
   readonly formOf: ProblemFormOf;
   /** Hears of each request that is refused. */
   readonly shed: (method: string, problem: Problem) => void;
+  readonly turns?: Pick<Turns, 'hasTime' | 'add'>;
 }
+
+/** Milliseconds of a turn of the event loop in which requests are refused: hundreds of connections may wait for that in the same turn. */
+const TURN_MS = 2;
 
 /** Answers requests with one problem before Fastify sees them. */
 export class Refusals {
   private readonly problem: Problem;
+  private readonly turns: Pick<Turns, 'hasTime' | 'add'>;
   private readonly options: RefusalOptions;
   /** By the media type of the form: the texts around what belongs to one request, and the body's length without it. */
   private readonly prepared = new Map<string, { readonly parts: readonly string[]; readonly length: number }>();
@@ -34,10 +40,17 @@ export class Refusals {
   constructor(detail: string, options: RefusalOptions) {
     this.problem = new Problem('overloaded', detail);
     this.options = options;
+    this.turns = options.turns ?? new Turns(TURN_MS);
   }
 
-  /** `last`: the connection ends with it. */
+  /** At once or in a later turn; clients take turns. `last`: the connection ends with it. */
   answer(request: IncomingMessage, response: ServerResponse, last = false): void {
+    if (this.turns.hasTime) this.answerNow(request, response, last);
+    else this.turns.add(request.socket.remoteAddress ?? '', () => this.answerNow(request, response, last));
+  }
+
+  private answerNow(request: IncomingMessage, response: ServerResponse, last: boolean): void {
+    if (request.socket.destroyed) return;
     const { problem } = this;
     const { url = '', method = '', headers, socket } = request;
     const id = requestIdOf(headers['x-request-id'], this.options.newId);

@@ -48,6 +48,23 @@ export class JoinedBytes implements Bytes {
   }
 }
 
+/** Some of other bytes. */
+export class PartOfBytes implements Bytes {
+  readonly length: number;
+  private readonly bytes: Bytes;
+  private readonly start: number;
+
+  constructor(bytes: Bytes, start: number, length: number) {
+    this.bytes = bytes;
+    this.start = start;
+    this.length = length;
+  }
+
+  subarray(from = 0, to = this.length): Uint8Array {
+    return this.bytes.subarray(this.start + from, this.start + to);
+  }
+}
+
 /** The elements of a tensor, as `encode` writes them. */
 export class ElementBytes implements Bytes {
   readonly length: number;

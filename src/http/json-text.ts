@@ -28,7 +28,9 @@ export function openedText(value: object): string {
 export function replyText(value: unknown, before = 0): string | LongText {
   const printed: Printed = { tensors: [], characters: before, later: [] };
   const text = textOf(value, printed);
-  return printed.later?.length === 0 ? text : new LongText(text, printed);
+  const { later = [], characters } = printed;
+  if (later.length === 0) return text;
+  return new LongText(text.length + Math.ceil(characters), () => filledPieces(text.split(GAP), later));
 }
 
 /** The text of a list, an item in each slice or less. @throws {Problem} limit-exceeded, as jsonText */
@@ -54,24 +56,23 @@ const GAP = '\0';
 export class LongText {
   /** About how many characters it has. */
   readonly length: number;
-  private readonly around: readonly string[];
-  private readonly tensors: readonly TensorReply[];
+  readonly pieces: () => Iterable<string>;
 
-  constructor(text: string, { later = [], characters }: Printed) {
-    this.around = text.split(GAP);
-    this.tensors = later;
-    this.length = text.length + Math.ceil(characters);
-  }
-
-  *pieces(): Generator<string> {
-    for (const [index, text] of this.around.entries()) {
-      if (index > 0) yield* tensorPieces(this.tensors[index - 1]);
-      yield text;
-    }
+  constructor(length: number, pieces: () => Iterable<string>) {
+    this.length = length;
+    this.pieces = pieces;
   }
 
   toString(): string {
     return [...this.pieces()].join('');
+  }
+}
+
+/** The text around tensors, with them. */
+function* filledPieces(around: readonly string[], tensors: readonly TensorReply[]): Generator<string> {
+  for (const [index, text] of around.entries()) {
+    if (index > 0) yield* tensorPieces(tensors[index - 1]);
+    yield text;
   }
 }
 

@@ -1,9 +1,11 @@
 import { promisify } from 'node:util';
 import { deflate, gunzip, gzip, inflate } from 'node:zlib';
+import { copySlices } from '../domain/bytes.ts';
 import { Problem } from '../domain/problems.ts';
 import { HttpProblem } from '../http/http-problem.ts';
 import { LongText } from '../http/json-text.ts';
 import type { Reply } from '../http/replies.ts';
+import { inTurns } from '../threads/in-turns.ts';
 
 /** Decoders by their HTTP names. In HTTP, `deflate` means the zlib format. */
 const CODINGS = {
@@ -50,7 +52,8 @@ export function codingOf(accepted: string | undefined): Coding | undefined {
 
 export async function encodeReply(reply: Reply, coding: Coding): Promise<Reply> {
   const { body: sent } = reply;
-  const whole = typeof sent === 'string' || sent instanceof LongText ? `${sent}` : sent.subarray();
+  const isText = typeof sent === 'string' || sent instanceof LongText;
+  const whole = isText ? `${sent}` : await inTurns(copySlices(sent, Buffer.allocUnsafe(sent.length)));
   const body = await CODINGS[coding].encode(whole);
   return { ...reply, headers: { ...reply.headers, 'content-encoding': coding, vary: 'Accept-Encoding' }, body };
 }

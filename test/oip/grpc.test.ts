@@ -99,6 +99,20 @@ describe('a request to infer over gRPC', () => {
     expect(reply.raw_output_contents.map((raw: Buffer) => raw.readFloatLE(0))).toEqual([2.5, 2.5]);
   });
 
+  it('gives long outputs, to the bit', async () => {
+    const { client } = await withSum();
+    const values = Float32Array.from({ length: 200_000 }, (_, k) => Math.sin(k));
+    const input = { name: 'inputs', datatype: 'FP32', shape: [200_000, 1] };
+    const raw = Buffer.from(values.buffer);
+    const long = request(0, { inputs: [input], raw_input_contents: [raw] });
+    const [streamedReply] = await streamed(client, [long]);
+    const reply = decoded('ModelInferResponse', (await client.call('ModelInfer', long)).bytes);
+    for (const { outputs, raw_output_contents: contents } of [reply, streamedReply.infer_response]) {
+      expect(outputs.map(({ name }: { name: string }) => name)).toEqual(['output', 'states.0']);
+      expect(contents.map((bytes: Buffer) => Buffer.compare(bytes, raw))).toEqual([0, 0]);
+    }
+  });
+
   it('gives the outputs that are asked for, in their order', async () => {
     const { client } = await withSum();
     const { bytes } = await client.call('ModelInfer', request(1, { outputs: [{ name: 'states.0' }] }));

@@ -78,6 +78,51 @@ describe('a request to infer', () => {
     expect(reply.body).toContain('"data":[NaN,-Infinity,Infinity]');
   });
 
+  /** Rows of one number each, as bytes. */
+  function binary(values: Float32Array, parameters: object): Buffer {
+    const tensor = { name: 'inputs', shape: [values.length, 1], datatype: 'FP32' };
+    const inputs = [{ ...tensor, parameters: { binary_data_size: values.byteLength } }];
+    const head = Buffer.from(JSON.stringify({ inputs, parameters }));
+    return Buffer.concat([head, Buffer.from(values.buffer)]);
+  }
+  const sent = (values: Float32Array, parameters: object) => {
+    const body = binary(values, parameters);
+    return infer(body, { 'inference-header-content-length': `${body.length - values.byteLength}` });
+  };
+  const rows = (count: number) => Float32Array.from({ length: count }, (_, k) => (k === 7 ? Number.NaN : Math.sin(k)));
+
+  it('gets long outputs as it gets short ones: numbers bare, and bytes', async () => {
+    const values = rows(100_000);
+    const asJson = await sent(values, {});
+    expect(asJson.statusCode).toBe(200);
+    const [output] = JSON.parse(asJson.payload.replaceAll('NaN', 'null')).outputs;
+    expect(output.shape).toEqual([100_000, 1]);
+    expect(Float32Array.from(output.data as (number | null)[], (value) => value ?? Number.NaN)).toEqual(values);
+    expect(asJson.payload).toContain(',NaN,');
+    const asBytes = await sent(values, { binary_data_output: true });
+    const start = Number(asBytes.headers['inference-header-content-length']);
+    const { outputs } = JSON.parse(asBytes.rawPayload.toString('utf8', 0, start));
+    expect(outputs[0].parameters.binary_data_size).toBe(400_000);
+    expect(Buffer.compare(asBytes.rawPayload.subarray(start, start + 400_000), Buffer.from(values.buffer))).toBe(0);
+    expect(asBytes.rawPayload.length).toBe(start + 800_000);
+  });
+
+  it('is refused before anything is changed where its outputs would be too long as JSON', async () => {
+    const begin = { sequence_id: 5, sequence_start: true };
+    expect((await sent(rows(450_000), begin)).json()).toMatchObject({
+      status: 400,
+      error: expect.stringContaining('binary_data_output'),
+    });
+    const reply = await sent(rows(450_000), { ...begin, binary_data_output: true });
+    expect(reply.statusCode).toBe(200);
+    const next = await sent(rows(450_000), { sequence_id: 5 });
+    expect(next.statusCode).toBe(400);
+    const last = await sent(rows(450_000), { sequence_id: 5, sequence_end: true, binary_data_output: true });
+    const start = Number(last.headers['inference-header-content-length']);
+    // The second of two steps: the refused ones did not count.
+    expect(last.rawPayload.readFloatLE(start + 4)).toBeCloseTo(2 * Math.sin(1));
+  });
+
   it('may be compressed, up to the limit of a body', async () => {
     const body = gzipSync(JSON.stringify({ inputs: [input(4)] }));
     const reply = await infer(body, { 'content-encoding': 'gzip' });

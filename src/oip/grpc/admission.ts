@@ -33,6 +33,7 @@ type CallOnStream = ServerInterceptingCallInterface & {
   /** Whether it waits for a message; if not, it has paused the stream itself. */
   readonly isReadPending: boolean;
   decoder: Pick<MessageDecoder, 'write'>;
+  serializeMessage: (framed: Buffer) => Buffer;
 };
 
 /**
@@ -53,6 +54,8 @@ export function createAdmission({
     const onStream = inner as CallOnStream;
     const { stream } = onStream;
     onStream.decoder = new MessageDecoder(maxBytes);
+    // They have their prefix already: to put one before a long one, grpc-js would copy it.
+    onStream.serializeMessage = (framed) => framed;
     const source = {
       pause: () => stream.pause(),
       resume: () => {

@@ -1,6 +1,7 @@
+import { type Bytes, PartOfBytes } from '../../domain/bytes.ts';
 import { fieldProblem, Problem } from '../../domain/problems.ts';
 import type { InferCall } from './infer-request.ts';
-import { decodeMessage, encodeMessage, MAX_SMALL_BYTES } from './messages.ts';
+import { decodeMessage, frameMessage, type InferResponse, MAX_SMALL_BYTES } from './messages.ts';
 
 /** A request of the protocol over HTTP. */
 export interface HttpRequest {
@@ -14,15 +15,15 @@ export interface HttpRequest {
 export interface HttpReply {
   readonly status: number;
   readonly headers: Readonly<Record<string, unknown>>;
-  readonly body: Buffer;
+  readonly body: Bytes;
 }
 
 /** A call with one request and one reply, translated to and from HTTP. */
 export interface UnaryCall {
   /** Read in turns of the client, where it is not small. @throws {Problem} if the message names nothing that exists */
   ask(message: Buffer, client: string): HttpRequest | Promise<HttpRequest>;
-  /** Undefined if the reply is an error of the call. */
-  answer(reply: HttpReply): Buffer | undefined;
+  /** The message as it is sent, made in turns of the client where it is long; undefined if the reply is an error of the call. */
+  answer(reply: HttpReply, client: string): Buffer | undefined | Promise<Buffer>;
 }
 
 interface Named {
@@ -42,9 +43,9 @@ function smallCall(
   const call: UnaryCall = {
     ask: (message) => ask(readSmall(`${name}Request`, message)),
     answer({ status, body }) {
-      if (status === unless?.status) return encodeMessage(`${name}Response`, unless.reply);
+      if (status === unless?.status) return frameMessage(`${name}Response`, unless.reply);
       if (status !== 200) return undefined;
-      return encodeMessage(`${name}Response`, answer(JSON.parse(body.toString())));
+      return frameMessage(`${name}Response`, answer(JSON.parse(textOfBytes(body))));
     },
   };
   return [name, call];
@@ -101,16 +102,21 @@ export function inferRequest({ model, version, body, headerLength }: InferCall):
   };
 }
 
-/** The fields of a ModelInferResponse. */
-export function inferResponse({ headers, body }: HttpReply) {
+/** The ModelInferResponse that a reply is. */
+export function inferResponse({ headers, body }: HttpReply): InferResponse {
   const length = Number(headers['inference-header-content-length'] ?? body.length);
-  const { outputs, ...header } = JSON.parse(body.toString('utf8', 0, length));
+  const { outputs, ...header } = JSON.parse(textOfBytes(body, length));
   let start = length;
-  const raw: Buffer[] = outputs.map(({ parameters: { binary_data_size: size } }: SentOutput) => {
+  const raw = outputs.map(({ parameters: { binary_data_size: size } }: SentOutput) => {
     start += size;
-    return body.subarray(start - size, start);
+    return new PartOfBytes(body, start - size, size);
   });
-  return { ...header, outputs, raw_output_contents: raw };
+  return { fields: { ...header, outputs }, raw };
+}
+
+/** The text of the first bytes. */
+export function textOfBytes(bytes: Bytes, length = bytes.length): string {
+  return Buffer.from(bytes.subarray(0, length)).toString();
 }
 
 interface SentOutput {

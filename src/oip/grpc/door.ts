@@ -10,18 +10,28 @@ import {
   type ServerUnaryCall,
 } from '@grpc/grpc-js';
 import type { FastifyInstance } from 'fastify';
+import { type Bytes, JoinedBytes } from '../../domain/bytes.ts';
 import { Problem } from '../../domain/problems.ts';
+import { NOT_SMALL_BYTES } from '../../http/body-bytes.ts';
 import { shareConnections } from '../../http/connections.ts';
 import { type Address, MoreListeners } from '../../http/more-listeners.ts';
 import { asProblem } from '../../http/problem-replies.ts';
 import { readTls, type TlsFiles, watchTls } from '../../http/tls.ts';
-import { inTurns } from '../../threads/in-turns.ts';
+import { atOnce, inTurns } from '../../threads/in-turns.ts';
 import { addressOf, createAdmission } from './admission.ts';
-import { type HttpReply, type HttpRequest, inferRequest, inferResponse, SMALL_CALLS, type UnaryCall } from './calls.ts';
+import {
+  type HttpReply,
+  type HttpRequest,
+  inferRequest,
+  inferResponse,
+  SMALL_CALLS,
+  textOfBytes,
+  type UnaryCall,
+} from './calls.ts';
 import { type InferCall, readInferRequest } from './infer-request.ts';
-import { encodeMessage, SERVICE } from './messages.ts';
+import { frameMessage, frameResponse, frameStreamResponse, SERVICE } from './messages.ts';
 import { type CallFailure, failureOf, failureOfProblem, metadataOf } from './statuses.ts';
-import { InferStream, type StreamAnswer } from './stream.ts';
+import { InferStream } from './stream.ts';
 
 export interface GrpcOptions {
   readonly maxBodyBytes: number;
@@ -44,7 +54,7 @@ interface Connection {
   session?: Http2Session;
 }
 
-type Call = ServerUnaryCall<Buffer, Buffer> | ServerDuplexStream<Buffer, StreamAnswer>;
+type Call = ServerUnaryCall<Buffer, Buffer> | ServerDuplexStream<Buffer, Buffer>;
 
 /**
  * Serves the Open Inference Protocol over gRPC. Each message becomes the request that says the same over HTTP and goes
@@ -135,16 +145,16 @@ export class GrpcDoor {
   private addCalls(): void {
     const method = (name: string) => ({ path: `/${SERVICE}/${name}`, deserialize: same, serialize: same });
     const infer: UnaryCall = {
-      ask: async (message, client) => inferRequest(await inTurns(this.reading(message), client)),
-      answer: (reply) => (reply.status === 200 ? encodeMessage('ModelInferResponse', inferResponse(reply)) : undefined),
+      ask: async (message, client) => inferRequest(await paced(this.reading(message), message.length, client)),
+      answer: (reply, client) =>
+        reply.status === 200 ? paced(frameResponse(inferResponse(reply)), reply.body.length, client) : undefined,
     };
     for (const [name, call] of [...SMALL_CALLS, ['ModelInfer', infer] as const]) {
       const { path, deserialize, serialize } = method(name);
       this.server.register(path, this.unary(call), serialize, deserialize, 'unary');
     }
-    const { path, deserialize } = method('ModelStreamInfer');
-    const serialize = (answer: StreamAnswer) => encodeMessage('ModelStreamInferResponse', answer);
-    const stream = (call: ServerDuplexStream<Buffer, StreamAnswer>) => this.openStream(call);
+    const { path, deserialize, serialize } = method('ModelStreamInfer');
+    const stream = (call: ServerDuplexStream<Buffer, Buffer>) => this.openStream(call);
     this.server.register(path, stream, serialize, deserialize, 'bidi');
   }
 
@@ -157,7 +167,7 @@ export class GrpcDoor {
       try {
         if (call.cancelled) return;
         const reply = await this.exchange(call, await ask(call.request, clientOf(call)));
-        const message = answer(reply);
+        const message = await answer(reply, clientOf(call));
         if (message) {
           call.sendMetadata(metadataOf(reply.headers));
           respond(null, message);
@@ -168,9 +178,11 @@ export class GrpcDoor {
     };
   }
 
-  private openStream(call: ServerDuplexStream<Buffer, StreamAnswer>): void {
+  private openStream(call: ServerDuplexStream<Buffer, Buffer>): void {
     const { maxBodyBytes: maxBytes, streamInFlight: inFlight } = this.options;
-    const refuse = (error: unknown) => ({ error_message: this.failure(error).details ?? '' });
+    const said = (failure: CallFailure) =>
+      frameMessage('ModelStreamInferResponse', { error_message: failure.details ?? '' });
+    const refuse = (error: unknown) => said(this.failure(error));
     const client = clientOf(call);
     const stream = new InferStream(call, {
       client,
@@ -182,10 +194,12 @@ export class GrpcDoor {
       infer: async (request) => {
         try {
           const reply = await this.exchange(call, inferRequest(request));
-          if (reply.status === 200) return { infer_response: inferResponse(reply) };
+          if (reply.status === 200) {
+            return await paced(frameStreamResponse(inferResponse(reply)), reply.body.length, client);
+          }
           const failure = failureOf(reply);
           if (isOverConnections(reply)) void stream.finish(failure);
-          return { error_message: failure.details ?? '' };
+          return said(failure);
         } catch (error) {
           return refuse(error);
         }
@@ -212,10 +226,12 @@ export class GrpcDoor {
         headers: { ...Object.fromEntries(passed), host: call.getHost(), ...headers },
         payload,
         remoteAddress: addressOf(peer),
+        // It would make text of the whole reply, too.
+        payloadAsStream: true,
       });
     const connection = this.connections.get(peer);
-    const { statusCode, rawPayload, ...sent } = await this.app.carriedBy(connection?.socket, request);
-    const reply = { status: statusCode, headers: sent.headers, body: rawPayload };
+    const { statusCode, ...sent } = await this.app.carriedBy(connection?.socket, request);
+    const reply = { status: statusCode, headers: sent.headers, body: await bytesOf(sent.stream()) };
     // GOAWAY: calls that have begun are answered, as this one, and no other begins.
     if (isOverConnections(reply)) connection?.session?.close();
     return reply;
@@ -236,7 +252,22 @@ function clientOf(call: Call): string {
 
 /** The connection is one more than its tenant may have. */
 function isOverConnections({ status, body }: HttpReply): boolean {
-  return status === 429 && JSON.parse(body.toString()).quota === 'connections';
+  return status === 429 && JSON.parse(textOfBytes(body)).quota === 'connections';
+}
+
+/** Work on so many bytes: at once where they are few. */
+async function paced<T>(work: Generator<void, T>, bytes: number, client: string): Promise<T> {
+  return bytes < NOT_SMALL_BYTES ? atOnce(work) : inTurns(work, client);
+}
+
+/** All that comes, as it comes. */
+function bytesOf(stream: NodeJS.ReadableStream): Promise<Bytes> {
+  return new Promise((resolve, reject) => {
+    const pieces: Buffer[] = [];
+    stream.on('data', (piece: Buffer) => pieces.push(piece));
+    stream.once('end', () => resolve(new JoinedBytes(pieces)));
+    stream.once('error', reject);
+  });
 }
 
 function shuttingDown(): Problem {

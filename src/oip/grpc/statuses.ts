@@ -1,6 +1,6 @@
 import { Metadata, type ServerErrorResponse, status } from '@grpc/grpc-js';
 import type { Problem } from '../../domain/problems.ts';
-import type { HttpReply } from './calls.ts';
+import { type HttpReply, textOfBytes } from './calls.ts';
 
 /** HTTP statuses and their gRPC statuses. Other errors of a request are INVALID_ARGUMENT. */
 const STATUSES = new Map([
@@ -43,7 +43,7 @@ function codeOf(code: number): status {
 }
 
 /** The text of a problem document. */
-function errorText(body: Buffer): string {
-  const { error, detail } = JSON.parse(body.toString());
+function errorText(body: HttpReply['body']): string {
+  const { error, detail } = JSON.parse(textOfBytes(body));
   return error ?? detail;
 }

@@ -5,11 +5,6 @@ import { atOnce, inTurns } from '../../threads/in-turns.ts';
 import type { InferCall } from './infer-request.ts';
 import type { CallFailure } from './statuses.ts';
 
-/** An answer on a stream: a reply or an error. */
-export type StreamAnswer =
-  | { readonly infer_response: { readonly raw_output_contents: readonly Buffer[] } }
-  | { readonly error_message: string };
-
 /** A message as it came, or what was read of it: a request, or why there is none. */
 type Sent = Buffer | { readonly request: InferCall } | { readonly refusal: unknown };
 
@@ -23,9 +18,9 @@ export interface InferStreamParts {
   readonly maxBytes: number;
   /** Reads a message in slices. @throws {Problem} */
   reading(message: Buffer): Generator<void, InferCall>;
-  /** Never rejects. */
-  infer(request: InferCall): Promise<StreamAnswer>;
-  refuse(error: unknown): StreamAnswer;
+  /** The answer, as it is sent. Never rejects. */
+  infer(request: InferCall): Promise<Buffer>;
+  refuse(error: unknown): Buffer;
 }
 
 /**
@@ -33,15 +28,15 @@ export interface InferStreamParts {
  * the requests.
  */
 export class InferStream {
-  private readonly call: ServerDuplexStream<Buffer, StreamAnswer>;
+  private readonly call: ServerDuplexStream<Buffer, Buffer>;
   private readonly parts: InferStreamParts;
   private readonly flow: Flow<Sent>;
   /** The last running request of each sequence. */
-  private readonly sequences = new Map<string, Promise<StreamAnswer>>();
+  private readonly sequences = new Map<string, Promise<Buffer>>();
   private last: Promise<unknown> = Promise.resolve();
   private ending = false;
 
-  constructor(call: ServerDuplexStream<Buffer, StreamAnswer>, parts: InferStreamParts) {
+  constructor(call: ServerDuplexStream<Buffer, Buffer>, parts: InferStreamParts) {
     this.call = call;
     this.parts = parts;
     this.flow = new Flow({
@@ -82,7 +77,7 @@ export class InferStream {
     const written = this.last.then(async () => {
       const sent = await answer;
       if (!this.call.cancelled) this.call.write(sent);
-      return bytesOf(sent);
+      return sent.length;
     });
     this.last = written;
     return written;
@@ -98,7 +93,7 @@ export class InferStream {
     }
   }
 
-  private async begin(message: Sent): Promise<StreamAnswer> {
+  private async begin(message: Sent): Promise<Buffer> {
     const read = atOnce(this.read(message));
     if ('refusal' in read) return this.parts.refuse(read.refusal);
     const { request } = read;
@@ -111,9 +106,4 @@ export class InferStream {
     if (this.sequences.get(sequence) === answer) this.sequences.delete(sequence);
     return answered;
   }
-}
-
-function bytesOf(answer: StreamAnswer): number {
-  if ('error_message' in answer) return answer.error_message.length;
-  return answer.infer_response.raw_output_contents.reduce((sum, { length }) => sum + length, 0);
 }

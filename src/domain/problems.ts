@@ -340,7 +340,11 @@ export class Problem extends Error {
   readonly version?: number;
 
   constructor(code: ProblemCode, detail: string, options: ProblemOptions = {}) {
+    const { stackTraceLimit } = Error;
+    // A refusal is no fault of this service: nobody prints where it came from, and to find out takes longer than many a refused message.
+    if (PROBLEMS[code].status < 500) Error.stackTraceLimit = 0;
     super(detail, { cause: options.cause });
+    Error.stackTraceLimit = stackTraceLimit;
     this.name = 'Problem';
     this.code = code;
     this.errors = options.errors ?? [];

@@ -1,11 +1,9 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { TensorLiteral } from '../domain/tensor-literal.ts';
 
 /** Digest of a message as it was understood. The same numbers in another notation give the same digest. */
 export function fingerprintOf(form: string, asked: object): string {
-  return createHash('sha256')
-    .update(`${form}\n${JSON.stringify(asked, withBytes)}`)
-    .digest('hex');
+  return hash('sha256', `${form}\n${JSON.stringify(asked, withBytes)}`);
 }
 
 /** Tensors are digested as bytes, which is much faster than as text. */

@@ -57,6 +57,16 @@ export function messageHandler<M extends Envelope>(
 function changeOf<R extends Written>({ id: _, key, if_match: version, ...rest }: Envelope, form: AnswerForm<R>) {
   const expected = version === undefined ? undefined : { versions: [version], asked: `if_match asks for ${version}` };
   if (key === undefined) return { expected };
-  const fingerprint = fingerprintOf(form.name, { ...rest, version });
-  return { expected, once: { idempotencyKey: key, fingerprint, codec: form } };
+  const asked = { ...rest, version };
+  let made: string | undefined;
+  const once = {
+    idempotencyKey: key,
+    codec: form,
+    /** Made when it is first asked for: a refused message needs none, and it takes longer than the refusal. */
+    get fingerprint() {
+      made ??= fingerprintOf(form.name, asked);
+      return made;
+    },
+  };
+  return { expected, once };
 }

@@ -1,6 +1,7 @@
-import { afterEach, expect, it } from 'vitest';
+import { afterEach, expect, it, vi } from 'vitest';
 import { Tensor } from '../../src/domain/tensor.ts';
 import { writeSafetensors } from '../../src/files/safetensors/safetensors.ts';
+import { openMemoryStore } from '../../src/store/memory.ts';
 import { startApp, type TestApp, TestClock } from '../support/app.ts';
 import { call, make } from '../support/call.ts';
 
@@ -109,6 +110,22 @@ it('carries out two calls for the same sessions one after the other', async () =
     const own = body.results.flatMap(({ step }: { step: number }, k: number) => (k % 2 === 0 ? step : []));
     expect(own).toEqual(own.toSorted((a: number, b: number) => a - b));
   }
+});
+
+it('looks up a session that is not there once for many steps, and what it keeps twice where they have keys', async () => {
+  const store = openMemoryStore();
+  const app = await startApp({ store });
+  apps.push(app);
+  const [get, getAll] = [vi.spyOn(store, 'get'), vi.spyOn(store, 'getAll')];
+  const statusesOf = async (keyOf: (k: number) => object) => {
+    const steps = Array.from({ length: 32 }, (_, k) => ({ session: 'none', inputs: rows(1, k), ...keyOf(k) }));
+    const { body } = await call(app, 'POST', '/v1/steps', { steps });
+    return body.results.map(({ status }: { status: number }) => status);
+  };
+  expect(await statusesOf(() => ({}))).toEqual(Array(32).fill(404));
+  expect([get.mock.calls.length, getAll.mock.calls.length]).toEqual([0, 1]);
+  expect(await statusesOf((k) => ({ key: `k${k}` }))).toEqual(Array(32).fill(404));
+  expect([get.mock.calls.length, getAll.mock.calls.length]).toEqual([2, 2]);
 });
 
 it('counts the work of each step against the quota', async () => {

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Bytes } from '../../domain/bytes.ts';
 import type { Store, StoreWrite } from '../../domain/ports.ts';
 import { decodeRecord, encodeRecord } from '../../domain/record.ts';
@@ -132,5 +132,5 @@ function totalsWrite(owner: string, { revision, listed }: Kept, totals: Totals):
 }
 
 export function digest(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
+  return hash('sha256', text);
 }

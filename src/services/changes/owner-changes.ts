@@ -100,10 +100,13 @@ export class OwnerChanges<R, I extends OneOfMany<R>> {
    */
   async withKeys(decisions: Decisions<R>): Promise<Decisions<R>> {
     const all: (Decision<R> | Error | undefined)[] = decisions.map(() => undefined);
+    let stands: boolean | undefined;
     for (const [k, decided] of decisions.entries()) {
       const item = this.taken[k];
-      if (decided instanceof Error) all[k] = (await this.stands(item)) ? decided : undefined;
-      else all[k] = decided && (await this.withKey(item, decided));
+      if (decided instanceof Error) {
+        if (item.once) stands ??= await this.areSame();
+        all[k] = item.once && !stands ? undefined : decided;
+      } else all[k] = decided && (await this.withKey(item, decided));
       if (!all[k]) break;
     }
     return all;
@@ -124,9 +127,8 @@ export class OwnerChanges<R, I extends OneOfMany<R>> {
     }
   }
 
-  /** Whether a refusal stands: another process may just have carried out the same request, which can cause it. */
-  private async stands({ once }: I): Promise<boolean> {
-    if (!once) return true;
+  /** Whether the same outcomes are still kept. If not, another process may just have carried out a request that is refused here. */
+  private async areSame(): Promise<boolean> {
     const now = await readKept(this.context.store, this.owner).catch(() => undefined);
     return now?.revision === this.kept?.revision;
   }

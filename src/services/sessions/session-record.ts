@@ -24,8 +24,12 @@ export function requireSession(
   stored: Pick<StoredValue, 'bytes' | 'revision'> | undefined,
   now: number,
 ): Session {
-  if (!stored) throw new Problem('not-found', `There is no session '${id}'.`);
+  if (!stored) throw noSession(id);
   return unexpired({ ...decodeSession(stored.bytes), revision: stored.revision }, now);
+}
+
+export function noSession(id: string): Problem {
+  return new Problem('not-found', `There is no session '${id}'.`);
 }
 
 /** @throws {Problem} session-expired */

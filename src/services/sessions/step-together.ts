@@ -5,7 +5,7 @@ import type { Decisions, OneOfMany, Within } from '../changes/one-of-many.ts';
 import type { Context } from '../context.ts';
 import { sessionKey } from '../keys.ts';
 import { type AnswerSteps, answerOf, type PlainStep } from './plain-step.ts';
-import { requireSession } from './session-record.ts';
+import { noSession, requireSession } from './session-record.ts';
 import { SessionRows } from './session-rows.ts';
 import { cellOf } from './sessions.ts';
 import { isUsual, type StepGroup, stepInBatches } from './step-batches.ts';
@@ -75,6 +75,7 @@ async function decideSteps<R, S extends PlainStep<R>>(
   const sessions = new SessionRows(stored);
   const cells = new Map<string, number[]>();
   for (let place = 0; place < steps.length; place++) {
+    if (!stored[place]) decided[place] = notFound(steps[place]);
     if (!sessions.isPlain(place) || sessions.isExpired(place, now)) continue;
     if (!isUsual(steps[place][0], sessions, place)) continue;
     const cell = sessions.cellOf(place);
@@ -85,6 +86,13 @@ async function decideSteps<R, S extends PlainStep<R>>(
   const group: StepGroup<R, S> = { keys, steps, stored, sessions, decided, answer };
   await Promise.allSettled([...cells.values()].map((places) => stepGroup(context, places, group)));
   return decided;
+}
+
+/** Steps of a session that is not there. Those of a sequence may begin it. */
+function notFound(steps: readonly PlainStep<unknown>[]): Decisions<never> {
+  if (steps.some(({ sequence }) => sequence)) return [undefined];
+  const refusal = noSession(steps[0].session);
+  return steps.map(() => refusal);
 }
 
 /** Decides on the steps of sessions of one version of a cell. */

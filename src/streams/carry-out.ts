@@ -1,17 +1,27 @@
 import type { FastifyRequest } from 'fastify';
 import { isJsonObject, quote } from '../domain/json.ts';
 import { fieldProblem, type Problem } from '../domain/problems.ts';
+import { clientOf } from '../http/callers.ts';
 import { retryAfterOf } from '../http/http-problem.ts';
 import { asProblem, problemDocument } from '../http/problem-replies.ts';
 import type { PlainStep } from '../services/sessions/plain-step.ts';
+import { turnWithTime } from '../threads/in-turns.ts';
+import type { Queue } from '../threads/queue.ts';
 import type { AnswerFields, AnswerForm, MessageId, Written } from './answer-form.ts';
 import { type MessageHandler, stepOfMany } from './message-handler.ts';
 import { type PlainMessage, plainStep } from './plain-step.ts';
 import type { Sender } from './sender.ts';
 import { SessionTurns } from './session-turns.ts';
 
-/** Unanswered messages with a key, of all callers. */
-export type Running = Map<string, Promise<void>>;
+/** How much begins at once, in plain steps. */
+const PIECE = 64;
+/** How many plain steps one takes that has a key, and whose answer is kept. */
+const KEYED = 1.5;
+/** How many any other message takes: it is carried out on its own. */
+const OTHER = 5;
+
+/** Messages with a key, of all callers: those that repeat one another go one after another. */
+export type Running = Queue;
 
 /** The request that carries the messages. */
 export interface Call {
@@ -21,12 +31,15 @@ export interface Call {
   /** Hears of each problem. */
   readonly refused: (problem: Problem) => void;
   readonly sender: Pick<Sender, 'carryOut' | 'isRated'>;
+  /** Waits until the event loop has time for more of the sender's messages; undefined if it has. */
+  readonly turn: () => Promise<void> | undefined;
 }
 
 /** The call that the messages of a request come by. */
 export function callOf(request: FastifyRequest, sender: Sender): Call {
   const { url, id, log, identity, server } = request;
-  return { url, id, log, sender, refused: (problem: Problem) => server.refused(problem, identity.tenant) };
+  const refused = (problem: Problem) => server.refused(problem, identity.tenant);
+  return { url, id, log, sender, refused, turn: () => turnWithTime(clientOf(request)) };
 }
 
 /**
@@ -48,13 +61,14 @@ export class Messages {
 
   /**
    * Many messages: parsed JSON, or the Problem of what could not be parsed. `answered` hears of each, by its place in `sent`, as
-   * soon as it is done. Plain steps are carried out together.
+   * soon as it is done. Plain steps are carried out together. The first messages begin at once, the others when the event loop has time.
+   * Resolves when all have begun; until then no other messages of the client may be carried out. Never rejects.
    */
-  carryOutAll<R extends Written>(
+  async carryOutAll<R extends Written>(
     sent: readonly unknown[],
     { form, call }: { readonly form: AnswerForm<R>; readonly call: Call },
     answered: (place: number, answer: R) => void,
-  ): void {
+  ): Promise<void> {
     /** One answer that cannot be sent must neither keep the others from theirs nor end the process. */
     const tell = (place: number, answer: R | Error) => {
       try {
@@ -65,36 +79,49 @@ export class Messages {
         call.log.error({ err: error }, 'An answer could not be sent.');
       }
     };
-    let steps: PlainStep<R>[] = [];
-    const begin = () => {
-      if (steps.length === 0) return;
-      this.actAll(steps, form, call.sender);
-      steps = [];
-    };
-    const { isRated } = call.sender;
-    for (let place = 0; place < sent.length; place++) {
-      const message = sent[place];
-      const plain = isRated ? undefined : this.plainOf(message);
-      if (plain) {
-        const end = plain.key === undefined ? undefined : this.begin(this.nameOf('step', plain.session, plain.key));
-        let settled = false;
-        const settle = (answer: R | Error) => {
-          if (settled) return;
-          settled = true;
-          end?.();
-          tell(place, answer);
-        };
-        steps.push(stepOfMany(plain, form, settle));
+    for (let begun = 0, room = PIECE; begun < sent.length; ) {
+      if (room <= 0) {
+        room = PIECE;
+        const turn = call.turn();
+        if (turn) await turn;
+      }
+      const steps = call.sender.isRated ? [] : this.plainSteps(sent, { from: begun, room }, form, tell);
+      if (steps.length > 0) {
+        this.actAll(steps, form, call.sender);
+        for (const step of steps) room -= sizeOf(step);
+        begun += steps.length;
       } else {
-        // It may be for the session of a step before it.
-        begin();
-        void this.act(message, form, call).then(
-          (answer) => tell(place, answer),
-          (error: Error) => tell(place, error),
-        );
+        this.act(sent[begun], form, call).then(tell.bind(undefined, begun), tell.bind(undefined, begun));
+        room -= OTHER;
+        begun += 1;
       }
     }
-    begin();
+  }
+
+  /** The plain steps that begin together with the message at `from`, as far as there is room; none if it is no plain step. */
+  private plainSteps<R extends Written>(
+    sent: readonly unknown[],
+    { from, room }: { readonly from: number; readonly room: number },
+    form: AnswerForm<R>,
+    tell: (place: number, answer: R | Error) => void,
+  ): PlainStep<R>[] {
+    const steps: PlainStep<R>[] = [];
+    for (let place = from, size = 0; place < sent.length && size < room; place++) {
+      const plain = this.plainOf(sent[place]);
+      if (!plain) break;
+      const end = plain.key === undefined ? undefined : this.begin(this.nameOf('step', plain.session, plain.key));
+      let settled = false;
+      const settle = (answer: R | Error) => {
+        if (settled) return;
+        settled = true;
+        end?.();
+        tell(place, answer);
+      };
+      const step = stepOfMany(plain, form, settle);
+      steps.push(step);
+      size += sizeOf(step);
+    }
+    return steps;
   }
 
   /** Never throws or rejects: what fails for all steps is told to each that is not settled yet. */
@@ -112,7 +139,7 @@ export class Messages {
     if (this.refusal || !this.turns.isFree) return undefined;
     const plain = plainStep(sent);
     // A repetition waits for the first.
-    const repeats = plain?.key !== undefined && this.running.has(this.nameOf('step', plain.session, plain.key));
+    const repeats = plain?.key !== undefined && this.running.isBusy(this.nameOf('step', plain.session, plain.key));
     return repeats ? undefined : plain;
   }
 
@@ -121,7 +148,7 @@ export class Messages {
     this.refusal = problem;
   }
 
-  private async act<R extends Written>(sent: unknown, form: AnswerForm<R>, { sender }: Call): Promise<R> {
+  private async act<R extends Written>(sent: unknown, form: AnswerForm<R>, { sender, turn }: Call): Promise<R> {
     if (this.refusal) throw this.refusal;
     if (sent instanceof Error) throw sent;
     if (!isJsonObject(sent)) {
@@ -134,35 +161,34 @@ export class Messages {
       throw fieldProblem('invalid-request', '/op', `Unknown op ${quote(op)}. Send one of ${known}.`);
     }
     const carryOut = () => sender.carryOut(() => handler.act(sent, form));
-    const act = () => (typeof key === 'string' ? this.inTurn(this.nameOf(op, session, key), carryOut) : carryOut());
+    const act = () => (typeof key === 'string' ? this.once(this.nameOf(op, session, key), turn, carryOut) : carryOut());
     return this.turns.take([session, copy], op === 'fork' || op === 'open', act);
   }
 
-  private async inTurn<R>(name: string, act: () => Promise<R>): Promise<R> {
-    for (let before = this.running.get(name); before; before = this.running.get(name)) {
-      await before;
-    }
-    const end = this.begin(name);
-    try {
-      return await act();
-    } finally {
-      end();
-    }
+  /** A repetition waits for those before it, which may all end in one turn of the event loop, and then for time. */
+  private once<R>(name: string, turn: Call['turn'], act: () => Promise<R>): Promise<R> {
+    const { running } = this;
+    if (!running.isBusy(name)) return running.run(name, act);
+    return running.run(name, async () => {
+      await turn();
+      return act();
+    });
   }
 
   /** Repetitions wait until the function that it returns is called. */
   private begin(name: string): () => void {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.running.set(name, promise);
-    return () => {
-      this.running.delete(name);
-      resolve();
-    };
+    const { running } = this;
+    running.enter(name, () => undefined);
+    return () => running.leave(name);
   }
 
   private nameOf(op: unknown, session: unknown, key: string): string {
     return `${this.tenant} ${op} ${session} ${key}`;
   }
+}
+
+function sizeOf({ once }: PlainStep<unknown>): number {
+  return once ? KEYED : 1;
 }
 
 /** The id of a message, even of a refused one; undefined if it has no valid id. */

@@ -9,12 +9,14 @@ import { mediaTypeOf } from '../http/binary-body.ts';
 import { type Callers, clientOf, turnsOf } from '../http/callers.ts';
 import { jsonParser } from '../http/json-body.ts';
 import { writerFor } from '../http/replies.ts';
+import { encoded, SLICE_BYTES, SlicedReply } from '../http/sliced-reply.ts';
 import { inTurns } from '../threads/in-turns.ts';
+import { Queue } from '../threads/queue.ts';
 import { watchCaller } from './admission.ts';
 import { fieldsForm, TEXT_FORM } from './answer-form.ts';
 import { callOf, Messages, type Running } from './carry-out.ts';
 import { answerLines, type StreamLimits } from './json-lines.ts';
-import { answersOf, itemsOf } from './many-steps.ts';
+import { answersOf, itemsOf, textOfAnswers } from './many-steps.ts';
 import { MessageReader } from './read-messages.ts';
 import { Sender } from './sender.ts';
 import type { SocketLimits } from './socket.ts';
@@ -37,7 +39,7 @@ export class StreamDoor {
   private readonly offers: Offers;
   private readonly gate: SocketDoorParts['gate'];
   private readonly callers: Callers;
-  private readonly running: Running = new Map();
+  private readonly running: Running = new Queue();
   private readonly parse: (text: string) => unknown;
   private readonly reader: MessageReader;
   private readonly stops = new Set<() => void>();
@@ -61,7 +63,6 @@ export class StreamDoor {
     const type = mediaTypeOf(request.headers['content-type']);
     if (JSON_LINES.some((known) => known === type)) return this.answerLines(request, reply, type);
     const { tensorFiles: files } = request.server;
-    const turn = turnsOf(request);
     const sent = request.body;
     const items = sent instanceof Uint8Array ? itemsOfFile(await inTurns(files.read(sent)), this.parse) : itemsOf(sent);
     if (writerFor(request).mediaType === SAFETENSORS) {
@@ -70,24 +71,19 @@ export class StreamDoor {
         form,
         sizeOf: sizeOfFields,
         call: this.callOf(request),
-        turn,
       });
       reply.header('content-type', SAFETENSORS);
       const { buffer, byteOffset, byteLength } = files.write(fileOfAnswers(answers)).subarray();
       return Buffer.from(buffer, byteOffset, byteLength);
     }
     const sizeOf = (text: string) => text.length;
-    const texts = await answersOf(this.stepsOf(request), items, {
-      form: TEXT_FORM,
-      sizeOf,
-      call: this.callOf(request),
-      turn,
-    });
+    const call = this.callOf(request);
+    const texts = await answersOf(this.stepsOf(request), items, { form: TEXT_FORM, sizeOf, call });
     reply.header('content-type', 'application/json; charset=utf-8');
-    // Joined as a whole, the text is copied once.
-    texts[0] = `{"results":[${texts[0]}`;
-    texts[texts.length - 1] += ']}';
-    return texts.join(',');
+    const pieces = textOfAnswers(texts);
+    const length = texts.reduce((sum, text) => sum + text.length, 0);
+    if (length > SLICE_BYTES) return new SlicedReply(length, encoded(pieces), turnsOf(request));
+    return [...pieces].join('');
   }
 
   /** Finishes running messages, then ends the streams and sockets. */

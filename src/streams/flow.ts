@@ -21,8 +21,8 @@ export interface FlowOptions<M> {
   readonly longBytes?: number;
   /** Reads a long message, in turns of the event loop. Never rejects. */
   readonly prepare: (message: M) => Promise<M>;
-  /** Carries out messages that may begin now. Call `done` for each when it is answered. */
-  readonly begin: (tasks: readonly Task<M>[]) => void;
+  /** Carries out messages that may begin now. Call `done` for each when it is answered. Others begin when all of them have begun. */
+  readonly begin: (tasks: readonly Task<M>[]) => void | Promise<void>;
   /** Called with whether more may be read. */
   readonly reading: (open: boolean) => void;
 }
@@ -47,7 +47,7 @@ export class Flow<M> {
   private bytes = 0;
   private open = true;
   private paused = false;
-  /** Waits for a turn. */
+  /** Waits for a turn, or for messages that begin. */
   private isWaiting = false;
   /** The long message that comes next, once it is read. */
   private ready: Task<M> | undefined;
@@ -84,10 +84,7 @@ export class Flow<M> {
   advance(): void {
     if (!this.isWaiting && this.mayBegin()) {
       this.isWaiting = true;
-      this.options.turn(() => {
-        this.isWaiting = false;
-        this.beginAll();
-      });
+      this.options.turn(() => this.beginSome());
     }
     this.tellReading();
   }
@@ -119,12 +116,14 @@ export class Flow<M> {
     });
   }
 
-  private beginAll(): void {
-    const { maxBytes, longBytes = LONG_BYTES } = this.options;
+  /** Begins all that may begin, or as many as have LONG_BYTES together: the others when it is the client's turn again. */
+  private beginSome(): void {
+    const { longBytes = LONG_BYTES } = this.options;
     const begun: Task<M>[] = [];
-    while (this.mayBegin()) {
+    for (let bytes = 0; this.mayBegin(); ) {
       const task = this.waiting[this.next];
-      if (this.running > 0 && this.bytes + task.bytes > maxBytes) break;
+      bytes += task.bytes;
+      if (begun.length > 0 && bytes > LONG_BYTES) break;
       if (task.bytes >= longBytes && !this.isReady(task)) break;
       this.next++;
       this.running++;
@@ -136,7 +135,13 @@ export class Flow<M> {
       this.next = 0;
     }
     this.tellReading();
-    if (begun.length > 0) this.options.begin(begun);
+    const goOn = () => {
+      this.isWaiting = false;
+      if (begun.length > 0) this.advance();
+    };
+    const beginning = begun.length > 0 ? this.options.begin(begun) : undefined;
+    if (beginning) void beginning.then(goOn);
+    else goOn();
   }
 
   /** Whether a long message is read, which comes next; otherwise it will be. */
@@ -164,7 +169,9 @@ export class Flow<M> {
   }
 
   private mayBegin(): boolean {
-    return this.next < this.waiting.length && this.hasRoom() && !this.options.isCongested();
+    const { waiting, running, options } = this;
+    if (this.next === waiting.length || !this.hasRoom() || options.isCongested()) return false;
+    return running === 0 || this.bytes + waiting[this.next].bytes <= options.maxBytes;
   }
 
   private hasRoom(): boolean {

@@ -73,9 +73,9 @@ export function answerLines(
     count(0);
   }
 
-  function begin(tasks: readonly Task<unknown>[]): void {
+  function begin(tasks: readonly Task<unknown>[]): Promise<void> {
     const sent = tasks.map(({ message }) => (message instanceof Buffer ? reader.text(message) : message));
-    messages.carryOutAll(sent, { form: TEXT_FORM, call }, (place, line) => {
+    return messages.carryOutAll(sent, { form: TEXT_FORM, call }, (place, line) => {
       // Answers that are committed together are written together.
       if (ready === '') process.nextTick(write);
       ready += `${line}\n`;

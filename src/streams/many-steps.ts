@@ -1,16 +1,12 @@
 import { MAX_ITEMS } from '../../schemas/stream.ts';
 import { isJsonObject, quote } from '../domain/json.ts';
 import { fieldProblem, Problem } from '../domain/problems.ts';
+import { SLICE_BYTES } from '../http/sliced-reply.ts';
 import type { AnswerForm, Written } from './answer-form.ts';
 import type { Call, Messages } from './carry-out.ts';
-import { plainStep } from './plain-step.ts';
 
 /** The most items that run at once. */
 const WAVE = 1_000;
-/** Of these, how many plain steps begin in one turn of the event loop. */
-const BEGUN = 64;
-/** Any other item is carried out on its own, and takes as long as so many plain steps. */
-const OTHER = 5;
 /** The most bytes of the answers to one call. Further items are not begun. */
 const MOST_ANSWER_BYTES = 16 * 2 ** 20;
 
@@ -18,8 +14,6 @@ interface CallOfMany<R extends Written> {
   readonly form: AnswerForm<R>;
   readonly sizeOf: (answer: R) => number;
   readonly call: Call;
-  /** Waits for the sender's turn on the event loop. */
-  readonly turn: () => Promise<void>;
 }
 
 /**
@@ -29,7 +23,7 @@ interface CallOfMany<R extends Written> {
 export async function answersOf<R extends Written>(
   messages: Messages,
   items: readonly unknown[],
-  { form, sizeOf, call, turn }: CallOfMany<R>,
+  { form, sizeOf, call }: CallOfMany<R>,
 ): Promise<R[]> {
   const answers: R[] = [];
   let bytes = 0;
@@ -38,27 +32,24 @@ export async function answersOf<R extends Written>(
     const wave = items.slice(from, from + WAVE);
     const { promise: allAnswered, resolve } = Promise.withResolvers<void>();
     let left = wave.length;
-    for (let begun = 0, end = 0; begun < wave.length; begun = end) {
-      end = endOfGroup(wave, begun);
-      if (end - begun < items.length) await turn();
-      const sent = wave.slice(begun, end);
-      const first = from + begun;
-      messages.carryOutAll(room ? sent : sent.map(tooMuch), { form, call }, (place, answer) => {
-        answers[first + place] = answer;
-        bytes += sizeOf(answer);
-        if (--left === 0) resolve();
-      });
-    }
+    void messages.carryOutAll(room ? wave : wave.map(tooMuch), { form, call }, (place, answer) => {
+      answers[from + place] = answer;
+      bytes += sizeOf(answer);
+      if (--left === 0) resolve();
+    });
     await allAnswered;
   }
   return answers;
 }
 
-/** Where those end that begin together with the item at `from`. */
-function endOfGroup(items: readonly unknown[], from: number): number {
-  let end = from;
-  for (let begun = 0; end < items.length && begun < BEGUN; end++) begun += plainStep(items[end]) ? 1 : OTHER;
-  return end;
+/** The text of a reply `{ "results": [...] }`, in pieces to be sent one after another. */
+export function* textOfAnswers(answers: readonly string[]): Generator<string> {
+  for (let from = 0, to = 0; from < answers.length; from = to) {
+    for (let length = 0; to < answers.length && length < SLICE_BYTES; to++) length += answers[to].length;
+    const begin = from === 0 ? '{"results":[' : ',';
+    // Joined as a whole, the text is copied once.
+    yield `${begin}${answers.slice(from, to).join(',')}${to < answers.length ? '' : ']}'}`;
+  }
 }
 
 function tooMuch(): Problem {

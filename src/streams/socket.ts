@@ -45,7 +45,7 @@ export class SocketLine {
   private readonly limits: SocketLimits;
   private readonly flow: Flow<Frame>;
   private readonly incoming: Incoming;
-  private begin: (tasks: readonly SocketTask[]) => void = () => undefined;
+  private begin: (tasks: readonly SocketTask[]) => Promise<void> = async () => undefined;
   private prepare: (frame: Frame) => Promise<Frame> = async (frame) => frame;
   private readonly pings: NodeJS.Timeout;
   private alive = true;
@@ -116,14 +116,13 @@ export class SocketLine {
     const frames = new FrameReader(reader, this.limits.maxBytes);
     const read = ({ message }: SocketTask) => frames.read(message);
     this.prepare = (frame) => frames.prepare(frame, this.holding.client);
-    this.begin = (tasks) => {
+    this.begin = async (tasks) => {
       // Runs of one kind, in their order: two messages may be for one session.
       for (let from = 0, to = 0; from < tasks.length; from = to) {
         const areFiles = isFile(tasks[from].message);
         while (to < tasks.length && isFile(tasks[to].message) === areFiles) to++;
         const run = tasks.slice(from, to);
-        if (areFiles) carryOut(run, run.map(read), fields);
-        else carryOut(run, run.map(read), TEXT_FORM);
+        await (areFiles ? carryOut(run, run.map(read), fields) : carryOut(run, run.map(read), TEXT_FORM));
       }
     };
     let advancing = false;

@@ -17,9 +17,15 @@ export function nextTurn(client = ''): Promise<void> {
   return new Promise((resolve) => slices.add(client, resolve));
 }
 
+/** The same, unless this turn has time left and nothing waits: then there is nothing to wait for. */
+export function turnWithTime(client?: string): Promise<void> | undefined {
+  return slices.hasTime ? undefined : nextTurn(client);
+}
+
 /** Does the work in slices on the calling thread, each when it is the client's turn. The event loop runs between the slices. */
 export async function inTurns<R>(work: Generator<void, R>, client?: string): Promise<R> {
-  if (!slices.hasTime) await nextTurn(client);
+  const turn = turnWithTime(client);
+  if (turn) await turn;
   for (;;) {
     const { done, value } = forOneSlice(work);
     if (done) return value;

@@ -3,8 +3,13 @@ export class Queue {
   /** For each running name, the functions that start the tasks waiting for it, or null if none do. */
   private readonly waiting = new Map<string, (() => void)[] | null>();
 
+  /** Whether a task of the name runs. */
+  isBusy(name: string): boolean {
+    return this.waiting.has(name);
+  }
+
   async run<T>(name: string, task: () => Promise<T>): Promise<T> {
-    if (this.waiting.has(name)) await new Promise<void>((begin) => this.enter(name, begin));
+    if (this.isBusy(name)) await new Promise<void>((begin) => this.enter(name, begin));
     else this.waiting.set(name, null);
     try {
       return await task();

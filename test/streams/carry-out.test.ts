@@ -1,9 +1,10 @@
-import { expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { NestedNumbers } from '../../schemas/nested-numbers.ts';
 import { Problem } from '../../src/domain/problems.ts';
 import { TEXT_FORM } from '../../src/streams/answer-form.ts';
 import { type Call, Messages } from '../../src/streams/carry-out.ts';
 import type { MessageHandler } from '../../src/streams/message-handler.ts';
+import { Queue } from '../../src/threads/queue.ts';
 
 const step = (id: number, key?: string) => ({
   id,
@@ -12,8 +13,15 @@ const step = (id: number, key?: string) => ({
   ...(key === undefined ? {} : { key }),
 });
 
-function carryOut(handler: MessageHandler, sender: Partial<Call['sender']>, answered = vi.fn()) {
-  const running = new Map();
+const MIXED = [step(1), step(2, 'k'), { id: 3, op: 'none' }, step(4)];
+
+function carryOut(
+  handler: MessageHandler,
+  sender: Partial<Call['sender']>,
+  answered = vi.fn(),
+  { sent = MIXED, turn = () => undefined }: { sent?: readonly unknown[]; turn?: Call['turn'] } = {},
+) {
+  const running = new Queue();
   const messages = new Messages(new Map([['step', handler]]), 'acme', running);
   const log = { error: vi.fn() };
   const call: Call = {
@@ -21,10 +29,10 @@ function carryOut(handler: MessageHandler, sender: Partial<Call['sender']>, answ
     id: 'r',
     log,
     refused: () => undefined,
+    turn,
     sender: { isRated: false, carryOut: (act) => act(), ...sender },
   };
-  const sent = [step(1), step(2, 'k'), { id: 3, op: 'none' }, step(4)];
-  messages.carryOutAll(sent, { form: TEXT_FORM, call }, (place, text) => answered(place, JSON.parse(text)));
+  void messages.carryOutAll(sent, { form: TEXT_FORM, call }, (place, text) => answered(place, JSON.parse(text)));
   return { answered, running, log };
 }
 
@@ -47,7 +55,7 @@ it('answers every step of a group that cannot be carried out, and lets their key
     [2, 3, 400],
     [3, 4, 429],
   ]);
-  expect(running.size).toBe(0);
+  expect(running.isBusy('acme step s2 k')).toBe(false);
 });
 
 it('answers a step once, also if its group fails after it', async () => {
@@ -73,4 +81,71 @@ it('answers the others if one answer cannot be sent', async () => {
   await settled();
   expect(answered.mock.calls.map(([place]) => place).sort()).toEqual([0, 1, 2, 3]);
   expect(log.error).toHaveBeenCalledTimes(2);
+});
+
+describe('the messages of a call', () => {
+  const plain = (key: (k: number) => string | undefined) => Array.from({ length: 200 }, (_, k) => step(k, key(k)));
+  const other = (key?: string) => ({ session: 's', inputs: [[1]], trace: true, ...(key === undefined ? {} : { key }) });
+
+  /** Carries out messages with an event loop that has no time left until `go` is called. */
+  function begin(sent: readonly unknown[]) {
+    const turns: (() => void)[] = [];
+    const begun: number[] = [];
+    const ends: (() => void)[] = [];
+    const handler: MessageHandler = {
+      act: () => {
+        begun.push(1);
+        return new Promise((resolve) => ends.push(() => resolve('"status":200}' as never)));
+      },
+      actAll: async (steps) => {
+        begun.push(steps.length);
+        for (const one of steps) one.settle('"status":200}' as never);
+      },
+    };
+    const turn = () => new Promise<void>((resolve) => turns.push(resolve));
+    const all = carryOut(handler, {}, undefined, { sent, turn });
+    const go = async () => {
+      turns.shift()?.();
+      await settled();
+    };
+    return { ...all, begun, turns, ends, go };
+  }
+
+  it.each([
+    ['64 without a key', () => undefined, [64, 64, 64, 8]],
+    ['43 with one', (k: number) => `k${k}`, [43, 43, 43, 43, 28]],
+  ])('begin when the event loop has time: of plain steps %s at once', async (_, key, groups) => {
+    const { begun, go, answered } = begin(plain(key));
+    for (const [k] of groups.entries()) {
+      expect(begun).toEqual(groups.slice(0, k + 1));
+      await go();
+    }
+    expect(begun).toEqual(groups);
+    expect(answered).toHaveBeenCalledTimes(200);
+  });
+
+  it('begin a few at once if they are no plain steps, and keep their order', async () => {
+    const few = Array.from({ length: 12 }, () => other());
+    const { begun, go } = begin([...few, ...plain(() => undefined).slice(0, 10), ...few]);
+    // A step takes a fifth of another message: there is room for four behind twelve, and for eleven others behind six.
+    expect(begun).toEqual([...Array(12).fill(1), 4]);
+    await go();
+    expect(begun.slice(13)).toEqual([6, ...Array(12).fill(1)]);
+  });
+
+  it('go one after another if they repeat one another, each when the event loop has time', async () => {
+    const { begun, turns, ends, go } = begin([other('k'), other('k'), other('k')]);
+    await go();
+    await go();
+    expect([begun, turns]).toEqual([[1], []]);
+    ends[0]();
+    await settled();
+    expect([begun, turns.length]).toEqual([[1], 1]);
+    await go();
+    expect([begun, turns.length]).toEqual([[1, 1], 0]);
+    ends[1]();
+    await settled();
+    await go();
+    expect(begun).toEqual([1, 1, 1]);
+  });
 });

@@ -8,6 +8,7 @@ interface Options {
   readonly congested?: () => boolean;
   readonly prepare?: (name: number) => Promise<number>;
   readonly turn?: (begin: () => void) => void;
+  readonly onBegin?: (names: readonly number[]) => Promise<void>;
 }
 
 function started(options: Options = {}) {
@@ -23,10 +24,12 @@ function started(options: Options = {}) {
     turn: options.turn ?? ((begin) => begin()),
     prepare: options.prepare ?? (async (name) => name),
     begin(tasks) {
+      if (options.onBegin) return options.onBegin(tasks.map(({ message }) => message));
       for (const task of tasks) {
         begun.push(task.message);
         ends.push((answerBytes) => flow.done(task, answerBytes));
       }
+      return undefined;
     },
   });
   const add = (name: number, bytes = 1) => {
@@ -101,6 +104,43 @@ describe('the flow of one client', () => {
     expect(begun).toEqual([1, 2, 3, 4]);
     await end();
     expect(reading).toEqual([false, true]);
+  });
+
+  it('begins no others until those that begin have begun', async () => {
+    const begun: number[] = [];
+    const ready: (() => void)[] = [];
+    const { flow } = started({
+      inFlight: 10,
+      onBegin: (names) => {
+        begun.push(...names);
+        return new Promise<void>((resolve) => ready.push(resolve));
+      },
+    });
+    flow.add(1, 1);
+    flow.advance();
+    flow.add(1, 2);
+    flow.add(1, 3);
+    flow.advance();
+    expect(begun).toEqual([1]);
+    ready[0]();
+    await new Promise(setImmediate);
+    expect(begun).toEqual([1, 2, 3]);
+  });
+
+  it('begins as many together as have the bytes of a long message, and the others in another turn', () => {
+    const turns: (() => void)[] = [];
+    const { flow, begun } = started({ inFlight: 10, maxBytes: 2 ** 20, turn: (begin) => turns.push(begin) });
+    for (const name of [1, 2, 3, 4, 5]) flow.add(50_000, name);
+    flow.advance();
+    for (const so of [
+      [1, 2],
+      [1, 2, 3, 4],
+      [1, 2, 3, 4, 5],
+    ]) {
+      turns.shift()?.();
+      expect(begun).toEqual(so);
+    }
+    expect(turns).toEqual([]);
   });
 
   it('begins a message that is over the bound of bytes alone', async () => {

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { ExpectedVersion } from '../../domain/conditions.ts';
 import type { Backoff } from '../../domain/ports.ts';
 import { Problem } from '../../domain/problems.ts';
+import { turnWithTime } from '../../threads/in-turns.ts';
 import { Queue } from '../../threads/queue.ts';
 import { type Kind, thingKey } from '../keys.ts';
 import type { Ports } from '../ports.ts';
@@ -25,6 +26,8 @@ export interface Change<T, R> {
 type Needs = Pick<Ports, 'store' | 'clock' | 'newId' | 'backoff' | 'limits' | 'beginStage' | 'caller'>;
 
 const MAX_ATTEMPTS = 100;
+/** Of changes that were asked for together but are made alone, how many begin at once. */
+const MOST_ALONE = 12;
 const ID_PREFIX: Readonly<Record<Kind, string>> = {
   cell: 'cell',
   session: 'ses',
@@ -119,23 +122,40 @@ export class Changer {
    */
   changeAll<R, I extends OneOfMany<R>>(items: readonly I[], decideAll: DecideAll<R, I>): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
+    const { client } = this.context.caller();
     const owners = Map.groupBy(items, ({ owner }) => owner);
     let ready: (readonly I[])[] = [];
+    /** Of what begins at once; what has waited for its turn may be one of many that have. */
+    let isFirst = false;
     const run = async () => {
       const changes = ready;
       ready = [];
       const left = await decideTogether(this.context, this.running, changes, decideAll);
+      let room = isFirst ? MOST_ALONE : 0;
+      isFirst = false;
       for (let k = 0; k < changes.length; k++) {
         const [{ owner }] = changes[k];
         const { alone, rest } = left[k];
-        if (alone.length === 0) goOn(owner, rest);
-        else void makeAlone(alone).then(() => goOn(owner, rest));
+        if (alone.length === 0) {
+          goOn(owner, rest);
+          continue;
+        }
+        if (room === 0) {
+          await turnWithTime(client);
+          room = MOST_ALONE;
+        }
+        room--;
+        void makeAlone(alone).then(() => goOn(owner, rest));
       }
     };
     // Turns that begin at once go together.
     const begin = (own: readonly I[]) => ready.push(own) === 1 && queueMicrotask(run);
     const makeAlone = async (alone: readonly I[]) => {
-      for (const item of alone) await within(item, () => this.alone(item));
+      for (const [k, item] of alone.entries()) {
+        // Many may do no more than look something up, and would all end in one turn of the event loop.
+        if (k > 0) await turnWithTime(client);
+        await within(item, () => this.alone(item));
+      }
     };
     const goOn = (owner: string, rest: readonly I[]) => {
       if (rest.length > 0) {
@@ -147,6 +167,7 @@ export class Changer {
       if (owners.size === 0) resolve();
     };
     for (const [owner, own] of owners) this.queue.enter(owner, () => begin(own));
+    isFirst = ready.length > 0;
     if (owners.size === 0) resolve();
     return promise;
   }

@@ -4,6 +4,7 @@ import { OWN_WORK } from '../../../src/domain/caller.ts';
 import { Changer } from '../../../src/services/changes/change.ts';
 import type { OneOfMany } from '../../../src/services/changes/one-of-many.ts';
 import { openMemoryStore } from '../../../src/store/memory.ts';
+import { slowClock, turnsOf } from '../../support/slow-clock.ts';
 
 const codec = {
   encode: (text: string) => Buffer.from(text),
@@ -76,6 +77,34 @@ it('settles each change, also beside one that cannot be told', async () => {
     });
   });
   expect(told).toHaveBeenCalledExactlyOnceWith('together');
+});
+
+it('makes changes alone in turns of the event loop, a few of many and one of each owner at once', async () => {
+  slowClock();
+  const { changer } = start();
+  const settle = vi.fn();
+  // It writes nothing, so no commit takes a turn.
+  const idle = (name: string) => ({ ...change(name, { settle }), decide: async () => ({ writes: [], result: name }) });
+  const alone = (items: readonly OneOfMany<string>[]) =>
+    changer.changeAll(items, async (some) => some.map((own) => own.map(() => undefined)));
+  const oneByOne = () => Promise.all(Array.from({ length: 20 }, () => alone([idle('a')])));
+  expect(await turnsOf(oneByOne)).toBeGreaterThanOrEqual(19);
+  const own = Array.from({ length: 20 }, () => idle('a'));
+  expect(await turnsOf(() => alone(own))).toBeGreaterThanOrEqual(19);
+  const many = Array.from({ length: 60 }, (_, k) => idle(`${k}`));
+  expect(await turnsOf(() => alone(many))).toBeGreaterThanOrEqual(4);
+  expect(settle).toHaveBeenCalledTimes(100);
+});
+
+it('looks up once whether the refusals of many changes with keys stand', async () => {
+  const { store, changer } = start();
+  const get = vi.spyOn(store, 'get');
+  const settle = vi.fn();
+  const items = Array.from({ length: 20 }, (_, k) => change('a', { key: `k${k}`, settle }));
+  const refusal = new Error('refused');
+  await changer.changeAll(items, async () => [items.map(() => refusal)]);
+  expect(settle.mock.calls).toEqual(Array(20).fill([refusal]));
+  expect(get).toHaveBeenCalledTimes(2);
 });
 
 it('does what is to be done after the commit of a change that is made alone', async () => {

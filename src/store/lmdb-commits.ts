@@ -1,5 +1,5 @@
 import { writeSync } from 'node:fs';
-import type { Bytes } from '../domain/bytes.ts';
+import { type Bytes, LONG_BYTES } from '../domain/bytes.ts';
 import type { CommitEnd, CommitOutcome, StoreWrite } from '../domain/ports.ts';
 import { atTurnEnd } from '../threads/turn-end.ts';
 import type { LmdbConnection } from './lmdb-connection.ts';
@@ -8,7 +8,7 @@ import { probeDisk } from './lmdb-disk.ts';
 import { hasOverwrittenMemory, NoRoomError, storeProblem } from './lmdb-errors.ts';
 import { LongValues } from './lmdb-long-values.ts';
 import { reasonOf, TimeLimitError, withinLimit } from './lmdb-outcomes.ts';
-import { bytesOfPlace, PIECE_BYTES, type Place } from './lmdb-pieces.ts';
+import { bytesOfPlace, type Place } from './lmdb-pieces.ts';
 import { recordOf } from './lmdb-record.ts';
 import { hasRoomFor } from './lmdb-room.ts';
 import { type Draft, transact } from './lmdb-transaction.ts';
@@ -19,8 +19,13 @@ import { UsageTally } from './usage-tally.ts';
 
 /** The most commits that share one sync: enough to make it cheap, but few enough to keep waits short. */
 const GROUP_COMMITS = 1_000;
-/** A group with as many bytes has room for no more: these take milliseconds, for which the others wait. */
-const GROUP_BYTES = 2 ** 20;
+/**
+ * A group with as many bytes has room for no longer commit: these take milliseconds, for which the others wait. Fewer where short
+ * commits come: each waits for one such group, and the syncs of many cost the others a fifth.
+ */
+const GROUP_BYTES = { quiet: 2 ** 21, busy: 2 ** 19 };
+/** Groups without a short commit, after which no more are expected. */
+const QUIET_GROUPS = 16;
 /** After a group of more short commits than these, the next is taken a turn of the event loop later: one sync serves more. */
 const FEW = 2;
 /** Shorter commits do not wait for longer ones. */
@@ -47,7 +52,8 @@ export interface CommitQueue {
 
 /**
  * Group commit: commits that arrive during a sync wait, and the next transaction takes them all, so one sync serves many.
- * Each is compared and written on its own (lmdb-transaction.ts), short ones in the order of the calls and before longer ones.
+ * Each is compared and written on its own (lmdb-transaction.ts), short ones in the order of the calls and before longer ones. A short
+ * one waits for one group of longer ones at most.
  * Written values update the recent values.
  */
 export function createCommitQueue(connection: LmdbConnection, recent: RecentValues): CommitQueue {
@@ -55,6 +61,10 @@ export function createCommitQueue(connection: LmdbConnection, recent: RecentValu
   let waiting: WaitingCommit[] = [];
   /** Short commits of the last group. */
   let lastCount = 0;
+  /** Whether it had longer ones. */
+  let wasLong = false;
+  /** Groups since one that had short commits. */
+  let sinceShort = QUIET_GROUPS;
   const longValues = new LongValues(connection.directory, carryOut);
   /** Commits of long values, which do much before and after they are in the queue. */
   const long = new Set<Promise<void>>();
@@ -74,20 +84,30 @@ export function createCommitQueue(connection: LmdbConnection, recent: RecentValu
     return probing;
   }
 
-  /** Short commits first, and then others, one at least. */
+  /** Short commits, and longer ones behind them, but not in two groups one after the other: short ones go between. */
   function takeGroup(): WaitingCommit[] {
     const short = waiting.filter(({ size }) => size < SHORT_BYTES).slice(0, GROUP_COMMITS);
-    const group = new Set(short);
-    let bytes = short.reduce((sum, { size }) => sum + size, 0);
-    for (const commit of waiting) {
-      if (group.size > short.length && bytes >= GROUP_BYTES) break;
-      if (commit.size < SHORT_BYTES) continue;
-      group.add(commit);
-      bytes += commit.size;
-    }
+    sinceShort = short.length > 0 ? 0 : sinceShort + 1;
+    const long = wasLong && short.length > 0 ? [] : takeLong();
+    const group = new Set([...short, ...long]);
     waiting = waiting.filter((commit) => !group.has(commit));
     lastCount = short.length;
+    wasLong = long.length > 0;
     return [...group];
+  }
+
+  /** Longer commits of one group, one at least where there are any. */
+  function takeLong(): WaitingCommit[] {
+    const most = sinceShort < QUIET_GROUPS ? GROUP_BYTES.busy : GROUP_BYTES.quiet;
+    const group: WaitingCommit[] = [];
+    let bytes = 0;
+    for (const commit of waiting) {
+      if (commit.size < SHORT_BYTES) continue;
+      if (bytes >= most) break;
+      group.push(commit);
+      bytes += commit.size;
+    }
+    return group;
   }
 
   /**
@@ -250,7 +270,7 @@ function changes({ bytes, delete: deletes }: StoreWrite): boolean {
 }
 
 function isInPieces(write: StoreWrite): write is StoreWrite & { readonly bytes: Bytes } {
-  return write.bytes !== undefined && write.bytes.length > PIECE_BYTES;
+  return write.bytes !== undefined && write.bytes.length > LONG_BYTES;
 }
 
 /** This process can no longer be trusted, so it ends. Everything it has acknowledged is on the disk. */

@@ -21,7 +21,7 @@ import { createStamps } from './record.ts';
 type Enqueue = (bytes: number, work: (draft: Draft) => CommitOutcome) => Promise<CommitOutcome>;
 
 /** Pieces that are written at once: what one transaction takes. */
-const AT_ONCE = 2;
+const AT_ONCE = 4;
 
 /**
  * Writes long values in pieces before the commit that names them, in the same queue as all commits, so others go between. Until

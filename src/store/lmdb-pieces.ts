@@ -1,12 +1,12 @@
-import { type Bytes, LONG_BYTES } from '../domain/bytes.ts';
+import type { Bytes } from '../domain/bytes.ts';
 import { DamagedRecordError, fillRecord, sealedLength, sealRecord, unsealRecord } from './lmdb-record.ts';
 import { revisionOf, STAMP_BYTES } from './record.ts';
 
 /**
- * A longer value is kept in pieces of this length, in a tree of their own, and its record only says where they are. Copying
+ * A long value is kept in pieces of this length, in a tree of their own, and its record only says where they are. Copying
  * and writing one piece takes a millisecond or two, and the commits of others go between two of them.
  */
-export const PIECE_BYTES = LONG_BYTES;
+export const PIECE_BYTES = 2 ** 19;
 /** The highest bit of the counter in a stamp, which no counter reaches, marks a record whose value is in pieces. */
 const MARK = { at: 8, bit: 0x80 };
 const PLACE_BYTES = STAMP_BYTES + 12;

@@ -1,9 +1,6 @@
-/** The thread of one large draw: the tensor's elements, and it ends. */
-import { workerData } from 'node:worker_threads';
+/** A thread of large draws: the elements of each tensor. */
+import type { TensorData } from '../domain/tensor.ts';
 import { answerParent } from '../threads/own-thread.ts';
 import { type Draw, elementsOf } from './draw.ts';
 
-answerParent(
-  () => elementsOf(workerData as Draw),
-  ({ buffer }) => [buffer],
-);
+answerParent<Draw, TensorData>(elementsOf, { ofResult: ({ buffer }) => [buffer] });

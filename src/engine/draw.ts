@@ -4,7 +4,7 @@ import { type CurrentCaller, OWN_WORK } from '../domain/caller.ts';
 import type { InitializerSpec } from '../domain/program.ts';
 import { BYTES_PER_ELEMENT, type Dtype, type Shape, sizeOf, Tensor, type TensorData } from '../domain/tensor.ts';
 import { Lane } from '../threads/lane.ts';
-import { runInThread } from '../threads/own-thread.ts';
+import { OwnThreads } from '../threads/own-thread.ts';
 
 /** Something to draw: by an initializer, or whole numbers. */
 export type Draw =
@@ -32,13 +32,13 @@ export function elementsOf(draw: Draw): TensorData {
  */
 export function createDraws(caller: CurrentCaller = () => OWN_WORK) {
   const lane = new Lane({ what: 'large draws', atOnce: 2, caller });
+  const threads = new OwnThreads<Draw, TensorData>(SCRIPT);
 
   async function draw(wanted: Draw): Promise<Tensor> {
     const dtype = 'spec' in wanted ? wanted.dtype : 'int64';
     caller().hold(sizeOf(wanted.shape) * BYTES_PER_ELEMENT[dtype]);
     if (nanosecondsOf(wanted) <= AT_ONCE) return new Tensor(dtype, wanted.shape, elementsOf(wanted));
-    const run = (signal?: AbortSignal) => runInThread<TensorData>(SCRIPT, { workerData: wanted }, signal);
-    return new Tensor(dtype, wanted.shape, await lane.run(run));
+    return new Tensor(dtype, wanted.shape, await lane.run((signal) => threads.run(wanted, [], signal)));
   }
 
   return {

@@ -31,7 +31,12 @@ export function createThreads<Request, Reply>(script: URL, timeoutMs: number) {
   /** An idle thread does not keep the process alive. */
   function keep(worker: Worker): void {
     worker.unref();
-    idle.set(worker, setTimeout(() => worker.terminate(), IDLE_MS).unref());
+    // It takes no other file while it ends.
+    const end = () => {
+      forget(worker);
+      void worker.terminate();
+    };
+    idle.set(worker, setTimeout(end, IDLE_MS).unref());
   }
 
   return {

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
 import type { JsonObject } from '../domain/json.ts';
 import { Problem } from '../domain/problems.ts';
-import { runInThread } from '../threads/own-thread.ts';
+import { OwnThreads } from '../threads/own-thread.ts';
 import type { DocumentedRoute } from './openapi.ts';
 
 /** Headers that belong to a connection. The outer reply sets its own. */
@@ -37,7 +37,7 @@ export function addDocs(app: FastifyInstance, routes: readonly DocumentedRoute[]
     return opened;
   };
   app.decorate('openApi', openApi);
-  app.decorate('openApiYaml', async () => runInThread<string>(YAML_SCRIPT, { workerData: await openApi() }));
+  app.decorate('openApiYaml', async () => new OwnThreads<JsonObject, string>(YAML_SCRIPT).run(await openApi()));
   app.addHook('onClose', async () => (await opened)?.close());
   const route = { schema: { hide: true }, config: { access: 'open' } } as const;
   // Swagger UI would write it anew for each request, for a tenth of a second.

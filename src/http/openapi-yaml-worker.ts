@@ -1,9 +1,12 @@
 /** The thread that writes the OpenAPI document as YAML, which takes tenths of a second. */
-import { parentPort, workerData } from 'node:worker_threads';
 import swagger from '@fastify/swagger';
 import Fastify from 'fastify';
+import type { JsonObject } from '../domain/json.ts';
+import { answerParent } from '../threads/own-thread.ts';
 
-const app = Fastify();
-await app.register(swagger, { mode: 'static', specification: { document: workerData } });
-await app.ready();
-parentPort?.postMessage({ result: app.swagger({ yaml: true }) });
+answerParent<JsonObject, string>(async (document) => {
+  const app = Fastify();
+  await app.register(swagger, { mode: 'static', specification: { document: document as never } });
+  await app.ready();
+  return app.swagger({ yaml: true });
+});

@@ -5,7 +5,7 @@ import { type Dtype, Tensor } from '../domain/tensor.ts';
 import { literalToTensor, SentTensor, type TensorLiteral } from '../domain/tensor-literal.ts';
 import { copied, nextTurn } from '../threads/in-turns.ts';
 import { Lane } from '../threads/lane.ts';
-import { runInThread } from '../threads/own-thread.ts';
+import { OwnThreads } from '../threads/own-thread.ts';
 import { type Arithmetic, carryOut, type OpTask, workOf } from './op-task.ts';
 
 /** A tensor between threads. */
@@ -24,10 +24,14 @@ const SCRIPT = new URL('./op-worker.ts', import.meta.url);
  */
 export function createOps(caller: CurrentCaller = () => OWN_WORK) {
   const lane = new Lane({ what: 'large operations', atOnce: 2, caller });
+  const threads = new OwnThreads<OpTask<BareTensor>, BareTensor>(SCRIPT);
 
   async function apply(task: OpTask, own?: ReadonlySet<Tensor>): Promise<Tensor> {
     if (workOf(task) <= AT_ONCE) return carryOut(task);
-    const { dtype, shape, data } = await lane.run((signal) => applyInThread(task, signal, own));
+    const { dtype, shape, data } = await lane.run(async (signal) => {
+      const given = await movable(task, own);
+      return threads.run(given, memoryOf(given), signal);
+    });
     return new Tensor(dtype, shape, data);
   }
 
@@ -48,8 +52,8 @@ export function createOps(caller: CurrentCaller = () => OWN_WORK) {
   };
 }
 
-/** Moves the long ones of its `own` inputs, and copies the others one by one, each in a turn of the event loop of its own. */
-async function applyInThread(task: OpTask, signal: AbortSignal | undefined, own = NONE): Promise<BareTensor> {
+/** The task as a thread gets it. The long ones of its `own` inputs are moved, and the others copied one by one, each in turns of its own. */
+async function movable(task: OpTask, own = NONE): Promise<OpTask<BareTensor>> {
   const inputs: BareTensor[] = [];
   for (const tensor of task.inputs) {
     const { dtype, shape, data } = tensor;
@@ -60,7 +64,9 @@ async function applyInThread(task: OpTask, signal: AbortSignal | undefined, own 
     inputs.push({ dtype, shape, data: await copied(data) });
     await nextTurn();
   }
-  const workerData: OpTask<BareTensor> = { ...task, inputs };
-  const transferList = inputs.map(({ data }) => data.buffer as ArrayBuffer);
-  return runInThread<BareTensor>(SCRIPT, { workerData, transferList }, signal);
+  return { ...task, inputs };
+}
+
+function memoryOf({ inputs }: OpTask<BareTensor>): ArrayBuffer[] {
+  return inputs.map(({ data }) => data.buffer as ArrayBuffer);
 }

@@ -7,4 +7,4 @@ export function ownPriority(): number {
   return getPriority(Number(readlinkSync('/proc/thread-self').split('/').at(-1)));
 }
 
-answerParent(ownPriority, () => []);
+answerParent(ownPriority);

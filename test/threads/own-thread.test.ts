@@ -1,0 +1,47 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { expect, it } from 'vitest';
+import { OwnThreads } from '../../src/threads/own-thread.ts';
+
+const threads = () => new OwnThreads<Task, Answer>(new URL('./keeping-thread.ts', import.meta.url));
+
+/** What a thread of keeping-thread.ts is to do. */
+interface Task {
+  readonly keep?: number;
+  readonly wait?: number;
+  readonly memory?: ArrayBuffer;
+}
+
+interface Answer {
+  readonly thread: number;
+  readonly buffer: ArrayBuffer;
+}
+
+it('does tasks that follow one another in one thread, and those at once in several', async () => {
+  const own = threads();
+  const first = await own.run({});
+  expect((await own.run({})).thread).toBe(first.thread);
+  const [a, b] = await Promise.all([own.run({}), own.run({})]);
+  expect(a.thread).not.toBe(b.thread);
+});
+
+it('ends a thread that keeps much memory, but not for what it was given and answers', async () => {
+  const own = threads();
+  const memory = new ArrayBuffer(2 ** 26);
+  const first = await own.run({ memory }, [memory]);
+  expect((await own.run({})).thread).toBe(first.thread);
+  await own.run({ keep: 2 ** 26 });
+  expect((await own.run({})).thread).not.toBe(first.thread);
+});
+
+it('takes another thread where one has had nothing to do for a while, or whoever asked has gone', async () => {
+  const own = threads();
+  const first = await own.run({});
+  await delay(1_000);
+  const second = await own.run({});
+  expect(second.thread).not.toBe(first.thread);
+  const gone = new AbortController();
+  const asked = own.run({ wait: 10_000 }, [], gone.signal);
+  gone.abort();
+  await expect(asked).rejects.toMatchObject({ code: 'client-gone' });
+  expect((await own.run({})).thread).not.toBe(second.thread);
+});

@@ -48,7 +48,7 @@ function* readTensors(sent: readonly SentInput[], binary: Buffer, most: number):
     const dtype = dtypeOf(datatype, name, `${pointer}/datatype`);
     const size = parameters?.binary_data_size;
     if (size === undefined) {
-      tensors.set(name, listedTensor(input, dtype, pointer, most));
+      tensors.set(name, yield* listedTensor(input, dtype, pointer, most));
       continue;
     }
     if (data !== undefined) {
@@ -91,8 +91,16 @@ function* rawTensor(
   return new SentTensor(yield* decodeSlices(dtype, shape, bytes));
 }
 
-/** `data` as a list, flat or nested. */
-function listedTensor({ name, shape, data }: SentInput, dtype: Dtype, at: string, most: number): TensorLiteral {
+/** Numbers of a list that are read in one slice. */
+const SLICE = 2 ** 13;
+
+/** `data` as a list, flat or nested. In slices. */
+function* listedTensor(
+  { name, shape, data }: SentInput,
+  dtype: Dtype,
+  at: string,
+  most: number,
+): Generator<void, TensorLiteral> {
   const pointer = `${at}/data`;
   if (!isArray(data)) {
     const detail = `Input '${name}' has ${data === undefined ? 'no data' : `data ${quote(data)}`}. Send a list of numbers, or binary_data_size and the bytes.`;
@@ -107,24 +115,42 @@ function listedTensor({ name, shape, data }: SentInput, dtype: Dtype, at: string
   const values = new Float64Array(size);
   const long = new Map<number, bigint>();
   let count = 0;
-  const read = (list: readonly unknown[]): void => {
-    for (const value of list) {
-      if (isArray(value)) {
-        read(value);
-        continue;
-      }
-      if (count === size) throw wrong(`more than ${size} numbers`);
-      values[count] = numberOf(value, name, pointer);
-      if (typeof value === 'bigint' && dtype === 'int64') long.set(count, value);
-      count++;
-    }
-  };
-  read(data);
+  for (const value of leavesOf(data)) {
+    if (count === size) throw wrong(`more than ${size} numbers`);
+    values[count] = numberOf(value, name, pointer);
+    if (typeof value === 'bigint' && dtype === 'int64') long.set(count, value);
+    count++;
+    if (count % SLICE === 0) yield;
+  }
   if (count < size) throw wrong(`${count} numbers`);
   const literal = { shape, values, dtype, field: 'data' } as const;
   if (long.size === 0) return literal;
-  const exact = (value: number, i: number) => exactOf(long.get(i) ?? value, name, pointer);
-  return { ...literal, integers: BigInt64Array.from(Array.from(values, exact)) };
+  const integers = new BigInt64Array(size);
+  for (let k = 0; k < size; k++) {
+    integers[k] = exactOf(long.get(k) ?? values[k], name, pointer);
+    if (k % SLICE === SLICE - 1) yield;
+  }
+  return { ...literal, integers };
+}
+
+/** What a nested list has, in its order, without lists. */
+function* leavesOf(list: readonly unknown[]): Generator<unknown> {
+  const above: { readonly list: readonly unknown[]; readonly next: number }[] = [];
+  for (let next = 0; ; ) {
+    if (next < list.length) {
+      const value = list[next++];
+      if (!isArray(value)) yield value;
+      else {
+        above.push({ list, next });
+        list = value;
+        next = 0;
+      }
+    } else {
+      const outer = above.pop();
+      if (!outer) return;
+      ({ list, next } = outer);
+    }
+  }
 }
 
 const NON_FINITE = new Set<unknown>(['NaN', 'Infinity', '-Infinity']);

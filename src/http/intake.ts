@@ -1,7 +1,11 @@
-import { Turns } from '../threads/turns.ts';
+import { CLOCKS, Turns } from '../threads/turns.ts';
 
 /** Milliseconds of a turn of the event loop in which requests begin. Those that are left wait for the next turn. */
 const TURN_MS = 4;
+/** The same while all come from one client: steps of one turn share a commit, and nobody else waits for its end. */
+const ALONE_MS = 10;
+/** A client is alone when no other has sent anything for so long. */
+const ALONE_AFTER_MS = 1_000;
 /** For which a request may have waited to begin, before later ones of its client are refused. */
 const WAIT_MS = 50;
 
@@ -11,9 +15,18 @@ const WAIT_MS = 50;
  */
 export class Intake {
   private readonly turns: Turns;
+  private readonly clock: () => number;
+  /** Who has sent the last request, and since when nobody else has sent one. */
+  private last = '';
+  private since = 0;
 
-  constructor(turns = new Turns(TURN_MS)) {
-    this.turns = turns;
+  constructor(clocks = CLOCKS) {
+    this.turns = new Turns(() => this.turnMs, clocks);
+    this.clock = clocks.clock;
+  }
+
+  private get turnMs(): number {
+    return this.clock() - this.since > ALONE_AFTER_MS ? ALONE_MS : TURN_MS;
   }
 
   /** Whether requests wait. */
@@ -28,6 +41,10 @@ export class Intake {
 
   /** Begins a request of a client, or goes on with it, at once or in a later turn. */
   take(client: string, begin: () => void): void {
+    if (client !== this.last) {
+      this.last = client;
+      this.since = this.clock();
+    }
     if (this.turns.hasTime) begin();
     else this.turns.add(client, begin);
   }

@@ -40,7 +40,7 @@ export class Refusals {
   constructor(detail: string, options: RefusalOptions) {
     this.problem = new Problem('overloaded', detail);
     this.options = options;
-    this.turns = options.turns ?? new Turns(TURN_MS);
+    this.turns = options.turns ?? new Turns(() => TURN_MS);
   }
 
   /** At once or in a later turn; clients take turns. `last`: the connection ends with it. */

@@ -7,7 +7,7 @@ const SLICE_MS = 1;
 const COPIED_BYTES = 2 ** 21;
 
 /** Slices of all long work of this thread, which has one event loop. */
-const slices = new Turns(SLICE_MS);
+const slices = new Turns(() => SLICE_MS);
 
 /** Waits for a turn. */
 export type Turn = () => Promise<void>;

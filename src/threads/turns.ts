@@ -33,7 +33,7 @@ interface Waiting {
   readonly since: Moment;
 }
 
-const CLOCKS: Clocks = {
+export const CLOCKS: Clocks = {
   clock: () => performance.now(),
   processor: () => {
     const { user, system } = process.threadCpuUsage();
@@ -47,7 +47,7 @@ const CLOCKS: Clocks = {
  */
 export class Turns {
   private readonly queue = new FairQueue<Waiting>();
-  private readonly ms: number;
+  private readonly ms: () => number;
   private readonly clocks: Clocks;
   /** When this turn began, while there is one. */
   private turn: Moment | undefined;
@@ -62,7 +62,7 @@ export class Turns {
   private end = { ...NEVER };
 
   /** No more begins after so many milliseconds of a turn, whatever was done in them. */
-  constructor(ms: number, clocks = CLOCKS) {
+  constructor(ms: () => number, clocks = CLOCKS) {
     this.ms = ms;
     this.clocks = clocks;
   }
@@ -131,7 +131,7 @@ export class Turns {
 
   /** By the clock: Linux counts the time of the processor in ticks of some milliseconds. */
   private isSpent(): boolean {
-    this.spent ||= this.turn !== undefined && this.clocks.clock() - this.since >= this.ms;
+    this.spent ||= this.turn !== undefined && this.clocks.clock() - this.since >= this.ms();
     return this.spent;
   }
 

@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Intake } from '../../src/http/intake.ts';
-import { Turns } from '../../src/threads/turns.ts';
 
-const TURN_MS = 10;
+const TURN_MS = 4;
+const ALONE_MS = 10;
+const ALONE_AFTER_MS = 1_000;
 const WAIT_MS = 50;
 const CLOCK_FACTOR = 4;
 /** Ends a turn of the event loop, and lets the next begin what it has time for. */
@@ -18,7 +19,7 @@ describe('requests on their way in', () => {
     clock = 0;
     processor = 0;
     begun = '';
-    intake = new Intake(new Turns(TURN_MS, { clock: () => clock, processor: () => processor }));
+    intake = new Intake({ clock: () => clock, processor: () => processor });
   });
 
   // What is left would go on in the next test.
@@ -38,17 +39,30 @@ describe('requests on their way in', () => {
   }
 
   it('begin at once, in the order in which they came, while the turn has time; then in later turns', async () => {
-    send('a', 4);
-    send('b', 4);
-    expect(begun).toBe('aaaabbbb');
-    send('a', 20);
+    send('a', 2);
+    send('b', 1);
+    expect(begun).toBe('aab');
+    send('a', 7);
     expect(begun).toHaveLength(TURN_MS);
     expect(intake.isBusy).toBe(true);
     await nextTurn();
     expect(begun).toHaveLength(2 * TURN_MS);
     await nextTurn();
-    expect(begun).toHaveLength(28);
+    expect(begun).toHaveLength(10);
     expect(intake.isBusy).toBe(false);
+  });
+
+  it('have a longer turn when no other client has sent any for a second', async () => {
+    send('b', 1);
+    send('a', 1);
+    clock += ALONE_AFTER_MS;
+    await nextTurn();
+    begun = '';
+    send('a', 30);
+    expect(begun).toHaveLength(ALONE_MS);
+    send('b', 1);
+    await nextTurn();
+    expect(begun).toHaveLength(ALONE_MS + TURN_MS);
   });
 
   it('have their time of each turn, whatever else that has done before', async () => {
@@ -81,7 +95,7 @@ describe('requests on their way in', () => {
     send('a', 100);
     send('b', 1);
     await nextTurn();
-    expect(begun).toMatch(/^a{10}ab/);
+    expect(begun).toMatch(/^a{4}ab/);
   });
 
   it('begin one in a turn at least', async () => {
@@ -96,7 +110,7 @@ describe('requests on their way in', () => {
   it('are refused of a client whose first has waited for long, and of no other', async () => {
     send('a', 1000);
     send('b', 1);
-    for (let turns = 0; turns * TURN_MS <= WAIT_MS; turns++) {
+    for (let turns = 0; (turns - 1) * TURN_MS < WAIT_MS; turns++) {
       expect(intake.isFull('a')).toBe(false);
       await nextTurn();
     }

@@ -19,7 +19,7 @@ function clocks() {
 
 it('refuses a burst of requests over several turns of the event loop, clients by turns', async () => {
   const answered: string[] = [];
-  const turns = new Turns(2, clocks());
+  const turns = new Turns(() => 2, clocks());
   const refusals = new Refusals('too much', {
     newId: () => 'id',
     formOf: () => PROBLEM_FORM,

@@ -37,7 +37,7 @@ it('is all done at once while the turn has time', async () => {
 
 it('begins outside of the context in which it was asked for', async () => {
   const storage = new AsyncLocalStorage<string>();
-  const turns = new Turns(1);
+  const turns = new Turns(() => 1);
   const seen = new Promise((resolve) =>
     storage.run('another', () => turns.add('a', () => resolve(storage.getStore()))),
   );

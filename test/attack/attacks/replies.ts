@@ -81,6 +81,18 @@ export const REPLIES: readonly Attack[] = [
     },
   },
   {
+    name: 'requests to infer whose outputs have 48 MB, as JSON and as bytes',
+    run: async (target) => {
+      await target.make('/v1/cells', zeroCell('a-cell', 'LSTMCell', 64, 1));
+      const rows = 2 ** 16;
+      const inputs = [{ name: 'inputs', datatype: 'FP32', shape: [rows, 1], data: Array(rows).fill(1) }];
+      const bodies = [false, true].map((binary) =>
+        Buffer.from(JSON.stringify({ inputs, parameters: { binary_data_output: binary } })),
+      );
+      await target.flood(4, (client) => target.post('/v2/models/a-cell/infer', bodies[client % 2]));
+    },
+  },
+  {
     name: 'hanging up on each large reply',
     run: async (target) => {
       await target.make(

@@ -1,7 +1,7 @@
 import { TensorReply } from '../../schemas/tensor.ts';
 import { ElementBytes } from '../domain/bytes.ts';
 import { Problem } from '../domain/problems.ts';
-import { type Dtype, sameShape, Tensor } from '../domain/tensor.ts';
+import { type Dtype, sameShape, Tensor, type TensorData } from '../domain/tensor.ts';
 import { encodeElements } from '../domain/tensor-bytes.ts';
 import { expectedLength, flatText, nestedText } from './number-text.ts';
 
@@ -13,12 +13,12 @@ const MOST_CHARACTERS = 8 * 2 ** 20;
  * @throws {Problem} limit-exceeded if the text of its tensors would be longer than MOST_CHARACTERS
  */
 export function jsonText(value: unknown): string {
-  return textOf(value, { tensors: [], characters: 0 });
+  return textOf(value, { tensors: new Map(), characters: 0 });
 }
 
 /** The same of an object, without the brace that opens it: so more fields can be put before it without a copy of the text. */
 export function openedText(value: object): string {
-  return `${fieldsText(value, { tensors: [], characters: 0 })}}`;
+  return `${fieldsText(value, { tensors: new Map(), characters: 0 })}}`;
 }
 
 /**
@@ -26,7 +26,7 @@ export function openedText(value: object): string {
  * @throws {Problem} limit-exceeded
  */
 export function replyText(value: unknown, before = 0): string | LongText {
-  const printed: Printed = { tensors: [], characters: before, later: [] };
+  const printed: Printed = { tensors: new Map(), characters: before, later: [] };
   const text = textOf(value, printed);
   const { later = [], characters } = printed;
   if (later.length === 0) return text;
@@ -95,7 +95,8 @@ const MOST_PRINTED: Readonly<Record<Dtype, number>> = {
 
 /** The part of a reply that was printed so far. */
 interface Printed {
-  readonly tensors: { readonly reply: TensorReply; readonly text: string }[];
+  /** By their elements: a reply may have thousands. */
+  readonly tensors: Map<TensorData, { readonly reply: TensorReply; readonly text: string }[]>;
   /** Of all tensors. */
   characters: number;
   /** Large tensors, where they may be printed later. */
@@ -110,9 +111,11 @@ function textOf(value: unknown, printed: Printed): string {
       printed.later.push(value);
       return GAP;
     }
-    const known = printed.tensors.find(({ reply }) => isSame(reply, value));
+    const { data } = value.tensor;
+    const alike = printed.tensors.get(data) ?? [];
+    const known = alike.find(({ reply }) => isSame(reply, value));
     const text = known?.text ?? tensorText(value, MOST_CHARACTERS - printed.characters);
-    if (!known) printed.tensors.push({ reply: value, text });
+    if (!known) printed.tensors.set(data, [...alike, { reply: value, text }]);
     printed.characters += text.length;
     if (printed.characters > MOST_CHARACTERS) throw tooLong();
     return text;
@@ -136,12 +139,11 @@ function fieldsText(value: object, printed: Printed): string {
   return text;
 }
 
+/** Of two with the same elements. */
 function isSame(a: TensorReply, b: TensorReply): boolean {
   const one = a.tensor;
   const other = b.tensor;
-  return (
-    one.data === other.data && a.format === b.format && one.dtype === other.dtype && sameShape(one.shape, other.shape)
-  );
+  return a.format === b.format && one.dtype === other.dtype && sameShape(one.shape, other.shape);
 }
 
 /** About how long the text is. Checked before printing, which would take seconds and the memory that this limit saves. */

@@ -97,3 +97,18 @@ describe('the JSON text of a reply', () => {
     }
   });
 });
+
+it('prints a reply of many tensors in time that grows as they do', () => {
+  const took = (count: number) => {
+    const tensors = Array.from({ length: count }, (_, k) => new Tensor('float32', [2], Float32Array.of(k, 1)));
+    const reply = tensors.map((tensor) => new TensorReply(tensor, 'nested'));
+    const { user, system } = process.threadCpuUsage();
+    jsonText(reply);
+    const used = process.threadCpuUsage({ user, system });
+    return used.user + used.system;
+  };
+  const least = (count: number) => Math.min(...Array.from({ length: 3 }, () => took(count)));
+  least(500);
+  // Were each compared with all before it, 64 times as long.
+  expect(least(16_000)).toBeLessThan(24 * Math.max(least(2_000), 1_000));
+});

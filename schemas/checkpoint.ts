@@ -1,19 +1,38 @@
 import { z } from 'zod';
 import type { IncomingFile } from '../src/domain/files.ts';
+import { ID_PATTERN } from '../src/domain/ids.ts';
+import { quote } from '../src/domain/json.ts';
 import { idOf, newId, timestamp } from './common.ts';
 
+const MOST_IDS = 100_000;
+/** Wrong ids of a list that are told. The rest is not looked at: each takes some microseconds. */
+const MOST_WRONG = 20;
+
 function ids(kind: string) {
-  return z.array(idOf(`a ${kind}`)).max(100_000);
+  return z.array(idOf(`a ${kind}`)).max(MOST_IDS);
 }
 
 function distinctIds(kind: string) {
-  return ids(kind).superRefine((list, context) => {
+  const { $schema, ...described } = z.toJSONSchema(ids(kind));
+  const readList = (value: unknown, context: z.RefinementCtx): string[] => {
+    const list = Array.isArray(value) && value.length <= MOST_IDS ? value : undefined;
+    if (!list) context.addIssue({ code: 'custom', message: `Send a list of at most ${MOST_IDS} ids.` });
     const seen = new Set<string>();
-    list.forEach((id, i) => {
-      if (seen.has(id)) context.addIssue({ code: 'custom', message: `'${id}' is named twice.`, path: [i] });
-      seen.add(id);
-    });
-  });
+    let wrong = 0;
+    for (let i = 0; list && i < list.length && wrong < MOST_WRONG; i++) {
+      const id: unknown = list[i];
+      const isId = typeof id === 'string' && ID_PATTERN.test(id);
+      if (isId && !seen.has(id)) {
+        seen.add(id);
+        continue;
+      }
+      wrong++;
+      const message = isId ? `'${id}' is named twice.` : `${quote(id)} is not the id of a ${kind}.`;
+      context.addIssue({ code: 'custom', message, path: [i] });
+    }
+    return [...seen];
+  };
+  return z.unknown().transform(readList).meta(described);
 }
 
 const saveCheckpointBody = z

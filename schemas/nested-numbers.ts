@@ -29,7 +29,7 @@ export class NestedNumbers {
     const [count, ...rest] = this.shape;
     if (rest.length === 0) return Array.from(this.values.subarray(0, most));
     const size = this.values.length / count;
-    const rows = Math.min(count, Math.ceil(most / size));
+    const rows = Math.min(count, most, Math.ceil(most / size));
     return Array.from({ length: rows }, (_, i) =>
       new NestedNumbers(rest, this.values.subarray(i * size, (i + 1) * size)).head(most),
     );

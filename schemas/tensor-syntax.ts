@@ -87,7 +87,9 @@ function walk(
   if (!Array.isArray(value)) throw ragged(`is ${quote(value)}; its siblings are arrays of length ${shape[axis]}`, path);
   if (value.length !== shape[axis])
     throw ragged(`has length ${value.length}; its siblings have length ${shape[axis]}`, path);
+  const isLast = axis + 1 === shape.length;
   for (let i = 0; i < value.length; i++) {
+    if (isLast && out.takes(value[i])) continue;
     path.push(i);
     walk(value[i], shape, axis + 1, path, out);
     path.pop();
@@ -115,15 +117,23 @@ class ElementReader {
     this.values = new Float64Array(size);
   }
 
-  push(value: unknown, path: readonly (string | number)[]): void {
-    const at = this.count++;
-    if (typeof value === 'number') {
-      if (!Number.isFinite(value)) throw beyondFloat64(value, path);
-      this.values[at] = value;
-    } else if (typeof value === 'boolean') {
+  /** Collects what most elements are, in a fraction of the time of `push`. Returns whether it is that. */
+  takes(value: unknown): boolean {
+    if (typeof value === 'boolean') {
       this.booleans++;
-      this.values[at] = value ? 1 : 0;
-    } else if (value === 'NaN' || value === 'Infinity' || value === '-Infinity') {
+      this.values[this.count++] = value ? 1 : 0;
+      return true;
+    }
+    if (typeof value !== 'number' || !Number.isFinite(value)) return false;
+    this.values[this.count++] = value;
+    return true;
+  }
+
+  push(value: unknown, path: readonly (string | number)[]): void {
+    if (this.takes(value)) return;
+    const at = this.count++;
+    if (typeof value === 'number') throw beyondFloat64(value, path);
+    if (value === 'NaN' || value === 'Infinity' || value === '-Infinity') {
       this.values[at] = Number(value);
     } else if (typeof value === 'string' && /^-?[0-9]{1,40}$/.test(value)) {
       if (BigInt.asIntN(64, BigInt(value)) !== BigInt(value)) {
@@ -172,9 +182,9 @@ function parseFlat(value: Record<string, unknown>): TensorLiteral {
   if (!Array.isArray(data)) throw new TensorSyntaxError(`${quote(data)} is not a flat list of numbers.`, ['data']);
   requireSize(shape, data.length, 'data');
   const elements = new ElementReader(data.length);
-  data.forEach((element, i) => {
-    elements.push(element, ['data', i]);
-  });
+  for (let i = 0; i < data.length; i++) {
+    if (!elements.takes(data[i])) elements.push(data[i], ['data', i]);
+  }
   return { ...elements.literal(shape, dtype), field: 'data' };
 }
 

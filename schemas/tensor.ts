@@ -125,20 +125,32 @@ export const statesInput = wireType<StatesGiven>(parseStates, {
 export function parseStates(sent: unknown): StatesGiven {
   if (sent instanceof NestedNumbers && sent.shape.length < 3) return { bare: parseTensor(sent) };
   if (sent instanceof NestedNumbers && sent.shape.length === 3) return { list: sent.split().map(parseTensor) };
+  if (Array.isArray(sent) && sent.length > 0 && sent.every(isElement)) return { bare: parseTensor(sent) };
+  if (Array.isArray(sent) && !sent.every(isRow)) requireFew(sent.length);
   const value = sent instanceof NestedNumbers ? sent.toJSON() : Array.isArray(sent) ? sent.map(plainUnlessState) : sent;
   if (!Array.isArray(value)) return { bare: parseTensor(value) };
   if (value.length > 0 && value.every((state) => Array.isArray(state) && depthOf(state) < 2 && !isStateList(state))) {
     return { bare: parseTensor(value) };
   }
-  if (value.length > 0 && value.every((state) => typeof state !== 'object')) return { bare: parseTensor(value) };
+  requireFew(value.length);
   if (!value.some(isStateList)) return { list: readStates(value.map((state, i) => [state, [i]])) };
-  const nested = readStates(value.flatMap((state, i) => leaves(state, [i])));
+  const states: PlacedState[] = [];
+  for (const [i, state] of value.entries()) addLeaves(state, [i], states);
+  const nested = readStates(states);
   try {
     return { list: readStates(value.map((state, i) => [state, [i]])), nested };
   } catch (error) {
     if (!(error instanceof TensorSyntaxError)) throw error;
     return { nested };
   }
+}
+
+function isElement(value: unknown): boolean {
+  return typeof value !== 'object';
+}
+
+function isRow(value: unknown): boolean {
+  return Array.isArray(value) || value instanceof NestedNumbers;
 }
 
 /** An entry with two axes is always a state. For other entries it depends on their content. */
@@ -161,10 +173,22 @@ function holdsObjects(value: unknown): boolean {
 /** Deeper than stacks can be nested. */
 const MAX_NESTED_STATES = 16;
 
-/** The states of an entry with their places, at any depth of nested stacks. */
-function leaves(value: unknown, path: readonly number[]): [unknown, readonly number[]][] {
-  if (path.length > MAX_NESTED_STATES || !isStateList(value)) return [[value, path]];
-  return (value as unknown[]).flatMap((state, i) => leaves(state, [...path, i]));
+/** More states than a network of the most layers has. */
+const MOST_STATES = 2 ** 12;
+
+/** @throws {TensorSyntaxError} */
+function requireFew(states: number): void {
+  if (states > MOST_STATES) throw new TensorSyntaxError(`The list has more than ${MOST_STATES} states.`, []);
+}
+
+/** A state as it was sent, and its place. */
+type PlacedState = readonly [unknown, readonly number[]];
+
+/** The states of an entry, at any depth of nested stacks. */
+function addLeaves(value: unknown, path: readonly number[], states: PlacedState[]): void {
+  requireFew(states.length);
+  if (path.length > MAX_NESTED_STATES || !isStateList(value)) states.push([value, path]);
+  else for (const [i, state] of (value as unknown[]).entries()) addLeaves(state, [...path, i], states);
 }
 
 function depthOf(value: unknown): number {
@@ -175,7 +199,7 @@ function depthOf(value: unknown): number {
   return depth;
 }
 
-function readStates(states: readonly (readonly [unknown, readonly number[]])[]): StateGiven[] {
+function readStates(states: readonly PlacedState[]): StateGiven[] {
   return states.map(([state, path]) => {
     try {
       return state === null ? null : parseTensor(state);
@@ -229,7 +253,12 @@ export function optional<T>(type: z.ZodType<T, unknown>) {
 /** Lengths of sequences, [batch]: a plain list, or a tensor of one axis. */
 export const lengthsInput = tensorLiteral.transform((literal, context) => {
   const { shape, values, dtype: own, integers } = literal;
-  const odd = values.findIndex((length) => !Number.isSafeInteger(length) || length < 0);
+  const lengths: number[] = [];
+  let odd = -1;
+  for (let i = 0; i < values.length; i++) {
+    lengths.push(values[i]);
+    if (odd < 0 && (!Number.isSafeInteger(values[i]) || values[i] < 0)) odd = i;
+  }
   if (shape.length !== 1) {
     const message = `A tensor of ${shape.length} axes is not a list of lengths. Send [batch].`;
     context.addIssue({ code: 'custom', message, params: { problem: 'wrong-shape' } });
@@ -241,5 +270,5 @@ export const lengthsInput = tensorLiteral.transform((literal, context) => {
       path: [Math.max(odd, 0)],
     });
   }
-  return Array.from(values);
+  return lengths;
 });

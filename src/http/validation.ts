@@ -75,29 +75,22 @@ export function addValidation(app: FastifyInstance): void {
 
 /** The value as its schema reads it. @throws {RequestShapeError} */
 export function checkShape<T>(schema: z.ZodType<T>, value: unknown, context = 'body'): T {
-  const result = parse(schema, value, context);
-  if (result.success) return result.data;
+  const { value: read, issues, told } = parse(schema, value, context);
+  if (issues.length === 0) return read as T;
   const fields = schema instanceof z.ZodObject ? Object.keys(schema.shape) : [];
-  const { issues } = result.error;
   const total = issues.reduce((sum, issue) => sum + (issue.code === 'unrecognized_keys' ? issue.keys.length : 1), 0);
-  const read = issues.slice(0, MOST_ISSUES).flatMap((issue) => readIssue(issue, fields));
-  throw new RequestShapeError(context, read.slice(0, MOST_ISSUES), Math.max(total, read.length));
+  const wrong = told.flatMap((issue) => readIssue(issue, fields));
+  throw new RequestShapeError(context, wrong.slice(0, MOST_ISSUES), Math.max(total, wrong.length));
 }
 
-/** What is wrong with a value. Zod's own error also prints all of the value at once. */
-class Issues {
-  readonly issues: z.core.$ZodIssue[];
+const CONTEXT = { async: false, reportInput: true } as const;
 
-  constructor(issues: z.core.$ZodIssue[]) {
-    this.issues = issues;
-  }
-}
-
-const safeParse = z.core._safeParse(Issues as unknown as z.core.$ZodErrorClass);
-
-function parse<T>(schema: z.ZodType<T>, value: unknown, context: string): z.core.util.SafeParseResult<T> {
+/** What is read, or what is wrong: the first issues, and the number of all. Zod would make and print a message for each. */
+function parse(schema: z.ZodType, sent: unknown, context: string) {
   try {
-    return safeParse(schema, value, { reportInput: true });
+    const { value, issues } = schema._zod.run({ value: sent, issues: [] }, CONTEXT) as z.core.ParsePayload;
+    const first = issues.slice(0, MOST_ISSUES);
+    return { value, issues, told: first.map((issue) => z.core.util.finalizeIssue(issue, CONTEXT, z.core.config())) };
   } catch (error) {
     // zod compares the `length` of any object with the bounds of a list, but it need not be a number.
     if (!(error instanceof TypeError)) throw error;

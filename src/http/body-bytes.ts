@@ -7,11 +7,13 @@ import { routeOf } from './every-request.ts';
 import { beginFingerprint } from './fingerprint.ts';
 
 /** Of so many bytes one part is copied in each turn of the client. */
-const LARGE_BYTES = 2 ** 22;
+const LARGE_BYTES = 2 ** 21;
 /** A body of so many bytes may be the work of milliseconds. It waits for a turn that has time left, and is parsed in slices. */
 export const NOT_SMALL_BYTES = 2 ** 12;
 /** A body of so many bytes is parsed in turns of its own. */
 export const LONG_BYTES = 2 ** 17;
+/** Node reads at most so much from a socket at once. */
+const PIECE_BYTES = 2 ** 16;
 
 type Done = (error: Error | null, bytes?: Buffer) => void;
 
@@ -29,11 +31,11 @@ export function readBytes(request: FastifyRequest, stream: Readable, limit: numb
   function finish(error: Error | null): void {
     over = true;
     stream.off('data', take);
-    if (error) pieces.length = 0;
+    if (error) for (const piece of pieces.splice(0)) giveBack(piece);
     if (error) done(error);
     else if (pieces.length === 1) done(null, pieces[0]);
     else if (length > LARGE_BYTES) joined(pieces, length, turnsOf(request)).then((bytes) => done(null, bytes), done);
-    else done(null, Buffer.concat(pieces, length));
+    else done(null, joinedAtOnce(pieces, length));
   }
   function take(piece: Buffer): void {
     const noRoom = request.holdBytes(piece.length);
@@ -65,11 +67,28 @@ export async function joined(pieces: Buffer[], length: number, turn: Turn): Prom
   for (let piece = pieces.shift(); piece; piece = pieces.shift()) {
     at += piece.copy(whole, at);
     copied += piece.length;
+    giveBack(piece);
     if (copied < LARGE_BYTES) continue;
     copied = 0;
     await turn();
   }
   return whole;
+}
+
+function joinedAtOnce(pieces: readonly Buffer[], length: number): Buffer {
+  const whole = Buffer.concat(pieces, length);
+  for (const piece of pieces) giveBack(piece);
+  return whole;
+}
+
+/**
+ * Frees the memory of a piece as Node reads it from a socket, when nobody needs it any more. Left to the collector of garbage, each 64 MiB of
+ * pieces make it look through the whole heap.
+ */
+export function giveBack(piece: Buffer): void {
+  const { buffer, byteLength } = piece;
+  const isAlone = buffer.byteLength === byteLength && buffer instanceof ArrayBuffer;
+  if (isAlone && byteLength >= NOT_SMALL_BYTES && byteLength <= PIECE_BYTES) buffer.transfer(0);
 }
 
 /** Bytes that the body of a request may have. */

@@ -2,6 +2,8 @@ import { FairQueue } from '../threads/fair-queue.ts';
 
 /** Bytes that are read in one turn of the event loop, of all connections. */
 const TURN_BYTES = 2 ** 19;
+/** The same of bodies that are thrown away. */
+const THROWN_AWAY_BYTES = 2 ** 16;
 /** Node reads at most so many bytes of a connection at once. */
 const CHUNK_BYTES = 2 ** 16;
 
@@ -17,8 +19,19 @@ interface Source {
  */
 export class BodyPace {
   private readonly paused = new FairQueue<Source>();
-  private left = TURN_BYTES;
+  private readonly turnBytes: number;
+  private left: number;
   private turning = false;
+
+  constructor(turnBytes = TURN_BYTES) {
+    this.turnBytes = turnBytes;
+    this.left = turnBytes;
+  }
+
+  /** For bodies that are thrown away: nobody waits for them, and they leave the turns to others. */
+  static ofThrownAway(): BodyPace {
+    return new BodyPace(THROWN_AWAY_BYTES);
+  }
 
   /** A client has sent so many bytes, and more may come. */
   took(client: string, source: Source, bytes: number): void {
@@ -35,8 +48,8 @@ export class BodyPace {
     this.turning = true;
     setImmediate(() => {
       this.turning = false;
-      this.left = TURN_BYTES;
-      for (let bytes = 0; bytes < TURN_BYTES; bytes += CHUNK_BYTES) this.paused.take()?.resume();
+      this.left = this.turnBytes;
+      for (let bytes = 0; bytes < this.turnBytes; bytes += CHUNK_BYTES) this.paused.take()?.resume();
       if (this.paused.size > 0) this.turn();
     });
   }

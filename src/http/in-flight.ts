@@ -113,6 +113,7 @@ export function limitInFlight(app: FastifyInstance, account: Account, mostWaitin
 
   app.decorate('account', account);
   app.decorate('bodyPace', new BodyPace());
+  app.decorate('thrownAwayPace', BodyPace.ofThrownAway());
   app.decorateRequest('held');
   app.decorateRequest('holdBytes', function holdBytes(this: FastifyRequest, bytes: number): Problem | undefined {
     const { client = '', bytes: own = 0 } = this.held ?? {};
@@ -171,8 +172,10 @@ function waitsAlready(what: string): Problem {
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** For the bodies that come, read and thrown away. */
+    /** For the bodies that come. */
     readonly bodyPace: BodyPace;
+    /** For those of which the rest is thrown away. */
+    readonly thrownAwayPace: BodyPace;
     /** What all requests and streams of this process hold. */
     readonly account: Account;
   }

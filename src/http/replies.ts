@@ -5,7 +5,7 @@ import { SAFETENSORS } from './binary-body.ts';
 import { turnsOf } from './callers.ts';
 import { etagOf, readEntityTags } from './entity-tags.ts';
 import { LongText, replyText } from './json-text.ts';
-import { encoded, SLICE_BYTES, SlicedReply, slicesOf } from './sliced-reply.ts';
+import { encoded, SLICE_BYTES, SlicedReply, slicesOf, slicesOfText, TEXT_SLICE } from './sliced-reply.ts';
 import { fileOfReply } from './tensor-file.ts';
 
 /** A reply as it goes out. */
@@ -17,6 +17,9 @@ export interface Reply {
 
 /** Text, text that is printed while it is sent, or the bytes of a file. */
 type ReplyBody = string | LongText | Bytes;
+
+/** Milliseconds of a turn for which replies are sent together. */
+const TOGETHER_MS = 2;
 
 export const JSON_TYPE = 'application/json; charset=utf-8';
 
@@ -88,15 +91,22 @@ type Payload = string | Buffer | SlicedReply | undefined;
  * operating system more than the reply, and it wakes once for replies that follow at once.
  */
 export function sendTogether(app: FastifyInstance): void {
-  let ready: (() => void)[] = [];
+  const ready: (() => void)[] = [];
   function sendReady(): void {
-    const sent = ready;
-    ready = [];
-    for (const send of sent) send();
+    const end = performance.now() + TOGETHER_MS;
+    let sent = 0;
+    do ready[sent++]();
+    while (sent < ready.length && performance.now() < end);
+    ready.splice(0, sent);
+    if (ready.length > 0) setImmediate(sendReady);
   }
-  app.addHook('onSend', (_request, _reply, payload, done) => {
+  app.addHook('onSend', (request, reply, payload, done) => {
     // Listen to a stream at once, so that its errors are handled.
     if (payload !== undefined && typeof payload !== 'string' && !Buffer.isBuffer(payload)) return done();
+    if (typeof payload === 'string' && payload.length > TEXT_SLICE) {
+      reply.header('content-length', Buffer.byteLength(payload));
+      return done(null, new SlicedReply(payload.length, encoded(slicesOfText(payload)), turnsOf(request)));
+    }
     if (ready.push(done) === 1) process.nextTick(sendReady);
   });
 }

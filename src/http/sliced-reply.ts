@@ -5,6 +5,9 @@ import type { Turn } from '../threads/in-turns.ts';
 /** Of so many bytes a reply goes out in slices. */
 export const SLICE_BYTES = 2 ** 19;
 
+/** Of so many characters a text does too. */
+export const TEXT_SLICE = 2 ** 18;
+
 /**
  * A long reply, made or read, and sent, a slice in each turn of the event loop, when the client has taken those before. What it is made
  * of is held until then: `held` bytes or so.
@@ -45,4 +48,17 @@ export function* slicesOf(bytes: Bytes): Generator<Uint8Array> {
 
 export function* encoded(pieces: Iterable<string>): Generator<Uint8Array> {
   for (const piece of pieces) yield Buffer.from(piece);
+}
+
+/** A text in slices, none of which ends within a character. */
+export function* slicesOfText(text: string): Generator<string> {
+  for (let from = 0, to = 0; from < text.length; from = to) {
+    to = Math.min(from + TEXT_SLICE, text.length);
+    if (isHighSurrogate(text.charCodeAt(to - 1))) to++;
+    yield text.slice(from, to);
+  }
+}
+
+function isHighSurrogate(code: number): boolean {
+  return code >= 0xd800 && code < 0xdc00;
 }

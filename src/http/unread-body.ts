@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { giveBack } from './body-bytes.ts';
 import { clientOf } from './callers.ts';
 
 /** How long a refused client may still send. Closing at once would reset the connection before the client reads the answer. */
@@ -29,10 +30,12 @@ export function readAway(request: FastifyRequest): void {
   const client = clientOf(request);
   const { raw, server } = request;
   let left = MOST_READ_AWAY;
-  raw.on('data', ({ length }: Buffer) => {
+  raw.on('data', (piece: Buffer) => {
+    const { length } = piece;
     left -= length;
+    giveBack(piece);
     if (left < 0) raw.socket.destroy();
-    else server.bodyPace.took(client, raw, length);
+    else server.thrownAwayPace.took(client, raw, length);
   });
 }
 

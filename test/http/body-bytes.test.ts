@@ -1,8 +1,11 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { PassThrough } from 'node:stream';
 import { expect, it } from 'vitest';
-import { parserOf, readBytes } from '../../src/http/body-bytes.ts';
+import { joined, parserOf, readBytes } from '../../src/http/body-bytes.ts';
 import { fingerprintOf } from '../../src/http/fingerprint.ts';
 import { slowClock, turnsOf } from '../support/slow-clock.ts';
 
@@ -149,4 +152,32 @@ it('goes on with a body that is not small when its turn has time, in the context
   expect(waiting).toHaveLength(1);
   context.run('another', waiting[0]);
   expect(read).toEqual(['4095 of 4095', '4096 of 4096']);
+});
+
+it('gives the memory of pieces back when they are copied, but not what others may use', async () => {
+  const whole = Buffer.alloc(3 * 2 ** 16, 'w');
+  const pieces = [Buffer.alloc(2 ** 16, 'a'), whole.subarray(0, 2 ** 16), Buffer.alloc(2 ** 13, 'b')];
+  const own = pieces.map(({ buffer }) => buffer as ArrayBuffer);
+  const bytes = await joined([...pieces], 2 ** 17 + 2 ** 13, async () => undefined);
+  expect(bytes.equals(Buffer.from(`${'a'.repeat(2 ** 16)}${'w'.repeat(2 ** 16)}${'b'.repeat(2 ** 13)}`))).toBe(true);
+  expect(own.map(({ byteLength }) => byteLength)).toEqual([0, 3 * 2 ** 16, 0]);
+});
+
+it('gives the memory of pieces back that come from a socket', async () => {
+  const read: Buffer[] = [];
+  const server = createServer((incoming, reply) => {
+    incoming.on('data', (piece: Buffer) => read.push(piece));
+    const { socket } = incoming;
+    const request = { headers: incoming.headers, ip: 'a', identity: { tenant: 't' }, holdBytes: () => undefined };
+    Object.assign(request, { server: { bodyPace: { took: () => undefined } }, raw: { socket } });
+    readBytes(request as never, incoming, 2 ** 24, (_error, bytes) => reply.end(bytes));
+  });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const sent = Buffer.alloc(2 ** 20, 'abc');
+  const { port } = server.address() as AddressInfo;
+  const reply = await fetch(`http://127.0.0.1:${port}`, { method: 'POST', body: sent });
+  expect(Buffer.from(await reply.arrayBuffer()).equals(sent)).toBe(true);
+  expect(read.length).toBeGreaterThan(10);
+  expect(read.filter(({ length }) => length >= 2 ** 12)).toEqual([]);
+  server.close();
 });

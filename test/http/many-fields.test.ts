@@ -37,4 +37,29 @@ describe('a body of many fields', () => {
     // Three are missing and a hundred are unknown.
     expect(expectProblem(reply, 'wrong-shape', / 83 more places are wrong/).errors).toHaveLength(20);
   });
+
+  it('is not looked at behind the 20th wrong id of a list', async () => {
+    const cells = Array(60_000).fill('x');
+    cells[3] = 7;
+    const reply = await call(app, 'POST', '/v1/checkpoints', { cells });
+    const problem = expectProblem(reply, 'invalid-request', /'x' is named twice/);
+    expect(problem.errors).toHaveLength(20);
+    expect(JSON.stringify(problem.errors)).toContain('7 is not the id of a cell');
+    const long = JSON.stringify({ cells: Array(100_001).fill(1) });
+    expectProblem(await call(app, 'POST', '/v1/checkpoints', long), 'invalid-request', /at most 100000 ids/);
+  });
+
+  it.each([
+    ['in one list', Array(5_000).fill(null)],
+    ['in lists of lists', Array(10).fill([[[1]], ...Array(1_000).fill(null)])],
+  ])('is refused with thousands of states %s', async (_, states) => {
+    const reply = await call(app, 'PUT', '/v1/sessions/s/states', { states });
+    expectProblem(reply, 'invalid-request', /more than 4096 states/);
+  });
+
+  it('may have a state of as many rows and numbers as there may be', async () => {
+    for (const states of [Array(10_000).fill([true]), Array(10_000).fill(false)]) {
+      expectProblem(await call(app, 'PUT', '/v1/sessions/s/states', { states }), 'not-found');
+    }
+  });
 });

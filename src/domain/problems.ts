@@ -331,8 +331,21 @@ interface ProblemOptions {
   readonly cause?: unknown;
 }
 
+/** An error without a stack trace, unless it is a fault: nobody prints that of a refusal, and to make it takes longer than many a refused message. */
+export class BareError extends Error {
+  constructor(
+    message: string,
+    { cause, isFault = false }: { readonly cause?: unknown; readonly isFault?: boolean } = {},
+  ) {
+    const { stackTraceLimit } = Error;
+    if (!isFault) Error.stackTraceLimit = 0;
+    super(message, { cause });
+    Error.stackTraceLimit = stackTraceLimit;
+  }
+}
+
 /** An expected failure, reported to the client. Thrown anywhere; one place (src/http) turns it into a reply. */
-export class Problem extends Error {
+export class Problem extends BareError {
   readonly code: ProblemCode;
   readonly errors: readonly FieldError[];
   readonly extra: Readonly<Record<string, unknown>>;
@@ -340,11 +353,7 @@ export class Problem extends Error {
   readonly version?: number;
 
   constructor(code: ProblemCode, detail: string, options: ProblemOptions = {}) {
-    const { stackTraceLimit } = Error;
-    // A refusal is no fault of this service: nobody prints where it came from, and to find out takes longer than many a refused message.
-    if (PROBLEMS[code].status < 500) Error.stackTraceLimit = 0;
-    super(detail, { cause: options.cause });
-    Error.stackTraceLimit = stackTraceLimit;
+    super(detail, { cause: options.cause, isFault: PROBLEMS[code].status >= 500 });
     this.name = 'Problem';
     this.code = code;
     this.errors = options.errors ?? [];

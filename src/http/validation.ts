@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { NestedNumbers } from '../../schemas/nested-numbers.ts';
 import { plainReaders } from '../../schemas/plain-bodies.ts';
 import { quote } from '../domain/json.ts';
-import { Problem, type ProblemCode } from '../domain/problems.ts';
+import { BareError, Problem, type ProblemCode } from '../domain/problems.ts';
 import { Tensor, type TensorData } from '../domain/tensor.ts';
 import { encodeElements } from '../domain/tensor-bytes.ts';
 import { SentTensor } from '../domain/tensor-literal.ts';
@@ -19,7 +19,7 @@ export interface ShapeIssue {
 export const MOST_ISSUES = 20;
 
 /** A request part that does not fit its zod schema. */
-export class RequestShapeError extends Error {
+export class RequestShapeError extends BareError {
   readonly context: string;
   /** The first MOST_ISSUES. */
   readonly issues: readonly ShapeIssue[];

@@ -61,7 +61,7 @@ export class Messages {
 
   /**
    * Many messages: parsed JSON, or the Problem of what could not be parsed. `answered` hears of each, by its place in `sent`, as
-   * soon as it is done. Plain steps are carried out together. The first messages begin at once, the others when the event loop has time.
+   * soon as it is done. Plain steps are carried out together. They begin when the event loop has time, at once if it has.
    * Resolves when all have begun; until then no other messages of the client may be carried out. Never rejects.
    */
   async carryOutAll<R extends Written>(
@@ -79,7 +79,7 @@ export class Messages {
         call.log.error({ err: error }, 'An answer could not be sent.');
       }
     };
-    for (let begun = 0, room = PIECE; begun < sent.length; ) {
+    for (let begun = 0, room = 0; begun < sent.length; ) {
       if (room <= 0) {
         room = PIECE;
         const turn = call.turn();

@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { FairQueue } from './fair-queue.ts';
+import { behindTurnEnd } from './turn-end.ts';
 
 /**
  * By the clock something may wait so many times as long as by the processor: on a machine that does other things a process is slow, and
@@ -109,11 +110,14 @@ export class Turns {
     this.end = { ...NEVER };
   }
 
-  /** An immediate for each that waits, so that what one does at once, in promises too, is over before the next begins. */
+  /**
+   * An immediate for each that waits, so that what one does at once, in promises too, is over before the next begins. What waits for the end
+   * of the turn goes first: it is short, and its commit is synced while pieces of others are worked on.
+   */
   private makePlaces(): void {
     while (this.places < Math.min(this.queue.size, MOST_BEGUN)) {
       this.places++;
-      setImmediate(outside, () => this.beginNext());
+      setImmediate(outside, () => behindTurnEnd(() => this.beginNext()));
     }
   }
 

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { atTurnEnd } from '../../src/threads/turn-end.ts';
+import { Turns } from '../../src/threads/turns.ts';
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
@@ -41,4 +42,23 @@ it('is another in the next turn', async () => {
   expect(done).toEqual(['first']);
   await turn();
   expect(done).toEqual(['first', 'second']);
+});
+
+it('comes before pieces of long work that wait for the turn, and those are worked on in it', async () => {
+  const done: string[] = [];
+  const turns = new Turns(() => 1_000);
+  turns.add('', () => {
+    done.push('piece');
+    atTurnEnd(() => done.push('next turn'));
+  });
+  turns.add('', () => done.push('other piece'));
+  atTurnEnd(() => {
+    done.push('first');
+    void Promise.resolve().then(() => atTurnEnd(() => done.push('second')));
+  });
+  atTurnEnd(() => done.push('last'), true);
+  await turn();
+  expect(done).toEqual(['first', 'second', 'last', 'piece', 'other piece']);
+  await turn();
+  expect(done.at(-1)).toBe('next turn');
 });

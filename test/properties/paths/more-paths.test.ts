@@ -113,7 +113,7 @@ describe('engines that are made another way have the same bits', () => {
 
 describe('what a thread runs has the same bits', () => {
   /** The module of a thread, run here with a port of its own. */
-  async function threadHere(script: string, workerData: unknown) {
+  async function threadHere(script: string, workerData?: unknown) {
     const port = Object.assign(new EventEmitter(), {
       posted: [] as unknown[],
       postMessage(value: unknown) {
@@ -195,7 +195,8 @@ describe('what a thread runs has the same bits', () => {
     expect(second.data).toEqual(first.data);
     const small = await draw(spec, [5, 3], 'float64');
     expect(small.data).toEqual(initialize(spec, [5, 3], 'float64').data);
-    const port = await threadHere('draw-worker', { spec, shape: [5, 3], dtype: 'float64' });
-    expect(port.posted).toEqual([{ result: small.data }]);
+    const port = await threadHere('draw-worker');
+    port.emit('message', { spec, shape: [5, 3], dtype: 'float64' });
+    await vi.waitFor(() => expect(port.posted).toMatchObject([{ result: small.data }]));
   });
 });

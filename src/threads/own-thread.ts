@@ -17,7 +17,7 @@ type Reply<Result> = (
 
 /** A start takes 50 ms of the processor, so a thread goes on to the next task. Without one it ends after this time. */
 const IDLE_MS = 1_000;
-/** What a thread may keep of arrays that it no longer needs: V8 itself would let it keep twice as much. */
+/** What a thread may keep in its heap and of arrays, most of which it no longer needs: V8 itself would let it keep several times as much. */
 const MOST_KEPT_BYTES = 2 ** 25;
 
 /** Threads of a script that does tasks by `answerParent`: as many as there are tasks at once. */
@@ -121,7 +121,8 @@ export function answerParent<Task, Result>(
     const kept = ofTask(task).filter((buffer) => isOwn(buffer) && !moved.includes(buffer));
     for (const buffer of kept) (buffer as ArrayBuffer).transfer(0);
     const bytes = moved.reduce((sum, { byteLength }) => sum + byteLength, 0);
-    const isFull = getHeapStatistics().external_memory - bytes > MOST_KEPT_BYTES;
+    const { total_heap_size: heap, external_memory: arrays } = getHeapStatistics();
+    const isFull = heap + arrays - bytes > MOST_KEPT_BYTES;
     parentPort?.postMessage({ ...reply, isFull }, moved);
   });
 }

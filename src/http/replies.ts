@@ -19,7 +19,7 @@ export interface Reply {
 type ReplyBody = string | LongText | Bytes;
 
 /** Milliseconds of a turn for which replies are sent together. */
-const TOGETHER_MS = 2;
+const TOGETHER_MS = 10;
 
 export const JSON_TYPE = 'application/json; charset=utf-8';
 

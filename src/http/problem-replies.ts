@@ -1,5 +1,5 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { child, type FieldError, PROBLEMS, Problem, type ProblemCode } from '../domain/problems.ts';
+import { child, clientGone, type FieldError, PROBLEMS, Problem, type ProblemCode } from '../domain/problems.ts';
 import { notTaken } from './binary-body.ts';
 import { bodyLimitOf } from './body-bytes.ts';
 import { routeOf } from './every-request.ts';
@@ -111,6 +111,8 @@ export function asProblem(error: unknown): Problem {
 
 function requestProblem(error: FastifyError | Problem, request: FastifyRequest): Problem {
   if (error instanceof Problem || error instanceof RequestShapeError) return asProblem(error);
+  // A reply in slices that had not begun: Fastify meets its end as a failure of the stream.
+  if (error.code === 'ERR_STREAM_PREMATURE_CLOSE' && request.raw.socket.destroyed) return clientGone();
   if (error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') {
     return notTaken(request);
   }

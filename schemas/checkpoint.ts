@@ -15,12 +15,14 @@ function ids(kind: string) {
 function distinctIds(kind: string) {
   const { $schema, ...described } = z.toJSONSchema(ids(kind));
   const readList = (value: unknown, context: z.RefinementCtx): string[] => {
-    const list = Array.isArray(value) && value.length <= MOST_IDS ? value : undefined;
-    if (!list) context.addIssue({ code: 'custom', message: `Send a list of at most ${MOST_IDS} ids.` });
+    if (!Array.isArray(value) || value.length > MOST_IDS) {
+      context.addIssue({ code: 'custom', message: `Send a list of at most ${MOST_IDS} ids.` });
+      return [];
+    }
     const seen = new Set<string>();
     let wrong = 0;
-    for (let i = 0; list && i < list.length && wrong < MOST_WRONG; i++) {
-      const id: unknown = list[i];
+    for (let i = 0; i < value.length && wrong < MOST_WRONG; i++) {
+      const id: unknown = value[i];
       const isId = typeof id === 'string' && ID_PATTERN.test(id);
       if (isId && !seen.has(id)) {
         seen.add(id);

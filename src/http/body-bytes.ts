@@ -2,6 +2,7 @@ import { AsyncResource } from 'node:async_hooks';
 import type { Readable } from 'node:stream';
 import { errorCodes, type FastifyContentTypeParser, type FastifyRequest } from 'fastify';
 import { forOneSlice, inTurns, nextTurn, type Turn } from '../threads/in-turns.ts';
+import { CHUNK_BYTES } from './body-pace.ts';
 import { clientOf, turnsOf } from './callers.ts';
 import { routeOf } from './every-request.ts';
 import { beginFingerprint } from './fingerprint.ts';
@@ -12,8 +13,6 @@ const LARGE_BYTES = 2 ** 21;
 export const NOT_SMALL_BYTES = 2 ** 12;
 /** A body of so many bytes is parsed in turns of its own. */
 export const LONG_BYTES = 2 ** 17;
-/** Node reads at most so much from a socket at once. */
-const PIECE_BYTES = 2 ** 16;
 
 type Done = (error: Error | null, bytes?: Buffer) => void;
 
@@ -88,7 +87,7 @@ function joinedAtOnce(pieces: readonly Buffer[], length: number): Buffer {
 export function giveBack(piece: Buffer): void {
   const { buffer, byteLength } = piece;
   const isAlone = buffer.byteLength === byteLength && buffer instanceof ArrayBuffer;
-  if (isAlone && byteLength >= NOT_SMALL_BYTES && byteLength <= PIECE_BYTES) buffer.transfer(0);
+  if (isAlone && byteLength >= NOT_SMALL_BYTES && byteLength <= CHUNK_BYTES) buffer.transfer(0);
 }
 
 /** Bytes that the body of a request may have. */

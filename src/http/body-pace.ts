@@ -5,7 +5,7 @@ const TURN_BYTES = 2 ** 19;
 /** The same of bodies that are thrown away. */
 const THROWN_AWAY_BYTES = 2 ** 16;
 /** Node reads at most so many bytes of a connection at once. */
-const CHUNK_BYTES = 2 ** 16;
+export const CHUNK_BYTES = 2 ** 16;
 
 /** What can be told to read no more for a while. */
 interface Source {

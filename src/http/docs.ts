@@ -26,6 +26,7 @@ export function watchRoutes(app: FastifyInstance): readonly DocumentedRoute[] {
 export function addDocs(app: FastifyInstance, routes: readonly DocumentedRoute[], locked: boolean): void {
   let document: Promise<JsonObject> | undefined;
   let opened: Promise<FastifyInstance> | undefined;
+  const threads = new OwnThreads<JsonObject, string>(YAML_SCRIPT);
   const openApi = () => {
     document ??= import('./openapi.ts').then(({ openApiDocument }) => openApiDocument(routes));
     return document;
@@ -37,7 +38,7 @@ export function addDocs(app: FastifyInstance, routes: readonly DocumentedRoute[]
     return opened;
   };
   app.decorate('openApi', openApi);
-  app.decorate('openApiYaml', async () => new OwnThreads<JsonObject, string>(YAML_SCRIPT).run(await openApi()));
+  app.decorate('openApiYaml', async () => threads.run(await openApi()));
   app.addHook('onClose', async () => (await opened)?.close());
   const route = { schema: { hide: true }, config: { access: 'open' } } as const;
   // Swagger UI would write it anew for each request, for a tenth of a second.

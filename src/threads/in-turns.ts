@@ -1,10 +1,9 @@
+import { copySlices } from '../domain/bytes.ts';
 import type { TensorData } from '../domain/tensor.ts';
 import { Turns } from './turns.ts';
 
 /** The longest time of one slice of long work, and for which slices begin in one turn of the event loop. */
 const SLICE_MS = 1;
-/** So many bytes are copied in a millisecond or less. */
-const COPIED_BYTES = 2 ** 21;
 
 /** Slices of all long work of this thread, which has one event loop. */
 const slices = new Turns(() => SLICE_MS);
@@ -54,10 +53,10 @@ export async function copied<T extends TensorData>(array: T): Promise<T> {
   // A Buffer has no constructor of its own that may be called.
   const Type = array instanceof Buffer ? Uint8Array : array.constructor;
   const copy = new (Type as new (length: number) => T)(array.length);
-  const each = COPIED_BYTES / array.BYTES_PER_ELEMENT;
-  for (let from = 0; from < array.length; from += each) {
-    if (from > 0) await nextTurn();
-    copy.set(array.subarray(from, from + each) as never, from);
-  }
+  for (const _ of copySlices(bytesOf(array), bytesOf(copy))) await nextTurn();
   return copy;
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: TensorData): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
 }

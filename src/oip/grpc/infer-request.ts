@@ -1,5 +1,5 @@
 import protobuf from 'protobufjs';
-import { copySlices } from '../../domain/bytes.ts';
+import { copySlices, JoinedBytes } from '../../domain/bytes.ts';
 import { fieldProblem, Problem } from '../../domain/problems.ts';
 import { rawContents } from './contents.ts';
 import { type Field, fieldsOf, int64Of, textOf } from './fields.ts';
@@ -77,10 +77,11 @@ class InferRequestReader {
       }),
     );
     const sequence = parameters.get('sequence_id');
+    const body = new JoinedBytes([header, ...binary]);
     return {
       model: names.model,
       version: names.version,
-      body: yield* joined([header, ...binary]),
+      body: yield* copySlices(body, Buffer.allocUnsafe(body.length)),
       headerLength: header.length,
       ...(sequence ? { sequence: `${names.model} ${typeof sequence} ${sequence}` } : {}),
     };
@@ -196,17 +197,6 @@ function parameterOf(choice: Field): Parameter {
   if (choice.number === 4) return reader.double();
   if (choice.number === 5) return BigInt.asUintN(64, int64Of(choice));
   throw new RangeError(`a parameter has the unknown field ${choice.number}`);
-}
-
-/** One after the other, copied in slices. */
-function* joined(parts: readonly Buffer[]): Generator<void, Buffer> {
-  const whole = Buffer.allocUnsafe(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    yield* copySlices(part, whole, at);
-    at += part.length;
-  }
-  return whole;
 }
 
 function fieldsOfJson(parameters: ReadonlyMap<string, Parameter>): object {

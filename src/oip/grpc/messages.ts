@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import protobuf from 'protobufjs';
-import { type Bytes, copySlices } from '../../domain/bytes.ts';
+import { type Bytes, copySlices, JoinedBytes } from '../../domain/bytes.ts';
 import { atOnce } from '../../threads/in-turns.ts';
 import { PREFIX_BYTES } from './message-decoder.ts';
 
@@ -36,8 +36,8 @@ export function frameResponse(response: InferResponse): Generator<void, Buffer> 
 
 /** The same within a ModelStreamInferResponse. */
 export function frameStreamResponse(response: InferResponse): Generator<void, Buffer> {
-  const parts = partsOf(response);
-  return joinedFrame([startOf(INFER_RESPONSE, lengthOf(parts)), ...parts]);
+  const message = partsOf(response);
+  return joinedFrame([startOf(INFER_RESPONSE, new JoinedBytes(message).length), ...message]);
 }
 
 /** Any other message as it is sent. */
@@ -58,21 +58,12 @@ function startOf(field: number, length: number): Uint8Array {
     .finish();
 }
 
-function lengthOf(parts: readonly Bytes[]): number {
-  return parts.reduce((sum, { length }) => sum + length, 0);
-}
-
-function* joinedFrame(parts: readonly Bytes[]): Generator<void, Buffer> {
-  const length = lengthOf(parts);
-  const frame = Buffer.allocUnsafe(PREFIX_BYTES + length);
+function joinedFrame(parts: readonly Bytes[]): Generator<void, Buffer> {
+  const message = new JoinedBytes(parts);
+  const frame = Buffer.allocUnsafe(PREFIX_BYTES + message.length);
   frame.writeUInt8(0, 0);
-  frame.writeUInt32BE(length, 1);
-  let at = PREFIX_BYTES;
-  for (const part of parts) {
-    yield* copySlices(part, frame, at);
-    at += part.length;
-  }
-  return frame;
+  frame.writeUInt32BE(message.length, 1);
+  return copySlices(message, frame, PREFIX_BYTES);
 }
 
 /** A small message as an object with all its fields. @throws {Error} if the bytes are not such a message */

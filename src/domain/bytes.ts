@@ -48,7 +48,7 @@ export class JoinedBytes implements Bytes {
   }
 }
 
-/** Some of other bytes. */
+/** A part of other bytes. */
 export class PartOfBytes implements Bytes {
   readonly length: number;
   private readonly bytes: Bytes;

@@ -32,7 +32,7 @@ interface StrictJson {
   readonly keys: string[];
 }
 
-/** The same in slices. Where it is long, a place that an error names is that in a part of some members. */
+/** The same in slices. An error in a long text names its place within a part of that text. */
 export function* strictJsonSlices(
   bytes: Uint8Array,
   maxValues = Number.POSITIVE_INFINITY,

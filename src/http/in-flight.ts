@@ -174,7 +174,7 @@ declare module 'fastify' {
   interface FastifyInstance {
     /** For the bodies that come. */
     readonly bodyPace: BodyPace;
-    /** For those of which the rest is thrown away. */
+    /** For bodies whose rest is thrown away. */
     readonly thrownAwayPace: BodyPace;
     /** What all requests and streams of this process hold. */
     readonly account: Account;

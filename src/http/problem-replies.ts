@@ -111,7 +111,7 @@ export function asProblem(error: unknown): Problem {
 
 function requestProblem(error: FastifyError | Problem, request: FastifyRequest): Problem {
   if (error instanceof Problem || error instanceof RequestShapeError) return asProblem(error);
-  // A reply in slices that had not begun: Fastify meets its end as a failure of the stream.
+  // The client hung up before its reply in slices began, which Fastify takes for a failure of the stream.
   if (error.code === 'ERR_STREAM_PREMATURE_CLOSE' && request.raw.socket.destroyed) return clientGone();
   if (error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') {
     return notTaken(request);

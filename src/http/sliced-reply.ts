@@ -50,7 +50,7 @@ export function* encoded(pieces: Iterable<string>): Generator<Uint8Array> {
   for (const piece of pieces) yield Buffer.from(piece);
 }
 
-/** A text in slices, none of which ends within a character. */
+/** A text in slices that end between characters. */
 export function* slicesOfText(text: string): Generator<string> {
   for (let from = 0, to = 0; from < text.length; from = to) {
     to = Math.min(from + TEXT_SLICE, text.length);

@@ -98,7 +98,7 @@ export class Messages {
     }
   }
 
-  /** The plain steps that begin together with the message at `from`, as far as there is room; none if it is no plain step. */
+  /** The plain steps from `from` on that begin together, as many as there is room for. Empty if another message stands there. */
   private plainSteps<R extends Written>(
     sent: readonly unknown[],
     { from, room }: { readonly from: number; readonly room: number },

@@ -17,7 +17,7 @@ type Reply<Result> = (
 
 /** A start takes 50 ms of the processor, so a thread goes on to the next task. Without one it ends after this time. */
 const IDLE_MS = 1_000;
-/** What a thread may keep in its heap and of arrays, most of which it no longer needs: V8 itself would let it keep several times as much. */
+/** A thread with more in its heap and its arrays ends. Most of that is garbage, and V8 would keep several times as much. */
 const MOST_KEPT_BYTES = 2 ** 25;
 
 /** Threads of a script that does tasks by `answerParent`: as many as there are tasks at once. */

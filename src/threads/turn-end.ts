@@ -48,7 +48,7 @@ function end(): void {
   for (const work of behind.splice(0)) work();
 }
 
-/** Until the immediates of the next turn, of which this is the first. */
+/** The first immediate of the next turn takes it back. */
 function beOver(): void {
   if (isOver) return;
   isOver = true;

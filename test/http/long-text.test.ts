@@ -4,7 +4,7 @@ import { sendTogether } from '../../src/http/replies.ts';
 import { slicesOfText, TEXT_SLICE } from '../../src/http/sliced-reply.ts';
 import { slowClock, turnsOf } from '../support/slow-clock.ts';
 
-it('is cut in slices, none of which ends within a character', () => {
+it('is cut between characters', () => {
   for (const text of ['', 'a', 'x'.repeat(TEXT_SLICE), '𝄞'.repeat(TEXT_SLICE), `a${'𝄞'.repeat(TEXT_SLICE)}`]) {
     const slices = [...slicesOfText(text)];
     expect(slices.join('')).toBe(text);

@@ -75,7 +75,7 @@ describe('long JSON text', () => {
     expect(() => plainJson(Buffer.from(text), JSON.parse)).toThrow(message);
   });
 
-  it('may have any number of blanks, of which no part is parsed', () => {
+  it('may have any number of blanks, which are not parsed', () => {
     const blanks = ' \n\t\r'.repeat(100_000);
     let longest = 0;
     const parse = (text: string) => {

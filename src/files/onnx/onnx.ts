@@ -12,8 +12,9 @@ import type { OnnxInput, OnnxTasks } from './tasks.ts';
 
 const FORMAT = 'ONNX';
 const SCRIPT = new URL('./worker.ts', import.meta.url);
-/** What a thread takes without a file, and times as much as a file it takes for it: its copy, what is read of it, and what is made of that. */
+/** What a thread takes without a file. */
 const THREAD_BYTES = 32 * 2 ** 20;
+/** For a file it takes so many times its bytes: for the copy, for what it reads, and for what it makes of that. */
 const TIMES = 3;
 /** Of a processor: only a file that is made for it takes so long. */
 const TIMEOUT_MS = 10_000;

@@ -125,7 +125,7 @@ export class Changer {
     const { client } = this.context.caller();
     const owners = Map.groupBy(items, ({ owner }) => owner);
     let ready: (readonly I[])[] = [];
-    /** Of what begins at once; what has waited for its turn may be one of many that have. */
+    /** Whether `ready` begins at once. What waited for its turn may be one of many, so it asks for time. */
     let isFirst = false;
     const run = async () => {
       const changes = ready;

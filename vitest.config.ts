@@ -1,6 +1,7 @@
 import { globSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
+import { PATIENCE_MS } from './test/support/patience.ts';
 
 /**
  * Suites that start processes, kill them, fill disks, drive browsers, sweep thousands of requests or send files by the hundred:
@@ -24,8 +25,10 @@ export default defineConfig({
     maxWorkers: system ? 1 : availableParallelism(),
     // No module has state of its own, so the files of a worker share their modules. That halves the time.
     isolate: system,
-    // Other work on the machine must not fail a test.
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    setupFiles: ['test/support/seed.ts'],
+    // Other work on the machine must not fail a test. One that hangs fails by its own patience, or after this time.
+    testTimeout: 5 * PATIENCE_MS,
+    hookTimeout: 5 * PATIENCE_MS,
+    expect: { poll: { timeout: PATIENCE_MS } },
   },
 });

@@ -18,7 +18,7 @@ export interface Held {
   readonly holds: number;
 }
 
-const START_MILLISECONDS = 30_000;
+const START_MILLISECONDS = 120_000;
 
 /** The service as it is shipped, in LMDB, held to MEMORY_BYTES of memory. */
 export class HeldService {

@@ -61,7 +61,6 @@ describe.runIf(hasChromium('The accessibility of the page at /'))('every view of
 
   it.each(VIEWS)(
     'passes axe, and fits, at phone, tablet and desktop width, light and dark, in both languages: %s',
-    { timeout: 180_000 },
     async (hash, shown) => {
       const { page } = await openPage(browser.context, `${origin}/${hash}`);
       try {

@@ -6,8 +6,6 @@ import { call, make } from '../support/call.ts';
 import { type Browser, hasChromium, startBrowser } from './chromium.ts';
 import { openPage } from './open-page.ts';
 
-const poll = <T>(read: () => T) => expect.poll(read, { timeout: 30_000 });
-
 describe.runIf(hasChromium('The diagram of a cell'))('the diagram of a cell', () => {
   let browser: Browser;
   let app: TestApp;
@@ -34,7 +32,7 @@ describe.runIf(hasChromium('The diagram of a cell'))('the diagram of a cell', ()
     const before = await formula();
     await page.locator('.node-z .unit').nth(2).hover();
     await page.getByText('Unit 3 of 3').waitFor();
-    await poll(formula).not.toBe(before);
+    await expect.poll(formula).not.toBe(before);
     const box = (await page.locator('.variable canvas').nth(1).boundingBox())!;
     await page.mouse.move(box.x + box.width - 5, box.y + box.height - 5);
     await page.getByText(/^h3 → .+3: /).waitFor();
@@ -44,13 +42,14 @@ describe.runIf(hasChromium('The diagram of a cell'))('the diagram of a cell', ()
     await open('#/?kind=lstm&units=128&step=3');
     const kernels = page.locator('.variable', { has: page.locator('canvas') });
     for (const [i, last] of ['x1 → o128', 'h128 → o128', 'b → o128'].entries()) {
-      const { width, height } = (await kernels.nth(i).locator('canvas').boundingBox())!;
-      expect(height).toBeGreaterThan(10);
-      await kernels
-        .nth(i)
-        .locator('canvas')
-        .click({ position: { x: width - 1, y: height - 1 } });
-      await kernels.nth(i).getByLabel(last).waitFor();
+      const canvas = kernels.nth(i).locator('canvas');
+      // Again, where the page was laid out anew between the look and the click.
+      const clickLast = async () => {
+        const { width, height } = (await canvas.boundingBox())!;
+        if (height > 10) await canvas.click({ position: { x: width - 1, y: height - 1 } });
+        return kernels.nth(i).getByLabel(last).isVisible();
+      };
+      await expect.poll(clickLast).toBe(true);
     }
     expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(1280);
   });
@@ -59,7 +58,7 @@ describe.runIf(hasChromium('The diagram of a cell'))('the diagram of a cell', ()
     await open('#/?kind=lstm&units=2&layers=3&step=8');
     const first = await formula();
     await page.getByRole('button', { name: '3. LSTM' }).click();
-    await poll(formula).not.toBe(first);
+    await expect.poll(formula).not.toBe(first);
     expect(await page.locator('.formula strong').count()).toBe(6);
   });
 
@@ -80,16 +79,16 @@ describe.runIf(hasChromium('The diagram of a cell'))('the diagram of a cell', ()
     await page.getByRole('button', { name: 'Take a step' }).click();
     await page.getByText(/Step 4, rows: 1/).waitFor();
     await page.getByRole('button', { name: '2. GRU' }).click();
-    await poll(() => page.locator('.formula strong').count()).toBe(4);
+    await expect.poll(() => page.locator('.formula strong').count()).toBe(4);
     await page.getByRole('button', { name: '3. Dense' }).click();
-    await poll(formula).toContain('y = x·W + b');
+    await expect.poll(formula).toContain('y = x·W + b');
   });
 
   it('shows one direction of a GRU before and after its reset', async () => {
     await open('#/?kind=gru&units=2&step=5');
     expect(await formula()).toContain('r∘(h·Uh + b′h)');
     await page.getByLabel('Reset after the product').uncheck();
-    await poll(formula).toContain('(r∘h)·Uh');
+    await expect.poll(formula).toContain('(r∘h)·Uh');
   });
 
   it('plays, steps and takes a weight back by keys', async () => {
@@ -97,15 +96,15 @@ describe.runIf(hasChromium('The diagram of a cell'))('the diagram of a cell', ()
     const steps = async () => Number(await page.getByRole('slider').first().getAttribute('max'));
     const weight = page.locator('.variable').first().getByRole('textbox');
     await page.locator('body').press('ArrowRight');
-    await poll(steps).toBe(4);
+    await expect.poll(steps).toBe(4);
     const before = await weight.inputValue();
     await weight.fill('2');
     await weight.press('Enter');
     await weight.blur();
     await page.locator('body').press('Control+z');
-    await poll(() => weight.inputValue()).toBe(before);
+    await expect.poll(() => weight.inputValue()).toBe(before);
     await page.locator('body').press('Space');
-    await poll(steps).toBeGreaterThan(6);
+    await expect.poll(steps).toBeGreaterThan(6);
     await page.locator('body').press('Space');
     await page.getByRole('button', { name: 'Play', exact: true }).waitFor();
   });
@@ -128,7 +127,7 @@ describe.runIf(hasChromium('The diagram of a cell'))('the diagram of a cell', ()
       const weight = page.locator('.variable').nth(1).getByRole('textbox');
       await weight.fill(recurrent);
       await weight.press('Enter');
-      await poll(() => weight.inputValue()).toBe(recurrent);
+      await expect.poll(() => weight.inputValue()).toBe(recurrent);
       for (let i = 2; i <= 7; i++) {
         await page.getByRole('button', { name: 'Step', exact: true }).click();
         await page.getByText(`Step ${i} of ${i}`).waitFor();

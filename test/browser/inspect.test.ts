@@ -6,8 +6,6 @@ import { accumulator } from '../support/onnx-models.ts';
 import { type Browser, hasChromium, startBrowser } from './chromium.ts';
 import { openPage } from './open-page.ts';
 
-const poll = <T>(read: () => T) => expect.poll(read, { timeout: 30_000 });
-
 describe.runIf(hasChromium('The view of the service'))('the view of what the service holds', () => {
   let browser: Browser;
   let app: TestApp;
@@ -109,7 +107,7 @@ describe.runIf(hasChromium('The view of the service'))('the view of what the ser
     const buffer = Buffer.concat([size, text, Buffer.alloc(16)]);
     await page.locator('input[type=file]').setInputFiles({ name: 'weights.safetensors', mimeType: '', buffer });
     const card = page.locator('.drop');
-    await poll(() => card.textContent()).toMatch(/Understood|note/);
+    await expect.poll(() => card.textContent()).toMatch(/Understood|note/);
     expect(await card.textContent()).toContain('note');
   });
 
@@ -128,7 +126,7 @@ describe.runIf(hasChromium('The view of the service'))('the view of what the ser
     }
     await page.getByText(/Step 2, rows: 1/).waitFor();
     await press('Fork at step 2');
-    await poll(() => page.url()).not.toMatch(/sessions\/acc$/);
+    await expect.poll(() => page.url()).not.toMatch(/sessions\/acc$/);
     await page.getByText(/Step 2, rows: 1/).waitFor();
     expect(complaints).toEqual([]);
   });
@@ -140,7 +138,7 @@ describe.runIf(hasChromium('The view of the service'))('the view of what the ser
     await page.locator('input[type=file]').setInputFiles({ name: 'large.keras', mimeType: '', buffer });
     await page.locator('progress').waitFor();
     await press('Stop');
-    await poll(() => page.locator('progress').count()).toBe(0);
+    await expect.poll(() => page.locator('progress').count()).toBe(0);
     expect(await page.locator('.error:visible').count()).toBe(0);
   });
 });

@@ -4,11 +4,10 @@ import type { Locator, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { LANGUAGES, type Language, TEXTS, type TextName } from '../../web/src/texts/index.ts';
 import { startApp, type TestApp } from '../support/app.ts';
+import { PATIENCE_MS } from '../support/patience.ts';
 import { type Browser, hasChromium, startBrowser } from './chromium.ts';
 import { openPage } from './open-page.ts';
 
-/** Machines are slow at times: how long something may take is not what is tested. */
-const poll = <T>(read: () => T, timeout = 30_000) => expect.poll(read, { timeout });
 /** Pictures of each task go here, to be looked at. */
 const PICTURES = process.env.CELLSTEP_PICTURES;
 
@@ -75,7 +74,9 @@ const TASKS: readonly (readonly [string, (person: Newcomer) => Promise<void>])[]
     'look back',
     async (person) => {
       await person.page.getByRole('slider').first().and(person.page.locator(':not([max="0"])')).waitFor();
-      await poll(() => person.page.getByRole('slider').first().getAttribute('max').then(Number)).toBeGreaterThan(12);
+      await expect
+        .poll(() => person.page.getByRole('slider').first().getAttribute('max').then(Number))
+        .toBeGreaterThan(12);
       await person.press('transport.pause');
       await person.page.getByRole('slider').first().fill('10');
       await person.sees(new RegExp(person.text('transport.scrub', { at: 10, count: '\\d+' })));
@@ -87,7 +88,7 @@ const TASKS: readonly (readonly [string, (person: Newcomer) => Promise<void>])[]
       await person.field('option.kind').selectOption('lstm');
       await person.page.locator('.node-f').waitFor();
       await person.press('transport.step');
-      await poll(() => person.page.locator('.formula strong').count()).toBe(6);
+      await expect.poll(() => person.page.locator('.formula strong').count()).toBe(6);
     },
   ],
   [
@@ -108,9 +109,9 @@ const TASKS: readonly (readonly [string, (person: Newcomer) => Promise<void>])[]
       const before = await weight.inputValue();
       await weight.fill('2');
       await weight.press('Enter');
-      await poll(() => weight.inputValue()).toBe('2');
+      await expect.poll(() => weight.inputValue()).toBe('2');
       await person.press('weights.undo');
-      await poll(() => weight.inputValue()).toBe(before);
+      await expect.poll(() => weight.inputValue()).toBe(before);
     },
   ],
   [
@@ -137,7 +138,9 @@ const TASKS: readonly (readonly [string, (person: Newcomer) => Promise<void>])[]
     async (person) => {
       await person.follow('view.learn');
       await person.press('learn.train');
-      await poll(async () => (await person.page.locator('.figures').textContent())!, 60_000).toMatch(/(9\d|100) %/);
+      await expect
+        .poll(async () => (await person.page.locator('.figures').textContent())!, { timeout: 4 * PATIENCE_MS })
+        .toMatch(/(9\d|100) %/);
       await person.press('learn.pause');
     },
   ],
@@ -146,9 +149,9 @@ const TASKS: readonly (readonly [string, (person: Newcomer) => Promise<void>])[]
     async (person) => {
       await person.field('learn.optimizer').selectOption('SGD');
       await person.press('learn.train');
-      await poll(async () =>
-        Number(/\d+/.exec((await person.page.locator('.figures').textContent())!)),
-      ).toBeGreaterThan(20);
+      await expect
+        .poll(async () => Number(/\d+/.exec((await person.page.locator('.figures').textContent())!)))
+        .toBeGreaterThan(20);
       await person.press('learn.pause');
       await person.sees(person.text('learn.compare'));
     },
@@ -234,20 +237,16 @@ describe.runIf(hasChromium('What a newcomer does'))('a newcomer', () => {
   });
   afterEach(() => app.close());
 
-  it.each(LANGUAGES)(
-    'finds the way through the page by its words alone: %s',
-    { timeout: 300_000 },
-    async (language) => {
-      const { page, complaints } = await openPage(browser.context, `${origin}/`);
-      await page.setViewportSize({ width: 1280, height: 900 });
-      await page.locator('.settings select').first().selectOption(language);
-      const person = new Newcomer(page, language);
-      for (const [task, does] of TASKS) {
-        await does(person);
-        await person.did(task);
-      }
-      expect(complaints).toEqual([]);
-      await page.close();
-    },
-  );
+  it.each(LANGUAGES)('finds the way through the page by its words alone: %s', async (language) => {
+    const { page, complaints } = await openPage(browser.context, `${origin}/`);
+    await page.setViewportSize({ width: 1280, height: 900 });
+    await page.locator('.settings select').first().selectOption(language);
+    const person = new Newcomer(page, language);
+    for (const [task, does] of TASKS) {
+      await does(person);
+      await person.did(task);
+    }
+    expect(complaints).toEqual([]);
+    await page.close();
+  });
 });

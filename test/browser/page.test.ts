@@ -3,12 +3,11 @@ import type { Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { startApp, type TestApp } from '../support/app.ts';
 import { call, make } from '../support/call.ts';
+import { PATIENCE_MS } from '../support/patience.ts';
 import { type Browser, hasChromium, startBrowser } from './chromium.ts';
 import { type OpenPage, openPage } from './open-page.ts';
 
 const KEY = 'a-key-of-this-service';
-/** Machines are slow at times: how long something may take is not what is tested. */
-const poll = <T>(read: () => T, timeout = 30_000) => expect.poll(read, { timeout });
 /** What a browser says of a refusal, which the page shows in its own place. */
 const REFUSED = /the server responded with a status of (401|404|405|409|422)/;
 
@@ -50,7 +49,7 @@ describe.runIf(hasChromium('The page at /'))('the page at /', () => {
   afterEach(async () => {
     await page?.close();
     // A page deletes its cells as it goes; the next test begins without them.
-    await poll(ownCells).toEqual([]);
+    await expect.poll(ownCells).toEqual([]);
     expect(opened.complaints.filter((text) => !REFUSED.test(text))).toEqual([]);
     expect(opened.requests.filter((url) => !/^(http:\/\/127\.0\.0\.1:|data:|blob:)/.test(url))).toEqual([]);
   });
@@ -81,7 +80,7 @@ describe.runIf(hasChromium('The page at /'))('the page at /', () => {
   it('moves by itself at once, says what is seen, and leads on', async () => {
     await open();
     await shows(/This is a small network: GRU with 6 units/);
-    await poll(count).toBeGreaterThan(2);
+    await expect.poll(count).toBeGreaterThan(2);
     expect(await page.locator('.ways a').allTextContents()).toEqual([
       'Take the tutorial',
       'Teach it a task',
@@ -93,12 +92,12 @@ describe.runIf(hasChromium('The page at /'))('the page at /', () => {
   it('leaves no cell behind, and does not touch other cells', async () => {
     await make(app, '/v1/cells', { id: 'mine', class_name: 'GRUCell', config: { units: 1 } });
     await open();
-    await poll(ownCells).toHaveLength(1);
+    await expect.poll(ownCells).toHaveLength(1);
     await choose('Kind', 'lstm');
     await page.locator('.node-f').waitFor();
-    await poll(ownCells).toHaveLength(1);
+    await expect.poll(ownCells).toHaveLength(1);
     await page.goto('about:blank');
-    await poll(ownCells).toEqual([]);
+    await expect.poll(ownCells).toEqual([]);
     expect(await cells()).toContain('mine');
   });
 
@@ -122,11 +121,11 @@ describe.runIf(hasChromium('The page at /'))('the page at /', () => {
     await field.fill('3');
     await field.press('Enter');
     await press('Step');
-    await poll(formula).toMatch(/ \+ 3 = /);
+    await expect.poll(formula).toMatch(/ \+ 3 = /);
     await press(/Undo/);
-    await poll(() => field.inputValue()).toBe('0');
+    await expect.poll(() => field.inputValue()).toBe('0');
     await press(/Redo/);
-    await poll(() => field.inputValue()).toBe('3');
+    await expect.poll(() => field.inputValue()).toBe('3');
     await field.fill('many');
     await field.press('Enter');
     await shows('This is not a number.');
@@ -137,14 +136,14 @@ describe.runIf(hasChromium('The page at /'))('the page at /', () => {
     await open('#/?kind=simple&units=2&step=1');
     const kernel = page.locator('.variable').first();
     const field = kernel.getByRole('textbox');
-    await poll(() => field.inputValue()).not.toBe('');
+    await expect.poll(() => field.inputValue()).not.toBe('');
     const before = Number(await field.inputValue());
     const box = (await kernel.locator('canvas').boundingBox())!;
     await page.mouse.move(box.x + 10, box.y + 8);
     await page.mouse.down();
     await page.mouse.move(box.x + 10, box.y - 40, { steps: 4 });
     await page.mouse.up();
-    await poll(async () => Number(await field.inputValue())).toBeGreaterThan(before + 0.1);
+    await expect.poll(async () => Number(await field.inputValue())).toBeGreaterThan(before + 0.1);
     await kernel.locator('canvas').press('ArrowRight');
     await kernel.getByLabel('x1 → h2').waitFor();
   });
@@ -153,7 +152,7 @@ describe.runIf(hasChromium('The page at /'))('the page at /', () => {
     await open('#/?kind=gru&units=3&step=40');
     await page.getByRole('slider').first().fill('20');
     await shows('Step 20 of 40');
-    await poll(() => page.url()).toContain('step=20');
+    await expect.poll(() => page.url()).toContain('step=20');
     await press('Fork after step 20');
     await shows('The two futures separate after step 20.');
     await fill('x1 at step 21', '5');
@@ -178,7 +177,7 @@ describe.runIf(hasChromium('The page at /'))('the page at /', () => {
     await shows(/Line 2 of the file/);
     await page.locator('input[type=file]').setInputFiles(file('1,2\n3,4\n5,6\n'));
     await shows(/It has 3 steps/);
-    await poll(() => page.getByLabel('Features', { exact: true }).inputValue()).toBe('2');
+    await expect.poll(() => page.getByLabel('Features', { exact: true }).inputValue()).toBe('2');
   });
 
   it('plays a WAV file that is dropped on it, and says why it cannot play another', async () => {
@@ -196,7 +195,7 @@ describe.runIf(hasChromium('The page at /'))('the page at /', () => {
     await shows(/It has 6 steps/);
     await press('Step');
     await press('Step');
-    await poll(formula).toMatch(/0\.5/);
+    await expect.poll(formula).toMatch(/0\.5/);
     await drop(new Uint8Array([82, 73, 70, 70]), 'broken.wav');
     await shows(/not a WAV file that the page can read/);
   });
@@ -207,7 +206,7 @@ describe.runIf(hasChromium('The page at /'))('the page at /', () => {
     const before = await formula();
     await page.reload();
     await shows('Step 30 of 30');
-    await poll(formula).toBe(before);
+    await expect.poll(formula).toBe(before);
   });
 
   it('says what the service refuses beside the field', async () => {
@@ -215,7 +214,7 @@ describe.runIf(hasChromium('The page at /'))('the page at /', () => {
     await shows('Step 1 of 1');
     await fill('Units', '0');
     const units = page.getByLabel('Units');
-    await poll(() => units.getAttribute('aria-invalid')).toBe('true');
+    await expect.poll(() => units.getAttribute('aria-invalid')).toBe('true');
     expect(await page.locator('.field', { has: units }).locator('.error').textContent()).toContain('units');
   });
 
@@ -223,9 +222,9 @@ describe.runIf(hasChromium('The page at /'))('the page at /', () => {
     await open('#/learn?task=echo');
     await shows(/what it heard 2 steps before/);
     await press('Train');
-    await poll(async () =>
-      Number(/^(\d+) steps/.exec((await page.locator('.figures').textContent())!)?.[1]),
-    ).toBeGreaterThan(10);
+    await expect
+      .poll(async () => Number(/^(\d+) steps/.exec((await page.locator('.figures').textContent())!)?.[1]))
+      .toBeGreaterThan(10);
     await press('Pause');
     await press('One step');
     await press('Start again');
@@ -240,13 +239,13 @@ describe.runIf(hasChromium('The page at /'))('the page at /', () => {
     await open('#/learn?task=sine');
     await press('One step');
     await shows(/^1 steps/);
-    await poll(ownCells).toHaveLength(1);
+    await expect.poll(ownCells).toHaveLength(1);
     await press('Keep this network');
     await page.getByRole('link', { name: 'sine-gru-16' }).waitFor();
     await page.goto('about:blank');
-    await poll(ownCells).toEqual([]);
+    await expect.poll(ownCells).toEqual([]);
     expect(await cells()).toContain('sine-gru-16');
-    expect((await call(app, 'GET', '/v1/checkpoints')).body).toMatchObject({ items: [] });
+    await expect.poll(async () => (await call(app, 'GET', '/v1/checkpoints')).body).toMatchObject({ items: [] });
   });
 
   it('goes on with a training after a reload, its optimizer included', async () => {
@@ -255,13 +254,15 @@ describe.runIf(hasChromium('The page at /'))('the page at /', () => {
     await shows(/^1 steps/);
     await press('One step');
     await shows(/^2 steps/);
-    await poll(() => page.evaluate(`JSON.parse(sessionStorage['cellstep.learn']).losses.length`)).toBe(2);
+    await expect.poll(() => page.evaluate(`JSON.parse(sessionStorage['cellstep.learn']).losses.length`)).toBe(2);
     await page.reload();
     await shows(/^2 steps/);
     await press('One step');
     await shows(/^3 steps/);
     const [id] = await ownCells();
-    expect((await call(app, 'GET', `/v1/cells/${id}/optimizer`)).body).toMatchObject({ iteration: 3 });
+    // The page shows a step when it has its loss; the step is committed after that.
+    const optimizer = async () => (await call(app, 'GET', `/v1/cells/${id}/optimizer`)).body;
+    await expect.poll(optimizer).toMatchObject({ iteration: 3 });
   });
 
   it.each(['#/', '#/learn'])('leaves nothing behind when it goes while the service makes a cell: %s', async (hash) => {
@@ -272,9 +273,9 @@ describe.runIf(hasChromium('The page at /'))('the page at /', () => {
       else await route.continue();
     });
     await page.evaluate(`location.hash = ${JSON.stringify(hash)}`);
-    await poll(ownCells).toHaveLength(1);
+    await expect.poll(ownCells).toHaveLength(1);
     await page.goto('about:blank');
-    await poll(ownCells).toEqual([]);
+    await expect.poll(ownCells).toEqual([]);
   });
 
   it('shows a session, its steps as they arrive, and any step it keeps', async () => {
@@ -283,7 +284,7 @@ describe.runIf(hasChromium('The page at /'))('the page at /', () => {
     page.on('websocket', (socket) => socket.on('framereceived', ({ payload }) => heard.push(String(payload))));
     await press('Make an example session');
     await shows(/^Step 60, rows: 1/);
-    await poll(() => heard.length).toBeGreaterThan(0);
+    await expect.poll(() => heard.length).toBeGreaterThan(0);
     const id = new URL(page.url()).hash.split('/').at(-1)!;
     await call(app, 'POST', `/v1/sessions/${id}/steps`, { inputs: [[0.5]] });
     await shows(/^Step 61, rows: 1/);
@@ -303,7 +304,7 @@ describe.runIf(hasChromium('The page at /'))('the page at /', () => {
     await press('Rewind to step 10');
     await shows(/^Step 10, rows: 1/);
     await press('Fork at step 10');
-    await poll(() => page.url().includes(id)).toBe(false);
+    await expect.poll(() => page.url().includes(id)).toBe(false);
     await shows(/^Step 10, rows: 1/);
   });
 
@@ -355,10 +356,10 @@ describe.runIf(hasChromium('The page at /'))('the page at /', () => {
     await open('#/tour/5');
     await page.locator('.result', { hasText: '[-1,0.9999877,1]' }).waitFor();
     await page.getByRole('link', { name: 'Next' }).click();
-    await poll(formula).toContain('2·1 + 1·1 + 3 = 6');
+    await expect.poll(formula).toContain('2·1 + 1·1 + 3 = 6');
     expect(await page.locator('.lines[aria-current]').textContent()).toContain('out, ht = cell(xt, ht_1)');
     await page.getByRole('link', { name: 'Next' }).click();
-    await poll(formula).toContain('3·1 + 6·3 + 1 = 22');
+    await expect.poll(formula).toContain('3·1 + 6·3 + 1 = 22');
     await press('Python');
     await page.locator('.call pre', { hasText: 'import requests' }).waitFor();
     await page.goto(`${origin}/#/tour/15`);
@@ -387,9 +388,9 @@ describe.runIf(hasChromium('The page at /'))('the page at /', () => {
       await shows('This service does not know the key that was sent.');
       await page.getByLabel('API key').fill(KEY);
       await press('Use this key');
-      await poll(count).toBeGreaterThan(1);
+      await expect.poll(count).toBeGreaterThan(1);
       await page.reload();
-      await poll(count).toBeGreaterThan(1);
+      await expect.poll(count).toBeGreaterThan(1);
       expect(await page.getByRole('dialog').count()).toBe(0);
     } finally {
       await page.goto('about:blank');
@@ -421,8 +422,8 @@ describe.runIf(hasChromium('The page at /'))('the page at /', () => {
       await page.getByLabel('API key').fill(KEY);
       await press('Use this key');
       await shows(/^Step 0, rows: 1/);
-      await poll(() => sent.some((text) => text.includes('"op":"auth"'))).toBe(true);
-      await poll(() => heard.length).toBeGreaterThan(0);
+      await expect.poll(() => sent.some((text) => text.includes('"op":"auth"'))).toBe(true);
+      await expect.poll(() => heard.length).toBeGreaterThan(0);
       await post('/v1/sessions/s/steps', { inputs: [[0.5]] });
       await shows(/^Step 1, rows: 1/);
       expect(heard.some((text) => text.includes('"event":"changed"'))).toBe(true);
@@ -437,7 +438,7 @@ describe.runIf(hasChromium('The page at /'))('the page at /', () => {
     const at = await frail.listen({ host: '127.0.0.1', port: 0 });
     try {
       await open('', at);
-      await poll(count).toBeGreaterThan(2);
+      await expect.poll(count).toBeGreaterThan(2);
       const weights = () => page.locator('.variable').first().getByRole('textbox').inputValue();
       const before = await weights();
       await frail.close();
@@ -445,7 +446,7 @@ describe.runIf(hasChromium('The page at /'))('the page at /', () => {
       const seen = await count();
       frail = await startApp({ run: 'b' });
       await frail.listen({ host: '127.0.0.1', port: Number(new URL(at).port) });
-      await poll(count).toBeGreaterThan(seen);
+      await expect.poll(count).toBeGreaterThan(seen);
       expect(await weights()).toBe(before);
       expect(await page.locator('.banner').count()).toBe(0);
     } finally {
@@ -461,7 +462,7 @@ describe.runIf(hasChromium('The page at /'))('the page at /', () => {
     await choose('Steps shown', 'all');
     await choose('Speed', '1000');
     await press('Play');
-    await poll(count, 50_000).toBe(10_000);
+    await expect.poll(count, { timeout: 4 * PATIENCE_MS }).toBe(10_000);
     const slider = page.getByRole('slider').first();
     for (const step of [9000, 5000, 1, 7500]) await slider.fill(String(step));
     await shows('Step 7500 of 10000');

@@ -6,6 +6,7 @@ import { Cellstep, CellstepProblem, CellstepUnreachable, Tensor } from '../../cl
 import { readSafetensors, writeSafetensors } from '../../clients/typescript/src/safetensors.ts';
 import { startApp, type TestApp } from '../support/app.ts';
 import { accumulator } from '../support/onnx-models.ts';
+import { until } from '../support/until.ts';
 
 const SUM = {
   class_name: 'SimpleRNNCell',
@@ -187,10 +188,10 @@ describe('the TypeScript client', () => {
     const following = (async () => {
       for await (const { step } of session.changes(stop.signal)) if (steps.push(step) === 3) stop.abort();
     })();
-    for (let n = 0; steps.length < 3 && n < 100; n++) {
+    await until(async () => {
       await session.step([[1]]);
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
+      return steps.length >= 3;
+    });
     await following;
     expect(steps).toHaveLength(3);
     client.close();

@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { onTestFinished } from 'vitest';
 import { z } from 'zod';
+import { PATIENCE_MS } from '../support/patience.ts';
 
 const script = fileURLToPath(new URL('../../scripts/container.sh', import.meta.url));
 const run = promisify(execFile);
@@ -115,7 +116,7 @@ export async function startService(volume: string, env: Readonly<Record<string, 
   void container.ended.then((end) => {
     ended = end;
   });
-  for (const deadline = Date.now() + 50_000; ; await new Promise((resolve) => setTimeout(resolve, 100))) {
+  for (const deadline = Date.now() + 2 * PATIENCE_MS; ; await new Promise((resolve) => setTimeout(resolve, 100))) {
     if (
       await fetch(`${url}/healthz`).then(
         (reply) => reply.ok,

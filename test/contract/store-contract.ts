@@ -468,7 +468,7 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
         }),
         { numRuns: runs(40) },
       );
-    }, 60_000);
+    });
   });
 }
 

@@ -12,7 +12,6 @@ import { openCounter, readCounter, send, service } from '../system/support.ts';
 const HAPROXY = findProgram('haproxy');
 if (!HAPROXY) console.warn('no haproxy in PATH: the topology of deploy/ does NOT run');
 const CONFIGURATION = join(import.meta.dirname, '..', '..', 'deploy', 'haproxy.cfg');
-const LONG = 30_000;
 
 /** The load balancer of deploy/ on a free port of this machine. */
 async function startBalancer(
@@ -43,7 +42,7 @@ describe.runIf(HAPROXY)('the load balancer of deploy/', () => {
     const port = await freePort();
     await service({ CELLSTEP_PORT: `${port}`, CELLSTEP_ALLOWED_HOSTS: 'cellstep,127.0.0.1' });
     const url = await startBalancer([port, port], { CELLSTEP_BALANCER_RATE: '20' });
-    await until(async () => (await send(url, '/readyz').catch(() => undefined))?.status === 200, LONG);
+    await until(async () => (await send(url, '/readyz').catch(() => undefined))?.status === 200);
     const answers = [];
     for (let k = 0; k < 40; k++) answers.push(await send(url, '/v1/cells'));
     const refused = answers.filter(({ status }) => status === 429);
@@ -70,7 +69,7 @@ describe.runIf(HAPROXY && REDIS_SERVER)('two replicas over one Redis, behind the
     const replicas = [await start(0), await start(1)];
     const url = await startBalancer(ports);
     const answers = async () => (await send(url, '/readyz').catch(() => undefined))?.status === 200;
-    await until(answers, LONG);
+    await until(answers);
     await openCounter(url);
 
     // Any replica serves any session, and sees what the other has put.
@@ -96,9 +95,9 @@ describe.runIf(HAPROXY && REDIS_SERVER)('two replicas over one Redis, behind the
     const clients = new SteppingClients(url, 4);
     const more = async (count: number) => {
       const before = clients.acknowledged;
-      await until(() => clients.acknowledged > before + count, LONG);
+      await until(() => clients.acknowledged > before + count);
     };
-    const ready = (n: number) => until(async () => (await send(replicas[n].url, '/readyz')).status === 200, LONG);
+    const ready = (n: number) => until(async () => (await send(replicas[n].url, '/readyz')).status === 200);
     await more(100);
 
     await replicas[0].stop('SIGKILL');
@@ -127,5 +126,5 @@ describe.runIf(HAPROXY && REDIS_SERVER)('two replicas over one Redis, behind the
     for (const { url: replica } of [...replicas, { url }]) {
       expect(await readCounter(replica)).toEqual({ step: clients.acknowledged, sum: clients.acknowledged });
     }
-  }, 180_000);
+  });
 });

@@ -1,11 +1,12 @@
 import fc from 'fast-check';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { Precision, StepResult } from '../../src/domain/ports.ts';
 import { createBatcher } from '../../src/engine/batcher.ts';
 import type { StepRows } from '../../src/engine/compute-task.ts';
 import { createSimdEngines } from '../../src/engine/simd.ts';
 import { createStepper } from '../../src/engine/stepper.ts';
 import { runs } from '../support/runs.ts';
+import { eventually } from '../support/until.ts';
 import { rowsFor, someCell, standardCell } from './some-programs.ts';
 
 const ENGINES = createSimdEngines();
@@ -152,7 +153,7 @@ describe('a batch that fails', () => {
     expect(started).toEqual([1]);
     release();
     await first;
-    await vi.waitFor(() => expect(started).toEqual([1, 3]));
+    await eventually(() => expect(started).toEqual([1, 3]));
     release();
     expect((await Promise.all(others)).map(({ output }) => output[0])).toEqual([2, 3, 4]);
   });

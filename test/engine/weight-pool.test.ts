@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { newGrowthLog, newSharedMemory, SharedMemory } from '../../src/engine/shared-memory.ts';
 import { createSimdEngines } from '../../src/engine/simd.ts';
+import { slowClock } from '../support/slow-clock.ts';
+import { countTurns } from '../support/turns.ts';
 import { expectSameStep, stepArguments } from './kernel-programs.ts';
 import { standardCell } from './some-programs.ts';
 
@@ -82,15 +84,9 @@ describe('large weights', () => {
   it('are packed in slices, between which others have their turns', async () => {
     const engines = createSimdEngines();
     const program = large();
-    let turns = 0;
-    const count = () => {
-      turns++;
-      if (turns < 1000) setImmediate(count);
-    };
-    setImmediate(count);
-    await engines.exact.ready?.([program]);
+    slowClock();
+    const { turns } = await countTurns(async () => engines.exact.ready?.([program]));
     expect(turns).toBeGreaterThanOrEqual(4);
-    turns = 1000;
     expect(engines.exact.ready?.([program])).toBeUndefined();
     const { inputs, states } = stepArguments(program, 2, 3);
     const wanted = createSimdEngines().exact.prepare(program).step(inputs, states, 2);

@@ -17,7 +17,7 @@ async function written(letters: AsyncIterable<string>): Promise<string> {
   return all;
 }
 
-it("learns a text as Keras does, and writes it by a session's steps", { timeout: 300_000 }, async () => {
+it("learns a text as Keras does, and writes it by a session's steps", async () => {
   const app = await startApp();
   const client = new Cellstep({ url: await app.listen({ port: 0, host: '127.0.0.1' }) });
   const losses: number[] = [];
@@ -63,7 +63,7 @@ it('chooses with the probabilities of a softmax', () => {
   expect(counts[3]).toBe(0);
 });
 
-it('shows its progress, and refuses options that cannot be', { timeout: 120_000 }, async () => {
+it('shows its progress, and refuses options that cannot be', async () => {
   const script = new URL('../../examples/write-text.ts', import.meta.url).pathname;
   const { CELLSTEP_URL: _, ...env } = process.env;
   const run = (...options: string[]) => promisify(execFile)(process.execPath, [script, ...options], { env });

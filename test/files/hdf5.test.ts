@@ -36,7 +36,7 @@ function valuesOf(tree: HdfTree, name: string): unknown[] {
   return [ELEMENT_TYPES[dataset.type].dtype, dataset.shape, ...decodeElements(dataset.type, dataset.bytes)];
 }
 
-describe('reading', { timeout: 60_000 }, () => {
+describe('reading', () => {
   it('ends with its client, even if that leaves before the thread has begun', async () => {
     const script = new URL('../../src/files/hdf5/worker.ts', import.meta.url);
     const threads = createThreads<Hdf5Request, Hdf5Reply>(script, 20_000);
@@ -195,7 +195,7 @@ describe('reading', { timeout: 60_000 }, () => {
   });
 });
 
-describe('writing', { timeout: 60_000 }, () => {
+describe('writing', () => {
   it('gives back groups, attributes and every bit', async () => {
     const name = fc.stringMatching(/^[A-Za-zä][A-Za-z0-9_:.-]{0,8}$/);
     const dataset = fc

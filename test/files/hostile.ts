@@ -1,5 +1,6 @@
 import { expect } from 'vitest';
 import { Problem } from '../../src/domain/problems.ts';
+import { SEED } from '../support/seed.ts';
 
 /** What a reader may do with bytes that are not as they should be: give a value, or refuse them. Nothing else. */
 export async function outcomeOf(read: () => unknown): Promise<'read' | 'refused'> {
@@ -62,14 +63,13 @@ export function damaged(bytes: Uint8Array, random: () => number): Uint8Array {
 
 /** Reads `rounds` damaged copies; the seed is printed with the case that breaks the rule. */
 export async function fuzz(bytes: Uint8Array, rounds: number, read: (bytes: Uint8Array) => unknown): Promise<void> {
-  const seed = Number(process.env.FUZZ_SEED ?? Math.floor(Math.random() * 2 ** 31));
-  const random = randomFrom(seed);
+  const random = randomFrom(SEED);
   for (let round = 0; round < rounds; round++) {
     const file = damaged(bytes, random);
     try {
       await outcomeOf(() => read(file));
     } catch (error) {
-      throw new Error(`FUZZ_SEED=${seed}, round ${round}: ${error instanceof Error ? error.stack : error}`, {
+      throw new Error(`SEED=${SEED}, round ${round}: ${error instanceof Error ? error.stack : error}`, {
         cause: error,
       });
     }

@@ -71,7 +71,7 @@ async function withMember(file: string, name: string, content: string | Uint8Arr
   return atOnce(zipSlices(members)).subarray();
 }
 
-describe('reading', { timeout: 60_000 }, () => {
+describe('reading', () => {
   it('finds the goldens', () => expect(GOLDENS.length).toBe(12));
 
   it.each(GOLDENS)('reads every layer of $file', async (golden) => {
@@ -301,7 +301,7 @@ describe('reading', { timeout: 60_000 }, () => {
   });
 });
 
-describe('writing', { timeout: 60_000 }, () => {
+describe('writing', () => {
   it.each(GOLDENS.filter(({ format }) => format === 'keras'))(
     'gives back what $file holds, in each format',
     async ({ file }) => {

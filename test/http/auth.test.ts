@@ -2,11 +2,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { keysCommand } from '../../src/cli/keys.ts';
 import { Issuer } from '../access/issuer.ts';
 import { startApp, type TestApp, TestClock } from '../support/app.ts';
 import { call, expectProblem, type Method, TUTORIAL_CELL } from '../support/call.ts';
+import { eventually } from '../support/until.ts';
 
 describe('keys and tokens', () => {
   const clock = new TestClock();
@@ -67,9 +68,9 @@ describe('keys and tokens', () => {
     expect((await as(first, 'GET', '/v1/cells')).status).toBe(200);
     const second = make('second');
     const status = async (key: string) => (await as(key, 'GET', '/v1/cells')).status;
-    await vi.waitFor(async () => expect(await status(second)).toBe(200), { timeout: 20_000, interval: 200 });
+    await eventually(async () => expect(await status(second)).toBe(200));
     command('revoke first');
-    await vi.waitFor(async () => expect(await status(first)).toBe(401), { timeout: 20_000, interval: 200 });
+    await eventually(async () => expect(await status(first)).toBe(401));
     expect(await status(second)).toBe(200);
   });
 

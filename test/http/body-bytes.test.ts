@@ -7,7 +7,8 @@ import { PassThrough } from 'node:stream';
 import { expect, it } from 'vitest';
 import { joined, parserOf, readBytes } from '../../src/http/body-bytes.ts';
 import { fingerprintOf } from '../../src/http/fingerprint.ts';
-import { slowClock, turnsOf } from '../support/slow-clock.ts';
+import { slowClock } from '../support/slow-clock.ts';
+import { countTurns } from '../support/turns.ts';
 
 /** What a body is read as: its text, or the code of the error. `pieces` are written one after another, then `end` happens. */
 async function read(
@@ -92,7 +93,7 @@ it('parses a long body in turns, and hashes it as it comes where it has a key', 
   stream.write(body.subarray(0, 1000));
   stream.end(body.subarray(1000));
   // Before, after each slice, and after all.
-  expect(await turnsOf(async () => expect(await parsed).toBe(body.length))).toBeGreaterThanOrEqual(6);
+  expect((await countTurns(async () => expect(await parsed).toBe(body.length))).turns).toBeGreaterThanOrEqual(6);
   const whole = createHash('sha256').update('POST /v1/x\ntext/plain\n').update(body).digest('hex');
   expect(fingerprintOf(request as never)).toBe(whole);
 });
@@ -119,7 +120,7 @@ it('parses a body that is not long at once as far as a slice goes, and on in tur
   stream.end(body);
   await new Promise(process.nextTick);
   expect(slices).toBe(0);
-  expect(await turnsOf(async () => expect(await parsed).toBe(body.length))).toBeGreaterThanOrEqual(4);
+  expect((await countTurns(async () => expect(await parsed).toBe(body.length))).turns).toBeGreaterThanOrEqual(4);
 });
 
 it('goes on with a body that is not small when its turn has time, in the context of the request', async () => {

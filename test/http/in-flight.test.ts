@@ -1,12 +1,13 @@
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import Fastify from 'fastify';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { addIdentities } from '../../src/http/auth.ts';
 import { addChecks } from '../../src/http/every-request.ts';
 import { Account, limitInFlight } from '../../src/http/in-flight.ts';
 import { startApp, type TestApp } from '../support/app.ts';
 import { call, expectProblem, make } from '../support/call.ts';
+import { eventually, until } from '../support/until.ts';
 
 const MIB = 2 ** 20;
 
@@ -19,7 +20,7 @@ it('refuses requests while too many of the process wait for answers', async () =
   app.get('/slow', () => answered.then(() => 'done'));
   app.get('/fast', async () => 'done');
   const slow = [1, 2].map(() => app.inject('/slow').then(({ statusCode }) => statusCode));
-  await vi.waitFor(async () => expect((await app.inject('/fast')).statusCode).toBe(503), 5_000);
+  await eventually(async () => expect((await app.inject('/fast')).statusCode).toBe(503));
   expect((await app.inject('/fast')).json().message).toContain('More than 2 requests of this process wait');
   answer();
   expect(await Promise.all(slow)).toEqual([200, 200]);
@@ -59,19 +60,15 @@ describe('what all requests hold', () => {
   it('is refused where bodies that do not go on hold it all, and free once their connections are over', async () => {
     const stalled = stall(24 * MIB - 10);
     let reply = await step();
-    for (let tries = 0; reply.status === 200 && tries < 500; tries++) {
-      await delay(10);
+    await until(async () => {
       reply = await step();
-    }
+      return reply.status !== 200;
+    });
     expectProblem(reply, 'overloaded', /CELLSTEP_MAX_IN_FLIGHT_BYTES/);
     expect(reply.headers['retry-after']).toBe('1');
     expect((await call(app, 'GET', '/healthz')).status).toBe(200);
     stalled.destroy();
-    for (let tries = 0; reply.status !== 200 && tries < 500; tries++) {
-      await delay(10);
-      reply = await step();
-    }
-    expect(reply.status).toBe(200);
+    await until(async () => (await step()).status === 200);
   });
 
   it('has room for no reply beside those that nobody reads', async () => {
@@ -84,14 +81,8 @@ describe('what all requests hold', () => {
     const silent = open(`GET ${path} HTTP/1.1\r\nHost: localhost\r\nAccept: ${accept}\r\n\r\n`);
     silent.pause();
     // Until it has its reply: two at once have no room.
-    while (app.account.held < 9 * MIB) await delay(10);
-    let reply = await read();
-    for (let tries = 0; reply.status !== 503 && tries < 500; tries++) {
-      await delay(10);
-      reply = await read();
-    }
-    expect(reply.status).toBe(503);
-    expectProblem(reply, 'overloaded');
+    await until(() => app.account.held >= 9 * MIB);
+    await eventually(async () => expectProblem(await read(), 'overloaded'));
     silent.destroy();
   });
 
@@ -99,19 +90,16 @@ describe('what all requests hold', () => {
     await make(app, '/v1/variables', { id: 'v', initializer: 'zeros', shape: [5 * 2 ** 19] });
     const one = 'GET /v1/variables/v HTTP/1.1\r\nHost: localhost\r\nAccept: application/x-safetensors\r\n\r\n';
     const socket = open(one.repeat(10));
+    const pieces: Buffer[] = [];
     let bytes = 0;
-    let text = '';
     socket.on('data', (piece: Buffer) => {
+      pieces.push(piece);
       bytes += piece.length;
-      text +=
-        piece
-          .toString('latin1')
-          .match(/HTTP\/1\.1 \d+ /g)
-          ?.join('') ?? '';
     });
     // Together they would be over the account.
-    while (bytes < 10 * 10 * MIB) await delay(10);
-    expect(text).toBe('HTTP/1.1 200 '.repeat(10));
+    await until(() => bytes >= 10 * 10 * MIB);
+    const text = Buffer.concat(pieces).toString('latin1');
+    expect(text.match(/HTTP\/1\.1 \d+ /g)).toEqual(Array(10).fill('HTTP/1.1 200 '));
   });
 
   it('frees what the requests of a connection hold that wait when it ends', async () => {
@@ -121,9 +109,9 @@ describe('what all requests hold', () => {
       'GET /v1/variables/v HTTP/1.1\r\nHost: localhost\r\nAccept: application/x-safetensors\r\n\r\n'.repeat(15),
     );
     socket.pause();
-    while (app.account.held === before) await delay(10);
+    await until(() => app.account.held !== before);
     socket.destroy();
-    while (app.account.held > before) await delay(10);
+    await until(() => app.account.held <= before);
     expect((await step()).status).toBe(200);
   });
 
@@ -174,7 +162,7 @@ describe('what all requests hold', () => {
     app.server.on('request', (_request, response) => response.on('close', () => turns.push(turn)));
     const socket = open('GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(8));
     socket.resume();
-    await vi.waitFor(() => expect(turns).toHaveLength(8), 5_000);
+    await eventually(() => expect(turns).toHaveLength(8));
     clearImmediate(immediate);
     expect(new Set(turns).size).toBe(8);
   });

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { TensorReply } from '../../schemas/tensor.ts';
 import { Tensor, zeros } from '../../src/domain/tensor.ts';
 import { jsonText, LongText, replyText } from '../../src/http/json-text.ts';
+import { processorMs } from '../support/processor-time.ts';
 import { runs } from '../support/runs.ts';
 
 describe('the JSON text of a reply', () => {
@@ -99,16 +100,14 @@ describe('the JSON text of a reply', () => {
 });
 
 it('prints a reply of many tensors in time that grows as they do', () => {
-  const took = (count: number) => {
+  const took = (count: number, times: number) => {
     const tensors = Array.from({ length: count }, (_, k) => new Tensor('float32', [2], Float32Array.of(k, 1)));
     const reply = tensors.map((tensor) => new TensorReply(tensor, 'nested'));
-    const { user, system } = process.threadCpuUsage();
-    jsonText(reply);
-    const used = process.threadCpuUsage({ user, system });
-    return used.user + used.system;
+    return processorMs(() => {
+      for (let k = 0; k < times; k++) jsonText(reply);
+    });
   };
-  const least = (count: number) => Math.min(...Array.from({ length: 3 }, () => took(count)));
-  least(500);
-  // Were each compared with all before it, 64 times as long.
-  expect(least(16_000)).toBeLessThan(24 * Math.max(least(2_000), 1_000));
+  took(1_000, 160);
+  // As many tensors in all. Were each compared with all before it, some 9 times as long.
+  expect(took(16_000, 10)).toBeLessThan(4 * took(1_000, 160));
 });

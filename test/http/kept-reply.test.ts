@@ -5,6 +5,8 @@ import { Tensor } from '../../src/domain/tensor.ts';
 import { KEPT_REPLY } from '../../src/http/changes.ts';
 import { LongText, replyText } from '../../src/http/json-text.ts';
 import type { Reply } from '../../src/http/replies.ts';
+import { slowClock } from '../support/slow-clock.ts';
+import { countTurns } from '../support/turns.ts';
 
 const HEAD = { status: 201, headers: { 'content-type': 'text/x', etag: '"1"' } };
 const data = Float32Array.from({ length: 2 ** 18 }, (_, k) => k / 3);
@@ -35,13 +37,8 @@ describe('a reply that is kept for a key', () => {
   });
 
   it('is printed a piece in each turn of the event loop', async () => {
-    let turns = 0;
-    let immediate = setImmediate(function turn() {
-      turns++;
-      immediate = setImmediate(turn);
-    });
-    await KEPT_REPLY.encode({ ...HEAD, body: long });
-    clearImmediate(immediate);
+    slowClock();
+    const { turns } = await countTurns(async () => KEPT_REPLY.encode({ ...HEAD, body: long }));
     expect(turns).toBeGreaterThanOrEqual(2 ** 18 / 2 ** 16);
   });
 

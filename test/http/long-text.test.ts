@@ -2,7 +2,8 @@ import Fastify from 'fastify';
 import { expect, it } from 'vitest';
 import { sendTogether } from '../../src/http/replies.ts';
 import { slicesOfText, TEXT_SLICE } from '../../src/http/sliced-reply.ts';
-import { slowClock, turnsOf } from '../support/slow-clock.ts';
+import { slowClock } from '../support/slow-clock.ts';
+import { countTurns } from '../support/turns.ts';
 
 it('is cut between characters', () => {
   for (const text of ['', 'a', 'x'.repeat(TEXT_SLICE), '𝄞'.repeat(TEXT_SLICE), `a${'𝄞'.repeat(TEXT_SLICE)}`]) {
@@ -22,7 +23,7 @@ it('goes out in turns of the event loop, with its length', async () => {
   app.get('/short', async () => 'short');
   slowClock();
   const length = `${Buffer.byteLength(text)}`;
-  const turns = await turnsOf(async () => {
+  const { turns } = await countTurns(async () => {
     const reply = await app.inject('/long');
     expect([reply.headers['content-length'], reply.payload === text]).toEqual([length, true]);
   });

@@ -1,10 +1,11 @@
 import { connect } from 'node:net';
-import { expect, it, vi } from 'vitest';
+import { expect, it } from 'vitest';
 import { createMetrics } from '../../src/http/metrics.ts';
 import { metricsText } from '../../src/http/metrics-text.ts';
 import { TenantLabels } from '../../src/http/usage-metrics.ts';
 import { startApp } from '../support/app.ts';
 import { call } from '../support/call.ts';
+import { eventually } from '../support/until.ts';
 
 const KEY = 'k'.repeat(16);
 const CELL = { id: 'cell-of-mine', class_name: 'LSTMCell', config: { units: 2 }, input_shape: [null, 1] };
@@ -61,9 +62,9 @@ it('counts no request as running whose client has gone', async () => {
     'POST /v1/cells HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{',
   );
   const running = async () => samplesOf(await pageOf(app)).get('cellstep_requests_running{}');
-  await vi.waitFor(async () => expect(await running()).toBe(2), { timeout: 20_000 });
+  await eventually(async () => expect(await running()).toBe(2));
   socket.destroy();
-  await vi.waitFor(async () => expect(await running()).toBe(1), { timeout: 20_000 });
+  await eventually(async () => expect(await running()).toBe(1));
   await app.close();
 });
 

@@ -7,6 +7,7 @@ import { PROBLEM_FORM } from '../../src/http/problem-replies.ts';
 import { Refusals } from '../../src/http/refusals.ts';
 import { SECURITY_HEADERS } from '../../src/http/security-headers.ts';
 import { shedRequests } from '../../src/http/shedding.ts';
+import { eventually } from '../support/until.ts';
 
 describe('a service that has too much to do', () => {
   let app: FastifyInstance;
@@ -51,7 +52,7 @@ describe('a service that has too much to do', () => {
   /** Sends bytes and waits for as many answers as there are then. */
   async function send(text: string, answers: number): Promise<void> {
     socket.write(text);
-    await vi.waitFor(() => expect(statuses()).toHaveLength(answers), 5_000);
+    await eventually(() => expect(statuses()).toHaveLength(answers));
   }
 
   it('turns requests away with a problem, its headers, and the time to wait', async () => {

@@ -10,6 +10,8 @@ import type { FlatTensor } from '../golden/compare.ts';
 import type { TestApp } from '../support/app.ts';
 import { call, make } from '../support/call.ts';
 import { download } from '../support/files.ts';
+import { PATIENCE_MS } from '../support/patience.ts';
+import { SEED } from '../support/seed.ts';
 import { FORMATS, type InteropCase, type InteropFormat } from './cases.ts';
 import type { NetworkCase } from './networks.ts';
 
@@ -177,7 +179,7 @@ export async function exchange(
     // Keras writes its settings into its home.
     env: { ...process.env, KERAS_HOME: directory, PYTHONDONTWRITEBYTECODE: '1' },
     maxBuffer: 2 ** 26,
-    timeout: 300_000,
+    timeout: 10 * PATIENCE_MS,
   });
   return results.parse(JSON.parse(readFileSync(received, 'utf8')));
 }
@@ -186,9 +188,9 @@ export async function exchange(
 export async function saveModules(directory: string): Promise<void> {
   mkdirSync(directory);
   const maker = fileURLToPath(new URL('../golden/make_pytorch_modules.py', import.meta.url));
-  const seed = String(1 + Math.floor(Math.random() * 2 ** 30));
-  console.log(`Modules of PyTorch are drawn from the seed ${seed}`);
-  await promisify(execFile)(process.env.CELLSTEP_INTEROP_PYTHON ?? '', [maker, directory, seed], { timeout: 120_000 });
+  await promisify(execFile)(process.env.CELLSTEP_INTEROP_PYTHON ?? '', [maker, directory, `${SEED}`], {
+    timeout: 5 * PATIENCE_MS,
+  });
 }
 
 /** float32 numbers, evenly from -limit to limit; the same for the same seed (mulberry32). */

@@ -7,6 +7,7 @@ import { createWeightFiles } from '../../src/files/weight-files.ts';
 import { expectModule, MODULES, moduleCases } from '../golden/pytorch-modules.ts';
 import { startApp, type TestApp } from '../support/app.ts';
 import { postFile, putFile } from '../support/files.ts';
+import { PATIENCE_MS } from '../support/patience.ts';
 import { CASES, FORMATS, type InteropCase, type InteropFormat } from './cases.ts';
 import {
   exchange,
@@ -76,7 +77,7 @@ describe.skipIf(reason !== undefined)('weights over files', () => {
     results = await exchange(cases, exported, directory);
     const largest = Math.max(...Object.values(results.opened).map((one) => ('error' in one ? 0 : one.difference)));
     console.log(`Opened by ${JSON.stringify(results.versions)}; the largest difference is ${largest}`);
-  }, 400_000);
+  }, 20 * PATIENCE_MS);
   afterAll(async () => {
     await app?.close();
     rmSync(directory, { recursive: true, force: true });

@@ -11,6 +11,7 @@ import { call } from '../support/call.ts';
 import { decoded, encoded, GrpcClient, type GrpcReply } from '../support/grpc.ts';
 import { TestKeys } from '../support/keys.ts';
 import { runs } from '../support/runs.ts';
+import { eventually } from '../support/until.ts';
 
 const config = {
   units: 1,
@@ -337,7 +338,7 @@ describe('a stream over gRPC', () => {
       const { body } = await call(app, 'GET', '/v2/models/sum/stats');
       return body.model_stats[0].execution_count;
     };
-    await vi.waitFor(async () => expect(await count()).toBeGreaterThan(0), { timeout: 20_000 });
+    await eventually(async () => expect(await count()).toBeGreaterThan(0));
     for (let now = await count(), before = -1; now !== before; now = await count()) {
       before = now;
       await delay(300);
@@ -408,20 +409,20 @@ describe('the door of gRPC', () => {
     const reply = await client.call('ModelInfer', request(1), { ...writer, 'x-request-id': 'mine' });
     expect(outputOf(reply)).toBe(1);
     expect(reply.metadata.get('x-request-id')).toEqual(['mine']);
-    await vi.waitFor(
-      () => {
-        const logged = lines.map((line) => JSON.parse(line)).find(({ reqId, audit }) => reqId === 'mine' && audit);
-        expect(logged?.audit).toMatchObject({ who: 'writer', tenant: 'one', what: 'inferModel', ids: { cell: 'sum' } });
-      },
-      { timeout: 20_000 },
-    );
+    await eventually(() => {
+      const logged = lines.map((line) => JSON.parse(line)).find(({ reqId, audit }) => reqId === 'mine' && audit);
+      expect(logged?.audit).toMatchObject({ who: 'writer', tenant: 'one', what: 'inferModel', ids: { cell: 'sum' } });
+    });
   });
 
   it('counts calls with the requests of HTTP where rates are limited', async () => {
-    const { client } = await serve({ rateLimit: 3 });
-    const codes = [];
-    for (let i = 0; i < 6; i++) codes.push((await client.call('ServerMetadata', {})).code);
-    expect(codes).toContain(status.RESOURCE_EXHAUSTED);
+    let requests = 0;
+    const rateCounter = { count: async () => ({ count: ++requests, left: 700 }) };
+    const { app, client } = await serve({ rateLimit: 3, rateCounter });
+    expect((await call(app, 'GET', '/v1/cells')).status).toBe(200);
+    const calls = [1, 2, 3].map(() => client.call('ServerMetadata', {}));
+    const codes = (await Promise.all(calls)).map(({ code }) => code);
+    expect(codes).toEqual([status.OK, status.OK, status.RESOURCE_EXHAUSTED]);
     const limited = await client.call('ServerMetadata', {});
     expect(limited.metadata.get('retry-after')).toEqual(['1']);
   });
@@ -449,7 +450,7 @@ describe('the door of gRPC', () => {
     expect(await other.call('ModelInfer', request(1))).toMatchObject({ code: status.RESOURCE_EXHAUSTED });
     expect(outputOf(await client.call('ModelInfer', request(2)))).toBe(2);
     client.close();
-    await vi.waitFor(async () => expect(outputOf(await other.call('ModelInfer', request(3)))).toBe(3), 10_000);
+    await eventually(async () => expect(outputOf(await other.call('ModelInfer', request(3)))).toBe(3));
   });
 
   it.each(['ModelInfer', 'ModelStreamInfer'])(
@@ -480,7 +481,6 @@ describe('the door of gRPC', () => {
       if (!session.destroyed) await once(session, 'close');
       expect(outputOf(await client.call('ModelInfer', request(2)))).toBe(2);
     },
-    20_000,
   );
 
   it.each(['ModelInfer', 'ModelStreamInfer'])(
@@ -499,16 +499,16 @@ describe('the door of gRPC', () => {
       };
       const took = vi.spyOn(app.bodyPace, 'took');
       const first = open(500_000);
-      await vi.waitFor(() => expect(app.account.held).toBe(500_005), 10_000);
+      await eventually(() => expect(app.account.held).toBe(500_005));
       expect(took.mock.calls.reduce((sum, [, , length]) => sum + length, 0)).toBe(500_005);
       // What is alone may have all that its own limits allow; a second one may not.
       const second = open(2 ** 26);
-      await vi.waitFor(() => expect(app.account.held).toBeGreaterThan(2 ** 25), 10_000);
+      await eventually(() => expect(app.account.held).toBeGreaterThan(2 ** 25));
       const refused = open(500_000);
       expect((await once(refused, 'response'))[0]['grpc-status']).toBe(`${status.UNAVAILABLE}`);
       first.close();
       second.close();
-      await vi.waitFor(() => expect(app.account.held).toBe(0), 10_000);
+      await eventually(() => expect(app.account.held).toBe(0));
       expect(outputOf(await client.call('ModelInfer', request(1)))).toBe(1);
     },
   );

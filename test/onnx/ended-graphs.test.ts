@@ -29,7 +29,7 @@ const loops = (engine: ReturnType<typeof createGraphEngine>) => looping(engine).
 const FOR_EVER = 2n ** 62n;
 
 it('refuses one of many requests that wait together, and carries out the others', async () => {
-  const engine = createGraphEngine({ ...LIMITS, maxSeconds: 6 });
+  const engine = createGraphEngine({ ...LIMITS, maxSeconds: 10 });
   onTestFinished(() => engine.close());
   const run = loops(engine);
   await run(1n);
@@ -42,13 +42,11 @@ it('refuses one of many requests that wait together, and carries out the others'
   expect(outcomes[5]).toMatchObject({ reason: { code: 'limit-exceeded' } });
 });
 
-it('leaves a graph alone that has ended three processes, for a minute and for that client alone', {
-  timeout: 120_000,
-}, async () => {
+it('leaves a graph alone that has ended three processes, for a minute and for that client alone', async () => {
   let now = 0;
   let client = 'a';
   const caller = () => ({ ...OWN_WORK, client });
-  const engine = createGraphEngine({ ...LIMITS, maxSeconds: 6 }, { caller, clock: () => now });
+  const engine = createGraphEngine({ ...LIMITS, maxSeconds: 10 }, { caller, clock: () => now });
   onTestFinished(() => engine.close());
   const run = loops(engine);
   for (let k = 0; k < 3; k++) {
@@ -74,10 +72,8 @@ it('leaves a graph alone that has ended three processes, for a minute and for th
   await run(1n);
 });
 
-it('blames no graph for requests that were joined, since each is tried alone after that', {
-  timeout: 120_000,
-}, async () => {
-  const engine = createGraphEngine({ ...LIMITS, maxSeconds: 6 });
+it('blames no graph for requests that were joined, since each is tried alone after that', async () => {
+  const engine = createGraphEngine({ ...LIMITS, maxSeconds: 10 });
   onTestFinished(() => engine.close());
   const { graph, run } = looping(engine);
   for (let k = 0; k < 3; k++) await expect(run(FOR_EVER, true)).rejects.toMatchObject({ code: 'limit-exceeded' });

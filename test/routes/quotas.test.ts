@@ -1,12 +1,12 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { Agent, get } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { startApp, type TestApp } from '../support/app.ts';
 import { call, expectProblem, type Method, TUTORIAL_CELL } from '../support/call.ts';
 import { TestKeys } from '../support/keys.ts';
 import { endless } from '../support/onnx-models.ts';
+import { until } from '../support/until.ts';
 
 const CELL = { ...TUTORIAL_CELL, input_shape: [null, 1] };
 let app: TestApp;
@@ -129,10 +129,7 @@ describe('the quotas of a tenant', () => {
     expect(await read(agents[2])).toEqual({ status: 429, connection: 'close' });
     expect((await read(agents[0])).status).toBe(200);
     agents[1].destroy();
-    for (let tries = 0; (await read(agents[2])).status !== 200; tries++) {
-      expect(tries).toBeLessThan(100);
-      await delay(20);
-    }
+    await until(async () => (await read(agents[2])).status === 200);
     for (const agent of agents) agent.destroy();
   });
 });

@@ -1,5 +1,5 @@
 import { PassThrough } from 'node:stream';
-import { expect, it, vi } from 'vitest';
+import { expect, it } from 'vitest';
 import { Problem } from '../../src/domain/problems.ts';
 import { watchStore } from '../../src/services/changes/watched-store.ts';
 import { Sweeper } from '../../src/services/expiry/sweep.ts';
@@ -11,6 +11,7 @@ import { call, make, TUTORIAL_CELL } from '../support/call.ts';
 import { checkpointFile, SAFETENSORS } from '../support/checkpoint-files.ts';
 import { accumulator } from '../support/onnx-models.ts';
 import { dump } from '../support/stores.ts';
+import { eventually } from '../support/until.ts';
 
 /** What may stand for a part in braces: the last part of a key may have slashes of its own. */
 const PART: Readonly<Record<string, string>> = {
@@ -47,10 +48,7 @@ it('names one family for every key that the service writes, and writes keys of e
   stalled.write(file.subarray(0, -10));
   const headers = { ...SAFETENSORS, 'content-length': `${file.length}` };
   const upload = app.inject({ method: 'POST', url: '/v1/checkpoints?id=new', headers, payload: stalled });
-  await vi.waitFor(
-    async () => expect(Object.keys(await dump(store)).join()).toContain('checkpoint-unfinished/'),
-    10_000,
-  );
+  await eventually(async () => expect(Object.keys(await dump(store)).join()).toContain('checkpoint-unfinished/'));
   const refuse = async () => {
     throw new Problem('store-full', 'full');
   };

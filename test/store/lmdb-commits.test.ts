@@ -7,6 +7,7 @@ import { createCommitQueue } from '../../src/store/lmdb-commits.ts';
 import type { LmdbConnection } from '../../src/store/lmdb-connection.ts';
 import type { LmdbDatabase } from '../../src/store/lmdb-database.ts';
 import { RecentValues } from '../../src/store/recent-values.ts';
+import { until } from '../support/until.ts';
 
 /** A database in an empty directory, whose transactions go on when the test says so. `alone`: no other process writes to it. */
 function heldDatabase(directory: string, alone = true) {
@@ -75,12 +76,12 @@ describe('the commits of the LMDB store', () => {
     const first = queue.add([write('cell/a')]);
     await Promise.resolve();
     const second = queue.add([write('cell/b')]);
-    await vi.waitUntil(() => asked.length === 1);
+    await until(() => asked.length === 1);
     const third = queue.add([write('cell/c')]);
     asked[0].end();
     expect(await Promise.all([first, second])).toEqual([['committed'], ['committed']]);
     expect(keys()).toEqual(['cell/a', 'cell/b']);
-    await vi.waitUntil(() => asked.length === 2);
+    await until(() => asked.length === 2);
     asked[1].end();
     expect(await third).toEqual(['committed']);
     expect(keys()).toEqual(['cell/a', 'cell/b', 'cell/c']);
@@ -90,9 +91,9 @@ describe('the commits of the LMDB store', () => {
   it('of few bytes come before those of many, of which one goes with them', async () => {
     const { queue, keys, asked } = heldDatabase(directory);
     const ends = queue.add([many('cell/a'), many('cell/b'), write('cell/c')]);
-    await vi.waitUntil(() => asked.length === 1);
+    await until(() => asked.length === 1);
     asked[0].end();
-    await vi.waitUntil(() => asked.length === 2);
+    await until(() => asked.length === 2);
     expect(keys()).toEqual(['cell/c', 'cell/a']);
     asked[1].end();
     expect(await ends).toEqual(Array(3).fill('committed'));
@@ -105,7 +106,7 @@ describe('the commits of the LMDB store', () => {
     const commit = (writes: StoreWrite[]) => queue.add([writes]).then(() => order.push(writes[0].key));
     const ends = ['cell/a', 'cell/b', 'cell/c'].map((key) => commit(many(key, 2 ** 21)));
     for (let n = 1; n <= 5; n++) {
-      await vi.waitUntil(() => asked.length === n);
+      await until(() => asked.length === n);
       if (n < 5) ends.push(commit(write(`session/${n}`)));
       asked[n - 1].end();
     }
@@ -117,9 +118,9 @@ describe('the commits of the LMDB store', () => {
     const { queue, keys, asked } = heldDatabase(directory);
     const piece = (k: number) => many(`cell/${k}`, 2 ** 19);
     const ends = queue.add([piece(0), piece(1), piece(2), piece(3), piece(4)]);
-    await vi.waitUntil(() => asked.length === 1);
+    await until(() => asked.length === 1);
     asked[0].end();
-    await vi.waitUntil(() => asked.length === 2);
+    await until(() => asked.length === 2);
     expect(keys()).toHaveLength(4);
     asked[1].end();
     await ends;
@@ -128,7 +129,7 @@ describe('the commits of the LMDB store', () => {
   it('of one key do not overwrite each other in a transaction', async () => {
     const { queue, keys, asked } = heldDatabase(directory);
     const ends = queue.add([write('cell/a'), write('cell/a'), write('cell/b')]);
-    await vi.waitUntil(() => asked.length === 1);
+    await until(() => asked.length === 1);
     asked[0].end();
     expect(await ends).toEqual(['committed', 'conflict', 'committed']);
     expect(keys()).toEqual(['cell/a', 'cell/b']);
@@ -142,14 +143,14 @@ describe('the commits of the LMDB store', () => {
     await expect(late).resolves.toMatchObject([{ code: 'store-unavailable' }]);
     vi.useRealTimers();
     const second = queue.add([write('cell/a')]);
-    await vi.waitUntil(() => asked.length === 2);
+    await until(() => asked.length === 2);
     expect(childTransaction).toHaveBeenCalledOnce();
     asked[0].end();
     asked[1].begin();
     asked[1].end();
     expect(await second).toEqual(['conflict']);
     const third = queue.add([write('cell/b')]);
-    await vi.waitUntil(() => asked.length === 3);
+    await until(() => asked.length === 3);
     asked[2].end();
     expect(await third).toEqual(['committed']);
     expect(keys()).toEqual(['cell/a', 'cell/b']);
@@ -159,7 +160,7 @@ describe('the commits of the LMDB store', () => {
   it('of a shared database join until LMDB has begun the transaction, in which they are compared', async () => {
     const { queue, keys, asked, childTransaction } = heldDatabase(directory, false);
     const first = queue.add([write('cell/a')]);
-    await vi.waitUntil(() => asked.length === 1);
+    await until(() => asked.length === 1);
     const second = queue.add([write('cell/b')]);
     asked[0].begin();
     asked[0].end();
@@ -184,15 +185,15 @@ describe('the commits of the LMDB store', () => {
     for (const key of ['cell/a', 'cell/x']) recent.keep(key, new Uint8Array(17));
     const first = queue.add([write('cell/a')]);
     const second = expect(queue.add([write('cell/b')])).resolves.toMatchObject([{ code: 'store-unavailable' }]);
-    await vi.waitUntil(() => asked.length === 1);
+    await until(() => asked.length === 1);
     asked[0].fail();
-    await vi.waitUntil(() => asked.length === 2);
+    await until(() => asked.length === 2);
     expect(recent.get('cell/x')).toBeUndefined();
     expect(recent.get('cell/a')).toBeUndefined();
     asked[1].end();
     expect(await first).toEqual(['committed']);
     expect(recent.get('cell/a')?.bytes).toEqual(Uint8Array.of(1));
-    await vi.waitUntil(() => asked.length === 3);
+    await until(() => asked.length === 3);
     asked[2].fail();
     await second;
     expect(keys()).toEqual(['cell/a']);

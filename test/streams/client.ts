@@ -1,6 +1,7 @@
 import { request } from 'node:http';
 import { onTestFinished } from 'vitest';
 import { WebSocket } from 'ws';
+import { PATIENCE_MS } from '../support/patience.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: tests reach into answers of every shape
 export type Answer = any;
@@ -40,12 +41,12 @@ export class StreamClient {
   }
 
   /** The first thing heard that is so; waits for it. */
-  async hear(what: (answer: Answer) => boolean, milliseconds = 10_000): Promise<Answer> {
-    const end = Date.now() + milliseconds;
+  async hear(what: (answer: Answer) => boolean): Promise<Answer> {
+    const end = Date.now() + PATIENCE_MS;
     for (;;) {
       const found = this.heard.find(what);
       if (found) return found;
-      if (Date.now() > end) throw new Error(`not heard within ${milliseconds} ms: ${JSON.stringify(this.heard)}`);
+      if (Date.now() > end) throw new Error(`not heard within ${PATIENCE_MS} ms: ${JSON.stringify(this.heard)}`);
       await new Promise((resolve) => setTimeout(resolve, 2));
     }
   }

@@ -9,17 +9,3 @@ export function slowClock(): void {
   });
   onTestFinished(() => spy.mockRestore());
 }
-
-/** How many turns the event loop makes while the work is done. */
-export async function turnsOf(work: () => Promise<unknown>): Promise<number> {
-  let turns = 0;
-  let over = false;
-  const turn = () => {
-    turns++;
-    if (!over) setImmediate(turn);
-  };
-  setImmediate(turn);
-  await work();
-  over = true;
-  return turns;
-}

@@ -6,6 +6,7 @@ import type { CountedStore, Store, StoredEntry } from '../../src/domain/ports.ts
 import { openLmdbStore } from '../../src/store/lmdb.ts';
 import { openMemoryStore } from '../../src/store/memory.ts';
 import { openRedisStore } from '../../src/store/redis.ts';
+import { PATIENCE_MS } from './patience.ts';
 
 /** A store of a test, and how to be rid of it with all that it holds. */
 export interface TestStore {
@@ -28,7 +29,7 @@ async function temporaryLmdb(): Promise<TestStore> {
 /** On a server that is started for it; there has to be one in the PATH. */
 export async function temporaryRedis(): Promise<TestStore> {
   const server = await startRedis();
-  const store = await openRedisStore(server.url);
+  const store = await openRedisStore(server.url, { timeoutMilliseconds: PATIENCE_MS });
   return {
     store,
     async dispose() {

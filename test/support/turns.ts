@@ -1,5 +1,5 @@
-/** Counts the turns of the event loop that work waits for. */
-export async function turnsOf<T>(work: Promise<T>): Promise<{ readonly value: T; readonly turns: number }> {
+/** Does the work, and counts the turns that the event loop makes meanwhile. */
+export async function countTurns<T>(work: () => Promise<T>): Promise<{ readonly value: T; readonly turns: number }> {
   let turns = 0;
   let over = false;
   const count = () => {
@@ -7,7 +7,7 @@ export async function turnsOf<T>(work: Promise<T>): Promise<{ readonly value: T;
     if (!over) setImmediate(count);
   };
   setImmediate(count);
-  const value = await work;
+  const value = await work();
   over = true;
   return { value, turns };
 }

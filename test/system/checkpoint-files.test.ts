@@ -4,13 +4,14 @@ import { readFileSync, statSync } from 'node:fs';
 import { type ClientRequest, type IncomingMessage, request } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { REDIS_SERVER, startRedis } from '../../scripts/redis-servers.ts';
 import type { ServiceProcess } from '../../scripts/tutorial-service.ts';
 import { createUuidIds } from '../../src/http/uuid-id.ts';
 import { Sweeper } from '../../src/services/expiry/sweep.ts';
 import { openLmdbStore } from '../../src/store/lmdb.ts';
 import { checkpointFile, SAFETENSORS } from '../support/checkpoint-files.ts';
+import { eventually } from '../support/until.ts';
 import { send, service, temporaryDirectory } from './support.ts';
 
 const MIB = 2 ** 20;
@@ -43,15 +44,13 @@ async function digestOf(reply: IncomingMessage): Promise<string> {
   return hash.digest('hex');
 }
 
-it('an upload whose process is killed is nowhere, can be sent again, and is swept at the next start', {
-  timeout: 240_000,
-}, async () => {
+it('an upload whose process is killed is nowhere, can be sent again, and is swept at the next start', async () => {
   const directory = temporaryDirectory();
   const settings = { CELLSTEP_STORE: `lmdb:${directory}` };
   const killed = await service(settings);
   const sent = upload(killed, 'c');
   sent.write(FILE.subarray(0, 30 * MIB));
-  await vi.waitFor(() => expect(statSync(join(directory, 'data.mdb')).size).toBeGreaterThan(20 * MIB), 60_000);
+  await eventually(() => expect(statSync(join(directory, 'data.mdb')).size).toBeGreaterThan(20 * MIB));
   await killed.stop('SIGKILL');
 
   const running = await service(settings);
@@ -94,47 +93,37 @@ const STORES: [name: string, open: () => Promise<string>][] = [
 if (REDIS_SERVER) STORES.push(['redis', openRedis]);
 
 describe('the memory of a process', () => {
-  it.each(STORES)(
-    'stays bounded on %s, while clients read slowly and stall',
-    { timeout: 300_000 },
-    async (name, open) => {
-      const running = await service({ CELLSTEP_STORE: await open(), CELLSTEP_CONNECTIONS_PER_ADDRESS: '0' });
-      expect(await bring(running, 'c')).toBe(201);
-      const [before, stored] = [memoryOf(running), await storedBytes(running)];
-      let most = 0;
-      const watching = setInterval(() => {
-        most = Math.max(most, memoryOf(running));
-      }, 20);
-      const replies = await Promise.all(CLIENTS.map(() => download(running, 'c')));
-      expect(new Set(replies.map(({ statusCode }) => statusCode))).toEqual(new Set([200]));
-      const uploads = CLIENTS.map((k) => upload(running, `new-${k}`));
-      for (const sent of uploads) sent.write(FILE.subarray(0, 46 * MIB));
-      const came = CLIENTS.length * 45 * MIB;
-      await vi.waitFor(async () => expect((await storedBytes(running)) - stored).toBeGreaterThan(came), {
-        timeout: 120_000,
-        interval: 250,
-      });
-      await delay(500);
-      clearInterval(watching);
-      // What the memory store keeps is no part of what a request holds.
-      const grown = most - before - (name === 'memory' ? (await storedBytes(running)) - stored : 0);
-      console.log(
-        `${name}: ${Math.round(grown / MIB)} MiB more for ${CLIENTS.length} slow readers and as many stalled uploads`,
-      );
-      expect(grown).toBeLessThan(MOST);
-      for (const sent of uploads.slice(1)) sent.destroy();
-      const answered = once(uploads[0], 'response');
-      uploads[0].end(FILE.subarray(46 * MIB));
-      const [reply] = (await answered) as [IncomingMessage];
-      expect(reply.statusCode).toBe(201);
-      for (const one of replies) expect(await digestOf(one)).toBe(digest(FILE));
-      expect(await digestOf(await download(running, 'new-0'))).toBe(digest(FILE));
-      await vi.waitFor(async () => expect(await storedBytes(running)).toBeLessThan(2.1 * FILE.length), {
-        timeout: 60_000,
-        interval: 250,
-      });
-    },
-  );
+  it.each(STORES)('stays bounded on %s, while clients read slowly and stall', async (name, open) => {
+    const running = await service({ CELLSTEP_STORE: await open(), CELLSTEP_CONNECTIONS_PER_ADDRESS: '0' });
+    expect(await bring(running, 'c')).toBe(201);
+    const [before, stored] = [memoryOf(running), await storedBytes(running)];
+    let most = 0;
+    const watching = setInterval(() => {
+      most = Math.max(most, memoryOf(running));
+    }, 20);
+    const replies = await Promise.all(CLIENTS.map(() => download(running, 'c')));
+    expect(new Set(replies.map(({ statusCode }) => statusCode))).toEqual(new Set([200]));
+    const uploads = CLIENTS.map((k) => upload(running, `new-${k}`));
+    for (const sent of uploads) sent.write(FILE.subarray(0, 46 * MIB));
+    const came = CLIENTS.length * 45 * MIB;
+    await eventually(async () => expect((await storedBytes(running)) - stored).toBeGreaterThan(came));
+    await delay(500);
+    clearInterval(watching);
+    // What the memory store keeps is no part of what a request holds.
+    const grown = most - before - (name === 'memory' ? (await storedBytes(running)) - stored : 0);
+    console.log(
+      `${name}: ${Math.round(grown / MIB)} MiB more for ${CLIENTS.length} slow readers and as many stalled uploads`,
+    );
+    expect(grown).toBeLessThan(MOST);
+    for (const sent of uploads.slice(1)) sent.destroy();
+    const answered = once(uploads[0], 'response');
+    uploads[0].end(FILE.subarray(46 * MIB));
+    const [reply] = (await answered) as [IncomingMessage];
+    expect(reply.statusCode).toBe(201);
+    for (const one of replies) expect(await digestOf(one)).toBe(digest(FILE));
+    expect(await digestOf(await download(running, 'new-0'))).toBe(digest(FILE));
+    await eventually(async () => expect(await storedBytes(running)).toBeLessThan(2.1 * FILE.length));
+  });
 });
 
 async function openRedis(): Promise<string> {

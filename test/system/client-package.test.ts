@@ -8,9 +8,7 @@ import { service, temporaryDirectory } from './support.ts';
 const run = promisify(execFile);
 const ROOT = join(import.meta.dirname, '../..');
 
-test('the client that npm packs runs its tutorial from an empty folder, and its types fit', {
-  timeout: 300_000,
-}, async () => {
+test('the client that npm packs runs its tutorial from an empty folder, and its types fit', async () => {
   const directory = temporaryDirectory();
   const packed = await run('npm', ['pack', '--pack-destination', directory, '--json'], {
     cwd: join(ROOT, 'clients/typescript'),

@@ -14,7 +14,6 @@ const MKFS = process.getuid?.() === 0 ? findProgram('mkfs.ext4') : undefined;
 if (!MKFS) console.warn('not root, or no mkfs.ext4: the service on a disk that becomes read-only is NOT tested');
 
 const readiness = async (url: string) => (await send(url, '/readyz')).status;
-const LONG = 30_000;
 
 describe.runIf(GCC)('the service on a disk that fails', () => {
   test('acknowledges nothing while writes or syncs fail, is not ready, and goes on when they work, nothing lost or twice', async () => {
@@ -36,11 +35,11 @@ describe.runIf(GCC)('the service on a disk that fails', () => {
     const clients = new SteppingClients(running.url);
     onTestFailed(() => console.error(running.stdout().slice(-4000), running.stderr().slice(-4000)));
     for (const fault of ['write EIO', 'sync EIO', 'root EIO', 'sync HANG', 'write EROFS', 'root EROFS']) {
-      await clients.advance(20, LONG);
+      await clients.advance(20);
       disk.setFault(fault);
       // Twice, so that whatever was on its way when the fault came has been answered.
-      await until(clients.allRefused(), LONG);
-      await until(clients.allRefused(), LONG);
+      await until(clients.allRefused());
+      await until(clients.allRefused());
       const before = clients.acknowledged;
       if (isAlive()) {
         const unready = await send(running.url, '/readyz');
@@ -48,9 +47,9 @@ describe.runIf(GCC)('the service on a disk that fails', () => {
         expect((await send(running.url, '/healthz')).status).toBe(200);
         // Also where LMDB has to be opened again, on a disk that is read-only by now for reading: until then it is 503.
         const reads = () => readCounter(running.url).catch(() => undefined);
-        await until(async () => ((await reads())?.step ?? -1) >= before, LONG);
+        await until(async () => ((await reads())?.step ?? -1) >= before);
       }
-      await until(clients.allRefused(), LONG);
+      await until(clients.allRefused());
       expect(clients.acknowledged).toBe(before);
       const died = !isAlive();
       if (died) await running.exited;
@@ -60,10 +59,10 @@ describe.runIf(GCC)('the service on a disk that fails', () => {
         running = await start();
         clients.moveTo(running.url);
       }
-      await until(async () => (await readiness(running.url).catch(() => 0)) === 200, LONG);
-      await until(async () => ((await readCounter(running.url).catch(() => undefined))?.step ?? -1) >= before, LONG);
+      await until(async () => (await readiness(running.url).catch(() => 0)) === 200);
+      await until(async () => ((await readCounter(running.url).catch(() => undefined))?.step ?? -1) >= before);
     }
-    await clients.advance(20, LONG);
+    await clients.advance(20);
     await clients.stop();
     const total = { step: clients.acknowledged, sum: clients.acknowledged };
     expect(await readCounter(running.url)).toEqual(total);
@@ -76,7 +75,7 @@ describe.runIf(GCC)('the service on a disk that fails', () => {
       );
     const second = await service({ CELLSTEP_STORE: disk.settings.CELLSTEP_STORE });
     expect(await readCounter(second.url)).toEqual(total);
-  }, 180_000);
+  });
 });
 
 describe.runIf(MKFS)('the service on a file system that the kernel makes read-only', () => {
@@ -99,14 +98,14 @@ describe.runIf(MKFS)('the service on a file system that the kernel makes read-on
     onTestFinished(async () => void (await first.stop('SIGKILL')));
     await openCounter(first.url);
     const clients = new SteppingClients(first.url);
-    await until(() => clients.acknowledged > 30, LONG);
+    await until(() => clients.acknowledged > 30);
 
     const device = readFileSync('/proc/mounts', 'utf8').match(new RegExp(`^/dev/(loop\\d+) ${disk} `, 'm'))![1];
     writeFileSync(`/sys/fs/ext4/${device}/trigger_fs_error`, 'made by a test');
-    await until(clients.allRefused(), LONG);
-    await until(clients.allRefused(), LONG);
+    await until(clients.allRefused());
+    await until(clients.allRefused());
     const before = clients.acknowledged;
-    await until(clients.allRefused(), LONG);
+    await until(clients.allRefused());
     expect(clients.acknowledged).toBe(before);
     if (first.child.signalCode === null) {
       expect(await readiness(first.url)).toBe(503);
@@ -128,12 +127,12 @@ describe.runIf(MKFS)('the service on a file system that the kernel makes read-on
     const second = await service(settings);
     onTestFinished(async () => void (await second.stop('SIGKILL')));
     clients.moveTo(second.url);
-    await until(() => clients.acknowledged > before + 20, LONG);
+    await until(() => clients.acknowledged > before + 20);
     await clients.stop();
     expect(await readCounter(second.url)).toEqual({ step: clients.acknowledged, sum: clients.acknowledged });
     expect(statSync(join(disk, 'data', 'data.mdb')).size).toBeGreaterThan(0);
     await second.stop();
-  }, 120_000);
+  });
 });
 
 const isRoot = process.getuid?.() === 0;

@@ -1,5 +1,8 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type ServiceProcess, startService } from '../../scripts/tutorial-service.ts';
+import { PATIENCE_MS } from '../support/patience.ts';
+import { until } from '../support/until.ts';
 import { parseAnswer, RawConnection, send, service } from './support.ts';
 
 const LINE = 'POST /v1/cells HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n';
@@ -9,7 +12,7 @@ async function exchange(url: string, bytes: string | Uint8Array, finish = false)
   if (finish) connection.socket.end();
   const text = await Promise.race([
     connection.ended,
-    new Promise<never>((_, reject) => setTimeout(() => reject(new Error('no answer and no end within 5 s')), 5_000)),
+    delay(PATIENCE_MS, undefined, { ref: false }).then(() => expect.fail('no answer and no end')),
   ]);
   return parseAnswer(text);
 }
@@ -149,7 +152,7 @@ describe('a client that does not speak HTTP/1.1 well', () => {
     const { url } = running;
     const get = (path: string) => `GET ${path} HTTP/1.1\r\nhost: localhost\r\n\r\n`;
     const connection = new RawConnection(url).write(`${get('/healthz')}${get('/v1/nothing')}`);
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    await until(() => connection.received().includes('/problems/not-found'));
     const text = await connection.write('GARBAGE\r\n\r\n').ended;
     expect([...text.matchAll(/HTTP\/1\.1 (\d{3})/g)].map(([, status]) => status)).toEqual(['200', '404', '400']);
   });
@@ -173,7 +176,7 @@ describe('a client that is slow', () => {
     const timer = setInterval(() => slow.drops.write(' '), 100);
     const answers = await Promise.all(Object.values(slow).map(({ ended }) => ended));
     clearInterval(timer);
-    expect(Date.now() - started).toBeLessThan(6_000);
+    expect(Date.now() - started).toBeLessThan(PATIENCE_MS);
     for (const answer of answers.map(parseAnswer)) {
       expect(answer.status).toBe(408);
       expect(JSON.parse(answer.body)).toMatchObject({ code: 'request-timeout', status: 408 });
@@ -185,7 +188,7 @@ describe('a client that is slow', () => {
     const { url } = await service({ CELLSTEP_REQUEST_SECONDS: '1' });
     const get = 'GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n';
     const connection = new RawConnection(url).write(get);
-    await new Promise((resolve) => setTimeout(resolve, 3_000));
+    await delay(3_000);
     await connection.write(get.replace('\r\n\r\n', '\r\nconnection: close\r\n\r\n')).ended;
     expect(connection.received().match(/HTTP\/1\.1 200/g)).toHaveLength(2);
   });

@@ -96,7 +96,7 @@ async function killed(
 }
 
 describe.runIf(GCC)('a process that is killed in the midst of large values', () => {
-  it('leaves no part of a checkpoint that it saved', { timeout: 300_000 }, async () => {
+  it('leaves no part of a checkpoint that it saved', async () => {
     const disk = new FailingDisk();
     const first = await startWithVariables(disk);
     await post(first, 'checkpoints', { id: 'whole', all: true }, 'whole');
@@ -113,7 +113,7 @@ describe.runIf(GCC)('a process that is killed in the midst of large values', () 
     expect(await fileOf(running, 'c')).toBe(whole);
   });
 
-  it('leaves each thing that it restored as it was or as it was saved', { timeout: 300_000 }, async () => {
+  it('leaves each thing that it restored as it was or as it was saved', async () => {
     const disk = new FailingDisk();
     const first = await startWithVariables(disk);
     const saved = await valuesOf(first);

@@ -10,9 +10,7 @@ import { temporaryDirectory } from './support.ts';
 
 const run = promisify(execFile);
 
-test('the package that npm packs serves from an empty folder, with its page, threads and files', {
-  timeout: 300_000,
-}, async () => {
+test('the package that npm packs serves from an empty folder, with its page, threads and files', async () => {
   const directory = temporaryDirectory();
   const packed = await run('npm', ['pack', '--pack-destination', directory, '--silent']);
   const archive = join(directory, packed.stdout.trim().split('\n').at(-1) ?? '');
@@ -32,7 +30,7 @@ test('the package that npm packs serves from an empty folder, with its page, thr
   service.stdout.setEncoding('utf8').on('data', (text: string) => {
     printed += text;
   });
-  await until(() => printed.includes('Server listening at'), 60_000);
+  await until(() => printed.includes('Server listening at'));
   expect(printed).toContain('gRPC listening at');
   const url = /Server listening at (http:[^"]+)/.exec(printed)?.[1] ?? '';
   expect(await (await fetch(url)).text()).toContain('<!doctype html>');

@@ -20,7 +20,7 @@ describe('an install without the tools of development', () => {
   beforeAll(async () => {
     cpSync(ROOT, copy, { recursive: true, filter: (path) => !LEFT_OUT.test(relative(ROOT, path)) });
     await run('npm', ['ci', '--omit=dev', '--no-audit', '--no-fund'], { cwd: copy, env });
-  }, 300_000);
+  });
   afterAll(() => rmSync(copy, { recursive: true, force: true }));
 
   it('takes less than 60 MB', () => {

@@ -89,7 +89,7 @@ describe.runIf(REDIS_SERVER && OPENSSL)('a Redis over TLS', () => {
     await nodes[0].admin.call('CLUSTER', 'MEET', '127.0.0.1', ports[1], bus[1]);
     for (const { admin } of nodes) {
       const info = async () => String(await admin.call('CLUSTER', 'INFO'));
-      await expect.poll(info, { timeout: 15_000, interval: 20 }).toContain('cluster_state:ok');
+      await expect.poll(info, { interval: 20 }).toContain('cluster_state:ok');
     }
     await stepsOver(`rediss+cluster://127.0.0.1:${ports[0]}`, own.certificate);
     for (const { admin } of nodes) expect(await admin.dbsize()).toBeGreaterThan(0);

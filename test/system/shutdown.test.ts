@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { PATIENCE_MS } from '../support/patience.ts';
 import { until } from '../support/until.ts';
 import {
   logLines,
@@ -13,6 +14,9 @@ import {
 } from './support.ts';
 
 const STEP = '/v1/sessions/counter/steps';
+
+/** Longer than a busy machine needs for what is to happen meanwhile. */
+const SHUTDOWN = { CELLSTEP_SHUTDOWN_SECONDS: `${(2 * PATIENCE_MS) / 1000}` };
 
 /** A step as bytes, with a body that is only announced. */
 function stepHead(body: string): string {
@@ -30,7 +34,7 @@ async function refusesConnections(base: string): Promise<boolean> {
 
 describe.each(['SIGTERM', 'SIGINT'] as const)('%s', (signal) => {
   test('lets what runs end, takes nothing new, loses no step and exits with 0', async () => {
-    const settings = { CELLSTEP_STORE: `lmdb:${join(temporaryDirectory(), 'data')}` };
+    const settings = { CELLSTEP_STORE: `lmdb:${join(temporaryDirectory(), 'data')}`, ...SHUTDOWN };
     const first = await service(settings);
     await openCounter(first.url);
 
@@ -53,7 +57,7 @@ describe.each(['SIGTERM', 'SIGINT'] as const)('%s', (signal) => {
     const started = Date.now();
     const { code, signal: killedBy } = await first.stop(signal);
     expect({ code, killedBy }).toEqual({ code: 0, killedBy: null });
-    expect(Date.now() - started).toBeLessThan(5_000);
+    expect(Date.now() - started).toBeLessThan(PATIENCE_MS);
     await Promise.all(clients);
     // No client was told of a failure of the service: there was none to talk to any more.
     for (const end of ends) expect(end).toMatch(/^(ECONNREFUSED|ECONNRESET|UND_ERR_SOCKET)$/);
@@ -67,7 +71,7 @@ describe.each(['SIGTERM', 'SIGINT'] as const)('%s', (signal) => {
 });
 
 test('a request that was on its way when the signal came is answered, while no other gets in', async () => {
-  const { url, child, exited } = await service();
+  const { url, child, exited } = await service(SHUTDOWN);
   await openCounter(url);
   const body = '{"inputs":[[7]],"return_states":true}';
   const step = new RawConnection(url).write(stepHead(body) + body.slice(0, 10));
@@ -92,7 +96,7 @@ test('a request that was on its way when the signal came is answered, while no o
 });
 
 test('a large reply that its client still reads is sent to its end', async () => {
-  const { url, child, exited } = await service();
+  const { url, child, exited } = await service(SHUTDOWN);
   const large = { id: 'large', initializer: 'zeros', shape: [3 * 2 ** 20] };
   expect((await send(url, '/v1/variables', large)).status).toBe(201);
   const reader = new RawConnection(url).write(
@@ -129,7 +133,7 @@ test('a client that stops halfway is cut off when the time to shut down is over'
   expect(await first.stop()).toEqual({ code: 0, signal: null });
   const took = Date.now() - started;
   expect(took).toBeGreaterThan(900);
-  expect(took).toBeLessThan(6_000);
+  expect(took).toBeLessThan(PATIENCE_MS);
   await Promise.all(stuck.map(({ ended }) => ended));
   expect(first.stdout()).toContain('"msg":"connections still open after 1 s are cut off"');
   const second = await service(settings);
@@ -137,10 +141,9 @@ test('a client that stops halfway is cut off when the time to shut down is over'
 });
 
 test('with no time to shut down, nothing is waited for', async () => {
-  const { url, stop } = await service({ CELLSTEP_SHUTDOWN_SECONDS: '0' });
+  const { url, stop, stdout } = await service({ CELLSTEP_SHUTDOWN_SECONDS: '0' });
   new RawConnection(url).write('GET /healthz HTTP/1.1\r\nhost:');
   expect((await send(url, '/healthz')).status).toBe(200);
-  const started = Date.now();
   expect(await stop()).toEqual({ code: 0, signal: null });
-  expect(Date.now() - started).toBeLessThan(3_000);
+  expect(stdout()).toContain('"msg":"connections still open after 0 s are cut off"');
 });

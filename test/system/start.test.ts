@@ -24,8 +24,8 @@ test('SIGTERM while the first of several workers starts ends all with exit code 
     // The first worker's first line: the others are not there yet.
     if (printed.includes('"worker":1')) child.kill('SIGTERM');
   });
-  const [code] = await once(child, 'exit');
-  const lines = logLines(printed.slice(0, printed.lastIndexOf('\n') + 1));
+  const [code] = await once(child, 'close');
+  const lines = logLines(printed);
   expect(code).toBe(0);
   expect(new Set(lines.flatMap(({ worker }) => (worker === undefined ? [] : [worker])))).toEqual(new Set([1]));
   expect(lines.at(-1)).toMatchObject({ msg: 'all workers ended' });

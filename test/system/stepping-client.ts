@@ -1,10 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'vitest';
+import { PATIENCE_MS } from '../support/patience.ts';
 import { until } from '../support/until.ts';
 import { type Answer, send } from './support.ts';
 
 /** A call ends within the time limits of the stores; the rest is for a busy machine. */
-const BOUND = 15_000;
+const BOUND = PATIENCE_MS;
 
 /**
  * Steps the counter's session by 1, one request after the other, each repeated with its key until it is acknowledged.
@@ -104,9 +105,9 @@ export class SteppingClients {
   }
 
   /** Waits until so many more steps are acknowledged. */
-  async advance(steps: number, milliseconds: number): Promise<void> {
+  async advance(steps: number): Promise<void> {
     const start = this.acknowledged;
-    await until(() => this.acknowledged > start + steps, milliseconds).catch((error: unknown) => {
+    await until(() => this.acknowledged > start + steps).catch((error: unknown) => {
       throw new Error(`${steps} steps: ${error}; ${this.clients.map(({ last }) => last).join('; ')}`);
     });
   }

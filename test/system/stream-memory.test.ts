@@ -75,9 +75,9 @@ async function sendEndlessly(write: (done: () => void) => number, over: () => bo
 beforeEach(async () => {
   running = await service({ CELLSTEP_GRPC_PORT: '0', CELLSTEP_LOG_LEVEL: 'info' });
   await makeSessions();
-}, 120_000);
+});
 
-describe('the memory of a process stays bounded', { timeout: 240_000 }, () => {
+describe('the memory of a process stays bounded', () => {
   it('while a client sends lines without end and reads their answers', async () => {
     const grown = await grownBy(async () => {
       const headers = { 'content-type': 'application/jsonl' };

@@ -31,7 +31,7 @@ async function expectAllHear(listeners: readonly string[], steppers: readonly st
 test('workers that share a directory tell each other what their sockets are subscribed to', async () => {
   const CELLSTEP_STORE = `lmdb:${join(temporaryDirectory(), 'data')}`;
   const started = await service({ CELLSTEP_STORE, CELLSTEP_WORKERS: '2' });
-  await until(() => started.stdout().includes('"msg":"all 2 workers listen"'), 20_000);
+  await until(() => started.stdout().includes('"msg":"all 2 workers listen"'));
   await openCounter(started.url);
   // The system spreads connections over the workers: of eight sockets and forty steps, each has some.
   await expectAllHear(Array(8).fill(started.url), [started.url]);

@@ -108,9 +108,10 @@ export function parseAnswer(text: string): RawAnswer {
   return { status: Number(status), headers: headers ?? '', body: body ?? '' };
 }
 
+/** The lines that are whole: of the last one a part may have come. */
 export function logLines(printed: string): Record<string, unknown>[] {
   return printed
     .split('\n')
-    .filter((line) => line !== '')
+    .slice(0, -1)
     .map((line) => JSON.parse(line) as Record<string, unknown>);
 }

@@ -3,8 +3,9 @@ import { request } from 'node:https';
 import { join } from 'node:path';
 import { connect, type PeerCertificate, type TLSSocket } from 'node:tls';
 import { Client, credentials, Metadata } from '@grpc/grpc-js';
-import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { spawnService } from '../../scripts/tutorial-service.ts';
+import { eventually } from '../support/until.ts';
 import { type Certificate, makeCertificate, OPENSSL } from './certificates.ts';
 import { service, temporaryDirectory } from './support.ts';
 
@@ -49,16 +50,10 @@ describe.runIf(OPENSSL)('HTTPS', () => {
     const next = makeCertificate('IP:127.0.0.1');
     await expect(get(`${url}/healthz`, next.certificate)).rejects.toThrow();
     writeFileSync(files.CELLSTEP_TLS_KEY, 'no key');
-    await vi.waitFor(() => expect(started.stdout()).toContain('the former ones stay'), {
-      timeout: 20_000,
-      interval: 200,
-    });
+    await eventually(() => expect(started.stdout()).toContain('the former ones stay'));
     expect((await get(`${url}/healthz`, first.certificate)).status).toBe(200);
     place(next, directory);
-    await vi.waitFor(async () => expect((await get(`${url}/healthz`, next.certificate)).status).toBe(200), {
-      timeout: 20_000,
-      interval: 200,
-    });
+    await eventually(async () => expect((await get(`${url}/healthz`, next.certificate)).status).toBe(200));
     expect(await started.stop()).toEqual({ code: 0, signal: null });
   });
 
@@ -87,10 +82,7 @@ describe.runIf(OPENSSL)('HTTPS', () => {
     const next = makeCertificate('DNS:localhost');
     await expect(live(next.certificate)).rejects.toThrow();
     place(next, directory);
-    await vi.waitFor(async () => expect(await live(next.certificate)).toEqual(Buffer.from([8, 1])), {
-      timeout: 20_000,
-      interval: 200,
-    });
+    await eventually(async () => expect(await live(next.certificate)).toEqual(Buffer.from([8, 1])));
     expect(await started.stop()).toEqual({ code: 0, signal: null });
   });
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { spawnService } from '../../scripts/tutorial-service.ts';
-import { until } from '../support/until.ts';
+import { eventually, until } from '../support/until.ts';
 import { logLines, openCounter, readCounter, send, service, temporaryDirectory } from './support.ts';
 
 const STEP = '/v1/sessions/counter/steps';
@@ -16,8 +16,8 @@ const CLOSE = { connection: 'close' };
 async function workers(count: number, settings: Readonly<Record<string, string>> = {}) {
   const CELLSTEP_STORE = `lmdb:${join(temporaryDirectory(), 'data')}`;
   const started = await service({ CELLSTEP_STORE, CELLSTEP_WORKERS: `${count}`, ...settings });
-  await until(() => started.stdout().includes(`"msg":"all ${count} workers listen"`), 20_000);
-  const lines = () => logLines(started.stdout().slice(0, started.stdout().lastIndexOf('\n')));
+  await until(() => started.stdout().includes(`"msg":"all ${count} workers listen"`));
+  const lines = () => logLines(started.stdout());
   /** The newest process of each worker. */
   const pids = () => {
     const listening = lines().filter(({ msg }) => String(msg).startsWith('Server listening'));
@@ -47,7 +47,7 @@ function openFiles(pid: number): string[] {
 
 /** A step of 1 that is sent with its key until it is answered: on a new connection each time, so to any worker. */
 async function stepOnce(base: string, key: string): Promise<{ step: number; sum: number }> {
-  for (let tries = 0; tries < 200; tries++) {
+  for (;;) {
     try {
       const { status, text } = await send(base, STEP, { inputs: [[1]] }, { ...CLOSE, 'idempotency-key': key });
       if (status === 200) {
@@ -62,10 +62,9 @@ async function stepOnce(base: string, key: string): Promise<{ step: number; sum:
     }
     await new Promise((resolve) => setTimeout(resolve, 10 + 20 * Math.random()));
   }
-  throw new Error(`no answer to ${key}`);
 }
 
-describe('several processes on one port', { timeout: 120_000 }, () => {
+describe('several processes on one port', () => {
   test('let racing steps of one session happen one after another, each once', async () => {
     const { url, served, lines } = await workers(2);
     await openCounter(url);
@@ -96,10 +95,10 @@ describe('several processes on one port', { timeout: 120_000 }, () => {
     const { child, stdout, url } = await service({ CELLSTEP_STORE, CELLSTEP_WORKERS: '2' });
     // The second one starts when the first one listens.
     const started = () => readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').trim().split(' ');
-    await until(() => started().length === 2, 20_000);
+    await until(() => started().length === 2);
     process.kill(Number(started()[1]), 'SIGKILL');
-    await until(() => /worker 2 died \(SIGKILL\); another takes its place/.test(stdout()), 20_000);
-    await until(() => logLines(stdout().slice(0, stdout().lastIndexOf('\n'))).some(isListeningSecond), 20_000);
+    await until(() => /worker 2 died \(SIGKILL\); another takes its place/.test(stdout()));
+    await until(() => logLines(stdout()).some(isListeningSecond));
     expect((await send(url, '/readyz')).status).toBe(200);
     expect(child.exitCode).toBeNull();
   });
@@ -119,13 +118,13 @@ describe('several processes on one port', { timeout: 120_000 }, () => {
       return own;
     });
     for (const at of [40, 100, 160]) {
-      await until(() => answered >= at, 60_000);
+      await until(() => answered >= at);
       const victim = 1 + (killed % 2);
       const pid = pids().get(victim)!;
       process.kill(pid, 'SIGKILL');
       dead.push(pid);
       killed++;
-      await until(() => pids().get(victim) !== pid, 30_000);
+      await until(() => pids().get(victim) !== pid);
     }
     const steps = (await Promise.all(loads)).flat();
     expect(steps.map(({ step }) => step).toSorted((a, b) => a - b)).toEqual(
@@ -137,10 +136,13 @@ describe('several processes on one port', { timeout: 120_000 }, () => {
     expect(told.map(({ workerPid }) => workerPid)).toEqual(dead);
     // Of the process that tells it.
     expect(new Set(told.map(({ pid }) => pid))).toEqual(new Set([child.pid]));
-    const { text } = await send(url, '/metrics');
-    expect(text).toMatch(/^cellstep_worker_deaths_total\{worker="1"\} 2$/m);
-    expect(text).toMatch(/^cellstep_worker_deaths_total\{worker="2"\} 1$/m);
-    expect(text).toMatch(/^cellstep_worker_up\{worker="1"\} 1$/m);
+    // The last one may have said that it listens to the log, and not yet to the process that counts.
+    await eventually(async () => {
+      const { text } = await send(url, '/metrics');
+      expect(text).toMatch(/^cellstep_worker_deaths_total\{worker="1"\} 2$/m);
+      expect(text).toMatch(/^cellstep_worker_deaths_total\{worker="2"\} 1$/m);
+      expect(text).toMatch(/^cellstep_worker_up\{worker="1"\} 1$/m);
+    });
   });
 
   test('see new weights with their next step, whoever set them', async () => {
@@ -202,7 +204,7 @@ describe('several processes on one port', { timeout: 120_000 }, () => {
       }
     };
     const clients = Array.from({ length: 6 }, client);
-    await until(() => acknowledged > 60, 30_000);
+    await until(() => acknowledged > 60);
     expect(await stop()).toEqual({ code: 0, signal: null });
     await Promise.all(clients);
     for (const end of ends) expect(end).toMatch(/^(ECONNREFUSED|ECONNRESET|UND_ERR_SOCKET)$/);
@@ -282,7 +284,7 @@ describe('several processes that cannot start', () => {
   });
 });
 
-describe('tenants of several processes', { timeout: 60_000 }, () => {
+describe('tenants of several processes', () => {
   test('keep a quota together and count right, also when one of them is killed meanwhile', async () => {
     const { url, pids } = await workers(3, { CELLSTEP_QUOTA_SESSIONS: '40' });
     await openCounter(url);
@@ -315,13 +317,19 @@ describe('tenants of several processes', { timeout: 60_000 }, () => {
   test('count the requests of a client together', async () => {
     const { url } = await workers(3, { CELLSTEP_RATE_LIMIT: '20' });
     const begun = performance.now();
-    const replies = await Promise.all(
-      Array.from({ length: 120 }, () => fetch(`${url}/v1/cells`, { headers: CLOSE }).then(({ status }) => status)),
-    );
+    const ask = async () => {
+      for (;;) {
+        const { status } = await fetch(`${url}/v1/cells`, { headers: CLOSE });
+        // So many at once are more than a process on a busy machine has time for.
+        if (status !== 503) return status;
+      }
+    };
+    const replies = await Promise.all(Array.from({ length: 120 }, ask));
     const windows = Math.ceil((performance.now() - begun) / 1000) + 1;
     const served = replies.filter((status) => status === 200).length;
     expect(served).toBeGreaterThanOrEqual(20);
     expect(served).toBeLessThanOrEqual(20 * windows);
-    expect(replies.filter((status) => status === 429)).toHaveLength(120 - served);
+    // On a busy machine some are refused as overloaded before they are counted.
+    expect([200, 429, 503]).toEqual(expect.arrayContaining(replies));
   });
 });

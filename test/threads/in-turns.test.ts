@@ -2,7 +2,8 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { copied, inTurns, nextTurn } from '../../src/threads/in-turns.ts';
 import { Turns } from '../../src/threads/turns.ts';
-import { slowClock, turnsOf } from '../support/slow-clock.ts';
+import { slowClock } from '../support/slow-clock.ts';
+import { countTurns } from '../support/turns.ts';
 
 function* longWork(slices: number): Generator<void, number> {
   for (let k = 0; k < slices; k++) yield;
@@ -14,7 +15,7 @@ describe('long work on the event loop', () => {
     slowClock();
     const clients = ['a', 'b', undefined];
     const all = () => Promise.all(clients.map((client) => inTurns(longWork(4), client)));
-    expect(await turnsOf(all)).toBeGreaterThanOrEqual(4 * clients.length);
+    expect((await countTurns(all)).turns).toBeGreaterThanOrEqual(4 * clients.length);
   });
 
   it('is done by clients in turns', async () => {
@@ -32,7 +33,7 @@ describe('long work on the event loop', () => {
 it('is all done at once while the turn has time', async () => {
   const spy = vi.spyOn(performance, 'now').mockReturnValue(0);
   onTestFinished(() => spy.mockRestore());
-  expect(await turnsOf(() => inTurns(longWork(1000)))).toBeLessThan(3);
+  expect((await countTurns(() => inTurns(longWork(1000)))).turns).toBeLessThan(3);
 });
 
 it('begins outside of the context in which it was asked for', async () => {

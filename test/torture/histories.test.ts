@@ -17,7 +17,7 @@ async function check(store: Store, options: Pick<Histories, 'seed' | 'size' | 's
 it('finds an order for all that three replicas answered, calls that were cut off included', async () => {
   const report = await check(openMemoryStore(), { seed: chooseSeed(), size: 1_500 });
   console.log(JSON.stringify(report));
-  expect(report.unknown).toBeGreaterThan(10);
+  expect(report.unknown).toBeGreaterThan(0);
 });
 
 it.each<[string, (inner: Store) => Partial<Store>]>([

@@ -25,7 +25,7 @@ it('loses and repeats no step of streams that are cut, while their process is ki
   expect(report.cuts).toBeGreaterThan(0);
   expect(report.retried).toBeGreaterThan(0);
   expect(report.replayed).toBeGreaterThan(0);
-}, 300_000);
+});
 
 it('loses and repeats no step of streams that are cut, over three replicas', async () => {
   const report = await cut({ doors: DOORS });

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { PATIENCE_MS } from '../support/patience.ts';
 import { type Answer, createAgent, exchange } from './exchange.ts';
 import { createRandom } from './random.ts';
 import { ServiceProcess } from './service-process.ts';
@@ -19,9 +20,13 @@ it.each(['fast', 'exact'])('a poisoned session in a full batch changes no bit of
   const service = new ServiceProcess({ CELLSTEP_STORE: 'memory:' });
   const agent = createAgent(SESSIONS);
   const post = async (path: string, body: unknown): Promise<Answer> => {
-    const answer = await exchange(agent, service.url, { method: 'POST', path, body }, 30_000);
-    expect(answer.status, answer.text).toBeLessThan(300);
-    return answer;
+    for (;;) {
+      const answer = await exchange(agent, service.url, { method: 'POST', path, body }, PATIENCE_MS);
+      // A busy machine may have no time for so many at once. What is refused is not carried out.
+      if (answer.body?.code === 'overloaded') continue;
+      expect(answer.status, answer.text).toBeLessThan(300);
+      return answer;
+    }
   };
   try {
     await service.start();
@@ -57,7 +62,7 @@ it.each(['fast', 'exact'])('a poisoned session in a full batch changes no bit of
     // The poison did what it does.
     const poisoned = Buffer.from(together[7][STEPS - 1], 'base64');
     expect(poisoned.readFloatLE(0)).toBeNaN();
-    const metrics = await exchange(agent, service.url, { method: 'GET', path: '/metrics' }, 10_000);
+    const metrics = await exchange(agent, service.url, { method: 'GET', path: '/metrics' }, PATIENCE_MS);
     expect(largestBatch(metrics.text), 'rows of the largest batch').toBeGreaterThan(8);
   } finally {
     agent.destroy();

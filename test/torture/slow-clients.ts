@@ -13,7 +13,7 @@ export interface SlowClient {
   close(): void;
 }
 
-const PATIENCE_MS = 30_000;
+const PATIENCE_MS = 120_000;
 const BODY = JSON.stringify({ inputs: [Array(16).fill(0.5)] });
 
 /** A connection of HTTP that is kept. */

@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events';
+import { getPriority } from 'node:os';
 import { describe, expect, it, vi } from 'vitest';
 import { initialize } from '../../../src/cells/random/initializers.ts';
 import type { SequenceProgram } from '../../../src/domain/program.ts';
@@ -12,6 +13,7 @@ import { createSimdEngines } from '../../../src/engine/simd.ts';
 import { createStepper } from '../../../src/engine/stepper.ts';
 import { widenSimd } from '../../../src/engine/wide-simd.ts';
 import { atOnce } from '../../../src/threads/in-turns.ts';
+import { eventually } from '../../support/until.ts';
 import { findCase, smallCase } from './find.ts';
 import { expectSameLearning, trainingRequest } from './network-paths.ts';
 import { oddNetworks } from './odd-networks.ts';
@@ -127,7 +129,12 @@ describe('what a thread runs has the same bits', () => {
       parentPort: port,
       workerData,
     }));
+    // This thread runs the files that follow, which need their part of a busy processor.
+    vi.doMock('../../../src/threads/give-way.ts', () => ({ giveWay: () => undefined }));
+    const priority = getPriority();
     await import(`../../../src/engine/${script}.ts`);
+    expect(getPriority()).toBe(priority);
+    vi.doUnmock('../../../src/threads/give-way.ts');
     vi.doUnmock('node:worker_threads');
     return port;
   }
@@ -197,6 +204,6 @@ describe('what a thread runs has the same bits', () => {
     expect(small.data).toEqual(initialize(spec, [5, 3], 'float64').data);
     const port = await threadHere('draw-worker');
     port.emit('message', { spec, shape: [5, 3], dtype: 'float64' });
-    await vi.waitFor(() => expect(port.posted).toMatchObject([{ result: small.data }]));
+    await eventually(() => expect(port.posted).toMatchObject([{ result: small.data }]));
   });
 });

@@ -35,11 +35,11 @@ const request = {
   trace: true,
 };
 
-/** Does the work, and counts the turns that others get. */
-function turnsOf<R>(work: Generator<void, R>): { readonly turns: number; readonly result: R } {
-  for (let turns = 0; ; turns++) {
+/** Does the work, and counts the places where others may get a turn. */
+function countSlices<R>(work: Generator<void, R>): { readonly slices: number; readonly result: R } {
+  for (let slices = 0; ; slices++) {
     const { done, value } = work.next();
-    if (done) return { turns, result: value };
+    if (done) return { slices, result: value };
   }
 }
 
@@ -53,8 +53,8 @@ describe('work in slices', () => {
     const whole = prepareStepwiseRun(one, exact.prepare);
     // Two steps of all rows to a slice.
     const cut = inPieces(one, whole, SLICE_NANOSECONDS / BATCH / 2);
-    const { turns, result } = turnsOf(cut.slices(request));
-    expect(turns).toBe(4);
+    const { slices, result } = countSlices(cut.slices(request));
+    expect(slices).toBe(4);
     expect(result).toEqual(whole.run(request));
   });
 
@@ -72,7 +72,7 @@ describe('work in slices', () => {
       };
       const whole = prepareStepwiseRun(one, exact.prepare);
       const cut = inPieces(one, whole, SLICE_NANOSECONDS / Math.max(batch, 1));
-      expect(turnsOf(cut.slices(given)).result).toEqual(whole.run(given));
+      expect(countSlices(cut.slices(given)).result).toEqual(whole.run(given));
     }
   });
 
@@ -98,8 +98,8 @@ describe('work in slices', () => {
     const cotangents = [values(BATCH * TIME * UNITS)];
     const gradients = exact.prepareGradients(program({}));
     const wanted = gradients.run({ ...plain, cotangents, returnSequences: true });
-    const { turns, result } = turnsOf(gradients.slices({ ...plain, cotangents, returnSequences: true }));
-    expect(turns).toBeGreaterThan(BATCH * TIME);
+    const { slices, result } = countSlices(gradients.slices({ ...plain, cotangents, returnSequences: true }));
+    expect(slices).toBeGreaterThan(BATCH * TIME);
     expect(result).toEqual(wanted);
   });
 });

@@ -5,7 +5,8 @@ import { decodeRecord } from '../../../src/domain/record.ts';
 import { Tensor } from '../../../src/domain/tensor.ts';
 import { type CellRecord, cellWrites } from '../../../src/services/cells/cell-record.ts';
 import { nameOfWeights } from '../../../src/services/cells/pin-version.ts';
-import { turnsOf } from '../../support/turns.ts';
+import { slowClock } from '../../support/slow-clock.ts';
+import { countTurns } from '../../support/turns.ts';
 
 function record(variables: CellRecord['variables']): CellRecord {
   return {
@@ -26,6 +27,7 @@ function record(variables: CellRecord['variables']): CellRecord {
 }
 
 it('encodes the values of a large network in turns of the event loop', async () => {
+  slowClock();
   const names = Array.from({ length: 5_000 }, (_, k) => `v${k}`);
   const weights = Object.fromEntries(
     names.map((name, k) => [name, new Tensor('float32', [300], new Float32Array(300).fill(k))]),
@@ -37,13 +39,14 @@ it('encodes the values of a large network in turns of the event loop', async () 
     trainable: true,
     version: 1,
   }));
-  const { value: writes, turns } = await turnsOf(cellWrites(undefined, record(variables), weights));
+  const { value: writes, turns } = await countTurns(() => cellWrites(undefined, record(variables), weights));
   expect(turns).toBeGreaterThan(3);
   expect(writes).toHaveLength(5_001);
   expect(decodeRecord(writes[5_000].bytes!.subarray()).tensors.value.data).toEqual(new Float32Array(300).fill(4_999));
 });
 
 it('names weights by their digest, which is made in turns of the event loop', async () => {
+  slowClock();
   const data = new Float32Array(2 ** 24).fill(0.5);
   const weights: Weights = {
     kernel: new Tensor('float32', [2 ** 24], data),
@@ -53,7 +56,7 @@ it('names weights by their digest, which is made in turns of the event loop', as
   for (const [name, { shape, data: own }] of Object.entries(weights)) {
     hash.update(`${name} ${shape}\n`).update(new Uint8Array(own.buffer));
   }
-  const { value, turns } = await turnsOf(nameOfWeights(weights));
+  const { value, turns } = await countTurns(() => nameOfWeights(weights));
   expect(value).toBe(`w${hash.digest('hex')}`);
   expect(turns).toBeGreaterThan(10);
 });

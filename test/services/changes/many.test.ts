@@ -4,7 +4,8 @@ import { OWN_WORK } from '../../../src/domain/caller.ts';
 import { Changer } from '../../../src/services/changes/change.ts';
 import type { OneOfMany } from '../../../src/services/changes/one-of-many.ts';
 import { openMemoryStore } from '../../../src/store/memory.ts';
-import { slowClock, turnsOf } from '../../support/slow-clock.ts';
+import { slowClock } from '../../support/slow-clock.ts';
+import { countTurns } from '../../support/turns.ts';
 
 const codec = {
   encode: (text: string) => Buffer.from(text),
@@ -88,11 +89,11 @@ it('makes changes alone in turns of the event loop, a few of many and one of eac
   const alone = (items: readonly OneOfMany<string>[]) =>
     changer.changeAll(items, async (some) => some.map((own) => own.map(() => undefined)));
   const oneByOne = () => Promise.all(Array.from({ length: 20 }, () => alone([idle('a')])));
-  expect(await turnsOf(oneByOne)).toBeGreaterThanOrEqual(19);
+  expect((await countTurns(oneByOne)).turns).toBeGreaterThanOrEqual(19);
   const own = Array.from({ length: 20 }, () => idle('a'));
-  expect(await turnsOf(() => alone(own))).toBeGreaterThanOrEqual(19);
+  expect((await countTurns(() => alone(own))).turns).toBeGreaterThanOrEqual(19);
   const many = Array.from({ length: 60 }, (_, k) => idle(`${k}`));
-  expect(await turnsOf(() => alone(many))).toBeGreaterThanOrEqual(4);
+  expect((await countTurns(() => alone(many))).turns).toBeGreaterThanOrEqual(4);
   expect(settle).toHaveBeenCalledTimes(100);
 });
 

@@ -15,7 +15,7 @@ const where = { cwd: 'clients/python' };
 describe.skipIf(!PYTHON)('the Python client (skipped without CELLSTEP_CLIENT_PYTHON)', () => {
   const python = `${PYTHON}`;
 
-  it('passes its tests against a service', { timeout: 120_000 }, async () => {
+  it('passes its tests against a service', async () => {
     const { url, stop } = await startService({ CELLSTEP_STORE: 'memory:' });
     onTestFinished(async () => void (await stop('SIGKILL')));
     const folder = mkdtempSync(join(tmpdir(), 'cellstep-graph-'));
@@ -38,7 +38,7 @@ describe.skipIf(!PYTHON)('the Python client (skipped without CELLSTEP_CLIENT_PYT
     ['types', ['-m', 'pyright', '--pythonpath', python]],
     ['rules', ['-m', 'ruff', 'check', '--no-cache', '.']],
     ['format', ['-m', 'ruff', 'format', '--no-cache', '--check', '.']],
-  ])('keeps to its %s', { timeout: 120_000 }, async (_, words) => {
+  ])('keeps to its %s', async (_, words) => {
     const failure = await run(python, words, where).then(
       () => undefined,
       ({ stdout, stderr }: { stdout: string; stderr: string }) => `${stdout}${stderr}`,

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { expect } from 'vitest';
+import { PATIENCE_MS } from '../../support/patience.ts';
 
 /** A Python that has what test/system/oip/requirements.txt lists. */
 export const PYTHON = process.env.CELLSTEP_TRITON_PYTHON;
@@ -21,7 +22,9 @@ export type Found = Record<string, any>;
 
 /** Runs a script of this folder against an address. */
 export async function runClient(script: string, command: string, address: string): Promise<Found> {
-  const { stdout } = await run(`${PYTHON}`, [`test/system/oip/${script}`, command, address], { timeout: 120_000 });
+  const { stdout } = await run(`${PYTHON}`, [`test/system/oip/${script}`, command, address], {
+    timeout: 4 * PATIENCE_MS,
+  });
   const lines = stdout.trim().split('\n');
   return Object.assign({}, ...lines.map((line) => JSON.parse(line)));
 }

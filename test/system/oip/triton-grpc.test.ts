@@ -25,7 +25,7 @@ describe.skipIf(!PYTHON)('the clients of Triton over gRPC (skipped without CELLS
     } finally {
       await service.stop('SIGKILL');
     }
-  }, 180_000);
+  });
 
   it('read the metadata of server and models', () => {
     expect(found.metadata).toMatchObject({
@@ -107,7 +107,7 @@ describe.skipIf(!PYTHON)('the clients of Triton over gRPC (skipped without CELLS
     });
   });
 
-  it('go on with their sequences after the service was killed', { timeout: 120_000 }, async () => {
+  it('go on with their sequences after the service was killed', async () => {
     const environment = { CELLSTEP_STORE: temporaryStore(), CELLSTEP_GRPC_PORT: '0' };
     const first = await startService(environment);
     onTestFinished(async () => void (await first.stop('SIGKILL')));
@@ -119,7 +119,7 @@ describe.skipIf(!PYTHON)('the clients of Triton over gRPC (skipped without CELLS
     expect(await client('go-on', second)).toEqual({ sums: [3, 3, 3, 3, 3] });
   });
 
-  it('do the same with a service of several processes', { timeout: 120_000 }, async () => {
+  it('do the same with a service of several processes', async () => {
     const store = temporaryStore();
     const service = await startService({ CELLSTEP_STORE: store, CELLSTEP_GRPC_PORT: '0', CELLSTEP_WORKERS: '2' });
     onTestFinished(async () => void (await service.stop('SIGKILL')));
@@ -133,7 +133,7 @@ describe.skipIf(!PYTHON)('the clients of Triton over gRPC (skipped without CELLS
 });
 
 describe.skipIf(!PYTHON)('the REST client of KServe (skipped without CELLSTEP_TRITON_PYTHON)', () => {
-  it('infers with JSON and bytes and in sequences, and shows errors', { timeout: 120_000 }, async () => {
+  it('infers with JSON and bytes and in sequences, and shows errors', async () => {
     const { url, stop } = await startService({ CELLSTEP_STORE: 'memory:' });
     onTestFinished(async () => void (await stop('SIGKILL')));
     await makeSum(url);

@@ -17,7 +17,7 @@ describe.skipIf(!PYTHON)('the clients of Triton (skipped without CELLSTEP_TRITON
     } finally {
       await stop('SIGKILL');
     }
-  }, 180_000);
+  });
 
   it('read the metadata of server and models', () => {
     expect(found.metadata).toMatchObject({
@@ -91,7 +91,7 @@ describe.skipIf(!PYTHON)('the clients of Triton (skipped without CELLSTEP_TRITON
     });
   });
 
-  it('go on with their sequences after the service was killed', { timeout: 120_000 }, async () => {
+  it('go on with their sequences after the service was killed', async () => {
     const directory = mkdtempSync(join(tmpdir(), 'cellstep-triton-'));
     onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
     const environment = { CELLSTEP_STORE: `lmdb:${join(directory, 'store')}` };

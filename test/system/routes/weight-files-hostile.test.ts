@@ -62,7 +62,7 @@ async function watched(work: () => Promise<unknown>): Promise<{ longestMs: numbe
   return { longestMs: delay.max / 1e6, grownBytes: process.memoryUsage().rss - start };
 }
 
-describe('a file that is not what it should be', { timeout: 120_000 }, () => {
+describe('a file that is not what it should be', () => {
   it.each(GOLDENS)('%s %s is refused wherever it is cut off', async (type, file) => {
     const bytes = goldenBytes(file);
     const parts = type === HDF5 || type === KERAS ? 4 : 40;
@@ -93,7 +93,7 @@ describe('a file that is not what it should be', { timeout: 120_000 }, () => {
   });
 });
 
-describe('a small file that claims to be huge', { timeout: 60_000 }, () => {
+describe('a small file that claims to be huge', () => {
   const limits = ['invalid-file', 'limit-exceeded'];
 
   async function expectCheap(type: string, bytes: Uint8Array, codes = limits): Promise<void> {
@@ -196,7 +196,7 @@ describe('a small file that claims to be huge', { timeout: 60_000 }, () => {
   });
 });
 
-describe('a large file', { timeout: 60_000 }, () => {
+describe('a large file', () => {
   it('of nothing but names does not keep others waiting', async () => {
     const entries = Array.from({ length: 150_000 }, (_, i) => `"${'cells.1.'.repeat(2)}${i}":{}`).join(',');
     const json = strToU8(`{${entries}}`);

@@ -128,50 +128,46 @@ onMemory('a cell that goes out as a file', (served) => {
     expect((await download(app, 'again', SAFETENSORS)).bytes.equals(bytes)).toBe(true);
   });
 
-  it.each(CELLS)(
-    'keeps its bits in every format that there is of it: $class_name, $id',
-    { timeout: 120_000 },
-    async (cell) => {
-      const { app } = served;
-      const { body: made } = await make(app, '/v1/cells', cell);
-      const before = (await download(app, cell.id, SAFETENSORS)).bytes;
-      const formats = [SAFETENSORS, NPZ];
-      if (made.framework === 'onnx') formats.push(ONNX);
-      if (made.framework === 'keras') formats.push(KERAS, HDF5, `${HDF5}; profile=legacy`);
-      await make(app, '/v1/cells', { ...cell, id: 'other', config: { ...made.config } });
-      for (const format of formats) {
-        const { bytes, headers } = await download(app, cell.id, format);
-        const type = String(headers['content-type']);
-        expect(format.startsWith(type), type).toBe(true);
-        // Into another cell of the same config …
-        const zeros = Object.fromEntries(
-          made.variables.map(({ name, shape }: { name: string; shape: number[] }) => [
-            name,
-            { shape, data: Array(shape.reduce((a, b) => a * b, 1)).fill(0) },
-          ]),
-        );
-        await call(app, 'PUT', '/v1/cells/other/weights', { weights: zeros });
-        const put = await putFile(app, 'other', type, bytes);
-        expect(put.status, `${format}: ${put.text}`).toBe(200);
-        expect((await download(app, 'other', SAFETENSORS)).bytes.equals(before), format).toBe(true);
-        // … and as a new one, where the format has a configuration or the sizes tell it.
-        const again = await postFile(app, type, bytes, said(made, format));
-        if (format === HDF5 && AMBIGUOUS.includes(cell.id)) {
-          expectProblem(again, 'invalid-file', /order of the cells .*more than one order fit/);
-          continue;
-        }
-        expect(again.status, `${format}: ${again.text}`).toBe(201);
-        const [values, expected] = [await valuesOf(app, again.body.id), await valuesOf(app, cell.id)];
-        expect(values, format).toEqual(expected);
-        if (type === ONNX) expect(JSON.stringify(again.body.config)).toBe(JSON.stringify(made.config));
-        if (type !== KERAS && !format.includes('legacy')) continue;
-        const asLayer = made.class_name.endsWith('Cell') || made.class_name.endsWith('Cells');
-        expect(again.body.class_name).toBe(asLayer ? 'RNN' : made.class_name);
-        const config = asLayer ? again.body.config.cell.config : again.body.config;
-        expect(JSON.stringify(config), format).toBe(JSON.stringify(made.config));
+  it.each(CELLS)('keeps its bits in every format that there is of it: $class_name, $id', async (cell) => {
+    const { app } = served;
+    const { body: made } = await make(app, '/v1/cells', cell);
+    const before = (await download(app, cell.id, SAFETENSORS)).bytes;
+    const formats = [SAFETENSORS, NPZ];
+    if (made.framework === 'onnx') formats.push(ONNX);
+    if (made.framework === 'keras') formats.push(KERAS, HDF5, `${HDF5}; profile=legacy`);
+    await make(app, '/v1/cells', { ...cell, id: 'other', config: { ...made.config } });
+    for (const format of formats) {
+      const { bytes, headers } = await download(app, cell.id, format);
+      const type = String(headers['content-type']);
+      expect(format.startsWith(type), type).toBe(true);
+      // Into another cell of the same config …
+      const zeros = Object.fromEntries(
+        made.variables.map(({ name, shape }: { name: string; shape: number[] }) => [
+          name,
+          { shape, data: Array(shape.reduce((a, b) => a * b, 1)).fill(0) },
+        ]),
+      );
+      await call(app, 'PUT', '/v1/cells/other/weights', { weights: zeros });
+      const put = await putFile(app, 'other', type, bytes);
+      expect(put.status, `${format}: ${put.text}`).toBe(200);
+      expect((await download(app, 'other', SAFETENSORS)).bytes.equals(before), format).toBe(true);
+      // … and as a new one, where the format has a configuration or the sizes tell it.
+      const again = await postFile(app, type, bytes, said(made, format));
+      if (format === HDF5 && AMBIGUOUS.includes(cell.id)) {
+        expectProblem(again, 'invalid-file', /order of the cells .*more than one order fit/);
+        continue;
       }
-    },
-  );
+      expect(again.status, `${format}: ${again.text}`).toBe(201);
+      const [values, expected] = [await valuesOf(app, again.body.id), await valuesOf(app, cell.id)];
+      expect(values, format).toEqual(expected);
+      if (type === ONNX) expect(JSON.stringify(again.body.config)).toBe(JSON.stringify(made.config));
+      if (type !== KERAS && !format.includes('legacy')) continue;
+      const asLayer = made.class_name.endsWith('Cell') || made.class_name.endsWith('Cells');
+      expect(again.body.class_name).toBe(asLayer ? 'RNN' : made.class_name);
+      const config = asLayer ? again.body.config.cell.config : again.body.config;
+      expect(JSON.stringify(config), format).toBe(JSON.stringify(made.config));
+    }
+  });
 
   it('is named after the cell, versioned by its ETag, and different for each Accept', async () => {
     const { app } = served;

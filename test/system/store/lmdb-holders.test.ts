@@ -48,7 +48,7 @@ describe('a directory of the LMDB store that other processes open', () => {
     const acknowledged: string[] = [];
     for (const round of ['first', 'second', 'third']) {
       const { child, lines } = await startChild('write', round);
-      await expect.poll(() => lines.length, { timeout: 20_000, interval: 5 }).toBeGreaterThan(150);
+      await expect.poll(() => lines.length, { interval: 5 }).toBeGreaterThan(150);
       await kill(child);
       acknowledged.push(...lines.filter((line) => line.startsWith('cell/')));
     }
@@ -57,7 +57,7 @@ describe('a directory of the LMDB store that other processes open', () => {
       expect(Buffer.from((await store.get(key))?.bytes ?? []).toString()).toBe(`value of ${key}`);
     }
     expect(acknowledged.length).toBeGreaterThan(450);
-  }, 60_000);
+  });
 
   it('is refused while another process holds it, and leaves that process its store', async () => {
     const { child } = await startChild('hold');
@@ -81,7 +81,7 @@ describe('a directory of the LMDB store that other processes open', () => {
     for (let n = 0; n < 200; n++) await increment(store);
     expect(await ended).toEqual([0, null]);
     expect(Buffer.from((await store.get('cell/counter'))!.bytes).toString()).toBe('400');
-  }, 30_000);
+  });
 });
 
 async function kill(child: ChildProcess): Promise<void> {

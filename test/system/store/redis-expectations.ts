@@ -2,10 +2,10 @@ import { expect } from 'vitest';
 import type { Store } from '../../../src/domain/ports.ts';
 import { Problem } from '../../../src/domain/problems.ts';
 
-/** Of the stores under test: short, so that the tests are. */
-export const TIMEOUT = 400;
+/** Of the stores under test: short, so that the tests are, but a server that answers has to do so in this time on a busy machine too. */
+export const TIMEOUT = 1_000;
 /** In which a call ends: the time limit, and what a busy machine adds. */
-export const BOUND = 4 * TIMEOUT;
+export const BOUND = 15 * TIMEOUT;
 export const bytes = Buffer.from('value');
 
 export async function put(store: Store, key: string): Promise<void> {
@@ -36,7 +36,7 @@ function allCalls(store: Store): Promise<unknown>[] {
 }
 
 export async function recovered(store: Store): Promise<void> {
-  await expect.poll(() => works(store), { timeout: 15_000, interval: 20 }).toBe('works');
+  await expect.poll(() => works(store), { interval: 20 }).toBe('works');
 }
 
 async function works(store: Store): Promise<string> {

@@ -4,6 +4,7 @@ import { REDIS_SERVER, type RedisProcess, startRedis } from '../../../scripts/re
 import type { Store } from '../../../src/domain/ports.ts';
 import { openRedisStore } from '../../../src/store/redis.ts';
 import { BUCKET_NAMES, bucketOf, slotOf } from '../../../src/store/redis-keys.ts';
+import { PATIENCE_MS } from '../../support/patience.ts';
 
 describe('the buckets of the Redis store', () => {
   it('never move: they are part of the format', () => {
@@ -38,7 +39,7 @@ describe.runIf(REDIS_SERVER)('listing in the Redis store', () => {
   });
   beforeEach(async () => {
     await server.admin.flushall();
-    store = await openRedisStore(server.url);
+    store = await openRedisStore(server.url, { timeoutMilliseconds: PATIENCE_MS });
     return () => store.close();
   });
   afterAll(() => server?.remove());

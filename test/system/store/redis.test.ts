@@ -3,6 +3,7 @@ import { REDIS_SERVER, type RedisProcess, startCluster, startRedis } from '../..
 import { openRedisStore } from '../../../src/store/redis.ts';
 import { storeContract } from '../../contract/store-contract.ts';
 import { usageContract } from '../../contract/usage-contract.ts';
+import { PATIENCE_MS } from '../../support/patience.ts';
 
 describe('the tests of the Redis store', () => {
   it('have a server, or are left out openly', () => {
@@ -24,7 +25,7 @@ describe.runIf(REDIS_SERVER)('on one server', () => {
   for (const contract of [storeContract, usageContract]) {
     contract('the Redis store', async () => {
       await server.admin.flushall();
-      const store = await openRedisStore(server.url);
+      const store = await openRedisStore(server.url, { timeoutMilliseconds: PATIENCE_MS });
       return { store, cleanup: () => store.close() };
     });
   }
@@ -40,7 +41,8 @@ describe.runIf(REDIS_SERVER)('on a cluster of three', () => {
   for (const contract of [storeContract, usageContract]) {
     contract('the Redis store', async () => {
       await Promise.all(nodes.map(({ admin }) => admin.flushall()));
-      const store = await openRedisStore(`redis+cluster://127.0.0.1:${nodes[0].port},127.0.0.1:${nodes[1].port}`);
+      const url = `redis+cluster://127.0.0.1:${nodes[0].port},127.0.0.1:${nodes[1].port}`;
+      const store = await openRedisStore(url, { timeoutMilliseconds: PATIENCE_MS });
       return { store, cleanup: () => store.close() };
     });
   }

@@ -57,7 +57,7 @@ export async function contract({ seed, size, bounded, progress }: RunOptions & {
         for (const line of text.split('\n')) if (/ (passed|failed|error)/.test(line)) progress?.(line.trim());
       });
     }
-    const [code] = await once(child, 'exit');
+    const [code] = await once(child, 'close');
     if (code !== 0) throw new Error(said.slice(-20_000));
     const [, cases = '0'] = /(\d+) generated/.exec(said) ?? [];
     if (Number(cases) < size) throw new Error(`Only ${cases} calls were made.`);

@@ -13,9 +13,19 @@ describe('a simulation', () => {
 
   it('is repeated by its seed, event by event', async () => {
     const seeds = [1, 2, 3, 4, 5];
-    const first = await Promise.all(seeds.map((seed) => simulate({ seed })));
-    for (const [n, seed] of seeds.entries()) expect(await simulate({ seed })).toEqual(first[n]);
+    const simulateAll = () => Array.fromAsync(seeds, (seed) => simulate({ seed }));
+    const first = await simulateAll();
+    expect(await simulateAll()).toEqual(first);
     expect(new Set(first.map(({ digest }) => digest)).size).toBe(seeds.length);
+  });
+
+  it('has the clock of the process to itself', async () => {
+    const running = simulate({ seed: 1 });
+    await expect(simulate({ seed: 2 })).rejects.toThrow(/one simulation at a time/);
+    await running;
+    const before = performance.now();
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(performance.now()).toBeGreaterThan(before);
   });
 
   it.each<Lie>(['ignores what is expected', 'drops commits that it acknowledges', 'forgets which keys were used'])(

@@ -157,6 +157,10 @@ async function answers(port: number): Promise<boolean> {
   }
 }
 
+/** Ports that somebody in this process has been told of, and may not listen at yet. */
+const given = new Set<number>();
+
+/** A port that nobody listens at. Never the same twice. */
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -164,5 +168,7 @@ export async function freePort(): Promise<number> {
   server.close();
   await once(server, 'close');
   if (address === null || typeof address === 'string') throw new Error('no port');
+  if (given.has(address.port)) return freePort();
+  given.add(address.port);
   return address.port;
 }

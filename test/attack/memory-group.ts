@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
@@ -24,9 +24,9 @@ const VERSIONS = [
 /** A new group; undefined where this machine or this user may make none. */
 export function openMemoryGroup(bytes: number): MemoryGroup | undefined {
   for (const { parent, limit, events } of VERSIONS) {
-    const directory = join(parent, `cellstep-attack-${process.pid}`);
+    let directory: string;
     try {
-      mkdirSync(directory);
+      directory = mkdtempSync(join(parent, 'cellstep-attack-'));
     } catch {
       continue;
     }

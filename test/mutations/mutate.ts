@@ -44,8 +44,8 @@ function buildKernels(directory: string): void {
 
 function failsIn(directory: string, tests: readonly string[]): Promise<boolean> {
   const vitest = [join(root, 'node_modules/vitest/vitest.mjs'), 'run', ...tests, '--bail=1', '--maxWorkers=1'];
-  // Properties try all their cases, as in `npm run test:system`.
-  const env = { ...process.env, CELLSTEP_TEST_SYSTEM: '1' };
+  // Properties try all their cases, as in `npm run test:drawn`.
+  const env = { ...process.env, CELLSTEP_TEST_DRAWN: '1' };
   const options = { cwd: directory, env, timeout: MILLISECONDS, maxBuffer: 2 ** 26 };
   return new Promise((resolve) => {
     execFile(process.execPath, vitest, options, (error) => resolve(error !== null));

@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { noQuery } from '../schemas/common.ts';
 import { openApiJson, openApiYaml } from '../schemas/service.ts';
-import { turnsOf } from '../src/http/callers.ts';
+import { turnOf } from '../src/http/callers.ts';
 import { type App, describe } from './route.ts';
 
 /** The OpenAPI document; Swagger UI at /docs shows it. */
@@ -31,6 +31,6 @@ export function documentRoutes(app: App): void {
 
 /** One in each turn of the event loop: all that waited for a document have it at the same time. */
 async function sendLong(request: FastifyRequest, reply: FastifyReply, document: Buffer): Promise<FastifyReply> {
-  await turnsOf(request)();
+  await turnOf(request)();
   return reply.send(document);
 }

@@ -2,14 +2,14 @@ import { cellParams as params, readHeaders } from '../schemas/common.ts';
 import { optimizerQuery, optimizerReply, trainingBody, trainingReply } from '../schemas/train.ts';
 import { requireOffer } from '../src/http/accept.ts';
 import { changeOf } from '../src/http/changes.ts';
-import { followLines, JSON_LINES, linesText } from '../src/http/json-lines.ts';
+import { followLines, LINES_TYPE, linesText } from '../src/http/lines-reply.ts';
 import { noContent, ok, send, sendRead } from '../src/http/replies.ts';
 import type { TenantServices } from '../src/services/tenants/index.ts';
 import type { Trained } from '../src/services/training/train-cell.ts';
 import { presentOptimizer, presentProgress, presentTrained, trainedLines } from './present/training.ts';
 import { type App, changing, deletion, describe } from './route.ts';
 
-const OFFERS = [{ mediaType: 'application/json' }, { mediaType: JSON_LINES }] as const;
+const OFFERS = [{ mediaType: 'application/json' }, { mediaType: LINES_TYPE }] as const;
 
 /** Training of a cell, and the optimizer that is kept with it. */
 export function trainingRoutes(app: App, services: TenantServices): void {
@@ -23,7 +23,7 @@ export function trainingRoutes(app: App, services: TenantServices): void {
       const { training } = services.of(request);
       reply.header('vary', 'Accept');
       const { mediaType } = requireOffer(request.headers.accept, OFFERS, 'this reply');
-      if (mediaType !== JSON_LINES) {
+      if (mediaType !== LINES_TYPE) {
         const change = changeOf(request, (trained: Trained) => ok(presentTrained(trained), trained.cellVersion));
         return send(reply, await training.train(cell, request.body, change));
       }

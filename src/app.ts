@@ -36,11 +36,11 @@ import { holdingApart } from './http/holding-caller.ts';
 import { Account, limitInFlight } from './http/in-flight.ts';
 import { Intake } from './http/intake.ts';
 import { addJsonBody } from './http/json-body.ts';
-import { Lines } from './http/lines.ts';
 import { watchMethods } from './http/methods.ts';
 import { createMetrics, type Metrics } from './http/metrics.ts';
 import { type MetricsSnapshot, metricsText } from './http/metrics-text.ts';
 import { type Address, MoreListeners } from './http/more-listeners.ts';
+import { Pipelines } from './http/pipelines.ts';
 import { addPlayground } from './http/playground.ts';
 import { refuseUnderPressure } from './http/pressure.ts';
 import { addProblemReplies, answerFrameworkErrors } from './http/problem-replies.ts';
@@ -206,7 +206,8 @@ export async function createApp(options: AppOptions): Promise<App> {
     connectionsCheckingInterval: 1000,
     requireHostHeader: false,
     // Behind a request that is not answered yet, it would be answered first.
-    shouldUpgradeCallback: (request: IncomingMessage) => isWebSocketUpgrade(request) && lines.isIdle(request.socket),
+    shouldUpgradeCallback: (request: IncomingMessage) =>
+      isWebSocketUpgrade(request) && pipelines.isIdle(request.socket),
   };
   const app: App = Fastify({
     ...(options.logger ? { loggerInstance: lazyLog(options.logger) } : {}),
@@ -242,7 +243,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   const refusals = (detail: string) =>
     new Refusals(detail, { newId: () => newId('req'), formOf: problemFormOf, shed: metrics.shed });
   const tooMany = refusals('Too many requests of this connection wait for an answer. Read some, then send it again.');
-  const lines = new Lines(app, (request, response) => tooMany.answer(request, response, true));
+  const pipelines = new Pipelines(app, (request, response) => tooMany.answer(request, response, true));
   addTraces(app, tracing);
   logRequests(app);
   addIdentities(app, gate);
@@ -270,7 +271,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   app.decorate('intake', intake);
   addJsonBody(app, limits.maxJsonBytes);
   shedRequests(app, {
-    lines,
+    pipelines,
     account,
     intake,
     refusals: refusals('More requests come than the service can carry out. Send it again later.'),

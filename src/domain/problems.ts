@@ -314,6 +314,9 @@ export const PROBLEMS = {
 
 export type ProblemCode = keyof typeof PROBLEMS;
 
+/** The most wrong places of a request that a reply names. */
+export const MOST_ISSUES = 20;
+
 /** One bad field: an RFC 6901 pointer into the body (or `?name` / a header's name) and what is wrong with it. */
 export interface FieldError {
   readonly pointer: string;

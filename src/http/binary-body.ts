@@ -3,7 +3,7 @@ import type { TensorFiles } from '../domain/files.ts';
 import { MULTIPART, SAFETENSORS, SENT_FILE_TYPES } from '../domain/media-types.ts';
 import { Problem } from '../domain/problems.ts';
 import { bodyLimitOf, parserOf, readBytes } from './body-bytes.ts';
-import { turnsOf } from './callers.ts';
+import { turnOf } from './callers.ts';
 import { routeOf } from './every-request.ts';
 import { beginFingerprint } from './fingerprint.ts';
 import { passOnFile } from './incoming-file.ts';
@@ -60,7 +60,7 @@ const parseParts: FastifyContentTypeParser = (request, stream, done) => {
 };
 
 async function partsOf(bytes: Buffer, request: FastifyRequest): Promise<FileParts> {
-  const turn = turnsOf(request);
+  const turn = turnOf(request);
   const parts = await readParts(bytes, request.headers['content-type'] ?? '', turn);
   if (request.headers['idempotency-key'] === undefined) return parts;
   // Clients change the boundary of multipart bodies for each request.

@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream';
 import { errorCodes, type FastifyContentTypeParser, type FastifyRequest } from 'fastify';
 import { forOneSlice, inTurns, nextTurn, type Turn } from '../threads/in-turns.ts';
 import { CHUNK_BYTES } from './body-pace.ts';
-import { clientOf, turnsOf } from './callers.ts';
+import { clientOf, turnOf } from './callers.ts';
 import { routeOf } from './every-request.ts';
 import { beginFingerprint } from './fingerprint.ts';
 
@@ -33,7 +33,7 @@ export function readBytes(request: FastifyRequest, stream: Readable, limit: numb
     if (error) for (const piece of pieces.splice(0)) giveBack(piece);
     if (error) done(error);
     else if (pieces.length === 1) done(null, pieces[0]);
-    else if (length > LARGE_BYTES) joined(pieces, length, turnsOf(request)).then((bytes) => done(null, bytes), done);
+    else if (length > LARGE_BYTES) joined(pieces, length, turnOf(request)).then((bytes) => done(null, bytes), done);
     else done(null, joinedAtOnce(pieces, length));
   }
   function take(piece: Buffer): void {

@@ -30,7 +30,7 @@ export function clientOf({ identity, ip }: Pick<FastifyRequest, 'identity' | 'ip
 }
 
 /** Waits for the next turn of the client that sent a request: clients take turns. */
-export function turnsOf(request: FastifyRequest): Turn {
+export function turnOf(request: FastifyRequest): Turn {
   const client = clientOf(request);
   return () => nextTurn(client);
 }

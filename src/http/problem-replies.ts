@@ -1,12 +1,20 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { child, clientGone, type FieldError, PROBLEMS, Problem, type ProblemCode } from '../domain/problems.ts';
+import {
+  child,
+  clientGone,
+  type FieldError,
+  MOST_ISSUES,
+  PROBLEMS,
+  Problem,
+  type ProblemCode,
+} from '../domain/problems.ts';
 import { notTaken } from './binary-body.ts';
 import { bodyLimitOf } from './body-bytes.ts';
 import { routeOf } from './every-request.ts';
 import { headersOf } from './http-problem.ts';
 import { SECURITY_HEADERS } from './security-headers.ts';
 import { hangUpUnread, readAway } from './unread-body.ts';
-import { MOST_ISSUES, RequestShapeError } from './validation.ts';
+import { RequestShapeError } from './validation.ts';
 
 export const PROBLEM_JSON = 'application/problem+json';
 

@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Bytes, StreamedBytes } from '../domain/bytes.ts';
 import { requireOffer } from './accept.ts';
 import { SAFETENSORS } from './binary-body.ts';
-import { turnsOf } from './callers.ts';
+import { turnOf } from './callers.ts';
 import { etagOf, readEntityTags } from './entity-tags.ts';
 import { LongText, replyText } from './json-text.ts';
 import { encoded, SLICE_BYTES, SlicedReply, slicesOf, slicesOfText, TEXT_SLICE } from './sliced-reply.ts';
@@ -65,16 +65,16 @@ export function send(reply: FastifyReply, { status, headers, body }: Reply): Pay
 /** A body as Fastify sends it. */
 function payloadOf(reply: FastifyReply, body: ReplyBody | StreamedBytes): Payload {
   if (typeof body === 'string') return body;
-  if (body instanceof LongText) return new SlicedReply(body.length, encoded(body.pieces()), turnsOf(reply.request));
+  if (body instanceof LongText) return new SlicedReply(body.length, encoded(body.pieces()), turnOf(reply.request));
   if ('pieces' in body) {
     reply.header('content-length', body.length);
     // Fastify reads what it throws away.
     const pieces = reply.request.method === 'HEAD' ? [].values() : body.pieces;
-    return new SlicedReply(body.held, pieces, turnsOf(reply.request));
+    return new SlicedReply(body.held, pieces, turnOf(reply.request));
   }
   if (body.length > SLICE_BYTES) {
     reply.header('content-length', body.length);
-    return new SlicedReply(body.length, slicesOf(body), turnsOf(reply.request));
+    return new SlicedReply(body.length, slicesOf(body), turnOf(reply.request));
   }
   const { buffer, byteOffset, byteLength } = body.subarray();
   return Buffer.from(buffer, byteOffset, byteLength);
@@ -105,7 +105,7 @@ export function sendTogether(app: FastifyInstance): void {
     if (payload !== undefined && typeof payload !== 'string' && !Buffer.isBuffer(payload)) return done();
     if (typeof payload === 'string' && payload.length > TEXT_SLICE) {
       reply.header('content-length', Buffer.byteLength(payload));
-      return done(null, new SlicedReply(payload.length, encoded(slicesOfText(payload)), turnsOf(request)));
+      return done(null, new SlicedReply(payload.length, encoded(slicesOfText(payload)), turnOf(request)));
     }
     if (ready.push(done) === 1) process.nextTick(sendReady);
   });

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import type { Account } from './in-flight.ts';
 import type { Intake } from './intake.ts';
-import type { Lines } from './lines.ts';
+import type { Pipelines } from './pipelines.ts';
 import type { Refusals } from './refusals.ts';
 import { type WholeRequest, wholeRequest } from './whole-request.ts';
 
@@ -11,7 +11,7 @@ import { type WholeRequest, wholeRequest } from './whole-request.ts';
 const PROBES = new Set(['/healthz', '/readyz']);
 
 export interface Shedding {
-  readonly lines: Pick<Lines, 'enter' | 'isIdle' | 'answered' | 'isClosing'>;
+  readonly pipelines: Pick<Pipelines, 'enter' | 'isIdle' | 'answered' | 'isClosing'>;
   readonly refusals: Pick<Refusals, 'answer' | 'write'>;
   /** Counts what has come of the bodies of requests that wait. */
   readonly account: Pick<Account, 'fits' | 'add'>;
@@ -32,7 +32,7 @@ interface Watched {
  * Once it has refused a request of a connection, it looks at the bytes of that connection before Node's parser does: to make a
  * request and a response of them would take most of the time of a refusal.
  */
-export function shedRequests(app: FastifyInstance, { lines, refusals, account, intake }: Shedding): void {
+export function shedRequests(app: FastifyInstance, { pipelines, refusals, account, intake }: Shedding): void {
   const watched = new WeakMap<Socket, Watched>();
   const isRefused = (url: string, address: string) => !PROBES.has(url) && intake.isFull(address);
 
@@ -45,12 +45,12 @@ export function shedRequests(app: FastifyInstance, { lines, refusals, account, i
     let aligned = false;
     const own: Watched = {
       look(bytes) {
-        const whole = intake.isBusy && !lines.isClosing ? wholeRequest(bytes) : undefined;
+        const whole = intake.isBusy && !pipelines.isClosing ? wholeRequest(bytes) : undefined;
         // The answers before it are with the operating system.
-        const isNext = aligned && lines.isIdle(socket) && socket.writableLength === 0;
+        const isNext = aligned && pipelines.isIdle(socket) && socket.writableLength === 0;
         if (whole && isNext && isRefused(whole.url, address)) {
           refusals.write(socket, whole);
-          lines.answered(socket);
+          pipelines.answered(socket);
           return;
         }
         own.met = undefined;
@@ -74,7 +74,7 @@ export function shedRequests(app: FastifyInstance, { lines, refusals, account, i
     const { socket } = request;
     const own = watched.get(socket);
     if (own) own.met = request;
-    lines.enter(request, response, () => {
+    pipelines.enter(request, response, () => {
       const { url = '' } = request;
       const address = socket.remoteAddress ?? '';
       if (PROBES.has(url)) return app.routing(request, response);

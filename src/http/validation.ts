@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { NestedNumbers } from '../../schemas/nested-numbers.ts';
 import { plainReaders } from '../../schemas/plain-bodies.ts';
 import { quote } from '../domain/json.ts';
-import { BareError, Problem, type ProblemCode } from '../domain/problems.ts';
+import { BareError, MOST_ISSUES, Problem, type ProblemCode } from '../domain/problems.ts';
 import { Tensor, type TensorData } from '../domain/tensor.ts';
 import { encodeElements } from '../domain/tensor-bytes.ts';
 import { SentTensor } from '../domain/tensor-literal.ts';
@@ -14,9 +14,6 @@ export interface ShapeIssue {
   /** The problem to answer with, where it is not invalid-request. */
   readonly problem?: ProblemCode;
 }
-
-/** The most wrong places that a reply names. The others are counted. */
-export const MOST_ISSUES = 20;
 
 /** A request part that does not fit its zod schema. */
 export class RequestShapeError extends BareError {

@@ -6,7 +6,7 @@ import { tensorFieldsOf } from '../../schemas/tensor-fields.ts';
 import { JSON_LINES, SAFETENSORS } from '../domain/media-types.ts';
 import { credentialOf } from '../http/auth.ts';
 import { mediaTypeOf } from '../http/binary-body.ts';
-import { type Callers, clientOf, turnsOf } from '../http/callers.ts';
+import { type Callers, clientOf, turnOf } from '../http/callers.ts';
 import { jsonParser } from '../http/json-body.ts';
 import { writerFor } from '../http/replies.ts';
 import { encoded, SLICE_BYTES, SlicedReply } from '../http/sliced-reply.ts';
@@ -82,7 +82,7 @@ export class StreamDoor {
     reply.header('content-type', 'application/json; charset=utf-8');
     const pieces = textOfAnswers(texts);
     const length = texts.reduce((sum, text) => sum + text.length, 0);
-    if (length > SLICE_BYTES) return new SlicedReply(length, encoded(pieces), turnsOf(request));
+    if (length > SLICE_BYTES) return new SlicedReply(length, encoded(pieces), turnOf(request));
     return [...pieces].join('');
   }
 

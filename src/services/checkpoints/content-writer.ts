@@ -2,7 +2,7 @@ import type { IncomingFile, SnapshotCheck } from '../../domain/files.ts';
 import type { StoreWrite } from '../../domain/ports.ts';
 import { Problem } from '../../domain/problems.ts';
 import type { Manifest } from '../../domain/snapshot.ts';
-import { nextTurn } from '../../threads/in-turns.ts';
+import { inTurns } from '../../threads/in-turns.ts';
 import type { Context } from '../context.ts';
 import { dueWrite, HOUR } from '../expiry/due.ts';
 import { unfinishedKey } from '../keys.ts';
@@ -74,7 +74,7 @@ export class ContentWriter {
   async writeAll(checkpoint: string, file: IncomingFile, check: SnapshotCheck): Promise<Manifest> {
     await this.begin(checkpoint, 1, file.length ?? PIECE_BYTES);
     for await (const bytes of file) {
-      for (const _ of check.take(bytes)) await nextTurn();
+      await inTurns(check.take(bytes));
       await this.write(0, bytes);
     }
     return check.end();

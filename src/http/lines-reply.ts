@@ -1,11 +1,13 @@
 import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { JSON_LINES } from '../domain/media-types.ts';
 import { Problem } from '../domain/problems.ts';
 import { jsonText } from './json-text.ts';
 import { problemDocument } from './problem-replies.ts';
 import type { Reply } from './replies.ts';
 
-export const JSON_LINES = 'application/jsonl';
+/** The media type of such a reply. */
+export const [LINES_TYPE] = JSON_LINES;
 
 /** One JSON text a line. */
 export function linesText(lines: readonly object[]): string {
@@ -38,7 +40,7 @@ export function followLines(
       if (!stream) {
         // A slow reader blocks nothing: one reply has few lines.
         stream = new Readable({ read: () => {} });
-        reply.code(200).header('content-type', JSON_LINES);
+        reply.code(200).header('content-type', LINES_TYPE);
         resolve(stream);
       }
       stream.push(linesText([line]));

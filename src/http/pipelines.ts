@@ -9,7 +9,7 @@ const MOST_WAITING = 16;
 export type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 
 /** What one connection has sent. */
-interface Line {
+interface Pipeline {
   /** A request whose reply the operating system does not yet have completely. */
   running: boolean;
   /** Bytes received when the last of them was done. If there are more now, another request has begun. */
@@ -33,8 +33,8 @@ interface HttpSocket extends Socket {
  * another turn of the event loop. One that finds too many waiting is refused, and ends the connection: what came after it is not
  * carried out, and a client may send it again (RFC 9112, 9.3.2).
  */
-export class Lines {
-  private readonly lines = new Map<Socket, Line>();
+export class Pipelines {
+  private readonly pipelines = new Map<Socket, Pipeline>();
   private readonly app: FastifyInstance;
   private readonly refuse: Handler;
   private closing = false;
@@ -45,8 +45,8 @@ export class Lines {
     this.refuse = refuse;
     // Over TLS, requests name the inner socket.
     app.server.on(app.initialConfig.https ? 'secureConnection' : 'connection', (socket: Socket) => {
-      this.lines.set(socket, { running: false, seen: 0, waiting: [], ended: false });
-      socket.once('close', () => this.lines.delete(socket));
+      this.pipelines.set(socket, { running: false, seen: 0, waiting: [], ended: false });
+      socket.once('close', () => this.pipelines.delete(socket));
     });
     this.closeWhenDone();
   }
@@ -54,17 +54,17 @@ export class Lines {
   /** Has a request handled when those before it are answered. */
   enter(request: IncomingMessage, response: ServerResponse, handle: Handler): void {
     const { socket } = request;
-    const line = this.lines.get(socket);
-    if (!line || line.ended) return;
+    const pipeline = this.pipelines.get(socket);
+    if (!pipeline || pipeline.ended) return;
     const begin = () => {
-      line.running = true;
-      response.on('close', () => this.next(socket, line));
+      pipeline.running = true;
+      response.on('close', () => this.next(socket, pipeline));
       handle(request, response);
     };
-    if (!line.running && line.waiting.length === 0) begin();
-    else if (line.waiting.length < MOST_WAITING) line.waiting.push(begin);
+    if (!pipeline.running && pipeline.waiting.length === 0) begin();
+    else if (pipeline.waiting.length < MOST_WAITING) pipeline.waiting.push(begin);
     else {
-      line.ended = true;
+      pipeline.ended = true;
       discard(socket);
       this.refuse(request, response);
     }
@@ -72,31 +72,31 @@ export class Lines {
 
   /** Whether all that has come is answered. */
   isIdle(socket: Socket): boolean {
-    const line = this.lines.get(socket);
-    return !line || !(line.running || line.ended || line.waiting.length > 0);
+    const pipeline = this.pipelines.get(socket);
+    return !pipeline || !(pipeline.running || pipeline.ended || pipeline.waiting.length > 0);
   }
 
   /** All that has come on the connection is answered, without having entered. */
   answered(socket: Socket): void {
-    const line = this.lines.get(socket);
-    if (line) line.seen = socket.bytesRead;
+    const pipeline = this.pipelines.get(socket);
+    if (pipeline) pipeline.seen = socket.bytesRead;
   }
 
   get isClosing(): boolean {
     return this.closing;
   }
 
-  private next(socket: Socket, line: Line): void {
-    line.running = false;
-    line.seen = socket.bytesRead;
+  private next(socket: Socket, pipeline: Pipeline): void {
+    pipeline.running = false;
+    pipeline.seen = socket.bytesRead;
     // The client, or the reply, has ended the connection.
-    if (!socket.writable) line.waiting.length = 0;
-    if (line.waiting.length > 0) {
-      // No other begins meanwhile: it is still in the line.
+    if (!socket.writable) pipeline.waiting.length = 0;
+    if (pipeline.waiting.length > 0) {
+      // No other begins meanwhile: it is still in the pipeline.
       setImmediate(() => {
-        if (socket.writable) line.waiting.shift()?.();
+        if (socket.writable) pipeline.waiting.shift()?.();
       });
-    } else if (this.closing) closeIfIdle(socket, line);
+    } else if (this.closing) closeIfIdle(socket, pipeline);
   }
 
   /**
@@ -105,9 +105,9 @@ export class Lines {
    * And it looks only once, so connections that become idle later stay until their keep-alive time is over.
    */
   private closeWhenDone(): void {
-    const { app, lines } = this;
+    const { app, pipelines } = this;
     app.server.closeIdleConnections = () => {
-      for (const [socket, line] of lines) closeIfIdle(socket, line);
+      for (const [socket, pipeline] of pipelines) closeIfIdle(socket, pipeline);
     };
     app.addHook('preClose', async () => {
       this.closing = true;
@@ -119,7 +119,7 @@ export class Lines {
   }
 }
 
-function closeIfIdle(socket: Socket, { running, seen, waiting }: Line): void {
+function closeIfIdle(socket: Socket, { running, seen, waiting }: Pipeline): void {
   if (!running && waiting.length === 0 && socket.bytesRead === seen) socket.destroySoon();
 }
 

@@ -21,6 +21,16 @@ export interface StreamedBytes {
 /** A value of more bytes is long. */
 export const LONG_BYTES = 2 ** 21;
 
+/** The buffers in a value, and those of its arrays, each once. Shared memory is not among them. */
+export function buffersOf(value: unknown, found = new Set<ArrayBuffer>()): Set<ArrayBuffer> {
+  if (ArrayBuffer.isView(value)) buffersOf(value.buffer, found);
+  else if (value instanceof ArrayBuffer) found.add(value);
+  else if (typeof value === 'object' && value !== null) {
+    for (const each of value instanceof Map ? value.values() : Object.values(value)) buffersOf(each, found);
+  }
+  return found;
+}
+
 /** A copy, where the owner of the bytes may change them at once. Long ones stay as they are until their commit is over. */
 export function ownBytes(bytes: Bytes): Bytes {
   return bytes.length > LONG_BYTES ? bytes : new Uint8Array(bytes.subarray());

@@ -1,5 +1,6 @@
 /** A thread of the pool: computes what a task asks for. Programs are kept prepared, those used longest ago going first. */
 import { parentPort, workerData } from 'node:worker_threads';
+import { buffersOf } from '../domain/bytes.ts';
 import type { Runnable, Steppable } from '../domain/network.ts';
 import { Problem } from '../domain/problems.ts';
 import { giveWay } from '../threads/give-way.ts';
@@ -73,14 +74,4 @@ function prepare({ kind, program, precision }: ComputeTask): Run {
       return (request) => atOnce(prepared.run(request as ComputeTask<'training'>['request']));
     }
   }
-}
-
-/** The buffers of all arrays in a value, each once. */
-function buffersOf(value: unknown, found = new Set<ArrayBuffer>()): Set<ArrayBuffer> {
-  if (ArrayBuffer.isView(value)) {
-    if (value.buffer instanceof ArrayBuffer) found.add(value.buffer);
-  } else if (typeof value === 'object' && value !== null) {
-    for (const each of Object.values(value)) buffersOf(each, found);
-  }
-  return found;
 }

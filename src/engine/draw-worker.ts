@@ -3,4 +3,4 @@ import type { TensorData } from '../domain/tensor.ts';
 import { answerParent } from '../threads/own-thread.ts';
 import { type Draw, elementsOf } from './draw.ts';
 
-answerParent<Draw, TensorData>(elementsOf, { ofResult: ({ buffer }) => [buffer] });
+answerParent<Draw, TensorData>(elementsOf);

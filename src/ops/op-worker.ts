@@ -4,11 +4,8 @@ import { answerParent } from '../threads/own-thread.ts';
 import { carryOut, type OpTask } from './op-task.ts';
 import type { BareTensor } from './op-threads.ts';
 
-answerParent<OpTask<BareTensor>, BareTensor>(
-  ({ inputs, ...task }) => {
-    const tensors = inputs.map(({ dtype, shape, data }) => new Tensor(dtype, shape, data));
-    const { dtype, shape, data } = carryOut({ ...task, inputs: tensors } as OpTask);
-    return { dtype, shape, data };
-  },
-  { ofTask: ({ inputs }) => inputs.map(({ data }) => data.buffer), ofResult: ({ data }) => [data.buffer] },
-);
+answerParent<OpTask<BareTensor>, BareTensor>(({ inputs, ...task }) => {
+  const tensors = inputs.map(({ dtype, shape, data }) => new Tensor(dtype, shape, data));
+  const { dtype, shape, data } = carryOut({ ...task, inputs: tensors } as OpTask);
+  return { dtype, shape, data };
+});

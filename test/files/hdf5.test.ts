@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { DEFAULT_FILE_LIMITS } from '../../src/files/bounds.ts';
 import { decodeElements, ELEMENT_TYPES } from '../../src/files/elements.ts';
 import { createHdf5 } from '../../src/files/hdf5/hdf5.ts';
-import type { Hdf5Reply, Hdf5Request, HdfTree } from '../../src/files/hdf5/tree.ts';
+import type { Hdf5Result, Hdf5Task, HdfTree } from '../../src/files/hdf5/tree.ts';
 import { createThreads } from '../../src/files/threads.ts';
 import { goldenBytes } from './golden-files.ts';
 import { fuzz, outcomeOf, randomFrom, refusal } from './hostile.ts';
@@ -39,12 +39,12 @@ function valuesOf(tree: HdfTree, name: string): unknown[] {
 describe('reading', () => {
   it('ends with its client, even if that leaves before the thread has begun', async () => {
     const script = new URL('../../src/files/hdf5/worker.ts', import.meta.url);
-    const threads = createThreads<Hdf5Request, Hdf5Reply>(script, 20_000);
+    const threads = createThreads<Hdf5Task, Hdf5Result>(script, 20_000);
     const request = { kind: 'read', bytes: TYPES, limits: DEFAULT_FILE_LIMITS, memoryBytes: 2 ** 28 } as const;
     // A thread that runs already is asked for its time first, and the client leaves meanwhile.
-    expect(await threads.ask(request)).toHaveProperty('tree');
+    expect(await threads.run(request)).toHaveProperty('tree');
     const gone = new AbortController();
-    const asked = threads.ask(request, [], gone.signal);
+    const asked = threads.run(request, [], gone.signal);
     gone.abort();
     await expect(asked).rejects.toMatchObject({ code: 'client-gone' });
   });

@@ -4,7 +4,7 @@ import { copied, nextTurn } from '../../threads/in-turns.ts';
 import { Lane } from '../../threads/lane.ts';
 import { DEFAULT_FILE_LIMITS, type FileLimits, invalidFile, requireWithin } from '../bounds.ts';
 import { createThreads } from '../threads.ts';
-import type { Hdf5Reply, Hdf5Request, HdfDataset, HdfTree } from './tree.ts';
+import type { Hdf5Result, Hdf5Task, HdfDataset, HdfTree } from './tree.ts';
 
 const FORMAT = 'HDF5';
 const SCRIPT = new URL('./worker.ts', import.meta.url);
@@ -30,7 +30,7 @@ interface Hdf5Options {
 
 /** HDF5 through h5wasm, in threads of its own (worker.ts). Clients take turns. */
 export function createHdf5({ concurrency = 2, timeoutMs = 10_000, caller = () => OWN_WORK }: Hdf5Options = {}): Hdf5 {
-  const threads = createThreads<Hdf5Request, Hdf5Reply>(SCRIPT, timeoutMs);
+  const threads = createThreads<Hdf5Task, Hdf5Result>(SCRIPT, timeoutMs);
   const lane = new Lane({ what: 'HDF5 files', atOnce: concurrency, caller });
 
   return {
@@ -43,7 +43,7 @@ export function createHdf5({ concurrency = 2, timeoutMs = 10_000, caller = () =>
       caller().hold(LIBRARY_BYTES + 2 * bytes.length);
       const read = async (signal?: AbortSignal) => {
         const copy = await copied(bytes);
-        return threads.ask(
+        return threads.run(
           { kind: 'read', bytes: copy, limits: bounds, memoryBytes },
           [copy.buffer as ArrayBuffer],
           signal,
@@ -53,7 +53,6 @@ export function createHdf5({ concurrency = 2, timeoutMs = 10_000, caller = () =>
         if (error instanceof Problem) throw error;
         throw invalidFile(FORMAT, `the HDF5 library failed: ${error instanceof Error ? error.message : error}.`, error);
       });
-      if ('problem' in reply) throw new Problem(reply.problem, reply.detail);
       if ('tree' in reply) {
         caller().hold(bytesOfTree(reply.tree));
         return reply.tree;
@@ -68,7 +67,7 @@ export function createHdf5({ concurrency = 2, timeoutMs = 10_000, caller = () =>
       const reply = await lane.run(async (signal) => {
         const copy = await copyOfTree(tree);
         const buffers = [...copy.datasets.values()].map((dataset) => dataset.bytes.buffer as ArrayBuffer);
-        return threads.ask({ kind: 'write', tree: copy, memoryBytes }, buffers, signal);
+        return threads.run({ kind: 'write', tree: copy, memoryBytes }, buffers, signal);
       });
       if ('file' in reply) return reply.file;
       throw new Error('the HDF5 thread answered a write without a file');

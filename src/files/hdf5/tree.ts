@@ -24,8 +24,8 @@ export interface HdfDataset {
   readonly widened?: TensorData;
 }
 
-/** A request to the worker. `memoryBytes` bounds the HDF5 library's own memory. */
-export type Hdf5Request =
+/** What the worker is to do. `memoryBytes` bounds the HDF5 library's own memory. */
+export type Hdf5Task =
   | { readonly kind: 'read'; readonly bytes: Uint8Array; readonly limits: Hdf5Limits; readonly memoryBytes: number }
   | { readonly kind: 'write'; readonly tree: HdfTree; readonly memoryBytes: number };
 
@@ -35,10 +35,7 @@ export interface Hdf5Limits {
   readonly maxHeaderBytes: number;
 }
 
-export type Hdf5Reply =
-  | { readonly tree: HdfTree }
-  | { readonly file: Uint8Array }
-  | { readonly problem: 'invalid-file' | 'limit-exceeded'; readonly detail: string };
+export type Hdf5Result = { readonly tree: HdfTree } | { readonly file: Uint8Array };
 
 /** `layers/gru` → `layers`, `layers` → `` (the root). */
 export function parentOf(path: string): string {

@@ -3,28 +3,28 @@
  * nothing of one file is left in memory for the next. The parent ends the thread if a file breaks the library or makes it
  * loop.
  */
-import { parentPort } from 'node:worker_threads';
 import { Problem } from '../../domain/problems.ts';
-import { giveWay } from '../../threads/give-way.ts';
+import { answerParent } from '../../threads/own-thread.ts';
 import { invalidFile } from '../bounds.ts';
 import { type Library, libraries } from './library.ts';
 import { readTree } from './reader.ts';
-import type { Hdf5Reply, Hdf5Request } from './tree.ts';
+import type { Hdf5Result, Hdf5Task } from './tree.ts';
 import { writeTree } from './writer.ts';
 
 const PATH = '/file.h5';
+/** An instance of the library has 16 MiB. V8 collects those of earlier files once there are several. */
+const MOST_KEPT_BYTES = 2 ** 27;
 
-function run(library: Library, request: Hdf5Request): Hdf5Reply {
-  if (request.kind === 'write') {
-    writeTree(library, PATH, request.tree);
+function run(library: Library, task: Hdf5Task): Hdf5Result {
+  if (task.kind === 'write') {
+    writeTree(library, PATH, task.tree);
     return { file: library.FS.readFile(PATH) };
   }
   try {
-    library.FS.writeFile(PATH, request.bytes);
-    return { tree: readTree(library, PATH, request.limits) };
+    library.FS.writeFile(PATH, task.bytes);
+    return { tree: readTree(library, PATH, task.limits) };
   } catch (error) {
-    const problem = error instanceof Problem ? error : invalidFile('HDF5', `${reason(error)}.`);
-    return { problem: problem.code === 'limit-exceeded' ? 'limit-exceeded' : 'invalid-file', detail: problem.message };
+    throw error instanceof Problem ? error : invalidFile('HDF5', `${reason(error)}.`);
   }
 }
 
@@ -35,15 +35,5 @@ function reason(error: unknown): string {
   return (causes.at(-1)?.[1] ?? text.split('\n', 1)[0]).slice(0, 200);
 }
 
-giveWay();
 const open = await libraries();
-parentPort?.on('message', async (request: Hdf5Request) => {
-  const reply = run(await open(request.memoryBytes), request);
-  const datasets = 'tree' in reply ? [...reply.tree.datasets.values()] : [];
-  parentPort?.postMessage(
-    reply,
-    datasets.flatMap(({ bytes, widened }) =>
-      [bytes, ...(widened ? [widened] : [])].map(({ buffer }) => buffer as ArrayBuffer),
-    ),
-  );
-});
+answerParent<Hdf5Task, Hdf5Result>(async (task) => run(await open(task.memoryBytes), task), MOST_KEPT_BYTES);

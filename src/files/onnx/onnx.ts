@@ -2,7 +2,7 @@ import { type CurrentCaller, OWN_WORK } from '../../domain/caller.ts';
 import type { NamedTensors, WeightFile } from '../../domain/files.ts';
 import type { GraphFiles } from '../../domain/graph.ts';
 import type { Limits } from '../../domain/limits.ts';
-import { Problem, type ProblemCode } from '../../domain/problems.ts';
+import { Problem } from '../../domain/problems.ts';
 import { Tensor } from '../../domain/tensor.ts';
 import { copied } from '../../threads/in-turns.ts';
 import { Lane } from '../../threads/lane.ts';
@@ -21,12 +21,10 @@ const TIMEOUT_MS = 10_000;
 
 type Task = keyof OnnxTasks;
 
-export interface OnnxRequest {
+export interface OnnxTask {
   readonly task: Task;
   readonly input: OnnxInput;
 }
-
-export type OnnxReply = { readonly result: unknown } | { readonly problem: ProblemCode; readonly detail: string };
 
 /** ONNX files: as layers, and as whole graphs. */
 export interface Onnx extends GraphFiles {
@@ -37,7 +35,7 @@ export interface Onnx extends GraphFiles {
 /** Works on files in threads of its own (worker.ts). Clients take turns. */
 export function createOnnx(of: Pick<Limits, 'maxCheckpointBytes'>, caller: CurrentCaller = () => OWN_WORK): Onnx {
   const limits = fileLimitsOf(of);
-  const threads = createThreads<OnnxRequest, OnnxReply>(SCRIPT, TIMEOUT_MS);
+  const threads = createThreads<OnnxTask, unknown>(SCRIPT, TIMEOUT_MS);
   const lane = new Lane({ what: 'ONNX files', atOnce: 2, caller });
 
   async function carryOut<T extends Task>(
@@ -47,19 +45,18 @@ export function createOnnx(of: Pick<Limits, 'maxCheckpointBytes'>, caller: Curre
     requireWithin(FORMAT, 'bytes', file.length, limits.maxFileBytes);
     const sent = [file, ...beside.values()];
     caller().hold(THREAD_BYTES + TIMES * sent.reduce((sum, { length }) => sum + length, 0));
-    const reply = await lane.run(async (signal) => {
+    const result = await lane.run(async (signal) => {
       const own: Uint8Array[] = [];
       for (const bytes of sent) own.push(await copied(bytes));
       const files = new Map([...beside.keys()].map((name, k) => [name, own[k + 1]]));
       const request = { task, input: { file: own[0], limits, beside: files, states } };
       const memory = own.map(({ buffer }) => buffer as ArrayBuffer);
-      return threads.ask(request, memory, signal).catch((error: unknown) => {
+      return threads.run(request, memory, signal).catch((error: unknown) => {
         if (error instanceof Problem) throw error;
         throw invalidFile(FORMAT, `${error instanceof Error ? error.message : error}.`, error);
       });
     });
-    if ('problem' in reply) throw new Problem(reply.problem, reply.detail);
-    return reply.result as ReturnType<OnnxTasks[T]>;
+    return result as ReturnType<OnnxTasks[T]>;
   }
 
   /** Tensors lose their class on the way. */

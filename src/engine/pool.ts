@@ -3,6 +3,7 @@ import { type CurrentCaller, OWN_WORK } from '../domain/caller.ts';
 import type { Precision } from '../domain/ports.ts';
 import { clientGone, Problem } from '../domain/problems.ts';
 import { FairQueue } from '../threads/fair-queue.ts';
+import { inTurns } from '../threads/in-turns.ts';
 import { startThread } from '../threads/start-thread.ts';
 import type { ComputeAnswer, ComputeCalls, ComputeKind, ComputeTask } from './compute-task.ts';
 import { inSharedMemory } from './shared-weights.ts';
@@ -22,7 +23,7 @@ const MAX_TRIES = 2;
 export interface PoolOptions {
   readonly threads: number;
   /** Those of this thread, whose memory the threads share. */
-  readonly engines: Pick<SimdEngines, 'share' | 'newThread'>;
+  readonly engines: Pick<SimdEngines, 'share' | 'shareSlices' | 'newThread'>;
   /** What the threads run. */
   readonly script?: URL;
   readonly caller?: CurrentCaller;
@@ -35,14 +36,18 @@ export interface PoolStatistics {
   readonly waiting: number;
 }
 
+interface SharedProgram<P> {
+  readonly id: number;
+  readonly program: P;
+}
+
 export interface ComputePool {
   /** Threads that it has at most. */
   readonly threads: number;
   /** A program with its weights in shared memory, and a name for it that no other one has. */
-  share<P extends ComputeTask['program']>(
-    program: P,
-    precision?: Precision,
-  ): { readonly id: number; readonly program: P };
+  share<P extends ComputeTask['program']>(program: P, precision?: Precision): SharedProgram<P>;
+  /** Copies what `share` would copy of it, in slices. */
+  readonly shareSlices: SimdEngines['shareSlices'];
   /**
    * `nanoseconds` is what the task is expected to take; the queue is bounded by the sum of it. `original` is what the task's
    * program was shared from, whose packed weights stay where they are as long as it can be reached.
@@ -176,6 +181,7 @@ export function createPool({ threads, engines, script = SCRIPT, caller = () => O
 
   return {
     threads,
+    shareSlices: engines.shareSlices,
     share: (program, precision) => ({ id: ++programs, program: engines.share(program, precision) }),
 
     async run(task, nanoseconds, original) {
@@ -193,8 +199,11 @@ export function createPool({ threads, engines, script = SCRIPT, caller = () => O
       expect(client, seconds);
       let leave: (() => void) | undefined;
       try {
+        const request = await inTurns(inSharedMemory(task.request), client);
+        if (closed) throw shuttingDown();
+        if (signal?.aborted) throw clientGone();
         const answer = await new Promise<ComputeAnswer>((resolve, reject) => {
-          const own = { ...task, request: inSharedMemory(task.request) } as unknown as ComputeTask;
+          const own = { ...task, request } as unknown as ComputeTask;
           const job = { client, seconds, task: own, original, resolve, reject, tries: 0 };
           leave = () => abandon(job);
           signal?.addEventListener('abort', leave, { once: true });

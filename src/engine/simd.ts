@@ -61,6 +61,8 @@ export interface SimdEngines extends Readonly<Record<Precision, Engine>> {
    * all weights go along as they are, for gradients.
    */
   share<P extends Steppable | Runnable>(program: P, precision?: Precision): P;
+  /** Copies what `share` would copy of it, in slices. */
+  shareSlices(program: Steppable | Runnable, precision?: Precision): Generator<void>;
   newThread(): ThreadRoom;
 }
 
@@ -70,7 +72,7 @@ export function createSimdEngines(options: SimdOptions = {}): SimdEngines {
   const memory = new SharedMemory(raw, options.log);
   const thread = { kernels: loadKernels(raw, relaxed), memory, scratch: new Scratch(memory) };
   const pool = new WeightPool(memory, maxPackedBytes);
-  const shareArrays = createSharing();
+  const arrays = createSharing();
   const residents = { fast: new WeakMap<Part, Resident>(), exact: new WeakMap<Part, Resident>() };
   const dropped = new FinalizationRegistry<Resident>((resident) => {
     resident.shared = false;
@@ -172,6 +174,29 @@ export function createSimdEngines(options: SimdOptions = {}): SimdEngines {
       return packed && prepareKernelLayer(thread, layer, packed.layer, packed.block);
     };
 
+  /** What has kernels is packed and stays where it is; `copy` gets each part whose arrays go along. */
+  const shareParts = <P extends Steppable | Runnable>(
+    program: P,
+    precision: Precision | undefined,
+    copy: <T extends Part>(part: T) => T,
+  ): P =>
+    mapParts(program, {
+      cell(cell) {
+        const packed = precision && packedOf(cell, precision);
+        if (!packed?.resident) return copy(cell);
+        const at: PackedAt = { cell: packed.cell, address: packed.block() };
+        packed.resident.shared = true;
+        return { ...(needsArrays(cell) ? copy(cell) : withoutArrays(cell)), packed: at } as SharedCell;
+      },
+      layer(layer) {
+        const packed = precision && packedLayerOf(layer, precision);
+        if (!packed?.resident) return copy(layer);
+        const at: SharedLayer['packed'] = { layer: packed.layer, address: packed.block() };
+        packed.resident.shared = true;
+        return { ...layer, arrays: {}, packed: at } as SharedLayer;
+      },
+    });
+
   const engines = {
     fast: {
       ...createEngine(prepareCell('fast'), {
@@ -194,29 +219,25 @@ export function createSimdEngines(options: SimdOptions = {}): SimdEngines {
   return {
     ...engines,
     statistics: () => ({ packedBytes: pool.bytes, memoryBytes: raw.buffer.byteLength }),
-    share: (program, precision) =>
-      mapParts(program, {
-        cell: (cell) => {
-          const packed = precision && packedOf(cell, precision);
-          if (!packed?.resident) return shareArrays(cell);
-          const at: PackedAt = { cell: packed.cell, address: packed.block() };
-          packed.resident.shared = true;
-          // Training mode with dropout needs the weights as they are.
-          const trained = cell.dropout && hasDropout(cell.dropout);
-          return { ...(trained ? shareArrays(cell) : withoutArrays(cell)), packed: at } as SharedCell;
-        },
-        layer: (layer) => {
-          const packed = precision && packedLayerOf(layer, precision);
-          if (!packed?.resident) return shareArrays(layer);
-          packed.resident.shared = true;
-          return { ...layer, arrays: {}, packed: { layer: packed.layer, address: packed.block() } } as SharedLayer;
-        },
-      }),
+    share: (program, precision) => shareParts(program, precision, arrays.share),
+    *shareSlices(program, precision) {
+      const copied: Part[] = [];
+      shareParts(program, precision, (part) => {
+        copied.push(part);
+        return part;
+      });
+      for (const part of copied) yield* arrays.slices(part);
+    },
     newThread() {
       const log = newGrowthLog();
       return { options: { memory: raw, log, relaxed }, end: () => memory.adopt(log) };
     },
   };
+}
+
+/** Training mode with dropout needs the weights as they are. */
+function needsArrays({ dropout }: CellProgram): boolean {
+  return dropout !== undefined && hasDropout(dropout);
 }
 
 /** A part of a program that has weights. */

@@ -73,7 +73,7 @@ export function createStepper({
 
     prepare(program, precision) {
       const prepared = lazily(() => engines[precision].prepare(program));
-      const onThread = pool && threadOf(pool, 'step', program, precision);
+      const onThread = pool && threadOf(pool, onLoop, 'step', program, precision);
       const cells = cellsOf(program);
       const layers = layersOf(program);
       const nanoseconds = stepNanoseconds(program, precision);
@@ -102,7 +102,7 @@ export function createStepper({
 
     prepareSequence(program, precision) {
       const prepared = lazily(() => engines[precision].prepareSequence(program));
-      const onThread = pool && threadOf(pool, 'sequence', program, precision);
+      const onThread = pool && threadOf(pool, onLoop, 'sequence', program, precision);
       const cells = cellsOf(program);
       const layers = layersOf(program);
       const nanoseconds = sequenceNanoseconds(program, precision);
@@ -130,7 +130,7 @@ export function createStepper({
 
     prepareGradients(program) {
       const prepared = lazily(() => engines.exact.prepareGradients(program));
-      const onThread = pool && threadOf(pool, 'gradients', program, 'exact');
+      const onThread = pool && threadOf(pool, onLoop, 'gradients', program, 'exact');
       const nanoseconds = gradientNanoseconds(program);
       return {
         run: async (request) => {
@@ -145,7 +145,7 @@ export function createStepper({
 
     prepareTraining(program, precision) {
       const prepared = lazily(() => engines[precision].prepareTraining(program));
-      const onThread = pool && threadOf(pool, 'training', program, precision);
+      const onThread = pool && threadOf(pool, onLoop, 'training', program, precision);
       const nanoseconds = trainingNanoseconds(program, precision);
       return {
         run: async (request) => {
@@ -181,12 +181,24 @@ export function createStepper({
 /** Runs work of one program on the threads of a pool; its weights are put in shared memory when it first comes to that. */
 function threadOf<K extends ComputeKind>(
   pool: ComputePool,
+  onLoop: (work: Generator<void>) => Promise<void>,
   kind: K,
   program: ComputeCalls[K]['program'],
   precision: Precision,
 ): (request: ComputeCalls[K]['request'], nanoseconds: number) => Promise<ComputeCalls[K]['result']> {
-  const shared = lazily(() => pool.share(program, NEED_WEIGHTS.includes(kind) ? undefined : precision));
-  return (request, nanoseconds) => pool.run({ kind, precision, ...shared(), request }, nanoseconds, program);
+  const as = NEED_WEIGHTS.includes(kind) ? undefined : precision;
+  const share = async () => {
+    await onLoop(pool.shareSlices(program, as));
+    return pool.share(program, as);
+  };
+  let sharing: ReturnType<typeof share> | undefined;
+  return async (request, nanoseconds) => {
+    sharing ??= share().catch((error) => {
+      sharing = undefined;
+      throw error;
+    });
+    return pool.run({ kind, precision, ...(await sharing), request }, nanoseconds, program);
+  };
 }
 
 function lazily<T>(make: () => T): () => T {

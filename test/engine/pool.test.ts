@@ -4,6 +4,7 @@ import type { SequenceRequest } from '../../src/domain/ports.ts';
 import type { RunProgram } from '../../src/domain/program.ts';
 import type { ComputeTask } from '../../src/engine/compute-task.ts';
 import { type ComputePool, createPool } from '../../src/engine/pool.ts';
+import { inSharedMemory } from '../../src/engine/shared-weights.ts';
 import { createSimdEngines } from '../../src/engine/simd.ts';
 import { createStepper } from '../../src/engine/stepper.ts';
 import { runs } from '../support/runs.ts';
@@ -166,4 +167,64 @@ it('refuses more work than can be waited for, and says for how long', async () =
   });
   await first;
   await expect(own.run(task, 1)).resolves.toBeDefined();
+});
+
+describe('what a thread is given', () => {
+  it('is the same in shared memory, copied in slices', () => {
+    const wide = pattern(2 ** 20, 3);
+    const given = {
+      inputs: wide.subarray(5),
+      states: [Float64Array.of(1, 2), wide],
+      mask: Uint8Array.of(1, 0),
+      options: { training: undefined, seed: 7 },
+    };
+    const copying = inSharedMemory(given);
+    let slices = 1;
+    let step = copying.next();
+    for (; !step.done; step = copying.next()) slices++;
+    expect(slices).toBeGreaterThanOrEqual(2 * (wide.byteLength / 2 ** 20) - 1);
+    expect(step.value).toEqual(given);
+    const arrays = [step.value.inputs, ...step.value.states, step.value.mask];
+    for (const { buffer, byteLength } of arrays) {
+      expect(buffer).toBeInstanceOf(SharedArrayBuffer);
+      expect(buffer.byteLength).toBe(byteLength);
+    }
+  });
+
+  it('has weights that were copied in slices before, where it needs them as they are', () => {
+    const engines = createSimdEngines();
+    const cell = standardCell('gru', 256, 512);
+    const program: RunProgram = { kind: 'run', computeDtype: 'float32', cell, goBackwards: false };
+    expect(engines.shareSlices(program, 'fast').next().done).toBe(true);
+    const copying = engines.shareSlices(program);
+    let slices = 1;
+    while (!copying.next().done) slices++;
+    expect(slices).toBeGreaterThanOrEqual(3);
+    const before = new Float32Array(cell.recurrentKernel);
+    cell.recurrentKernel.fill(7);
+    const { recurrentKernel } = engines.share(program).cell as typeof cell;
+    expect(recurrentKernel.buffer).toBeInstanceOf(SharedArrayBuffer);
+    expect(recurrentKernel).toEqual(before);
+    expect((engines.share(program).cell as typeof cell).recurrentKernel).toBe(recurrentKernel);
+  });
+
+  it('goes to no thread where the client leaves, or the service ends, while it is copied', async () => {
+    const cell = standardCell('simple_rnn', 1, 1);
+    const program: RunProgram = { kind: 'run', computeDtype: 'float32', cell, goBackwards: false };
+    const leaving = new AbortController();
+    const caller = { client: 'a', signal: leaving.signal, hold: () => undefined, holdResult: () => undefined };
+    const own = createPool({ threads: 1, engines: ENGINES, caller: () => caller });
+    const time = 2 ** 21;
+    const states = rowsFor(cell, 1, 1).states;
+    const request: SequenceRequest = { inputs: pattern(time, 1), batch: 1, time, states, zeroOutputForMask: false };
+    const task = { kind: 'sequence', precision: 'fast', ...own.share(program, 'fast'), request } as const;
+    const left = own.run(task, 1);
+    leaving.abort();
+    await expect(left).rejects.toMatchObject({ code: 'client-gone' });
+    const ended = own.run(task, 1);
+    const settled = expect(ended).rejects.toMatchObject({ code: 'shutting-down' });
+    await own.close();
+    await settled;
+    expect(own.statistics()).toEqual({ threads: 0, running: 0, waiting: 0 });
+  });
 });

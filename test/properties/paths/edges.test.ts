@@ -1,17 +1,20 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { initialize } from '../../../src/cells/random/initializers.ts';
 import { randint } from '../../../src/cells/random/randint.ts';
+import { OWN_WORK } from '../../../src/domain/caller.ts';
 import type { SequenceRequest } from '../../../src/domain/ports.ts';
 import type { CellProgram, RunProgram, SequenceProgram } from '../../../src/domain/program.ts';
 import { stateWidths, stepWidth } from '../../../src/domain/program.ts';
 import { createDraws } from '../../../src/engine/draw.ts';
 import { createPool } from '../../../src/engine/pool.ts';
 import { referenceEngine } from '../../../src/engine/reference.ts';
+import { createSharing } from '../../../src/engine/shared-weights.ts';
 import { createSimdEngines } from '../../../src/engine/simd.ts';
 import { createStepper } from '../../../src/engine/stepper.ts';
 import { atOnce } from '../../../src/threads/in-turns.ts';
 import { numbers } from '../../engine/cell-parts.ts';
 import { standardCell } from '../../engine/some-programs.ts';
+import { eventually } from '../../support/until.ts';
 import { expectNearLearning, expectSameLearning, trainingRequest } from './network-paths.ts';
 import { manyWeights } from './odd-networks.ts';
 import { expectSameGradients, expectSameResult, gradientRequest, PRECISIONS } from './paths.ts';
@@ -192,6 +195,56 @@ describe('threads', () => {
     const first = pool.run(task, 30e9);
     await expect(pool.run(task, 1)).rejects.toMatchObject({ code: 'overloaded' });
     expect((await first).output).toEqual(engines.exact.prepare(gru).step(inputs, states, 1).output);
+  });
+
+  it('are ended where nobody waits for their task any more', async () => {
+    const client = new AbortController();
+    // They never answer.
+    const script = new URL('data:text/javascript,setInterval(() => {}, 1000)');
+    const caller = () => ({ ...OWN_WORK, signal: client.signal });
+    const pool = createPool({ threads: 1, engines, script, caller });
+    onTestFinished(() => pool.close());
+    const program = run(gru);
+    const task = {
+      kind: 'sequence',
+      precision: 'exact',
+      ...pool.share(program),
+      request: requestOf([gru], 1, 2),
+    } as const;
+    const runs = Promise.allSettled([pool.run(task, 1), pool.run(task, 1)]);
+    await eventually(() => expect(pool.statistics()).toEqual({ threads: 1, running: 1, waiting: 1 }));
+    client.abort();
+    const gone = { status: 'rejected', reason: { code: 'client-gone' } };
+    expect(await runs).toMatchObject([gone, gone]);
+    await expect(pool.run(task, 1)).rejects.toMatchObject({ code: 'client-gone' });
+    expect(pool.statistics()).toEqual({ threads: 0, running: 0, waiting: 0 });
+  });
+
+  it('get weights that could not be shared at first with the next task', async () => {
+    const given: unknown[] = [];
+    function* shareSlices(...[program, precision]: Parameters<typeof engines.shareSlices>): Generator<void> {
+      if (given.push(program) === 1) throw new RangeError('no room');
+      yield* engines.shareSlices(program, precision);
+    }
+    const pool = createPool({ threads: 1, engines: { ...engines, shareSlices } });
+    onTestFinished(() => pool.close());
+    const prepared = createStepper({ engines, pool, loopNanoseconds: 0 }).prepare(gru, 'exact');
+    await expect(prepared.step(inputs, states, 1)).rejects.toThrow('no room');
+    const wanted = engines.exact.prepare(gru).step(inputs, states, 1);
+    expect((await prepared.step(inputs, states, 1)).output).toEqual(wanted.output);
+    expect(given).toEqual([gru, gru]);
+  });
+
+  it('share floats, and bytes as they are', () => {
+    const { share, slices } = createSharing();
+    const value = { bytes: Uint8Array.of(1), floats: Float32Array.of(1, 2), list: [Float64Array.of(3), null] };
+    atOnce(slices(value.floats));
+    const shared = share(value);
+    expect(shared).toEqual(value);
+    expect(shared.bytes).toBe(value.bytes);
+    expect(shared.list[0]).toHaveProperty('buffer', expect.any(SharedArrayBuffer));
+    atOnce(slices(value));
+    expect(share(value).floats).toBe(shared.floats);
   });
 });
 

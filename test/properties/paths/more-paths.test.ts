@@ -182,7 +182,7 @@ describe('what a thread runs has the same bits', () => {
     }
     // What comes back of a network without layers is what went in, which is shared and not moved.
     const none = oddNetworks().at(-1)![1];
-    const given = inSharedMemory(none.request);
+    const given = atOnce(inSharedMemory(none.request));
     const same = ask({ kind: 'sequence', precision: 'exact', id: 98, program: none.program, request: given });
     expect(same).toHaveProperty('result.sequences', [none.request.inputs]);
     const { program, request } = smallCase(SEED, 'run');

@@ -18,7 +18,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
   'src/threads': {
     own: ['src/domain'],
     npm: [],
-    node: ['async_hooks', 'fs', 'module', 'os', 'path', 'v8', 'worker_threads'],
+    node: ['async_hooks', 'fs', 'module', 'os', 'path', 'v8', 'vm', 'worker_threads'],
   },
   'src/ops': {
     own: ['src/domain', 'src/frameworks', 'src/cells', 'src/threads'],

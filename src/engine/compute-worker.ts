@@ -3,6 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { buffersOf } from '../domain/bytes.ts';
 import type { Runnable, Steppable } from '../domain/network.ts';
 import { Problem } from '../domain/problems.ts';
+import { collectGarbage } from '../threads/collect-garbage.ts';
 import { giveWay } from '../threads/give-way.ts';
 import { atOnce } from '../threads/in-turns.ts';
 import type { ComputeAnswer, ComputeTask } from './compute-task.ts';
@@ -13,9 +14,12 @@ type Run = (request: ComputeTask['request']) => unknown;
 
 /** Bytes of programs that a thread keeps prepared. */
 const KEPT_BYTES = 256 * 2 ** 20;
+/** The memory of requests is freed once no heap refers to it. An idle thread never collects its heap, so each does after so many bytes. */
+const MOST_REFERRED_BYTES = 2 ** 25;
 
 const kept = new Map<string, { readonly run: Run; readonly bytes: number }>();
 let keptBytes = 0;
+let referredBytes = 0;
 const engines = createSimdEngines(workerData as ThreadOptions);
 
 giveWay();
@@ -24,6 +28,11 @@ giveWay();
 parentPort?.on('message', (task: ComputeTask) => {
   const answer = answerTo(task);
   parentPort?.postMessage(answer, [...buffersOf(answer)]);
+  referredBytes += arrayBytes(task.request);
+  if (referredBytes < MOST_REFERRED_BYTES) return;
+  referredBytes = 0;
+  // The task is out of reach then.
+  setImmediate(collectGarbage);
 });
 
 function answerTo(task: ComputeTask): ComputeAnswer {

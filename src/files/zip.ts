@@ -68,8 +68,18 @@ async function inflated(packed: Uint8Array, most: number): Promise<Uint8Array> {
     if (at + piece.length > most) throw new RangeError(`there are more than ${most}`);
     data.set(piece, at);
     at += piece.length;
+    freeUsedUp(piece);
   }
   return data.subarray(0, at);
+}
+
+/**
+ * Frees the buffer of what was unpacked when it is used up, as Node has gone on to another by then. Left to the collector of garbage, each
+ * 64 MiB of them have it look through the whole heap.
+ */
+function freeUsedUp({ buffer, byteOffset, length }: Buffer): void {
+  const isUsedUp = buffer.byteLength === SLICE_BYTES && byteOffset + length === SLICE_BYTES;
+  if (isUsedUp) (buffer as ArrayBuffer).transfer(0);
 }
 
 /** CRC-32, in slices. */

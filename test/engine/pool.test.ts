@@ -7,7 +7,9 @@ import { type ComputePool, createPool } from '../../src/engine/pool.ts';
 import { inSharedMemory } from '../../src/engine/shared-weights.ts';
 import { createSimdEngines } from '../../src/engine/simd.ts';
 import { createStepper } from '../../src/engine/stepper.ts';
+import { collectGarbage } from '../../src/threads/collect-garbage.ts';
 import { runs } from '../support/runs.ts';
+import { eventually } from '../support/until.ts';
 import { gradientCall } from './gradients-arbitraries.ts';
 import { pattern, rowsFor, someCell, standardCell } from './some-programs.ts';
 
@@ -104,6 +106,22 @@ describe('work on a thread', () => {
     expect(await threaded.prepare(program, 'fast').step(part, states, 1)).toEqual(here);
     expect(wide).toHaveLength(1000);
   });
+});
+
+it('gives back the memory of what a thread has computed with, although that has nothing more to do', async () => {
+  const own = createPool({ threads: 1, engines: ENGINES });
+  onTestFinished(() => own.close());
+  const program = standardCell('gru', 1, 64);
+  // States of 16 MiB.
+  const { inputs, states, rows } = rowsFor(program, 2 ** 16, 1);
+  const prepared = createStepper({ engines: ENGINES, pool: own, loopNanoseconds: 0 }).prepare(program, 'fast');
+  const bytes = () => {
+    collectGarbage();
+    return process.memoryUsage().arrayBuffers;
+  };
+  const before = bytes();
+  for (let k = 0; k < 12; k++) await prepared.step(inputs, states, rows);
+  await eventually(() => expect(bytes()).toBeLessThan(before + 2 ** 26));
 });
 
 describe('a thread that dies', () => {

@@ -298,4 +298,19 @@ describe('a large .npz', () => {
       if (level > 0) expect(turns).toBeGreaterThan(4);
     }
   });
+
+  it('gives back the memory of what comes while it is unpacked', async () => {
+    const values = Float32Array.from({ length: 2 ** 19 }, (_, k) => Math.fround(Math.sin(k)));
+    const member = new Uint8Array(writeNpy(new Tensor('float32', [2 ** 19], values)).subarray());
+    const file = zipSync({ 'x.npy': member }, { level: 1 });
+    const copying = vi.spyOn(Uint8Array.prototype, 'set');
+    const read = await readNpz(file);
+    const pieces = copying.mock.calls.map(([piece]) => piece).filter((piece) => Buffer.isBuffer(piece));
+    copying.mockRestore();
+    expect(read.get('x')?.data).toEqual(values);
+    expect(pieces.length).toBeGreaterThanOrEqual(member.length / 2 ** 18);
+    // The last buffer was not filled.
+    const left = new Set(pieces.map(({ buffer }) => buffer).filter(({ byteLength }) => byteLength > 0));
+    expect(left.size).toBeLessThanOrEqual(1);
+  });
 });

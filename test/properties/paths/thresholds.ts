@@ -124,6 +124,7 @@ const NO_THRESHOLDS: Readonly<Record<string, string>> = {
   WAITING_SECONDS: 'what the pool refuses: test/engine/pool.test.ts',
   MAX_TRIES: 'what becomes of a thread that dies: test/engine/pool.test.ts',
   KEPT_BYTES: 'what a thread forgets: test/engine/pool.test.ts',
+  MOST_REFERRED_BYTES: 'when a thread collects its heap: test/engine/pool.test.ts',
   AT_ONCE: 'initializers: test/engine/draw.test.ts',
   QR_COST: 'initializers: test/engine/draw.test.ts',
   MOST_SECONDS: 'what the pool refuses: test/engine/pool.test.ts',

@@ -117,7 +117,7 @@ class TreeReader {
     for (const { number, bytes } of fieldsOf(message, this.budget)) {
       if (number === NODE.attribute) this.checkTensors(bytes, depth);
     }
-    const branches = [...graphs].map(([attribute, bytes]) => ({
+    const branches = Array.from(graphs, ([attribute, bytes]) => ({
       attribute,
       graph: this.graph(bytes, `${place}.${attribute}.`, depth + 1),
     }));

@@ -11,11 +11,14 @@ export interface Node {
   domain: string;
   readonly inputs: string[];
   readonly outputs: string[];
-  readonly attributes: Map<string, Json>;
+  attributes: ReadonlyMap<string, Json>;
   /** Bytes of the graphs that it runs, by the attribute. */
-  readonly graphs: Map<string, Uint8Array>;
+  graphs: ReadonlyMap<string, Uint8Array>;
   value?: TensorRecord;
 }
+
+/** Most nodes share this one: a map is larger than the rest of a node, and a file may have hundreds of thousands of nodes. */
+const NONE: ReadonlyMap<string, never> = new Map<string, never>();
 
 /** The main graph of a model, its constants still bytes of the file. */
 export interface Graph {
@@ -53,8 +56,7 @@ function* submessages(message: Uint8Array, wanted: number, budget: FieldBudget):
 }
 
 export function readNode(message: Uint8Array, budget: FieldBudget): Node {
-  const [attributes, graphs] = [new Map<string, Json>(), new Map<string, Uint8Array>()];
-  const node: Node = { name: '', opType: '', domain: '', inputs: [], outputs: [], attributes, graphs };
+  const node: Node = { name: '', opType: '', domain: '', inputs: [], outputs: [], attributes: NONE, graphs: NONE };
   for (const { number, bytes } of fieldsOf(message, budget)) {
     if (number === NODE.input) node.inputs.push(textOf(bytes));
     else if (number === NODE.output) node.outputs.push(textOf(bytes));
@@ -100,8 +102,13 @@ function readAttribute(message: Uint8Array, budget: FieldBudget, node: Node): vo
     [ATTRIBUTE_TYPE.strings, []],
   ]);
   const value = list.length > 0 ? list : (single ?? defaults.get(type));
-  if (value !== undefined) node.attributes.set(name, value);
-  if (graph) node.graphs.set(name, graph);
+  if (value !== undefined) node.attributes = withEntry(node.attributes, name, value);
+  if (graph) node.graphs = withEntry(node.graphs, name, graph);
+}
+
+/** The same map with an entry more, a new one in place of none. */
+function withEntry<V>(map: ReadonlyMap<string, V>, name: string, value: V): ReadonlyMap<string, V> {
+  return map === NONE ? new Map([[name, value]]) : (map as Map<string, V>).set(name, value);
 }
 
 /** One float, or a packed list of them. */

@@ -55,14 +55,37 @@ export const [VARINT, BYTES, FIXED32] = [0, 2, 5];
 /** Fields read for each tensor that a file may have. */
 const FIELDS_PER_TENSOR = 100;
 
-/** One field of a message: its bytes, or a number for a varint. */
-export interface WireField {
+const NO_BYTES = new Uint8Array(0);
+
+/** One field of a message. Views of its bytes are made when they are asked for: a file may have a million fields. */
+export class WireField {
   readonly number: number;
-  readonly bytes: Uint8Array;
   /** The value of a varint as a signed 64-bit integer; 0 for other fields. */
   readonly value: bigint;
+  private readonly message: Uint8Array;
+  private readonly first: number;
+  /** Where its bytes begin; for a varint, which has none, where it ends. */
+  private readonly from: number;
+  private readonly end: number;
+
+  constructor(message: Uint8Array, number: number, value: bigint, first: number, from: number, end: number) {
+    this.message = message;
+    this.number = number;
+    this.value = value;
+    this.first = first;
+    this.from = from;
+    this.end = end;
+  }
+
+  /** Its bytes; none for a varint. */
+  get bytes(): Uint8Array {
+    return this.from === this.end ? NO_BYTES : this.message.subarray(this.from, this.end);
+  }
+
   /** The field as it stands in the message, its tag included. */
-  readonly whole: Uint8Array;
+  get whole(): Uint8Array {
+    return this.message.subarray(this.first, this.end);
+  }
 }
 
 /** Counts the fields of one file, so that what is made of them is bounded. */
@@ -98,20 +121,17 @@ function nextField(reader: protobuf.Reader, message: Uint8Array): WireField {
     const tag = reader.tag();
     const [number, type] = [tag >>> 3, tag & 7];
     if (number === 0) throw new RangeError('a field has the number 0');
-    const start = reader.pos;
-    let bytes: Uint8Array = new Uint8Array(0);
+    let from = reader.pos;
     let value = 0n;
-    if (type === VARINT) value = varint(reader);
-    else if (type === BYTES) {
+    if (type === VARINT) {
+      value = varint(reader);
+      from = reader.pos;
+    } else if (type === BYTES) {
       const length = reader.uint32();
-      const from = reader.pos;
+      from = reader.pos;
       reader.skip(length);
-      bytes = message.subarray(from, from + length);
-    } else {
-      reader.skipType(type);
-      bytes = message.subarray(start, reader.pos);
-    }
-    return { number, bytes, value, whole: message.subarray(first, reader.pos) };
+    } else reader.skipType(type);
+    return new WireField(message, number, value, first, from, reader.pos);
   } catch (error) {
     throw invalidFile(
       FORMAT,
@@ -144,9 +164,11 @@ function varint(reader: protobuf.Reader): bigint {
   throw new RangeError('a varint is longer than 10 bytes');
 }
 
+const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
 export function textOf(bytes: Uint8Array): string {
   try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+    return UTF8.decode(bytes);
   } catch (error) {
     throw invalidFile(FORMAT, 'a text in it is not UTF-8.', error);
   }

@@ -16,6 +16,7 @@ import { joinSupervisor } from './processes/worker.ts';
 import { openBus, openRateCounter, openStore } from './store/open.ts';
 import { StoreOpenError } from './store/store-open-error.ts';
 import { openTracing } from './telemetry/tracing.ts';
+import { helpersGiveWay } from './threads/give-way.ts';
 
 /** The time for the last commits after the last request. */
 const STORE_SECONDS = 5;
@@ -82,6 +83,7 @@ function storeAccess({ redisWait, redisTls }: Config) {
 
 /** Runs one process of the service: the only one, or the worker with this number. */
 async function serve(config: Config, logger: Logger, worker?: number): Promise<void> {
+  helpersGiveWay();
   const shared = worker !== undefined;
   const access = storeAccess(config);
   const store = await openStore(config.store, {

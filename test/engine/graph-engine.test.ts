@@ -1,3 +1,5 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { getPriority } from 'node:os';
 import { expect, it, onTestFinished } from 'vitest';
 import type { GraphProgram } from '../../src/domain/graph.ts';
 import { Tensor } from '../../src/domain/tensor.ts';
@@ -86,3 +88,26 @@ it('lets go of the graphs that were not used for longest, by the bytes of their 
   loaded.delete('d');
   expect(loaded.add('e', 200)).toEqual([]);
 });
+
+/** The processes that a thread of this one has started. */
+function children(): number[] {
+  const threads = readdirSync('/proc/self/task');
+  return threads.flatMap((thread) =>
+    readFileSync(`/proc/self/task/${thread}/children`, 'utf8').trim().split(/\s+/).map(Number),
+  );
+}
+
+it.runIf(existsSync('/proc/thread-self/children'))(
+  'runs graphs in a process that gives way to the event loop, but not its guard',
+  async () => {
+    const before = new Set(children());
+    const engine = createGraphEngine(LIMITS);
+    onTestFinished(() => engine.close());
+    await engine.prepare(programOf('a')).run(request(1));
+    const [pid] = children().filter((child) => !before.has(child));
+    const priorities = readdirSync(`/proc/${pid}/task`).map((thread) => getPriority(Number(thread)));
+    const own = getPriority(process.pid);
+    expect(getPriority(pid)).toBe(Math.min(own + 10, 19));
+    expect(priorities).toContain(own);
+  },
+);

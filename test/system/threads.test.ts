@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { getPriority } from 'node:os';
 import { expect, test } from 'vitest';
 import { send, service } from './support.ts';
@@ -47,14 +47,20 @@ test('other requests are answered while a large sequence runs, which is answered
   expect(threads).toBe(2);
 });
 
-test('threads that compute leave the processor to the event loop', async () => {
+test('threads that compute, and those of V8, leave the processor to the event loop', async () => {
   const { child, sequence, expected } = await withLargeCell({ CELLSTEP_THREADS: '2' });
   expect(await sequence()).toEqual(expected);
   const { pid = 0 } = child;
   const own = getPriority();
   expect(getPriority(pid)).toBe(own);
-  const priorities = readdirSync(`/proc/${pid}/task`).map((thread) => getPriority(Number(thread)));
-  expect(priorities.filter((priority) => priority > own)).toHaveLength(2);
+  const threads = readdirSync(`/proc/${pid}/task`).map((thread) => ({
+    isOfV8: readFileSync(`/proc/${pid}/task/${thread}/comm`, 'utf8').includes('V8Worker'),
+    givesWay: getPriority(Number(thread)) > own,
+  }));
+  expect(threads.filter(({ isOfV8, givesWay }) => givesWay && !isOfV8)).toHaveLength(2);
+  const ofV8 = threads.filter(({ isOfV8 }) => isOfV8);
+  expect(ofV8.length).toBeGreaterThan(0);
+  expect(ofV8.every(({ givesWay }) => givesWay)).toBe(true);
 });
 
 test('a large sequence that runs when the service is told to end is answered first', async () => {

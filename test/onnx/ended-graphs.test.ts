@@ -1,8 +1,11 @@
+import { readFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
 import { expect, it, onTestFinished } from 'vitest';
 import { OWN_WORK } from '../../src/domain/caller.ts';
 import { Tensor } from '../../src/domain/tensor.ts';
 import { createGraphEngine } from '../../src/engine/onnxruntime/graph-engine.ts';
 import { endless } from '../support/onnx-models.ts';
+import { until } from '../support/until.ts';
 
 const LIMITS = { maxBytes: 2 ** 30, processes: 1, maxResultBytes: 2 ** 20 };
 const floats = (shape: number[], ...values: number[]) => new Tensor('float32', shape, Float32Array.from(values));
@@ -79,4 +82,19 @@ it('blames no graph for requests that were joined, since each is tried alone aft
   for (let k = 0; k < 3; k++) await expect(run(FOR_EVER, true)).rejects.toMatchObject({ code: 'limit-exceeded' });
   expect(graph.mostJoined).toBe(1);
   await run(1n);
+});
+
+it('does not count the start of a process, which a busy machine makes long, as time of a graph', async () => {
+  const engine = createGraphEngine({ ...LIMITS, maxSeconds: 8 });
+  onTestFinished(() => engine.close());
+  const children = () => readFileSync(`/proc/${process.pid}/task/${process.pid}/children`, 'utf8').match(/\d+/g) ?? [];
+  const before = new Set(children());
+  const ran = loops(engine)(1n);
+  await until(() => children().some((pid) => !before.has(pid)));
+  const [pid] = children().filter((one) => !before.has(one));
+  process.kill(Number(pid), 'SIGSTOP');
+  await delay(9_000);
+  process.kill(Number(pid), 'SIGCONT');
+  await expect(ran).resolves.toHaveLength(1);
+  expect(engine.statistics()).toMatchObject({ processes: 1, ended: {} });
 });

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
+import { PATIENCE } from '../../threads/own-thread.ts';
 import { FrameReader, frame } from './frames.ts';
 import { type Answer, type Message, OVER_MEMORY } from './messages.ts';
 
@@ -61,6 +62,8 @@ export class GraphProcess {
   /** Begins anew with each message that the process begins, as `idle` does when it has none left. */
   private readonly timer: NodeJS.Timeout;
   private readonly idle: NodeJS.Timeout;
+  /** Until the process has started. */
+  private starting: NodeJS.Timeout | undefined;
   /** When the first message had the process for itself. */
   private began = 0;
   private ending: Ending | undefined;
@@ -79,7 +82,10 @@ export class GraphProcess {
     const reader = new FrameReader<Answer>(2 * limits.maxResultBytes + HEAD_BYTES);
     this.socket.on('data', (chunk: Buffer) => {
       try {
-        for (const answer of reader.push(chunk)) this.settle(answer);
+        for (const answer of reader.push(chunk)) {
+          if (this.starting) this.begin();
+          else this.settle(answer);
+        }
       } catch {
         this.end('crashed');
       }
@@ -96,7 +102,8 @@ export class GraphProcess {
       this.child.once('close', end);
       this.child.once('error', end);
     });
-    this.timer = setTimeout(() => this.load > 0 && this.end('over-time'), limits.maxSeconds * 1000).unref();
+    this.starting = setTimeout(() => this.end('crashed'), PATIENCE * limits.maxSeconds * 1000).unref();
+    this.timer = setTimeout(() => this.isWatched && this.end('over-time'), limits.maxSeconds * 1000).unref();
     this.idle = setTimeout(() => this.load === 0 && this.end('closed'), IDLE_MILLISECONDS).unref();
     this.child.unref();
   }
@@ -104,6 +111,11 @@ export class GraphProcess {
   /** How many messages it has not answered yet. */
   get load(): number {
     return this.asked.length;
+  }
+
+  /** Whether it works on a message. */
+  private get isWatched(): boolean {
+    return this.load > 0 && !this.starting;
   }
 
   get living(): boolean {
@@ -127,6 +139,13 @@ export class GraphProcess {
     this.child.kill('SIGKILL');
   }
 
+  /** It has started, which is not the time of the first message. */
+  private begin(): void {
+    clearTimeout(this.starting);
+    this.starting = undefined;
+    if (this.load > 0) this.watch();
+  }
+
   private settle(answer: Answer): void {
     this.asked.shift()?.resolve(answer);
     if (this.asked.length > 0) this.watch();
@@ -146,13 +165,12 @@ export class GraphProcess {
   }
 
   private bury(cause: string): Ending {
-    clearTimeout(this.timer);
-    clearTimeout(this.idle);
+    for (const timer of [this.starting, this.timer, this.idle]) clearTimeout(timer);
     this.ending ??= this.stderr.includes(OVER_MEMORY) ? 'over-memory' : 'crashed';
     const { ending } = this;
     const seconds = (performance.now() - this.began) / 1000;
     for (const [k, { reject }] of this.asked.splice(0).entries()) {
-      reject(new ProcessEnded(ending, k === 0 ? seconds : undefined, cause));
+      reject(new ProcessEnded(ending, k === 0 && !this.starting ? seconds : undefined, cause));
     }
     return ending;
   }

@@ -43,6 +43,8 @@ const graphs = new Map<string, InferenceSession>();
 const reader = new FrameReader<Message>(Number.POSITIVE_INFINITY);
 // What a message holds of it is used up before the next read.
 const buffer = Buffer.allocUnsafeSlow(READ_BYTES);
+// The first answer says that the process has started.
+for (const part of frame({ results: [], seconds: [] })) writeAll(part);
 for (;;) {
   const length = readSync(SERVICE, buffer);
   if (length === 0) process.exit();

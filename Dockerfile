@@ -3,7 +3,7 @@
 #   docker build -t cellstep .
 #   docker run --read-only -p 8080:8080 -v cellstep:/data -e CELLSTEP_API_KEYS=<key> cellstep
 #
-# With ONNX Runtime for whole graphs (docs/models.md):
+# With ONNX Runtime for whole graphs (docs/models.md), which needs 1,440 MiB of memory:
 #   docker build --target onnx -t cellstep:onnx .
 #
 # Behind a proxy or a registry of your own, hand npm its settings as secrets, which stay out of the image:

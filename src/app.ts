@@ -117,7 +117,7 @@ export interface AppOptions {
   readonly allMetrics?: () => Promise<readonly MetricsSnapshot[]>;
 }
 
-/** As the environment has them by default. */
+/** Where the memory of the container sets no other ones. */
 const ONNX_LIMITS = { maxBytes: 2 ** 30, maxSeconds: 10, processes: 2 };
 /** The rules for a service on this machine without keys. */
 const LOOPBACK_ONLY: BrowserRules = { hosts: 'loopback', corsOrigins: [] };
@@ -159,7 +159,10 @@ export async function createApp(options: AppOptions): Promise<App> {
   if (pool) metrics.watchThreads(pool.statistics);
   metrics.watchStore(store);
   const gate = openGate(config, clock, options.logger);
-  const graphs = createGraphEngine({ ...onnx, maxResultBytes: limits.maxThingBytes }, { caller: callers.current });
+  const graphs = createGraphEngine(
+    { ...onnx, maxBytes: onnx.maxBytes ?? ONNX_LIMITS.maxBytes, maxResultBytes: limits.maxThingBytes },
+    { caller: callers.current },
+  );
   metrics.watchGraphs(graphs.statistics);
   const stepper = createStepper({
     engines,

@@ -41,8 +41,8 @@ export interface Config extends GateRules {
   readonly relaxedSimd: boolean;
   /** Rows of one batch of steps of several requests; 1: each runs alone. */
   readonly batchRows: number;
-  /** Bounds of the processes that run whole ONNX graphs. */
-  readonly onnx: Omit<RuntimeLimits, 'maxResultBytes'>;
+  /** Bounds of the processes that run whole ONNX graphs. Without `maxBytes` they depend on the memory of the container. */
+  readonly onnx: Omit<RuntimeLimits, 'maxBytes' | 'maxResultBytes'> & { readonly maxBytes: number | undefined };
   /** Messages of one stream or socket that are carried out at once. */
   readonly streamInFlight: number;
   /** Bytes of unread answers at which a socket is closed. */

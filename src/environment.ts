@@ -8,28 +8,26 @@ function whole(low: number, high: number, standard: number) {
   return z
     .string()
     .default(`${standard}`)
-    .refine((text) => /^[0-9]{1,15}$/.test(text) && Number(text) >= low && Number(text) <= high, {
+    .refine((text) => isWhole(text, low, high), {
       error: `is not a whole number from ${low} to ${high}`,
     })
     .transform(Number);
 }
 
-/** Default number of threads: the cores, shared among the workers. */
-const THREADS = z
-  .string()
-  .default('auto')
-  .refine((text) => text === 'auto' || (/^[0-9]{1,3}$/.test(text) && Number(text) <= 256), {
-    error: 'is not auto or a whole number from 0 to 256',
-  })
-  .transform((text) => (text === 'auto' ? undefined : Number(text)));
+function isWhole(text: string, low: number, high: number): boolean {
+  return /^[0-9]{1,15}$/.test(text) && Number(text) >= low && Number(text) <= high;
+}
 
-const PORT_OR_OFF = z
-  .string()
-  .default('off')
-  .refine((text) => text === 'off' || (/^[0-9]{1,5}$/.test(text) && Number(text) <= 65535), {
-    error: 'is not off or a whole number from 0 to 65535',
-  })
-  .transform((text) => (text === 'off' ? undefined : Number(text)));
+/** A whole number in a range, or a word in place of one: undefined, and the default. */
+function wholeOr(word: string, low: number, high: number) {
+  return z
+    .string()
+    .default(word)
+    .refine((text) => text === word || isWhole(text, low, high), {
+      error: `is not ${word} or a whole number from ${low} to ${high}`,
+    })
+    .transform((text) => (text === word ? undefined : Number(text)));
+}
 
 /** A list separated by commas, in which every entry has one form. */
 function listOf(form: RegExp, what: string, standard = '') {
@@ -69,7 +67,7 @@ export const environment = z.object({
     .default('127.0.0.1')
     .refine((host) => host === 'localhost' || isIP(host) !== 0, { error: 'is not an IP address or localhost' }),
   CELLSTEP_PORT: whole(0, 65535, 8080),
-  CELLSTEP_GRPC_PORT: PORT_OR_OFF,
+  CELLSTEP_GRPC_PORT: wholeOr('off', 0, 65535),
   CELLSTEP_STORE: z
     .string()
     .default('lmdb:./data')
@@ -134,7 +132,8 @@ export const environment = z.object({
   CELLSTEP_MAX_TRAINING_WORK: whole(1, 1e15, 1e12),
   CELLSTEP_MAX_DRAW_WORK: whole(1, 1e15, 8e10),
   CELLSTEP_WORKERS: whole(1, 64, 1),
-  CELLSTEP_THREADS: THREADS,
+  /** auto: the cores, shared among the workers. */
+  CELLSTEP_THREADS: wholeOr('auto', 0, 256),
   CELLSTEP_BATCH_ROWS: whole(1, 4096, 256),
   CELLSTEP_MAX_PACKED_BYTES: whole(2 ** 20, 3 * 2 ** 30, 128 * MIB),
   CELLSTEP_WIDE_SIMD: z
@@ -145,7 +144,8 @@ export const environment = z.object({
     .string()
     .default('0')
     .refine((text) => text === '0' || text === '1', { error: 'is not 0 or 1' }),
-  CELLSTEP_ONNX_MAX_BYTES: whole(2 ** 28, 2 ** 40, 2 ** 30),
+  /** auto: what the container has left (memory-need.ts). */
+  CELLSTEP_ONNX_MAX_BYTES: wholeOr('auto', 2 ** 28, 2 ** 40),
   CELLSTEP_ONNX_SECONDS: whole(1, 3600, 10),
   CELLSTEP_ONNX_PROCESSES: whole(1, 64, 2),
   CELLSTEP_STREAM_IN_FLIGHT: whole(1, 65_536, 256),

@@ -7,10 +7,11 @@ import type { App } from '../routes/route.ts';
 import { KeysFileError } from './access/keys-file.ts';
 import { createApp } from './app.ts';
 import { type Config, ConfigError, readConfig } from './config.ts';
+import { findsPackage } from './engine/onnxruntime/graph-engine.ts';
 import { createMetrics } from './http/metrics.ts';
 import type { Address } from './http/more-listeners.ts';
 import { readTls, TlsFilesError } from './http/tls.ts';
-import { memoryTooSmall } from './memory-need.ts';
+import { planMemory } from './memory-need.ts';
 import { reservePort } from './processes/reserve-port.ts';
 import { joinSupervisor } from './processes/worker.ts';
 import { openBus, openRateCounter, openStore } from './store/open.ts';
@@ -39,9 +40,8 @@ function refuseAddress(error: unknown, host: string, variable: string): never {
 
 async function main(): Promise<void> {
   const config = readConfig(process.env);
-  // constrainedMemory() is 0 if the limit is unknown, and larger than any memory if there is none.
-  const tooSmall = memoryTooSmall(config, process.constrainedMemory() || Number.POSITIVE_INFINITY);
-  if (tooSmall) refuse(tooSmall);
+  const { refusal } = memoryPlanOf(config);
+  if (refusal) refuse(refusal);
   // Fastify serves `localhost` on two servers, and awaits the requests of only one of them when it closes.
   const host = config.host === 'localhost' ? '127.0.0.1' : config.host;
   const worker = process.argv[2] === 'worker' && process.send ? Number(process.argv[3]) : undefined;
@@ -56,6 +56,22 @@ async function main(): Promise<void> {
   return superviseWorkers({ ...config, host }, logger);
 }
 
+/** Infinite where no limit is known. */
+function memoryOfContainer(): number {
+  // It is 0 if the limit is unknown, and larger than any memory if there is none.
+  return process.constrainedMemory() || Number.POSITIVE_INFINITY;
+}
+
+function memoryPlanOf(config: Config) {
+  return planMemory(config, memoryOfContainer(), findsPackage());
+}
+
+function sayMemory(config: Config, logger: Logger): void {
+  const { sum, warning } = memoryPlanOf(config);
+  logger.info(`The limits of memory add up to ${sum}`);
+  if (warning) logger.warn(warning);
+}
+
 /** Starts the workers, and ends when they have ended. */
 async function superviseWorkers(config: Config, logger: Logger): Promise<never> {
   const { supervise } = await import('./processes/supervisor.ts');
@@ -66,6 +82,7 @@ async function superviseWorkers(config: Config, logger: Logger): Promise<never> 
   const port = await reserve('CELLSTEP_PORT', config.port);
   const { grpcPort: grpc } = config;
   const grpcPort = grpc === undefined ? {} : { CELLSTEP_GRPC_PORT: `${await reserve('CELLSTEP_GRPC_PORT', grpc)}` };
+  sayMemory(config, logger);
   const code = await supervise({
     workers: config.workers,
     script: process.argv[1],
@@ -99,7 +116,7 @@ async function serve(config: Config, logger: Logger, worker?: number): Promise<v
   const bus = (await openBus(config.store, access)) ?? line?.bus;
   const app = await createApp({
     store,
-    config,
+    config: { ...config, onnx: { ...config.onnx, maxBytes: memoryPlanOf(config).graphBytes } },
     logger,
     rateCounter: rateCounter ?? line?.rateCounter,
     bus,
@@ -151,6 +168,7 @@ async function serve(config: Config, logger: Logger, worker?: number): Promise<v
       });
   if (grpc) await listen('CELLSTEP_GRPC_PORT', grpcPort, (address) => grpc.listen(address));
   await listen('CELLSTEP_PORT', port, (address) => listenAt(app, address));
+  if (worker === undefined) sayMemory(config, logger);
   if (process.stdout.isTTY) greet(app);
   line?.listening();
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { findProgram } from '../../scripts/programs.ts';
 import { readConfig, VARIABLES } from '../../src/config.ts';
-import { memoryTooSmall } from '../../src/memory-need.ts';
+import { planMemory } from '../../src/memory-need.ts';
 import { DEPLOY, faultsOf, type Manifest, manifestsOf, PYTHON } from './render.ts';
 
 const CHART = join(DEPLOY, 'helm', 'cellstep');
@@ -80,7 +80,7 @@ describe.runIf(HELM || process.env.CELLSTEP_CI === '1')('the chart', () => {
     // Its limits fit its memory.
     const [, size, unit] = /^(\d+)(Mi|Gi)$/.exec(container.resources.limits.memory) ?? [];
     const bytes = Number(size) * (unit === 'Gi' ? 2 ** 30 : 2 ** 20);
-    expect(memoryTooSmall(readConfig(environment), bytes)).toBeUndefined();
+    expect(planMemory(readConfig(environment), bytes, false).refusal).toBeUndefined();
     // It has the time to end that it takes.
     const pause = Number(/\}, (\d+)_000\)/.exec(container.lifecycle.preStop.exec.command.join(' '))?.[1]);
     const needed = pause + Number(environment.CELLSTEP_SHUTDOWN_SECONDS) + 5;

@@ -3,6 +3,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { spawnService } from '../../scripts/tutorial-service.ts';
+import { until } from '../support/until.ts';
 import { openCounter, readCounter, send, service, temporaryDirectory } from './support.ts';
 
 /** Starts with these settings and gives what the process said when it ended. */
@@ -123,6 +124,14 @@ describe('a place that cannot be had', () => {
 test('a variable that it does not know is warned of, and the service starts', async () => {
   const started = await service({ CELLSTEP_PROT: '1' });
   expect(started.stdout()).toContain('"msg":"CELLSTEP_PROT is set, but cellstep has no such variable"');
+});
+
+test.each(['1', '2'])('the log says once what the limits of memory add up to, with %s workers', async (workers) => {
+  const started = await service({ CELLSTEP_WORKERS: workers, CELLSTEP_STORE: `lmdb:${temporaryDirectory()}/data` });
+  const said = () => started.stdout().split('The limits of memory add up to 256 + ').length - 1;
+  await until(() => said() === 1);
+  await started.stop();
+  expect(said()).toBe(1);
 });
 
 test('localhost is 127.0.0.1', async () => {

@@ -13,6 +13,35 @@ test('a Node that is too old gets one line that says what to do', () => {
   expect(`${stderr}`).toMatch(/^cellstep: this is Node 20\.20\.2; cellstep needs Node 26 or later\. [^\n]+\n$/);
 });
 
+/** Runs the service in what it takes for a container of 1 GiB, until it has listened. */
+function inOneGibibyte(env: Record<string, string>) {
+  const script = join(temporaryDirectory(), 'container.cjs');
+  writeFileSync(script, 'process.constrainedMemory = () => 2 ** 30;');
+  const child = spawn(process.execPath, ['--require', script, 'bin/cellstep.cjs'], {
+    env: { PATH: process.env.PATH, CELLSTEP_STORE: 'memory:', CELLSTEP_PORT: '0', ...env },
+  });
+  let printed = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      printed += text;
+      if (printed.includes('limits of memory add up')) child.kill('SIGTERM');
+    });
+  }
+  return once(child, 'close').then(([code]) => ({ code, printed }));
+}
+
+test('a limit of whole ONNX graphs that does not fit the container is refused where it is set, else reported', async () => {
+  const refused = await inOneGibibyte({ CELLSTEP_ONNX_MAX_BYTES: `${2 ** 29}` });
+  expect(refused.code).toBe(2);
+  expect(refused.printed).toMatch(
+    /^cellstep: The limits add up to more .*CELLSTEP_ONNX_MAX_BYTES 512 = 1952 MiB[^\n]+\n$/,
+  );
+  const started = await inOneGibibyte({});
+  expect(started.code).toBe(0);
+  const warned = logLines(started.printed).filter(({ level }) => level === 40);
+  expect(warned).toMatchObject([{ msg: expect.stringContaining('CELLSTEP_ONNX_MAX_BYTES 256 = 1440 MiB') }]);
+});
+
 test('SIGTERM while the first of several workers starts ends all with exit code 0, and starts no other', async () => {
   const env = { PATH: process.env.PATH, CELLSTEP_STORE: `lmdb:${join(temporaryDirectory(), 'data')}` };
   const child = spawn(process.execPath, ['bin/cellstep.cjs'], {

@@ -288,7 +288,8 @@ function tooMany(waiting: number, { processes }: RuntimeLimits): Problem {
   return new Problem('overloaded', detail, { retryAfterSeconds: 1 });
 }
 
-function findsPackage(): boolean {
+/** Whether ONNX Runtime is installed. */
+export function findsPackage(): boolean {
   try {
     createRequire(import.meta.url).resolve(PACKAGE);
     return true;

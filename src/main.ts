@@ -1,5 +1,5 @@
 import type { AddressInfo } from 'node:net';
-import { hostname } from 'node:os';
+import { hostname, totalmem } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Logger, pino } from 'pino';
 import packageJson from '../package.json' with { type: 'json' };
@@ -8,6 +8,7 @@ import { KeysFileError } from './access/keys-file.ts';
 import { createApp } from './app.ts';
 import { type Config, ConfigError, readConfig } from './config.ts';
 import { findsPackage } from './engine/onnxruntime/graph-engine.ts';
+import { HeapGrowth } from './heap-growth.ts';
 import { createMetrics } from './http/metrics.ts';
 import type { Address } from './http/more-listeners.ts';
 import { readTls, TlsFilesError } from './http/tls.ts';
@@ -101,6 +102,7 @@ function storeAccess({ redisWait, redisTls }: Config) {
 /** Runs one process of the service: the only one, or the worker with this number. */
 async function serve(config: Config, logger: Logger, worker?: number): Promise<void> {
   helpersGiveWay();
+  new HeapGrowth(Math.min(memoryOfContainer(), totalmem()) / config.workers).begin();
   const shared = worker !== undefined;
   const access = storeAccess(config);
   const store = await openStore(config.store, {

@@ -1,7 +1,8 @@
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { StoreWrite } from '../../src/domain/ports.ts';
 import { openLmdbStore } from '../../src/store/lmdb.ts';
 import { checkPages, lastTransaction } from '../../src/store/lmdb-pages.ts';
 
@@ -118,5 +119,43 @@ describe('the check of the pages of an LMDB data file', () => {
     await expect(openLmdbStore({ directory: join(torn, '..') })).rejects.toThrow(
       `store file ${torn} is damaged: page ${freePage} is damaged; restore a backup, or repair the disk`,
     );
+  });
+});
+
+describe('free pages of the LMDB store', () => {
+  it('are used again, in a file that stays sound, where many small values lie between those that were deleted', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'cellstep-free-'));
+    const file = join(directory, 'data.mdb');
+    const store = await openLmdbStore({ directory });
+    const commitAll = (writes: readonly StoreWrite[]) => Promise.all(writes.map((write) => store.commit([write])));
+    const small = Array.from({ length: 3_000 }, (_, k) => ({ key: `session/s${k}`, bytes: Buffer.alloc(5_000, k) }));
+    const long = { key: 'variable/v', bytes: Buffer.alloc(2 ** 24, 1) };
+    try {
+      await commitAll(small);
+      // Runs of two pages, with two entries and a gap each: more than LMDB looks through.
+      const deleted = small.filter((_, k) => k % 2 === 1);
+      await commitAll(deleted.map(({ key }) => ({ key, delete: true })));
+      const sizes: number[] = [];
+      for (let round = 0; round < 10; round++) {
+        await store.commit([long]);
+        await commitAll(deleted.slice(0, 300));
+        await store.commit([{ key: long.key, delete: true }]);
+        await commitAll(deleted.slice(0, 300).map(({ key }) => ({ key, delete: true })));
+        sizes.push(statSync(file).size);
+      }
+      await store.close();
+      checkPages(file);
+      // One long value may still be taken from the end of the file.
+      expect(sizes.at(-1)! - sizes[1]).toBeLessThan(2 * long.bytes.length);
+      const again = await openLmdbStore({ directory });
+      for (const [k, { key, bytes }] of small.entries()) {
+        const stored = await again.get(key);
+        if (k % 2 === 1) expect(stored).toBeUndefined();
+        else expect(Buffer.compare(stored!.bytes, bytes)).toBe(0);
+      }
+      await again.close();
+    } finally {
+      rmSync(directory, { recursive: true });
+    }
   });
 });

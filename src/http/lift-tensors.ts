@@ -2,13 +2,11 @@ import type { TensorFields } from '../../schemas/tensor-fields.ts';
 import { BodyReader, type ReadAt } from './body-reader.ts';
 import { MOST_NUMBERS } from './json-bounds.ts';
 import { SPACE } from './json-cursor.ts';
-import { LongArrays, ShortArrays } from './long-arrays.ts';
 import { codecFor } from './number-codec.ts';
+import { SlicedArrays } from './sliced-arrays.ts';
 import { SlicedBodyReader } from './sliced-body-reader.ts';
 
 const NEWLINE = 0x0a;
-/** The arrays of a longer body are read in parts. */
-const LONG_BYTES = 2 ** 17;
 
 /**
  * A JSON body whose tensors are read straight from its bytes: each array of numbers in a field of `fields` becomes a
@@ -31,7 +29,7 @@ export function* liftInSlices(
   parse: (text: string) => unknown,
   mostNames: number,
 ): Generator<void, unknown> {
-  const arrays = bytes.length < LONG_BYTES ? new ShortArrays(bytes) : new LongArrays(bytes, MOST_NUMBERS);
+  const arrays = new SlicedArrays(bytes, MOST_NUMBERS);
   try {
     return yield* new SlicedBodyReader(bytes, fields, parse, arrays, mostNames).runInSlices();
   } catch {

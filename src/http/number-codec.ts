@@ -10,6 +10,9 @@ export interface ReadArray {
   readonly end: number;
 }
 
+/** Reads the rest of a long array in slices. Gives the whole array; undefined if the text there turns out to hold no array. */
+export type RestOfArray = Generator<void, ReadArray | undefined>;
+
 const PAGE = 2 ** 16;
 /** Zero bytes after a text, so that reading stops there. */
 const SLACK = 40;
@@ -25,6 +28,8 @@ const SLICE_PARTS = 4;
 /** Where an array is read to its end. */
 const NO_LIMIT = -1;
 const FEW = 1024;
+/** No use of a codec yet. */
+const NEVER = 0;
 
 /** The kernels of number text, and the memory that they work in. */
 class NumberCodec {
@@ -32,6 +37,8 @@ class NumberCodec {
   private readonly heap: number;
   /** The place of an array's extents in the kernels' memory, in words. */
   private readonly extents: number;
+  /** Counts what was put into memory. */
+  private uses = NEVER;
   /** Views of all the memory: one made for each array would take longer than to read a short one. */
   private views: Views;
 
@@ -51,6 +58,7 @@ class NumberCodec {
     const source = this.heap + MAX_RANK * 4;
     const out = source + values.byteLength;
     const rows = values.length / shape[shape.length - 1];
+    this.uses++;
     this.reserve(out + values.length * TEXT_BYTES + rows * (2 * shape.length + 1) + SCRIBBLE_BYTES);
     const { text, words, floats } = this.views;
     // `set` takes longer for a list as short as a shape.
@@ -65,58 +73,73 @@ class NumberCodec {
     const out = (heap + text.length + SLACK + 7) & ~7;
     // Every number takes two bytes at least.
     this.reserve(out + (text.length + 2) * 4);
-    const { bytes, doubles } = this.views;
-    bytes.set(text, heap);
-    bytes.fill(0, heap + text.length, heap + text.length + SLACK);
+    this.load(text);
     return (start) => {
       const end = kernels.readNumbers(heap + start, out, NO_LIMIT);
-      if (end === 0) return undefined;
-      const shape = this.shape();
-      const values = pooledFloat64(kernels.count.value);
-      // A view of many costs less than a loop over them.
-      if (values.length > FEW) values.set(doubles.subarray(out / 8, out / 8 + values.length));
-      else for (let i = 0; i < values.length; i++) values[i] = doubles[out / 8 + i];
-      return { shape, values, end: end - heap };
+      return end === 0 ? undefined : { shape: this.shape(), values: this.valuesAt(out), end: end - heap };
     };
   }
 
   /**
-   * The same for a long text, of which a part is in memory at a time. A long array is read in slices; none is made of more numbers than `most`, or
-   * a little more.
+   * The same for a long text: one part of it is in memory at a time. Between two arrays the codec may do other work. Of a long array this
+   * reads the first part; the caller reads the rest in slices, and the codec must do nothing else until then. An array has `most` numbers at most, or a few more.
    */
-  partsReader(text: Uint8Array, most: number): (start: number) => Generator<void, ReadArray | undefined> {
+  partsReader(text: Uint8Array, most: number): (start: number) => ReadArray | RestOfArray | undefined {
     const { heap, kernels } = this;
     const out = (heap + PART_BYTES + SLACK + 7) & ~7;
     this.reserve(out + (PART_BYTES + 2) * 4);
-    const { bytes, doubles } = this.views;
-    const inMemory = { from: 0, to: 0 };
-    const load = (at: number) => {
-      const { from, to } = inMemory;
-      if (at >= from && (at < to - MARGIN_BYTES || (at < to && to === text.length))) return inMemory;
-      inMemory.from = at;
-      inMemory.to = Math.min(at + PART_BYTES, text.length);
-      bytes.set(text.subarray(at, inMemory.to), heap);
-      bytes.fill(0, heap + inMemory.to - at, heap + inMemory.to - at + SLACK);
-      return inMemory;
+    let [from, to, use] = [0, 0, NEVER];
+    /** Reads the part that begins there. Returns where it ends in the text, or 0 if it has no numbers. */
+    const readPart = (at: number, read: Kernels['readNumbers']) => {
+      const isLoaded = use === this.uses && at >= from && (at < to - MARGIN_BYTES || (at < to && to === text.length));
+      if (!isLoaded) {
+        from = at;
+        to = Math.min(at + PART_BYTES, text.length);
+        use = this.load(text.subarray(from, to));
+      }
+      const limit = to === text.length ? NO_LIMIT : heap + to - from - MARGIN_BYTES;
+      const end = read(heap + at - from, out, limit);
+      return end && from + end - heap;
     };
-    const shapeOf = () => this.shape();
-    return function* read(start) {
-      const parts: Float64Array[] = [];
-      let count = 0;
-      for (let at = start; count <= most; ) {
-        const { from, to } = load(at);
-        const limit = to === text.length ? NO_LIMIT : heap + to - from - MARGIN_BYTES;
-        const readHere = parts.length === 0 ? kernels.readNumbers : kernels.readOn;
-        const end = readHere(heap + at - from, out, limit);
-        if (end === 0) return undefined;
-        parts.push(doubles.slice(out / 8, out / 8 + kernels.count.value));
-        count += kernels.count.value;
-        at = from + end - heap;
-        if (!kernels.goesOn.value) return { shape: shapeOf(), values: joined(parts), end: at };
+    const readRest = function* (this: NumberCodec, first: number): RestOfArray {
+      const parts = [this.valuesAt(out)];
+      let count = parts[0].length;
+      for (let at = first; count <= most; ) {
         if (parts.length % SLICE_PARTS === 0) yield;
+        at = readPart(at, kernels.readOn);
+        if (at === 0) return undefined;
+        const part = this.valuesAt(out);
+        parts.push(part);
+        count += part.length;
+        if (!kernels.goesOn.value) return { shape: this.shape(), values: joined(parts), end: at };
       }
       return undefined;
     };
+    return (start) => {
+      const end = readPart(start, kernels.readNumbers);
+      if (end === 0) return undefined;
+      if (kernels.goesOn.value) return readRest.call(this, end);
+      return { shape: this.shape(), values: this.valuesAt(out), end };
+    };
+  }
+
+  /** Puts a text into memory, in place of what was there; tells the use of the codec that this begins. */
+  private load(text: Uint8Array): number {
+    const { heap } = this;
+    const { bytes } = this.views;
+    bytes.set(text, heap);
+    bytes.fill(0, heap + text.length, heap + text.length + SLACK);
+    return ++this.uses;
+  }
+
+  /** Of the array, or the part of it, that was read last. */
+  private valuesAt(out: number): Float64Array {
+    const { doubles } = this.views;
+    const values = pooledFloat64(this.kernels.count.value);
+    // A view of many costs less than a loop over them.
+    if (values.length > FEW) values.set(doubles.subarray(out / 8, out / 8 + values.length));
+    else for (let i = 0; i < values.length; i++) values[i] = doubles[out / 8 + i];
+    return values;
   }
 
   /** Of the array that was read last. */

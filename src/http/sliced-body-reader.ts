@@ -1,7 +1,7 @@
 import type { TensorFieldKind, TensorFields } from '../../schemas/tensor-fields.ts';
 import { BodyReader } from './body-reader.ts';
 import { CLOSE_ARRAY, CLOSE_OBJECT, OPEN_ARRAY, OPEN_OBJECT } from './json-cursor.ts';
-import type { SlicedArrays } from './long-arrays.ts';
+import type { SlicedArrays } from './sliced-arrays.ts';
 
 /** So many bytes of short arrays take half a millisecond. */
 const SLICE_BYTES = 2 ** 12;
@@ -82,7 +82,6 @@ export class SlicedBodyReader extends BodyReader {
 
   private *rest(): Generator<void> {
     yield;
-    this.arrays.rested();
     this.rested = this.at;
   }
 

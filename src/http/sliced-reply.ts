@@ -8,13 +8,15 @@ export const SLICE_BYTES = 2 ** 19;
 /** Of so many characters a text does too. */
 export const TEXT_SLICE = 2 ** 18;
 
+const NOTHING = [].values();
+
 /**
  * A long reply, made or read, and sent, a slice in each turn of the event loop, when the client has taken those before. What it is made
  * of is held until then: `held` bytes or so.
  */
 export class SlicedReply extends Readable {
   readonly held: number;
-  private readonly slices: Iterator<Uint8Array> | AsyncIterator<Uint8Array>;
+  private slices: Iterator<Uint8Array> | AsyncIterator<Uint8Array>;
   private readonly turn: Turn;
   private turning = false;
 
@@ -29,6 +31,12 @@ export class SlicedReply extends Readable {
     if (this.turning) return;
     this.turning = true;
     this.next().catch((error) => this.destroy(error as Error));
+  }
+
+  /** Lets go of what the reply is made of: the reply itself may stay in memory for seconds when it is over. ADR 121. */
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    this.slices = NOTHING;
+    done(error);
   }
 
   private async next(): Promise<void> {

@@ -333,6 +333,25 @@ describe('a long body', () => {
     expect(lifted).toEqual(liftTensors(Buffer.from(text), fields, JSON.parse));
   });
 
+  it('is read right while others are read, and numbers printed, between its slices', () => {
+    const fields = tensorFieldsOf(opBody);
+    const texts = [1, 2, 3].map(
+      (n) => `{"inputs":[${rows(3_000, n)},${rows(400, 1)},${list(40_000, n)},${rows(2_000, 2)}]}`,
+    );
+    const liftings = texts.map((text) => liftInSlices(Buffer.from(text), fields, JSON.parse, 100));
+    const lifted = new Map<number, unknown>();
+    while (lifted.size < texts.length) {
+      for (const [k, lifting] of liftings.entries()) {
+        const { done, value } = lifting.next();
+        if (done && !lifted.has(k)) lifted.set(k, value);
+        codecFor(0).print(Float32Array.of(1, 2, 3), [3]);
+      }
+    }
+    expect([...lifted].sort(([a], [b]) => a - b).map(([, value]) => value)).toEqual(
+      texts.map((text) => liftTensors(Buffer.from(text), fields, JSON.parse)),
+    );
+  });
+
   it.each([
     ['a list of tensors', opBody, `{"inputs":[${Array(8_000).fill('[1],"NaN"')}]}`],
     ['tensors by name', createCellBodies, `{"weights":{${Array.from({ length: 5_000 }, (_, k) => `"k${k}":[${k}]`)}}}`],

@@ -1,5 +1,6 @@
 import type { Server as NetServer, Socket } from 'node:net';
 import { FairQueue } from '../threads/fair-queue.ts';
+import { networkOf } from './network-of.ts';
 
 /** Connections that are opened in one turn of the event loop. */
 const TURN_CONNECTIONS = 8;
@@ -34,7 +35,7 @@ export class Arrivals {
   }
 
   private take(socket: Socket): void {
-    const address = socket.remoteAddress ?? '';
+    const address = networkOf(socket.remoteAddress);
     const { waiting } = this;
     if (waiting.sizeOf(address) >= MOST_WAITING.each || waiting.size >= MOST_WAITING.all) return void socket.destroy();
     waiting.add(address, socket.on('error', ignore));

@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream';
 import { errorCodes, type FastifyContentTypeParser, type FastifyRequest } from 'fastify';
 import { forOneSlice, inTurns, nextTurn, type Turn } from '../threads/in-turns.ts';
 import { CHUNK_BYTES } from './body-pace.ts';
-import { clientOf, turnOf } from './callers.ts';
+import { clientAt, clientOf, turnOf } from './callers.ts';
 import { routeOf } from './every-request.ts';
 import { beginFingerprint } from './fingerprint.ts';
 
@@ -112,7 +112,7 @@ export function parserOf(
       const goOn = () => (parse ? beginParsing(parse(bytes, request), request, done) : done(null, bytes));
       if (bytes.length < NOT_SMALL_BYTES) goOn();
       // What follows keeps the context of the request, such as its trace.
-      else request.server.intake.take(request.ip, AsyncResource.bind(goOn));
+      else request.server.intake.take(clientAt(request.ip), AsyncResource.bind(goOn));
     });
   };
 }

@@ -1,8 +1,9 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type Caller, type CurrentCaller, OWN_WORK } from '../domain/caller.ts';
-import { ANYBODY } from '../domain/identity.ts';
+import { ANYBODY, NOBODY } from '../domain/identity.ts';
 import { nextTurn, type Turn } from '../threads/in-turns.ts';
+import { networkOf } from './network-of.ts';
 
 /** Who the work is done for that runs now, wherever it runs. */
 export interface Callers {
@@ -24,9 +25,14 @@ export function addCallers(app: FastifyInstance, callers: Callers): void {
   app.addHook('preHandler', (request, _reply, done) => callers.run(new RequestCaller(request), done));
 }
 
-/** Whose requests are counted together: a tenant's, or an address's where the service does not ask who a client is. */
+/** Whose requests are counted together: a tenant's, or an address's where the service does not know who a client is. */
 export function clientOf({ identity, ip }: Pick<FastifyRequest, 'identity' | 'ip'>): string {
-  return identity === ANYBODY ? `address:${ip}` : `tenant:${identity.tenant}`;
+  return identity === ANYBODY || identity === NOBODY ? clientAt(ip) : `tenant:${identity.tenant}`;
+}
+
+/** What a client is called before the service knows who it is. */
+export function clientAt(address: string | undefined): string {
+  return `address:${networkOf(address)}`;
 }
 
 /** Waits for the next turn of the client that sent a request: clients take turns. */

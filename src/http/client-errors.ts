@@ -4,6 +4,7 @@ import type { FastifyInstance, FastifyServerOptions } from 'fastify';
 import { quote } from '../domain/json.ts';
 import { JSON_LINES } from '../domain/media-types.ts';
 import { Problem, type ProblemCode } from '../domain/problems.ts';
+import { clientAt } from './callers.ts';
 import { HttpProblem } from './http-problem.ts';
 import { PROBLEM_JSON, problemDocument } from './problem-replies.ts';
 import { SECURITY_HEADERS } from './security-headers.ts';
@@ -29,7 +30,7 @@ export function answerClientErrors(newRequestId: () => string): FastifyServerOpt
   return function take(this: FastifyInstance, error: ClientError, socket: Socket): void {
     // After the answer was sent, later bytes are ignored.
     if (!socket.writable || error.code === 'ECONNRESET') return void socket.destroy();
-    this.intake.take(socket.remoteAddress ?? '', () => answer.call(this, error, socket));
+    this.intake.take(clientAt(socket.remoteAddress), () => answer.call(this, error, socket));
   };
 
   function answer(this: FastifyInstance, error: ClientError, socket: Socket): void {

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Server as NetServer, Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
+import { networkOf } from './network-of.ts';
 
 export interface ConnectionRules {
   /** Connections of one address; 0: as many as it likes. */
@@ -40,7 +41,7 @@ export function limitConnections(app: FastifyInstance, { perAddress, stallSecond
 export function shareConnections(server: NetServer, perAddress: number): void {
   const counts = new Map<string, number>();
   server.on('connection', (socket: Socket) => {
-    const address = socket.remoteAddress ?? '';
+    const address = networkOf(socket.remoteAddress);
     const count = (counts.get(address) ?? 0) + 1;
     // Without an answer: nothing of a request is read yet, and over TLS there is nobody to answer.
     if (perAddress > 0 && count > perAddress) return void socket.destroy();

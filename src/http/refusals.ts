@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { Problem } from '../domain/problems.ts';
 import { Turns } from '../threads/turns.ts';
+import { clientAt } from './callers.ts';
 import { type ProblemFormOf, problemDocument } from './problem-replies.ts';
 import { requestIdOf } from './request-log.ts';
 import { SECURITY_HEADERS } from './security-headers.ts';
@@ -46,7 +47,7 @@ export class Refusals {
   /** At once or in a later turn; clients take turns. `last`: the connection ends with it. */
   answer(request: IncomingMessage, response: ServerResponse, last = false): void {
     if (this.turns.hasTime) this.answerNow(request, response, last);
-    else this.turns.add(request.socket.remoteAddress ?? '', () => this.answerNow(request, response, last));
+    else this.turns.add(clientAt(request.socket.remoteAddress), () => this.answerNow(request, response, last));
   }
 
   private answerNow(request: IncomingMessage, response: ServerResponse, last: boolean): void {

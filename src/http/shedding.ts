@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
+import { clientAt } from './callers.ts';
 import type { Account } from './in-flight.ts';
 import type { Intake } from './intake.ts';
 import type { Pipelines } from './pipelines.ts';
@@ -34,13 +35,13 @@ interface Watched {
  */
 export function shedRequests(app: FastifyInstance, { pipelines, refusals, account, intake }: Shedding): void {
   const watched = new WeakMap<Socket, Watched>();
-  const isRefused = (url: string, address: string) => !PROBES.has(url) && intake.isFull(address);
+  const isRefused = (url: string, client: string) => !PROBES.has(url) && intake.isFull(client);
 
   /** Refuses what it can of the bytes that come. Node's parser gets the others. */
   function watch(socket: Socket): void {
     const [parse] = socket.listeners('data') as ((bytes: Buffer) => void)[];
     if (!parse || watched.has(socket)) return;
-    const address = socket.remoteAddress ?? '';
+    const client = clientAt(socket.remoteAddress);
     /** The parser has read the last request to its end, and nothing behind it. */
     let aligned = false;
     const own: Watched = {
@@ -48,7 +49,7 @@ export function shedRequests(app: FastifyInstance, { pipelines, refusals, accoun
         const whole = intake.isBusy && !pipelines.isClosing ? wholeRequest(bytes) : undefined;
         // The answers before it are with the operating system.
         const isNext = aligned && pipelines.isIdle(socket) && socket.writableLength === 0;
-        if (whole && isNext && isRefused(whole.url, address)) {
+        if (whole && isNext && isRefused(whole.url, client)) {
           refusals.write(socket, whole);
           pipelines.answered(socket);
           return;
@@ -75,17 +76,16 @@ export function shedRequests(app: FastifyInstance, { pipelines, refusals, accoun
     const own = watched.get(socket);
     if (own) own.met = request;
     pipelines.enter(request, response, () => {
-      const { url = '' } = request;
-      const address = socket.remoteAddress ?? '';
-      if (PROBES.has(url)) return app.routing(request, response);
-      const [client, bytes] = [`address:${address}`, heldBytes(request)];
-      if (intake.isFull(address) || !account.fits(client, bytes)) {
+      if (PROBES.has(request.url ?? '')) return app.routing(request, response);
+      const client = clientAt(socket.remoteAddress);
+      const bytes = heldBytes(request);
+      if (intake.isFull(client) || !account.fits(client, bytes)) {
         refusals.answer(request, response);
         watch(socket);
         return;
       }
       account.add(client, bytes);
-      intake.take(address, () => {
+      intake.take(client, () => {
         // From now on it counts for itself (in-flight.ts).
         account.add(client, -bytes);
         if (!socket.destroyed) app.routing(request, response);

@@ -6,7 +6,7 @@ import { tensorFieldsOf } from '../../schemas/tensor-fields.ts';
 import { JSON_LINES, SAFETENSORS } from '../domain/media-types.ts';
 import { credentialOf } from '../http/auth.ts';
 import { mediaTypeOf } from '../http/binary-body.ts';
-import { type Callers, clientOf, turnOf } from '../http/callers.ts';
+import { type Callers, clientAt, clientOf, turnOf } from '../http/callers.ts';
 import { jsonParser } from '../http/json-body.ts';
 import { writerFor } from '../http/replies.ts';
 import { encoded, SLICE_BYTES, SlicedReply } from '../http/sliced-reply.ts';
@@ -117,7 +117,7 @@ export class StreamDoor {
       call: this.callOf(request),
       limits: this.limits,
       account: request.server.account,
-      intake: request.server.intake,
+      turn: (begin) => request.server.intake.take(clientAt(request.ip), begin),
       client: clientOf(request),
     });
     this.stops.add(stop);

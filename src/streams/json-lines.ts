@@ -1,6 +1,5 @@
 import type { Readable, Writable } from 'node:stream';
 import { type Account, Holding } from '../http/in-flight.ts';
-import type { Intake } from '../http/intake.ts';
 import { inTurns } from '../threads/in-turns.ts';
 import { TEXT_FORM } from './answer-form.ts';
 import type { Call, Messages } from './carry-out.ts';
@@ -32,7 +31,7 @@ export function answerLines(
     call,
     limits,
     account,
-    intake,
+    turn,
     client,
   }: {
     readonly messages: Messages;
@@ -40,13 +39,13 @@ export function answerLines(
     readonly call: Call;
     readonly limits: StreamLimits;
     readonly account: Account;
-    readonly intake: Pick<Intake, 'take'>;
+    /** Begins what came, at once or when it is its turn. */
+    readonly turn: (begin: () => void) => void;
     /** Whose bytes they are. */
     readonly client: string;
   },
 ): { stop(): void } {
   const splitter = new LineSplitter(limits.maxBytes);
-  const turn = (begin: () => void) => intake.take(client, begin);
   const flow = new Flow<unknown>({
     inFlight: limits.inFlight,
     maxBytes: limits.maxBytes,

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { WebSocket } from '@fastify/websocket';
 import type { FastifyInstance } from 'fastify';
+import { clientAt } from '../http/callers.ts';
 import { Holding } from '../http/in-flight.ts';
 import { fileOfReply } from '../http/tensor-file.ts';
 import { type AnswerForm, fieldsForm, TEXT_FORM, type Written } from './answer-form.ts';
@@ -57,9 +58,10 @@ export class SocketLine {
     this.socket = socket;
     this.raw = raw;
     this.app = app;
-    this.holding = new Holding(app.account, `address:${raw.remoteAddress}`);
+    const client = clientAt(raw.remoteAddress);
+    this.holding = new Holding(app.account, client);
     this.limits = limits;
-    const turn = (begin: () => void) => app.intake.take(this.holding.client, begin);
+    const turn = (begin: () => void) => app.intake.take(client, begin);
     this.flow = new Flow({
       inFlight: limits.inFlight,
       maxBytes: limits.maxBytes,

@@ -138,7 +138,9 @@ it('goes on with a body that is not small when its turn has time, in the context
       maxOwnBytes: 2 ** 20,
       ip: 'a',
       holdBytes: () => undefined,
-      server: { intake: { take: (client: string, begin: () => void) => client === 'a' && waiting.push(begin) } },
+      server: {
+        intake: { take: (client: string, begin: () => void) => client === 'address:a' && waiting.push(begin) },
+      },
     };
     const done = (_error: Error | null, body: unknown) => read.push(`${body} of ${context.getStore()}`);
     context.run(`${length}`, () => {

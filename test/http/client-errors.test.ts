@@ -10,7 +10,7 @@ it('answers what is no request when it is the turn of its address', () => {
   const app = { intake, log: { info: () => undefined } };
   answer?.call(app as never, Object.assign(new Error(), { code: 'HPE_INVALID_METHOD' }) as never, socket as never);
   expect(socket.read()).toBeNull();
-  expect(taken.map(([client]) => client)).toEqual(['127.0.0.9']);
+  expect(taken.map(([client]) => client)).toEqual(['address:127.0.0.9']);
   taken[0][1]();
   expect(`${socket.read()}`).toMatch(/^HTTP\/1.1 400 /);
 });

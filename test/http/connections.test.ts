@@ -1,7 +1,9 @@
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { type AddressInfo, connect, type Socket } from 'node:net';
+import { PassThrough } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { shareConnections } from '../../src/http/connections.ts';
 import { startApp, type TestApp } from '../support/app.ts';
 import { call, make, TUTORIAL_CELL } from '../support/call.ts';
 import { until } from '../support/until.ts';
@@ -79,4 +81,15 @@ describe('a connection', () => {
       return Promise.race([once(again, 'data').then(() => true), once(again, 'close').then(() => false)]);
     });
   });
+});
+
+it('shares connections among networks of IPv6, not among the addresses that one of them has', () => {
+  const server = new EventEmitter();
+  shareConnections(server as never, 1);
+  const open = (remoteAddress: string) => {
+    const socket = Object.assign(new PassThrough(), { remoteAddress });
+    server.emit('connection', socket);
+    return socket.destroyed;
+  };
+  expect(['2001:db8::1', '2001:db8::2', '2001:db8:0:1::1'].map(open)).toEqual([false, true, false]);
 });

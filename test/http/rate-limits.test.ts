@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { StreamClient } from '../streams/client.ts';
 import { startApp, type TestApp } from '../support/app.ts';
 import { call, expectProblem } from '../support/call.ts';
 
@@ -47,6 +48,16 @@ describe('the limit of requests', () => {
     const own = { authorization: `Bearer ${KEY}` };
     expect((await get('/v1/cells', own)).status).toBe(200);
     expectProblem(await get('/v1/cells', own), 'too-many-requests');
+  });
+
+  it('counts sockets that have not said who they are for their address', async () => {
+    app = await startApp({ rateLimit: 1, apiKeys: [KEY] });
+    const url = await app.listen({ host: '127.0.0.1', port: 0 });
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.UTC(2030, 0, 1) });
+    const open = (localAddress: string) => new StreamClient(url, {}, 'cellstep.v1', { localAddress }).open();
+    await open('127.0.0.1');
+    await expect(open('127.0.0.1')).rejects.toThrow('429');
+    await open('127.0.0.2');
   });
 
   it('is one limit for all replicas, by a counter that they share', async () => {

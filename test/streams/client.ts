@@ -17,7 +17,7 @@ export class StreamClient {
     base: string,
     headers: Readonly<Record<string, string>> = {},
     protocol = 'cellstep.v1',
-    options: { readonly autoPong?: boolean } = {},
+    options: { readonly autoPong?: boolean; readonly localAddress?: string } = {},
   ) {
     this.socket = new WebSocket(`${base.replace(/^http/, 'ws')}/v1/stream`, protocol, { headers, ...options });
     this.opened = new Promise((resolve, reject) => {

@@ -10,6 +10,7 @@ import {
   status,
 } from '@grpc/grpc-js';
 import type { BodyPace } from '../../http/body-pace.ts';
+import { clientAt } from '../../http/callers.ts';
 import { type Account, Holding } from '../../http/in-flight.ts';
 import { MessageDecoder, PREFIX_BYTES } from './message-decoder.ts';
 
@@ -63,7 +64,7 @@ export function createAdmission({
       },
     };
     carried(inner.getPeer(), stream.session);
-    const holding = new Holding(account, `address:${addressOf(inner.getPeer())}`);
+    const holding = new Holding(account, clientAt(addressOf(inner.getPeer())));
     let arrived = 0;
     let late: NodeJS.Timeout | undefined;
     let counted = false;

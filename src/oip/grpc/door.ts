@@ -13,6 +13,7 @@ import type { FastifyInstance } from 'fastify';
 import { type Bytes, JoinedBytes } from '../../domain/bytes.ts';
 import { Problem } from '../../domain/problems.ts';
 import { NOT_SMALL_BYTES } from '../../http/body-bytes.ts';
+import { clientAt } from '../../http/callers.ts';
 import { shareConnections } from '../../http/connections.ts';
 import { type Address, MoreListeners } from '../../http/more-listeners.ts';
 import { asProblem } from '../../http/problem-replies.ts';
@@ -247,7 +248,7 @@ export class GrpcDoor {
 
 /** Who takes turns with others. */
 function clientOf(call: Call): string {
-  return `address:${addressOf(call.getPeer())}`;
+  return clientAt(addressOf(call.getPeer()));
 }
 
 /** The connection is one more than its tenant may have. */

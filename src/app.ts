@@ -240,7 +240,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   }
   app.addHook('onClose', () => services.close());
   if (tracing) await app.register(tracing.plugin);
-  await addWebSocket(app, limits.maxBodyBytes);
+  await addWebSocket(app, { maxMessageBytes: limits.maxBodyBytes, newRequestId: () => newId('req') });
   addProblemReplies(app, problemFormOf, metrics.tenants.refused);
   addChecks(app);
   const refusals = (detail: string) =>

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { FastifyInstance, FastifyServerOptions } from 'fastify';
 import { quote } from '../domain/json.ts';
 import { JSON_LINES } from '../domain/media-types.ts';
@@ -48,19 +49,29 @@ export function answerClientErrors(newRequestId: () => string): FastifyServerOpt
     const problem = new Problem(code, detail);
     const requestId = newRequestId();
     this.log.info({ reqId: requestId, code, reason: error.code }, 'unreadable request');
-    const body = JSON.stringify(problemDocument(problem, '', requestId));
-    // An import of node:http would also load fetch and slow down the start by a tenth.
-    const { STATUS_CODES } = process.getBuiltinModule('node:http');
-    const head = [
-      `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}`,
-      `content-type: ${PROBLEM_JSON}`,
-      `content-length: ${Buffer.byteLength(body)}`,
-      'connection: close',
-      ...Object.entries(SECURITY_HEADERS).map(([name, value]) => `${name}: ${value}`),
-    ];
-    socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
-    setTimeout(() => socket.destroy(), LINGER_MILLISECONDS).unref();
+    this.refused(problem, '');
+    endWithProblem(socket, problem, { instance: '', requestId });
   }
+}
+
+/** Answers a connection that has no response of Node, then hangs up. */
+export function endWithProblem(
+  socket: Duplex,
+  problem: Problem,
+  { instance, requestId }: { readonly instance: string; readonly requestId: string },
+): void {
+  const body = JSON.stringify(problemDocument(problem, instance, requestId));
+  // An import of node:http would also load fetch and slow down the start by a tenth.
+  const { STATUS_CODES } = process.getBuiltinModule('node:http');
+  const head = [
+    `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}`,
+    `content-type: ${PROBLEM_JSON}`,
+    `content-length: ${Buffer.byteLength(body)}`,
+    'connection: close',
+    ...Object.entries(SECURITY_HEADERS).map(([name, value]) => `${name}: ${value}`),
+  ];
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
+  setTimeout(() => socket.destroy(), LINGER_MILLISECONDS).unref();
 }
 
 function isStream(response: ServerResponse): boolean {
@@ -76,8 +87,11 @@ export function refuseOddFraming(app: FastifyInstance): void {
   });
 }
 
-/** RFC 9112, 2.3 (versions), 3.2 (Host) and 6.1 (Transfer-Encoding): Node's parser is less strict. */
-function oddityOf({ httpVersion, headers, rawHeaders }: IncomingMessage): string | undefined {
+/** A target that names its host itself, as proxies get it. */
+const ABSOLUTE = /^https?:\/\/([^/?#]+)/i;
+
+/** RFC 9112, 2.3 (versions), 3.2 (targets and Host) and 6.1 (Transfer-Encoding): Node's parser is less strict. */
+function oddityOf({ httpVersion, headers, rawHeaders, url = '' }: IncomingMessage): string | undefined {
   if (httpVersion !== '1.1' && httpVersion !== '1.0') return `HTTP/${httpVersion} is not supported. Send HTTP/1.1.`;
   const { host, 'transfer-encoding': coding } = headers;
   if (host === undefined && httpVersion === '1.1') return 'The request has no Host header.';
@@ -86,6 +100,9 @@ function oddityOf({ httpVersion, headers, rawHeaders }: IncomingMessage): string
     if (rawHeaders[k].length === 4 && rawHeaders[k].toLowerCase() === 'host') hosts++;
   }
   if (hosts > 1) return `The request has ${hosts} Host headers. Send one.`;
+  if (!url.startsWith('/') && url !== '*' && ABSOLUTE.exec(url)?.[1].toLowerCase() !== host?.toLowerCase()) {
+    return `The target ${quote(url.slice(0, 200))} is neither a path nor a URL of the host in Host. Send a path.`;
+  }
   if (coding === undefined) return undefined;
   if (httpVersion === '1.0') return 'Transfer-Encoding is not part of HTTP/1.0. Send Content-Length.';
   return coding.toLowerCase() === 'chunked'

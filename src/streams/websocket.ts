@@ -2,9 +2,15 @@ import type { IncomingMessage } from 'node:http';
 import websocket from '@fastify/websocket';
 import type { FastifyInstance } from 'fastify';
 import { SUBPROTOCOL } from '../../schemas/stream.ts';
+import { Problem } from '../domain/problems.ts';
+import { endWithProblem } from '../http/client-errors.ts';
+import { requestIdOf } from '../http/request-log.ts';
 
 /** Adds support for WebSocket routes. Call it before any hook that reads `request.ws`. */
-export async function addWebSocket(app: FastifyInstance, maxMessageBytes: number): Promise<void> {
+export async function addWebSocket(
+  app: FastifyInstance,
+  { maxMessageBytes, newRequestId }: { readonly maxMessageBytes: number; readonly newRequestId: () => string },
+): Promise<void> {
   await app.register(websocket, {
     options: {
       maxPayload: maxMessageBytes,
@@ -15,6 +21,13 @@ export async function addWebSocket(app: FastifyInstance, maxMessageBytes: number
     },
     // The door closes its sockets (door.ts).
     preClose: (done) => done(),
+  });
+  // A header of the handshake is missing or wrong. By itself, ws would answer with a page that lacks the headers of all replies.
+  app.websocketServer.on('wsClientError', ({ message }, socket, request) => {
+    const problem = new Problem('bad-request', `This is not a WebSocket handshake: ${message}.`);
+    const requestId = requestIdOf(request.headers['x-request-id'], newRequestId);
+    app.refused(problem, '');
+    endWithProblem(socket, problem, { instance: request.url ?? '', requestId });
   });
 }
 

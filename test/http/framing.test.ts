@@ -42,6 +42,11 @@ describe('the framing of a request', () => {
       'GET /healthz HTTP/1.1\r\nHost: localhost\r\nhost: evil.example\r\n\r\n',
       'has 2 Host headers',
     ],
+    [
+      'another host in its target',
+      'GET http://evil.example/healthz HTTP/1.1\r\nHost: localhost\r\n\r\n',
+      'neither a path',
+    ],
     ['no Host header', 'GET /healthz HTTP/1.1\r\n\r\n', 'has no Host header'],
     ['HTTP/0.9 by a bare path', 'GET /healthz\r\n\r\n', 'HTTP/0.9 is not supported'],
     ['HTTP/0.9 by name', 'GET /healthz HTTP/0.9\r\n\r\n', 'HTTP/0.9 is not supported'],
@@ -55,6 +60,11 @@ describe('the framing of a request', () => {
     expect(answer).toMatch(/\r\nconnection: close\r\n/i);
     expect(answer).toContain('"code":"bad-request"');
     expect(answer).toContain(detail);
+  });
+
+  it('takes a target with the host that Host names', async () => {
+    const target = 'GET http://LocalHost:8080/healthz HTTP/1.1\r\nHost: localhost:8080\r\nConnection: close\r\n\r\n';
+    expect(await exchange(target)).toMatch(/^HTTP\/1\.1 200 /);
   });
 
   it('takes chunks, in any case of the word', async () => {

@@ -68,6 +68,21 @@ it('counts no request as running whose client has gone', async () => {
   await app.close();
 });
 
+it('counts unreadable requests and wrong handshakes among the refusals', async () => {
+  const app = await startApp();
+  const { port } = new URL(await app.listen({ host: '127.0.0.1', port: 0 }));
+  const upgrade = 'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 99\r\n';
+  const handshake = `GET /v1/stream HTTP/1.1\r\nHost: localhost\r\n${upgrade}Sec-WebSocket-Protocol: cellstep.v1\r\n\r\n`;
+  for (const text of ['nonsense\r\n\r\n', handshake]) {
+    connect(Number(port), '127.0.0.1')
+      .on('error', () => undefined)
+      .end(text);
+  }
+  const refusals = async () => samplesOf(await pageOf(app)).get('cellstep_refusals_total{code="bad-request"}');
+  await eventually(async () => expect(await refusals()).toBe(2));
+  await app.close();
+});
+
 it('has as many lines after a thousand ids as after one', async () => {
   const app = await startApp();
   const visit = async (id: string) => {

@@ -37,6 +37,7 @@ describe('a request read by its bytes', () => {
     ['two Hosts', `${HEAD}Host: other\r\n\r\n`],
     ['HTTP/1.0', 'GET / HTTP/1.0\r\nHost: a\r\n\r\n'],
     ['HEAD, which has another answer', 'HEAD / HTTP/1.1\r\nHost: a\r\n\r\n'],
+    ['a method that the service does not have', 'ABCDEFG / HTTP/1.1\r\nHost: a\r\n\r\n'],
     ['a URL that JSON escapes', 'GET /" HTTP/1.1\r\nHost: a\r\n\r\n'],
     ['a very long head', `${HEAD}X: ${'a'.repeat(2 ** 14)}\r\n\r\n`],
   ])('leaves %s to the parser', (_what, text) => {

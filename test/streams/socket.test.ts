@@ -1,8 +1,10 @@
-import { request } from 'node:http';
+import { type IncomingMessage, request } from 'node:http';
 import type { Socket } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Tensor } from '../../src/domain/tensor.ts';
 import { readSafetensors, writeSafetensors } from '../../src/files/safetensors/safetensors.ts';
+import { SECURITY_HEADERS } from '../../src/http/security-headers.ts';
 import { startApp, type TestApp } from '../support/app.ts';
 import { call, make, TUTORIAL_CELL } from '../support/call.ts';
 import { until } from '../support/until.ts';
@@ -34,6 +36,36 @@ describe('a socket', () => {
     await expect(new StreamClient(url, {}, 'other.v1').open()).rejects.toThrow('400');
     const plain = await call(app, 'GET', '/v1/stream');
     expect([plain.status, plain.body.code, plain.headers.upgrade]).toEqual([426, 'upgrade-required', 'websocket']);
+  });
+
+  it.each<Record<string, string>>([
+    { origin: 'http://evil.example' },
+    { 'sec-fetch-site': 'cross-site' },
+    { host: 'evil.example' },
+  ])('is refused to a page of another site, by %o', async (headers) => {
+    await expect(new StreamClient(url, headers).open()).rejects.toThrow('403');
+  });
+
+  it.each([
+    ['version', { 'sec-websocket-version': '99' }],
+    ['key', { 'sec-websocket-key': 'short' }],
+    ['protocol', { 'sec-websocket-protocol': 'cellstep.v1,,' }],
+  ])('is refused with a wrong %s, by a problem with the headers of every reply', async (_what, wrong) => {
+    const headers = {
+      connection: 'Upgrade',
+      upgrade: 'websocket',
+      'sec-websocket-version': '13',
+      'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
+      'sec-websocket-protocol': 'cellstep.v1',
+      'x-request-id': 'mine',
+      ...wrong,
+    };
+    const reply = await new Promise<IncomingMessage>((resolve, reject) => {
+      request(`${url}/v1/stream`, { headers }, resolve).on('error', reject).end();
+    });
+    expect(reply.statusCode).toBe(400);
+    expect(reply.headers).toMatchObject({ ...SECURITY_HEADERS, 'content-type': 'application/problem+json' });
+    expect(JSON.parse(await text(reply))).toMatchObject({ code: 'bad-request', request_id: 'mine' });
   });
 
   it('is counted, also before a message is whole', async () => {

@@ -54,6 +54,7 @@ import { StepGroups } from './http/step-groups.ts';
 import { countLoads } from './http/tenant-loads.ts';
 import { readTls, watchTls } from './http/tls.ts';
 import { addTraces } from './http/traces.ts';
+import { leaveUnread } from './http/unread-body.ts';
 import { createUuidIds } from './http/uuid-id.ts';
 import { addValidation, NO_COMPILERS } from './http/validation.ts';
 import { InferenceDoor, problemFormOf } from './oip/door.ts';
@@ -262,6 +263,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   auditChanges(app);
   addAuth(app, gate);
   limitInFlight(app, account);
+  app.beforeSending(leaveUnread);
   metrics.watchInFlight(() => account.held, limits.maxInFlightBytes);
   limitConnections(app, { perAddress: connectionsPerAddress, stallSeconds });
   await refuseUnderPressure(app, maxLoopMilliseconds);

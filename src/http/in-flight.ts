@@ -1,10 +1,9 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Problem } from '../domain/problems.ts';
 import { isOpen } from './auth.ts';
 import { BodyPace } from './body-pace.ts';
 import { clientOf } from './callers.ts';
 import { SlicedReply } from './sliced-reply.ts';
-import { hangUpLarge } from './unread-body.ts';
 
 /** Requests of a process that may wait for answers, of a slow disk or of threads. */
 const MOST_WAITING = 4096;
@@ -90,11 +89,6 @@ interface Held {
   left?: AbortController;
 }
 
-function refused(refusal: Problem | undefined, request: FastifyRequest, reply: FastifyReply): Problem | undefined {
-  if (refusal) hangUpLarge(request, reply);
-  return refusal;
-}
-
 /**
  * Counts the bytes that all requests of this process hold: bodies that have come, whole or not, what is read, unpacked and
  * drawn for them, and replies that are not read yet. What is over the account is refused with 503 `overloaded` before memory
@@ -129,12 +123,12 @@ export function limitInFlight(app: FastifyInstance, account: Account, mostWaitin
     return held.left.signal;
   });
 
-  app.check((request, reply) => {
+  app.check((request) => {
     const client = clientOf(request);
     const waits = request.ws ? 0 : 1;
     request.held = { client, bytes: 0, waits };
     allWaiting += waits;
-    return refused(refusalOf(request, client), request, reply);
+    return refusalOf(request, client);
   });
   app.whenOver((request, { raw }) => {
     const { held } = request;

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
-import { hangUp } from './unread-body.ts';
+import { hangUp, type Pace, throwAway } from './unread-body.ts';
 
 /** Requests of one connection that may wait behind the one that is carried out. */
 const MOST_WAITING = 16;
@@ -65,7 +65,7 @@ export class Pipelines {
     else if (pipeline.waiting.length < MOST_WAITING) pipeline.waiting.push(begin);
     else {
       pipeline.ended = true;
-      discard(socket);
+      discard(socket, this.app.thrownAwayPace);
       this.refuse(request, response);
     }
   }
@@ -127,14 +127,13 @@ function closeIfIdle(socket: Socket, { running, seen, waiting }: Pipeline): void
  * Throws away what else has come and comes on a connection that ends after the replies under way. Of what it has, up to 64 KiB of
  * requests, the parser reads one more.
  */
-function discard(socket: HttpSocket): void {
-  hangUp(socket);
+function discard(socket: HttpSocket, pace: Pace): void {
+  hangUp(socket, pace);
   if (socket.parser) {
     socket.parser.onIncoming = (request) => {
       request.upgrade = false;
       return UPGRADE;
     };
   }
-  socket.removeAllListeners('data');
-  socket.on('data', () => undefined);
+  throwAway(socket, pace);
 }

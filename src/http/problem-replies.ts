@@ -10,10 +10,9 @@ import {
 } from '../domain/problems.ts';
 import { notTaken } from './binary-body.ts';
 import { bodyLimitOf } from './body-bytes.ts';
-import { routeOf } from './every-request.ts';
 import { headersOf } from './http-problem.ts';
 import { SECURITY_HEADERS } from './security-headers.ts';
-import { hangUpUnread, readAway } from './unread-body.ts';
+import { hangUpUnread, leaveUnread } from './unread-body.ts';
 import { RequestShapeError } from './validation.ts';
 
 export const PROBLEM_JSON = 'application/problem+json';
@@ -28,6 +27,9 @@ const FASTIFY_ERRORS: Readonly<Record<string, ProblemCode>> = {
   FST_ERR_ASYNC_CONSTRAINT: 'bad-request',
   FST_ERR_MAX_LIMIT: 'body-too-large',
 };
+
+/** A client may get these while it still sends the body. */
+const READ_AWAY: ReadonlySet<ProblemCode> = new Set(['body-too-large', 'overloaded']);
 
 /** How a problem is written: as RFC 9457 says, or as another protocol does. The reply has the document's status. */
 export interface ProblemForm {
@@ -48,14 +50,8 @@ export function addProblemReplies(app: FastifyInstance, formOf: ProblemFormOf, r
   app.decorate('refused', refused);
   app.setErrorHandler((error: FastifyError | Problem, request, reply) => {
     const problem = requestProblem(error, request);
-    // Fastify would hang up, and a client that sends everything before it reads would see a broken pipe.
-    // On a connection that stays, the rest is read and thrown away, within the time that a request has.
-    const hangsUp = /close/i.test(request.headers.connection ?? '');
-    const isComing = routeOf(request).config.passesFilesOn && !request.bodyIsRead;
-    if ((problem.code === 'body-too-large' || isComing) && !hangsUp) {
-      reply.removeHeader('connection');
-      readAway(request);
-    }
+    // Fastify would hang up. The rest of the body is read away, within the time that a request has.
+    if (READ_AWAY.has(problem.code) && reply.raw.shouldKeepAlive) reply.removeHeader('connection');
     sendProblem(request, reply, problem, formOf(request.url));
   });
 }
@@ -64,6 +60,7 @@ export function addProblemReplies(app: FastifyInstance, formOf: ProblemFormOf, r
 export function answerFrameworkErrors(formOf: ProblemFormOf) {
   return (error: FastifyError, request: FastifyRequest, reply: FastifyReply): void => {
     const form = formOf(request.url);
+    leaveUnread(request, reply);
     sendProblem(request, reply.headers(SECURITY_HEADERS), requestProblem(error, request), form);
   };
 }

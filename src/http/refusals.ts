@@ -6,7 +6,6 @@ import { clientAt } from './callers.ts';
 import { type ProblemFormOf, problemDocument } from './problem-replies.ts';
 import { requestIdOf } from './request-log.ts';
 import { SECURITY_HEADERS } from './security-headers.ts';
-import { hangUp, isLarge } from './unread-body.ts';
 import type { WholeRequest } from './whole-request.ts';
 
 const RETRY_SECONDS = '1';
@@ -53,15 +52,13 @@ export class Refusals {
   private answerNow(request: IncomingMessage, response: ServerResponse, last: boolean): void {
     if (request.socket.destroyed) return;
     const { problem } = this;
-    const { url = '', method = '', headers, socket } = request;
+    const { url = '', method = '', headers } = request;
     const id = requestIdOf(headers['x-request-id'], this.options.newId);
     const { mediaType, write } = this.options.formOf(url);
     const body = JSON.stringify(write(problemDocument(problem, url, id)));
     const length = `${Buffer.byteLength(body)}`;
     const own = HEADER_LIST.concat('x-request-id', id, 'content-type', mediaType, 'content-length', length);
-    const isUnread = isLarge(request);
-    if (isUnread) hangUp(socket);
-    if (isUnread || last) own.push('connection', 'close');
+    if (last) own.push('connection', 'close');
     response.writeHead(problem.status, own).end(body);
     this.options.shed(method, problem);
   }

@@ -6,6 +6,7 @@ import type { Account } from './in-flight.ts';
 import type { Intake } from './intake.ts';
 import type { Pipelines } from './pipelines.ts';
 import type { Refusals } from './refusals.ts';
+import { isLarge, readAway } from './unread-body.ts';
 import { type WholeRequest, wholeRequest } from './whole-request.ts';
 
 /** They are answered in any case, and at once. */
@@ -80,6 +81,7 @@ export function shedRequests(app: FastifyInstance, { pipelines, refusals, accoun
       const client = clientAt(socket.remoteAddress);
       const bytes = heldBytes(request);
       if (intake.isFull(client) || !account.fits(client, bytes)) {
+        if (isLarge(request)) readAway(request, client, app.thrownAwayPace);
         refusals.answer(request, response);
         watch(socket);
         return;

@@ -3,7 +3,6 @@ import { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import type { TenantLoads } from '../services/tenants/loads.ts';
 import { isOpen } from './auth.ts';
-import { hangUpUnread } from './unread-body.ts';
 
 /** Counts the connections and requests of tenants. */
 export type LoadCounts = Pick<TenantLoads, 'request' | 'connect'>;
@@ -34,7 +33,6 @@ export function countLoads(app: FastifyInstance, loads: LoadCounts): void {
     try {
       app.holdConnection(request.raw.socket, tenant);
     } catch (problem) {
-      hangUpUnread(request, reply);
       reply.header('connection', 'close');
       return problem as Error;
     }

@@ -2,7 +2,8 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { giveBack } from './body-bytes.ts';
-import { clientOf } from './callers.ts';
+import type { BodyPace } from './body-pace.ts';
+import { clientAt } from './callers.ts';
 
 /** How long a refused client may still send. Closing at once would reset the connection before the client reads the answer. */
 export const LINGER_MILLISECONDS = 1_000;
@@ -13,39 +14,63 @@ const SMALL_BYTES = 2 ** 16;
 /** Bytes of a body that are read for the sake of its connection. By then its client has had the reply for long. */
 const MOST_READ_AWAY = 2 ** 30;
 
-/** Ends the connection after this reply without reading the rest of the body. Node would read it all to keep the connection. */
-export function hangUpUnread({ raw, bodyIsRead }: FastifyRequest, reply: FastifyReply): void {
-  if (bodyIsRead || !hasBody(raw)) return;
-  reply.header('connection', 'close');
-  hangUp(raw.socket);
-}
+/** For what is thrown away. */
+export type Pace = Pick<BodyPace, 'took'>;
 
-/** The same for a body that is large, or may be. A small one does no harm. */
-export function hangUpLarge(request: FastifyRequest, reply: FastifyReply): void {
-  if (isLarge(request.raw)) hangUpUnread(request, reply);
-}
-
-/** Reads the rest of a body and throws it away. The connection ends where it has no end. */
-export function readAway(request: FastifyRequest): void {
-  const client = clientOf(request);
+/**
+ * To be called before a reply is sent: if nobody reads its request's body, what comes of it is read and thrown away, so much in a turn of
+ * the event loop. Node would read up to 2 MiB of each connection; and if the connection ended at once, a client that sends everything
+ * before it reads would see a broken pipe.
+ */
+export function leaveUnread(request: FastifyRequest, reply: FastifyReply): undefined {
   const { raw, server } = request;
+  if (!isUnread(request) || raw.listenerCount('data') > 0) return;
+  const ends = reply.getHeader('connection') === 'close' || !reply.raw.shouldKeepAlive;
+  if (ends) hangUp(raw.socket, server.thrownAwayPace);
+  else if (isLarge(raw)) readAway(raw, clientAt(request.ip), server.thrownAwayPace);
+}
+
+/** Ends the connection after this reply, if there is more of the body to come. */
+export function hangUpUnread(request: FastifyRequest, reply: FastifyReply): void {
+  if (isUnread(request)) reply.header('connection', 'close');
+}
+
+function isUnread({ bodyIsRead, raw }: FastifyRequest): boolean {
+  return !bodyIsRead && !raw.complete && hasBody(raw);
+}
+
+/** Reads the rest of a body and throws it away. The connection ends where it has no end. To be called before the reply is over. */
+export function readAway(request: IncomingMessage, client: string, pace: Pace): void {
   let left = MOST_READ_AWAY;
-  raw.on('data', (piece: Buffer) => {
+  request.on('data', (piece: Buffer) => {
     const { length } = piece;
     left -= length;
     giveBack(piece);
-    if (left < 0) raw.socket.destroy();
-    else server.thrownAwayPace.took(client, raw, length);
+    if (left < 0) request.socket.destroy();
+    else pace.took(client, request, length);
   });
+  // When it has answered, Node throws away at once what nobody has asked it to read. It is asked once all that it has is taken.
+  while (request.read() !== null);
 }
 
-/** Node calls `destroySoon` when the reply is sent. */
-export function hangUp(socket: Socket): void {
+/** Ends a connection a while after its last reply. Node calls `destroySoon` when that is sent. */
+export function hangUp(socket: Socket, pace: Pace): void {
   socket.destroySoon = () => {
-    socket.pause();
+    throwAway(socket, pace);
     socket.end();
     setTimeout(() => socket.destroy(), LINGER_MILLISECONDS).unref();
   };
+}
+
+/** Throws away what comes on a connection from now on. Node's parser gets no more of it. */
+export function throwAway(socket: Socket, pace: Pace): void {
+  const client = clientAt(socket.remoteAddress);
+  socket.removeAllListeners('data');
+  socket.on('data', (piece: Buffer) => {
+    const { length } = piece;
+    giveBack(piece);
+    pace.took(client, socket, length);
+  });
 }
 
 /** More than a few bytes are announced, or none of how many. */

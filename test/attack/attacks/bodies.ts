@@ -128,4 +128,17 @@ export const BODIES: readonly Attack[] = [
       await target.flood(2, () => target.post('/v1/checkpoints', file, { type: FILE }));
     },
   },
+  {
+    name: 'bodies of 60 MB that are answered before they come',
+    run: async (target) => {
+      const body = Buffer.alloc(60 * MIB, 1);
+      const requests = [
+        () => target.post('/v1/nothing', body, { type: FILE }),
+        () => target.post('/v1/cells', body, { type: 'text/plain' }),
+        () => target.post('/v1/%zz', body, { type: FILE }),
+        () => target.send('GET', '/v1/cells', { body }),
+      ];
+      await target.flood(4, (client) => requests[client]());
+    },
+  },
 ];

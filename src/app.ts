@@ -45,6 +45,7 @@ import { addPlayground } from './http/playground.ts';
 import { refuseUnderPressure } from './http/pressure.ts';
 import { addProblemReplies, answerFrameworkErrors } from './http/problem-replies.ts';
 import { limitRates } from './http/rate-limits.ts';
+import { paceReads } from './http/read-pace.ts';
 import { Refusals } from './http/refusals.ts';
 import { sendTogether } from './http/replies.ts';
 import { lazyLog, logRequests, requestIdOf } from './http/request-log.ts';
@@ -265,6 +266,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   limitInFlight(app, account);
   app.beforeSending(leaveUnread);
   metrics.watchInFlight(() => account.held, limits.maxInFlightBytes);
+  paceReads(app);
   limitConnections(app, { perAddress: connectionsPerAddress, stallSeconds });
   await refuseUnderPressure(app, maxLoopMilliseconds);
   const { keysFile, quotas } = config;

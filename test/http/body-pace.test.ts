@@ -56,4 +56,19 @@ describe('bodies that come', () => {
     expect(read.lastIndexOf('b')).toBeLessThan((read.length * 2) / 3);
     for (const stream of bodies) expect(stream.readableEnded || stream.readableLength === 0).toBe(true);
   });
+
+  it('of another client that are short are whole in the second turn after they came, while long ones come', async () => {
+    for (let k = 0; k < 30; k++) body('a', 20);
+    for (let turn = 0; turn < 3; turn++) {
+      await new Promise(setImmediate);
+      await new Promise(process.nextTick);
+    }
+    body('b', 2);
+    for (let turn = 0; turn < 2; turn++) {
+      await new Promise(setImmediate);
+      await new Promise(process.nextTick);
+    }
+    expect(read.replaceAll('a', '')).toBe('bb');
+    expect(read.length).toBeLessThan(30 * 20);
+  });
 });

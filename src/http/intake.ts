@@ -39,14 +39,24 @@ export class Intake {
     return this.turns.hasWaited(client, WAIT_MS);
   }
 
-  /** Begins a request of a client, or goes on with it, at once or in a later turn. */
+  /** Begins a request of a client, at once or in a later turn; at once also in a turn that others have used up. */
+  begin(client: string, begin: () => void): void {
+    this.hear(client);
+    if (this.turns.mayBegin(client)) begin();
+    else this.turns.add(client, begin);
+  }
+
+  /** Goes on with a request, or begins messages of a client, at once or in a later turn. */
   take(client: string, begin: () => void): void {
-    if (client !== this.last) {
-      this.last = client;
-      this.since = this.clock();
-    }
+    this.hear(client);
     if (this.turns.hasTime) begin();
     else this.turns.add(client, begin);
+  }
+
+  private hear(client: string): void {
+    if (client === this.last) return;
+    this.last = client;
+    this.since = this.clock();
   }
 }
 

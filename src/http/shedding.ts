@@ -17,7 +17,7 @@ export interface Shedding {
   readonly refusals: Pick<Refusals, 'answer' | 'write'>;
   /** Counts what has come of the bodies of requests that wait. */
   readonly account: Pick<Account, 'fits' | 'add'>;
-  readonly intake: Pick<Intake, 'take' | 'isFull' | 'isBusy'>;
+  readonly intake: Pick<Intake, 'begin' | 'isFull' | 'isBusy'>;
 }
 
 /** A connection whose bytes are looked at. */
@@ -87,7 +87,7 @@ export function shedRequests(app: FastifyInstance, { pipelines, refusals, accoun
         return;
       }
       account.add(client, bytes);
-      intake.take(client, () => {
+      intake.begin(client, () => {
         // From now on it counts for itself (in-flight.ts).
         account.add(client, -bytes);
         if (!socket.destroyed) app.routing(request, response);

@@ -9,6 +9,8 @@ import { behindTurnEnd } from './turn-end.ts';
 const CLOCK_FACTOR = 4;
 /** Pieces of work that may begin in one turn. */
 const MOST_BEGUN = 256;
+/** Those of them that may begin beyond the time of the turn. */
+const MOST_BEYOND = 16;
 
 /** Milliseconds, of the clock and of the processor in this thread. */
 export interface Clocks {
@@ -29,6 +31,7 @@ const outside = AsyncLocalStorage.snapshot();
 const NEVER: Moment = { clock: Number.POSITIVE_INFINITY, processor: Number.POSITIVE_INFINITY };
 
 interface Waiting {
+  readonly client: string;
   readonly begin: () => void;
   /** When the turn ended in which it came: those before it in that turn may have taken long. */
   readonly since: Moment;
@@ -55,8 +58,11 @@ export class Turns {
   /** When the first piece of this turn began, by the clock. */
   private since = 0;
   private spent = false;
-  /** Whether something has begun in this turn. */
-  private hasBegun = false;
+  /** How many pieces have begun in this turn, and those of each client that is counted. */
+  private begun = 0;
+  private readonly begunBy = new Map<string, number>();
+  /** Those that began beyond its time. */
+  private beyond = 0;
   /** How many may begin that wait. */
   private places = 0;
   /** When this turn will have ended. */
@@ -83,14 +89,33 @@ export class Turns {
   get hasTime(): boolean {
     if (!this.turn) this.beginTurn();
     const hasTime = !this.isBusy && !this.isSpent();
-    this.hasBegun ||= hasTime;
+    if (hasTime) this.begun++;
     return hasTime;
+  }
+
+  /**
+   * The same for a short piece of a client. A client that asks seldom may begin also when others have used up the time of the turn: it
+   * does not wait for them.
+   */
+  mayBegin(client: string): boolean {
+    if (!this.hasTime) {
+      const isSmallPart = 2 * (this.begunBy.get(client) ?? 0) < this.begun && this.queue.sizeOf(client) === 0;
+      if (!isSmallPart || this.beyond === MOST_BEYOND) return false;
+      this.beyond++;
+      this.begun++;
+    }
+    this.countFor(client);
+    return true;
+  }
+
+  private countFor(client: string): void {
+    this.begunBy.set(client, (this.begunBy.get(client) ?? 0) + 1);
   }
 
   /** Begins a piece of a client's work when it is its turn. */
   add(client: string, begin: () => void): void {
     if (!this.turn) this.beginTurn();
-    this.queue.add(client, { begin, since: this.end });
+    this.queue.add(client, { client, begin, since: this.end });
     this.makePlaces();
   }
 
@@ -98,7 +123,9 @@ export class Turns {
     this.turn = this.now();
     this.since = this.turn.clock;
     this.spent = false;
-    this.hasBegun = false;
+    this.begun = 0;
+    this.begunBy.clear();
+    this.beyond = 0;
     setImmediate(() => this.endTurn());
     return this.turn;
   }
@@ -123,13 +150,17 @@ export class Turns {
 
   private beginNext(): void {
     this.places--;
-    if (!this.hasBegun) {
+    if (this.begun === 0) {
       // What the turn did before, such as reading bodies, has bounds of its own. Otherwise one piece a turn would be left for all that wait.
       this.since = this.clocks.clock();
       this.spent = false;
-      this.hasBegun = true;
-      this.queue.take()?.begin();
-    } else if (!this.isSpent()) this.queue.take()?.begin();
+    }
+    const next = this.begun === 0 || !this.isSpent() ? this.queue.take() : undefined;
+    if (next) {
+      this.begun++;
+      this.countFor(next.client);
+      next.begin();
+    }
     this.makePlaces();
   }
 

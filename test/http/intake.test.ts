@@ -6,6 +6,7 @@ const ALONE_MS = 10;
 const ALONE_AFTER_MS = 1_000;
 const WAIT_MS = 50;
 const CLOCK_FACTOR = 4;
+const MOST_BEYOND = 16;
 /** Ends a turn of the event loop, and lets the next begin what it has time for. */
 const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
 
@@ -30,7 +31,7 @@ describe('requests on their way in', () => {
   /** Requests of a client that each take so many milliseconds of the processor, on a machine that is so many times as slow. */
   function send(client: string, count: number, ms = 1, slowness = 1): void {
     for (let k = 0; k < count; k++) {
-      intake.take(client, () => {
+      intake.begin(client, () => {
         begun += client;
         processor += ms;
         clock += ms * slowness;
@@ -61,8 +62,9 @@ describe('requests on their way in', () => {
     send('a', 30);
     expect(begun).toHaveLength(ALONE_MS);
     send('b', 1);
+    begun = '';
     await nextTurn();
-    expect(begun).toHaveLength(ALONE_MS + TURN_MS);
+    expect(begun).toHaveLength(TURN_MS);
   });
 
   it('have their time of each turn, whatever else that has done before', async () => {
@@ -91,11 +93,45 @@ describe('requests on their way in', () => {
     expect(begun).toBe('apppp');
   });
 
-  it('wait by turns of their clients: one that asks seldom begins in the next turn', async () => {
+  it('of one that asks seldom begin at once in a turn of others; more of them wait by turns of their clients', async () => {
     send('a', 100);
-    send('b', 1);
+    send('b', TURN_MS + 1);
+    expect(begun).toBe('aaaabbbb');
     await nextTurn();
-    expect(begun).toMatch(/^a{4}ab/);
+    expect(begun).toMatch(/^aaaabbbbab/);
+    send('b', 1);
+    expect(begun.at(-1)).toBe('b');
+  });
+
+  it('go on, as messages begin, only in turns that have time', async () => {
+    send('a', 100);
+    intake.take('b', () => {
+      begun += 'b';
+    });
+    expect(begun).toBe('aaaa');
+    await nextTurn();
+    expect(begun).toMatch(/^aaaaab/);
+  });
+
+  it('of a client that has waited for its turn do not begin beyond the time of that turn', async () => {
+    send('a', TURN_MS + 1);
+    await nextTurn();
+    intake.take('b', () => {
+      clock += TURN_MS;
+    });
+    send('a', 1);
+    expect(begun).toHaveLength(TURN_MS + 1);
+    await nextTurn();
+    expect(begun).toHaveLength(TURN_MS + 2);
+  });
+
+  it('wait where some of many clients have begun beyond the time of the turn', async () => {
+    send('a', TURN_MS);
+    for (let k = 0; k < MOST_BEYOND; k++) send(`${k}`, 1);
+    send('b', 1);
+    expect(begun).toBe('aaaa0123456789101112131415');
+    await nextTurn();
+    expect(begun).toContain('b');
   });
 
   it('begin one in a turn at least', async () => {

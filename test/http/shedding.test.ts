@@ -15,7 +15,7 @@ describe('a service that has too much to do', () => {
   let url: string;
   let socket: Socket;
   let received = '';
-  const intake = { take: (_client: string, begin: () => void) => begin(), isFull: vi.fn(() => true), isBusy: true };
+  const intake = { begin: (_client: string, begin: () => void) => begin(), isFull: vi.fn(() => true), isBusy: true };
   const account = { fits: vi.fn(() => true), add: vi.fn() };
   const shed = vi.fn();
   const write = vi.spyOn(Refusals.prototype, 'write');

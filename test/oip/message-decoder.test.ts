@@ -70,6 +70,14 @@ describe('the messages of a call of gRPC', () => {
     expect(whole.equals(message)).toBe(true);
   });
 
+  it('are copied together where they come whole, and not kept with what else was read', () => {
+    const read = Buffer.concat(Array(100).fill(framed(3_000)));
+    const whole = new MessageDecoder(MAX_BYTES).write(read);
+    expect(whole).toHaveLength(100);
+    expect(new Set(whole.map(({ buffer }) => buffer)).size).toBe(1);
+    expect(whole[0].buffer).not.toBe(read.buffer);
+  });
+
   it('are refused where one is too long', () => {
     const decoder = new MessageDecoder(100);
     expect(() => decoder.write(framed(101))).toThrow('Received message larger than max (101 vs 100)');

@@ -40,9 +40,6 @@ describe('a stream of lines', () => {
     const turns: (() => void)[] = [];
     vi.spyOn(app.intake, 'take').mockImplementation((_client, begin) => void turns.push(begin));
     const client = new LinesClient(url);
-    // That of the request.
-    await until(() => turns.length === 1);
-    turns.shift()?.();
     client.say({ id: 1, session: 's', inputs: [[2]] });
     await until(() => turns.length === 1);
     // The bytes, and then the line.

@@ -9,7 +9,7 @@ const SAFE = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
  * line has no keys, bodies or queries.
  */
 export function auditChanges(app: FastifyInstance): void {
-  app.whenReplied((request, reply) => {
+  app.whenSettled((request, reply) => {
     const { schema } = routeOf(request);
     if (schema?.operationId === undefined || schema.pure || SAFE.has(request.method)) return;
     if (isBelow(request.log, 'info')) return;

@@ -13,22 +13,29 @@ type Done = (error?: Error) => void;
 type RouteFacts = FastifyRequest['routeOptions'];
 
 /**
- * Gives the app `check`, `checkBody`, `beforeSending`, `whenReplied` and `whenOver`, which are done for every request in the order in
+ * Gives the app `check`, `checkBody`, `beforeSending`, `whenSettled` and `whenOver`, which are done for every request in the order in
  * which they were added. There is one hook of Fastify for all checks of a kind, and one listener of the response for all ends: with
  * one for each, these alone would take as long as a step.
  */
 export function addChecks(app: FastifyInstance): void {
   app.decorateRequest('keptRoute');
+  app.decorateRequest('outcome');
   const checks: Check[] = [];
   const bodyChecks: QuickCheck[] = [];
   const payloadChecks: PayloadCheck[] = [];
-  const replied: Watcher[] = [];
+  const settled: Watcher[] = [];
   const over: Watcher[] = [];
   app.decorate('check', (check: Check) => void checks.push(check));
   app.decorate('checkBody', (check: QuickCheck) => void bodyChecks.push(check));
   app.decorate('beforeSending', (check: PayloadCheck) => void payloadChecks.push(check));
-  app.decorate('whenReplied', (watcher: Watcher) => void replied.push(watcher));
+  app.decorate('whenSettled', (watcher: Watcher) => void settled.push(watcher));
   app.decorate('whenOver', (watcher: Watcher) => void over.push(watcher));
+
+  function settle(request: FastifyRequest, reply: FastifyReply): void {
+    if (request.outcome === 'settled') return;
+    request.outcome = 'settled';
+    for (const watcher of settled) watcher(request, reply);
+  }
 
   function run(from: number, request: FastifyRequest, reply: FastifyReply, done: Done): void {
     for (let k = from; k < checks.length; k++) {
@@ -47,6 +54,7 @@ export function addChecks(app: FastifyInstance): void {
   app.addHook('onRequest', (request, reply, done) => {
     reply.raw.on('close', () => {
       for (const watcher of over) watcher(request, reply);
+      if (request.outcome === 'decided') settle(request, reply);
     });
     run(0, request, reply, done);
   });
@@ -62,10 +70,12 @@ export function addChecks(app: FastifyInstance): void {
       const refusal = check(request, reply, payload);
       if (refusal) return done(refusal);
     }
+    if (isGone(reply)) settle(request, reply);
+    else request.outcome = 'decided';
     done();
   });
   app.addHook('onResponse', (request, reply, done) => {
-    for (const watcher of replied) watcher(request, reply);
+    settle(request, reply);
     done();
   });
 }
@@ -74,6 +84,11 @@ export function addChecks(app: FastifyInstance): void {
 export function routeOf(request: FastifyRequest): RouteFacts {
   request.keptRoute ??= request.routeOptions;
   return request.keptRoute;
+}
+
+/** Whether the client hung up before the operating system had the whole reply. */
+export function isGone({ raw }: FastifyReply): boolean {
+  return raw.closed && !raw.writableFinished;
 }
 
 function end(outcome: Error | 'answered', done: Done): void {
@@ -87,12 +102,14 @@ declare module 'fastify' {
     checkBody: (check: QuickCheck) => void;
     /** When a reply is ready to be sent. */
     beforeSending: (check: PayloadCheck) => void;
-    /** When the operating system has the whole reply. A client that goes away before gets none. */
-    whenReplied: (watcher: Watcher) => void;
+    /** Once for each request: when what it comes to is known, and the reply is with the operating system or the client is gone. */
+    whenSettled: (watcher: Watcher) => void;
     /** When the reply is with the operating system, or the client is gone. */
     whenOver: (watcher: Watcher) => void;
   }
   interface FastifyRequest {
     keptRoute?: RouteFacts;
+    /** It is known what the request comes to; then that is told too. */
+    outcome?: 'decided' | 'settled';
   }
 }

@@ -1,9 +1,9 @@
 import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { JSON_LINES } from '../domain/media-types.ts';
-import { Problem } from '../domain/problems.ts';
+import { clientGone } from '../domain/problems.ts';
 import { jsonText } from './json-text.ts';
-import { problemDocument } from './problem-replies.ts';
+import { asProblem, logFault, problemDocument } from './problem-replies.ts';
 import type { Reply } from './replies.ts';
 
 /** The media type of such a reply. */
@@ -32,7 +32,7 @@ export function followLines(
 ): Promise<Reply | Readable> {
   const hungUp = new AbortController();
   reply.raw.once('close', () => {
-    if (!reply.raw.writableFinished) hungUp.abort();
+    if (!reply.raw.writableFinished) hungUp.abort(clientGone());
   });
   return new Promise((resolve, reject) => {
     let stream: Readable | undefined;
@@ -65,12 +65,7 @@ function lastLine(text: string): string {
 }
 
 function failure(request: FastifyRequest, error: unknown): object {
-  const problem =
-    error instanceof Problem
-      ? error
-      : new Problem('internal-error', 'The service failed. The request is not to blame.', {
-          cause: error,
-        });
-  if (problem.status >= 500) request.log.error({ err: problem.cause ?? problem, code: problem.code }, problem.message);
+  const problem = asProblem(error);
+  logFault(request.log, problem);
   return { status: problem.status, problem: problemDocument(problem, request.url, request.id) };
 }

@@ -66,7 +66,7 @@ export function createMetrics({ worker, ofProcess, traceId }: MetricsOptions): M
   new Gauge(info).set({ version: packageJson.version }, 1);
   const requests = new CountingHistogram({
     name: 'cellstep_request_duration_seconds',
-    help: 'From the headers of a request to the last byte of its reply.',
+    help: 'From the headers of a request to the last byte of its reply, or to its outcome where the client has hung up.',
     labelNames: ['method', 'route', 'status'],
     buckets: SECONDS,
     registers,
@@ -156,7 +156,7 @@ export function createMetrics({ worker, ofProcess, traceId }: MetricsOptions): M
       app.whenOver((request) => {
         if (!request.ws) running -= 1;
       });
-      app.whenReplied((request, { statusCode, elapsedTime }) => {
+      app.whenSettled((request, { statusCode, elapsedTime }) => {
         requests.of(request.method, routePattern(request), statusCode).observe(elapsedTime / 1000, request.traceId);
       });
     },

@@ -68,9 +68,7 @@ export function answerFrameworkErrors(formOf: ProblemFormOf) {
 function sendProblem(request: FastifyRequest, reply: FastifyReply, problem: Problem, form: ProblemForm): void {
   const { status } = problem;
   request.server.refused(problem, request.identity?.tenant ?? '');
-  // Of those that are refused while there is too much to do, a line each would only be more to do.
-  if (status >= 500 && problem.code !== 'overloaded')
-    request.log.error({ err: problem.cause ?? problem, code: problem.code }, problem.message);
+  logFault(request.log, problem);
   if (status === 401 || status === 403) hangUpUnread(request, reply);
   const document = form.write(problemDocument(problem, request.url, request.id));
   reply
@@ -79,6 +77,15 @@ function sendProblem(request: FastifyRequest, reply: FastifyReply, problem: Prob
     .header('content-type', form.mediaType)
     .serializer((text: string) => text)
     .send(JSON.stringify(document));
+}
+
+/** Refused by the thousand where a client asks for too much: a line each would only be more to do, and hide the faults. */
+const NO_FAULTS: ReadonlySet<ProblemCode> = new Set(['overloaded', 'tenant-full']);
+
+/** Logs a fault of the service. */
+export function logFault(log: { error(about: object, message: string): void }, problem: Problem): void {
+  const { status, code, message, cause } = problem;
+  if (status >= 500 && !NO_FAULTS.has(code)) log.error({ err: cause ?? problem, code }, message);
 }
 
 export interface ProblemDocument {

@@ -1,5 +1,5 @@
 import type { FastifyBaseLogger, FastifyInstance, FastifyRequest } from 'fastify';
-import { routeOf } from './every-request.ts';
+import { isGone, routeOf } from './every-request.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -20,7 +20,7 @@ export function requestIdOf(header: string | string[] | undefined, newId: () => 
 }
 
 /**
- * Logs one line per request when its reply is sent. The line has the pattern of the route and not the path, so no id or query
+ * Logs one line per request when its reply is sent, or when its client is gone and its outcome is known. The line has the pattern of the route and not the path, so no id or query
  * of a client is logged. Also returns the id of the request as X-Request-Id.
  */
 export function logRequests(app: FastifyInstance): void {
@@ -31,7 +31,7 @@ export function logRequests(app: FastifyInstance): void {
     reply.header('x-request-id', request.id);
     return undefined;
   });
-  app.whenReplied((request, reply) => {
+  app.whenSettled((request, reply) => {
     const route = routePattern(request);
     const level = PROBES.has(route) ? 'debug' : 'info';
     if (isBelow(request.log, level)) return;
@@ -40,7 +40,7 @@ export function logRequests(app: FastifyInstance): void {
       route,
       status: reply.statusCode,
       ms: Math.round(reply.elapsedTime * 100) / 100,
-      bytes: bytesOf(reply.getHeader('content-length')),
+      ...(isGone(reply) ? { gone: true } : { bytes: bytesOf(reply.getHeader('content-length')) }),
     };
     request.log[level](line, `${request.method} ${route} ${reply.statusCode}`);
   });

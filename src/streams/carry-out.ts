@@ -3,7 +3,7 @@ import { isJsonObject, quote } from '../domain/json.ts';
 import { fieldProblem, type Problem } from '../domain/problems.ts';
 import { clientOf } from '../http/callers.ts';
 import { retryAfterOf } from '../http/http-problem.ts';
-import { asProblem, problemDocument } from '../http/problem-replies.ts';
+import { asProblem, logFault, problemDocument } from '../http/problem-replies.ts';
 import type { PlainStep } from '../services/sessions/plain-step.ts';
 import { turnWithTime } from '../threads/in-turns.ts';
 import type { Queue } from '../threads/queue.ts';
@@ -201,9 +201,9 @@ function idOf(sent: unknown): MessageId {
 function refusalOf(sent: unknown, problem: Problem, { url, id, log, refused }: Call): AnswerFields {
   const { status } = problem;
   refused(problem);
-  if (status >= 500) log.error({ err: problem.cause ?? problem, code: problem.code }, problem.message);
   const { session } = Object(sent) as { session?: unknown };
   const named = typeof session === 'string' && session.length <= 128 ? { session } : {};
+  logFault(log, problem);
   const retryAfter = retryAfterOf(problem);
   const document = problemDocument(problem, url, id);
   return {

@@ -2,9 +2,9 @@ import { once } from 'node:events';
 import { type AddressInfo, connect } from 'node:net';
 import { Writable } from 'node:stream';
 import Fastify from 'fastify';
-import { expect, it, onTestFinished } from 'vitest';
-import type { Problem } from '../../src/domain/problems.ts';
-import { addProblemReplies, PROBLEM_FORM } from '../../src/http/problem-replies.ts';
+import { expect, it, onTestFinished, vi } from 'vitest';
+import { Problem, type ProblemCode } from '../../src/domain/problems.ts';
+import { addProblemReplies, logFault, PROBLEM_FORM } from '../../src/http/problem-replies.ts';
 import { SlicedReply } from '../../src/http/sliced-reply.ts';
 
 it('does not call it a fault that a client hangs up before a long reply begins', async () => {
@@ -36,4 +36,16 @@ it('does not call it a fault that a client hangs up before a long reply begins',
   client.destroy();
   expect((await refused.promise).code).toBe('client-gone');
   expect(logged).toBe('');
+});
+
+it.each<[ProblemCode, number]>([
+  ['internal-error', 1],
+  ['store-full', 1],
+  ['overloaded', 0],
+  ['tenant-full', 0],
+  ['not-found', 0],
+])('logs %s as a fault %d times: a client may ask for too much by the thousand', (code, times) => {
+  const error = vi.fn();
+  logFault({ error }, new Problem(code, 'Why.'));
+  expect(error).toHaveBeenCalledTimes(times);
 });

@@ -1,6 +1,10 @@
+import { type AddressInfo, connect } from 'node:net';
+import { pino } from 'pino';
 import { expect, it } from 'vitest';
+import { openMemoryStore } from '../../src/store/memory.ts';
 import { startApp, type TestApp } from '../support/app.ts';
 import { call, make } from '../support/call.ts';
+import { eventually } from '../support/until.ts';
 
 const SGD = { class_name: 'SGD', config: { learning_rate: 0.01 } };
 const wave = (...shape: number[]) => ({
@@ -61,5 +65,38 @@ it('changes nothing where the client hangs up while the lines come', async () =>
   const steps = await trainings(app, 'loop');
   expect(steps).toBeGreaterThan(1);
   expect(steps).toBeLessThan(10_000);
+  await app.close();
+});
+
+it('logs no fault where the client hangs up before the first line', async () => {
+  const store = openMemoryStore();
+  const lines: { readonly level: number; readonly audit?: { readonly outcome: string } }[] = [];
+  const logger = pino({}, { write: (line: string) => void lines.push(JSON.parse(line)) });
+  const app = await startApp({ store, logger });
+  await app.listen({ host: '127.0.0.1', port: 0 });
+  await make(app, '/v1/cells', { id: 'c', class_name: 'GRUCell', config: { units: 2 }, input_shape: [null, 1] });
+  const gone = Promise.withResolvers<void>();
+  app.server.on('connection', (socket) => socket.once('close', gone.resolve));
+  const { commit, get } = store;
+  const hangUp = async () => {
+    client.destroy();
+    await gone.promise;
+  };
+  store.get = (key) => hangUp().then(() => get(key));
+  store.commit = (writes) => hangUp().then(() => commit(writes));
+  const body = JSON.stringify({
+    inputs: wave(1, 2, 1),
+    targets: wave(1, 2, 2),
+    loss: 'mse',
+    optimizer: SGD,
+    repeat: 9,
+  });
+  const head = 'Host: localhost\r\nAccept: application/jsonl\r\nContent-Type: application/json\r\n';
+  const { port } = app.server.address() as AddressInfo;
+  const client = connect(port, '127.0.0.1', () =>
+    client.write(`POST /v1/cells/c/training_steps HTTP/1.1\r\n${head}Content-Length: ${body.length}\r\n\r\n${body}`),
+  );
+  await eventually(() => expect(lines.map(({ audit }) => audit?.outcome)).toContain('refused 499'));
+  expect(lines.filter(({ level }) => level >= 50)).toEqual([]);
   await app.close();
 });

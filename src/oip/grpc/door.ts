@@ -16,7 +16,7 @@ import { NOT_SMALL_BYTES } from '../../http/body-bytes.ts';
 import { clientAt } from '../../http/callers.ts';
 import { shareConnections } from '../../http/connections.ts';
 import { type Address, MoreListeners } from '../../http/more-listeners.ts';
-import { asProblem } from '../../http/problem-replies.ts';
+import { asProblem, logFault } from '../../http/problem-replies.ts';
 import { readTls, type TlsFiles, watchTls } from '../../http/tls.ts';
 import { atOnce, inTurns } from '../../threads/in-turns.ts';
 import { addressOf, createAdmission } from './admission.ts';
@@ -241,7 +241,7 @@ export class GrpcDoor {
   private failure(error: unknown): CallFailure {
     const closing = (error as { code?: string }).code === 'FST_ERR_REOPENED_CLOSE_SERVER';
     const problem = closing ? shuttingDown() : asProblem(error);
-    if (problem.status >= 500) this.app.log.error({ err: problem.cause ?? problem }, problem.message);
+    logFault(this.app.log, problem);
     return failureOfProblem(problem);
   }
 }

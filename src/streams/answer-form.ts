@@ -13,6 +13,13 @@ export type AnswerFields = Readonly<Record<string, unknown>>;
 /** An answer as a door sends it: text, or fields for a file. */
 export type Written = string | AnswerFields;
 
+/** What an answer says of its message. */
+export interface AnswerOutcome {
+  readonly session: unknown;
+  readonly status: number;
+  readonly replayed: boolean;
+}
+
 /** How answers are written, sent, and kept for an idempotency key. */
 export interface AnswerForm<R extends Written> {
   /** Part of a key's fingerprint, because a kept answer has one form. */
@@ -23,10 +30,16 @@ export interface AnswerForm<R extends Written> {
   writeAll(fields: readonly AnswerFields[]): (R | Error)[];
   /** The answer to one message, which has an id or not. */
   labelled(answer: R, id: MessageId): R;
+  /** Of an answer without a label. */
+  outcomeOf(answer: R): AnswerOutcome;
   encode(answer: R): Uint8Array;
   /** A kept answer, marked as a repetition. */
   replay(bytes: Uint8Array): R;
 }
+
+const REPLAYED = ',"replayed":true}';
+/** The fields that each answer begins with. */
+const OUTCOME = /^(?:"session":("(?:[^"\\]|\\.)*"),)?"status":(\d+)/;
 
 /** JSON without the brace that opens it until it is labelled: to put an id into a long text would copy it. */
 export const TEXT_FORM: AnswerForm<string> = {
@@ -37,9 +50,12 @@ export const TEXT_FORM: AnswerForm<string> = {
     if (id === undefined) return `{${text}`;
     return `{"id":${typeof id === 'number' ? id : JSON.stringify(id)},${text}`;
   },
+  outcomeOf(text) {
+    const [, session = 'null', status] = OUTCOME.exec(text) ?? [];
+    return { session: JSON.parse(session), status: Number(status), replayed: text.endsWith(REPLAYED) };
+  },
   encode: (text) => Buffer.from(`{${text}`),
-  replay: (bytes) =>
-    `${Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString().slice(1, -1)},"replayed":true}`,
+  replay: (bytes) => `${Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString().slice(1, -1)}${REPLAYED}`,
 };
 
 /** The fields themselves, for a door that writes files of tensors. They are kept as such a file. */
@@ -49,6 +65,11 @@ export function fieldsForm(files: TensorFiles): AnswerForm<AnswerFields> {
     write: (fields) => fields,
     writeAll: (all) => [...all],
     labelled: (fields, id) => (id === undefined ? fields : { id, ...fields }),
+    outcomeOf: ({ session, status, replayed }) => ({
+      session,
+      status: Number(status),
+      replayed: replayed === true,
+    }),
     encode: (fields) => files.write(fileOfReply(fields)).subarray(),
     replay: (bytes) => {
       const { tensors, metadata } = atOnce(files.read(bytes));

@@ -1,13 +1,15 @@
 import type { FastifyRequest } from 'fastify';
 import { isJsonObject, quote } from '../domain/json.ts';
 import { fieldProblem, type Problem } from '../domain/problems.ts';
+import { keepsAudit, logChange } from '../http/audit.ts';
 import { clientOf } from '../http/callers.ts';
 import { retryAfterOf } from '../http/http-problem.ts';
 import { asProblem, logFault, problemDocument } from '../http/problem-replies.ts';
 import type { PlainStep } from '../services/sessions/plain-step.ts';
 import { turnWithTime } from '../threads/in-turns.ts';
 import type { Queue } from '../threads/queue.ts';
-import type { AnswerFields, AnswerForm, MessageId, Written } from './answer-form.ts';
+import type { AnswerFields, AnswerForm, AnswerOutcome, MessageId, Written } from './answer-form.ts';
+import { changeOfMessage, sessionNamedIn } from './audit-message.ts';
 import { type MessageHandler, stepOfMany } from './message-handler.ts';
 import { type PlainMessage, plainStep } from './plain-step.ts';
 import type { Sender } from './sender.ts';
@@ -30,6 +32,8 @@ export interface Call {
   readonly log: { error(about: object, message: string): void };
   /** Hears of each problem. */
   readonly refused: (problem: Problem) => void;
+  /** Hears of each message and its outcome, where changes are logged. */
+  readonly audit?: (sent: unknown, outcome: AnswerOutcome) => void;
   readonly sender: Pick<Sender, 'carryOut' | 'isRated'>;
   /** Waits until the event loop has time for more of the sender's messages; undefined if it has. */
   readonly turn: () => Promise<void> | undefined;
@@ -39,7 +43,12 @@ export interface Call {
 export function callOf(request: FastifyRequest, sender: Sender): Call {
   const { url, id, log, identity, server } = request;
   const refused = (problem: Problem) => server.refused(problem, identity.tenant);
-  return { url, id, log, sender, refused, turn: () => turnWithTime(clientOf(request)) };
+  const audit = (sent: unknown, outcome: AnswerOutcome) => {
+    const change = changeOfMessage(sent, outcome);
+    if (change) logChange(request, change);
+  };
+  const heard = keepsAudit(request) ? { audit } : {};
+  return { url, id, log, sender, refused, ...heard, turn: () => turnWithTime(clientOf(request)) };
 }
 
 /**
@@ -74,6 +83,7 @@ export class Messages {
       try {
         const message = sent[place];
         const written = answer instanceof Error ? form.write(refusalOf(message, asProblem(answer), call)) : answer;
+        call.audit?.(message, form.outcomeOf(written));
         answered(place, form.labelled(written, idOf(message)));
       } catch (error) {
         call.log.error({ err: error }, 'An answer could not be sent.');
@@ -201,13 +211,11 @@ function idOf(sent: unknown): MessageId {
 function refusalOf(sent: unknown, problem: Problem, { url, id, log, refused }: Call): AnswerFields {
   const { status } = problem;
   refused(problem);
-  const { session } = Object(sent) as { session?: unknown };
-  const named = typeof session === 'string' && session.length <= 128 ? { session } : {};
   logFault(log, problem);
   const retryAfter = retryAfterOf(problem);
   const document = problemDocument(problem, url, id);
   return {
-    ...named,
+    ...sessionNamedIn(sent),
     status,
     problem: retryAfter === undefined ? document : { ...document, retry_after: retryAfter },
   };

@@ -227,7 +227,7 @@ const ANSWERED_LINES =
 export const stepsReplies = z.union([
   stepsReply,
   file(
-    '`output` [n, width] and, if asked for, `states.0` …: a row for each step, zeros for a refused one. `results` is in the metadata. If the outputs differ in shape or dtype they are `output.0`, `output.1` ….',
+    '`output` [n, width] and, if asked for, `states.0` …: a row for each step, zeros for a refused one. `results` is in the metadata. If the outputs differ in shape or dtype, or the zeros of refused rows would take more than 16 MiB, they are `output.0`, `output.1` ….',
   ),
   ...JSON_LINES.map((type) => lines(type, ANSWERED_LINES)),
 ]);

@@ -6,9 +6,11 @@ export interface Caller {
   readonly signal: AbortSignal | undefined;
   /** Counts bytes that are in memory for the caller, until its request is over. @throws {Problem} overloaded */
   hold(bytes: number): void;
+  /** The same for a result that becomes the reply. Call it before you compute the result, if you know its size. */
+  holdResult(bytes: number): void;
 }
 
 /** The caller of what is being done now; OWN_WORK for what the service does by itself. */
 export type CurrentCaller = () => Caller;
 
-export const OWN_WORK: Caller = { client: '', signal: undefined, hold: () => undefined };
+export const OWN_WORK: Caller = { client: '', signal: undefined, hold: () => undefined, holdResult: () => undefined };

@@ -61,4 +61,10 @@ export class RequestCaller implements Caller {
     const noRoom = this.request.holdBytes(bytes);
     if (noRoom) throw noRoom;
   }
+
+  holdResult(bytes: number): void {
+    this.hold(bytes);
+    const { held } = this.request;
+    if (held) held.result += bytes;
+  }
 }

@@ -2,6 +2,9 @@ import type { Caller } from '../domain/caller.ts';
 import type { Callers } from './callers.ts';
 import type { Account } from './in-flight.ts';
 
+/** Answers to messages are text, made before any of it is sent: four bytes are up to thirteen characters. */
+const TEXT_TIMES = 3;
+
 /** Whoever sent several messages or requests that are carried out together. What they hold is free when they are over. */
 export class HoldingCaller implements Caller {
   readonly client: string;
@@ -19,6 +22,10 @@ export class HoldingCaller implements Caller {
     if (!this.account.admits(this.client, bytes, this.held)) throw this.account.overloaded();
     this.account.add(this.client, bytes);
     this.held += bytes;
+  }
+
+  holdResult(bytes: number): void {
+    this.hold(TEXT_TIMES * bytes);
   }
 
   free(): void {

@@ -85,14 +85,16 @@ interface Held {
   /** 1, or 0 for a WebSocket: it has no answer to wait for, and may stay open for days. */
   readonly waits: 0 | 1;
   bytes: number;
+  /** Those of its result: of them its reply is made. */
+  result: number;
   /** Made where somebody asks for it. */
   left?: AbortController;
 }
 
 /**
  * Counts the bytes that all requests of this process hold: bodies that have come, whole or not, what is read, unpacked and
- * drawn for them, and replies that are not read yet. What is over the account is refused with 503 `overloaded` before memory
- * grows; the reply to a change is sent in any case, as the change is made. Whatever a request held is free when its connection
+ * drawn and computed for them, and replies that are not read yet. What is over the account is refused with 503 `overloaded` before
+ * memory grows; the reply to a change is sent in any case, as the change is made. Whatever a request held is free when its connection
  * or its reply is over. Probes and pages are let through.
  */
 export function limitInFlight(app: FastifyInstance, account: Account, mostWaiting = MOST_WAITING): void {
@@ -126,7 +128,7 @@ export function limitInFlight(app: FastifyInstance, account: Account, mostWaitin
   app.check((request) => {
     const client = clientOf(request);
     const waits = request.ws ? 0 : 1;
-    request.held = { client, bytes: 0, waits };
+    request.held = { client, bytes: 0, result: 0, waits };
     allWaiting += waits;
     return refusalOf(request, client);
   });
@@ -146,8 +148,8 @@ export function limitInFlight(app: FastifyInstance, account: Account, mostWaitin
   }
 
   app.beforeSending((request, _reply, payload) => {
-    const { method } = request;
-    const bytes = heldBy(payload);
+    const { method, held } = request;
+    const bytes = Math.max(0, heldBy(payload) - (held?.result ?? 0));
     const reads = method === 'GET' || method === 'HEAD';
     return reads && bytes > SMALL_BYTES ? request.holdBytes(bytes) : hold(request, bytes);
   });

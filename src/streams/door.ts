@@ -7,8 +7,9 @@ import { JSON_LINES, SAFETENSORS } from '../domain/media-types.ts';
 import { credentialOf } from '../http/auth.ts';
 import { mediaTypeOf } from '../http/binary-body.ts';
 import { type Callers, clientAt, clientOf, turnOf } from '../http/callers.ts';
+import { Holding } from '../http/in-flight.ts';
 import { jsonParser } from '../http/json-body.ts';
-import { writerFor } from '../http/replies.ts';
+import { send, writerFor } from '../http/replies.ts';
 import { encoded, SLICE_BYTES, SlicedReply } from '../http/sliced-reply.ts';
 import { inTurns } from '../threads/in-turns.ts';
 import { Queue } from '../threads/queue.ts';
@@ -64,21 +65,22 @@ export class StreamDoor {
     if (JSON_LINES.some((known) => known === type)) return this.answerLines(request, reply, type);
     const { tensorFiles: files } = request.server;
     const sent = request.body;
+    const call = this.callOf(request);
+    const holding = new Holding(request.server.account, clientOf(request));
     const items = sent instanceof Uint8Array ? itemsOfFile(await inTurns(files.read(sent)), this.parse) : itemsOf(sent);
     if (writerFor(request).mediaType === SAFETENSORS) {
       const form = fieldsForm(files);
       const answers = await answersOf<StepFields>(this.stepsOf(request), items, {
         form,
         sizeOf: sizeOfFields,
-        call: this.callOf(request),
+        call,
+        holding,
       });
-      reply.header('content-type', SAFETENSORS);
-      const { buffer, byteOffset, byteLength } = files.write(fileOfAnswers(answers)).subarray();
-      return Buffer.from(buffer, byteOffset, byteLength);
+      const headers = { 'content-type': SAFETENSORS };
+      return send(reply, { status: 200, headers, body: files.write(fileOfAnswers(answers)) });
     }
     const sizeOf = (text: string) => text.length;
-    const call = this.callOf(request);
-    const texts = await answersOf(this.stepsOf(request), items, { form: TEXT_FORM, sizeOf, call });
+    const texts = await answersOf(this.stepsOf(request), items, { form: TEXT_FORM, sizeOf, call, holding });
     reply.header('content-type', 'application/json; charset=utf-8');
     const pieces = textOfAnswers(texts);
     const length = texts.reduce((sum, text) => sum + text.length, 0);

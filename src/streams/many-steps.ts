@@ -1,6 +1,7 @@
 import { MAX_ITEMS } from '../../schemas/stream.ts';
 import { isJsonObject, quote } from '../domain/json.ts';
 import { fieldProblem, Problem } from '../domain/problems.ts';
+import type { Holding } from '../http/in-flight.ts';
 import { SLICE_BYTES } from '../http/sliced-reply.ts';
 import type { AnswerForm, Written } from './answer-form.ts';
 import type { Call, Messages } from './carry-out.ts';
@@ -8,12 +9,14 @@ import type { Call, Messages } from './carry-out.ts';
 /** The most items that run at once. */
 const WAVE = 1_000;
 /** The most bytes of the answers to one call. Further items are not begun. */
-const MOST_ANSWER_BYTES = 16 * 2 ** 20;
+export const MOST_ANSWER_BYTES = 16 * 2 ** 20;
 
 interface CallOfMany<R extends Written> {
   readonly form: AnswerForm<R>;
   readonly sizeOf: (answer: R) => number;
   readonly call: Call;
+  /** Counts the answers while others are made. */
+  readonly holding: Pick<Holding, 'become'>;
 }
 
 /**
@@ -23,22 +26,34 @@ interface CallOfMany<R extends Written> {
 export async function answersOf<R extends Written>(
   messages: Messages,
   items: readonly unknown[],
-  { form, sizeOf, call }: CallOfMany<R>,
+  { form, sizeOf, call, holding }: CallOfMany<R>,
 ): Promise<R[]> {
   const answers: R[] = [];
   let bytes = 0;
+  const { sender } = call;
+  const limited: Call['sender'] = {
+    get isRated() {
+      return sender.isRated;
+    },
+    async carryOut(act, steps) {
+      if (bytes < MOST_ANSWER_BYTES) return sender.carryOut(act, steps);
+      throw tooMuch();
+    },
+  };
   for (let from = 0; from < items.length; from += WAVE) {
-    const room = bytes < MOST_ANSWER_BYTES;
     const wave = items.slice(from, from + WAVE);
     const { promise: allAnswered, resolve } = Promise.withResolvers<void>();
     let left = wave.length;
-    void messages.carryOutAll(room ? wave : wave.map(tooMuch), { form, call }, (place, answer) => {
+    void messages.carryOutAll(wave, { form, call: { ...call, sender: limited } }, (place, answer) => {
       answers[from + place] = answer;
       bytes += sizeOf(answer);
+      holding.become(bytes);
       if (--left === 0) resolve();
     });
     await allAnswered;
   }
+  // From now on they count as the reply.
+  holding.become(0);
   return answers;
 }
 

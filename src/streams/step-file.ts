@@ -8,6 +8,7 @@ import { allocate, formatShape, sameShape, Tensor } from '../domain/tensor.ts';
 import { SentTensor } from '../domain/tensor-literal.ts';
 import { bodyOfFile } from '../http/tensor-file.ts';
 import { checkShape } from '../http/validation.ts';
+import { MOST_ANSWER_BYTES } from './many-steps.ts';
 
 /** The fields of an answer. */
 export interface StepFields {
@@ -29,26 +30,24 @@ const FIELDS = tensorFieldsOf(stepsFile);
 
 /**
  * The answers as a file: `output` [n, width] and, if requested, `states.0` …, with a row for each step, and `results` in the
- * metadata. A refused row has zeros. If the outputs differ in width or dtype, each is a tensor of its own: `output.3` for the
- * fourth.
+ * metadata. A refused row has zeros. If the outputs differ in width or dtype, or there would be far more zeros than outputs, each
+ * is a tensor of its own: `output.3` for the fourth.
  */
 export function fileOfAnswers(answers: readonly StepFields[]): TensorFile {
-  const tensors = new Map<string, Tensor>();
-  put(
-    tensors,
+  const stacked = new StackedTensors();
+  stacked.put(
     'output',
     answers.map(({ output }) => output?.tensor),
   );
   let states = 0;
   for (const answer of answers) while (stateAt(answer, states)) states++;
   for (let k = 0; k < states; k++) {
-    put(
-      tensors,
+    stacked.put(
       `states.${k}`,
       answers.map((answer) => stateAt(answer, k)?.tensor),
     );
   }
-  return { tensors, metadata: { results: JSON.stringify(answers.map(plainOf)) } };
+  return { tensors: stacked.tensors, metadata: { results: JSON.stringify(answers.map(plainOf)) } };
 }
 
 /** The fields that are no tensors. */
@@ -107,21 +106,27 @@ export function sizeOfFields({ output, states = [] }: StepFields): number {
   return bytes;
 }
 
-/** Stacks tensors of one shape and dtype; otherwise keeps each as it is. */
-function put(into: Map<string, Tensor>, name: string, parts: readonly (Tensor | undefined)[]): void {
-  const first = parts.find((part) => part !== undefined);
-  if (!first) return;
-  const { dtype, shape } = first;
-  const alike =
-    shape.length === 2 &&
-    shape[0] === 1 &&
-    parts.every((part) => !part || (part.dtype === dtype && sameShape(part.shape, shape)));
-  if (!alike) {
-    for (const [k, part] of parts.entries()) if (part) into.set(`${name}.${k}`, part);
-    return;
+/** Puts the tensors of all answers into a file. */
+class StackedTensors {
+  readonly tensors = new Map<string, Tensor>();
+  /** Bytes of the zeros that there still may be for refused rows. */
+  private left = MOST_ANSWER_BYTES;
+
+  /** Stacks tensors of one shape and dtype; otherwise keeps each as it is. */
+  put(name: string, parts: readonly (Tensor | undefined)[]): void {
+    const there = parts.filter((part) => part !== undefined);
+    if (there.length === 0) return;
+    const [{ dtype, shape, data: first }] = there;
+    const alike = there.every((part) => part.dtype === dtype && sameShape(part.shape, shape));
+    const zeros = (parts.length - there.length) * first.byteLength;
+    if (!alike || shape.length !== 2 || shape[0] !== 1 || zeros > this.left) {
+      for (const [k, part] of parts.entries()) if (part) this.tensors.set(`${name}.${k}`, part);
+      return;
+    }
+    this.left -= zeros;
+    const [, width] = shape;
+    const data = allocate(dtype, width * parts.length);
+    for (const [k, part] of parts.entries()) if (part) data.set(part.data as never, k * width);
+    this.tensors.set(name, new Tensor(dtype, [parts.length, width], data));
   }
-  const [, width] = shape;
-  const data = allocate(dtype, width * parts.length);
-  for (const [k, part] of parts.entries()) if (part) data.set(part.data as never, k * width);
-  into.set(name, new Tensor(dtype, [parts.length, width], data));
 }

@@ -1,6 +1,7 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { startApp, type TestApp } from '../support/app.ts';
 import { call, expectProblem, make } from '../support/call.ts';
+import { edge, graph, integers, model, node } from '../support/onnx-models.ts';
 
 const ZEROS = { kernel_initializer: 'zeros', recurrent_initializer: 'zeros', bias_initializer: 'zeros' };
 
@@ -51,6 +52,25 @@ describe('the bytes of one thing', () => {
   ])('refuses a variable that is too large by %s', async (_, body, detail) => {
     await withApp({ limits: { maxElements: 2 ** 25 } }, async (app) => {
       expectProblem(await call(app, 'POST', '/v1/variables', body), 'limit-exceeded', detail);
+    });
+  });
+
+  it('counts what gradients keep of the steps of a row', async () => {
+    await withApp({}, async (app) => {
+      await make(app, '/v1/cells', {
+        id: 'c',
+        class_name: 'LSTM',
+        config: { units: 16 },
+        input_shape: [null, null, 1],
+      });
+      const through = (time: number) => {
+        const inputs = { shape: [1, time, 1], data: Array(time).fill(0) };
+        const cotangent = { shape: [1, 16], data: Array(16).fill(1) };
+        return call(app, 'POST', '/v1/cells/c/gradients', { inputs, cotangent, return_sequences: false });
+      };
+      const refused = await through(100_000);
+      expectProblem(refused, 'limit-exceeded', /100000 steps keep 140800000 numbers of a row.*CELLSTEP_MAX_ELEMENTS/);
+      expect((await through(100)).status).toBe(200);
     });
   });
 
@@ -109,6 +129,75 @@ describe('an operation on large tensors', () => {
       await make(app, '/v1/variables', { id: 'b', initializer: 'zeros', shape: [300, 401] });
       const reply = await call(app, 'POST', '/v1/ops/matmul', { inputs: [{ variable: 'a' }, { variable: 'b' }] });
       expect(expectProblem(reply, 'wrong-shape', /cannot multiply shapes/).errors?.[0]?.pointer).toBe('/inputs');
+    });
+  });
+});
+
+describe('a result that finds no room in memory', () => {
+  const ROWS = Array.from({ length: 256 }, () => [1]);
+  const STEP = { inputs: ROWS };
+  const SEQUENCE = { inputs: ROWS.map((row) => [row]) };
+  const TILED = graph({
+    inputs: [edge('x', ['batch', 1]), edge('h', ['batch', 1])],
+    nodes: [node({ op: 'Add', in: ['x', 'h'], out: ['hn'] }), node({ op: 'Tile', in: ['hn', 'times'], out: ['y'] })],
+    initializers: [integers('times', [2], [1, 100])],
+    outputs: [edge('y', ['batch', 100]), edge('hn', ['batch', 1])],
+  });
+
+  it('is not computed, whatever asks for it, and changes nothing', async () => {
+    await withApp({}, async (app) => {
+      const config = { units: 100, ...ZEROS };
+      await make(app, '/v1/cells', { id: 'c', class_name: 'SimpleRNNCell', config, input_shape: [null, 1] });
+      await make(app, '/v1/sessions', { id: 's', cell: 'c', batch_size: 256 });
+      const headers = { 'content-type': 'application/x-onnx' };
+      const made = await call(app, 'POST', '/v1/cells?graph=true&id=g', model(TILED), headers);
+      expect(made.status, made.text).toBe(201);
+      const inputs = [{ name: 'inputs', shape: [256, 1], datatype: 'FP32', data: ROWS }];
+      const requests: readonly (readonly [string, object])[] = [
+        ['/v1/cells/c/steps', STEP],
+        ['/v1/cells/c/sequences', SEQUENCE],
+        ['/v1/cells/c/gradients', { ...SEQUENCE, cotangent: { variable: 'ones' } }],
+        ['/v1/cells/g/steps', STEP],
+        ['/v1/ops/add', { inputs: [ROWS, [Array(256).fill(1)]] }],
+        ['/v1/sessions/s/steps', STEP],
+        ['/v1/steps', { steps: [{ session: 's', ...STEP }] }],
+        ['/v2/models/c/infer', { inputs, outputs: [{ name: 'output' }] }],
+        ['/v2/models/c/infer', { inputs, parameters: { sequence_id: 1, sequence_start: true } }],
+      ];
+      await make(app, '/v1/variables', { id: 'ones', initializer: 'ones', shape: [256, 1, 100] });
+      // Small requests find room, large ones do not.
+      app.account.add('another client', 300 * 2 ** 20);
+      for (const [path, body] of requests) {
+        const reply = await call(app, 'POST', path, body);
+        const problem = path === '/v1/steps' ? reply.body.results[0].problem : reply.body;
+        expect([problem.status, problem.code], path).toEqual([503, 'overloaded']);
+      }
+      expect((await call(app, 'GET', '/v1/sessions')).body.items).toMatchObject([{ id: 's', step: 0, version: 1 }]);
+      app.account.add('another client', -300 * 2 ** 20);
+      for (const [path, body] of requests) expect((await call(app, 'POST', path, body)).status, path).toBe(200);
+      expect(app.account.held).toBe(0);
+    });
+  });
+
+  it('counts once: as the result, and then as its reply', async () => {
+    await withApp({}, async (app) => {
+      await make(app, '/v1/cells', {
+        id: 'c',
+        class_name: 'SimpleRNNCell',
+        config: { units: 100 },
+        input_shape: [null, 1],
+      });
+      const add = vi.spyOn(app.account, 'add');
+      const accept = { accept: 'application/x-safetensors' };
+      // More rows than go together with those of others.
+      const inputs = [...ROWS, ...ROWS];
+      expect((await call(app, 'POST', '/v1/cells/c/steps', { inputs }, accept)).status).toBe(200);
+      const held = add.mock.calls.map(([, bytes]) => bytes);
+      const [output, states] = [512 * 100 * 4, 512 * 100 * 4];
+      expect(held).toContain(output + states);
+      // The head of the file is all that is more.
+      const most = held.reduce(([most, now], bytes) => [Math.max(most, now + bytes), now + bytes], [0, 0])[0];
+      expect(most).toBeLessThan(output + states + 4096);
     });
   });
 });

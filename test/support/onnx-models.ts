@@ -85,7 +85,7 @@ function tensor(name: string, shape: readonly number[], values: readonly number[
   return tensorOf(name, shape, DATA_TYPE.float, new Uint8Array(Float32Array.from(values).buffer));
 }
 
-function integers(name: string, shape: readonly number[], values: readonly number[]): Write {
+export function integers(name: string, shape: readonly number[], values: readonly number[]): Write {
   return tensorOf(name, shape, DATA_TYPE.int64, new Uint8Array(BigInt64Array.from(values, BigInt).buffer));
 }
 

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import type { Caller } from '../../src/domain/caller.ts';
+import { type Caller, OWN_WORK } from '../../src/domain/caller.ts';
 import { FairQueue } from '../../src/threads/fair-queue.ts';
 import { Lane } from '../../src/threads/lane.ts';
 
-const caller = (client: string, signal?: AbortSignal): Caller => ({ client, signal, hold: () => undefined });
+const caller = (client: string, signal?: AbortSignal): Caller => ({ ...OWN_WORK, client, signal });
 
 /** A lane whose caller a test sets, and work that ends when the test says so. */
 function laneOf(atOnce: number) {

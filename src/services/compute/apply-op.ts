@@ -3,7 +3,7 @@ import type { Limits } from '../../domain/limits.ts';
 import { type Dtype, isFloat, sizeOf, type Tensor } from '../../domain/tensor.ts';
 import { isReference, literalToTensor, type TensorInput } from '../../domain/tensor-literal.ts';
 import type { Context } from '../context.ts';
-import { requireBytes, requireElements, requireWork, type WorkContext } from '../limits.ts';
+import { bytesOf, requireBytes, requireElements, requireWork, type WorkContext } from '../limits.ts';
 import { resolveReference } from './resolve-tensor.ts';
 
 export interface OpRequest {
@@ -17,7 +17,7 @@ export interface OpRequest {
  * @throws {Problem} not-found for an unknown op; wrong-shape, invalid-value
  */
 export async function applyOp(
-  context: Pick<Context, 'store' | 'limits' | 'spendWork' | 'ops'>,
+  context: Pick<Context, 'store' | 'limits' | 'spendWork' | 'caller' | 'ops'>,
   op: string,
   { inputs, params }: OpRequest,
 ): Promise<Tensor> {
@@ -45,7 +45,8 @@ export async function applyOp(
       return tensor ? context.ops.cast(tensor, dtype) : literalToTensor(input as never, dtype, `/inputs/${i}`);
     }),
   );
-  requireOpWork(op, tensors, context);
+  const elements = requireOpWork(op, tensors, context);
+  context.caller().holdResult(bytesOf([{ shape: [elements], dtype }]));
   return context.ops.apply(op, tensors, params, read);
 }
 
@@ -62,12 +63,15 @@ function commonDtype(dtypes: readonly Dtype[], inputs: readonly TensorInput[]): 
   return widest === 'bool' && untyped.length > 0 ? 'int32' : widest;
 }
 
-/** Two inputs may give a far larger result: at most one element for each pair of their elements. */
-function requireOpWork(op: string, inputs: readonly Tensor[], context: WorkContext & Pick<Context, 'ops'>): void {
+/**
+ * Two inputs may give a far larger result: at most one element for each pair of their elements. Returns about how many it has.
+ * @throws {Problem} limit-exceeded, quota-exceeded
+ */
+function requireOpWork(op: string, inputs: readonly Tensor[], context: WorkContext & Pick<Context, 'ops'>): number {
   const { limits } = context;
   for (const { shape } of inputs) requireScratch(sizeOf(shape), limits);
   if (op !== 'matmul') context.spendWork(context.ops.workOf(op, inputs));
-  if (inputs.length !== 2) return;
+  if (inputs.length !== 2) return sizeOf(inputs[0].shape);
   const [a, b] = inputs.map(({ shape }) => shape);
   const rank = Math.max(a.length, b.length);
   const extent = (shape: readonly number[], back: number) => Math.max(shape.at(-back) ?? 1, 1);
@@ -80,6 +84,7 @@ function requireOpWork(op: string, inputs: readonly Tensor[], context: WorkConte
   requireElements([result], limits, '/inputs');
   requireScratch(result, limits);
   if (op === 'matmul') requireWork(result * extent(a, 1), context, '/inputs');
+  return result;
 }
 
 /** Float64 numbers that are in memory for each element while it is computed, in the operation and its thread. */

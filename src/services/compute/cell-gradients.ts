@@ -13,7 +13,7 @@ import { requireShape, type TensorInput } from '../../domain/tensor-literal.ts';
 import { counted } from '../../domain/words.ts';
 import { type Cell, featuresOf } from '../cells/cell-record.ts';
 import type { Context } from '../context.ts';
-import { requireWork } from '../limits.ts';
+import { bytesOf, requireWork } from '../limits.ts';
 import { canonicalOutput, sequenceShape, swapTime } from './layout.ts';
 import type { Call, CallContext } from './prepare-call.ts';
 import { resolveTensor } from './resolve-tensor.ts';
@@ -66,6 +66,7 @@ export async function cellGradients(
     forms: ['step', 'sequence'],
     // Checked before the request builds the cell.
     check: async (call) => {
+      requireWayBack(context, call);
       if (!found.record.input_shape) await readCotangents(context, call, request);
     },
   });
@@ -74,6 +75,7 @@ export async function cellGradients(
   const { cell, batch, time, timeMajor } = call;
   const { definition, record, weights } = cell;
   const { stepWork = record.variables.reduce((sum, { shape }) => sum + sizeOf(shape), 1) } = definition;
+  context.caller().holdResult(bytesOf([...record.variables, call.inputs]));
   requireWork(3 * batch * time * stepWork, context, '/inputs');
   const plan = planSequence(call, optionsOf(called, request));
   const { outputs, states } = await runPlan(context, call, plan);
@@ -101,6 +103,26 @@ export async function cellGradients(
     ),
     cellVersion: record.version,
   };
+}
+
+/** Numbers kept for the way back through a step, per number of its states and of its output. */
+const KEPT = 8;
+/** The same per state, whatever its width: what the arrays of a step take beside their numbers. */
+const KEPT_BESIDE = 512;
+/** What garbage a row has left may still be there with the next. */
+const ROWS_KEPT = 2;
+
+/** Each row goes forwards and back before the next. @throws {Problem} limit-exceeded, overloaded */
+function requireWayBack({ limits, caller }: Pick<Context, 'limits' | 'caller'>, { cell, time }: Call): void {
+  const { stateWidths, outputWidth, layerNumbers } = cell.definition;
+  const widths = stateWidths.reduce((sum, width) => sum + width, outputWidth);
+  const step = KEPT * widths + KEPT_BESIDE * Math.max(stateWidths.length, 1);
+  const numbers = time * step + KEPT * (layerNumbers?.(time) ?? 0);
+  if (numbers > limits.maxElements) {
+    const detail = `Gradients through ${counted(time, 'step')} keep ${numbers} numbers of a row, over the limit of ${limits.maxElements} (CELLSTEP_MAX_ELEMENTS). Send fewer steps.`;
+    throw fieldProblem('limit-exceeded', '/inputs', detail);
+  }
+  caller().hold(ROWS_KEPT * bytesOf([{ shape: [numbers], dtype: 'float64' }]));
 }
 
 /** For a single step the last output [batch, width] counts, if the class allows it. */

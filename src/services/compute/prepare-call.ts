@@ -8,12 +8,12 @@ import { buildCell } from '../cells/build-cell.ts';
 import { type Cell, featuresOf } from '../cells/cell-record.ts';
 import type { Context } from '../context.ts';
 import { cellKey } from '../keys.ts';
-import { requireBytes, requireElements, requireWorkOfOne, type WorkContext } from '../limits.ts';
+import { bytesOf, requireBytes, requireElements, requireWorkOfOne, type WorkContext } from '../limits.ts';
 import { type InputForm, readInputs, readMask, trainingFor } from './call-inputs.ts';
 
 export type CallContext = Pick<
   Context,
-  'store' | 'clock' | 'initialize' | 'limits' | 'ops' | 'spendWork' | 'addWork' | 'cells' | 'changer'
+  'store' | 'clock' | 'initialize' | 'limits' | 'ops' | 'spendWork' | 'addWork' | 'caller' | 'cells' | 'changer'
 >;
 
 /** The computation that a request describes. */
@@ -95,10 +95,18 @@ export async function prepareCall(
     trace: request.trace,
     training,
   };
-  context.spendWork(requireRoom(context, call));
+  takeRoom(context, requireRoom(context, call));
   const checking = kind.check?.(call);
   if (checking) await checking;
   return record.input_shape ? call : { ...call, cell: await buildFor(context, call) };
+}
+
+export type RoomContext = WorkContext & Pick<Context, 'caller'>;
+
+/** Counts what a call takes, before it is computed. @throws {Problem} overloaded, quota-exceeded */
+export function takeRoom({ caller, spendWork }: Omit<RoomContext, 'limits'>, { work, bytes }: Room): void {
+  caller().holdResult(bytes);
+  spendWork(work);
 }
 
 /** The measured cost of a row and of a step besides the products with the weights, in multiply-adds. */
@@ -107,8 +115,15 @@ const STEP_WORK = 5_000;
 /** The most numbers that a trace has for each number of the state: three gates of a GRU, before and after. */
 const TRACED = 6;
 
+/** What a call takes. */
+export interface Room {
+  /** In multiply-adds. */
+  readonly work: number;
+  /** Of its output, its states and its trace. */
+  readonly bytes: number;
+}
+
 /**
- * The multiply-adds of a call.
  * @throws {Problem} limit-exceeded if this many rows and steps need too much memory, including their trace, or too much work
  */
 export function requireRoom(
@@ -120,23 +135,24 @@ export function requireRoom(
     time,
     trace,
   }: Pick<Call, 'cell' | 'batch' | 'time' | 'trace'> & { readonly inputs: Pick<Tensor, 'shape'> },
-): number {
+): Room {
   const { definition, record } = cell;
-  const { outputWidth, stateWidths } = definition;
+  const { outputWidth, stateWidths, outputDtype, computeDtype } = definition;
+  const stateWidth = stateWidths.reduce((sum, width) => sum + width, 0);
   const variables: readonly { readonly shape: Shape }[] = record.input_shape
     ? record.variables
     : definition.variables(inputs.shape.at(-1) ?? 0);
   requireElements([batch, time, Math.max(outputWidth, ...stateWidths)], limits, '/inputs');
-  const results = { shape: [batch, time, outputWidth], dtype: definition.outputDtype };
+  const results = { shape: [batch, time, outputWidth], dtype: outputDtype };
   requireBytes(() => `The output of ${counted(batch * time, 'step')}`, [results], limits, '/inputs');
   // A row of a step costs one multiply-add for each weight, except weights that are only looked up.
   const { stepWork = variables.reduce((sum, { shape }) => sum + sizeOf(shape), 0) } = definition;
   const row = stepWork + ROW_WORK;
-  const traced = trace ? batch * time * TRACED * stateWidths.reduce((sum, width) => sum + width, 0) : 0;
+  const traced = trace ? batch * time * TRACED * stateWidth : 0;
   if (traced <= limits.maxElements) {
     const work = batch * time * row + time * STEP_WORK;
     requireWorkOfOne(work, limits, '/inputs');
-    return work;
+    return { work, bytes: bytesOf([results, { shape: [batch * stateWidth + traced], dtype: computeDtype }]) };
   }
   const detail = `A trace of this may have ${traced} numbers, over the limit of ${limits.maxElements} elements (CELLSTEP_MAX_ELEMENTS). Send less at once.`;
   throw fieldProblem('limit-exceeded', '/trace', detail);

@@ -1,7 +1,6 @@
 import type { TensorLiteral } from '../../domain/tensor-literal.ts';
 import { type Cell, featuresOf } from '../cells/cell-record.ts';
-import type { WorkContext } from '../limits.ts';
-import { requireRoom } from './prepare-call.ts';
+import { type Room, type RoomContext, requireRoom, takeRoom } from './prepare-call.ts';
 import { type LoadStates, RowBatch } from './row-batch.ts';
 
 /** Whether steps of a cell can be put together as rows: it is built, and takes inputs [batch, features]. */
@@ -19,10 +18,10 @@ export interface Boarded<T> {
 
 /** Puts steps of one version of a cell in batches of at most `mostRows` rows, unless a single step has more. */
 export class RowBatches<T> {
-  private readonly context: WorkContext;
+  private readonly context: RoomContext;
   private readonly cell: Cell;
   private readonly mostRows: number;
-  private readonly works = new Map<number, number>();
+  private readonly known = new Map<number, Room>();
   private readonly batches: Boarded<T>[] = [];
   /** Rows that may still come, and those that the last batch has room for. */
   private left: number;
@@ -30,7 +29,7 @@ export class RowBatches<T> {
 
   /** `rows`: those of all steps. */
   constructor(
-    context: WorkContext,
+    context: RoomContext,
     cell: Cell,
     { mostRows, rows }: { readonly mostRows: number; readonly rows: number },
   ) {
@@ -46,8 +45,8 @@ export class RowBatches<T> {
   }
 
   /**
-   * Adds a step, and pays for it. Returns false if its shape or its values do not fit: a step that is alone is refused in words.
-   * @throws {Problem} limit-exceeded, quota-exceeded
+   * Adds a step, and pays for it. Its result counts in the memory of the caller. Returns false if its shape or its values do not fit: a step that is alone is refused in words.
+   * @throws {Problem} limit-exceeded, quota-exceeded, overloaded
    */
   add(item: T, { inputs, rows }: { readonly inputs: TensorLiteral; readonly rows: number }, load: LoadStates): boolean {
     const { shape } = inputs;
@@ -56,7 +55,7 @@ export class RowBatches<T> {
     const batch = this.batchFor(rows);
     if (!batch.rows.add(inputs, rows, load)) return false;
     try {
-      this.context.spendWork(this.workOf(inputs, rows));
+      takeRoom(this.context, this.roomOf(inputs, rows));
     } catch (error) {
       batch.rows.takeOff();
       throw error;
@@ -74,11 +73,11 @@ export class RowBatches<T> {
     return this.batches[this.batches.length - 1];
   }
 
-  private workOf(inputs: TensorLiteral, rows: number): number {
-    const known = this.works.get(rows);
-    if (known !== undefined) return known;
-    const work = requireRoom(this.context, { cell: this.cell, inputs, batch: rows, time: 1, trace: false });
-    this.works.set(rows, work);
-    return work;
+  private roomOf(inputs: TensorLiteral, rows: number): Room {
+    const known = this.known.get(rows);
+    if (known) return known;
+    const room = requireRoom(this.context, { cell: this.cell, inputs, batch: rows, time: 1, trace: false });
+    this.known.set(rows, room);
+    return room;
   }
 }

@@ -4,7 +4,7 @@ import { formatShape, type Shape, sameShape, Tensor, zeros } from '../../domain/
 import { counted } from '../../domain/words.ts';
 import type { Cell } from '../cells/cell-record.ts';
 import type { Context } from '../context.ts';
-import { requireWorkOfOne } from '../limits.ts';
+import { bytesOf, requireWorkOfOne } from '../limits.ts';
 import {
   type GivenInputs,
   type GraphInputs,
@@ -45,7 +45,7 @@ export interface GraphCallKind {
   readonly everyState: boolean;
 }
 
-export type GraphContext = Pick<Context, 'store' | 'limits' | 'ops' | 'spendWork' | 'addWork' | 'cells'>;
+export type GraphContext = Pick<Context, 'store' | 'limits' | 'ops' | 'spendWork' | 'addWork' | 'caller' | 'cells'>;
 
 /** A request to a graph that is checked. */
 export interface ReadyGraphCall {
@@ -154,7 +154,11 @@ export async function runGraphSteps(
 
 async function run(context: GraphContext, cell: Cell, request: GraphRequest): Promise<readonly GraphResult[]> {
   const prepared = context.cells.prepareGraph(cell);
-  return prepared.run(request, (seconds) => context.addWork(seconds * SECOND_WORK));
+  const results = await prepared.run(request, (seconds) => context.addWork(seconds * SECOND_WORK));
+  // How large they are is not known before.
+  const tensors = results.flatMap(({ outputs, states }) => [...outputs, ...states].flat());
+  context.caller().holdResult(bytesOf(tensors));
+  return results;
 }
 
 function graphOf({ definition: { graph }, record: { id } }: Cell): GraphInterface {

@@ -20,7 +20,7 @@ export interface CarriedStep {
  * unusual about them, or wrong, is found there. Rejects only before it has begun.
  */
 export async function stepTogether<S extends CarriedStep>(
-  context: Pick<Context, 'cells' | 'limits' | 'spendWork'>,
+  context: Pick<Context, 'cells' | 'limits' | 'spendWork' | 'caller'>,
   id: string,
   steps: readonly S[],
 ): Promise<readonly S[]> {

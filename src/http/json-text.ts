@@ -5,8 +5,9 @@ import { type Dtype, sameShape, Tensor, type TensorData } from '../domain/tensor
 import { encodeElements } from '../domain/tensor-bytes.ts';
 import { expectedLength, flatText, nestedText } from './number-text.ts';
 
+const MOST_MIB = 8;
 /** The most text of a reply. It is held as a string and again as the bytes that are sent. */
-const MOST_CHARACTERS = 8 * 2 ** 20;
+const MOST_CHARACTERS = MOST_MIB * 2 ** 20;
 
 /**
  * JSON text of a reply. Tensors are printed by our own number text, everything else as JSON.stringify does.
@@ -77,8 +78,12 @@ function* filledPieces(around: readonly string[], tensors: readonly TensorReply[
 }
 
 function tooLong(): Problem {
-  const most = MOST_CHARACTERS / 2 ** 20;
-  const detail = `This reply may take more than ${most} MiB as JSON, or too long to print. Send Accept: application/x-safetensors, or ask for less at once.`;
+  return tooLongText('This reply', 'Send Accept: application/x-safetensors');
+}
+
+/** `instead`: how a client gets what is too long as text. */
+export function tooLongText(what: string, instead: string): Problem {
+  const detail = `${what} may take more than ${MOST_MIB} MiB as JSON, or too long to print. ${instead}, or ask for less at once.`;
   return new Problem('limit-exceeded', detail);
 }
 

@@ -7,7 +7,7 @@ import { quote } from '../domain/json.ts';
 import type { Limits } from '../domain/limits.ts';
 import { fieldProblem, Problem } from '../domain/problems.ts';
 import { LONG_BYTES, parserOf } from '../http/body-bytes.ts';
-import { clientOf } from '../http/callers.ts';
+import { clientOf, RequestCaller, turnOf } from '../http/callers.ts';
 import { KEPT_REPLY } from '../http/changes.ts';
 import { PROBLEM_FORM, type ProblemForm } from '../http/problem-replies.ts';
 import type { Reply } from '../http/replies.ts';
@@ -98,10 +98,15 @@ export class InferenceDoor {
     return findModel(this.services.of(request), cell, version);
   }
 
-  /** The body of a request, without its Content-Encoding. @throws {Problem} body-too-large, bad-request */
-  readBody({ body, headers }: FastifyRequest): Buffer | Promise<Buffer> {
+  /** The body of a request, without its Content-Encoding. @throws {Problem} body-too-large, overloaded, bad-request */
+  readBody(request: FastifyRequest): Buffer | Promise<Buffer> {
+    const { body, headers } = request;
     const bytes = Buffer.isBuffer(body) ? body : Buffer.alloc(0);
-    return decodeBody(bytes, headers['content-encoding'], this.limits.maxBodyBytes);
+    return decodeBody(bytes, headers['content-encoding'], {
+      maxBytes: this.limits.maxBodyBytes,
+      hold: (length) => new RequestCaller(request).hold(length),
+      turn: turnOf(request),
+    });
   }
 
   async infer(request: FastifyRequest, { cell: id, version }: ModelPath): Promise<Reply> {
@@ -131,7 +136,8 @@ export class InferenceDoor {
       );
       const inferred = performance.now();
       const coding = codingOf(request.headers['accept-encoding']);
-      const encoded = coding ? await encodeReply(reply, coding) : reply;
+      // Compressing needs room for a copy and for what comes out. Without that room the reply goes as it is.
+      const encoded = coding && !request.holdBytes(2 * reply.body.length) ? await encodeReply(reply, coding) : reply;
       this.statistics.succeeded(owner, rowsOf(cell, inputs), { start, read, inferred }, Date.now());
       return encoded;
     } catch (error) {

@@ -34,7 +34,7 @@ export function* readInferBody(
   const sent = yield* jsonSlices(bytes.subarray(0, headerLength));
   const body = plainInfer(sent) ?? checkShape(inferBody, sent);
   yield;
-  return { body, inputs: yield* readTensors(body.inputs, bytes.subarray(headerLength), bytes.length) };
+  return { body, inputs: yield* readTensors(body.inputs, bytes.subarray(headerLength), headerLength) };
 }
 
 /** `most`: the JSON part cannot have more numbers than this. */
@@ -156,7 +156,11 @@ function* leavesOf(list: readonly unknown[]): Generator<unknown> {
 const NON_FINITE = new Set<unknown>(['NaN', 'Infinity', '-Infinity']);
 
 function numberOf(value: unknown, name: string, pointer: string): number {
-  if (typeof value === 'number') return value;
+  if (Number.isFinite(value)) return value as number;
+  if (typeof value === 'number') {
+    const detail = `Input '${name}' has a number in data that is beyond the range of float64. Send ${value} if you mean that.`;
+    throw fieldProblem('value-out-of-range', pointer, detail);
+  }
   if (typeof value === 'boolean' || typeof value === 'bigint' || NON_FINITE.has(value)) return Number(value);
   const detail = `Input '${name}' has ${quote(value)} in data. Send numbers; NaN, Infinity and -Infinity where they are not finite.`;
   throw fieldProblem('invalid-request', pointer, detail);

@@ -3,7 +3,7 @@ import { TensorReply } from '../../schemas/tensor.ts';
 import { type Bytes, ElementBytes, JoinedBytes } from '../domain/bytes.ts';
 import { Problem } from '../domain/problems.ts';
 import { formatShape, Tensor } from '../domain/tensor.ts';
-import { LongText, replyText } from '../http/json-text.ts';
+import { LongText, replyText, tooLongText } from '../http/json-text.ts';
 import type { Reply } from '../http/replies.ts';
 import { DATATYPES } from './datatypes.ts';
 import type { Inferred } from './infer.ts';
@@ -20,7 +20,7 @@ export function inferReply(model: string, body: InferBody, { cellVersion, output
   let printed = 0;
   for (const [i, [name, tensor]] of outputs.entries()) {
     const { binary_data: asked = body.parameters?.binary_data_output } = body.outputs?.[i]?.parameters ?? {};
-    const head = `{"name":"${name}","datatype":"${DATATYPES[tensor.dtype]}","shape":${formatShape(tensor.shape)}`;
+    const head = `{"name":${JSON.stringify(name)},"datatype":"${DATATYPES[tensor.dtype]}","shape":${formatShape(tensor.shape)}`;
     if (i > 0) parts.push(',');
     if (asked) {
       const bytes = new ElementBytes(tensor);
@@ -70,9 +70,7 @@ function quotedText(tensor: Tensor, printed: number): string | LongText {
     return replyText(new TensorReply(tensor, 'nested'), printed);
   } catch (cause) {
     if (!(cause instanceof Problem)) throw cause;
-    const detail =
-      'The outputs may take more than 8 MiB as JSON. Ask for them as binary data (binary_data_output), or for less at once.';
-    throw new Problem('limit-exceeded', detail, { cause });
+    throw tooLongText('The outputs', 'Ask for them as binary data (binary_data_output)');
   }
 }
 

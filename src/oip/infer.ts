@@ -173,6 +173,10 @@ function pickerOf(cell: Cell, asked: readonly string[] | undefined): Picker {
   const wanted = asked && asked.length > 0 ? asked : names;
   const places = wanted.map((name, i) => {
     const place = names.indexOf(name);
+    if (wanted.indexOf(name) < i) {
+      const detail = `Output ${quote(name)} is asked for twice. Ask for it once.`;
+      throw fieldProblem('invalid-request', `/outputs/${i}/name`, detail);
+    }
     if (place >= 0) return place;
     const detail = `Unexpected inference output ${quote(name)} for cell '${cell.record.id}'. Ask for ${names.join(', ')}.`;
     throw fieldProblem('invalid-request', `/outputs/${i}/name`, detail);

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { readInferBody } from '../../src/oip/infer-body.ts';
 import { atOnce } from '../../src/threads/in-turns.ts';
 import { runs } from '../support/runs.ts';
@@ -46,11 +46,22 @@ describe('the data of an infer request', () => {
     expect([integers?.[0], integers?.[1], integers?.length]).toEqual([2n ** 63n - 1n, 1n, count]);
   });
 
+  it('takes memory for as many numbers as its JSON part can have, at most', () => {
+    const head = body('FP32', [2 ** 21], '[1]');
+    const array = vi.spyOn(globalThis, 'Float64Array');
+    onTestFinished(() => array.mockRestore());
+    const reading = readInferBody(Buffer.concat([head, Buffer.alloc(2 ** 22)]), 2 ** 24, head.length);
+    expect(() => atOnce(reading)).toThrow('fewer numbers');
+    expect(array).not.toHaveBeenCalled();
+  });
+
   it.each([
     ['[1,2]', 'more than 1 numbers'],
     ['[]', '0 numbers'],
     ['[[],[[]]]', '0 numbers'],
     ['["x"]', 'Send numbers'],
+    ['[1e400]', 'Send Infinity if you mean that'],
+    ['[-1e400]', 'Send -Infinity if you mean that'],
   ])('%s is refused for a shape of one', (data, message) => {
     expect(() => read(body('FP32', [1], data))).toThrow(message);
   });

@@ -133,6 +133,23 @@ describe('a request to infer', () => {
     expect([damaged.statusCode, damaged.json().code]).toEqual([400, 'bad-request']);
   });
 
+  it('counts in memory with its uncompressed bytes', async () => {
+    const body = gzipSync(`${JSON.stringify({ inputs: [input(4)] })}${' '.repeat(2 ** 20)}`);
+    expect(body.length).toBeLessThan(2_000);
+    // Small requests find room, large ones do not.
+    app.account.add('another client', 300 * 2 ** 20);
+    expect((await infer(body, { 'content-encoding': 'gzip' })).json()).toMatchObject({ code: 'overloaded' });
+    expect((await infer({ inputs: [input(4)] }, { 'accept-encoding': 'gzip' })).statusCode).toBe(200);
+    app.account.add('another client', -300 * 2 ** 20);
+    expect((await infer(body, { 'content-encoding': 'gzip' })).statusCode).toBe(200);
+    expect(app.account.held).toBe(0);
+  });
+
+  it('gets each output once', async () => {
+    const reply = await infer({ inputs: [input(1)], outputs: [{ name: 'output' }, { name: 'output' }] });
+    expect(reply.json()).toMatchObject({ status: 400, error: expect.stringContaining('asked for twice') });
+  });
+
   it('is counted, even if it fails', async () => {
     await infer({ inputs: [input(1, 2)] });
     await infer({ inputs: [input('x')] });

@@ -3,7 +3,7 @@ import { GrpcDoor } from '../../src/oip/grpc/door.ts';
 import { LinesClient, StreamClient } from '../streams/client.ts';
 import { call, expectProblem, make } from '../support/call.ts';
 import { decoded, GrpcClient } from '../support/grpc.ts';
-import { accumulator } from '../support/onnx-models.ts';
+import { accumulator, edge, graph, model, node } from '../support/onnx-models.ts';
 import { onMemory, type Served } from '../support/serve.ts';
 import { until } from '../support/until.ts';
 
@@ -99,6 +99,23 @@ onMemory('a graph at every door', (served) => {
     };
     expect(await infer(true)).toEqual([10, 20]);
     expect(await infer(false)).toEqual([20, 40]);
+  });
+
+  it('gives outputs of any name to requests to infer', async () => {
+    const name = 'say "y",\n\u0001 please';
+    const file = model(
+      graph({
+        inputs: [edge('x', ['batch', 1]), edge('h', ['batch', 1])],
+        nodes: [node({ op: 'Add', in: ['x', 'h'], out: ['hn'] }), node({ op: 'Neg', in: ['hn'], out: [name] })],
+        outputs: [edge(name, ['batch', 1]), edge('hn', ['batch', 1])],
+      }),
+    );
+    const type = { 'content-type': 'application/x-onnx' };
+    const made = await call(served.app, 'POST', '/v1/cells?graph=true&id=odd', file, type);
+    expect(made.status, made.text).toBe(201);
+    const inputs = [{ name: 'x', shape: [1, 1], datatype: 'FP32', data: [2] }];
+    const { body } = await call(served.app, 'POST', '/v2/models/odd/infer', { inputs });
+    expect(body.outputs[0]).toEqual({ name, datatype: 'FP32', shape: [1, 1], data: [-2] });
   });
 
   it('forgets a session that nobody uses, and counts runs in the metrics', async () => {

@@ -51,7 +51,9 @@ function serverRoutes(app: App, door: InferenceDoor, check: () => Promise<void>)
     await check();
     return { ready: true };
   });
-  app.get('/v2/models/stats', options('read'), async (request) => door.show(request, await door.listModels(request)));
+  app.get('/v2/models/stats', options('read'), async (request, reply) =>
+    send(reply, await door.show(request, await door.listModels(request))),
+  );
 }
 
 /** `path` is the path of a model or of one of its versions. */
@@ -63,9 +65,9 @@ function modelRoutes(app: App, path: string, door: InferenceDoor): void {
     const { record } = await door.findModel(request, request.params);
     return { name: record.id, ready: true };
   });
-  app.get(`${path}/stats`, reading, async (request) => {
+  app.get(`${path}/stats`, reading, async (request, reply) => {
     const { record } = await door.findModel(request, request.params);
-    return door.show(request, [record]);
+    return send(reply, await door.show(request, [record]));
   });
   app.post(`${path}/infer`, modelOptions('step', 'inferModel'), async (request, reply) =>
     send(reply, await door.infer(request, request.params)),

@@ -5,18 +5,25 @@ import { clientOf } from './callers.ts';
 import { listText } from './json-text.ts';
 import { JSON_TYPE, type Reply } from './replies.ts';
 
-/** A page of a list: its items are shown and printed in turns, as there may be a thousand. @throws {Problem} limit-exceeded */
-export async function pageReply<T>(
+/** A page of a list. @throws {Problem} limit-exceeded */
+export function pageReply<T>(
   request: FastifyRequest,
   { items, next_cursor }: Page<T>,
   show: (item: T) => object,
 ): Promise<Reply> {
-  const text = await inTurns(listText(shown(items, show)), clientOf(request));
-  const body = `{"items":${text},"next_cursor":${JSON.stringify(next_cursor)}}`;
-  return { status: 200, headers: { 'content-type': JSON_TYPE }, body };
+  return listReply(
+    request,
+    items.values().map((item) => show(item)),
+    ['{"items":', `,"next_cursor":${JSON.stringify(next_cursor)}}`],
+  );
 }
 
-/** Each is made when it is printed. */
-function* shown<T>(items: readonly T[], show: (item: T) => object): Generator<object> {
-  for (const item of items) yield show(item);
+/** A list in the text around it. Its items are made and printed in turns, as there may be a thousand. @throws {Problem} limit-exceeded */
+export async function listReply(
+  request: FastifyRequest,
+  items: Iterable<object>,
+  [before, after]: readonly [before: string, after: string],
+): Promise<Reply> {
+  const text = await inTurns(listText(items), clientOf(request));
+  return { status: 200, headers: { 'content-type': JSON_TYPE }, body: `${before}${text}${after}` };
 }

@@ -9,6 +9,7 @@ import { fieldProblem, Problem } from '../domain/problems.ts';
 import { LONG_BYTES, parserOf } from '../http/body-bytes.ts';
 import { clientOf, RequestCaller, turnOf } from '../http/callers.ts';
 import { KEPT_REPLY } from '../http/changes.ts';
+import { listReply } from '../http/page-reply.ts';
 import { PROBLEM_FORM, type ProblemForm } from '../http/problem-replies.ts';
 import type { Reply } from '../http/replies.ts';
 import type { StepGroups } from '../http/step-groups.ts';
@@ -25,7 +26,7 @@ import { sequenceOf } from './sequence.ts';
 import { Statistics } from './statistics.ts';
 
 /** The protocol has no pages, so one reply lists at most this many models. */
-const MAX_LISTED = 10_000;
+const MAX_LISTED = 2_000;
 const PAGE = 1_000;
 
 /** What GET /v2 answers. */
@@ -146,10 +147,12 @@ export class InferenceDoor {
     }
   }
 
-  /** Statistics of the cells that still exist. */
-  show(request: FastifyRequest, cells: readonly CellRecord[]) {
-    const shown = cells.map((cell) => this.statistics.show(ownerOf(request, cell), cell.id, String(cell.version)));
-    return { model_stats: shown };
+  /** Statistics of cells that still exist. */
+  show(request: FastifyRequest, cells: readonly CellRecord[]): Promise<Reply> {
+    const shown = cells
+      .values()
+      .map((cell) => this.statistics.show(ownerOf(request, cell), cell.id, String(cell.version)));
+    return listReply(request, shown, ['{"model_stats":', '}']);
   }
 
   /** All cells. @throws {Problem} limit-exceeded where one reply cannot list them */

@@ -77,6 +77,10 @@ export class Holding {
     this.account.add(this.client, bytes - this.bytes);
     this.bytes = bytes;
   }
+
+  add(more: number): void {
+    this.become(this.bytes + more);
+  }
 }
 
 /** What one request holds. */

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { connect } from 'node:http2';
+import { connect, constants } from 'node:http2';
 import { setTimeout as delay } from 'node:timers/promises';
 import { status } from '@grpc/grpc-js';
 import fc from 'fast-check';
@@ -234,6 +234,43 @@ describe('a request to infer over gRPC', () => {
     const { code, details } = await client.call('ModelInfer', { model_name: 'sum', inputs });
     expect(code).toBe(status.INVALID_ARGUMENT);
     expect(details).toContain('more than 20000 fields');
+  });
+
+  it('with texts that would take long to print is refused before they are', async () => {
+    const { client } = await withSum();
+    const long = '\u0001'.repeat(2 ** 18 + 1);
+    const requests: readonly object[] = [
+      { model_name: long, inputs: [{}] },
+      { model_version: long },
+      { id: long },
+      { inputs: [{ name: 'inputs', datatype: long }] },
+      { outputs: [{ name: long }] },
+      { parameters: { any: { string_param: long } } },
+      { parameters: { [long]: { bool_param: true } } },
+    ];
+    for (const one of requests) {
+      const { code, details } = await client.call('ModelInfer', { model_name: 'sum', ...one });
+      expect([code, details]).toEqual([status.INVALID_ARGUMENT, expect.stringContaining('more than 262144 bytes')]);
+    }
+  });
+
+  it('of a model with a long name finds none', async () => {
+    const { client, app } = await withSum();
+    const inject = vi.spyOn(app, 'inject');
+    for (const name of ['ModelInfer', 'ModelMetadata']) {
+      const named = name === 'ModelInfer' ? { model_name: 'é'.repeat(10_000) } : { name: 'é'.repeat(10_000) };
+      expect((await client.call(name, named)).code).toBe(status.NOT_FOUND);
+    }
+    for (const [asked] of inject.mock.calls as unknown as [{ readonly url: string }][]) {
+      expect(asked.url.length).toBeLessThan(1_500);
+    }
+  });
+
+  it('with a group, which no message has, is refused before it is looked through', async () => {
+    const { client } = await withSum();
+    const group = Buffer.concat([Buffer.of(0x7b), Buffer.from('0801'.repeat(100_000), 'hex'), Buffer.of(0x7c)]);
+    const { code, details } = await client.call('ModelInfer', group);
+    expect([code, details]).toEqual([status.INVALID_ARGUMENT, expect.stringContaining('a field is a group')]);
   });
 });
 
@@ -510,6 +547,37 @@ describe('the door of gRPC', () => {
       second.close();
       await eventually(() => expect(app.account.held).toBe(0));
       expect(outputOf(await client.call('ModelInfer', request(1)))).toBe(1);
+    },
+  );
+
+  it.each(['ModelInfer', 'ModelStreamInfer'])(
+    'counts an answer of %s that is not read, and gives it up after a while',
+    async (name) => {
+      const { app, port } = await withSum({}, { requestSeconds: 4 });
+      const session = connect(`http://127.0.0.1:${port}`, { settings: { initialWindowSize: 0 } });
+      ends.push(() => session.destroy());
+      const rows = 100_000;
+      const inputs = [{ name: 'inputs', datatype: 'FP32', shape: [rows, 1] }];
+      const outputs = [{ name: 'output' }];
+      const sent = { model_name: 'sum', inputs, outputs, raw_input_contents: [Buffer.alloc(4 * rows)] };
+      const message = encoded('ModelInferRequest', sent);
+      const prefix = Buffer.from([0, 0, 0, 0, 0]);
+      prefix.writeUInt32BE(message.length, 1);
+      const headers = { ':method': 'POST', ':path': `/inference.GRPCInferenceService/${name}` };
+      const stream = session.request({ ...headers, 'content-type': 'application/grpc', te: 'trailers' });
+      const closed = once(stream, 'close');
+      stream.on('error', () => undefined);
+      stream.write(Buffer.concat([prefix, message]));
+      if (name === 'ModelInfer') stream.end();
+      await once(stream, 'response');
+      const [least, most] = [4 * rows, 4 * rows + 2 ** 10];
+      await vi.waitFor(() => {
+        expect(app.account.held).toBeGreaterThan(least);
+        expect(app.account.held).toBeLessThan(most);
+      }, 10_000);
+      await closed;
+      expect(stream.rstCode).toBe(constants.NGHTTP2_CANCEL);
+      expect(app.account.held).toBe(0);
     },
   );
 

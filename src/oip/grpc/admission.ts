@@ -1,4 +1,4 @@
-import type { Http2Session } from 'node:http2';
+import { constants, type Http2Session, type ServerHttp2Stream } from 'node:http2';
 import {
   Metadata,
   ResponderBuilder,
@@ -15,12 +15,12 @@ import { type Account, Holding } from '../../http/in-flight.ts';
 import { MessageDecoder, PREFIX_BYTES } from './message-decoder.ts';
 
 export interface AdmissionLimits {
-  /** What has arrived of messages that are not complete counts there, for the address that sends them. */
+  /** What has arrived of messages that are not complete counts there, for the address that sends them, and what it does not read. */
   readonly account: Account;
   readonly pace: Pick<BodyPace, 'took'>;
   /** Of a message. */
   readonly maxBytes: number;
-  /** The time in which a whole message must arrive. */
+  /** The time in which a whole message must arrive, or be read. */
   readonly seconds: number;
   /** Streams that may be open at once. */
   readonly streams: number;
@@ -30,7 +30,7 @@ export interface AdmissionLimits {
 
 /** A call of grpc-js, with the stream of HTTP/2 under it: it tells of no bytes before a message is complete. */
 type CallOnStream = ServerInterceptingCallInterface & {
-  readonly stream: NodeJS.ReadableStream & { readonly session?: Http2Session };
+  readonly stream: ServerHttp2Stream;
   /** Whether it waits for a message; if not, it has paused the stream itself. */
   readonly isReadPending: boolean;
   decoder: Pick<MessageDecoder, 'write'>;
@@ -38,8 +38,8 @@ type CallOnStream = ServerInterceptingCallInterface & {
 };
 
 /**
- * Limits what clients can make a process hold before a call begins: the bytes of incomplete messages, their time, and the number
- * of open streams.
+ * Limits what clients can make a process hold before a call begins, and after it is answered: the bytes of incomplete messages and of
+ * those that are not read, their time, and the number of open streams.
  */
 export function createAdmission({
   account,
@@ -67,6 +67,7 @@ export function createAdmission({
     const holding = new Holding(account, clientAt(addressOf(inner.getPeer())));
     let arrived = 0;
     let late: NodeJS.Timeout | undefined;
+    let unread: NodeJS.Timeout | undefined;
     let counted = false;
 
     function end(code: status, details: string): void {
@@ -75,8 +76,25 @@ export function createAdmission({
 
     function hold(bytes: number): void {
       arrived = bytes;
-      holding.become(bytes);
+      count();
       if (bytes === 0 && requestStream) wait(false);
+    }
+
+    /** Long messages are with the system only when their client has room for them. */
+    function count(): void {
+      holding.become(arrived + (stream.closed ? 0 : stream.writableLength));
+    }
+
+    function taken(): void {
+      clearTimeout(unread);
+      unread = undefined;
+      count();
+    }
+
+    function sent(): void {
+      count();
+      if (!stream.writableNeedDrain) return;
+      unread ??= setTimeout(() => stream.close(constants.NGHTTP2_CANCEL), seconds * 1000).unref();
     }
 
     /** For the rest of a message, or for none. */
@@ -129,7 +147,9 @@ export function createAdmission({
       .build();
     // Before grpc-js puts a message together.
     stream.prependListener('data', take);
-    const call = watched(inner, listener, done);
+    stream.on('drain', taken);
+    stream.once('close', taken);
+    const call = watched(inner, listener, { done, sent });
     return call;
   };
 }
@@ -139,14 +159,18 @@ export function addressOf(peer: string): string {
   return peer.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1');
 }
 
-/** A call that `listener` hears, and that calls `done` before its status is sent. */
+/** A call that `listener` hears, and that calls `sent` after each message, and `done` before its status is sent. */
 function watched(
   inner: ServerInterceptingCallInterface,
   listener: ServerListener,
-  done: () => void,
+  { done, sent }: { readonly done: () => void; readonly sent: () => void },
 ): ServerInterceptingCall {
   const responder = new ResponderBuilder()
     .withStart((next) => next(listener))
+    .withSendMessage((message, next) => {
+      next(message);
+      sent();
+    })
     .withSendStatus((sent, next) => {
       done();
       next(sent);

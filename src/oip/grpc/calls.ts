@@ -1,5 +1,7 @@
 import { type Bytes, PartOfBytes } from '../../domain/bytes.ts';
 import { fieldProblem, Problem } from '../../domain/problems.ts';
+import { NOT_SMALL_BYTES } from '../../http/body-bytes.ts';
+import { atOnce, inTurns } from '../../threads/in-turns.ts';
 import type { InferCall } from './infer-request.ts';
 import { decodeMessage, frameMessage, type InferResponse, MAX_SMALL_BYTES } from './messages.ts';
 
@@ -40,12 +42,16 @@ function smallCall(
   answer: (body: object) => object,
   unless?: { readonly status: number; readonly reply: object },
 ): [string, UnaryCall] {
+  function* frame(body: Bytes): Generator<void, Buffer> {
+    const reply = answer(JSON.parse(textOfBytes(body)));
+    yield;
+    return frameMessage(`${name}Response`, reply);
+  }
   const call: UnaryCall = {
     ask: (message) => ask(readSmall(`${name}Request`, message)),
-    answer({ status, body }) {
+    answer({ status, body }, client) {
       if (status === unless?.status) return frameMessage(`${name}Response`, unless.reply);
-      if (status !== 200) return undefined;
-      return frameMessage(`${name}Response`, answer(JSON.parse(textOfBytes(body))));
+      return status === 200 ? paced(frame(body), body.length, client) : undefined;
     },
   };
   return [name, call];
@@ -129,8 +135,11 @@ function modelPath({ name, version = '' }: Named, prefix = '/v2'): string {
   return version === '' ? model : `${model}/versions/${segment('model version', version)}`;
 }
 
+/** Characters of a name. A longer one is cut one character later: still too long for the id of a cell. */
+const MOST_NAME = 200;
+
 function segment(what: string, value: unknown): string {
-  const text = String(value ?? '');
+  const text = String(value ?? '').slice(0, MOST_NAME + 1);
   if (!/^\.{0,2}$/.test(text)) return encodeURIComponent(text.toWellFormed());
   throw fieldProblem('invalid-request', '', `The ${what} is '${text}'. Send the id of a cell.`);
 }
@@ -154,4 +163,9 @@ function readSmall(name: string, message: Buffer): Fields {
 function plain(parameters: unknown): object {
   const entries = Object.entries(parameters as Record<string, object>);
   return Object.fromEntries(entries.map(([name, choice]) => [name, Object.values(choice)[0]]));
+}
+
+/** Work on so many bytes: at once where they are few. */
+export async function paced<T>(work: Generator<void, T>, bytes: number, client: string): Promise<T> {
+  return bytes < NOT_SMALL_BYTES ? atOnce(work) : inTurns(work, client);
 }

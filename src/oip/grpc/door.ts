@@ -12,19 +12,19 @@ import {
 import type { FastifyInstance } from 'fastify';
 import { type Bytes, JoinedBytes } from '../../domain/bytes.ts';
 import { Problem } from '../../domain/problems.ts';
-import { NOT_SMALL_BYTES } from '../../http/body-bytes.ts';
 import { clientAt } from '../../http/callers.ts';
 import { shareConnections } from '../../http/connections.ts';
+import { Holding } from '../../http/in-flight.ts';
 import { type Address, MoreListeners } from '../../http/more-listeners.ts';
 import { asProblem, logFault } from '../../http/problem-replies.ts';
 import { readTls, type TlsFiles, watchTls } from '../../http/tls.ts';
-import { atOnce, inTurns } from '../../threads/in-turns.ts';
 import { addressOf, createAdmission } from './admission.ts';
 import {
   type HttpReply,
   type HttpRequest,
   inferRequest,
   inferResponse,
+  paced,
   SMALL_CALLS,
   textOfBytes,
   type UnaryCall,
@@ -36,7 +36,7 @@ import { InferStream } from './stream.ts';
 
 export interface GrpcOptions {
   readonly maxBodyBytes: number;
-  /** The time in which a whole message must arrive. */
+  /** The time in which a whole message must arrive, or be read. */
   readonly requestSeconds: number;
   /** Messages of one stream that are carried out at once. */
   readonly streamInFlight: number;
@@ -165,16 +165,20 @@ export class GrpcDoor {
 
   private unary({ ask, answer }: UnaryCall): handleUnaryCall<Buffer, Buffer> {
     return async (call, respond) => {
+      const client = clientOf(call);
+      const holding = new Holding(this.app.account, client);
       try {
         if (call.cancelled) return;
-        const reply = await this.exchange(call, await ask(call.request, clientOf(call)));
-        const message = await answer(reply, clientOf(call));
+        const reply = await this.exchange(call, await ask(call.request, client), holding);
+        const message = await answer(reply, client);
         if (message) {
           call.sendMetadata(metadataOf(reply.headers));
           respond(null, message);
         } else respond(failureOf(reply));
       } catch (error) {
         respond(this.failure(error));
+      } finally {
+        holding.become(0);
       }
     };
   }
@@ -185,6 +189,24 @@ export class GrpcDoor {
       frameMessage('ModelStreamInferResponse', { error_message: failure.details ?? '' });
     const refuse = (error: unknown) => said(this.failure(error));
     const client = clientOf(call);
+    /** Answers that wait for those before them. */
+    const waiting = new Holding(this.app.account, client);
+    const answerTo = async (request: InferCall): Promise<Buffer> => {
+      const holding = new Holding(this.app.account, client);
+      try {
+        const reply = await this.exchange(call, inferRequest(request), holding);
+        if (reply.status === 200) {
+          return await paced(frameStreamResponse(inferResponse(reply)), reply.body.length, client);
+        }
+        const failure = failureOf(reply);
+        if (isOverConnections(reply)) void stream.finish(failure);
+        return said(failure);
+      } catch (error) {
+        return refuse(error);
+      } finally {
+        holding.become(0);
+      }
+    };
     const stream = new InferStream(call, {
       client,
       inFlight,
@@ -192,26 +214,20 @@ export class GrpcDoor {
       turn: (begin) => this.app.intake.take(client, begin),
       reading: (message) => this.reading(message),
       refuse,
-      infer: async (request) => {
-        try {
-          const reply = await this.exchange(call, inferRequest(request));
-          if (reply.status === 200) {
-            return await paced(frameStreamResponse(inferResponse(reply)), reply.body.length, client);
-          }
-          const failure = failureOf(reply);
-          if (isOverConnections(reply)) void stream.finish(failure);
-          return said(failure);
-        } catch (error) {
-          return refuse(error);
-        }
-      },
+      infer: answerTo,
+      waits: (bytes) => waiting.add(bytes),
     });
     this.streams.add(stream);
     const closed = () => this.streams.delete(stream);
     call.once('close', closed).once('cancelled', closed).once('finish', closed);
   }
 
-  private async exchange(call: Call, { method, url, headers, payload }: HttpRequest): Promise<HttpReply> {
+  /** `holding` counts what has come of the reply. */
+  private async exchange(
+    call: Call,
+    { method, url, headers, payload }: HttpRequest,
+    holding: Pick<Holding, 'add'>,
+  ): Promise<HttpReply> {
     const passed = PASSED.flatMap((name) =>
       call.metadata
         .get(name)
@@ -232,7 +248,7 @@ export class GrpcDoor {
       });
     const connection = this.connections.get(peer);
     const { statusCode, ...sent } = await this.app.carriedBy(connection?.socket, request);
-    const reply = { status: statusCode, headers: sent.headers, body: await bytesOf(sent.stream()) };
+    const reply = { status: statusCode, headers: sent.headers, body: await bytesOf(sent.stream(), holding) };
     // GOAWAY: calls that have begun are answered, as this one, and no other begins.
     if (isOverConnections(reply)) connection?.session?.close();
     return reply;
@@ -256,16 +272,14 @@ function isOverConnections({ status, body }: HttpReply): boolean {
   return status === 429 && JSON.parse(textOfBytes(body)).quota === 'connections';
 }
 
-/** Work on so many bytes: at once where they are few. */
-async function paced<T>(work: Generator<void, T>, bytes: number, client: string): Promise<T> {
-  return bytes < NOT_SMALL_BYTES ? atOnce(work) : inTurns(work, client);
-}
-
 /** All that comes, as it comes. */
-function bytesOf(stream: NodeJS.ReadableStream): Promise<Bytes> {
+function bytesOf(stream: NodeJS.ReadableStream, holding: Pick<Holding, 'add'>): Promise<Bytes> {
   return new Promise((resolve, reject) => {
     const pieces: Buffer[] = [];
-    stream.on('data', (piece: Buffer) => pieces.push(piece));
+    stream.on('data', (piece: Buffer) => {
+      pieces.push(piece);
+      holding.add(piece.length);
+    });
     stream.once('end', () => resolve(new JoinedBytes(pieces)));
     stream.once('error', reject);
   });

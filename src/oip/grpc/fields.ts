@@ -1,6 +1,8 @@
 import protobuf from 'protobufjs';
 
 const LENGTH_DELIMITED = 2;
+/** The beginning and the end of a group, which messages of this protocol do not have: to skip it would look at all that is in it. */
+const GROUPS: readonly number[] = [3, 4];
 
 /** One field of a message of protobuf: its number, and its bytes without tag and length. */
 export interface Field {
@@ -19,6 +21,7 @@ export function* fieldsOf(message: Buffer): Generator<Field> {
     const tag = reader.uint32();
     const [number, type] = [tag >>> 3, tag & 7];
     if (number === 0) throw new RangeError('a field has the number 0');
+    if (GROUPS.includes(type)) throw new RangeError('a field is a group');
     const length = type === LENGTH_DELIMITED ? reader.uint32() : undefined;
     const start = reader.pos;
     if (length === undefined) reader.skipType(type);

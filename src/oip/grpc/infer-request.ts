@@ -6,6 +6,8 @@ import { type Field, fieldsOf, int64Of, textOf } from './fields.ts';
 
 /** The most fields of one request, including the fields of its tensors and parameters but not the elements of contents. */
 const MOST_FIELDS = 20_000;
+/** The most bytes of all texts of one request: names, ids and parameters. They are printed as JSON at once. */
+const MOST_TEXT = 2 ** 18;
 /** Fields that are read in one slice. */
 const SLICE_FIELDS = 256;
 
@@ -40,6 +42,7 @@ export function* readInferRequest(message: Buffer, maxBytes: number): Generator<
 class InferRequestReader {
   private readonly maxBytes: number;
   private fields = 0;
+  private texts = 0;
   /** At so many fields the next slice begins. */
   private sliced = SLICE_FIELDS;
 
@@ -54,9 +57,9 @@ class InferRequestReader {
     const outputs: object[] = [];
     const raw: Buffer[] = [];
     for (const field of this.walk(message)) {
-      if (field.number === 1) names.model = textOf(field);
-      else if (field.number === 2) names.version = textOf(field);
-      else if (field.number === 3) names.id = textOf(field);
+      if (field.number === 1) names.model = this.text(field);
+      else if (field.number === 2) names.version = this.text(field);
+      else if (field.number === 3) names.id = this.text(field);
       else if (field.number === 4) parameters.set(...this.entry(field));
       else if (field.number === 5) inputs.push(yield* this.input(field));
       else if (field.number === 6) outputs.push(this.output(field));
@@ -114,8 +117,8 @@ class InferRequestReader {
     const shape: bigint[] = [];
     const parameters = new Map<string, Parameter>();
     for (const part of this.walk(field.bytes)) {
-      if (part.number === 1) input.name = textOf(part);
-      else if (part.number === 2) input.datatype = textOf(part);
+      if (part.number === 1) input.name = this.text(part);
+      else if (part.number === 2) input.datatype = this.text(part);
       else if (part.number === 3) yield* this.extents(part, shape);
       else if (part.number === 4) parameters.set(...this.entry(part));
       else if (part.number === 5) input.contents = part.bytes;
@@ -140,7 +143,7 @@ class InferRequestReader {
     let name = '';
     const parameters = new Map<string, Parameter>();
     for (const part of this.walk(field.bytes)) {
-      if (part.number === 1) name = textOf(part);
+      if (part.number === 1) name = this.text(part);
       else if (part.number === 2) parameters.set(...this.entry(part));
     }
     return { name, parameters: fieldsOfJson(parameters) };
@@ -151,11 +154,22 @@ class InferRequestReader {
     let name = '';
     let value: Parameter = '';
     for (const part of this.walk(field.bytes)) {
-      if (part.number === 1) name = textOf(part);
-      else if (part.number === 2) for (const choice of this.walk(part.bytes)) value = parameterOf(choice);
+      if (part.number === 1) name = this.text(part);
+      else if (part.number === 2) for (const choice of this.walk(part.bytes)) value = this.parameter(choice);
     }
     // Clients put a uint64 into the int64 of the message.
     return [name, name === 'sequence_id' && typeof value === 'bigint' ? BigInt.asUintN(64, value) : value];
+  }
+
+  /** InferParameter. */
+  private parameter(choice: Field): Parameter {
+    const reader = protobuf.Reader.create(choice.bytes);
+    if (choice.number === 1) return reader.bool();
+    if (choice.number === 2) return int64Of(choice);
+    if (choice.number === 3) return this.text(choice);
+    if (choice.number === 4) return reader.double();
+    if (choice.number === 5) return BigInt.asUintN(64, int64Of(choice));
+    throw new RangeError(`a parameter has the unknown field ${choice.number}`);
   }
 
   private *walk(message: Buffer): Generator<Field> {
@@ -163,6 +177,13 @@ class InferRequestReader {
       this.count();
       yield field;
     }
+  }
+
+  /** @throws {Problem} limit-exceeded */
+  private text(field: Field): string {
+    this.texts += field.bytes.length;
+    if (this.texts <= MOST_TEXT) return textOf(field);
+    throw new Problem('limit-exceeded', `The names and parameters of the request have more than ${MOST_TEXT} bytes.`);
   }
 
   private isSliceOver(): boolean {
@@ -186,17 +207,6 @@ interface SentInput {
   readonly parameters: ReadonlyMap<string, Parameter>;
   /** InferTensorContents; empty if the input has raw contents. */
   readonly contents: Buffer;
-}
-
-/** InferParameter. */
-function parameterOf(choice: Field): Parameter {
-  const reader = protobuf.Reader.create(choice.bytes);
-  if (choice.number === 1) return reader.bool();
-  if (choice.number === 2) return int64Of(choice);
-  if (choice.number === 3) return textOf(choice);
-  if (choice.number === 4) return reader.double();
-  if (choice.number === 5) return BigInt.asUintN(64, int64Of(choice));
-  throw new RangeError(`a parameter has the unknown field ${choice.number}`);
 }
 
 function fieldsOfJson(parameters: ReadonlyMap<string, Parameter>): object {

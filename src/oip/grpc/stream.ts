@@ -21,6 +21,8 @@ export interface InferStreamParts {
   /** The answer, as it is sent. Never rejects. */
   infer(request: InferCall): Promise<Buffer>;
   refuse(error: unknown): Buffer;
+  /** Hears of the bytes of each answer that is there, and of as many less when it is written. */
+  waits(bytes: number): void;
 }
 
 /**
@@ -73,10 +75,15 @@ export class InferStream {
 
   /** Resolves with the length of the answer once it is written, in order. */
   private carryOut(message: Sent): Promise<number> {
-    const answer = this.begin(message);
+    const { waits } = this.parts;
+    const answer = this.begin(message).then((sent) => {
+      waits(sent.length);
+      return sent;
+    });
     const written = this.last.then(async () => {
       const sent = await answer;
       if (!this.call.cancelled) this.call.write(sent);
+      waits(-sent.length);
       return sent.length;
     });
     this.last = written;

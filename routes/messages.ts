@@ -10,10 +10,13 @@ import {
 } from '../schemas/stream.ts';
 import type { TensorFormat } from '../schemas/tensor.ts';
 import { trainingOf } from '../schemas/training.ts';
+import type { Identity } from '../src/domain/identity.ts';
+import { requireScope } from '../src/http/auth.ts';
 import type { Services } from '../src/services/index.ts';
 import type { StepAnswer } from '../src/services/sessions/plain-step.ts';
 import type { Session } from '../src/services/sessions/session-record.ts';
-import type { Written } from '../src/streams/answer-form.ts';
+import type { SessionChange } from '../src/services/sessions/session-subscription.ts';
+import type { AnswerForm, Written } from '../src/streams/answer-form.ts';
 import { type MessageHandler, messageHandler } from '../src/streams/message-handler.ts';
 import type { Subscriptions } from '../src/streams/subscriptions.ts';
 import { presentChange, presentSession, presentSessionStep } from './present/session.ts';
@@ -81,9 +84,27 @@ export function sessionMessages(sessions: Services['sessions']): [op: string, ha
   ];
 }
 
+/** Writes the events of changes, each once for all who listen. */
+export class ChangeEvents {
+  private readonly written = new WeakMap<object, Map<string, Written>>();
+
+  /** @throws {Problem} limit-exceeded if the event would be too long */
+  of(id: string, change: SessionChange, format: TensorFormat, form: AnswerForm<Written>): Written {
+    const { session, missed } = change;
+    const write = () => form.labelled(form.write(presentChange(id, change, format)), undefined);
+    if (!session) return write();
+    const known = this.written.get(session) ?? new Map<string, Written>();
+    const name = `${form.name} ${format} ${missed}`;
+    const event = known.get(name) ?? write();
+    this.written.set(session, known.set(name, event));
+    return event;
+  }
+}
+
 /** The handlers of subscriptions on a socket. `send` sends the events of changes. */
 export function watchMessages(
   sessions: Pick<Services['sessions'], 'subscribe'>,
+  { identity, events }: { readonly identity: Identity; readonly events: ChangeEvents },
   subscriptions: Subscriptions,
   send: (event: Written) => void,
 ): [op: string, handler: MessageHandler][] {
@@ -91,12 +112,21 @@ export function watchMessages(
     [
       'subscribe',
       messageHandler(subscribeMessage, async ({ session, tensor_format: format }, asked, form) => {
+        requireScope(identity, 'read');
         subscriptions.requireRoom(session);
         // The answer goes first.
         let early: Written[] | undefined = [];
-        const { now, stop } = await sessions.subscribe(session, (change) => {
-          if (!change.session) subscriptions.remove(session);
-          const event = form.labelled(form.write(presentChange(session, change, format)), undefined);
+        let tooLong = 0;
+        const { now, stop } = await sessions.subscribe(session, ({ session: changed, missed }) => {
+          if (!changed) subscriptions.remove(session);
+          let event: Written;
+          try {
+            event = events.of(session, { session: changed, missed: missed + tooLong }, format, form as never);
+          } catch {
+            tooLong += missed + 1;
+            return;
+          }
+          tooLong = 0;
           if (early) early.push(event);
           else send(event);
         });

@@ -83,7 +83,8 @@ export const subscribeMessage = z
   .strictObject({ op: z.literal('subscribe'), id, session, tensor_format: tensorFormat })
   .meta({
     id: 'SubscribeMessage',
-    description: 'From now on, send the socket every change of the session, no matter who makes it.',
+    description:
+      'From now on, send the socket every change of the session, no matter who makes it. Needs the scope `read` too.',
     examples: [{ op: 'subscribe', id: 7, session: 's' }],
   });
 export const unsubscribeMessage = z.strictObject({ op: z.literal('unsubscribe'), id, session }).meta({
@@ -158,7 +159,7 @@ export const changedEvent = z
       .min(1)
       .optional()
       .describe(
-        'How many changes before this one did not reach the socket, because a link between processes was down.',
+        'How many changes before this one did not reach the socket, because a link between processes was down or their states were too long.',
       ),
   })
   .meta({

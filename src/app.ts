@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Server } from 'node:tls';
 import Fastify, { type FastifyBaseLogger } from 'fastify';
 import { addRoutes } from '../routes/index.ts';
-import { sessionMessages, watchMessages } from '../routes/messages.ts';
+import { ChangeEvents, sessionMessages, watchMessages } from '../routes/messages.ts';
 import type { App } from '../routes/route.ts';
 import { parseManifest } from '../schemas/checkpoint-manifest.ts';
 import { openGate } from './access/gate.ts';
@@ -288,10 +288,12 @@ export async function createApp(options: AppOptions): Promise<App> {
   addLineBody(app);
   addValidation(app);
   addCallers(app, callers);
+  const events = new ChangeEvents();
   const streams = new StreamDoor(app, {
     offers: {
       of: (caller) => sessionMessages(services.of(caller).sessions),
-      watching: (caller, ...parts) => watchMessages(services.of(caller).sessions, ...parts),
+      watching: (caller, ...parts) =>
+        watchMessages(services.of(caller).sessions, { identity: caller.identity, events }, ...parts),
     },
     gate,
     callers,

@@ -62,6 +62,11 @@ export function credentialOf({ raw }: Pick<FastifyRequest, 'raw'>): string {
   return credential;
 }
 
+/** @throws {Problem} insufficient-scope */
+export function requireScope(identity: Identity, scope: Scope): void {
+  if (!identity.scopes.has(scope)) throw lacking(identity, scope);
+}
+
 function challenged(reply: FastifyReply, problem: Error): Error {
   if (problem instanceof Problem && problem.status === 401) reply.header('www-authenticate', 'Bearer');
   return problem;

@@ -5,6 +5,9 @@ import { Problem } from '../domain/problems.ts';
 /** Keys and tokens expire without an event, so they are checked from time to time. */
 const CHECK_MS = 15_000;
 
+/** What messages need: steps, and subscriptions. */
+const NEEDED = ['step', 'read'] as const;
+
 /** The caller of a stream or a socket. It may last longer than the key is valid. */
 export interface Caller {
   readonly credential: string;
@@ -41,12 +44,13 @@ export function watchCaller(
 async function refusalOf(
   gate: Pick<Gate, 'identify'>,
   credential: string,
-  { tenant }: Identity,
+  { tenant, scopes }: Identity,
 ): Promise<Problem | undefined> {
   try {
     const now = await gate.identify(credential);
-    if (now.tenant === tenant && now.scopes.has('step')) return undefined;
-    return new Problem('insufficient-scope', 'The key of this connection may not step any more.');
+    const keeps = NEEDED.every((scope) => now.scopes.has(scope) || !scopes.has(scope));
+    if (now.tenant === tenant && keeps) return undefined;
+    return new Problem('insufficient-scope', 'The key of this connection may do less than it could.');
   } catch (error) {
     // If the issuer does not answer, its tokens stay valid for now.
     return error instanceof Problem && error.status === 401

@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { authMessage, SUBPROTOCOL } from '../../schemas/stream.ts';
 import type { Gate } from '../access/gate.ts';
 import { Problem } from '../domain/problems.ts';
-import { credentialOf } from '../http/auth.ts';
+import { credentialOf, requireScope } from '../http/auth.ts';
 import { type Callers, clientOf } from '../http/callers.ts';
 import { HttpProblem } from '../http/http-problem.ts';
 import { checkShape } from '../http/validation.ts';
@@ -37,6 +37,8 @@ export interface SocketDoorParts {
 
 /** The time in which a client that sent no key in its handshake must send one. */
 const AUTH_MS = 10_000;
+/** Of its message with the key: more than the longest token takes. It is read at once, whoever sends it. */
+const MOST_AUTH_BYTES = 2 ** 16;
 
 /** Serves the sockets of `GET /v1/stream`. */
 export class SocketDoor {
@@ -90,7 +92,7 @@ export class SocketDoor {
       left.abort();
     });
     const { offers, running, reader, callers } = this.parts;
-    const watching = offers.watching({ identity }, subscriptions, (event) => line.send(event));
+    const watching = offers.watching({ identity }, subscriptions, (event) => line.tell(event));
     const handlers = new Map([...offers.of({ identity }), ...watching]);
     const sender = new Sender(request, callers, left.signal);
     line.holdAs(clientOf(request));
@@ -114,9 +116,10 @@ export class SocketDoor {
       socket.pause();
       socket.on('message', keep);
       try {
-        const { id, token } = checkShape(authMessage, isFile ? undefined : this.parts.reader.text(data));
+        const isAuth = !isFile && data.length <= MOST_AUTH_BYTES;
+        const { id, token } = checkShape(authMessage, isAuth ? this.parts.reader.text(data) : undefined);
         const identity = await this.parts.gate.identify(token);
-        if (!identity.scopes.has('step')) throw new Problem('insufficient-scope', 'A socket needs the scope step.');
+        requireScope(identity, 'step');
         request.identity = identity;
         this.app.holdConnection(request.raw.socket, identity.tenant);
         socket.off('message', keep);
@@ -126,6 +129,7 @@ export class SocketDoor {
         socket.resume();
         for (const [message, file] of early) socket.emit('message', message, file);
       } catch (error) {
+        socket.off('message', keep);
         if (error instanceof Problem && error.status === 429) {
           line.close(CLOSE.tryLater, 'This tenant has as many connections as it may have.');
           return;

@@ -1,9 +1,11 @@
 import type { Socket } from 'node:net';
 import type { WebSocket } from '@fastify/websocket';
 import type { FastifyInstance } from 'fastify';
+import { LONG_BYTES } from '../http/body-bytes.ts';
 import { clientAt } from '../http/callers.ts';
 import { Holding } from '../http/in-flight.ts';
 import { fileOfReply } from '../http/tensor-file.ts';
+import { nextTurn } from '../threads/in-turns.ts';
 import { type AnswerForm, fieldsForm, TEXT_FORM, type Written } from './answer-form.ts';
 import type { Call, Messages } from './carry-out.ts';
 import { Flow, type Task } from './flow.ts';
@@ -51,6 +53,9 @@ export class SocketLine {
   private readonly pings: NodeJS.Timeout;
   private alive = true;
   private corked = false;
+  /** Events that wait for their turn: when the last of them is sent, and their bytes. */
+  private telling: Promise<void> | undefined;
+  private untold = 0;
   /** The bytes that the system had taken at the last ping. */
   private taken = 0;
 
@@ -165,6 +170,22 @@ export class SocketLine {
     this.count(0);
     if (socket.bufferedAmount > this.limits.maxUnreadBytes) this.close(CLOSE.tryLater, 'Answers are not read.');
     return sent.length;
+  }
+
+  /** Sends an event, a long one when it is the client's turn: many sockets may listen to one session. */
+  tell(event: Written): void {
+    const { length } = typeof event === 'string' ? event : { length: LONG_BYTES };
+    if (!this.telling && length < LONG_BYTES) return void this.send(event);
+    this.untold += length;
+    if (this.untold > this.limits.maxUnreadBytes) return void this.close(CLOSE.tryLater, 'Events are not read.');
+    const last = (this.telling ?? Promise.resolve())
+      .then(() => nextTurn(this.holding.client))
+      .then(() => {
+        this.untold -= length;
+        if (this.telling === last) this.telling = undefined;
+        this.send(event);
+      });
+    this.telling = last;
   }
 
   /** Finishes running messages, then closes the socket. */

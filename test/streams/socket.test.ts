@@ -1,12 +1,14 @@
+import { readFileSync, writeFileSync } from 'node:fs';
 import { type IncomingMessage, request } from 'node:http';
 import type { Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { Tensor } from '../../src/domain/tensor.ts';
 import { readSafetensors, writeSafetensors } from '../../src/files/safetensors/safetensors.ts';
 import { SECURITY_HEADERS } from '../../src/http/security-headers.ts';
 import { startApp, type TestApp } from '../support/app.ts';
 import { call, make, TUTORIAL_CELL } from '../support/call.ts';
+import { TestKeys } from '../support/keys.ts';
 import { until } from '../support/until.ts';
 import { type Answer, StreamClient } from './client.ts';
 
@@ -30,6 +32,26 @@ describe('a socket', () => {
     await client.open();
     return client;
   }
+
+  it('hears long events, and what comes after them, in their order', async () => {
+    const rows = 20_000;
+    await make(app, '/v1/sessions', { id: 'long', cell: 'cell', batch_size: rows });
+    const clients = await Promise.all([connect(), connect()]);
+    for (const client of clients) await client.ask({ op: 'subscribe', session: 'long', id: 1 });
+    const inputs = { shape: [rows, 1], data: Array(rows).fill(0.123) };
+    for (let k = 0; k < 2; k++) await call(app, 'POST', '/v1/sessions/long/steps', { inputs });
+    await call(app, 'DELETE', '/v1/sessions/long');
+    for (const client of clients) {
+      await client.hear(({ event }) => event === 'closed');
+      const events = client.heard.filter(({ event }) => event !== undefined);
+      expect(events.map(({ event, version }) => [event, version])).toEqual([
+        ['changed', 2],
+        ['changed', 3],
+        ['closed', undefined],
+      ]);
+      expect(JSON.stringify(events[0]).length).toBeGreaterThan(2 ** 17);
+    }
+  });
 
   it('speaks cellstep.v1 and nothing else', async () => {
     expect((await connect()).socket.protocol).toBe('cellstep.v1');
@@ -278,12 +300,41 @@ describe('a socket of a service with keys', () => {
     await client.open();
     expect(await client.ask({ op: 'auth', id: 0, token: KEY })).toEqual({ id: 0, status: 204 });
     expect(await client.ask(step)).toMatchObject({ status: 404 });
-    for (const first of [step, { op: 'auth', token: 'another-key-of-nobody' }, 'nonsense']) {
+    // A stranger may not have megabytes read.
+    const long = `${JSON.stringify({ op: 'auth', token: KEY })}${' '.repeat(2 ** 16)}`;
+    for (const first of [step, { op: 'auth', token: 'another-key-of-nobody' }, 'nonsense', long]) {
       const refused = new StreamClient(url);
       await refused.open();
       refused.say(first);
       expect((await refused.closed).code).toBe(1008);
       expect(refused.heard).toEqual([]);
     }
+  });
+});
+
+describe('a socket whose key may not do everything', () => {
+  it('needs read to subscribe, and is closed when its key loses it', async () => {
+    const keys = new TestKeys();
+    onTestFinished(() => keys.remove());
+    const [stepper, reader] = [keys.make('stepper --scopes step'), keys.make('reader --scopes step,read,write')];
+    const app = await startApp({ gate: { keysFile: keys.file } });
+    onTestFinished(() => app.close());
+    const url = await app.listen({ host: '127.0.0.1', port: 0 });
+    const all = { authorization: `Bearer ${reader}` };
+    await call(app, 'POST', '/v1/cells', { ...TUTORIAL_CELL, input_shape: [null, 1] }, all);
+    await call(app, 'POST', '/v1/sessions', { id: 's', cell: 'cell' }, all);
+    const [first, second] = [stepper, reader].map((key) => new StreamClient(url, { authorization: `Bearer ${key}` }));
+    await Promise.all([first.open(), second.open()]);
+    const subscribe = { op: 'subscribe', session: 's', id: 1 };
+    expect(await first.ask(subscribe)).toMatchObject({ status: 403, problem: { code: 'insufficient-scope' } });
+    expect(await second.ask(subscribe)).toMatchObject({ status: 200 });
+    expect(await first.ask({ session: 's', inputs: [[1]], id: 2 })).toMatchObject({ status: 200 });
+    await second.hear(({ event }) => event === 'changed');
+
+    const file = JSON.parse(readFileSync(keys.file, 'utf8'));
+    file.keys[1].scopes = ['step'];
+    writeFileSync(keys.file, JSON.stringify(file));
+    expect(await second.closed).toMatchObject({ code: 1008, reason: expect.stringContaining('may do less') });
+    expect(await first.ask({ session: 's', inputs: [[1]], id: 3 })).toMatchObject({ status: 200 });
   });
 });

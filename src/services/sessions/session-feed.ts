@@ -2,7 +2,7 @@ import type { Bus, CommitOutcome, Store, StoreWrite } from '../../domain/ports.t
 import { commitAll, getAll } from '../../domain/store-calls.ts';
 import { sessionKey } from '../keys.ts';
 import { FeedLink } from './feed-link.ts';
-import type { SessionContent } from './session-bytes.ts';
+import { decodeSession, type SessionContent } from './session-bytes.ts';
 import { type SessionChange, SessionSubscription } from './session-subscription.ts';
 
 /** The key of a session, of any tenant. */
@@ -132,9 +132,14 @@ export class SessionFeed {
   }
 
   private tell(key: string, bytes: Uint8Array | null): void {
-    for (const subscription of this.subscriptions.get(key) ?? []) {
+    const listening = this.subscriptions.get(key);
+    if (!listening) return;
+    /** Decoded once: what is made of it for one listener can then be for all. */
+    let session: SessionContent | null | undefined;
+    for (const subscription of listening) {
       try {
-        subscription.take(bytes);
+        session ??= bytes && decodeSession(bytes);
+        subscription.take(session);
       } catch {
         // A failing listener does not change a commit.
         subscription.stop();

@@ -1,4 +1,4 @@
-import { decodeSession, type SessionContent } from './session-bytes.ts';
+import type { SessionContent } from './session-bytes.ts';
 
 /** A change of a session that was committed. */
 export interface SessionChange {
@@ -33,14 +33,13 @@ export class SessionSubscription {
     this.tellInTurn();
   }
 
-  /** A committed record of a session, or null if it ended. */
-  take(bytes: Uint8Array | null): void {
-    if (bytes === null) {
+  /** A session as it was committed, or null if it ended. */
+  take(session: SessionContent | null): void {
+    if (session === null) {
       this.tellAll();
       this.listener({ missed: 0 });
       return;
     }
-    const session = decodeSession(bytes);
     const { uid, version } = session.record;
     if (this.version !== undefined && uid !== this.uid) {
       // Another session of the same id.

@@ -84,6 +84,9 @@ export const CELL_OPERATIONS = {
       'several-layers',
       'ambiguous-file',
       'unsupported-layer',
+      'unsupported-network',
+      'no-state',
+      'engine-not-installed',
       'limit-exceeded',
     ],
     links: ofCell,
@@ -185,6 +188,7 @@ export const CELL_OPERATIONS = {
     },
     problems: [
       'not-built',
+      'read-only-variable',
       'wrong-shape',
       'ragged-tensor',
       'value-out-of-range',

@@ -113,7 +113,9 @@ export const SESSION_OPERATIONS = {
       ...bad,
       'overloaded',
       'compute-failed',
+      'graph-failed',
       'graph-blocked',
+      'engine-not-installed',
     ],
     links: {
       readSession: {

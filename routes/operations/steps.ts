@@ -50,7 +50,9 @@ export const STEP_OPERATIONS = {
       ...ofBuilding,
       'overloaded',
       'compute-failed',
+      'graph-failed',
       'graph-blocked',
+      'engine-not-installed',
     ],
   },
   runCellSequence: {
@@ -106,7 +108,9 @@ export const STEP_OPERATIONS = {
       ...ofBuilding,
       'overloaded',
       'compute-failed',
+      'graph-failed',
       'graph-blocked',
+      'engine-not-installed',
     ],
   },
   readGradients: {
@@ -137,6 +141,7 @@ export const STEP_OPERATIONS = {
       },
     },
     problems: [
+      'no-gradients',
       'wrong-shape',
       'ragged-tensor',
       'value-out-of-range',

@@ -43,6 +43,7 @@ export const TRAINING_OPERATIONS = {
       },
     },
     problems: [
+      'no-gradients',
       'wrong-shape',
       'ragged-tensor',
       'value-out-of-range',

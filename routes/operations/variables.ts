@@ -43,7 +43,7 @@ function update(
       summary: `${summary} a variable of a cell`,
       description: `${description} ${note}`,
       examples: examples.ofCell,
-      problems: ['not-built', ...problems],
+      problems: ['not-built', 'read-only-variable', ...problems],
     },
   };
 }

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
 import type { JsonObject } from '../domain/json.ts';
 import { Problem } from '../domain/problems.ts';
+import { inTurns } from '../threads/in-turns.ts';
 import { OwnThreads } from '../threads/own-thread.ts';
 import type { DocumentedRoute } from './openapi.ts';
 
@@ -28,7 +29,7 @@ export function addDocs(app: FastifyInstance, routes: readonly DocumentedRoute[]
   let opened: Promise<FastifyInstance> | undefined;
   const threads = new OwnThreads<JsonObject, string>(YAML_SCRIPT);
   const openApi = () => {
-    document ??= import('./openapi.ts').then(({ openApiDocument }) => openApiDocument(routes));
+    document ??= import('./openapi.ts').then(({ openApiDocument }) => inTurns(openApiDocument(routes)));
     return document;
   };
   const docs = () => {

@@ -57,12 +57,14 @@ export function shareParameters(operations: readonly { parameters: readonly Para
   readonly components: Record<string, Parameter>;
   readonly reference: (parameter: Parameter) => JsonObject;
 } {
-  const all = operations.flatMap(({ parameters }) => parameters);
-  const isShared = (one: Parameter) => {
-    const alike = all.filter(({ name }) => name === one.name);
-    return alike.length > 1 && alike.every((other) => JSON.stringify(other) === JSON.stringify(one));
-  };
-  const components = Object.fromEntries(all.filter(isShared).map((one) => [one.name, one]));
+  const named = Map.groupBy(
+    operations.flatMap(({ parameters }) => parameters),
+    ({ name }) => name,
+  );
+  const isShared = (alike: readonly Parameter[]) =>
+    alike.length > 1 && new Set(alike.map((one) => JSON.stringify(one))).size === 1;
+  const shared = [...named].filter(([, alike]) => isShared(alike));
+  const components = Object.fromEntries(shared.map(([name, [one]]) => [name, one]));
   const reference = (one: Parameter) =>
     (Object.hasOwn(components, one.name) ? { $ref: `#/components/parameters/${one.name}` } : one) as JsonObject;
   return { components, reference };

@@ -3,7 +3,6 @@ import project from '../../package.json' with { type: 'json' };
 import { tensorFieldsOf } from '../../schemas/tensor-fields.ts';
 import { SCOPE_MEANINGS, SCOPES } from '../domain/identity.ts';
 import type { JsonObject } from '../domain/json.ts';
-import { nextTurn } from '../threads/in-turns.ts';
 import type { Access } from './auth.ts';
 import { type Operation, TAGS } from './openapi-operation.ts';
 import { type Parameter, parametersOf, shareParameters } from './openapi-parameters.ts';
@@ -46,17 +45,18 @@ const DESCRIPTION = `Start with *Create a cell*, then *Take a step with a cell*:
 const SCOPES_TEXT = `Scopes (none includes another): ${SCOPES.map((scope) => `\`${scope}\` ${SCOPE_MEANINGS[scope]}`).join(' ')}`;
 
 /**
- * The OpenAPI document of the routes, always the same for the same routes. It is made an operation in each turn of the event loop.
+ * The OpenAPI document of the routes, always the same for the same routes. A piece is a part of an operation.
  * @throws {Error} if two types have one id
  */
-export async function openApiDocument(routes: readonly DocumentedRoute[]): Promise<JsonObject> {
+export function* openApiDocument(routes: readonly DocumentedRoute[]): Generator<void, JsonObject> {
   const schemas = new SchemaComponents();
-  const operations: ReturnType<typeof readOperation>[] = [];
+  const operations = [];
   for (const route of inReadingOrder(routes)) {
-    operations.push(readOperation(route, schemas));
-    await nextTurn();
+    operations.push(yield* readOperation(route, schemas));
+    yield;
   }
   const shared = shareParameters(operations);
+  yield;
   const paths: Record<string, JsonObject> = {};
   for (const { path, method, parameters, problems, rest, responses } of operations) {
     const own = { ...(parameters.length > 0 ? { parameters: parameters.map(shared.reference) } : {}) };
@@ -68,6 +68,7 @@ export async function openApiDocument(routes: readonly DocumentedRoute[]): Promi
     operations.map((operation) => operation.problems),
     schemas,
   );
+  yield;
   const document = {
     openapi: '3.1.1',
     info: {
@@ -122,14 +123,16 @@ function inReadingOrder(routes: readonly DocumentedRoute[]): DocumentedRoute[] {
   return routes.toSorted((a, b) => place(a) - place(b));
 }
 
-function readOperation({ method, url, schema }: DocumentedRoute, schemas: SchemaComponents) {
+function* readOperation({ method, url, schema }: DocumentedRoute, schemas: SchemaComponents) {
   const { operationId, tags, summary, examples, access, reply, tensors = false } = schema;
   const { body, required } = unwrapBody(schema.body);
   const parameters: Parameter[] = parametersOf(schema, schemas);
+  yield;
   const content = body && {
     ...withExamples(schemas.contentOf(body, 'input'), examples, 'body'),
     ...(tensors ? tensorBodyContent(tensorFieldsOf(body)) : {}),
   };
+  yield;
   return {
     path: url.replaceAll(/:(\w+)/g, '{$1}'),
     method: method.toLowerCase(),

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { tellDeprecations } from '../../src/http/deprecations.ts';
 import { type DocumentedRoute, openApiDocument } from '../../src/http/openapi.ts';
+import { atOnce } from '../../src/threads/in-turns.ts';
 
 const deprecation = { since: '2027-01-31', sunset: '2027-07-31', link: 'https://cells.example/instead' };
 
@@ -50,7 +51,7 @@ describe('a deprecated operation', () => {
       schema: { ...words, operationId: url.slice(1), reply: { 200: z.object({}) }, ...more },
     });
     const routes = [route('/old', { deprecation }), route('/new', {})];
-    const { paths } = (await openApiDocument(routes)) as {
+    const { paths } = atOnce(openApiDocument(routes)) as {
       paths: Record<string, { get: object }>;
     };
     expect(paths['/old'].get).toMatchObject({

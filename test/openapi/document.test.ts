@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { OPERATIONS } from '../../routes/operations.ts';
+import { PROBLEMS } from '../../src/domain/problems.ts';
 import { TAGS } from '../../src/http/openapi-operation.ts';
 import { SchemaComponents } from '../../src/http/openapi-schemas.ts';
 import { startApp } from '../support/app.ts';
@@ -80,6 +81,13 @@ describe('the document', () => {
         } else expect(Object.values(content ?? {})[0]?.schema, `${operationId} ${status}`).toBeDefined();
       }
     }
+  });
+
+  it('has every problem, but for those that no client of these routes gets', () => {
+    // Of the Open Inference Protocol; of the socket; of nobody.
+    const elsewhere = ['sequence-not-started', 'upgrade-required', 'client-gone'];
+    const shown = Object.keys(document.components.examples).filter((name) => name in PROBLEMS);
+    expect([...shown, ...elsewhere].toSorted()).toEqual(Object.keys(PROBLEMS).toSorted());
   });
 
   it('has 401 wherever a key may be asked for, and only there', async () => {

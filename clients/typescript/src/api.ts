@@ -2304,14 +2304,16 @@ export interface components {
          *     - `value-out-of-range`: A value does not fit its dtype.
          *     - `invalid-config`: The configuration has an unknown name or an impossible value.
          *     - `unsupported-layer`: A network has a layer that this service does not know.
+         *     - `unsupported-network`: This service cannot compute the graph of this network.
          *     - `invalid-value`: A value is well-formed but impossible.
          *     - `invalid-file`: The file cannot be read.
          *     - `several-layers`: The file holds several layers.
          *     - `ambiguous-file`: The file leaves out options that the results depend on.
+         *     - `no-state`: The graph has no state that could be found.
          *     - `idempotency-key-reused`: This Idempotency-Key was used for another request.
          *     - `limit-exceeded`: The request is over a limit of this service.
          */
-        "wrong-shape.ragged-tensor.value-out-of-range.invalid-config.unsupported-layer.invalid-value.invalid-file.several-layers.ambiguous-file.idempotency-key-reused.limit-exceeded": {
+        "wrong-shape.ragged-tensor.value-out-of-range.invalid-config.unsupported-layer.unsupported-network.invalid-value.invalid-file.several-layers.ambiguous-file.no-state.idempotency-key-reused.limit-exceeded": {
             headers: {
                 [name: string]: unknown;
             };
@@ -2329,6 +2331,15 @@ export interface components {
                 "Retry-After": components["headers"]["Retry-After"];
                 RateLimit: components["headers"]["RateLimit"];
                 "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description `engine-not-installed`: The runtime that this cell needs is not installed. */
+        "engine-not-installed": {
+            headers: {
                 [name: string]: unknown;
             };
             content: {
@@ -2497,9 +2508,10 @@ export interface components {
          *     - `invalid-config`: The configuration has an unknown name or an impossible value.
          *     - `invalid-value`: A value is well-formed but impossible.
          *     - `invalid-file`: The file cannot be read.
+         *     - `graph-failed`: ONNX Runtime cannot run the graph on these inputs.
          *     - `limit-exceeded`: The request is over a limit of this service.
          */
-        "wrong-shape.ragged-tensor.value-out-of-range.invalid-config.invalid-value.invalid-file.limit-exceeded": {
+        "wrong-shape.ragged-tensor.value-out-of-range.invalid-config.invalid-value.invalid-file.graph-failed.limit-exceeded": {
             headers: {
                 [name: string]: unknown;
             };
@@ -2541,6 +2553,32 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
+        /** @description `no-gradients`: The cell has no gradients. */
+        "no-gradients": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /**
+         * @description - `wrong-shape`: A tensor has the wrong shape.
+         *     - `ragged-tensor`: A nested tensor is ragged.
+         *     - `value-out-of-range`: A value does not fit its dtype.
+         *     - `invalid-config`: The configuration has an unknown name or an impossible value.
+         *     - `invalid-value`: A value is well-formed but impossible.
+         *     - `invalid-file`: The file cannot be read.
+         *     - `limit-exceeded`: The request is over a limit of this service.
+         */
+        "wrong-shape.ragged-tensor.value-out-of-range.invalid-config.invalid-value.invalid-file.limit-exceeded": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
         /**
          * @description - `store-unavailable`: The store cannot be reached.
          *     - `issuer-unavailable`: The issuer of tokens does not answer.
@@ -2558,10 +2596,11 @@ export interface components {
         };
         /**
          * @description - `not-built`: The cell is not built yet.
+         *     - `read-only-variable`: The variables of this cell cannot be changed.
          *     - `in-progress`: A request with this Idempotency-Key is still running.
          *     - `conflict`: Other changes came first each time.
          */
-        "not-built.in-progress.conflict": {
+        "not-built.read-only-variable.in-progress.conflict": {
             headers: {
                 "Retry-After": components["headers"]["Retry-After"];
                 [name: string]: unknown;
@@ -2589,10 +2628,11 @@ export interface components {
             };
         };
         /**
-         * @description - `in-progress`: A request with this Idempotency-Key is still running.
+         * @description - `no-gradients`: The cell has no gradients.
+         *     - `in-progress`: A request with this Idempotency-Key is still running.
          *     - `conflict`: Other changes came first each time.
          */
-        "in-progress.conflict": {
+        "no-gradients.in-progress.conflict": {
             headers: {
                 "Retry-After": components["headers"]["Retry-After"];
                 [name: string]: unknown;
@@ -2613,6 +2653,19 @@ export interface components {
          */
         "wrong-shape.ragged-tensor.value-out-of-range.invalid-config.invalid-value.loss-not-finite.idempotency-key-reused.limit-exceeded": {
             headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /**
+         * @description - `in-progress`: A request with this Idempotency-Key is still running.
+         *     - `conflict`: Other changes came first each time.
+         */
+        "in-progress.conflict": {
+            headers: {
+                "Retry-After": components["headers"]["Retry-After"];
                 [name: string]: unknown;
             };
             content: {
@@ -2714,6 +2767,25 @@ export interface components {
         "cell-gone.in-progress.conflict": {
             headers: {
                 "Retry-After": components["headers"]["Retry-After"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /**
+         * @description - `wrong-shape`: A tensor has the wrong shape.
+         *     - `ragged-tensor`: A nested tensor is ragged.
+         *     - `value-out-of-range`: A value does not fit its dtype.
+         *     - `invalid-config`: The configuration has an unknown name or an impossible value.
+         *     - `invalid-value`: A value is well-formed but impossible.
+         *     - `invalid-file`: The file cannot be read.
+         *     - `graph-failed`: ONNX Runtime cannot run the graph on these inputs.
+         *     - `idempotency-key-reused`: This Idempotency-Key was used for another request.
+         *     - `limit-exceeded`: The request is over a limit of this service.
+         */
+        "wrong-shape.ragged-tensor.value-out-of-range.invalid-config.invalid-value.invalid-file.graph-failed.idempotency-key-reused.limit-exceeded": {
+            headers: {
                 [name: string]: unknown;
             };
             content: {
@@ -3027,8 +3099,9 @@ export interface operations {
             412: components["responses"]["version-mismatch"];
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
-            422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-config.unsupported-layer.invalid-value.invalid-file.several-layers.ambiguous-file.idempotency-key-reused.limit-exceeded"];
+            422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-config.unsupported-layer.unsupported-network.invalid-value.invalid-file.several-layers.ambiguous-file.no-state.idempotency-key-reused.limit-exceeded"];
             429: components["responses"]["too-many-requests.quota-exceeded.too-many-keys"];
+            501: components["responses"]["engine-not-installed"];
             503: components["responses"]["store-unavailable.issuer-unavailable"];
             507: components["responses"]["tenant-full.store-full"];
             default: components["responses"]["default"];
@@ -3302,8 +3375,9 @@ export interface operations {
             409: components["responses"]["no-single-step.conflict"];
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
-            422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-config.invalid-value.invalid-file.limit-exceeded"];
+            422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-config.invalid-value.invalid-file.graph-failed.limit-exceeded"];
             429: components["responses"]["too-many-requests.quota-exceeded"];
+            501: components["responses"]["engine-not-installed"];
             503: components["responses"]["store-unavailable.issuer-unavailable.overloaded.compute-failed.graph-blocked"];
             507: components["responses"]["store-full"];
             default: components["responses"]["default"];
@@ -3347,8 +3421,9 @@ export interface operations {
             409: components["responses"]["conflict"];
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
-            422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-config.invalid-value.invalid-file.limit-exceeded"];
+            422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-config.invalid-value.invalid-file.graph-failed.limit-exceeded"];
             429: components["responses"]["too-many-requests.quota-exceeded"];
+            501: components["responses"]["engine-not-installed"];
             503: components["responses"]["store-unavailable.issuer-unavailable.overloaded.compute-failed.graph-blocked"];
             507: components["responses"]["store-full"];
             default: components["responses"]["default"];
@@ -3389,6 +3464,7 @@ export interface operations {
             403: components["responses"]["insufficient-scope"];
             404: components["responses"]["not-found"];
             406: components["responses"]["not-acceptable"];
+            409: components["responses"]["no-gradients"];
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-config.invalid-value.invalid-file.limit-exceeded"];
@@ -3502,7 +3578,7 @@ export interface operations {
             401: components["responses"]["unauthorized"];
             403: components["responses"]["insufficient-scope"];
             404: components["responses"]["not-found"];
-            409: components["responses"]["not-built.in-progress.conflict"];
+            409: components["responses"]["not-built.read-only-variable.in-progress.conflict"];
             412: components["responses"]["version-mismatch"];
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
@@ -3553,7 +3629,7 @@ export interface operations {
             403: components["responses"]["insufficient-scope"];
             404: components["responses"]["not-found"];
             406: components["responses"]["not-acceptable"];
-            409: components["responses"]["in-progress.conflict"];
+            409: components["responses"]["no-gradients.in-progress.conflict"];
             412: components["responses"]["version-mismatch"];
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
@@ -4190,7 +4266,7 @@ export interface operations {
             403: components["responses"]["insufficient-scope"];
             404: components["responses"]["not-found"];
             406: components["responses"]["not-acceptable"];
-            409: components["responses"]["not-built.in-progress.conflict"];
+            409: components["responses"]["not-built.read-only-variable.in-progress.conflict"];
             412: components["responses"]["version-mismatch"];
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
@@ -4248,7 +4324,7 @@ export interface operations {
             403: components["responses"]["insufficient-scope"];
             404: components["responses"]["not-found"];
             406: components["responses"]["not-acceptable"];
-            409: components["responses"]["not-built.in-progress.conflict"];
+            409: components["responses"]["not-built.read-only-variable.in-progress.conflict"];
             412: components["responses"]["version-mismatch"];
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
@@ -4306,7 +4382,7 @@ export interface operations {
             403: components["responses"]["insufficient-scope"];
             404: components["responses"]["not-found"];
             406: components["responses"]["not-acceptable"];
-            409: components["responses"]["not-built.in-progress.conflict"];
+            409: components["responses"]["not-built.read-only-variable.in-progress.conflict"];
             412: components["responses"]["version-mismatch"];
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
@@ -4364,7 +4440,7 @@ export interface operations {
             403: components["responses"]["insufficient-scope"];
             404: components["responses"]["not-found"];
             406: components["responses"]["not-acceptable"];
-            409: components["responses"]["not-built.in-progress.conflict"];
+            409: components["responses"]["not-built.read-only-variable.in-progress.conflict"];
             412: components["responses"]["version-mismatch"];
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
@@ -4422,7 +4498,7 @@ export interface operations {
             403: components["responses"]["insufficient-scope"];
             404: components["responses"]["not-found"];
             406: components["responses"]["not-acceptable"];
-            409: components["responses"]["not-built.in-progress.conflict"];
+            409: components["responses"]["not-built.read-only-variable.in-progress.conflict"];
             412: components["responses"]["version-mismatch"];
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
@@ -4816,8 +4892,9 @@ export interface operations {
             412: components["responses"]["version-mismatch"];
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
-            422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-config.invalid-value.invalid-file.idempotency-key-reused.limit-exceeded"];
+            422: components["responses"]["wrong-shape.ragged-tensor.value-out-of-range.invalid-config.invalid-value.invalid-file.graph-failed.idempotency-key-reused.limit-exceeded"];
             429: components["responses"]["too-many-requests.quota-exceeded.too-many-keys"];
+            501: components["responses"]["engine-not-installed"];
             503: components["responses"]["store-unavailable.issuer-unavailable.overloaded.compute-failed.graph-blocked"];
             507: components["responses"]["tenant-full.store-full"];
             default: components["responses"]["default"];

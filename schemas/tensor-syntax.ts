@@ -67,31 +67,39 @@ function parseNested(value: unknown): TensorLiteral {
       throw new TensorSyntaxError(`A tensor has at most ${MAX_RANK} axes.`, [], 'wrong-shape');
     probe = probe[0];
   }
+  // Before memory is taken: the first list of each axis may promise far more numbers than there are.
+  requireEven(value, shape, 0, []);
   const elements = new ElementReader(sizeOf(shape));
-  walk(value, shape, 0, [], elements);
+  walk(value, shape.length, 0, [], elements);
   return elements.literal(shape);
 }
 
-function walk(
-  value: unknown,
-  shape: readonly number[],
-  axis: number,
-  path: (string | number)[],
-  out: ElementReader,
-): void {
-  if (axis === shape.length) {
+/** @throws {TensorSyntaxError} unless all lists of an axis have its length */
+function requireEven(value: unknown, shape: readonly number[], axis: number, path: (string | number)[]): void {
+  if (axis === shape.length) return;
+  if (!Array.isArray(value)) throw ragged(`is ${quote(value)}; its siblings are arrays of length ${shape[axis]}`, path);
+  if (value.length !== shape[axis])
+    throw ragged(`has length ${value.length}; its siblings have length ${shape[axis]}`, path);
+  if (axis + 1 === shape.length) return;
+  for (let i = 0; i < value.length; i++) {
+    path.push(i);
+    requireEven(value[i], shape, axis + 1, path);
+    path.pop();
+  }
+}
+
+function walk(value: unknown, rank: number, axis: number, path: (string | number)[], out: ElementReader): void {
+  if (axis === rank) {
     if (Array.isArray(value)) throw ragged(`is an array; its siblings are numbers`, path);
     out.push(value, path);
     return;
   }
-  if (!Array.isArray(value)) throw ragged(`is ${quote(value)}; its siblings are arrays of length ${shape[axis]}`, path);
-  if (value.length !== shape[axis])
-    throw ragged(`has length ${value.length}; its siblings have length ${shape[axis]}`, path);
-  const isLast = axis + 1 === shape.length;
-  for (let i = 0; i < value.length; i++) {
-    if (isLast && out.takes(value[i])) continue;
+  const list = value as readonly unknown[];
+  const isLast = axis + 1 === rank;
+  for (let i = 0; i < list.length; i++) {
+    if (isLast && out.takes(list[i])) continue;
     path.push(i);
-    walk(value[i], shape, axis + 1, path, out);
+    walk(list[i], rank, axis + 1, path, out);
     path.pop();
   }
 }

@@ -23,8 +23,8 @@ export function beginning(value: unknown, most: number): unknown {
     left--;
     if (typeof part === 'string') return part.slice(0, most);
     if (Array.isArray(part)) return copyEach(part, copy);
-    // An object with toJSON is not a plain object.
-    if (!isJsonObject(part) || 'toJSON' in part) return part;
+    // An object with such a method is not a plain object. As JSON, the field may have any other value.
+    if (!isJsonObject(part) || typeof part.toJSON === 'function') return part;
     // Without a prototype, a key "__proto__" is one like others.
     const copied: Record<string, unknown> = Object.create(null);
     for (const key in part) {

@@ -74,15 +74,15 @@ class SlicedJson {
   private *string(start: number, end: number): Generator<void, string> {
     let text = '';
     for (let from = start; from < end; yield) {
-      const to = from + SLICE_BYTES < end ? this.characterBefore(from + SLICE_BYTES) : end;
+      const to = from + SLICE_BYTES < end ? this.characterBefore(from + SLICE_BYTES, from) : end;
       text += this.read('"', from, to, '"');
       from = to;
     }
     return text;
   }
 
-  /** Where a character of a string begins: there, or a few bytes before. */
-  private characterBefore(place: number): number {
+  /** Where a character of a string begins: there, or a few bytes before. Another begins at `from`. */
+  private characterBefore(place: number, from: number): number {
     const { bytes } = this;
     let at = place;
     while ((bytes[at] & 0xc0) === 0x80) at--;
@@ -91,7 +91,7 @@ class SlicedJson {
     if (last < 0) return at;
     const start = at - 5 + last;
     let backslashes = 1;
-    while (bytes[start - backslashes] === BACKSLASH) backslashes++;
+    while (start - backslashes >= from && bytes[start - backslashes] === BACKSLASH) backslashes++;
     const length = bytes[start + 1] === SMALL_U ? 6 : 2;
     return backslashes % 2 === 1 && start + length > at ? start : at;
   }

@@ -171,7 +171,8 @@ export class Messages {
       throw fieldProblem('invalid-request', '/op', `Unknown op ${quote(op)}. Send one of ${known}.`);
     }
     const carryOut = () => sender.carryOut(() => handler.act(sent, form));
-    const act = () => (typeof key === 'string' ? this.once(this.nameOf(op, session, key), turn, carryOut) : carryOut());
+    const { session: named } = sessionNamedIn(sent);
+    const act = () => (typeof key === 'string' ? this.once(this.nameOf(op, named, key), turn, carryOut) : carryOut());
     return this.turns.take([session, copy], op === 'fork' || op === 'open', act);
   }
 
@@ -192,7 +193,7 @@ export class Messages {
     return () => running.leave(name);
   }
 
-  private nameOf(op: unknown, session: unknown, key: string): string {
+  private nameOf(op: unknown, session: string | undefined, key: string): string {
     return `${this.tenant} ${op} ${session} ${key}`;
   }
 }

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { isJsonObject, quote } from '../../src/domain/json.ts';
 
 describe('a quotation in a message', () => {
@@ -20,6 +20,17 @@ describe('a quotation in a message', () => {
   it('is short, whatever was sent', () => {
     expect(quote('x'.repeat(1e6))).toBe(`"${'x'.repeat(76)}...`);
     fc.assert(fc.property(fc.jsonValue(), (value) => quote(value).length <= 80));
+  });
+
+  it('looks at the beginning only, whatever the fields are called', () => {
+    const last = vi.fn(() => 1);
+    const list = Object.defineProperty(
+      Array.from({ length: 1_000 }, () => 0),
+      999,
+      { get: last },
+    );
+    for (const name of ['list', 'toJSON', 'toString', '__proto__']) quote({ [name]: 1, list });
+    expect(last).not.toHaveBeenCalled();
   });
 
   it('tells objects from lists and null', () => {

@@ -40,6 +40,7 @@ describe('long JSON text', () => {
     ['long strings in a list and in an object', [1, 'x'.repeat(100_000), { a: 'y'.repeat(100_000), b: [2] }, 'z']],
     ['a long string of characters of several bytes', 'a€𝄞'.repeat(40_000)],
     ['a long string of escapes', '\n\\"\u0001\ud834'.repeat(40_000)],
+    ['a long string of backslashes', '\\'.repeat(200_000)],
   ])('is read as JSON.parse reads it: %s', (_, value) => {
     for (const indent of [0, 1]) {
       const text = JSON.stringify(value, null, indent);

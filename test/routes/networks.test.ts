@@ -263,6 +263,13 @@ describe('a network is refused', () => {
       /cycle/,
     ],
     [
+      'whose class and name have no text',
+      functional('a', source, { class_name: { toString: 1 }, name: { toString: 1 }, config: {}, inbound_nodes: [] }),
+      400,
+      'invalid-request',
+      /"toString":1/,
+    ],
+    [
       'with several outputs',
       {
         ...functional('a', source, node('Dense', 'a', ['in'], { units: 2 })),

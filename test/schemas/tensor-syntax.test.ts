@@ -91,6 +91,15 @@ describe('the text of a tensor', () => {
     expect(errorOf([[[[[[[[[7]]]]]]]]]).message).toMatch(/at most 8 axes/);
   });
 
+  it('takes no memory for what its first lists promise, if the others are shorter', () => {
+    // It has some thousand numbers; its first lists promise 125^8.
+    const promising = (axes: number): unknown =>
+      axes === 0 ? 0 : [promising(axes - 1), ...Array.from({ length: 124 }, () => 0)];
+    const error = errorOf(promising(8));
+    expect(error.problem).toBe('ragged-tensor');
+    expect(error.path).toEqual([0, 0, 0, 0, 0, 0, 1]);
+  });
+
   it('names big integers by digits, exactly, beside small ones', () => {
     const { integers } = parseLiteral(['9223372036854775807', 3, '-9223372036854775808', '0', '-0']);
     expect(integers).toEqual(BigInt64Array.of(2n ** 63n - 1n, 3n, -(2n ** 63n), 0n, 0n));

@@ -41,6 +41,20 @@ const noStep = async (): Promise<never> => {
   throw new Error('not asked');
 };
 
+it('leaves to its schema a session that has no text', async () => {
+  const act = vi.fn(async () => '"status":400}' as never);
+  const sent = [
+    { session: { toString: 1 }, key: 'k' },
+    { session: [[]], key: 'k' },
+  ];
+  const { answered } = carryOut({ act }, {}, vi.fn(), { sent });
+  await settled();
+  expect(answered.mock.calls).toEqual([
+    [0, { status: 400 }],
+    [1, { status: 400 }],
+  ]);
+});
+
 it('answers every step of a group that cannot be carried out, and lets their keys go', async () => {
   const act = noStep;
   const refuse = async () => {

@@ -1,6 +1,6 @@
 import { isArray, isJsonObject, type Json, type JsonObject, quote } from '../../../domain/json.ts';
 import { child, fieldProblem } from '../../../domain/problems.ts';
-import { own } from '../../place.ts';
+import { own, textOf } from '../../place.ts';
 import { unsupportedNetwork } from './network-layers.ts';
 
 /** How many values a node's arguments may hold within each other. */
@@ -37,7 +37,7 @@ export function inboundOf(name: string, layer: JsonObject, pointer: string): Inb
 
 export function layerName(layer: JsonObject): string {
   const config = own(layer, 'config') ?? null;
-  return String(own(layer, 'name') ?? (isJsonObject(config) ? own(config, 'name') : null) ?? '');
+  return textOf(own(layer, 'name') ?? (isJsonObject(config) ? own(config, 'name') : null));
 }
 
 /** The arguments of the only node of a layer, as Keras 3 has them. */

@@ -1,5 +1,5 @@
 import { isArray, isJsonObject, type Json, type JsonObject } from '../../../domain/json.ts';
-import { own } from '../../place.ts';
+import { own, textOf } from '../../place.ts';
 import { argumentsOf, layerName, tensorOf } from './functional-nodes.ts';
 import { MASK_OPERATORS } from './mask-terms.ts';
 
@@ -43,5 +43,5 @@ function isOperator(layer: JsonObject, masks: ReadonlySet<string>): boolean {
 }
 
 function classOf(object: JsonObject): string {
-  return String(own(object, 'class_name'));
+  return textOf(own(object, 'class_name'));
 }

@@ -93,8 +93,8 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     redisWait: values.CELLSTEP_REDIS_WAIT,
     logLevel: values.CELLSTEP_LOG_LEVEL,
     ...gateOf(values),
-    tls: pairOf(values.CELLSTEP_TLS_CERT, values.CELLSTEP_TLS_KEY),
-    redisTls: pairOf(values.CELLSTEP_REDIS_CERT, values.CELLSTEP_REDIS_KEY),
+    tls: pairOf(values, 'CELLSTEP_TLS_CERT', 'CELLSTEP_TLS_KEY'),
+    redisTls: pairOf(values, 'CELLSTEP_REDIS_CERT', 'CELLSTEP_REDIS_KEY'),
     browsers: Object.freeze({ hosts: hostsOf(values), corsOrigins: values.CELLSTEP_CORS_ORIGINS }),
     quotas: quotasOf(values),
     limits: Object.freeze({
@@ -180,9 +180,12 @@ function gateOf(values: Values): GateRules {
   return { apiKeys, ...(keysFile ? { keysFile } : {}), ...(tokens ? { tokens } : {}) };
 }
 
+type FileVariable = 'CELLSTEP_TLS_CERT' | 'CELLSTEP_TLS_KEY' | 'CELLSTEP_REDIS_CERT' | 'CELLSTEP_REDIS_KEY';
+
 /** A certificate and its key. One without the other is refused (contradictionsOf). */
-function pairOf(cert: string | undefined, key: string | undefined): TlsFiles | undefined {
-  return cert !== undefined && key !== undefined ? { cert, key } : undefined;
+function pairOf(values: Values, certName: FileVariable, keyName: FileVariable): TlsFiles | undefined {
+  const { [certName]: cert, [keyName]: key } = values;
+  return cert !== undefined && key !== undefined ? { cert, key, variables: `${certName} and ${keyName}` } : undefined;
 }
 
 /** A service that is protected only by its address answers only to names of that address. */

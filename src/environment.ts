@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
+import { isSafeUrl } from './access/safe-url.ts';
 
 const MIB = 2 ** 20;
 
@@ -50,14 +51,9 @@ function optionalText() {
 
 /** The URL of an issuer. Only on this machine may it be without TLS. */
 function url() {
-  return optionalText().refine(
-    (text) =>
-      text === undefined ||
-      (URL.canParse(text) && /^(https:\/\/|http:\/\/(localhost|127\.0\.0\.1|\[::1\])[:/])/.test(text)),
-    {
-      error: 'is not a URL that begins with https://',
-    },
-  );
+  return optionalText().refine((text) => text === undefined || isSafeUrl(text), {
+    error: 'is not a URL that begins with https://',
+  });
 }
 
 /** Every variable: its range, its default, and the message for a wrong value. */

@@ -4,6 +4,7 @@ import { DEFAULT_TENANT, type Identity, NAME_PATTERN, NAME_RULE, SCOPES, type Sc
 import { quote } from '../domain/json.ts';
 import type { Clock } from '../domain/ports.ts';
 import { Problem } from '../domain/problems.ts';
+import { isSafeUrl } from './safe-url.ts';
 
 export interface TokenRules {
   /** The issuer of OpenID Connect. Its configuration is under this URL. */
@@ -28,6 +29,8 @@ const RETRY_MILLISECONDS = 5_000;
 /** A verified token is not verified again for this long. Then the issuer must still have its key. */
 const TRUST_MILLISECONDS = 60_000;
 const MAX_TRUSTED = 1_000;
+/** The characters that a subject has at most (OpenID Connect Core, 2). */
+const MAX_SUBJECT = 255;
 
 /** Verifies bearer tokens (JWT) of one issuer of OpenID Connect. */
 export class TokenVerifier {
@@ -137,6 +140,7 @@ async function jwksUrlOf(issuer: string): Promise<string> {
   const response = await fetch(url, { redirect: 'error', signal: AbortSignal.timeout(FETCH_MILLISECONDS) });
   const { issuer: named, jwks_uri: jwks } = (await response.json()) as Record<string, unknown>;
   if (!response.ok || typeof jwks !== 'string') throw new Error(`${url} answers ${response.status}, without jwks_uri`);
+  if (!isSafeUrl(jwks)) throw new Error(`${url} names keys that are not fetched over https://, ${quote(jwks)}`);
   if (named !== issuer) throw new Error(`${url} is the configuration of another issuer, ${quote(named)}`);
   return jwks;
 }
@@ -147,11 +151,15 @@ function unavailable(issuer: string, cause: unknown): Problem {
 
 /** @throws {Problem} unauthorized */
 function identityOf(payload: JWTPayload, tenantClaim: string | undefined): Identity {
+  const { sub } = payload;
+  if (typeof sub !== 'string' || sub === '') {
+    throw new Problem('unauthorized', 'The token has a claim that is missing or not right here (sub).');
+  }
   const tenant = tenantClaim === undefined ? DEFAULT_TENANT : payload[tenantClaim];
   if (typeof tenant !== 'string' || !NAME_PATTERN.test(tenant)) {
     throw new Problem('unauthorized', `The token's claim ${tenantClaim} is not a tenant's name: ${NAME_RULE}.`);
   }
-  return { name: `${payload.sub}`.slice(0, 128), tenant, scopes: scopesOf(payload.scope ?? payload.scp) };
+  return { name: sub.slice(0, MAX_SUBJECT), tenant, scopes: scopesOf(payload.scope ?? payload.scp) };
 }
 
 /** `read step` or `["read", "step"]`, each with or without the prefix `cellstep:`. Other scopes belong to other services. */

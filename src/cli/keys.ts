@@ -87,13 +87,18 @@ function readNewKey(
   if (strange !== undefined) {
     throw new KeyChangeError(`--scopes '${strange}' is not one of ${SCOPES.join(', ')}, separated by commas.`);
   }
-  return { name, tenant, scopes: chosen as Scope[], ...(days === undefined ? {} : { days: wholeOf('--days', days) }) };
+  return {
+    name,
+    tenant,
+    scopes: chosen as Scope[],
+    ...(days === undefined ? {} : { days: wholeOf('--days', days, 1) }),
+  };
 }
 
 /** @throws {KeyChangeError} */
-function wholeOf(option: string, text: string): number {
-  if (/^[0-9]{1,5}$/.test(text)) return Number(text);
-  throw new KeyChangeError(`${option} '${text}' is not a whole number from 0 to 99999.`);
+function wholeOf(option: string, text: string, least = 0): number {
+  if (/^[0-9]{1,5}$/.test(text) && Number(text) >= least) return Number(text);
+  throw new KeyChangeError(`${option} '${text}' is not a whole number from ${least} to 99999.`);
 }
 
 function table(keys: readonly KeyEntry[], now: number): string {

@@ -7,6 +7,8 @@ import { watchFiles } from '../access/watch-files.ts';
 export interface TlsFiles {
   readonly cert: string;
   readonly key: string;
+  /** The variables that name them, for messages. */
+  readonly variables: string;
 }
 
 /** A mistake in the files, explained for a person. */
@@ -20,7 +22,9 @@ export function readTls(files: TlsFiles): { readonly cert: Buffer; readonly key:
     return pair;
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    throw new TlsFilesError(`'${files.cert}' and '${files.key}' are not a certificate and its key: ${code ?? message}`);
+    throw new TlsFilesError(
+      `${files.variables}: '${files.cert}' and '${files.key}' are not a certificate and its key: ${code ?? message}`,
+    );
   }
 }
 
@@ -36,10 +40,10 @@ export function watchTls(
   return watchFiles([files.cert, files.key], () => {
     try {
       server.setSecureContext(readTls(files));
-      log.info('CELLSTEP_TLS_CERT and CELLSTEP_TLS_KEY were read again');
+      log.info(`${files.variables} were read again`);
     } catch (error) {
       // Perhaps only one of the two files is new yet.
-      log.error(`CELLSTEP_TLS_CERT and CELLSTEP_TLS_KEY: ${(error as Error).message}; the former ones stay`);
+      log.error(`${(error as Error).message}; the former ones stay`);
     }
   });
 }

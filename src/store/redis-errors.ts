@@ -62,6 +62,9 @@ export function messageOf(error: unknown): string {
   // The error of ioredis for a command that was running when the connection ended. Its own text is about an option.
   if (error.name === 'MaxRetriesPerRequestError') return LOST;
   if (error.message === 'Connection is closed.') return LOST;
+  // OpenSSL's text has a line of code and ends with a line break.
+  const { library, reason } = error as { readonly library?: unknown; readonly reason?: unknown };
+  if (library !== undefined && typeof reason === 'string') return reason;
   const [first] = error instanceof AggregateError ? error.errors : [];
   return error.message || (first instanceof Error ? first.message : error.name);
 }

@@ -7,6 +7,8 @@ import type { TokenRules } from '../../src/access/tokens.ts';
 export class Issuer {
   readonly asked = { configuration: 0, keys: 0 };
   fails = false;
+  /** The host that its configuration says its keys are at. */
+  hostOfKeys = '127.0.0.1';
   private readonly server: Server;
   private readonly pairs = new Map<string, { publicKey: CryptoKey; privateKey: CryptoKey; alg: string }>();
   private published: string[] = [];
@@ -17,7 +19,8 @@ export class Issuer {
       response.setHeader('content-type', 'application/json');
       if (url === '/.well-known/openid-configuration') {
         this.asked.configuration++;
-        return void response.end(JSON.stringify({ issuer: this.url, jwks_uri: `${this.url}/keys` }));
+        const keys = `${this.url.replace('127.0.0.1', this.hostOfKeys)}/keys`;
+        return void response.end(JSON.stringify({ issuer: this.url, jwks_uri: keys }));
       }
       this.asked.keys++;
       const keys = this.published.map(async (kid) => {

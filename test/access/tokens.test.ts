@@ -1,5 +1,6 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { TokenVerifier } from '../../src/access/tokens.ts';
+import { eventually } from '../support/until.ts';
 import { Issuer } from './issuer.ts';
 
 const NOW = Date.UTC(2030, 0, 1);
@@ -12,7 +13,10 @@ describe('a bearer token', () => {
     issuer = await new Issuer().start();
     await issuer.addKey('one');
   });
-  afterEach(() => issuer.close());
+  afterEach(() => {
+    vi.useRealTimers();
+    issuer.close();
+  });
   const verifier = (more = {}) => new TokenVerifier(issuer.rules(more), () => now);
 
   it('tells who sent the request, by its subject, scopes and tenant', async () => {
@@ -31,6 +35,8 @@ describe('a bearer token', () => {
     ['without an audience', { aud: undefined }, /\(aud\)/],
     ['without an end', { exp: undefined }, /\(exp\)/],
     ['without a subject', { sub: undefined }, /\(sub\)/],
+    ['with an empty subject', { sub: '' }, /\(sub\)/],
+    ['with a subject that is not text', { sub: 7 as unknown as string }, /\(sub\)/],
     ['that begins later', { nbf: NOW / 1000 + 60 }, /\(nbf\)/],
     ['that has expired', { exp: NOW / 1000 - 60 }, /has expired/],
   ])('%s does not let in', async (_what, claims, detail) => {
@@ -79,6 +85,39 @@ describe('a bearer token', () => {
     expect(issuer.asked).toEqual({ configuration: 1, keys: 1 });
   });
 
+  it('is verified by a key that is new, once a while has passed since keys were fetched', async () => {
+    vi.useFakeTimers({ toFake: ['Date'], now: NOW });
+    const tokens = verifier();
+    await tokens.verify(await issuer.sign('one', now));
+    await issuer.addKey('two');
+    vi.setSystemTime(NOW + 60_000);
+    expect(await tokens.verify(await issuer.sign('two', now))).toMatchObject({ name: 'ada' });
+    // Both let in while the issuer names both.
+    expect(await tokens.verify(await issuer.sign('one', now, { jti: 'again' }))).toMatchObject({ name: 'ada' });
+    expect(issuer.asked).toEqual({ configuration: 1, keys: 2 });
+  });
+
+  it('is refused once its issuer no longer names its key: at the latest after eleven minutes', async () => {
+    vi.useFakeTimers({ toFake: ['Date'], now: NOW });
+    await issuer.addKey('two');
+    const tokens = verifier();
+    const token = await issuer.sign('one', now, { exp: NOW / 1000 + 3_600 });
+    await tokens.verify(token);
+    issuer.publishOnly('two');
+    now = NOW + 59_000;
+    expect(await tokens.verify(token), 'for a minute').toMatchObject({ name: 'ada' });
+    now = NOW + 601_000;
+    vi.setSystemTime(now);
+    // The first token after ten minutes has the keys fetched again, in the background.
+    await tokens.verify(await issuer.sign('two', now));
+    await eventually(async () => {
+      const next = await issuer.sign('one', now, { jti: `${Math.random()}` });
+      await expect(tokens.verify(next)).rejects.toMatchObject({ code: 'unauthorized' });
+    });
+    expect(issuer.asked.keys).toBe(2);
+    await expect(tokens.verify(token)).rejects.toMatchObject({ code: 'unauthorized' });
+  });
+
   it('is answered by 503 while the issuer does not answer; those that are known go on', async () => {
     issuer.fails = true;
     await expect(verifier().verify(await issuer.sign('one', now))).rejects.toMatchObject({
@@ -89,6 +128,16 @@ describe('a bearer token', () => {
     await tokens.verify(await issuer.sign('one', now));
     issuer.fails = true;
     expect(await tokens.verify(await issuer.sign('one', now, { jti: 'later' }))).toMatchObject({ name: 'ada' });
+  });
+
+  it('is not verified by keys that come over the network without TLS', async () => {
+    const verify = async () => verifier().verify(await issuer.sign('one', now));
+    issuer.hostOfKeys = 'localhost';
+    expect(await verify()).toMatchObject({ name: 'ada' });
+    // The same machine by a name that is not known to be this one.
+    issuer.hostOfKeys = '127.0.0.1.';
+    await expect(verify()).rejects.toMatchObject({ code: 'issuer-unavailable' });
+    expect(issuer.asked.keys).toBe(1);
   });
 
   it('is not taken from an issuer whose configuration names another', async () => {

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -77,6 +77,7 @@ describe('cellstep keys', () => {
     ['create x --tenant ../y', "--tenant '../y' is not"],
     ['create x --scopes read,fly', "--scopes 'fly' is not one of read, step, write, admin"],
     ['create x --days soon', "--days 'soon' is not a whole number"],
+    ['create x --days 0', "--days '0' is not a whole number from 1"],
     ['create x --colour red', "Unknown option '--colour'"],
     ['rotate nobody', "There is no key 'nobody'"],
     ['revoke nobody', "There is no key 'nobody'"],
@@ -98,6 +99,40 @@ describe('cellstep keys', () => {
     expect(run('create y').stderr).toMatch(/has a mistake at \/keys\/0\/tenant/);
     expect(readFileSync(file, 'utf8')).toBe('{"keys":[{"name":"x"}]}');
     expect(keysCommand(['list'], {}, NOW).stderr).toContain('Set CELLSTEP_KEYS_FILE');
+  });
+
+  it('makes no file that no service would read', () => {
+    run('create ci');
+    const { keys } = readKeysFile(file);
+    const many = Array.from({ length: 10_000 }, (_, k) => ({ ...keys[0], sha256: String(k).padStart(64, '0') }));
+    writeFileSync(file, JSON.stringify({ keys: many }));
+    expect(run('create one-more')).toMatchObject({ code: 2, stderr: expect.stringContaining('<=10000 items') });
+    const long = many.map((key) => ({
+      ...key,
+      scopes: ['read', 'step', 'write', 'admin'],
+      name: 'x'.repeat(63),
+      tenant: 'y'.repeat(63),
+    }));
+    writeFileSync(file, JSON.stringify({ keys: long }));
+    expect(run('quota acme cells=1')).toMatchObject({ code: 2, stderr: expect.stringContaining('bytes; at most') });
+    expect(readKeysFile(file).keys).toHaveLength(10_000);
+  });
+
+  it('lets those read the file who could read it before', () => {
+    run('create ci');
+    chmodSync(file, 0o640);
+    const isRoot = process.getuid?.() === 0;
+    if (isRoot) chownSync(file, 1234, 5678);
+    run('rotate ci');
+    expect(statSync(file).mode & 0o777).toBe(0o640);
+    if (isRoot) expect(statSync(file)).toMatchObject({ uid: 1234, gid: 5678 });
+  });
+
+  it('refuses a file in which one key has two owners', () => {
+    run('create ci');
+    const { keys } = readKeysFile(file);
+    writeFileSync(file, JSON.stringify({ keys: [...keys, { ...keys[0], name: 'boss', scopes: ['admin'] }] }));
+    expect(run('list').stderr).toMatch(/mistake at \/keys\/1\/sha256: is the key of 'ci' already/);
   });
 
   it('does not change a file that another command is changing', () => {

@@ -48,7 +48,13 @@ describe.runIf(REDIS_SERVER && OPENSSL)('a Redis over TLS', () => {
     for (const shown of [{}, show(foreign)]) {
       const { code, stderr } = await refusal(store, { ...trusted, ...shown });
       expect(code, stderr).toBe(2);
+      expect(stderr).toMatch(/^cellstep: CELLSTEP_STORE: [^\n]+\n$/);
+      expect(stderr).not.toContain('.c:');
     }
+    const mixed = { CELLSTEP_REDIS_CERT: own.certificate, CELLSTEP_REDIS_KEY: foreign.key };
+    expect((await refusal(store, { ...trusted, ...mixed })).stderr).toMatch(
+      /^cellstep: CELLSTEP_REDIS_CERT and CELLSTEP_REDIS_KEY: /,
+    );
   });
 
   test('serves with a certificate that Node or NODE_EXTRA_CA_CERTS vouches for, and with no other', async () => {

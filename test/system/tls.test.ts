@@ -116,7 +116,9 @@ describe.runIf(OPENSSL)('HTTPS', () => {
       const started = spawnService({ CELLSTEP_PORT: '0', CELLSTEP_STORE: 'memory:', ...settings });
       onTestFinished(() => void started.child.kill('SIGKILL'));
       expect((await started.exited).code).toBe(2);
-      expect(started.stderr()).toMatch(/^cellstep: '[^\n]+' are not a certificate and its key: [^\n]+\n$/);
+      expect(started.stderr()).toMatch(
+        /^cellstep: CELLSTEP_TLS_CERT and CELLSTEP_TLS_KEY: '[^\n]+' are not a certificate and its key: [^\n]+\n$/,
+      );
     }
   });
 });

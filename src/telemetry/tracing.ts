@@ -1,3 +1,4 @@
+import type { Exception, Span } from '@opentelemetry/api';
 import type { BeginStage } from '../domain/ports.ts';
 
 /** Traces of requests, which go where the OTEL_ variables of OpenTelemetry say. */
@@ -24,6 +25,18 @@ function wantsTraces(env: Environment): boolean {
   return Boolean(env.OTEL_EXPORTER_OTLP_ENDPOINT || env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT);
 }
 
+/** Keeps out of the span of a request its query, and the messages of errors, which quote its body. The log has faults whole. */
+function keepOut(span: Span, url: string): void {
+  const setStatus = span.setStatus.bind(span);
+  span.setAttribute('url.path', url.split('?', 1)[0]);
+  span.setStatus = ({ code }) => setStatus({ code });
+  span.recordException = (error) => void span.setAttribute('error.type', typeOf(error));
+}
+
+function typeOf(error: Exception): string {
+  return typeof error === 'string' ? 'error' : `${error.code ?? error.name}`;
+}
+
 /**
  * Starts OpenTelemetry; undefined where no exporter of traces is configured. Its packages take a while to load, so they are
  * loaded only here.
@@ -41,6 +54,7 @@ export async function openTracing(env: Environment, version: string): Promise<Tr
     instrumentHooks: false,
     instrumentHandler: false,
     ignorePaths: ({ url }) => PROBES.has(url),
+    requestHook: (span, { url }) => keepOut(span, url),
   });
   const sdk = new NodeSDK({
     resource: resources.defaultResource().merge(resources.resourceFromAttributes(standard)),

@@ -18,11 +18,13 @@ interface Span {
 async function collector() {
   const spans: Span[] = [];
   const resources: Record<string, string>[] = [];
+  const sent: string[] = [];
   const server = createServer((request, response) => {
     const chunks: Buffer[] = [];
     request.on('data', (chunk) => chunks.push(chunk));
     request.on('end', () => {
-      const { resourceSpans } = JSON.parse(Buffer.concat(chunks).toString());
+      sent.push(Buffer.concat(chunks).toString());
+      const { resourceSpans } = JSON.parse(sent[sent.length - 1]);
       for (const { resource, scopeSpans } of resourceSpans) {
         resources.push(
           Object.fromEntries(
@@ -39,7 +41,7 @@ async function collector() {
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   onTestFinished(() => void server.close());
-  return { spans, resources, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
+  return { spans, resources, sent, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
 }
 
 test('a request is traced through its stages, under the trace that it came with', async () => {
@@ -77,6 +79,29 @@ test('a request is traced through its stages, under the trace that it came with'
     expect(text).toMatch(new RegExp(`^${name}_bucket\\{.*\\} \\d+ # \\{trace_id="${TRACE}"\\} `, 'm'));
   }
   expect(text.endsWith('# EOF\n')).toBe(true);
+});
+
+test('a trace has no key, no query, and nothing of a body', async () => {
+  const { spans, sent, url: endpoint } = await collector();
+  const { url, stdout } = await service({
+    CELLSTEP_STORE: 'memory:',
+    CELLSTEP_API_KEYS: 'secret-of-the-header',
+    OTEL_EXPORTER_OTLP_ENDPOINT: endpoint,
+    OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
+    OTEL_BSP_SCHEDULE_DELAY: '100',
+  });
+  const headers = { authorization: 'Bearer secret-of-the-header', 'idempotency-key': 'secret-of-a-change' };
+  const variable = { id: 'v', value: 1, comment: 'secret-of-the-body' };
+  const path = '/v1/variables?access_token=secret-of-the-query';
+  expect((await send(url, path, variable, headers)).status).toBe(400);
+  expect((await send(url, path, variable, { authorization: 'Bearer secret-of-a-stranger' })).status).toBe(401);
+  expect((await send(url, '/v1/variables', { id: 'v', initializer: 'secret-of-the-body' }, headers)).status).toBe(400);
+  expect((await send(url, '/v1/variables', { id: 'v', value: 1 }, headers)).status).toBe(201);
+  expect((await send(url, '/v1/variables', { id: 'v', value: 2 }, headers)).text).toContain('secret-of-a-change');
+  await until(() => spans.filter(({ parentSpanId }) => !parentSpanId).length >= 5);
+  for (const told of ['/v1/variables', 'idempotency-key-reused']) expect(sent.join('\n')).toContain(told);
+  expect(sent.join('\n')).not.toContain('secret-of');
+  expect(stdout()).not.toContain('secret-of');
 });
 
 test('without an exporter the trace of a request is in its log lines all the same', async () => {

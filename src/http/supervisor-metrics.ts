@@ -25,7 +25,11 @@ export function createSupervisorMetrics(): SupervisorMetrics {
     registers,
   });
   return {
-    up: (worker, is) => up.set({ worker }, is ? 1 : 0),
+    up(worker, is) {
+      up.set({ worker }, is ? 1 : 0);
+      // Prometheus sees no increase in what begins with 1.
+      deaths.inc({ worker }, 0);
+    },
     died: (worker) => deaths.inc({ worker }),
     snapshot: () => registry.getMetricsAsJSON(),
   };

@@ -99,6 +99,17 @@ describe.skipIf(reason !== undefined)('the container image', () => {
     expect(Number(stdout)).toBeGreaterThan(100);
   });
 
+  it('makes keys and backups by the commands of the documentation', async () => {
+    const volume = newVolume();
+    const cellstep = (...words: string[]) => inContainer(['node', 'bin/cellstep.cjs', ...words], { volume });
+    const keys = ['--file', '/data/keys.json'];
+    expect((await cellstep('keys', 'create', 'ci', '--scopes', 'read', ...keys)).stdout).toMatch(/^cellstep_\S+\n$/);
+    expect((await cellstep('keys', 'list', ...keys)).stdout).toMatch(/^ci +default +read /m);
+    const { container } = await startService(volume);
+    expect(await container.stop()).toMatchObject({ code: 0 });
+    expect(await cellstep('backup', '/data/backups/one')).toMatchObject({ code: 0, stderr: '' });
+  });
+
   it('carries the tutorial, its variable and its checkpoint over a restart on the same volume', async () => {
     const volume = newVolume();
     const first = await startService(volume);

@@ -46,6 +46,12 @@ function environmentOf(manifests: readonly Manifest[]): Record<string, string> {
 const workloadOf = (manifests: readonly Manifest[]): Manifest =>
   manifests.find(({ kind }) => kind === 'StatefulSet' || kind === 'Deployment');
 
+/** The ports that pods may reach, DNS left out. */
+function portsOf(manifests: readonly Manifest[]): number[] {
+  const { egress } = manifests.find(({ kind }) => kind === 'NetworkPolicy').spec;
+  return egress.flatMap(({ ports }: Manifest) => ports.map(({ port }: { port: number }) => port)).slice(2);
+}
+
 const cases: Record<string, Record<string, string>> = {
   'a pod with LMDB on a volume': KEYS,
   'replicas over Redis, with an autoscaler': { ...KEYS, ...REDIS, 'autoscaling.enabled': 'true' },
@@ -104,6 +110,40 @@ describe.runIf(HELM || process.env.CELLSTEP_CI === '1')('the chart', () => {
       scheme: 'https',
       authorization: { credentials: { name: 'cellstep-metrics', key: 'key' } },
     });
+  });
+
+  it.each([
+    ['nothing but DNS with LMDB', {}, []],
+    ['Redis', REDIS, [6379]],
+    ['the issuer of tokens', { 'oidc.issuer': 'https://login.example:8443/realm', 'oidc.audience': 'a' }, [8443]],
+    ['the keys of the issuer', { 'env.CELLSTEP_OIDC_JWKS_URL': 'https://keys.example/jwks' }, [443]],
+    ['a collector', { 'env.OTEL_EXPORTER_OTLP_ENDPOINT': 'http://collector.traces:4318/' }, [4318]],
+    [
+      'a collector of traces alone',
+      { 'env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT': 'http://[fd00::1]:4320/v1/traces' },
+      [4320],
+    ],
+    [
+      'the collector of traces where there is another',
+      {
+        'env.OTEL_EXPORTER_OTLP_ENDPOINT': 'http://others:4318',
+        'env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT': 'https://collector.example/v1/traces',
+      },
+      [443],
+    ],
+    ['a collector at the port of HTTP', { 'env.OTEL_EXPORTER_OTLP_ENDPOINT': 'http://collector.traces' }, [80]],
+    [
+      'a collector over gRPC',
+      {
+        'env.OTEL_EXPORTER_OTLP_ENDPOINT': 'http://collector.traces',
+        'env.OTEL_EXPORTER_OTLP_PROTOCOL': 'grpc',
+      },
+      [443],
+    ],
+    ['Zipkin', { 'env.OTEL_EXPORTER_ZIPKIN_ENDPOINT': 'http://zipkin.traces:9411/api/v2/spans' }, [9411]],
+    ['other ports that are set', { ...REDIS, 'networkPolicy.egressPorts': '{6380,6379}' }, [6379, 6380]],
+  ])('lets pods reach %s', (_what, values, ports) => {
+    expect(portsOf(render({ ...KEYS, ...values }))).toEqual(ports);
   });
 
   it.each([

@@ -1,5 +1,7 @@
 import { spawn } from 'node:child_process';
+import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
+import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { findProgram } from '../../scripts/programs.ts';
@@ -51,6 +53,50 @@ describe.runIf(HAPROXY)('the load balancer of deploy/', () => {
     expect(refused[0].headers.get('retry-after')).toBe('10');
     expect(refused[0].headers.get('content-type')).toBe('application/problem+json');
     expect(JSON.parse(refused[0].text)).toMatchObject({ code: 'too-many-requests', status: 429 });
+  });
+});
+
+/** A name server that gives one address for every name, until it is changed. */
+async function startNames(address: string) {
+  const names = { address, url: '' };
+  const socket = createSocket('udp4', (query, from) => {
+    const question = query.subarray(12, query.indexOf(0, 12) + 5);
+    const isOfVersion4 = question.readUInt16BE(question.length - 4) === 1;
+    const head = Buffer.from(query.subarray(0, 12));
+    head.set([0x81, 0x80, 0, 1, 0, isOfVersion4 ? 1 : 0, 0, 0, 0, 0], 2);
+    // The name of the question again, an address of the internet, for 0 s, of 4 bytes.
+    const answer = Buffer.from([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 0, 0, 4, ...names.address.split('.').map(Number)]);
+    socket.send(Buffer.concat([head, question, ...(isOfVersion4 ? [answer] : [])]), from.port, from.address);
+  });
+  await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve));
+  onTestFinished(() => void socket.close());
+  names.url = `127.0.0.1:${socket.address().port}`;
+  return names;
+}
+
+describe.runIf(HAPROXY && process.platform === 'linux')('a replica of the load balancer of deploy/', () => {
+  test('is found where its name leads to after it was replaced', async () => {
+    const port = await freePort();
+    const start = async (host: string) => {
+      const server = createServer((_request, response) => response.end(host)).listen(port, host);
+      onTestFinished(() => void server.close());
+      await once(server, 'listening');
+      return server;
+    };
+    const names = await startNames('127.0.0.2');
+    const first = await start('127.0.0.2');
+    const url = await startBalancer([port, port], {
+      CELLSTEP_REPLICA_1: `replica.example:${port}`,
+      CELLSTEP_REPLICA_2: `replica.example:${port}`,
+      CELLSTEP_BALANCER_NAMES: names.url,
+    });
+    const isAnsweredBy = async (host: string) => (await send(url, '/').catch(() => undefined))?.text === host;
+    await until(() => isAnsweredBy('127.0.0.2'));
+    first.close();
+    first.closeAllConnections();
+    names.address = '127.0.0.3';
+    await start('127.0.0.3');
+    await until(() => isAnsweredBy('127.0.0.3'));
   });
 });
 

@@ -2,6 +2,7 @@ import { connect } from 'node:net';
 import { expect, it } from 'vitest';
 import { createMetrics } from '../../src/http/metrics.ts';
 import { metricsText } from '../../src/http/metrics-text.ts';
+import { createSupervisorMetrics } from '../../src/http/supervisor-metrics.ts';
 import { TenantLabels } from '../../src/http/usage-metrics.ts';
 import { startApp } from '../support/app.ts';
 import { call } from '../support/call.ts';
@@ -52,6 +53,17 @@ it('counts and times requests, batches, steps and commits', async () => {
   expect(samples.get('cellstep_store_commit_duration_seconds_count{outcome="committed"}')).toBeGreaterThanOrEqual(7);
   expect(samples.get('cellstep_info{version="0.1.0"}')).toBe(1);
   await app.close();
+});
+
+it('has what alerts wait for before it happens: faults and dead workers', async () => {
+  const app = await startApp();
+  expect(samplesOf(await pageOf(app)).get('cellstep_refusals_total{code="internal-error"}')).toBe(0);
+  await app.close();
+  const supervisor = createSupervisorMetrics();
+  supervisor.up(2, true);
+  expect(await metricsText([await supervisor.snapshot()], 'prometheus')).toContain(
+    'cellstep_worker_deaths_total{worker="2"} 0\n',
+  );
 });
 
 it('counts no request as running whose client has gone', async () => {

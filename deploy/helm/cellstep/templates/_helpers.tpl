@@ -20,6 +20,28 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end }}
 {{- end }}
 
+{{/* The port of a URL, or that of its scheme. */}}
+{{- define "cellstep.port" -}}
+{{- $authority := . | trim | regexFind "^([A-Za-z]+://)?[^/?#]+" }}
+{{- regexFind ":[0-9]+$" $authority | trimPrefix ":" | default (ternary "80" "443" (hasPrefix "http://" $authority)) }}
+{{- end }}
+
+{{/* The ports that pods reach beside DNS, as a list: Redis, the keys of the issuer, the collector of traces, and what the values add. */}}
+{{- define "cellstep.egressPorts" -}}
+{{- $ports := list }}
+{{- if eq .Values.store.kind "redis" }}{{ $ports = append $ports "6379" }}{{ end }}
+{{- $env := .Values.env | default dict }}
+{{- $collector := $env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT | default $env.OTEL_EXPORTER_OTLP_ENDPOINT }}
+{{- $protocol := $env.OTEL_EXPORTER_OTLP_TRACES_PROTOCOL | default $env.OTEL_EXPORTER_OTLP_PROTOCOL }}
+{{- /* Over gRPC, a URL without a port means 443 with every scheme. */}}
+{{- if and $collector (eq ($protocol | default "") "grpc") }}{{ $collector = regexReplaceAll "^[A-Za-z]+://" $collector "" }}{{ end }}
+{{- range list .Values.oidc.issuer $env.CELLSTEP_OIDC_JWKS_URL $collector $env.OTEL_EXPORTER_ZIPKIN_ENDPOINT }}
+{{- if . }}{{ $ports = append $ports (include "cellstep.port" .) }}{{ end }}
+{{- end }}
+{{- range .Values.networkPolicy.egressPorts }}{{ $ports = append $ports (toString .) }}{{ end }}
+{{- $ports | uniq | toJson }}
+{{- end }}
+
 {{/* What cannot work is refused before anything is made. */}}
 {{- define "cellstep.check" -}}
 {{- if and (eq .Values.store.kind "redis") (not .Values.store.redis.existingSecret) }}

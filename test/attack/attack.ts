@@ -1,5 +1,11 @@
 import type { Target } from './target.ts';
 
+/** Where a service is served. */
+export interface Served {
+  readonly url: string;
+  readonly grpcUrl: string;
+}
+
 /** What one anonymous client may try, within the limits of the service or beyond them. */
 export interface Attack {
   readonly name: string;

@@ -1,5 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { helpersGiveWay } from '../../src/threads/give-way.ts';
 import type { Attack } from './attack.ts';
+import { Attacker } from './attacker.ts';
 import { HeldService, MEMORY_BYTES } from './held-service.ts';
 import { slowness } from './slowness.ts';
 import { headings, inMib, ms, rowText } from './table.ts';
@@ -18,12 +20,23 @@ const SETTLE_MS = 300;
 /** Answers that the service may give to an attacker, beside those below 500. */
 const DOCUMENTED = [501, 503, 507];
 
+interface SiegeOptions {
+  readonly seconds: number;
+  /** Whether what took too long is a broken bound. */
+  readonly timesCount: boolean;
+  /** Each attack is carried out on another process before: steps are compared with those beside that. */
+  readonly control?: boolean;
+}
+
 /** Runs attacks one after another and prints a line for each. Returns how many of them broke a bound. */
 export async function runAttacks(
   attacks: readonly Attack[],
-  { seconds, timesCount }: { readonly seconds: number; readonly timesCount: boolean },
+  { seconds, timesCount, control = false }: SiegeOptions,
 ): Promise<number> {
+  // The memory of attackers is collected where their threads are.
+  helpersGiveWay();
   const service = new HeldService();
+  const decoy = control ? new HeldService() : undefined;
   console.log(
     service.group
       ? `The service is held to ${inMib(MEMORY_BYTES)} MiB by a memory cgroup.`
@@ -32,21 +45,15 @@ export async function runAttacks(
   let broken = 0;
   try {
     await service.start();
+    await decoy?.start();
     await makeVictim(service);
-    const alone = await seenAlone(service);
+    const alone = await seenDuring(service, () => delay(ALONE_MS));
     console.log(headings());
-    console.log(
-      rowText({
-        name: 'none',
-        seconds: ALONE_MS / 1000,
-        held: service.held().longest,
-        answers: new Map(),
-        verdict: '',
-        ...alone,
-      }),
-    );
+    console.log(rowText({ name: 'none', ...alone }));
     for (const attack of attacks) {
-      const { faults, late } = await carryOut(attack, service, { alone: alone.step.p99, seconds });
+      const beside = decoy && (await seenBeside(attack, decoy, service, seconds));
+      const longest = Math.max(alone.step.p99, beside?.step.p99 ?? 0);
+      const { faults, late } = await carryOut(attack, service, { alone: longest, seconds });
       if (faults.length > 0 || (timesCount && late.length > 0)) broken += 1;
       for (const fault of faults) console.log(`    BROKEN: ${fault}`);
       for (const fault of late) console.log(`    ${timesCount ? 'BROKEN' : 'late'}: ${fault}`);
@@ -54,13 +61,14 @@ export async function runAttacks(
     }
   } finally {
     await service.remove();
+    await decoy?.remove();
   }
   console.log(`${attacks.length} attacks, ${broken} with a broken bound, ${service.deaths} deaths`);
   return broken;
 }
 
 interface Conditions {
-  /** The p99 of steps without an attack. */
+  /** The p99 of steps of a service that is not attacked. */
   readonly alone: number;
   readonly seconds: number;
 }
@@ -72,7 +80,8 @@ interface Verdict {
 }
 
 async function carryOut(attack: Attack, service: HeldService, { alone, seconds }: Conditions): Promise<Verdict> {
-  const target = new Target(service, seconds);
+  const attacker = new Attacker(attack.name, service, seconds);
+  await attacker.begin();
   const slow = await slowness();
   const victim = new Victim(service.url);
   await victim.begin();
@@ -82,10 +91,8 @@ async function carryOut(attack: Attack, service: HeldService, { alone, seconds }
     memory = Math.max(memory, service.memory());
   }, 20);
   service.watch();
-  const started = performance.now();
-  const fault = await attack.run(target).catch((error: Error) => error.message);
-  const took = (performance.now() - started) / 1000;
-  target.close();
+  const { answers, fault, seconds: took } = await attacker.attack();
+  await attacker.end();
   await delay(SETTLE_MS);
   const seen = await victim.seen();
   await victim.end();
@@ -94,14 +101,14 @@ async function carryOut(attack: Attack, service: HeldService, { alone, seconds }
 
   const faults: string[] = [];
   const late = lateness(seen, { health: slow * HEALTH_MS, step: Math.max(TIMES * alone, slow * STEP_MS) });
-  if (typeof fault === 'string') late.push(fault);
+  if (fault !== undefined) late.push(fault);
   const refused = Object.keys(seen.health.failures).filter((status) => status !== '0');
   if (refused.length > 0) faults.push(`/healthz answered ${refused.join(', ')}`);
   if (service.deaths > deaths) {
     faults.push(`the service died, ${service.group?.kills() ?? 0} times by the kernel. ${service.output.slice(-300)}`);
   }
   if (!service.group && memory > MEMORY_BYTES) faults.push(`the service took ${inMib(memory)} MiB`);
-  const odd = [...target.statuses.keys()].filter((status) => status >= 500 && !DOCUMENTED.includes(status));
+  const odd = [...answers.keys()].filter((status) => status >= 500 && !DOCUMENTED.includes(status));
   if (odd.length > 0) faults.push(`it answered ${odd.join(', ')}`);
   if (holds > 0) {
     late.push(`the event loop was held over ${HELD_MS} ms of the processor ${holds} times, at most ${ms(longest)}`);
@@ -114,7 +121,7 @@ async function carryOut(attack: Attack, service: HeldService, { alone, seconds }
       memory,
       held: longest,
       slow,
-      answers: target.statuses,
+      answers,
       verdict,
       ...seen,
     }),
@@ -143,15 +150,40 @@ async function makeVictim(service: HeldService): Promise<void> {
   target.close();
 }
 
-async function seenAlone(service: HeldService) {
+/** How a client fares while something else goes on than an attack on its service. */
+async function seenDuring(service: HeldService, work: () => Promise<unknown>) {
   const slow = await slowness();
   const victim = new Victim(service.url);
   await victim.begin();
   service.watch();
-  await delay(ALONE_MS);
-  const { health, step } = await victim.seen();
+  const started = performance.now();
+  await work();
+  const seconds = (performance.now() - started) / 1000;
+  const seen = await victim.seen();
   await victim.end();
-  return { health, step, slow, memory: service.memory() };
+  return {
+    slow,
+    seconds,
+    memory: service.memory(),
+    held: service.held().longest,
+    answers: new Map(),
+    verdict: '',
+    ...seen,
+  };
+}
+
+/** Carries out an attack on the decoy. Returns how a client of the service fares meanwhile. */
+async function seenBeside(attack: Attack, decoy: HeldService, service: HeldService, seconds: number) {
+  const attacker = new Attacker(attack.name, decoy, seconds);
+  await attacker.begin();
+  const seen = await seenDuring(service, async () => {
+    await attacker.attack();
+    await attacker.end();
+    await delay(SETTLE_MS);
+  });
+  await clear(decoy);
+  console.log(rowText({ name: `${attack.name.slice(0, 40)} (on another process)`, ...seen }));
+  return seen;
 }
 
 /** Deletes all that an attack has made; starts the service again where it is not there. */
@@ -165,8 +197,8 @@ async function clear(service: HeldService): Promise<void> {
   const target = new Target(service, 0);
   for (const kind of ['sessions', 'cells', 'variables', 'checkpoints']) {
     for (;;) {
-      const reply = await fetch(`${service.url}/v1/${kind}?limit=200`);
-      if (reply.status !== 200) break;
+      const reply = await fetch(`${service.url}/v1/${kind}?limit=200`).catch(() => undefined);
+      if (reply?.status !== 200) break;
       const { items } = (await reply.json()) as { items: { id: string }[] };
       const others = items.filter(({ id }) => !id.startsWith('victim'));
       if (others.length === 0) break;

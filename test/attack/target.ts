@@ -1,6 +1,7 @@
 import { Agent, type ClientRequest, request } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Served } from './attack.ts';
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
 
@@ -26,7 +27,7 @@ const PATIENCE_MS = 120_000;
 const GRACE = 2;
 
 /** What an attacker has: connections to the service, and a list of what was answered. */
-export class Target {
+export class Target implements Served {
   readonly url: string;
   readonly grpcUrl: string;
   /** For how long an attack that lasts goes on. */
@@ -38,7 +39,7 @@ export class Target {
   private readonly outgoing = new Set<ClientRequest>();
 
   /** `address` is where it comes from: clients without keys are told apart by it. */
-  constructor({ url, grpcUrl }: Pick<Target, 'url' | 'grpcUrl'>, seconds: number, address = '127.0.0.1') {
+  constructor({ url, grpcUrl }: Served, seconds: number, address = '127.0.0.1') {
     this.url = url;
     this.grpcUrl = grpcUrl;
     this.seconds = seconds;

@@ -106,11 +106,14 @@ function frameCounter(): Counter {
   };
 }
 
-/** Requests one after another over a connection that stays; `bytes` has `steps` steps. */
+const LAST_CHUNK = Buffer.from('0\r\n');
+
+/** Requests one after another over a connection that stays; `bytes` has `steps` steps. Long answers come in chunks. */
 export async function openCalls(url: string): Promise<RawConnection> {
   const socket = await dial(url);
   let text = Buffer.alloc(0);
   let left = 0;
+  let inChunks = false;
   return {
     socket,
     count(chunk) {
@@ -121,17 +124,27 @@ export async function openCalls(url: string): Promise<RawConnection> {
           const taken = Math.min(left, rest.length);
           left -= taken;
           rest = rest.subarray(taken);
-          if (left === 0) answers++;
+          if (left === 0 && !inChunks) answers++;
           continue;
         }
         text = Buffer.concat([text, rest]);
-        const end = text.indexOf('\r\n\r\n');
+        // A line with the length of a chunk, or a head. Behind the last chunk, which is empty, there is an empty line.
+        const isLast = inChunks && text.subarray(0, 3).equals(LAST_CHUNK);
+        const mark = inChunks && !isLast ? '\r\n' : '\r\n\r\n';
+        const end = text.indexOf(mark);
         if (end === -1) return answers;
-        const head = text.toString('latin1', 0, end);
-        if (!head.startsWith('HTTP/1.1 200')) throw new Error(head);
-        left = Number(/content-length: (\d+)/i.exec(head)?.[1]);
-        rest = text.subarray(end + 4);
+        const line = text.toString('latin1', 0, end);
+        rest = text.subarray(end + mark.length);
         text = Buffer.alloc(0);
+        if (isLast) {
+          inChunks = false;
+          answers++;
+        } else if (inChunks) left = Number.parseInt(line, 16) + '\r\n'.length;
+        else {
+          if (!line.startsWith('HTTP/1.1 200')) throw new Error(line);
+          inChunks = /transfer-encoding: chunked/i.test(line);
+          left = inChunks ? 0 : Number(/content-length: (\d+)/i.exec(line)?.[1]);
+        }
       }
       return answers;
     },

@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Redis } from 'ioredis';
+import { freePort } from './free-port.ts';
 import { findProgram } from './programs.ts';
 
 /** The server to test with, from PATH. */
@@ -155,20 +155,4 @@ async function answers(port: number): Promise<boolean> {
   } finally {
     probe.disconnect();
   }
-}
-
-/** Ports that somebody in this process has been told of, and may not listen at yet. */
-const given = new Set<number>();
-
-/** A port that nobody listens at. Never the same twice. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  if (given.has(address.port)) return freePort();
-  given.add(address.port);
-  return address.port;
 }

@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { freePort } from '../../scripts/free-port.ts';
 import { spawnService } from '../../scripts/tutorial-service.ts';
 import { MissingPeer } from '../peers.ts';
-import { freePort } from '../service.ts';
 
 /** A server in a process of its own. */
 export interface Server {

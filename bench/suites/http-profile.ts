@@ -2,11 +2,11 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import type { Profiler } from 'node:inspector';
 import { fileURLToPath } from 'node:url';
+import { freePort } from '../../scripts/free-port.ts';
 import { answers, SETTINGS } from '../http/servers.ts';
 import { cellstepLoad, KINDS, prepareCellstep } from '../http/steps.ts';
 import { loadedBy, wrkVersion } from '../http/wrk.ts';
 import type { Suite } from '../report.ts';
-import { freePort } from '../service.ts';
 
 const PROFILED = ['session, JSON, 64', 'carried, JSON, 64', 'carried, binary, 64'];
 

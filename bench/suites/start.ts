@@ -5,10 +5,10 @@ import { get } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { freePort } from '../../scripts/free-port.ts';
 import { spawnService } from '../../scripts/tutorial-service.ts';
 import { median } from '../measure.ts';
 import { duration, type Suite } from '../report.ts';
-import { freePort } from '../service.ts';
 
 const STARTS = 10;
 const GOAL_MS = 700;

@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { freePort } from '../../scripts/redis-servers.ts';
+import { freePort } from '../../scripts/free-port.ts';
 import { cleanEnvironment } from '../../scripts/tutorial-service.ts';
 import { type MemoryGroup, openMemoryGroup } from './memory-group.ts';
 

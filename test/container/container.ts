@@ -1,13 +1,13 @@
 import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { onTestFinished } from 'vitest';
 import { z } from 'zod';
+import { freePort } from '../../scripts/free-port.ts';
 import { PATIENCE_MS } from '../support/patience.ts';
 
 const script = fileURLToPath(new URL('../../scripts/container.sh', import.meta.url));
@@ -48,15 +48,6 @@ export function newVolume(): string {
   chmodSync(directory, 0o777);
   onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
   return directory;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 interface Started {

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { freePort } from '../../scripts/redis-servers.ts';
+import { freePort } from '../../scripts/free-port.ts';
 import { openBus, openRateCounter, openStore } from '../../src/store/open.ts';
 import { StoreOpenError } from '../../src/store/store-open-error.ts';
 

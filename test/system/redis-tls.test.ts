@@ -1,5 +1,6 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { freePort, REDIS_SERVER, type RedisProcess, startRedis } from '../../scripts/redis-servers.ts';
+import { freePort } from '../../scripts/free-port.ts';
+import { REDIS_SERVER, type RedisProcess, startRedis } from '../../scripts/redis-servers.ts';
 import { spawnService } from '../../scripts/tutorial-service.ts';
 import { type Certificate, makeCertificate, OPENSSL } from './certificates.ts';
 import { openCounter, readCounter, send, service } from './support.ts';

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { freePort } from '../../scripts/redis-servers.ts';
+import { freePort } from '../../scripts/free-port.ts';
 import { cleanEnvironment } from '../../scripts/tutorial-service.ts';
 import { createAgent, exchange } from './exchange.ts';
 

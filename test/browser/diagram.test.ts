@@ -59,7 +59,7 @@ describe.runIf(hasChromium('The diagram of a cell'))('the diagram of a cell', ()
     const first = await formula();
     await page.getByRole('button', { name: '3. LSTM' }).click();
     await expect.poll(formula).not.toBe(first);
-    expect(await page.locator('.formula strong').count()).toBe(6);
+    await expect.poll(() => page.locator('.formula strong').count()).toBe(6);
   });
 
   it('shows a network of Keras layer by layer, in a session that it steps', async () => {
@@ -111,10 +111,14 @@ describe.runIf(hasChromium('The diagram of a cell'))('the diagram of a cell', ()
 
   it('tells a screen reader what the plots, the heatmap and the diagram show', async () => {
     await open('#/?kind=gru&units=2&step=12');
-    const said = await page.locator('figcaption').allTextContents();
-    expect(said[0]).toMatch(/^Plot of Input, step 1 to 12\. Newest values: x₁: −?\d/);
-    expect(said[1]).toMatch(/^Plot of State h, step 1 to 12\. Newest values: h₁: −?[\d.]+; h₂: /);
-    expect(said[2]).toMatch(/2 units over 12 steps\. Newest values: /);
+    const said = async () => (await page.locator('figcaption').allTextContents()).slice(0, 3);
+    await expect
+      .poll(said)
+      .toEqual([
+        expect.stringMatching(/^Plot of Input, step 1 to 12\. Newest values: x₁: −?\d/),
+        expect.stringMatching(/^Plot of State h, step 1 to 12\. Newest values: h₁: −?[\d.]+; h₂: /),
+        expect.stringMatching(/2 units over 12 steps\. Newest values: /),
+      ]);
     expect(await page.locator('.diagram').getAttribute('aria-label')).toMatch(/new state h′: −?[\d.]+, −?[\d.]+/);
   });
 

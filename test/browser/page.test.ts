@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { freePort } from '../../scripts/free-port.ts';
 import { startApp, type TestApp } from '../support/app.ts';
 import { call, make } from '../support/call.ts';
 import { PATIENCE_MS } from '../support/patience.ts';
@@ -232,7 +233,7 @@ describe.runIf(hasChromium('The page at /'))('the page at /', () => {
     await shows(/^0 steps/);
     await choose('Task', 'characters');
     await shows(/say the next letter/);
-    expect(page.url()).toContain('task=characters');
+    await expect.poll(() => page.url()).toContain('task=characters');
   });
 
   it('keeps a copy of what it learned where asked to, and leaves nothing else behind', async () => {
@@ -288,7 +289,7 @@ describe.runIf(hasChromium('The page at /'))('the page at /', () => {
     const id = new URL(page.url()).hash.split('/').at(-1)!;
     await call(app, 'POST', `/v1/sessions/${id}/steps`, { inputs: [[0.5]] });
     await shows(/^Step 61, rows: 1/);
-    expect(heard.some((text) => text.includes('"event":"changed"'))).toBe(true);
+    await expect.poll(() => heard.some((text) => text.includes('"event":"changed"'))).toBe(true);
     await fill(/^Input \(numbers: 1/, 'one');
     await press('Take a step');
     await shows('This is not a number.');
@@ -426,7 +427,7 @@ describe.runIf(hasChromium('The page at /'))('the page at /', () => {
       await expect.poll(() => heard.length).toBeGreaterThan(0);
       await post('/v1/sessions/s/steps', { inputs: [[0.5]] });
       await shows(/^Step 1, rows: 1/);
-      expect(heard.some((text) => text.includes('"event":"changed"'))).toBe(true);
+      await expect.poll(() => heard.some((text) => text.includes('"event":"changed"'))).toBe(true);
     } finally {
       await page.goto('about:blank');
       await locked.close();
@@ -435,7 +436,8 @@ describe.runIf(hasChromium('The page at /'))('the page at /', () => {
 
   it('notices that the service is gone, and goes on when it is back, with its weights', async () => {
     let frail = await startApp();
-    const at = await frail.listen({ host: '127.0.0.1', port: 0 });
+    const address = { host: '127.0.0.1', port: await freePort() };
+    const at = await frail.listen(address);
     try {
       await open('', at);
       await expect.poll(count).toBeGreaterThan(2);
@@ -445,10 +447,10 @@ describe.runIf(hasChromium('The page at /'))('the page at /', () => {
       await shows('The service does not answer.');
       const seen = await count();
       frail = await startApp({ run: 'b' });
-      await frail.listen({ host: '127.0.0.1', port: Number(new URL(at).port) });
+      await frail.listen(address);
       await expect.poll(count).toBeGreaterThan(seen);
       expect(await weights()).toBe(before);
-      expect(await page.locator('.banner').count()).toBe(0);
+      await expect.poll(() => page.locator('.banner').count()).toBe(0);
     } finally {
       await page.goto('about:blank');
       await frail.close();

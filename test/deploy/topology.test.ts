@@ -4,15 +4,17 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { freePort } from '../../scripts/free-port.ts';
 import { findProgram } from '../../scripts/programs.ts';
-import { freePort, REDIS_SERVER, startRedis } from '../../scripts/redis-servers.ts';
+import { REDIS_SERVER, startRedis } from '../../scripts/redis-servers.ts';
 import type { ServiceProcess } from '../../scripts/tutorial-service.ts';
 import { until } from '../support/until.ts';
 import { SteppingClients } from '../system/stepping-client.ts';
-import { openCounter, readCounter, send, service } from '../system/support.ts';
+import { logLines, openCounter, readCounter, send, service } from '../system/support.ts';
 
 const HAPROXY = findProgram('haproxy');
 if (!HAPROXY) console.warn('no haproxy in PATH: the topology of deploy/ does NOT run');
+const STEP_ROUTE = '/v1/sessions/{session}/steps';
 const CONFIGURATION = join(import.meta.dirname, '..', '..', 'deploy', 'haproxy.cfg');
 
 /** The load balancer of deploy/ on a free port of this machine. */
@@ -143,6 +145,7 @@ describe.runIf(HAPROXY && REDIS_SERVER)('two replicas over one Redis, behind the
       const before = clients.acknowledged;
       await until(() => clients.acknowledged > before + count);
     };
+    const steps = ({ stdout }: ServiceProcess) => logLines(stdout()).some(({ route }) => route === STEP_ROUTE);
     const ready = (n: number) => until(async () => (await send(replicas[n].url, '/readyz')).status === 200);
     await more(100);
 
@@ -155,7 +158,7 @@ describe.runIf(HAPROXY && REDIS_SERVER)('two replicas over one Redis, behind the
 
     for (const n of [1, 0]) {
       // The balancer has to have seen the one that came back.
-      await new Promise((resolve) => setTimeout(resolve, 3_000));
+      await until(() => steps(replicas[1 - n]));
       expect(await replicas[n].stop('SIGTERM')).toEqual({ code: 0, signal: null });
       await more(50);
       replicas[n] = await start(n);

@@ -100,14 +100,20 @@ describe('the JSON text of a reply', () => {
 });
 
 it('prints a reply of many tensors in time that grows as they do', () => {
-  const took = (count: number, times: number) => {
+  const printing = (count: number, times: number) => {
     const tensors = Array.from({ length: count }, (_, k) => new Tensor('float32', [2], Float32Array.of(k, 1)));
     const reply = tensors.map((tensor) => new TensorReply(tensor, 'nested'));
-    return processorMs(() => {
+    return () => {
       for (let k = 0; k < times; k++) jsonText(reply);
-    });
+    };
   };
-  took(1_000, 160);
+  const [many, few] = [printing(16_000, 10), printing(1_000, 160)];
+  // The least of several: V8 may collect the garbage of other tests in any of them.
+  const took = { many: Number.POSITIVE_INFINITY, few: Number.POSITIVE_INFINITY };
+  for (let round = 0; round < 4; round++) {
+    took.many = Math.min(took.many, processorMs(many));
+    took.few = Math.min(took.few, processorMs(few));
+  }
   // As many tensors in all. Were each compared with all before it, some 9 times as long.
-  expect(took(16_000, 10)).toBeLessThan(4 * took(1_000, 160));
+  expect(took.many).toBeLessThan(4 * took.few);
 });

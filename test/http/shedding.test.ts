@@ -1,6 +1,6 @@
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import Fastify, { type FastifyInstance } from 'fastify';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { BodyPace } from '../../src/http/body-pace.ts';
 import { addChecks } from '../../src/http/every-request.ts';
 import { Pipelines } from '../../src/http/pipelines.ts';
@@ -45,6 +45,8 @@ describe('a service that has too much to do', () => {
     intake.isBusy = true;
     account.fits.mockReturnValue(true);
   });
+  // The files that follow have the same class.
+  afterAll(() => write.mockRestore());
 
   const step = () => fetch(`${url}/step`, { method: 'POST', headers: { 'x-request-id': 'mine' }, body: '[1]' });
   const statuses = () => [...received.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => Number(status));

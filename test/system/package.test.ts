@@ -30,9 +30,10 @@ test('the package that npm packs serves from an empty folder, with its page, thr
   service.stdout.setEncoding('utf8').on('data', (text: string) => {
     printed += text;
   });
-  await until(() => printed.includes('Server listening at'));
+  const listening = () => /Server listening at (http:[^"]+)"/.exec(printed);
+  await until(() => listening() !== null);
   expect(printed).toContain('gRPC listening at');
-  const url = /Server listening at (http:[^"]+)/.exec(printed)?.[1] ?? '';
+  const url = listening()?.[1] ?? '';
   expect(await (await fetch(url)).text()).toContain('<!doctype html>');
   const client = new Cellstep({ url });
   const cell = await client.cells.create({ class_name: 'LSTMCell', config: { units: 512 }, input_shape: [null, 512] });

@@ -60,7 +60,7 @@ describe.each(['SIGTERM', 'SIGINT'] as const)('%s', (signal) => {
     expect(Date.now() - started).toBeLessThan(PATIENCE_MS);
     await Promise.all(clients);
     // No client was told of a failure of the service: there was none to talk to any more.
-    for (const end of ends) expect(end).toMatch(/^(ECONNREFUSED|ECONNRESET|UND_ERR_SOCKET)$/);
+    for (const end of ends) expect(end).toMatch(/^(ECONNREFUSED|ECONNRESET|EPIPE|UND_ERR_SOCKET)$/);
     expect(first.stderr()).toBe('');
     expect(logLines(first.stdout()).map(({ msg }) => msg)).toContain('closed');
 

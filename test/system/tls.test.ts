@@ -5,6 +5,7 @@ import { connect, type PeerCertificate, type TLSSocket } from 'node:tls';
 import { Client, credentials, Metadata } from '@grpc/grpc-js';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { spawnService } from '../../scripts/tutorial-service.ts';
+import { PATIENCE_MS } from '../support/patience.ts';
 import { eventually } from '../support/until.ts';
 import { type Certificate, makeCertificate, OPENSSL } from './certificates.ts';
 import { service, temporaryDirectory } from './support.ts';
@@ -70,7 +71,7 @@ describe.runIf(OPENSSL)('HTTPS', () => {
       const same = (bytes: Buffer) => bytes;
       const path = '/inference.GRPCInferenceService/ServerLive';
       return new Promise((resolve, reject) => {
-        const deadline = Date.now() + 5_000;
+        const deadline = Date.now() + PATIENCE_MS;
         client.makeUnaryRequest(path, same, same, Buffer.alloc(0), new Metadata(), { deadline }, (error, reply) => {
           client.close();
           if (error) reject(error);

@@ -160,11 +160,14 @@ describe('several processes on one port', () => {
   test('give the metrics of all from any of them', async () => {
     const { url } = await workers(2);
     for (let k = 0; k < 12; k++) {
-      const { text } = await send(url, '/metrics', undefined, CLOSE);
-      for (const worker of ['1', '2']) {
-        expect(text).toMatch(new RegExp(`^process_resident_memory_bytes\\{worker="${worker}"\\} \\d+$`, 'm'));
-        expect(text).toContain(`cellstep_worker_up{worker="${worker}"} 1\n`);
-      }
+      // A worker that a busy machine lets wait for a second is left out.
+      await eventually(async () => {
+        const { text } = await send(url, '/metrics', undefined, CLOSE);
+        for (const worker of ['1', '2']) {
+          expect(text).toMatch(new RegExp(`^process_resident_memory_bytes\\{worker="${worker}"\\} \\d+$`, 'm'));
+          expect(text).toContain(`cellstep_worker_up{worker="${worker}"} 1\n`);
+        }
+      });
     }
   });
 
@@ -207,7 +210,7 @@ describe('several processes on one port', () => {
     await until(() => acknowledged > 60);
     expect(await stop()).toEqual({ code: 0, signal: null });
     await Promise.all(clients);
-    for (const end of ends) expect(end).toMatch(/^(ECONNREFUSED|ECONNRESET|UND_ERR_SOCKET)$/);
+    for (const end of ends) expect(end).toMatch(/^(ECONNREFUSED|ECONNRESET|EPIPE|UND_ERR_SOCKET)$/);
     expect(stderr()).toBe('');
     const closed = lines().filter(({ msg }) => msg === 'closed');
     expect(closed.map(({ worker }) => worker).toSorted()).toEqual([1, 2]);

@@ -11,6 +11,7 @@ import {
 import type { TensorFormat } from '../schemas/tensor.ts';
 import { trainingOf } from '../schemas/training.ts';
 import type { Identity } from '../src/domain/identity.ts';
+import { Problem } from '../src/domain/problems.ts';
 import { requireScope } from '../src/http/auth.ts';
 import type { Services } from '../src/services/index.ts';
 import type { StepAnswer } from '../src/services/sessions/plain-step.ts';
@@ -18,7 +19,7 @@ import type { Session } from '../src/services/sessions/session-record.ts';
 import type { SessionChange } from '../src/services/sessions/session-subscription.ts';
 import type { AnswerForm, Written } from '../src/streams/answer-form.ts';
 import { type MessageHandler, messageHandler } from '../src/streams/message-handler.ts';
-import type { Subscriptions } from '../src/streams/subscriptions.ts';
+import type { Subscriptions, Telling } from '../src/streams/subscriptions.ts';
 import { presentChange, presentSession, presentSessionStep } from './present/session.ts';
 
 /** The handlers of messages, by `op`. */
@@ -89,7 +90,7 @@ export class ChangeEvents {
   private readonly written = new WeakMap<object, Map<string, Written>>();
 
   /** @throws {Problem} limit-exceeded if the event would be too long */
-  of(id: string, change: SessionChange, format: TensorFormat, form: AnswerForm<Written>): Written {
+  of<R extends Written>(id: string, change: SessionChange, format: TensorFormat, form: AnswerForm<R>): Written {
     const { session, missed } = change;
     const write = () => form.labelled(form.write(presentChange(id, change, format)), undefined);
     if (!session) return write();
@@ -101,12 +102,12 @@ export class ChangeEvents {
   }
 }
 
-/** The handlers of subscriptions on a socket. `send` sends the events of changes. */
+/** The handlers of subscriptions on a socket, which `tell` sends the events of changes. */
 export function watchMessages(
   sessions: Pick<Services['sessions'], 'subscribe'>,
   { identity, events }: { readonly identity: Identity; readonly events: ChangeEvents },
   subscriptions: Subscriptions,
-  send: (event: Written) => void,
+  { send, fail }: Telling,
 ): [op: string, handler: MessageHandler][] {
   return [
     [
@@ -121,8 +122,9 @@ export function watchMessages(
           if (!changed) subscriptions.remove(session);
           let event: Written;
           try {
-            event = events.of(session, { session: changed, missed: missed + tooLong }, format, form as never);
-          } catch {
+            event = events.of(session, { session: changed, missed: missed + tooLong }, format, form);
+          } catch (error) {
+            if (!isTooLong(error)) return fail(error);
             tooLong += missed + 1;
             return;
           }
@@ -146,6 +148,10 @@ export function watchMessages(
       }),
     ],
   ];
+}
+
+function isTooLong(error: unknown): boolean {
+  return error instanceof Problem && error.code === 'limit-exceeded';
 }
 
 function shownStep(

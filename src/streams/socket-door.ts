@@ -8,13 +8,12 @@ import { type Callers, clientOf } from '../http/callers.ts';
 import { HttpProblem } from '../http/http-problem.ts';
 import { checkShape } from '../http/validation.ts';
 import { type Caller, watchCaller } from './admission.ts';
-import type { Written } from './answer-form.ts';
 import { callOf, Messages, type Running } from './carry-out.ts';
 import type { MessageHandler } from './message-handler.ts';
 import type { MessageReader } from './read-messages.ts';
 import { Sender } from './sender.ts';
 import { CLOSE, type SocketLimits, SocketLine } from './socket.ts';
-import { Subscriptions } from './subscriptions.ts';
+import { Subscriptions, type Telling } from './subscriptions.ts';
 
 type Known = Pick<FastifyRequest, 'identity'>;
 type Handlers = readonly (readonly [op: string, handler: MessageHandler])[];
@@ -23,7 +22,7 @@ type Handlers = readonly (readonly [op: string, handler: MessageHandler])[];
 export interface Offers {
   of(caller: Known): Handlers;
   /** On a socket also subscriptions to changes. */
-  watching(caller: Known, subscriptions: Subscriptions, send: (event: Written) => void): Handlers;
+  watching(caller: Known, subscriptions: Subscriptions, telling: Telling): Handlers;
 }
 
 export interface SocketDoorParts {
@@ -92,7 +91,13 @@ export class SocketDoor {
       left.abort();
     });
     const { offers, running, reader, callers } = this.parts;
-    const watching = offers.watching({ identity }, subscriptions, (event) => line.tell(event));
+    const watching = offers.watching({ identity }, subscriptions, {
+      send: (event) => line.tell(event),
+      fail: (err) => {
+        request.log.error({ err }, 'An event could not be written.');
+        line.close(CLOSE.failed, 'An event could not be written.');
+      },
+    });
     const handlers = new Map([...offers.of({ identity }), ...watching]);
     const sender = new Sender(request, callers, left.signal);
     line.holdAs(clientOf(request));

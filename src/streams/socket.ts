@@ -18,7 +18,7 @@ type App = Pick<FastifyInstance, 'tensorFiles' | 'account' | 'intake'>;
 type SocketTask = Task<Frame>;
 
 /** Codes for closing a socket (RFC 6455, 7.4.1, and its registry). */
-export const CLOSE = { goingAway: 1001, violation: 1008, tryLater: 1013 } as const;
+export const CLOSE = { goingAway: 1001, violation: 1008, failed: 1011, tryLater: 1013 } as const;
 
 export interface SocketLimits {
   /** The most messages of one client that run at once. */

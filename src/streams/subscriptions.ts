@@ -1,4 +1,12 @@
 import { Problem } from '../domain/problems.ts';
+import type { Written } from './answer-form.ts';
+
+/** How a socket hears of the changes that it listens to. */
+export interface Telling {
+  send(event: Written): void;
+  /** An event cannot be written, so the socket hears no more. */
+  fail(error: unknown): void;
+}
 
 /** The most sessions that one socket may listen to. */
 const MOST = 1_000;

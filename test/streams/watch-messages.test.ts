@@ -19,7 +19,7 @@ function content(version: number): SessionContent {
 }
 
 /** Subscribes so many sockets to one session. */
-async function subscribed(sockets: number, write: typeof TEXT_FORM.write) {
+async function subscribed(sockets: number, write: typeof TEXT_FORM.write, fail = vi.fn()) {
   const listeners: ((change: SessionChange) => void)[] = [];
   const sessions = {
     subscribe: async (_id: string, listener: (change: SessionChange) => void) => {
@@ -33,7 +33,8 @@ async function subscribed(sockets: number, write: typeof TEXT_FORM.write) {
     const own: Written[] = [];
     heard.push(own);
     const caller = { identity: ANYBODY, events };
-    const handlers = watchMessages(sessions as never, caller, new Subscriptions(), (event) => void own.push(event));
+    const telling = { send: (event: Written) => void own.push(event), fail };
+    const handlers = watchMessages(sessions as never, caller, new Subscriptions(), telling);
     await new Map(handlers).get('subscribe')?.act({ op: 'subscribe', session: 's' }, { ...TEXT_FORM, write });
   }
   await new Promise((resolve) => setImmediate(resolve));
@@ -70,4 +71,19 @@ it('counts a change that is too long to be written as missed, and goes on', asyn
   isTooLong = false;
   tell({ session: content(5), missed: 0 });
   expect(heard[0].map((event) => JSON.parse(event as string))).toMatchObject([{ version: 5, missed: 3 }]);
+});
+
+it('does not take a fault for a change that is too long', async () => {
+  const fault = new TypeError('a fault');
+  let isBroken = false;
+  const write: typeof TEXT_FORM.write = (fields) => {
+    if (isBroken) throw fault;
+    return TEXT_FORM.write(fields);
+  };
+  const fail = vi.fn();
+  const { heard, tell } = await subscribed(1, write, fail);
+  isBroken = true;
+  tell({ session: content(2), missed: 0 });
+  expect(fail).toHaveBeenCalledExactlyOnceWith(fault);
+  expect(heard[0]).toEqual([]);
 });

@@ -12,7 +12,7 @@ import { HeapGrowth } from './heap-growth.ts';
 import { createMetrics } from './http/metrics.ts';
 import type { Address } from './http/more-listeners.ts';
 import { readTls, TlsFilesError } from './http/tls.ts';
-import { planMemory } from './memory-need.ts';
+import { type MemoryPlan, planMemory } from './memory-need.ts';
 import { reservePort } from './processes/reserve-port.ts';
 import { joinSupervisor } from './processes/worker.ts';
 import { openBus, openRateCounter, openStore } from './store/open.ts';
@@ -41,8 +41,8 @@ function refuseAddress(error: unknown, host: string, variable: string): never {
 
 async function main(): Promise<void> {
   const config = readConfig(process.env);
-  const { refusal } = memoryPlanOf(config);
-  if (refusal) refuse(refusal);
+  const memory = planMemory(config, memoryOfContainer(), findsPackage());
+  if (memory.refusal) refuse(memory.refusal);
   // Fastify serves `localhost` on two servers, and awaits the requests of only one of them when it closes.
   const host = config.host === 'localhost' ? '127.0.0.1' : config.host;
   const worker = process.argv[2] === 'worker' && process.send ? Number(process.argv[3]) : undefined;
@@ -51,10 +51,10 @@ async function main(): Promise<void> {
     redact: ['req.headers.authorization'],
     ...(worker === undefined ? {} : { base: { pid: process.pid, hostname: hostname(), worker } }),
   });
-  if (worker !== undefined) return serve({ ...config, host }, logger, worker);
+  const settings = { ...config, host, onnx: { ...config.onnx, maxBytes: memory.graphBytes } };
+  if (worker !== undefined) return serve(settings, memory, logger, worker);
   for (const name of config.unknown) logger.warn(`${name} is set, but cellstep has no such variable`);
-  if (config.workers === 1) return serve({ ...config, host }, logger);
-  return superviseWorkers({ ...config, host }, logger);
+  return config.workers === 1 ? serve(settings, memory, logger) : superviseWorkers(settings, memory, logger);
 }
 
 /** Infinite where no limit is known. */
@@ -63,18 +63,13 @@ function memoryOfContainer(): number {
   return process.constrainedMemory() || Number.POSITIVE_INFINITY;
 }
 
-function memoryPlanOf(config: Config) {
-  return planMemory(config, memoryOfContainer(), findsPackage());
-}
-
-function sayMemory(config: Config, logger: Logger): void {
-  const { sum, warning } = memoryPlanOf(config);
+function sayMemory({ sum, warning }: MemoryPlan, logger: Logger): void {
   logger.info(`The limits of memory add up to ${sum}`);
   if (warning) logger.warn(warning);
 }
 
 /** Starts the workers, and ends when they have ended. */
-async function superviseWorkers(config: Config, logger: Logger): Promise<never> {
+async function superviseWorkers(config: Config, memory: MemoryPlan, logger: Logger): Promise<never> {
   const { supervise } = await import('./processes/supervisor.ts');
   // The check after a crash runs once for all workers, and a broken store is reported once. Workers log its warnings.
   await (await openStore(config.store, { ...storeAccess(config), shared: true })).close();
@@ -83,7 +78,7 @@ async function superviseWorkers(config: Config, logger: Logger): Promise<never> 
   const port = await reserve('CELLSTEP_PORT', config.port);
   const { grpcPort: grpc } = config;
   const grpcPort = grpc === undefined ? {} : { CELLSTEP_GRPC_PORT: `${await reserve('CELLSTEP_GRPC_PORT', grpc)}` };
-  sayMemory(config, logger);
+  sayMemory(memory, logger);
   const code = await supervise({
     workers: config.workers,
     script: process.argv[1],
@@ -100,7 +95,7 @@ function storeAccess({ redisWait, redisTls }: Config) {
 }
 
 /** Runs one process of the service: the only one, or the worker with this number. */
-async function serve(config: Config, logger: Logger, worker?: number): Promise<void> {
+async function serve(config: Config, memory: MemoryPlan, logger: Logger, worker?: number): Promise<void> {
   helpersGiveWay();
   new HeapGrowth(Math.min(memoryOfContainer(), totalmem()) / config.workers).begin();
   const shared = worker !== undefined;
@@ -118,7 +113,7 @@ async function serve(config: Config, logger: Logger, worker?: number): Promise<v
   const bus = (await openBus(config.store, access)) ?? line?.bus;
   const app = await createApp({
     store,
-    config: { ...config, onnx: { ...config.onnx, maxBytes: memoryPlanOf(config).graphBytes } },
+    config,
     logger,
     rateCounter: rateCounter ?? line?.rateCounter,
     bus,
@@ -170,7 +165,7 @@ async function serve(config: Config, logger: Logger, worker?: number): Promise<v
       });
   if (grpc) await listen('CELLSTEP_GRPC_PORT', grpcPort, (address) => grpc.listen(address));
   await listen('CELLSTEP_PORT', port, (address) => listenAt(app, address));
-  if (worker === undefined) sayMemory(config, logger);
+  if (worker === undefined) sayMemory(memory, logger);
   if (process.stdout.isTTY) greet(app);
   line?.listening();
 }

@@ -10,7 +10,7 @@ const LEAST_GRAPH_BYTES = 256 * MIB;
 const MOST_GRAPH_BYTES = 1024 * MIB;
 
 /** What the limits of memory come to. */
-interface MemoryPlan {
+export interface MemoryPlan {
   /** What a process that runs whole ONNX graphs may take. */
   readonly graphBytes: number;
   /** What the limits add up to, with each part of it. */

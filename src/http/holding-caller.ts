@@ -2,20 +2,23 @@ import type { Caller } from '../domain/caller.ts';
 import type { Callers } from './callers.ts';
 import type { Account } from './in-flight.ts';
 
-/** Answers to messages are text, made before any of it is sent: four bytes are up to thirteen characters. */
-const TEXT_TIMES = 3;
+/** What an answer as text takes for each byte of its result, where it is made before any of it is sent: four bytes are up to thirteen characters. */
+export const TEXT_TIMES = 3;
 
 /** Whoever sent several messages or requests that are carried out together. What they hold is free when they are over. */
 export class HoldingCaller implements Caller {
   readonly client: string;
   readonly signal: AbortSignal | undefined;
   private readonly account: Account;
+  private readonly times: number;
   private held = 0;
 
-  constructor(client: string, account: Account, signal?: AbortSignal) {
+  /** `times`: what an answer takes for each byte of its result. */
+  constructor(client: string, account: Account, signal?: AbortSignal, times = TEXT_TIMES) {
     this.client = client;
     this.account = account;
     this.signal = signal;
+    this.times = times;
   }
 
   hold(bytes: number): void {
@@ -25,7 +28,7 @@ export class HoldingCaller implements Caller {
   }
 
   holdResult(bytes: number): void {
-    this.hold(TEXT_TIMES * bytes);
+    this.hold(this.times * bytes);
   }
 
   free(): void {

@@ -1,5 +1,6 @@
 import { TensorReply } from '../../schemas/tensor.ts';
 import type { TensorFiles } from '../domain/files.ts';
+import { TEXT_TIMES } from '../http/holding-caller.ts';
 import { openedText } from '../http/json-text.ts';
 import { fileOfReply } from '../http/tensor-file.ts';
 import { atOnce } from '../threads/in-turns.ts';
@@ -24,6 +25,8 @@ export interface AnswerOutcome {
 export interface AnswerForm<R extends Written> {
   /** Part of a key's fingerprint, because a kept answer has one form. */
   readonly name: string;
+  /** What an answer takes for each byte of its result. */
+  readonly times: number;
   /** @throws {Problem} limit-exceeded if the answer would be too long */
   write(fields: AnswerFields): R;
   /** Many answers, each or what it cannot be written for. */
@@ -44,6 +47,7 @@ const OUTCOME = /^(?:"session":("(?:[^"\\]|\\.)*"),)?"status":(\d+)/;
 /** JSON without the brace that opens it until it is labelled: to put an id into a long text would copy it. */
 export const TEXT_FORM: AnswerForm<string> = {
   name: 'text',
+  times: TEXT_TIMES,
   write: openedText,
   writeAll: (all) => all.map((fields) => orError(() => openedText(fields))),
   labelled(text, id) {
@@ -62,6 +66,7 @@ export const TEXT_FORM: AnswerForm<string> = {
 export function fieldsForm(files: TensorFiles): AnswerForm<AnswerFields> {
   return {
     name: 'file',
+    times: 1,
     write: (fields) => fields,
     writeAll: (all) => [...all],
     labelled: (fields, id) => (id === undefined ? fields : { id, ...fields }),

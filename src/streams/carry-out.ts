@@ -138,7 +138,7 @@ export class Messages {
   private actAll<R extends Written>(steps: readonly PlainStep<R>[], form: AnswerForm<R>, sender: Call['sender']): void {
     const act = async () => this.handlers.get('step')?.actAll?.(steps, form);
     this.turns
-      .take([], false, () => sender.carryOut(act, steps.length))
+      .take([], false, () => sender.carryOut(act, form, steps.length))
       .catch((error: Error) => {
         for (const step of steps) step.settle(error);
       });
@@ -170,7 +170,7 @@ export class Messages {
       const known = [...this.handlers.keys()].join(', ');
       throw fieldProblem('invalid-request', '/op', `Unknown op ${quote(op)}. Send one of ${known}.`);
     }
-    const carryOut = () => sender.carryOut(() => handler.act(sent, form));
+    const carryOut = () => sender.carryOut(() => handler.act(sent, form), form);
     const { session: named } = sessionNamedIn(sent);
     const act = () => (typeof key === 'string' ? this.once(this.nameOf(op, named, key), turn, carryOut) : carryOut());
     return this.turns.take([session, copy], op === 'fork' || op === 'open', act);

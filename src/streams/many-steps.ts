@@ -35,8 +35,8 @@ export async function answersOf<R extends Written>(
     get isRated() {
       return sender.isRated;
     },
-    async carryOut(act, steps) {
-      if (bytes < MOST_ANSWER_BYTES) return sender.carryOut(act, steps);
+    async carryOut(...asked) {
+      if (bytes < MOST_ANSWER_BYTES) return sender.carryOut(...asked);
       throw tooMuch();
     },
   };

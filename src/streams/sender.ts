@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify';
 import { type Callers, clientOf } from '../http/callers.ts';
 import { HoldingCaller } from '../http/holding-caller.ts';
+import type { AnswerForm, Written } from './answer-form.ts';
 
 /** Who the messages of a request or a socket come from: each message counts as a request of theirs would. */
 export class Sender {
@@ -21,14 +22,14 @@ export class Sender {
   }
 
   /**
-   * Carries out one message in the queues of its sender, or several if they are not rated. What it holds is free afterwards.
-   * @throws {Problem} too-many-requests
+   * Carries out one message in the queues of its sender, or several if they are not rated. What it holds is free afterwards;
+   * its result counts as answers of this form do. @throws {Problem} too-many-requests
    */
-  async carryOut<T>(act: () => Promise<T>, messages = 1): Promise<T> {
+  async carryOut<T>(act: () => Promise<T>, { times }: Pick<AnswerForm<Written>, 'times'>, messages = 1): Promise<T> {
     const { server, identity } = this.request;
     server.countRequest(identity.tenant, messages);
     if (this.isRated) await server.requireRate?.(this.request);
-    const caller = new HoldingCaller(clientOf(this.request), server.account, this.signal);
+    const caller = new HoldingCaller(clientOf(this.request), server.account, this.signal, times);
     try {
       return await this.callers.run(caller, act);
     } finally {

@@ -2,6 +2,7 @@ import type { FastifyRequest } from 'fastify';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { createCallers } from '../../src/http/callers.ts';
 import { Account } from '../../src/http/in-flight.ts';
+import { fieldsForm, TEXT_FORM } from '../../src/streams/answer-form.ts';
 import { Sender } from '../../src/streams/sender.ts';
 import { startApp, type TestApp } from '../support/app.ts';
 import { call, make, TUTORIAL_CELL } from '../support/call.ts';
@@ -17,10 +18,19 @@ describe('a message', () => {
 
   it('is carried out in the queues of its sender, and counts as one of its requests', async () => {
     const gone = new AbortController();
-    const caller = await sender(gone.signal).carryOut(async () => callers.current());
+    const caller = await sender(gone.signal).carryOut(async () => callers.current(), TEXT_FORM);
     expect([caller.client, caller.signal]).toEqual(['tenant:acme', gone.signal]);
     expect(server.countRequest).toHaveBeenLastCalledWith('acme', 1);
     expect(callers.current().client).toBe('');
+  });
+
+  it('counts its result as large as the answer is: a file of tensors once, text three times', async () => {
+    const counted = async () => {
+      callers.current().holdResult(100);
+      return account.held;
+    };
+    expect(await sender().carryOut(counted, fieldsForm({} as never))).toBe(100);
+    expect(await sender().carryOut(counted, TEXT_FORM)).toBe(300);
   });
 
   it('holds bytes of its sender until it is answered, and no more than there is room for', async () => {
@@ -28,11 +38,11 @@ describe('a message', () => {
       callers.current().hold(700);
       expect([account.held, account.fits('tenant:acme', 10 ** 6)]).toEqual([700, false]);
       throw new Error('refused');
-    });
+    }, TEXT_FORM);
     await expect(kept).rejects.toThrow('refused');
     expect(account.held).toBe(0);
     account.add('address:other', 2 ** 27);
-    const refused = sender().carryOut(async () => callers.current().hold(700_000));
+    const refused = sender().carryOut(async () => callers.current().hold(700_000), TEXT_FORM);
     await expect(refused).rejects.toMatchObject({ code: 'overloaded' });
     expect(account.held).toBe(2 ** 27);
   });

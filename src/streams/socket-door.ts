@@ -125,6 +125,8 @@ export class SocketDoor {
         const { id, token } = checkShape(authMessage, isAuth ? this.parts.reader.text(data) : undefined);
         const identity = await this.parts.gate.identify(token);
         requireScope(identity, 'step');
+        // It has gone meanwhile: nothing would end what begins now.
+        if (socket.readyState !== socket.OPEN) return;
         request.identity = identity;
         this.app.holdConnection(request.raw.socket, identity.tenant);
         socket.off('message', keep);

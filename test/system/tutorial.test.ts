@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { freePort } from '../../scripts/free-port.ts';
 import { cleanEnvironment, startService } from '../../scripts/tutorial-service.ts';
 
 const golden = JSON.parse(readFileSync(new URL('../golden/tutorial.json', import.meta.url), 'utf8')) as {
@@ -67,9 +68,7 @@ test('prints the same on a running service with keys, and leaves nothing behind'
 });
 
 test('says what is wrong, and fails, without a service', async () => {
-  const service = await startService({ CELLSTEP_STORE: 'memory:' });
-  await service.stop();
-  const { code, lines, stderr } = await runTutorial({ CELLSTEP_URL: service.url });
+  const { code, lines, stderr } = await runTutorial({ CELLSTEP_URL: `http://127.0.0.1:${await freePort()}` });
   expect(code).toBe(1);
   expect(lines).toEqual(['']);
   expect(stderr).toMatch(/^tutorial: .*ECONNREFUSED.*\n$/);

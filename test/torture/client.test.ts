@@ -1,6 +1,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, expect, it } from 'vitest';
+import { PATIENCE_MS } from '../support/patience.ts';
 import { RetryingClient } from './client.ts';
 import { createAgent, exchange, NoAnswer } from './exchange.ts';
 import { createRandom } from './random.ts';
@@ -10,8 +11,8 @@ type Behaviour = 'hangs up' | 'cuts the reply' | 'is silent' | number | { status
 let close = () => {};
 afterEach(() => close());
 
-/** A server that treats the requests that come as the list says, one after another. */
-async function server(...behaviours: Behaviour[]) {
+/** A server that treats the requests that come as the list says, one after another, and a client that waits so long for each answer. */
+async function server(behaviours: Behaviour[], milliseconds = PATIENCE_MS) {
   const keys: (string | undefined)[] = [];
   const listening = createServer((request, reply) => {
     keys.push(request.headers['idempotency-key'] as string | undefined);
@@ -34,7 +35,7 @@ async function server(...behaviours: Behaviour[]) {
     agent: createAgent(),
     urls: () => [url],
     random: createRandom(1),
-    milliseconds: 200,
+    milliseconds,
   });
   return { keys, client, url };
 }
@@ -42,23 +43,30 @@ async function server(...behaviours: Behaviour[]) {
 const STEP = { method: 'POST', path: '/', body: {}, key: 'k' } as const;
 
 it('sends a request again, with its key, until it is answered', async () => {
-  const { client, keys } = await server('hangs up', 'cuts the reply', 'is silent', 503, {
-    status: 409,
-    code: 'in-progress',
-  });
+  const inProgress = { status: 409, code: 'in-progress' };
+  const { client, keys } = await server(['hangs up', 'cuts the reply', 503, inProgress]);
   const { answer, attempts, unknown } = await client.send(STEP);
   expect(answer).toMatchObject({ status: 200, version: 7, replayed: false });
-  expect([attempts, unknown]).toEqual([6, 5]);
-  expect(keys).toEqual(new Array(6).fill('k'));
+  expect([attempts, unknown]).toEqual([5, 4]);
+  expect(keys).toEqual(new Array(5).fill('k'));
+});
+
+it('sends a request again that is not answered in time', async () => {
+  const { client } = await server(['is silent'], 200);
+  const { answer, attempts, unknown } = await client.send(STEP);
+  expect(answer.status).toBe(200);
+  // More than two where the machine is busy.
+  expect(attempts).toBeGreaterThan(1);
+  expect(unknown).toBe(attempts - 1);
 });
 
 it('takes a refusal for an answer, and another failure of the service for a fault', async () => {
-  const { client } = await server({ status: 412, code: 'version-mismatch' }, 500);
+  const { client } = await server([{ status: 412, code: 'version-mismatch' }, 500]);
   expect(await client.send(STEP)).toMatchObject({ answer: { status: 412 }, attempts: 1, unknown: 0 });
   await expect(client.send(STEP)).rejects.toThrow(/500/);
 });
 
 it('tells of an attempt without an answer that nothing is known', async () => {
-  const { url } = await server('hangs up');
-  await expect(exchange(createAgent(), url, STEP, 1_000)).rejects.toBeInstanceOf(NoAnswer);
+  const { url } = await server(['hangs up']);
+  await expect(exchange(createAgent(), url, STEP, PATIENCE_MS)).rejects.toBeInstanceOf(NoAnswer);
 });

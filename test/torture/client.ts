@@ -38,12 +38,7 @@ export class RetryingClient {
     let unknown = 0;
     for (let attempts = 1; ; attempts++) {
       onAttempt();
-      const answer = await exchange(
-        agent,
-        random.pick(urls()),
-        sent,
-        attempts > 1 && milliseconds < 1_000 ? 10_000 : milliseconds,
-      ).catch(noAnswer);
+      const answer = await exchange(agent, random.pick(urls()), sent, milliseconds).catch(noAnswer);
       if (answer && !comesAgain(answer)) {
         if (answer.status >= 500) throw new Error(`${sent.method} ${sent.path}: ${answer.status} ${answer.text}`);
         return { answer, attempts, unknown };

@@ -122,12 +122,12 @@ def stream(client):
             )
     results = {str(sequence): [] for sequence in sent}
     for _ in range(sum(map(len, sent.values()))):
-        result = completed.get(timeout=30)
+        result = completed.get()
         if isinstance(result, InferenceServerException):
             raise result
         results[result.get_response().id.split("_")[0]].append(result.as_numpy("output").item())
     client.async_stream_infer("none", inputs([1]))
-    refused = completed.get(timeout=30)
+    refused = completed.get()
     client.stop_stream()
     return {"results": results, "refused": refused.message()}
 
@@ -163,7 +163,7 @@ def in_parallel(client):
         client.async_infer(MODEL, inputs([i]), partial(lambda q, result, error: q.put(error or result), done), request_id=str(i))
     found = {}
     for _ in range(20):
-        result = done.get(timeout=30)
+        result = done.get()
         found[int(result.get_response().id)] = result.as_numpy("output").item()
     return [found[i] for i in range(20)]
 

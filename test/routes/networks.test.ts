@@ -93,6 +93,22 @@ describe('a network', () => {
     expect(names).toEqual(['in', 'first', 'short', 'long', 'sum', 'out']);
   });
 
+  it('may end with a Functional within, whose call Keras counts from 1', async () => {
+    const inner = functional(
+      'd',
+      node('InputLayer', 'in', [], { batch_shape: [null, null, 2] }),
+      node('Dense', 'd', ['in'], { units: 1, kernel_initializer: 'ones' }),
+    );
+    const source = node('InputLayer', 'in', [], { batch_shape: [null, null, 2] });
+    const outer = functional('inner', source, node('Functional', 'inner', ['in'], inner.config));
+    const config = { ...outer.config, output_layers: ['inner', 1, 0] };
+    const made = await post('/v1/cells', { ...outer, config });
+    expect(made.status, made.body.detail).toBe(201);
+    expect(made.body.config.output_layers).toEqual(['inner', 1, 0]);
+    const { body } = await post('/v1/cells/net/steps', { inputs: [[2, 3]] });
+    expect(body.output).toEqual([[5]]);
+  });
+
   it('names its layers as Keras would where they have no names', async () => {
     const made = await post(
       '/v1/cells',

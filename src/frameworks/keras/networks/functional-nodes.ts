@@ -138,8 +138,17 @@ export function onlyLayer(config: JsonObject, key: 'input_layers' | 'output_laye
   const [name, call, tensor] = isArray(entry) ? entry : [];
   if (typeof name !== 'string')
     throw fieldProblem('invalid-request', at, `\`${key}\` is ${quote(sent)}; send ["layer", 0, 0].`);
-  requireFirst('the network', name, [call, tensor], at);
+  requireFirst('the network', name, [call === 1 && isFunctional(config, name) ? 0 : call, tensor], at);
   return name;
+}
+
+/** A Functional within the model: where it is the output, Keras 3 prints its call as 1, since making it counts as call 0. */
+function isFunctional(config: JsonObject, name: string): boolean {
+  const layers = own(config, 'layers') ?? null;
+  if (!isArray(layers)) return false;
+  return layers.some(
+    (layer) => isJsonObject(layer) && own(layer, 'class_name') === 'Functional' && layerName(layer) === name,
+  );
 }
 
 function listOf(value: Json): readonly Json[] {

@@ -13,8 +13,13 @@ export interface LayerParams {
   readonly layer_normalization: { readonly epsilon: number; readonly rmsScaling: boolean };
   readonly rms_normalization: { readonly epsilon: number };
   readonly unit_normalization: Empty;
-  /** Not `trained`, it takes its moving statistics in training too. */
-  readonly batch_normalization: { readonly epsilon: number; readonly momentum: number; readonly trained: boolean };
+  /** Not `trained`, it takes its moving statistics in training too. With `eachStep`, each step has statistics of its own. */
+  readonly batch_normalization: {
+    readonly epsilon: number;
+    readonly momentum: number;
+    readonly trained: boolean;
+    readonly eachStep: boolean;
+  };
   readonly normalization: { readonly invert: boolean };
   readonly rescaling: { readonly scale: readonly number[]; readonly offset: readonly number[] };
   /** The index of the weight for each number of a step, or of all steps if each step has weights of its own. */

@@ -1,5 +1,5 @@
 import { float64 } from '../cell-row.ts';
-import type { LayerTraining, TrainingBatch } from './layer-formula.ts';
+import type { LayerTraining, TrainingBatch, TrainingPass } from './layer-formula.ts';
 
 /** What Keras adds to the number of steps that are not masked. */
 const MASK_EPSILON = 1e-7;
@@ -30,7 +30,7 @@ function batchMoments({ input: x, mask }: TrainingBatch, n: number): BatchMoment
  * dv = -½·s³·Σ d∘(x - m)   dm = -s·Σd   dx = d·s + (2·(x - m)·dv + dm)/N, the second term where a step is not masked.
  * Keras BatchNormalization.call with training.
  */
-export const batchNormalizationTraining: LayerTraining<'batch_normalization'> = ({ params, arrays, rowWidth: n }) => {
+const wholeBatch: LayerTraining<'batch_normalization'> = ({ params, arrays, rowWidth: n }) => {
   const { epsilon, momentum } = params;
   const gamma = arrays.gamma && float64(arrays.gamma);
   const beta = arrays.beta && float64(arrays.beta);
@@ -63,3 +63,40 @@ export const batchNormalizationTraining: LayerTraining<'batch_normalization'> = 
     };
   };
 };
+
+/** Each step with moments of its own, the moving ones moved by each. Keras TimeDistributed.call. */
+const stepByStep: LayerTraining<'batch_normalization'> = (layer) => (batch) => {
+  const { batch: rows, time, input, mask } = batch;
+  const passes: TrainingPass[] = [];
+  let { arrays } = layer;
+  for (let t = 0; t < time; t++) {
+    const step = { ...batch, time: 1, input: stepOf(input, t, time, rows), mask: mask && stepOf(mask, t, time, rows) };
+    const pass = wholeBatch({ ...layer, arrays })(step);
+    passes.push(pass);
+    arrays = { ...arrays, ...pass.statistics };
+  }
+  const joined = (steps: readonly Float64Array[]) => {
+    const all = new Float64Array(input.length);
+    const width = input.length / (rows * time);
+    for (const [t, step] of steps.entries()) {
+      for (let row = 0; row < rows; row++) {
+        all.set(step.subarray(row * width, (row + 1) * width), (row * time + t) * width);
+      }
+    }
+    return all;
+  };
+  return {
+    output: joined(passes.map(({ output }) => output)),
+    statistics: passes.at(-1)?.statistics,
+    pull: (dy, sums) => joined(passes.map((pass, t) => pass.pull(stepOf(dy, t, time, rows), sums))),
+  };
+};
+
+/** What all rows have at step t, of [batch, time, …]. */
+function stepOf<T extends Float64Array | Uint8Array>(all: T, t: number, time: number, rows: number): T {
+  const width = all.length / (rows * time);
+  return all.filter((_, i) => Math.floor(i / width) % time === t) as T;
+}
+
+export const batchNormalizationTraining: LayerTraining<'batch_normalization'> = (layer) =>
+  layer.params.eachStep ? stepByStep(layer) : wholeBatch(layer);

@@ -46,7 +46,7 @@ const EXAMPLES: readonly Example[] = [
   example('unit_normalization', {}, { inputs: [5], outputWidth: 5 }),
   example(
     'batch_normalization',
-    { epsilon: 1e-3, momentum: 0.9, trained: true },
+    { epsilon: 1e-3, momentum: 0.9, trained: true, eachStep: false },
     { inputs: [6], arrays: { gamma: 3, beta: 3, moving_mean: 3, moving_variance: 3 }, outputWidth: 3 },
   ),
   example('normalization', { invert: false }, { inputs: [3], arrays: { mean: 3, variance: 3 }, outputWidth: 3 }),

@@ -126,7 +126,12 @@ const batchNormalization: LayerClass = {
     });
     return defineLayer(source, {
       kind: 'batch_normalization',
-      params: { epsilon: epsilonOf(source), momentum: numbers.get('momentum') ?? 0, trained: source.head.trainable },
+      params: {
+        epsilon: epsilonOf(source),
+        momentum: numbers.get('momentum') ?? 0,
+        trained: source.head.trainable,
+        eachStep: false,
+      },
       inputs: [input],
       output: input,
       variables: [

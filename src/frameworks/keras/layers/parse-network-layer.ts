@@ -120,9 +120,21 @@ function timeDistributed(
     trainable: head.trainable && parsed.trainable,
     config: { ...serializeHead(head), layer: { ...inner.object, config: parsed.config } },
     defined: {
-      ...parsed.defined,
+      ...stepByStep(parsed.defined),
       mask: { kind: 'pass' },
       output: { ...output, mapped: false, masked: input.masked },
+    },
+  };
+}
+
+/** Keras calls the inner layer for one step after another, so each step has its own batch statistics. */
+function stepByStep(defined: DefinedLayer | DefinedRecurrent): DefinedLayer | DefinedRecurrent {
+  if (defined.kind !== 'layer') return defined;
+  return {
+    ...defined,
+    program(arrays: Parameters<DefinedLayer['program']>[0]) {
+      const layer = defined.program(arrays);
+      return layer.kind === 'batch_normalization' ? { ...layer, params: { ...layer.params, eachStep: true } } : layer;
     },
   };
 }

@@ -1,5 +1,6 @@
+import { once } from 'node:events';
 import { PassThrough, type Readable } from 'node:stream';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { BodyPace } from '../../src/http/body-pace.ts';
 
 const CHUNK = 2 ** 16;
@@ -9,10 +10,16 @@ const CHUNKS_OF_TURN = 8;
 describe('bodies that come', () => {
   let pace: BodyPace;
   let read: string;
+  let begun: Readable[];
 
   beforeEach(() => {
     pace = new BodyPace();
     read = '';
+    begun = [];
+  });
+  // What is left would go on in the next test.
+  afterEach(async () => {
+    for (const stream of begun) if (!stream.readableEnded) await once(stream, 'end');
   });
 
   /** A body whose chunks are there at once. */
@@ -23,6 +30,7 @@ describe('bodies that come', () => {
       pace.took(client, stream, bytes.length);
     });
     for (let k = 0; k < chunks; k++) stream.write(Buffer.alloc(CHUNK));
+    begun.push(stream);
     return stream.end() as Readable;
   }
 

@@ -32,6 +32,7 @@ import { tellDeprecations } from './http/deprecations.ts';
 import { addDocs, watchRoutes } from './http/docs.ts';
 import { addChecks } from './http/every-request.ts';
 import { type BrowserRules, refuseForeignPages } from './http/foreign-pages.ts';
+import { GatheredMessage } from './http/gathered-message.ts';
 import { holdingApart } from './http/holding-caller.ts';
 import { Account, limitInFlight } from './http/in-flight.ts';
 import { Intake } from './http/intake.ts';
@@ -210,6 +211,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     headersTimeout: Math.min(requestSeconds, 20) * 1000,
     connectionsCheckingInterval: 1000,
     requireHostHeader: false,
+    IncomingMessage: GatheredMessage,
     // Behind a request that is not answered yet, it would be answered first.
     shouldUpgradeCallback: (request: IncomingMessage) =>
       isWebSocketUpgrade(request) && pipelines.isIdle(request.socket),

@@ -6,6 +6,7 @@ import { CHUNK_BYTES } from './body-pace.ts';
 import { clientAt, clientOf, turnOf } from './callers.ts';
 import { routeOf } from './every-request.ts';
 import { beginFingerprint } from './fingerprint.ts';
+import { BLOCK_BYTES, SmallPieces } from './small-pieces.ts';
 
 /** Of so many bytes one part is copied in each turn of the client. */
 const LARGE_BYTES = 2 ** 21;
@@ -25,11 +26,16 @@ export function readBytes(request: FastifyRequest, stream: Readable, limit: numb
   const announced = Number(request.headers['content-length']);
   if (announced > limit) return done(new errorCodes.FST_ERR_CTP_BODY_TOO_LARGE());
   const pieces: Buffer[] = [];
+  const small = new SmallPieces();
   let length = 0;
   let over = false;
+  function keep(piece: Buffer | undefined): void {
+    if (piece) pieces.push(piece);
+  }
   function finish(error: Error | null): void {
     over = true;
     stream.off('data', take);
+    keep(small.take());
     if (error) for (const piece of pieces.splice(0)) giveBack(piece);
     if (error) done(error);
     else if (pieces.length === 1) done(null, pieces[0]);
@@ -38,7 +44,11 @@ export function readBytes(request: FastifyRequest, stream: Readable, limit: numb
   }
   function take(piece: Buffer): void {
     const noRoom = request.holdBytes(piece.length);
-    pieces.push(piece);
+    if (piece.length < BLOCK_BYTES) keep(small.add(piece));
+    else {
+      keep(small.take());
+      pieces.push(piece);
+    }
     length += piece.length;
     request.fingerprint?.update(piece);
     if (noRoom) finish(noRoom);

@@ -9,6 +9,8 @@ const TURN_REQUESTS = 2048;
 const END_REQUESTS = 32;
 /** One that comes behind others of its connection counts as so many: it waits for their answers anyway. */
 const BEHIND_REQUESTS = 4;
+/** To read so many short pieces of a body as the server is told of together takes as long as so many requests. */
+const PIECES_REQUESTS = 16;
 /** Stopped connections that are read again in each turn. */
 const TURN_RESUMED = 64;
 
@@ -81,6 +83,7 @@ export function paceReads({ server, initialConfig }: FastifyInstance): void {
     took(clientAt(socket.remoteAddress), socket === last ? BEHIND_REQUESTS : 1);
     last = socket;
   });
+  server.on('pieces', (socket: Socket) => took(clientAt(socket.remoteAddress), PIECES_REQUESTS));
   server.on('clientError', (_error, socket) => took(clientAt((socket as Socket).remoteAddress), END_REQUESTS));
   server.on('upgrade', (_request, socket) => remove(clientAt((socket as Socket).remoteAddress), socket as Socket));
 }

@@ -40,7 +40,7 @@ const DESCRIPTION = `Steps of any number of sessions over one WebSocket, with th
 - A **text message** is one JSON object. A **binary message** is a safetensors file: tensors by their names, the other fields as JSON text in \`__metadata__\`. Its answer is such a file too.
 - The service carries out messages of one session in their order, and all others side by side. It answers each one, with its \`id\`, as soon as the change is durable.
 - After a **reconnect**, send unanswered messages again with the same \`key\`s. Each is carried out once.
-- The answer to a refused message has a \`problem\`, and the socket stays open. The service closes the socket with 1002 for a protocol error, 1009 for a message that is too large, 1008 without a valid key, 1013 when answers are not read or the tenant has too many connections, 1011 after a fault of its own, and 1001 when it ends.
+- The answer to a refused message has a \`problem\`, and the socket stays open. The service closes the socket with 1002 for a protocol error, 1009 for a message that is too large, 1008 without a valid key or for a message of more than 1,024 fragments, 1013 when answers are not read or the tenant has too many connections, 1011 after a fault of its own, and 1001 when it ends.
 - **Keys**: \`Authorization: Bearer <key>\` in the handshake, or an \`auth\` message as the first message.
 - The service stops reading while CELLSTEP_STREAM_IN_FLIGHT messages are unanswered.
 

@@ -13,6 +13,11 @@ export class Incoming {
     this.look = look;
   }
 
+  /** What waits. */
+  get bytes(): number {
+    return this.waiting?.length ?? 0;
+  }
+
   take(bytes: Buffer): void {
     if (this.waiting) {
       // What had left the source before it was paused.

@@ -1,3 +1,5 @@
+import { BLOCK_BYTES, SmallPieces } from '../http/small-pieces.ts';
+
 const NEWLINE = 0x0a;
 
 /** Whole lines, each with its newline; or the fact that a line was too long. Nothing of a long line is kept. */
@@ -10,6 +12,7 @@ export interface Lines {
 export class LineSplitter {
   private readonly maxBytes: number;
   private parts: Buffer[] = [];
+  private readonly small = new SmallPieces();
   private kept = 0;
   /** Skips the rest of a line that is too long. */
   private skipping = false;
@@ -34,8 +37,7 @@ export class LineSplitter {
     }
     const first = rest.indexOf(NEWLINE);
     if (this.kept + (first < 0 ? rest.length : first) > this.maxBytes) {
-      this.parts = [];
-      this.kept = 0;
+      this.keptParts();
       tooLong = true;
       this.skipping = first < 0;
       rest = rest.subarray(first < 0 ? rest.length : first + 1);
@@ -46,9 +48,7 @@ export class LineSplitter {
       return { text: undefined, tooLong };
     }
     const whole = rest.subarray(0, last + 1);
-    const text = this.kept > 0 ? Buffer.concat([...this.parts, whole]) : whole;
-    this.parts = [];
-    this.kept = 0;
+    const text = this.kept > 0 ? Buffer.concat([...this.keptParts(), whole]) : whole;
     this.keep(rest.subarray(last + 1));
     return { text, tooLong };
   }
@@ -56,15 +56,23 @@ export class LineSplitter {
   /** The bytes after the last newline as a line of their own; undefined if there are none. */
   end(): Buffer | undefined {
     if (this.kept === 0) return undefined;
-    const line = Buffer.concat([...this.parts, Buffer.of(NEWLINE)]);
-    this.parts = [];
-    this.kept = 0;
-    return line;
+    return Buffer.concat([...this.keptParts(), Buffer.of(NEWLINE)]);
   }
 
   private keep(part: Buffer): void {
     if (part.length === 0) return;
-    this.parts.push(part);
     this.kept += part.length;
+    const before = part.length < BLOCK_BYTES ? this.small.add(part) : this.small.take();
+    if (before) this.parts.push(before);
+    if (part.length >= BLOCK_BYTES) this.parts.push(part);
+  }
+
+  /** Takes what was kept. */
+  private keptParts(): Buffer[] {
+    const last = this.small.take();
+    const parts = last ? [...this.parts, last] : this.parts;
+    this.parts = [];
+    this.kept = 0;
+    return parts;
   }
 }

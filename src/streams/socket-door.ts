@@ -66,8 +66,6 @@ export class SocketDoor {
     const line = new SocketLine(socket, request.raw.socket, this.app, this.parts.limits);
     this.lines.add(line);
     socket.once('close', () => this.lines.delete(line));
-    // After a protocol error ws closes the socket with the right code.
-    socket.on('error', (error) => request.log.info({ err: error }, 'a socket failed'));
     const { closed } = this.parts.gate;
     if (closed && request.headers.authorization === undefined) {
       this.askWho(line, socket, request);

@@ -4,6 +4,7 @@ import type { FastifyInstance } from 'fastify';
 import { LONG_BYTES } from '../http/body-bytes.ts';
 import { clientAt } from '../http/callers.ts';
 import { Holding } from '../http/in-flight.ts';
+import { PIECE_BYTES } from '../http/small-pieces.ts';
 import { fileOfReply } from '../http/tensor-file.ts';
 import { nextTurn } from '../threads/in-turns.ts';
 import { type AnswerForm, fieldsForm, TEXT_FORM, type Written } from './answer-form.ts';
@@ -35,6 +36,16 @@ const PING_MS = 30_000;
 /** The time in which a client must answer a close frame. */
 const CLOSE_MS = 5_000;
 
+/** What ws keeps of a message that is not whole yet: bytes of a frame, and frames. */
+interface Receiving {
+  readonly _receiver: {
+    readonly _bufferedBytes: number;
+    readonly _buffers: readonly Buffer[];
+    readonly _messageLength: number;
+    readonly _fragments: readonly Buffer[];
+  };
+}
+
 /** The socket of one client. Messages run side by side, and each answer is sent as soon as it is ready. */
 export class SocketLine {
   private readonly socket: WebSocket;
@@ -43,8 +54,6 @@ export class SocketLine {
   private holding: Holding;
   /** Bytes of messages that are not answered yet. */
   private unanswered = 0;
-  /** What has come of a message that is not whole yet. */
-  private coming = 0;
   private readonly limits: SocketLimits;
   private readonly flow: Flow<Frame>;
   private readonly incoming: Incoming;
@@ -79,7 +88,10 @@ export class SocketLine {
     // ws makes messages of what it gets at once, however many they are.
     const [parse] = raw.listeners('data') as ((bytes: Buffer) => void)[];
     const take = (bytes: Buffer) => this.take(bytes);
-    this.incoming = new Incoming(this.flow, turn, (bytes) => parse.call(raw, bytes));
+    this.incoming = new Incoming(this.flow, turn, (bytes) => {
+      parse.call(raw, bytes);
+      this.count(0);
+    });
     raw.off('data', parse);
     raw.on('data', take);
     // ws then reads what is left, and ends.
@@ -134,7 +146,6 @@ export class SocketLine {
     };
     let advancing = false;
     this.socket.on('message', (data: Buffer, isBinary: boolean) => {
-      this.coming = 0;
       if (this.holding.fits(data.length)) {
         this.count(data.length);
         this.flow.add(data.length, { data, isFile: isBinary });
@@ -206,9 +217,15 @@ export class SocketLine {
 
   private take(bytes: Buffer): void {
     if (!this.holding.fits(bytes.length)) return void this.socket.terminate();
-    this.coming += bytes.length;
-    this.count(0);
     this.incoming.take(bytes);
+    this.count(0);
+  }
+
+  /** What has come of a message that is not whole yet. A piece of it takes more than its bytes. */
+  private get coming(): number {
+    const { _bufferedBytes, _messageLength, _buffers, _fragments } = (this.socket as unknown as Receiving)._receiver;
+    const pieces = _buffers.length + _fragments.length;
+    return this.incoming.bytes + _bufferedBytes + _messageLength + pieces * PIECE_BYTES;
   }
 
   /** Counts what it holds anew. */

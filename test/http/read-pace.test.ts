@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { GatheredMessage } from '../../src/http/gathered-message.ts';
 import { paceReads } from '../../src/http/read-pace.ts';
 import { eventually } from '../support/until.ts';
 
@@ -21,9 +22,10 @@ describe('connections that have something to read at once', () => {
     sockets = [];
     turns = [];
     turning = false;
-    app = Fastify();
+    app = Fastify({ http: { IncomingMessage: GatheredMessage } });
     paceReads(app);
     app.get('/', async () => 'read');
+    app.post('/', async () => 'read');
     app.server.on('connection', (socket: Socket) => opened.push(socket));
     await app.listen({ host: '127.0.0.1', port: 0 });
     await open(CONNECTIONS, '127.0.0.1');
@@ -69,6 +71,16 @@ describe('connections that have something to read at once', () => {
     for (const socket of sockets) socket.end();
     await eventually(() => expect(all()).toBe(CONNECTIONS));
     expect(Math.max(...turns)).toBeLessThan(64 + 5);
+  });
+
+  it('are read for fewer where bodies come in short pieces', async () => {
+    app.server.on('pieces', count);
+    const head = 'POST / HTTP/1.1\r\nhost: a\r\ncontent-type: text/plain\r\ntransfer-encoding: chunked\r\n\r\n';
+    const pieces = 1_024;
+    for (const socket of sockets) socket.write(`${head}${'1\r\n \r\n'.repeat(pieces)}0\r\n\r\n`);
+    await eventually(() => expect(all()).toBe((CONNECTIONS * pieces) / 64));
+    // Each counts as 16 requests, and what was read of the last connection is worked on in any case.
+    expect(Math.max(...turns)).toBeLessThan(2048 / 16 + pieces / 64 + 5);
   });
 
   it('are read for fewer where it is no HTTP', async () => {

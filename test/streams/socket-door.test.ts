@@ -20,6 +20,7 @@ it.each([
     OPEN: 1,
     readyState: 1,
     bufferedAmount: 0,
+    _receiver: { _bufferedBytes: 0, _messageLength: 0, _buffers: [], _fragments: [] },
     pause: vi.fn(),
     resume: vi.fn(),
     send: vi.fn(),

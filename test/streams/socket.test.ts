@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { type IncomingMessage, request } from 'node:http';
 import type { Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
+import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { Tensor } from '../../src/domain/tensor.ts';
 import { readSafetensors, writeSafetensors } from '../../src/files/safetensors/safetensors.ts';
@@ -98,6 +99,24 @@ describe('a socket', () => {
     await client.hear(({ status }) => status === 400);
     // The answer may still count.
     await until(() => app.account.held < 1_000);
+  });
+
+  it('is counted with what each fragment takes beside its bytes, and not for what is no part of a message', async () => {
+    const client = await connect();
+    for (let k = 0; k < 100; k++) client.socket.pong('x'.repeat(100));
+    let pongs = 0;
+    client.socket.on('pong', () => pongs++);
+    client.socket.ping();
+    await until(() => pongs === 1);
+    expect(app.account.held).toBeLessThan(1_000);
+    for (let k = 0; k < 1_000; k++) client.socket.send('x', { fin: false });
+    await until(() => app.account.held >= 500_000);
+  });
+
+  it('is closed for a message of more than 1,024 fragments', async () => {
+    const client = await connect();
+    for (let k = 0; k < 1_025; k++) client.socket.send('x', { fin: false });
+    expect((await client.closed).code).toBe(1008);
   });
 
   it('is looked at, and carried out, in the turns of its client', async () => {
@@ -238,6 +257,18 @@ describe('a socket', () => {
     const large = await connect();
     large.say(Buffer.alloc(17 * 2 ** 20));
     expect((await large.closed).code).toBe(1009);
+  });
+
+  it('is no fault of the service where a client breaks the protocol', async () => {
+    const lines: string[] = [];
+    const logger = pino({ level: 'error' }, { write: (line: string) => void lines.push(line) });
+    const logging = await startApp({ logger });
+    const client = new StreamClient(await logging.listen({ host: '127.0.0.1', port: 0 }));
+    await client.open();
+    (client.socket as unknown as { _socket: Socket })._socket.write(Buffer.of(0x81, 0x01, 0x61));
+    expect((await client.closed).code).toBe(1002);
+    await logging.close();
+    expect(lines).toEqual([]);
   });
 
   it('leaves requests alone that offer another upgrade', async () => {

@@ -1,4 +1,6 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { type Attack, zeroCell } from '../attack.ts';
+import { head } from '../target.ts';
 
 const MIB = 2 ** 20;
 const FILE = 'application/x-safetensors';
@@ -126,6 +128,18 @@ export const BODIES: readonly Attack[] = [
       const file = safetensors(16 * MIB);
       await target.flood(2, () => target.post('/v1/cells', file, { type: FILE }));
       await target.flood(2, () => target.post('/v1/checkpoints', file, { type: FILE }));
+    },
+  },
+  {
+    name: 'bodies of 2 MB in chunks of one byte, as JSON, lines and files',
+    run: async (target) => {
+      const chunks = Buffer.from('1\r\n \r\n'.repeat(2 * MIB));
+      for (const [k, type] of ['application/json', 'application/jsonl', FILE, 'application/json'].entries()) {
+        const path = ['/v1/cells', '/v1/steps', '/v1/checkpoints', '/v1/nothing'][k];
+        const start = head('POST', path, { 'content-type': type, 'transfer-encoding': 'chunked' });
+        for (let client = 0; client < 5; client++) target.open(Buffer.concat([start, chunks])).resume();
+      }
+      await delay(target.seconds * 1000);
     },
   },
   {

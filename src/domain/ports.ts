@@ -205,6 +205,8 @@ export interface TrainingRequest extends SequenceRequest {
   readonly returnSequences: boolean;
   /** What the outputs of a layer cost; a network has it at its nodes. */
   readonly activity?: NamedSpec;
+  /** What the parts of an Embedding's gradient are clipped to before they are added up. */
+  readonly clipvalue?: number;
 }
 
 export interface TrainingResult {

@@ -13,15 +13,17 @@ export interface VariableGradient {
 
 /**
  * Clips gradients, their values in place: each to a norm of clipnorm, g·c/max(‖g‖, c); or all by one factor to a joint norm;
- * or each element to ±clipvalue. A bound of 0 clips nothing. What is clipped is no longer sparse. Keras
- * BaseOptimizer._clip_gradients (keras/src/optimizers/base_optimizer.py).
+ * or each element to ±clipvalue. A bound of 0 clips nothing. A sparse gradient stays so, but under a joint norm; its parts are
+ * clipped to ±clipvalue before they are added up (embedding-node.ts). Keras BaseOptimizer._clip_gradients (keras/src/optimizers/base_optimizer.py).
  */
 export function clipGradients(gradients: readonly VariableGradient[], clipping: Clipping): VariableGradient[] {
   const { clipnorm, global_clipnorm: global, clipvalue } = clipping;
   if (clipnorm) {
     return gradients.map((gradient) => {
-      scale(gradient.values, clipnorm / Math.max(Math.sqrt(sumOfSquares(gradient)), clipnorm));
-      return { values: gradient.values };
+      const factor = clipnorm / Math.max(Math.sqrt(sumOfSquares(gradient)), clipnorm);
+      scale(gradient.values, factor);
+      if (gradient.squares) scale(gradient.squares, factor ** 2);
+      return gradient;
     });
   }
   if (global) {
@@ -33,7 +35,9 @@ export function clipGradients(gradients: readonly VariableGradient[], clipping: 
     });
   }
   if (clipvalue) {
-    return gradients.map(({ values }) => {
+    return gradients.map((gradient) => {
+      const { values, squares } = gradient;
+      if (squares) return gradient;
       for (let i = 0; i < values.length; i++) values[i] = Math.min(Math.max(values[i], -clipvalue), clipvalue);
       return { values };
     });

@@ -93,6 +93,20 @@ describe('a network', () => {
     expect(names).toEqual(['in', 'first', 'short', 'long', 'sum', 'out']);
   });
 
+  it.each([
+    ['each part of the gradient of an Embedding', null, 0.5],
+    ['the whole gradient of one with a regularizer', { class_name: 'L2', config: { l2: 1 } }, 0.25],
+  ])('is trained with clipvalue for %s', async (_, embeddings_regularizer, trained) => {
+    const embedding = { input_dim: 1, output_dim: 1, embeddings_initializer: 'zeros', embeddings_regularizer };
+    await post('/v1/cells', sequential(input(null, null), layer('Embedding', { ...embedding, name: 'e' })));
+    // Two parts, of -1 each.
+    const batch = { inputs: [[0, 0]], targets: [[[1], [1]]], loss: 'mse' };
+    const optimizer = layer('SGD', { learning_rate: 1, clipvalue: 0.25 });
+    expect((await post('/v1/cells/net/training_steps', { ...batch, optimizer })).status).toBe(200);
+    const reply = await app.inject('/v1/cells/net/variables/e.embeddings');
+    expect(reply.json().value).toEqual([[trained]]);
+  });
+
   it('may end with a Functional within, whose call Keras counts from 1', async () => {
     const inner = functional(
       'd',

@@ -11,7 +11,7 @@ function gradients() {
 
 const NONE = { clipnorm: null, global_clipnorm: null, clipvalue: null };
 
-// Keras multiplies or clips a sparse gradient as a dense one (base_optimizer.py, _clip_gradients).
+// As Keras on TensorFlow does it (base_optimizer.py, _clip_gradients).
 describe('a sparse gradient', () => {
   it('stays sparse where nothing is clipped', () => {
     expect(clipGradients(gradients(), NONE)).toEqual(gradients());
@@ -19,10 +19,23 @@ describe('a sparse gradient', () => {
 
   it.each([
     ['clipnorm', { ...NONE, clipnorm: 10 }],
-    ['global_clipnorm', { ...NONE, global_clipnorm: 10 }],
     ['clipvalue', { ...NONE, clipvalue: 10 }],
-  ])('is dense after %s, also where that changes no value', (_, clipping) => {
-    const [first, second] = clipGradients(gradients(), clipping);
+  ])('stays sparse under a large %s', (_, clipping) => {
+    expect(clipGradients(gradients(), clipping)).toEqual(gradients());
+  });
+
+  it('has its parts multiplied by clipnorm', () => {
+    const [first] = clipGradients(gradients(), { ...NONE, clipnorm: 2.5 });
+    expect(first).toEqual({ values: Float64Array.of(3.5, 0), squares: Float64Array.of(6.25, 0) });
+  });
+
+  it('has its parts clipped to clipvalue already', () => {
+    const [first] = clipGradients(gradients(), { ...NONE, clipvalue: 4 });
+    expect(first).toEqual(gradients()[0]);
+  });
+
+  it('is dense after global_clipnorm, also where that changes no value', () => {
+    const [first, second] = clipGradients(gradients(), { ...NONE, global_clipnorm: 10 });
     expect(first).toEqual({ values: Float64Array.of(7, 0) });
     expect(second.values).toEqual(Float64Array.of(0, 2));
   });

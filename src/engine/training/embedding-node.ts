@@ -5,12 +5,13 @@ import type { DifferentiableNode, NodeCall, NodePass } from '../gradients-node.t
 
 /**
  * An embedding of all ids of a batch at once, `index` among the layers of its network. `squares` [ids, width] gets the sum of
- * the squares of the gradients that came for each id.
+ * the squares of the gradients that came for each id. Each of these is clipped to ±`most`.
  */
 export function embeddingNode(
   { arrays, rowWidth: width }: LayerProgram<'embedding'>,
   index: number,
   squares: Float64Array,
+  most: number,
 ): DifferentiableNode {
   const { embeddings } = arrays;
   const count = embeddings.length / width;
@@ -27,7 +28,7 @@ export function embeddingNode(
           const sum = sums.layers[index].embeddings;
           for (let i = 0; i < rows.length; i++) {
             for (let k = 0; k < width; k++) {
-              const d = gradient[i * width + k];
+              const d = Math.min(Math.max(gradient[i * width + k], -most), most);
               sum[rows[i] + k] += d;
               squares[rows[i] + k] += d * d;
             }

@@ -13,7 +13,7 @@ import { type Learnt, trainedNodes } from './trained-nodes.ts';
 export function networkPart(program: NetworkProgram, maker: PartMaker): TrainedPart {
   return function* (call: PartCall): Generator<void, PartPass> {
     const { batch, returnSequences } = call;
-    const learnt: Learnt = { squares: new Map(), activity: 0 };
+    const learnt: Learnt = { squares: new Map(), activity: 0, most: call.clipvalue ?? Number.POSITIVE_INFINITY };
     const learning = prepareNetworkGradients(program, trainedNodes(maker, call.arena, learnt));
     const pass = yield* learning.forward(call);
     const { values, time, mask } = pass.output;

@@ -18,6 +18,8 @@ export interface PartCall {
   /** Whether all outputs are wanted, or only the output of the last step processed. */
   readonly returnSequences: boolean;
   readonly training?: Training;
+  /** What the parts of an Embedding's gradient are clipped to. */
+  readonly clipvalue?: number;
 }
 
 /** What a part has done, and the way back. */

@@ -28,6 +28,8 @@ export interface Learnt {
   readonly squares: Map<number, Float64Array>;
   /** What outputs have cost. */
   activity: number;
+  /** The most that a part of an Embedding's gradient may be. */
+  readonly most: number;
 }
 
 /**
@@ -55,7 +57,7 @@ function kernelNodes(maker: PartMaker, arena: Arena, learnt: Learnt): SpecialNod
     if (work.kind === 'layer' && work.layer.kind === 'embedding') {
       const own = new Float64Array(work.layer.arrays.embeddings.length);
       learnt.squares.set(layer, own);
-      return embeddingNode(work.layer, layer, own);
+      return embeddingNode(work.layer, layer, own, learnt.most);
     }
     if (work.kind === 'recurrent' && costsInside(work.sequence))
       return recurrentNode(arena, work, sequencePart(maker, work.sequence), { cell, learnt });

@@ -58,18 +58,26 @@ export async function trainingStep(
   // Each draw of a step takes a seed of its own; the next step goes on after the last of them.
   const training = { seed: plan.seed + step * Math.max(1, (dropouts ?? arithmetics).length) };
   const { request, returnSequences } = sequence;
-  const result = await stepper
-    .prepareTraining(program, precision)
-    .run({ ...request, training, returnSequences, loss, targets, ...(activity ? { activity } : {}) });
+  // The gradient of a regularizer is not sparse; with one, Keras clips the whole gradient.
+  const isSparse = !trained.some(({ name, regularizer }) => regularizer && /(^|\.)embeddings$/.test(name));
+  const clipvalue = isSparse ? optimizer.clipvalue || undefined : undefined;
+  const result = await stepper.prepareTraining(program, precision).run({
+    ...request,
+    training,
+    returnSequences,
+    loss,
+    targets,
+    ...(activity ? { activity } : {}),
+    ...(clipvalue ? { clipvalue } : {}),
+  });
   requireFinite(result.loss, 'The loss', iteration);
   const gradients = ownGradients(definition, trained, result);
   const total = result.loss + regularize(trained, gradients);
   requireFinite(total, 'The loss with the regularizers', iteration);
   const squares = definition.statistics?.({ statistics: result.squares }) ?? {};
   const made = gradients.map((values, k) => {
-    // The gradient of a regularizer is not sparse.
     const { name, regularizer } = trained[k];
-    return { values, squares: regularizer ? undefined : squares[name] };
+    return { values, squares: regularizer || (optimizer.clipvalue && !clipvalue) ? undefined : squares[name] };
   });
   await inTurns(updateVariables(optimizer, iteration, trained, made));
   for (const { name, values } of trained) {

@@ -1,7 +1,7 @@
 import { chmodSync, chownSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { KeyRing } from '../../src/access/key-ring.ts';
 import { readKeysFile } from '../../src/access/keys-file.ts';
 import { keysCommand } from '../../src/cli/keys.ts';
@@ -144,13 +144,17 @@ describe('cellstep keys', () => {
 });
 
 describe('cellstep keys quota', () => {
-  const directory = mkdtempSync(join(tmpdir(), 'cellstep-keys-'));
-  const file = join(directory, 'keys.json');
-  afterAll(() => rmSync(directory, { recursive: true }));
+  let directory: string;
+  let file: string;
+  beforeEach(() => {
+    directory = mkdtempSync(join(tmpdir(), 'cellstep-keys-'));
+    file = join(directory, 'keys.json');
+    run('create ci --tenant acme');
+  });
+  afterEach(() => rmSync(directory, { recursive: true }));
   const run = (line: string) => keysCommand(line.split(' '), { CELLSTEP_KEYS_FILE: file }, NOW);
 
   it('sets, lifts and shows quotas of a tenant, and keeps the keys', () => {
-    run('create ci --tenant acme');
     expect(run('quota acme cells=100 sessions=none').stdout).toContain('cells=100\nsessions=none\nvariables=standard');
     run('quota acme cells=standard connections=5');
     expect(readKeysFile(file)).toMatchObject({

@@ -78,6 +78,8 @@ async function partsOf(bytes: Uint8Array, contentType: string, turn: Turn): Prom
       const part = { field, name: name ?? '', mediaType, pieces: [] as Buffer[] };
       stream.on('data', (piece: Buffer) => part.pieces.push(piece));
       stream.on('end', () => parts.push(part));
+      // Of a part that is cut off. An error that nobody hears of would end the process.
+      stream.on('error', reject);
     });
     const tooMany = () => reject(new Problem('limit-exceeded', `The body has more than ${MAX_PARTS} parts.`));
     parser.on('partsLimit', tooMany).on('filesLimit', tooMany).on('fieldsLimit', tooMany);

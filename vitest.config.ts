@@ -60,8 +60,8 @@ export default defineConfig({
     isolate: system,
     setupFiles: ['test/support/seed.ts'],
     // Other work on the machine must not fail a test. One that hangs fails by its own patience, or after this time.
-    testTimeout: 5 * PATIENCE_MS,
-    hookTimeout: 5 * PATIENCE_MS,
+    testTimeout: 10 * PATIENCE_MS,
+    hookTimeout: 10 * PATIENCE_MS,
     expect: { poll: { timeout: PATIENCE_MS } },
   },
 });

@@ -4,9 +4,9 @@ import { changeHeaders, createHeaders, listQuery, page, cellParams as params } f
 import { createCellBodies, createCellQuery, importedCellReply } from '../schemas/weight-file.ts';
 import { SENT_FILE_TYPES } from '../src/domain/media-types.ts';
 import { changeOf } from '../src/http/changes.ts';
-import { pageReply } from '../src/http/page-reply.ts';
-import { created, noContent, ok, send, sendRead } from '../src/http/replies.ts';
-import { configOptions, graphOptions, refuseFileQuery, sentFile, sentGraph } from '../src/http/sent-file.ts';
+import { pageReply } from '../src/http/replies/page-reply.ts';
+import { created, noContent, ok, send, sendRead } from '../src/http/replies/replies.ts';
+import { configOptions, graphOptions, refuseFileQuery, sentFile, sentGraph } from '../src/http/replies/sent-file.ts';
 import type { ImportedCell } from '../src/services/cells/cell-files.ts';
 import type { CellRecord } from '../src/services/cells/cell-record.ts';
 import type { TenantServices } from '../src/services/tenants/index.ts';

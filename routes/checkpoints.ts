@@ -10,10 +10,10 @@ import {
 import { createHeaders, idOf, listQuery, noQuery, page } from '../schemas/common.ts';
 import type { Limits } from '../src/domain/limits.ts';
 import { fieldProblem } from '../src/domain/problems.ts';
-import { SAFETENSORS } from '../src/http/binary-body.ts';
+import { SAFETENSORS } from '../src/http/bodies/binary-body.ts';
 import { changeOf } from '../src/http/changes.ts';
-import { pageReply } from '../src/http/page-reply.ts';
-import { created, noContent, ok, send, sendFile, sendRead } from '../src/http/replies.ts';
+import { pageReply } from '../src/http/replies/page-reply.ts';
+import { created, noContent, ok, send, sendFile, sendRead } from '../src/http/replies/replies.ts';
 import type { CheckpointRecord } from '../src/services/checkpoints/checkpoint-record.ts';
 import type { TenantServices } from '../src/services/tenants/index.ts';
 import { type App, deletion, describe, reading } from './route.ts';

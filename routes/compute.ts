@@ -4,7 +4,7 @@ import { cellParams as params } from '../schemas/common.ts';
 import { TensorReply } from '../schemas/tensor.ts';
 import { trainingOf } from '../schemas/training.ts';
 import { isReference } from '../src/domain/tensor-literal.ts';
-import { ok, send, writerFor } from '../src/http/replies.ts';
+import { ok, send, writerFor } from '../src/http/replies/replies.ts';
 import type { StepGroups } from '../src/http/step-groups.ts';
 import type { TenantServices } from '../src/services/tenants/index.ts';
 import { presentComputed, presentGradients, presentNamed, presentOutputs } from './present/cell.ts';

@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { noQuery } from '../schemas/common.ts';
 import { openApiJson, openApiYaml } from '../schemas/service.ts';
-import { turnOf } from '../src/http/callers.ts';
+import { turnOf } from '../src/http/callers/callers.ts';
 import { type App, describe } from './route.ts';
 
 /** The OpenAPI document; Swagger UI at /docs shows it. */

@@ -1,5 +1,5 @@
 import type { Limits } from '../src/domain/limits.ts';
-import type { MetricsFormat } from '../src/http/metrics-text.ts';
+import type { MetricsFormat } from '../src/http/observability/metrics-text.ts';
 import type { StepGroups } from '../src/http/step-groups.ts';
 import type { InferenceDoor } from '../src/oip/door.ts';
 import type { TenantServices } from '../src/services/tenants/index.ts';

@@ -12,7 +12,7 @@ import type { TensorFormat } from '../schemas/tensor.ts';
 import { trainingOf } from '../schemas/training.ts';
 import type { Identity } from '../src/domain/identity.ts';
 import { Problem } from '../src/domain/problems.ts';
-import { requireScope } from '../src/http/auth.ts';
+import { requireScope } from '../src/http/callers/auth.ts';
 import type { Services } from '../src/services/index.ts';
 import type { StepAnswer } from '../src/services/sessions/plain-step.ts';
 import type { Session } from '../src/services/sessions/session-record.ts';

@@ -1,4 +1,4 @@
-import type { Operation } from '../src/http/openapi-operation.ts';
+import type { Operation } from '../src/http/openapi/operation.ts';
 import { CELL_OPERATIONS } from './operations/cells.ts';
 import { CHECKPOINT_OPERATIONS } from './operations/checkpoints.ts';
 import { OP_OPERATIONS } from './operations/ops.ts';

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { noQuery } from '../schemas/common.ts';
 import { opBody, opReply, opsReply } from '../schemas/op.ts';
 import { TensorReply } from '../schemas/tensor.ts';
-import { ok, send, writerFor } from '../src/http/replies.ts';
+import { ok, send, writerFor } from '../src/http/replies/replies.ts';
 import type { TenantServices } from '../src/services/tenants/index.ts';
 import { type App, computing, describe } from './route.ts';
 

@@ -13,7 +13,7 @@ import {
 import { trainingOf } from '../schemas/training.ts';
 import { isReference } from '../src/domain/tensor-literal.ts';
 import { changeOf } from '../src/http/changes.ts';
-import { ok, send, writerFor } from '../src/http/replies.ts';
+import { ok, send, writerFor } from '../src/http/replies/replies.ts';
 import type { StepGroups } from '../src/http/step-groups.ts';
 import type { StepAnswer } from '../src/services/sessions/plain-step.ts';
 import type { TenantServices } from '../src/services/tenants/index.ts';

@@ -3,8 +3,8 @@ import { changeHeaders, createHeaders, noQuery, page, sessionParams as params } 
 import { forkBody, listedSession, listSessionsQuery, openSessionBody, sessionReply } from '../schemas/session.ts';
 import type { TensorFormat } from '../schemas/tensor.ts';
 import { changeOf } from '../src/http/changes.ts';
-import { pageReply } from '../src/http/page-reply.ts';
-import { created, noContent, ok, send, sendRead, writerFor } from '../src/http/replies.ts';
+import { pageReply } from '../src/http/replies/page-reply.ts';
+import { created, noContent, ok, send, sendRead, writerFor } from '../src/http/replies/replies.ts';
 import type { Session } from '../src/services/sessions/session-record.ts';
 import type { TenantServices } from '../src/services/tenants/index.ts';
 import { presentSession } from './present/session.ts';

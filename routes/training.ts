@@ -1,9 +1,9 @@
 import { cellParams as params, readHeaders } from '../schemas/common.ts';
 import { optimizerQuery, optimizerReply, trainingBody, trainingReply } from '../schemas/train.ts';
-import { requireOffer } from '../src/http/accept.ts';
 import { changeOf } from '../src/http/changes.ts';
-import { followLines, LINES_TYPE, linesText } from '../src/http/lines-reply.ts';
-import { noContent, ok, send, sendRead } from '../src/http/replies.ts';
+import { requireOffer } from '../src/http/replies/accept.ts';
+import { followLines, LINES_TYPE, linesText } from '../src/http/replies/lines-reply.ts';
+import { noContent, ok, send, sendRead } from '../src/http/replies/replies.ts';
 import type { TenantServices } from '../src/services/tenants/index.ts';
 import type { Trained } from '../src/services/training/train-cell.ts';
 import { presentOptimizer, presentProgress, presentTrained, trainedLines } from './present/training.ts';

@@ -11,8 +11,8 @@ import {
   variableReply,
 } from '../schemas/variable.ts';
 import { changeOf } from '../src/http/changes.ts';
-import { pageReply } from '../src/http/page-reply.ts';
-import { created, noContent, ok, send, sendRead, writerFor } from '../src/http/replies.ts';
+import { pageReply } from '../src/http/replies/page-reply.ts';
+import { created, noContent, ok, send, sendRead, writerFor } from '../src/http/replies/replies.ts';
 import type { TenantServices } from '../src/services/tenants/index.ts';
 import type { Variable, VariableAddress } from '../src/services/variables/variables.ts';
 import { presentVariable } from './present/cell.ts';

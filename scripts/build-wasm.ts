@@ -21,17 +21,17 @@ const kernels = (bits: 32 | 64) => [
   ...['--enable', 'threads', '--importMemory', '--sharedMemory', '--noExportMemory'],
   ...['--initialMemory', '1', '--maximumMemory', '65536'],
 ];
-const KERNELS = 'src/engine/kernels/index.ts';
+const KERNELS = 'src/engine/simd/kernels/index.ts';
 
 const MODULES: readonly WasmModule[] = [
-  { entry: KERNELS, file: 'src/engine/kernels/float32.wasm', options: kernels(32) },
+  { entry: KERNELS, file: 'src/engine/simd/kernels/float32.wasm', options: kernels(32) },
   {
     entry: KERNELS,
-    file: 'src/engine/kernels/float32-relaxed.wasm',
+    file: 'src/engine/simd/kernels/float32-relaxed.wasm',
     options: [...kernels(32), '--enable', 'relaxed-simd'],
   },
-  { entry: KERNELS, file: 'src/engine/kernels/float64.wasm', options: kernels(64) },
-  { entry: 'src/http/kernels/index.ts', file: 'src/http/kernels/number-text.wasm', options: [] },
+  { entry: KERNELS, file: 'src/engine/simd/kernels/float64.wasm', options: kernels(64) },
+  { entry: 'src/http/numbers/kernels/index.ts', file: 'src/http/numbers/kernels/number-text.wasm', options: [] },
 ];
 
 /** @throws {Error} with the compiler's complaints */

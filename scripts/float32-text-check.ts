@@ -1,4 +1,4 @@
-import { codecFor } from '../src/http/number-codec.ts';
+import { codecFor } from '../src/http/numbers/codec.ts';
 
 const COMMA = 0x2c;
 const ZERO = 0x30;

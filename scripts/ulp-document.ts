@@ -139,7 +139,7 @@ Keras computes wrongly.
 With \`"precision": "exact"\` a step is computed in float64 and each result rounded once
 ([decision](adr/0004-reference-engine-in-float64.md)). With \`"fast"\`, the default, sums,
 products and activations are float32 ([decision](adr/0010-simd-kernels.md)): sigmoid is within 3 ulps of the exact value and
-tanh within 2, for every float32 (\`test/engine/kernel-activations.test.ts\`). An activation without a kernel is computed in
+tanh within 2, for every float32 (\`test/engine/simd/kernel-activations.test.ts\`). An activation without a kernel is computed in
 float64 in either case, and the cell's reply says \`"exact"\`.
 
 Every value is counted once: all states of a step, of which the output is one.

@@ -5,8 +5,8 @@ import type { Limits } from './domain/limits.ts';
 import type { Quotas } from './domain/quotas.ts';
 import type { RuntimeLimits } from './engine/onnxruntime/graph-process.ts';
 import { environment } from './environment.ts';
-import type { BrowserRules } from './http/foreign-pages.ts';
-import type { TlsFiles } from './http/tls.ts';
+import type { BrowserRules } from './http/callers/foreign-pages.ts';
+import type { TlsFiles } from './http/connections/tls.ts';
 
 /** The names of all variables, for the documentation's test. */
 export const VARIABLES: readonly string[] = Object.keys(environment.shape);

@@ -1,6 +1,6 @@
 import { Tensor } from '../../src/domain/tensor.ts';
 import { writeSafetensors } from '../../src/files/safetensors/safetensors.ts';
-import { codecFor } from '../../src/http/number-codec.ts';
+import { codecFor } from '../../src/http/numbers/codec.ts';
 import { CONNECTIONS, type Load } from './wrk.ts';
 
 /** Features by units. */

@@ -1,5 +1,5 @@
-import { createSimdEngines } from '../../src/engine/simd.ts';
-import { widenSimd } from '../../src/engine/wide-simd.ts';
+import { createSimdEngines } from '../../src/engine/simd/simd.ts';
+import { widenSimd } from '../../src/engine/simd/wide-simd.ts';
 import { interleave, ratio } from '../measure.ts';
 import { onnxRuntime } from '../peers/onnx-runtime.ts';
 import { PyTorch } from '../peers/pytorch.ts';

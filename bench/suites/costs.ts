@@ -1,4 +1,4 @@
-import { createSimdEngines } from '../../src/engine/simd.ts';
+import { createSimdEngines } from '../../src/engine/simd/simd.ts';
 import { GRADIENT_NANOSECONDS, rowWork, STEP_NANOSECONDS } from '../../src/engine/work.ts';
 import { calls, interleave } from '../measure.ts';
 import { argumentsOf, engineCalls, randomCell } from '../random-cells.ts';

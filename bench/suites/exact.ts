@@ -1,6 +1,6 @@
 import { referenceEngine } from '../../src/engine/reference.ts';
-import { createSimdEngines } from '../../src/engine/simd.ts';
-import { widenSimd } from '../../src/engine/wide-simd.ts';
+import { createSimdEngines } from '../../src/engine/simd/simd.ts';
+import { widenSimd } from '../../src/engine/simd/wide-simd.ts';
 import { interleave, ratio } from '../measure.ts';
 import { engineCalls, randomCell, type Work } from '../random-cells.ts';
 import { duration, type Suite } from '../report.ts';

@@ -7,7 +7,7 @@ import { readConfig } from '../../src/config.ts';
 import type { Store } from '../../src/domain/ports.ts';
 import { createUuidIds } from '../../src/http/uuid-id.ts';
 import { Sweeper } from '../../src/services/expiry/sweep.ts';
-import { openLmdbStore } from '../../src/store/lmdb.ts';
+import { openLmdbStore } from '../../src/store/lmdb/lmdb.ts';
 import { duration, type Suite } from '../report.ts';
 
 /** SESSIONS=1000000 shows the million; it takes some minutes to open them. */

@@ -1,5 +1,5 @@
-import { createSimdEngines } from '../../src/engine/simd.ts';
-import { widenSimd } from '../../src/engine/wide-simd.ts';
+import { createSimdEngines } from '../../src/engine/simd/simd.ts';
+import { widenSimd } from '../../src/engine/simd/wide-simd.ts';
 import { interleave } from '../measure.ts';
 import { exponent, type Point, writePlot } from '../plot.ts';
 import { engineCalls, randomCell, type Work } from '../random-cells.ts';

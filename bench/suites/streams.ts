@@ -1,6 +1,6 @@
 import { Tensor } from '../../src/domain/tensor.ts';
 import { writeSafetensors } from '../../src/files/safetensors/safetensors.ts';
-import { codecFor } from '../../src/http/number-codec.ts';
+import { codecFor } from '../../src/http/numbers/codec.ts';
 import { type Server, startLimit, startPython } from '../http/servers.ts';
 import { CONNECTIONS, type Load, loadedBy, wrkVersion } from '../http/wrk.ts';
 import { byCpu, type Contender, cpuOfAll, interleave, type Measured, median, ratio } from '../measure.ts';

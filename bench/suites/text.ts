@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { codecFor } from '../../src/http/number-codec.ts';
+import { codecFor } from '../../src/http/numbers/codec.ts';
 import { calls, interleave, ratio } from '../measure.ts';
 import { duration, type Suite } from '../report.ts';
 

@@ -1,7 +1,7 @@
-import { createPool } from '../../src/engine/pool.ts';
-import { createSimdEngines } from '../../src/engine/simd.ts';
+import { createSimdEngines } from '../../src/engine/simd/simd.ts';
+import { widenSimd } from '../../src/engine/simd/wide-simd.ts';
 import { createStepper } from '../../src/engine/stepper.ts';
-import { widenSimd } from '../../src/engine/wide-simd.ts';
+import { createPool } from '../../src/engine/threads/pool.ts';
 import { asyncCalls, interleave, ratio } from '../measure.ts';
 import { onnxRuntime } from '../peers/onnx-runtime.ts';
 import { nodePeerVersion } from '../peers.ts';

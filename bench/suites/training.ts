@@ -1,8 +1,8 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createSimdEngines } from '../../src/engine/simd.ts';
-import { widenSimd } from '../../src/engine/wide-simd.ts';
+import { createSimdEngines } from '../../src/engine/simd/simd.ts';
+import { widenSimd } from '../../src/engine/simd/wide-simd.ts';
 import { CHAR_LM, charLmStep, charLmTraining, type TrainingParts } from '../char-lm.ts';
 import { interleave, ratio } from '../measure.ts';
 import { onnxRuntimeGraph } from '../peers/onnx-runtime.ts';

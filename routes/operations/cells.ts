@@ -1,4 +1,4 @@
-import type { Operation } from '../../src/http/openapi-operation.ts';
+import type { Operation } from '../../src/http/openapi/operation.ts';
 import { CELL, CELL_BODY, CELL_CONFIG, CELL_VARIABLES } from './examples.ts';
 
 const tags = ['Cells'] as const;

@@ -1,4 +1,4 @@
-import type { Operation } from '../../src/http/openapi-operation.ts';
+import type { Operation } from '../../src/http/openapi/operation.ts';
 
 const tags = ['Ops'] as const;
 

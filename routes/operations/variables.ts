@@ -1,4 +1,4 @@
-import type { Example, Operation } from '../../src/http/openapi-operation.ts';
+import type { Example, Operation } from '../../src/http/openapi/operation.ts';
 import { CELL_VARIABLES, VARIABLE } from './examples.ts';
 
 const tags = ['Variables'] as const;

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { ConfigError, readConfig } from '../config.ts';
-import { backupLmdb } from '../store/lmdb-backup.ts';
+import { backupLmdb } from '../store/lmdb/backup.ts';
 import { StoreOpenError } from '../store/store-open-error.ts';
 
 /** Ends with exit code 2 and one line on stderr for a mistake that an operator can fix. */

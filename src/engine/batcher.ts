@@ -1,7 +1,7 @@
 import type { ComputeObserver, StepResult } from '../domain/ports.ts';
 import type { FloatArray } from '../domain/tensor.ts';
 import { atTurnEnd } from '../threads/turn-end.ts';
-import type { StepRows } from './compute-task.ts';
+import type { StepRows } from './threads/compute-task.ts';
 
 /** Computes rows of one version of a cell, at once or on another thread. */
 export type ComputeRows = (request: StepRows) => Promise<StepResult>;

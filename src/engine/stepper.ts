@@ -4,14 +4,14 @@ import type { ComputeObserver, Precision, Stepper } from '../domain/ports.ts';
 import { hasDropout } from '../domain/training.ts';
 import { inTurns } from '../threads/in-turns.ts';
 import { type ComputeRows, createBatcher } from './batcher.ts';
-import type { ComputeCalls, ComputeKind } from './compute-task.ts';
 import { convert } from './convert.ts';
 import type { Engine } from './engine.ts';
-import { precisionUsed } from './kernel-arithmetic.ts';
 import type { GraphEngine } from './onnxruntime/graph-engine.ts';
 import { notInstalled } from './onnxruntime/runtime-problems.ts';
-import type { ComputePool } from './pool.ts';
+import { precisionUsed } from './simd/kernel-arithmetic.ts';
 import { joinSequences, sequenceRows, shares } from './split-rows.ts';
+import type { ComputeCalls, ComputeKind } from './threads/compute-task.ts';
+import type { ComputePool } from './threads/pool.ts';
 import { gradientNanoseconds, sequenceNanoseconds, stepNanoseconds, trainingNanoseconds } from './work.ts';
 
 /** What other requests may have to wait for. */

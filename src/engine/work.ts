@@ -2,7 +2,7 @@ import { type AnyLayer, layerWork } from '../domain/layers.ts';
 import { cellsOf, layersOf, type Runnable, type Steppable } from '../domain/network.ts';
 import type { Precision } from '../domain/ports.ts';
 import type { CellProgram } from '../domain/program.ts';
-import { type Arithmetic, arithmeticOf, cellArithmetic, layerArithmetic } from './kernel-arithmetic.ts';
+import { type Arithmetic, arithmeticOf, cellArithmetic, layerArithmetic } from './simd/kernel-arithmetic.ts';
 
 /** Nanoseconds of one multiply-add of a step, by what computes it: measured with `npm run bench -- costs`. */
 export const STEP_NANOSECONDS: Readonly<Record<Arithmetic, number>> = { float32: 0.1, float64: 0.25, reference: 1.1 };

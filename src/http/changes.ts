@@ -5,10 +5,10 @@ import { decodeRecord, encodeRecord } from '../domain/record.ts';
 import type { Change } from '../services/changes/change.ts';
 import type { OutcomeCodec } from '../services/changes/once.ts';
 import { nextTurn } from '../threads/in-turns.ts';
-import { readIfMatch } from './entity-tags.ts';
-import { fingerprintOf } from './fingerprint.ts';
-import { LongText } from './json-text.ts';
-import type { Reply } from './replies.ts';
+import { fingerprintOf } from './bodies/fingerprint.ts';
+import { LongText } from './json/text.ts';
+import { readIfMatch } from './replies/entity-tags.ts';
+import type { Reply } from './replies/replies.ts';
 
 /** The change that a request asks for, and how to answer it. @throws {Problem} invalid-header */
 export function changeOf<T>(request: FastifyRequest, answer: (result: T) => Reply): Change<T, Reply> {

@@ -1,5 +1,5 @@
 import { Problem, type ProblemCode } from '../domain/problems.ts';
-import { etagOf } from './entity-tags.ts';
+import { etagOf } from './replies/entity-tags.ts';
 
 type Headers = Readonly<Record<string, string>>;
 

@@ -1,6 +1,6 @@
 import type { FastifyInstance, HTTPMethods, RouteOptions } from 'fastify';
 import { Problem } from '../domain/problems.ts';
-import type { Access } from './auth.ts';
+import type { Access } from './callers/auth.ts';
 import { HttpProblem } from './http-problem.ts';
 
 const METHODS: readonly HTTPMethods[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'QUERY'];

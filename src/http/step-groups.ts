@@ -5,9 +5,9 @@ import type { CarriedStep } from '../services/compute/step-together.ts';
 import type { PlainStep, StepAnswer } from '../services/sessions/plain-step.ts';
 import type { TenantServices } from '../services/tenants/index.ts';
 import { atTurnEnd } from '../threads/turn-end.ts';
-import { type Callers, clientOf, RequestCaller } from './callers.ts';
-import { HoldingCaller } from './holding-caller.ts';
-import type { Reply } from './replies.ts';
+import { HoldingCaller } from './admission/holding-caller.ts';
+import { type Callers, clientOf, RequestCaller } from './callers/callers.ts';
+import type { Reply } from './replies/replies.ts';
 
 /** A step of a session that a request asks for. */
 interface AskedStep extends PlainStep<Reply> {

@@ -2,10 +2,10 @@ import { promisify } from 'node:util';
 import { createGunzip, createInflate, deflate, gzip } from 'node:zlib';
 import { copySlices } from '../domain/bytes.ts';
 import { Problem } from '../domain/problems.ts';
-import { joined } from '../http/body-bytes.ts';
+import { joined } from '../http/bodies/bytes.ts';
 import { HttpProblem } from '../http/http-problem.ts';
-import { LongText } from '../http/json-text.ts';
-import type { Reply } from '../http/replies.ts';
+import { LongText } from '../http/json/text.ts';
+import type { Reply } from '../http/replies/replies.ts';
 import { inTurns, type Turn } from '../threads/in-turns.ts';
 
 /** Decoders by their HTTP names. In HTTP, `deflate` means the zlib format. */

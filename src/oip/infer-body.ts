@@ -4,7 +4,7 @@ import { fieldProblem, Problem } from '../domain/problems.ts';
 import { BYTES_PER_ELEMENT, type Dtype, formatShape, type Shape, sizeOf } from '../domain/tensor.ts';
 import { decodeSlices } from '../domain/tensor-bytes.ts';
 import { SentTensor, type TensorLiteral } from '../domain/tensor-literal.ts';
-import { checkShape } from '../http/validation.ts';
+import { checkShape } from '../http/bodies/validation.ts';
 import { dtypeOf } from './datatypes.ts';
 import { plainInfer } from './plain-infer.ts';
 import { jsonSlices } from './read-json.ts';

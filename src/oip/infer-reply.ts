@@ -3,8 +3,8 @@ import { TensorReply } from '../../schemas/tensor.ts';
 import { type Bytes, ElementBytes, JoinedBytes } from '../domain/bytes.ts';
 import { Problem } from '../domain/problems.ts';
 import { formatShape, Tensor } from '../domain/tensor.ts';
-import { LongText, replyText, tooLongText } from '../http/json-text.ts';
-import type { Reply } from '../http/replies.ts';
+import { LongText, replyText, tooLongText } from '../http/json/text.ts';
+import type { Reply } from '../http/replies/replies.ts';
 import { DATATYPES } from './datatypes.ts';
 import type { Inferred } from './infer.ts';
 

@@ -1,4 +1,4 @@
-import { plainSlices } from '../http/json-body.ts';
+import { plainSlices } from '../http/bodies/json-body.ts';
 import { atOnce } from '../threads/in-turns.ts';
 
 /** Found faster than a whole number past 2^53, and seldom there. */

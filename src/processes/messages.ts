@@ -1,4 +1,4 @@
-import type { MetricsSnapshot } from '../http/metrics-text.ts';
+import type { MetricsSnapshot } from '../http/observability/metrics-text.ts';
 
 /** Messages from a worker process to its supervisor. */
 export type FromWorker =

@@ -1,8 +1,8 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import type { MetricsSnapshot } from '../http/metrics-text.ts';
-import { createSupervisorMetrics } from '../http/supervisor-metrics.ts';
+import type { MetricsSnapshot } from '../http/observability/metrics-text.ts';
+import { createSupervisorMetrics } from '../http/observability/supervisor-metrics.ts';
 import { type FromWorker, MAX_UNREAD_BYTES, type ToWorker } from './messages.ts';
 import { RateWindows } from './rate-windows.ts';
 

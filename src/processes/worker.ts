@@ -1,5 +1,5 @@
 import type { Bus, RateCounter } from '../domain/ports.ts';
-import type { MetricsSnapshot } from '../http/metrics-text.ts';
+import type { MetricsSnapshot } from '../http/observability/metrics-text.ts';
 import { type FromWorker, MAX_UNREAD_BYTES, type ToWorker } from './messages.ts';
 
 /** A worker's line to its supervisor. */

@@ -1,9 +1,9 @@
 import { resolve } from 'node:path';
 import type { Bus, CountedStore } from '../domain/ports.ts';
 import { openMemoryStore } from './memory.ts';
-import type { RedisStoreOptions } from './redis.ts';
-import type { ClosingCounter } from './redis-counter.ts';
-import { isRedisUrl, REDIS_FORMS, withoutCredentials } from './redis-url.ts';
+import type { ClosingCounter } from './redis/counter.ts';
+import type { RedisStoreOptions } from './redis/redis.ts';
+import { isRedisUrl, REDIS_FORMS, withoutCredentials } from './redis/url.ts';
 import { StoreOpenError } from './store-open-error.ts';
 
 export interface StoreOptions extends RedisStoreOptions {
@@ -19,7 +19,7 @@ export async function openRateCounter(
   { certificate }: Pick<StoreOptions, 'certificate'> = {},
 ): Promise<ClosingCounter | undefined> {
   if (!isRedisUrl(url)) return undefined;
-  const { openRedisCounter } = await import('./redis-counter.ts');
+  const { openRedisCounter } = await import('./redis/counter.ts');
   return openRedisCounter(url, certificate);
 }
 
@@ -29,7 +29,7 @@ export async function openBus(
   { certificate }: Pick<StoreOptions, 'certificate'> = {},
 ): Promise<Bus | undefined> {
   if (!isRedisUrl(url)) return undefined;
-  const { openRedisBus } = await import('./redis-bus.ts');
+  const { openRedisBus } = await import('./redis/bus.ts');
   return openRedisBus(url, certificate);
 }
 
@@ -41,11 +41,11 @@ export async function openBus(
 export async function openStore(url: string, options: StoreOptions = {}): Promise<CountedStore> {
   if (url === 'memory:') return openMemoryStore();
   if (url.startsWith('lmdb:') && url.length > 'lmdb:'.length) {
-    const { openLmdbStore } = await import('./lmdb.ts');
+    const { openLmdbStore } = await import('./lmdb/lmdb.ts');
     return openLmdbStore({ directory: resolve(url.slice('lmdb:'.length)), shared: options.shared });
   }
   if (isRedisUrl(url)) {
-    const { openRedisStore } = await import('./redis.ts');
+    const { openRedisStore } = await import('./redis/redis.ts');
     return openRedisStore(url, options);
   }
   throw new StoreOpenError(`store ${JSON.stringify(withoutCredentials(url))} is not of a known form; use ${FORMS}`);

@@ -1,8 +1,8 @@
 import { TensorReply } from '../../schemas/tensor.ts';
 import type { TensorFiles } from '../domain/files.ts';
-import { TEXT_TIMES } from '../http/holding-caller.ts';
-import { openedText } from '../http/json-text.ts';
-import { fileOfReply } from '../http/tensor-file.ts';
+import { TEXT_TIMES } from '../http/admission/holding-caller.ts';
+import { fileOfReply } from '../http/bodies/tensor-file.ts';
+import { openedText } from '../http/json/text.ts';
 import { atOnce } from '../threads/in-turns.ts';
 
 /** The id that the client gave a message. */

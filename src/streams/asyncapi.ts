@@ -19,7 +19,7 @@ import {
   unsubscribeMessage,
 } from '../../schemas/stream.ts';
 import type { JsonObject } from '../domain/json.ts';
-import { SchemaComponents, type Side } from '../http/openapi-schemas.ts';
+import { SchemaComponents, type Side } from '../http/openapi/schemas.ts';
 
 /** Each message of a client, and its answer if it is not a problem. */
 const ASKED = [

@@ -1,4 +1,4 @@
-import type { AuditedChange } from '../http/audit.ts';
+import type { AuditedChange } from '../http/observability/audit.ts';
 import type { AnswerOutcome } from './answer-form.ts';
 
 /** The operations that do the same over HTTP, by the `op` of a message. Other messages change nothing. */

@@ -1,10 +1,10 @@
 import type { FastifyRequest } from 'fastify';
 import { isJsonObject, quote } from '../domain/json.ts';
 import { fieldProblem, type Problem } from '../domain/problems.ts';
-import { keepsAudit, logChange } from '../http/audit.ts';
-import { clientOf } from '../http/callers.ts';
+import { clientOf } from '../http/callers/callers.ts';
 import { retryAfterOf } from '../http/http-problem.ts';
-import { asProblem, logFault, problemDocument } from '../http/problem-replies.ts';
+import { keepsAudit, logChange } from '../http/observability/audit.ts';
+import { asProblem, logFault, problemDocument } from '../http/replies/problem-replies.ts';
 import type { PlainStep } from '../services/sessions/plain-step.ts';
 import { turnWithTime } from '../threads/in-turns.ts';
 import type { Queue } from '../threads/queue.ts';

@@ -1,4 +1,4 @@
-import { LONG_BYTES } from '../http/body-bytes.ts';
+import { LONG_BYTES } from '../http/bodies/bytes.ts';
 
 /** A message of a client and its size in bytes. */
 export interface Task<M> {

@@ -1,5 +1,5 @@
 import type { Readable, Writable } from 'node:stream';
-import { type Account, Holding } from '../http/in-flight.ts';
+import { type Account, Holding } from '../http/admission/in-flight.ts';
 import { inTurns } from '../threads/in-turns.ts';
 import { TEXT_FORM } from './answer-form.ts';
 import type { Call, Messages } from './carry-out.ts';

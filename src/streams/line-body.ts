@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { JSON_LINES } from '../domain/media-types.ts';
-import { notTaken } from '../http/binary-body.ts';
+import { notTaken } from '../http/bodies/binary-body.ts';
 
 /** Passes lines on as they come, for routes with `takesLines` in their config. */
 export function addLineBody(app: FastifyInstance): void {

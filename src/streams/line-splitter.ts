@@ -1,4 +1,4 @@
-import { BLOCK_BYTES, SmallPieces } from '../http/small-pieces.ts';
+import { BLOCK_BYTES, SmallPieces } from '../http/bodies/small-pieces.ts';
 
 const NEWLINE = 0x0a;
 

@@ -1,8 +1,8 @@
 import { MAX_ITEMS } from '../../schemas/stream.ts';
 import { isJsonObject, quote } from '../domain/json.ts';
 import { fieldProblem, Problem } from '../domain/problems.ts';
-import type { Holding } from '../http/in-flight.ts';
-import { SLICE_BYTES } from '../http/sliced-reply.ts';
+import type { Holding } from '../http/admission/in-flight.ts';
+import { SLICE_BYTES } from '../http/replies/sliced-reply.ts';
 import type { AnswerForm, Written } from './answer-form.ts';
 import type { Call, Messages } from './carry-out.ts';
 

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { checkShape } from '../http/validation.ts';
+import { checkShape } from '../http/bodies/validation.ts';
 import type { Change } from '../services/changes/change.ts';
 import type { PlainStep } from '../services/sessions/plain-step.ts';
 import type { AnswerFields, AnswerForm, Written } from './answer-form.ts';

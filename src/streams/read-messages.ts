@@ -1,11 +1,11 @@
 import type { TensorFields } from '../../schemas/tensor-fields.ts';
 import type { TensorFiles } from '../domain/files.ts';
 import { fieldProblem, type Problem } from '../domain/problems.ts';
-import { LONG_BYTES } from '../http/body-bytes.ts';
-import { plainJson, plainSlices } from '../http/json-body.ts';
-import { MOST_FIELDS } from '../http/json-bounds.ts';
-import { liftInSlices, liftLines, liftTensors, linesOf } from '../http/lift-tensors.ts';
-import { bodyOfFile } from '../http/tensor-file.ts';
+import { LONG_BYTES } from '../http/bodies/bytes.ts';
+import { plainJson, plainSlices } from '../http/bodies/json-body.ts';
+import { liftInSlices, liftLines, liftTensors, linesOf } from '../http/bodies/lift-tensors.ts';
+import { bodyOfFile } from '../http/bodies/tensor-file.ts';
+import { MOST_FIELDS } from '../http/json/bounds.ts';
 import { atOnce } from '../threads/in-turns.ts';
 
 /** A parsed message, or the Problem that answers it if it cannot be parsed. */

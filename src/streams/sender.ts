@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify';
-import { type Callers, clientOf } from '../http/callers.ts';
-import { HoldingCaller } from '../http/holding-caller.ts';
+import { HoldingCaller } from '../http/admission/holding-caller.ts';
+import { type Callers, clientOf } from '../http/callers/callers.ts';
 import type { AnswerForm, Written } from './answer-form.ts';
 
 /** Who the messages of a request or a socket come from: each message counts as a request of theirs would. */

@@ -1,11 +1,11 @@
 import type { Socket } from 'node:net';
 import type { WebSocket } from '@fastify/websocket';
 import type { FastifyInstance } from 'fastify';
-import { LONG_BYTES } from '../http/body-bytes.ts';
-import { clientAt } from '../http/callers.ts';
-import { Holding } from '../http/in-flight.ts';
-import { PIECE_BYTES } from '../http/small-pieces.ts';
-import { fileOfReply } from '../http/tensor-file.ts';
+import { Holding } from '../http/admission/in-flight.ts';
+import { LONG_BYTES } from '../http/bodies/bytes.ts';
+import { PIECE_BYTES } from '../http/bodies/small-pieces.ts';
+import { fileOfReply } from '../http/bodies/tensor-file.ts';
+import { clientAt } from '../http/callers/callers.ts';
 import { nextTurn } from '../threads/in-turns.ts';
 import { type AnswerForm, fieldsForm, TEXT_FORM, type Written } from './answer-form.ts';
 import type { Call, Messages } from './carry-out.ts';

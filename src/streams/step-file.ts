@@ -6,8 +6,8 @@ import type { TensorFile } from '../domain/files.ts';
 import { fieldProblem } from '../domain/problems.ts';
 import { allocate, formatShape, sameShape, Tensor } from '../domain/tensor.ts';
 import { SentTensor } from '../domain/tensor-literal.ts';
-import { bodyOfFile } from '../http/tensor-file.ts';
-import { checkShape } from '../http/validation.ts';
+import { bodyOfFile } from '../http/bodies/tensor-file.ts';
+import { checkShape } from '../http/bodies/validation.ts';
 import { MOST_ANSWER_BYTES } from './many-steps.ts';
 
 /** The fields of an answer. */

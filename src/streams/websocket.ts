@@ -3,8 +3,8 @@ import websocket, { type WebSocket } from '@fastify/websocket';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { SUBPROTOCOL } from '../../schemas/stream.ts';
 import { Problem } from '../domain/problems.ts';
-import { endWithProblem } from '../http/client-errors.ts';
-import { requestIdOf } from '../http/request-log.ts';
+import { endWithProblem } from '../http/connections/client-errors.ts';
+import { requestIdOf } from '../http/observability/request-log.ts';
 
 /** Of one message: enough for one of 16 MiB in fragments of 16 KiB. */
 const MOST_FRAGMENTS = 1024;

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { Problem } from '../../src/domain/problems.ts';
-import { RequestShapeError } from '../../src/http/validation.ts';
+import { RequestShapeError } from '../../src/http/bodies/validation.ts';
 
 it('has no stack trace if it is a refusal, and one if the service failed', () => {
   const { stackTraceLimit } = Error;

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { GradientRequest } from '../../src/domain/ports.ts';
 import { type MergeMode, type SequenceProgram, sequenceCells, stateWidths } from '../../src/domain/program.ts';
 import type { Dtype, FloatArray } from '../../src/domain/tensor.ts';
-import { prepareGradients } from '../../src/engine/gradients.ts';
+import { prepareGradients } from '../../src/engine/gradients/gradients.ts';
 import { referenceEngine } from '../../src/engine/reference.ts';
 import { type GoldenTensor, numbers, readGolden } from '../cells/golden-data.ts';
 import { runs } from '../support/runs.ts';

@@ -8,7 +8,7 @@ import {
   sequenceCells,
 } from '../../src/domain/program.ts';
 import type { Dtype, FloatArray } from '../../src/domain/tensor.ts';
-import { prepareGradients } from '../../src/engine/gradients.ts';
+import { prepareGradients } from '../../src/engine/gradients/gradients.ts';
 import { referenceEngine } from '../../src/engine/reference.ts';
 import { type GoldenTensor, kerasActivation, numbers } from '../cells/golden-data.ts';
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { CellProgram, RunProgram } from '../../src/domain/program.ts';
 import { prepareStepwiseRun } from '../../src/engine/run.ts';
-import { createSimdEngines } from '../../src/engine/simd.ts';
+import { createSimdEngines } from '../../src/engine/simd/simd.ts';
 import { numbers, SPECS } from './cell-parts.ts';
 import { expectSameRun, stepArguments } from './kernel-programs.ts';
 import { standardCell } from './some-programs.ts';

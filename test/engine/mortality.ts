@@ -1,5 +1,5 @@
 import { parentPort } from 'node:worker_threads';
-import type { ComputeTask } from '../../src/engine/compute-task.ts';
+import type { ComputeTask } from '../../src/engine/threads/compute-task.ts';
 
 parentPort?.on('message', ({ program }: ComputeTask<'step'>) => {
   const { left } = (program as unknown as { dropout: { left: Int32Array } }).dropout;

@@ -5,7 +5,7 @@ import type { SequenceRequest } from '../../src/domain/ports.ts';
 import { allocate, type FloatArray } from '../../src/domain/tensor.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import { referenceEngine } from '../../src/engine/reference.ts';
-import { createSimdEngines } from '../../src/engine/simd.ts';
+import { createSimdEngines } from '../../src/engine/simd/simd.ts';
 import { runs } from '../support/runs.ts';
 import { type SomeNetwork, someNetworks } from './network-arbitraries.ts';
 

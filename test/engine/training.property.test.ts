@@ -13,7 +13,7 @@ import {
   stepWidth,
 } from '../../src/domain/program.ts';
 import { referenceEngine } from '../../src/engine/reference.ts';
-import { createSimdEngines } from '../../src/engine/simd.ts';
+import { createSimdEngines } from '../../src/engine/simd/simd.ts';
 import { atOnce } from '../../src/threads/in-turns.ts';
 import { runs } from '../support/runs.ts';
 import { pattern, standardCell } from './some-programs.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { FRAMEWORKS, type Weights } from '../../src/domain/cell-definition.ts';
 import { sizeOf, Tensor } from '../../src/domain/tensor.ts';
-import { createSimdEngines } from '../../src/engine/simd.ts';
+import { createSimdEngines } from '../../src/engine/simd/simd.ts';
 import { defineCell as defineInSlices } from '../../src/frameworks/define-cell.ts';
 import { defineCell } from '../support/define.ts';
 import { freshNames, refusal } from './keras/support.ts';

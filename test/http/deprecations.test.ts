@@ -2,7 +2,7 @@ import Fastify from 'fastify';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { tellDeprecations } from '../../src/http/deprecations.ts';
-import { type DocumentedRoute, openApiDocument } from '../../src/http/openapi.ts';
+import { type DocumentedRoute, openApiDocument } from '../../src/http/openapi/document.ts';
 import { atOnce } from '../../src/threads/in-turns.ts';
 
 const deprecation = { since: '2027-01-31', sunset: '2027-07-31', link: 'https://cells.example/instead' };

@@ -10,7 +10,7 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
 const [LANES, MILLISECONDS] = [2, 400_000];
 
 /** A fault in these is compiled before the tests run. */
-const KERNELS = 'src/engine/kernels/';
+const KERNELS = 'src/engine/simd/kernels/';
 const BINARIES = readdirSync(join(root, KERNELS)).filter((file) => file.endsWith('.wasm'));
 
 function copyTree(): string {

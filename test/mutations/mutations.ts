@@ -8,14 +8,14 @@ export interface Mutation {
 }
 
 const REFERENCE = ['test/engine/reference.test.ts'];
-const GRADIENTS = ['test/engine/gradients.property.test.ts', 'test/engine/gradients.test.ts'];
-const MASKED = ['test/engine/masked-runs.test.ts', 'test/engine/simd.property.test.ts'];
+const GRADIENTS = ['test/engine/gradients/gradients.property.test.ts', 'test/engine/gradients/gradients.test.ts'];
+const MASKED = ['test/engine/masked-runs.test.ts', 'test/engine/simd/simd.property.test.ts'];
 const NETWORKS = ['test/properties/paths/networks.test.ts'];
 const LAYERS = ['test/cells/layers/layer-gradients.test.ts', 'test/golden/network-layers.test.ts'];
 const STEPS = ['test/routes/network-steps.test.ts'];
 const TRAINING = ['test/properties/paths/edges.test.ts', 'test/engine/training.property.test.ts'];
 const DROPOUT = ['test/cells/random/dropout.test.ts', 'test/engine/dropout.test.ts'];
-const KERNELS = ['test/engine/simd.property.test.ts', 'test/properties/paths/edges.test.ts'];
+const KERNELS = ['test/engine/simd/simd.property.test.ts', 'test/properties/paths/edges.test.ts'];
 const ODD_FILES = ['test/golden/odd-files.test.ts'];
 const MASKS_OF_GRAPHS = ['test/golden/masked-files.test.ts', 'test/routes/networks.test.ts'];
 const BATCHER = ['test/engine/batcher.test.ts'];
@@ -129,7 +129,7 @@ export const MUTATIONS: readonly Mutation[] = [
     ],
   ),
   ...of(
-    'engine/kernel-run.ts',
+    'engine/simd/kernel-run.ts',
     MASKED,
     ['if (request.mask) h = keepApart(run, h, rows);', ''],
     ['if (request.mask) holdStates(run, rows, timeOf(run, start + k), { h, nextH, c, nextC });', ''],
@@ -148,18 +148,18 @@ export const MUTATIONS: readonly Mutation[] = [
     ['ave: (a, b) => (a + b) / 2,', 'ave: (a, b) => a + b,'],
     ['timeOrder: true }', 'timeOrder: false }'],
   ),
-  ...of('engine/gradients-bidirectional.ts', GRADIENTS, [
+  ...of('engine/gradients/bidirectional.ts', GRADIENTS, [
     'return { outputs: [times(a, b)], pull: ([d]) => [times(d, b), times(d, a)] };',
     'return { outputs: [times(a, b)], pull: ([d]) => [times(d, a), times(d, b)] };',
   ]),
   ...of(
-    'engine/gradients-run.ts',
+    'engine/gradients/run.ts',
     GRADIENTS,
     ['repeated = step || context.zeroOutputForMask ? zeros : gradient;', 'repeated = zeros;'],
     ['gradient = back.inputs;', ''],
   ),
   ...of(
-    'engine/windows.ts',
+    'engine/networks/windows.ts',
     [...STEPS, ...NETWORKS],
     [
       'return { before: total >> 1, after: total - (total >> 1), count };',
@@ -167,12 +167,12 @@ export const MUTATIONS: readonly Mutation[] = [
     ],
     ['const t = time - back + k;', 'const t = time - back + k - 1;'],
   ),
-  ...of('engine/kernel-layer.ts', NETWORKS, [
+  ...of('engine/simd/kernel-layer.ts', NETWORKS, [
     'const rows = Math.min(most, count - first);',
     'const rows = Math.min(most, count) - 1;',
   ]),
   ...of(
-    'engine/network-node.ts',
+    'engine/networks/network-node.ts',
     [...STEPS, ...NETWORKS],
     [
       "const carries = mask && sequence.kind === 'run' && !sequence.goBackwards;",
@@ -299,28 +299,28 @@ export const MUTATIONS: readonly Mutation[] = [
     'return false;',
   ]),
   ...of(
-    'engine/kernels/product.ts',
+    'engine/simd/kernels/product.ts',
     KERNELS,
     ['if (p > 0) panelOfRow(matrix, size, x, init, out);', ''],
     ['if (r > 0) panelOfRow(block, size, x, init, out);', ''],
     ['fromStride = outStride;', ''],
     ['foursBlock += (bytes / LINE) * 4 * sizeof<Real>();', 'foursBlock += (bytes / LINE) * 3 * sizeof<Real>();'],
   ),
-  ...of('engine/kernels/panels.ts', KERNELS, ['const stop = min(a + chunk, end);', 'const stop = a + chunk;']),
+  ...of('engine/simd/kernels/panels.ts', KERNELS, ['const stop = min(a + chunk, end);', 'const stop = a + chunk;']),
   ...of(
-    'engine/kernels/activate.ts',
+    'engine/simd/kernels/activate.ts',
     KERNELS,
     ['if (from < end) v128.store(to, sigmoid(v128.load(from)));', ''],
     ['if (from < end) v128.store(to, tanh(v128.load(from)));', ''],
   ),
   ...of(
-    'engine/kernels/outer.ts',
+    'engine/simd/kernels/outer.ts',
     [...KERNELS, ...TRAINING],
     ['for (; k > 0; k--) {', 'for (; k > 1; k--) {'],
     ['const count = min(rows, ROWS);', 'const count = ROWS;'],
   ),
   ...of(
-    'engine/kernels/normalize.ts',
+    'engine/simd/kernels/normalize.ts',
     ['test/engine/networks.property.test.ts', 'test/golden/network-layers.test.ts'],
     ['memory.fill(x + <usize>n * sizeof<Real>(), 0, bytes - <usize>n * sizeof<Real>());', ''],
   ),

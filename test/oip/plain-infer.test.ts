@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { inferBody } from '../../schemas/oip.ts';
-import { checkShape } from '../../src/http/validation.ts';
+import { checkShape } from '../../src/http/bodies/validation.ts';
 import { plainInfer } from '../../src/oip/plain-infer.ts';
 
 const odd = fc.constantFrom(

@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { OPERATIONS } from '../../routes/operations.ts';
 import { PROBLEMS } from '../../src/domain/problems.ts';
-import { TAGS } from '../../src/http/openapi-operation.ts';
-import { SchemaComponents } from '../../src/http/openapi-schemas.ts';
+import { TAGS } from '../../src/http/openapi/operation.ts';
+import { SchemaComponents } from '../../src/http/openapi/schemas.ts';
 import { startApp } from '../support/app.ts';
 import { documentOf, operationsOf, resolve } from './document.ts';
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { encodeRecord } from '../../src/domain/record.ts';
 import { decodeOutcome } from '../../src/services/changes/outcome.ts';
-import { openLmdbStore } from '../../src/store/lmdb.ts';
+import { openLmdbStore } from '../../src/store/lmdb/lmdb.ts';
 import { startApp, type TestApp, TestClock } from '../support/app.ts';
 import { type Called, call, expectProblem, make, type Sent, TUTORIAL_CELL } from '../support/call.ts';
 import { onEveryStore, onMemory, type Served } from '../support/serve.ts';

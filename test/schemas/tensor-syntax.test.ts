@@ -5,7 +5,7 @@ import { parseLiteral, parseTensor, TensorSyntaxError } from '../../schemas/tens
 import { DTYPES, fromFloat64, Tensor } from '../../src/domain/tensor.ts';
 import { encodeElements } from '../../src/domain/tensor-bytes.ts';
 import { literalToTensor, type TensorLiteral } from '../../src/domain/tensor-literal.ts';
-import { flatText, nestedText } from '../../src/http/number-text.ts';
+import { flatText, nestedText } from '../../src/http/numbers/text.ts';
 
 function errorOf(value: unknown): TensorSyntaxError {
   try {

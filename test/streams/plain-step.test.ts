@@ -4,7 +4,7 @@ import { NestedNumbers } from '../../schemas/nested-numbers.ts';
 import { stepMessage } from '../../schemas/stream.ts';
 import { Tensor } from '../../src/domain/tensor.ts';
 import { SentTensor } from '../../src/domain/tensor-literal.ts';
-import { checkShape } from '../../src/http/validation.ts';
+import { checkShape } from '../../src/http/bodies/validation.ts';
 import type { Change } from '../../src/services/changes/change.ts';
 import { TEXT_FORM } from '../../src/streams/answer-form.ts';
 import { messageHandler, stepOfMany } from '../../src/streams/message-handler.ts';

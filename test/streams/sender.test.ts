@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { createCallers } from '../../src/http/callers.ts';
-import { Account } from '../../src/http/in-flight.ts';
+import { Account } from '../../src/http/admission/in-flight.ts';
+import { createCallers } from '../../src/http/callers/callers.ts';
 import { fieldsForm, TEXT_FORM } from '../../src/streams/answer-form.ts';
 import { Sender } from '../../src/streams/sender.ts';
 import { startApp, type TestApp } from '../support/app.ts';

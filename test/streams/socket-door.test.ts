@@ -3,7 +3,7 @@ import type { WebSocket } from '@fastify/websocket';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { expect, it, vi } from 'vitest';
 import type { Identity } from '../../src/domain/identity.ts';
-import { Account } from '../../src/http/in-flight.ts';
+import { Account } from '../../src/http/admission/in-flight.ts';
 import { SocketDoor, type SocketDoorParts } from '../../src/streams/socket-door.ts';
 
 it.each([

@@ -7,8 +7,8 @@ import type { Bus, CountedStore, RateCounter, Store } from '../../src/domain/por
 import type { Quotas } from '../../src/domain/quotas.ts';
 import { NO_USAGE } from '../../src/domain/usage.ts';
 import { createHdf5 } from '../../src/files/hdf5/hdf5.ts';
-import type { BrowserRules } from '../../src/http/foreign-pages.ts';
-import type { Metrics } from '../../src/http/metrics.ts';
+import type { BrowserRules } from '../../src/http/callers/foreign-pages.ts';
+import type { Metrics } from '../../src/http/observability/metrics.ts';
 import { openMemoryStore } from '../../src/store/memory.ts';
 import { UsageTally } from '../../src/store/usage-tally.ts';
 

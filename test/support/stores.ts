@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startRedis } from '../../scripts/redis-servers.ts';
 import type { CountedStore, Store, StoredEntry } from '../../src/domain/ports.ts';
-import { openLmdbStore } from '../../src/store/lmdb.ts';
+import { openLmdbStore } from '../../src/store/lmdb/lmdb.ts';
 import { openMemoryStore } from '../../src/store/memory.ts';
-import { openRedisStore } from '../../src/store/redis.ts';
+import { openRedisStore } from '../../src/store/redis/redis.ts';
 import { PATIENCE_MS } from './patience.ts';
 
 /** A store of a test, and how to be rid of it with all that it holds. */

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { cleanEnvironment } from '../../scripts/tutorial-service.ts';
-import { openLmdbStore } from '../../src/store/lmdb.ts';
+import { openLmdbStore } from '../../src/store/lmdb/lmdb.ts';
 import { until } from '../support/until.ts';
 import { type Answer, openCounter, readCounter, send, service, temporaryDirectory } from './support.ts';
 

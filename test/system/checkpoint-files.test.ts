@@ -9,7 +9,7 @@ import { REDIS_SERVER, startRedis } from '../../scripts/redis-servers.ts';
 import type { ServiceProcess } from '../../scripts/tutorial-service.ts';
 import { createUuidIds } from '../../src/http/uuid-id.ts';
 import { Sweeper } from '../../src/services/expiry/sweep.ts';
-import { openLmdbStore } from '../../src/store/lmdb.ts';
+import { openLmdbStore } from '../../src/store/lmdb/lmdb.ts';
 import { checkpointFile, SAFETENSORS } from '../support/checkpoint-files.ts';
 import { eventually } from '../support/until.ts';
 import { send, service, temporaryDirectory } from './support.ts';

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import type { ServiceProcess } from '../../scripts/tutorial-service.ts';
-import { openReadOnly } from '../../src/store/lmdb-database.ts';
+import { openReadOnly } from '../../src/store/lmdb/database.ts';
 import { FailingDisk, GCC } from './disk/failing-disk.ts';
 import { send, service } from './support.ts';
 

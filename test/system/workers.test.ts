@@ -181,7 +181,7 @@ describe('several processes on one port', () => {
     const { child, url } = await workers(2, { CELLSTEP_STORE: `lmdb:${data}`, NODE_OPTIONS, STARTS });
     expect(logLines(readFileSync(STARTS, 'utf8'))).toEqual([
       { pid: child.pid, parent: process.pid, program: ['cellstep.cjs'] },
-      { pid: expect.any(Number), parent: child.pid, program: ['lmdb-verify-worker.ts', data] },
+      { pid: expect.any(Number), parent: child.pid, program: ['verify-worker.ts', data] },
       { pid: expect.any(Number), parent: child.pid, program: ['cellstep.cjs', 'worker', '1'] },
       { pid: expect.any(Number), parent: child.pid, program: ['cellstep.cjs', 'worker', '2'] },
     ]);

@@ -1,6 +1,6 @@
 /**
  * exp, sigmoid and tanh in float64 by additions, multiplications and divisions alone, so that every machine gives the same
- * bits: Math.exp and Math.tanh may differ between engines. src/engine/kernels/activations64.ts has the same operations in
+ * bits: Math.exp and Math.tanh may differ between engines. src/engine/simd/kernels/activations64.ts has the same operations in
  * the same order. Errors are below 1.5 ulp (exp below 1).
  */
 

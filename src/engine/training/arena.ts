@@ -1,4 +1,4 @@
-import type { SharedMemory } from '../shared-memory.ts';
+import type { SharedMemory } from '../simd/shared-memory.ts';
 
 const LINE = 64;
 

@@ -2,8 +2,8 @@ import { gateFunction } from '../../cells/cell-row.ts';
 import { gateGradient } from '../../cells/gate-gradient.ts';
 import type { LayerProgram } from '../../domain/layers.ts';
 import type { FloatArray } from '../../domain/tensor.ts';
-import { type DifferentiableNode, inFloat64, type NodeCall, type NodePass } from '../gradients-node.ts';
-import type { KernelThread } from '../kernel-cell.ts';
+import { type DifferentiableNode, inFloat64, type NodeCall, type NodePass } from '../gradients/node.ts';
+import type { KernelThread } from '../simd/kernel-cell.ts';
 import type { Arena, Room, Rows } from './arena.ts';
 import { Products, packMatrix, packTransposed, rowBytes } from './products.ts';
 

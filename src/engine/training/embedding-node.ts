@@ -1,7 +1,7 @@
 import { tokenId } from '../../cells/layers/embedding.ts';
 import type { LayerProgram } from '../../domain/layers.ts';
 import type { FloatArray } from '../../domain/tensor.ts';
-import type { DifferentiableNode, NodeCall, NodePass } from '../gradients-node.ts';
+import type { DifferentiableNode, NodeCall, NodePass } from '../gradients/node.ts';
 
 /**
  * An embedding of all ids of a batch at once, `index` among the layers of its network. `squares` [ids, width] gets the sum of

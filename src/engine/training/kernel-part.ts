@@ -1,5 +1,5 @@
 import type { SequenceProgram } from '../../domain/program.ts';
-import type { KernelThread } from '../kernel-cell.ts';
+import type { KernelThread } from '../simd/kernel-cell.ts';
 import { bothPart, mergedPart } from './bidirectional-part.ts';
 import { chainPart } from './chain-part.ts';
 import type { TrainedPart } from './part.ts';

@@ -1,7 +1,7 @@
 import { layersOf, type NetworkProgram, networkWidth } from '../../domain/network.ts';
 import type { FloatArray } from '../../domain/tensor.ts';
-import { outputGradient } from '../gradients-network.ts';
-import { prepareNetworkGradients } from '../network-gradients.ts';
+import { outputGradient } from '../gradients/network.ts';
+import { prepareNetworkGradients } from '../gradients/network-gradients.ts';
 import type { PartCall, PartPass, TrainedPart } from './part.ts';
 import type { PartMaker } from './sequence-part.ts';
 import { type Learnt, trainedNodes } from './trained-nodes.ts';

@@ -1,7 +1,7 @@
 import type { FloatArray } from '../../domain/tensor.ts';
-import type { KernelSet } from '../kernel-module.ts';
-import { packPanels } from '../pack-panels.ts';
-import { emptyWideRegisters } from '../wide-simd.ts';
+import type { KernelSet } from '../simd/kernel-module.ts';
+import { packPanels } from '../simd/pack-panels.ts';
+import { emptyWideRegisters } from '../simd/wide-simd.ts';
 import type { Arena, Rows } from './arena.ts';
 
 /** Columns of a panel of float32, and its bytes. */

@@ -1,7 +1,7 @@
 import type { CellGradients } from '../../domain/ports.ts';
 import { type CellProgram, GATES } from '../../domain/program.ts';
 import type { FloatArray } from '../../domain/tensor.ts';
-import type { KernelThread } from '../kernel-cell.ts';
+import type { KernelThread } from '../simd/kernel-cell.ts';
 import type { Arena, Room, Rows } from './arena.ts';
 import { type PackedMatrix, Products, packTransposed, rowBytes } from './products.ts';
 import { gatePulls, type RunGradients } from './pull-gates.ts';

@@ -1,7 +1,7 @@
 import type { NamedSpec } from '../../domain/learning.ts';
 import type { FloatArray } from '../../domain/tensor.ts';
 import { activityCost } from '../../training/activity.ts';
-import { type DifferentiableNode, type NodePass, turnsOf } from '../gradients-node.ts';
+import { type DifferentiableNode, type NodePass, turnsOf } from '../gradients/node.ts';
 
 /** A node whose outputs cost what its activity regularizer says; `learnt` gets it, for the loss. */
 export function regularizedNode(

@@ -1,8 +1,8 @@
 import { type CellProgram, type RunProgram, stateWidths, stepCells, stepWidth } from '../../domain/program.ts';
 import type { FloatArray } from '../../domain/tensor.ts';
 import { hasDropout } from '../../domain/training.ts';
-import { arithmeticOf, cellArithmetic } from '../kernel-arithmetic.ts';
-import type { KernelThread } from '../kernel-cell.ts';
+import { arithmeticOf, cellArithmetic } from '../simd/kernel-arithmetic.ts';
+import type { KernelThread } from '../simd/kernel-cell.ts';
 import { isUniform } from '../stack-run.ts';
 import type { PartCall, PartPass, TrainedPart } from './part.ts';
 import type { RunPull } from './pull-run.ts';

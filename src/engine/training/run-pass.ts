@@ -1,8 +1,8 @@
 import type { CellProgram } from '../../domain/program.ts';
 import type { FloatArray } from '../../domain/tensor.ts';
-import type { KernelThread } from '../kernel-cell.ts';
-import { inputProduct, recurrentStep } from '../kernel-step.ts';
-import { emptyWideRegisters } from '../wide-simd.ts';
+import type { KernelThread } from '../simd/kernel-cell.ts';
+import { inputProduct, recurrentStep } from '../simd/kernel-step.ts';
+import { emptyWideRegisters } from '../simd/wide-simd.ts';
 import type { Arena, Room, Rows } from './arena.ts';
 import { type Live, pullRun, type RunPull } from './pull-run.ts';
 import { AHEAD, type RunRoom, roomForRun } from './run-room.ts';

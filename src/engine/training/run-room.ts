@@ -1,8 +1,8 @@
 import type { CellProgram } from '../../domain/program.ts';
-import type { KernelThread } from '../kernel-cell.ts';
-import type { PackedCell } from '../packed-cell.ts';
-import { layoutOf, writeBlock } from '../packed-cell.ts';
-import { inputStride } from '../scratch.ts';
+import type { KernelThread } from '../simd/kernel-cell.ts';
+import type { PackedCell } from '../simd/packed-cell.ts';
+import { layoutOf, writeBlock } from '../simd/packed-cell.ts';
+import { inputStride } from '../simd/scratch.ts';
 import type { Arena, Room, Rows } from './arena.ts';
 
 type Matrix = Room & Rows;

@@ -1,6 +1,6 @@
 import type { GradientRequest, GradientResult } from '../../domain/ports.ts';
 import type { BidirectionalProgram, SequenceProgram } from '../../domain/program.ts';
-import type { KernelThread } from '../kernel-cell.ts';
+import type { KernelThread } from '../simd/kernel-cell.ts';
 import type { Sliced, SlicedSequence } from '../sliced.ts';
 import { mergedPart } from './bidirectional-part.ts';
 import { exactPart } from './exact-part.ts';

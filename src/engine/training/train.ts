@@ -1,7 +1,7 @@
 import type { TrainingRequest, TrainingResult } from '../../domain/ports.ts';
 import { activityCost } from '../../training/activity.ts';
 import { lossOf } from '../../training/loss.ts';
-import type { SharedMemory } from '../shared-memory.ts';
+import type { SharedMemory } from '../simd/shared-memory.ts';
 import { Arena } from './arena.ts';
 import type { TrainedPart } from './part.ts';
 

@@ -2,7 +2,7 @@ import type { LayerProgram } from '../../domain/layers.ts';
 import type { RecurrentWork } from '../../domain/network.ts';
 import { sequenceCells } from '../../domain/program.ts';
 import type { FloatArray } from '../../domain/tensor.ts';
-import { differentiableLayer } from '../gradients-layer.ts';
+import { differentiableLayer } from '../gradients/layer.ts';
 import {
   type DifferentiableNode,
   inFloat32,
@@ -12,8 +12,8 @@ import {
   type NodePull,
   type SpecialNodes,
   turnsOf,
-} from '../gradients-node.ts';
-import { differentiableRecurrent } from '../gradients-recurrent.ts';
+} from '../gradients/node.ts';
+import { differentiableRecurrent } from '../gradients/recurrent.ts';
 import type { Arena } from './arena.ts';
 import { denseNode } from './dense-node.ts';
 import { embeddingNode } from './embedding-node.ts';

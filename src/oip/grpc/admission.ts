@@ -9,9 +9,9 @@ import {
   ServerListenerBuilder,
   status,
 } from '@grpc/grpc-js';
-import type { BodyPace } from '../../http/body-pace.ts';
-import { clientAt } from '../../http/callers.ts';
-import { type Account, Holding } from '../../http/in-flight.ts';
+import { type Account, Holding } from '../../http/admission/in-flight.ts';
+import type { BodyPace } from '../../http/bodies/pace.ts';
+import { clientAt } from '../../http/callers/callers.ts';
 import { MessageDecoder, PREFIX_BYTES } from './message-decoder.ts';
 
 export interface AdmissionLimits {

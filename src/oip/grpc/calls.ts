@@ -1,6 +1,6 @@
 import { type Bytes, PartOfBytes } from '../../domain/bytes.ts';
 import { fieldProblem, Problem } from '../../domain/problems.ts';
-import { NOT_SMALL_BYTES } from '../../http/body-bytes.ts';
+import { NOT_SMALL_BYTES } from '../../http/bodies/bytes.ts';
 import { atOnce, inTurns } from '../../threads/in-turns.ts';
 import type { InferCall } from './infer-request.ts';
 import { decodeMessage, frameMessage, type InferResponse, MAX_SMALL_BYTES } from './messages.ts';

@@ -12,12 +12,12 @@ import {
 import type { FastifyInstance } from 'fastify';
 import { type Bytes, JoinedBytes } from '../../domain/bytes.ts';
 import { Problem } from '../../domain/problems.ts';
-import { clientAt } from '../../http/callers.ts';
-import { shareConnections } from '../../http/connections.ts';
-import { Holding } from '../../http/in-flight.ts';
-import { type Address, MoreListeners } from '../../http/more-listeners.ts';
-import { asProblem, logFault } from '../../http/problem-replies.ts';
-import { readTls, type TlsFiles, watchTls } from '../../http/tls.ts';
+import { Holding } from '../../http/admission/in-flight.ts';
+import { clientAt } from '../../http/callers/callers.ts';
+import { shareConnections } from '../../http/connections/connections.ts';
+import { type Address, MoreListeners } from '../../http/connections/more-listeners.ts';
+import { readTls, type TlsFiles, watchTls } from '../../http/connections/tls.ts';
+import { asProblem, logFault } from '../../http/replies/problem-replies.ts';
 import { addressOf, createAdmission } from './admission.ts';
 import {
   type HttpReply,

@@ -1,5 +1,5 @@
 import type { ServerDuplexStream } from '@grpc/grpc-js';
-import { NOT_SMALL_BYTES } from '../../http/body-bytes.ts';
+import { NOT_SMALL_BYTES } from '../../http/bodies/bytes.ts';
 import { Flow } from '../../streams/flow.ts';
 import { atOnce, inTurns } from '../../threads/in-turns.ts';
 import type { InferCall } from './infer-request.ts';

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import type { TrainingRequest } from '../../../src/domain/ports.ts';
 import type { BidirectionalProgram, MergeMode, RunProgram } from '../../../src/domain/program.ts';
-import { createSimdEngines } from '../../../src/engine/simd.ts';
+import { createSimdEngines } from '../../../src/engine/simd/simd.ts';
 import { atOnce } from '../../../src/threads/in-turns.ts';
 import { standardCell } from '../../engine/some-programs.ts';
 

@@ -3,8 +3,8 @@
  * `node --no-liftoff digest.ts wide|narrow COUNT`. The flag is for code that is optimised from the first call on.
  */
 import { createHash } from 'node:crypto';
-import { createSimdEngines } from '../../../src/engine/simd.ts';
-import { widenSimd } from '../../../src/engine/wide-simd.ts';
+import { createSimdEngines } from '../../../src/engine/simd/simd.ts';
+import { widenSimd } from '../../../src/engine/simd/wide-simd.ts';
 import { findCase } from './find.ts';
 import { SEED } from './options.ts';
 

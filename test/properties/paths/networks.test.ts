@@ -3,12 +3,12 @@ import { layersOf, type NetworkProgram, networkWidth } from '../../../src/domain
 import type { SequenceRequest } from '../../../src/domain/ports.ts';
 import { Problem } from '../../../src/domain/problems.ts';
 import type { FloatArray } from '../../../src/domain/tensor.ts';
-import { prepareNetworkGradients } from '../../../src/engine/network-gradients.ts';
-import { createPool } from '../../../src/engine/pool.ts';
+import { prepareNetworkGradients } from '../../../src/engine/gradients/network-gradients.ts';
 import { referenceEngine } from '../../../src/engine/reference.ts';
-import { createSimdEngines } from '../../../src/engine/simd.ts';
+import { createSimdEngines } from '../../../src/engine/simd/simd.ts';
+import { widenSimd } from '../../../src/engine/simd/wide-simd.ts';
 import { createStepper } from '../../../src/engine/stepper.ts';
-import { widenSimd } from '../../../src/engine/wide-simd.ts';
+import { createPool } from '../../../src/engine/threads/pool.ts';
 import { atOnce } from '../../../src/threads/in-turns.ts';
 import { describeNetwork, drawNetworks, type NetworkPathCase } from './network-cases.ts';
 import {

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import type { Runnable } from '../../../src/domain/network.ts';
 import type { RunProgram } from '../../../src/domain/program.ts';
-import { prepareFormula } from '../../../src/engine/layer.ts';
-import { inSlices } from '../../../src/engine/layer-slices.ts';
-import { prepareNetwork } from '../../../src/engine/network.ts';
+import { prepareFormula } from '../../../src/engine/networks/layer.ts';
+import { inSlices } from '../../../src/engine/networks/layer-slices.ts';
+import { prepareNetwork } from '../../../src/engine/networks/network.ts';
 import { inPieces } from '../../../src/engine/pieces.ts';
 import { prepareStepwiseRun } from '../../../src/engine/run.ts';
-import { createSimdEngines } from '../../../src/engine/simd.ts';
+import { createSimdEngines } from '../../../src/engine/simd/simd.ts';
 import { SLICE_NANOSECONDS } from '../../../src/engine/sliced.ts';
 import { atOnce } from '../../../src/threads/in-turns.ts';
 import { standardCell } from '../../engine/some-programs.ts';

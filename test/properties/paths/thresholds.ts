@@ -1,26 +1,26 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { type CellProgram, sequenceCells } from '../../../src/domain/program.ts';
-import { arithmeticOf, cellArithmetic } from '../../../src/engine/kernel-arithmetic.ts';
-import { stepsAhead } from '../../../src/engine/kernel-run.ts';
-import { ROWS, SLICE } from '../../../src/engine/pack-panels.ts';
-import { LINE, layoutOf } from '../../../src/engine/packed-cell.ts';
-import { FEW } from '../../../src/engine/rows.ts';
-import { FOUR, Scratch } from '../../../src/engine/scratch.ts';
-import { newSharedMemory, SharedMemory } from '../../../src/engine/shared-memory.ts';
-import { FEW_WEIGHTS } from '../../../src/engine/simd.ts';
+import { arithmeticOf, cellArithmetic } from '../../../src/engine/simd/kernel-arithmetic.ts';
+import { stepsAhead } from '../../../src/engine/simd/kernel-run.ts';
+import { ROWS, SLICE } from '../../../src/engine/simd/pack-panels.ts';
+import { LINE, layoutOf } from '../../../src/engine/simd/packed-cell.ts';
+import { FEW } from '../../../src/engine/simd/rows.ts';
+import { FOUR, Scratch } from '../../../src/engine/simd/scratch.ts';
+import { newSharedMemory, SharedMemory } from '../../../src/engine/simd/shared-memory.ts';
+import { FEW_WEIGHTS } from '../../../src/engine/simd/simd.ts';
 import { SLICE_NANOSECONDS } from '../../../src/engine/sliced.ts';
 import { BATCH_NANOSECONDS, LOOP_NANOSECONDS } from '../../../src/engine/stepper.ts';
 import { sequenceNanoseconds, stepNanoseconds } from '../../../src/engine/work.ts';
 import type { PathCase } from './programs.ts';
 
 const engine = new URL('../../../src/engine/', import.meta.url);
-const kernels = new URL('kernels/', engine);
+const kernels = new URL('simd/kernels/', engine);
 
 /** A constant of the kernels, from their text: TypeScript cannot import AssemblyScript. */
 function kernelConstant(file: string, name: string): string {
   const text = readFileSync(new URL(`${file}.ts`, kernels), 'utf8');
   const found = new RegExp(`const ${name}: usize = (.*);`).exec(text);
-  if (!found) throw new Error(`There is no constant ${name} in src/engine/kernels/${file}.ts.`);
+  if (!found) throw new Error(`There is no constant ${name} in src/engine/simd/kernels/${file}.ts.`);
   return found[1];
 }
 
@@ -120,20 +120,20 @@ const THRESHOLDS: Readonly<Record<string, Sides>> = {
 /** Constants of src/engine in capitals that are no thresholds of this kind, and why. */
 const NO_THRESHOLDS: Readonly<Record<string, string>> = {
   SCRIPT: 'what threads run',
-  IDLE_MILLISECONDS: 'when a thread ends: test/engine/pool.test.ts',
-  WAITING_SECONDS: 'what the pool refuses: test/engine/pool.test.ts',
-  MAX_TRIES: 'what becomes of a thread that dies: test/engine/pool.test.ts',
-  KEPT_BYTES: 'what a thread forgets: test/engine/pool.test.ts',
-  MOST_REFERRED_BYTES: 'when a thread collects its heap: test/engine/pool.test.ts',
-  AT_ONCE: 'initializers: test/engine/draw.test.ts',
-  QR_COST: 'initializers: test/engine/draw.test.ts',
-  MOST_SECONDS: 'what the pool refuses: test/engine/pool.test.ts',
-  LONG_SECONDS: 'which thread takes what: test/engine/pool.test.ts',
+  IDLE_MILLISECONDS: 'when a thread ends: test/engine/threads/pool.test.ts',
+  WAITING_SECONDS: 'what the pool refuses: test/engine/threads/pool.test.ts',
+  MAX_TRIES: 'what becomes of a thread that dies: test/engine/threads/pool.test.ts',
+  KEPT_BYTES: 'what a thread forgets: test/engine/threads/pool.test.ts',
+  MOST_REFERRED_BYTES: 'when a thread collects its heap: test/engine/threads/pool.test.ts',
+  AT_ONCE: 'initializers: test/engine/threads/draw.test.ts',
+  QR_COST: 'initializers: test/engine/threads/draw.test.ts',
+  MOST_SECONDS: 'what the pool refuses: test/engine/threads/pool.test.ts',
+  LONG_SECONDS: 'which thread takes what: test/engine/threads/pool.test.ts',
   PAGE: 'of WebAssembly',
   DEVIATION: 'which normalization',
   NORM: 'which normalization',
-  FEWEST_PAGES: 'how memory grows: test/engine/weight-pool.test.ts',
-  MOST_GROWN: 'how memory grows: test/engine/weight-pool.test.ts',
+  FEWEST_PAGES: 'how memory grows: test/engine/simd/weight-pool.test.ts',
+  MOST_GROWN: 'how memory grows: test/engine/simd/weight-pool.test.ts',
   MEGABYTE: 'how scratch grows',
   SPEC_BYTES: 'layout of a header',
   TURN_MILLISECONDS: 'when training lets others have a turn',

@@ -1,8 +1,8 @@
 import { afterAll, describe, expect, it } from 'vitest';
-import { createPool } from '../../../src/engine/pool.ts';
 import { referenceEngine } from '../../../src/engine/reference.ts';
-import { createSimdEngines } from '../../../src/engine/simd.ts';
+import { createSimdEngines } from '../../../src/engine/simd/simd.ts';
 import { createStepper } from '../../../src/engine/stepper.ts';
+import { createPool } from '../../../src/engine/threads/pool.ts';
 import { atOnce } from '../../../src/threads/in-turns.ts';
 import { smallCase } from './find.ts';
 import { expectNearLearning, expectSameLearning, trainingRequest } from './network-paths.ts';

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
-import { hasOverwrittenMemory } from '../../../src/store/lmdb-errors.ts';
+import { hasOverwrittenMemory } from '../../../src/store/lmdb/errors.ts';
 
 const textOf = (sizes: string) =>
   `Input/output error: Attempting to write page at position 4294967295, size 1048576, blocks 64, buffer sizes ${sizes}`;
@@ -31,7 +31,7 @@ describe('the text of a failed write of lmdb-js', () => {
 
 /** Two commits that LMDB fails to write. */
 const PROCESS = `
-import { createCommitQueue } from '../../../src/store/lmdb-commits.ts';
+import { createCommitQueue } from '../../../src/store/lmdb/commits.ts';
 import { RecentValues } from '../../../src/store/recent-values.ts';
 let text = '${textOf('4096 4096 0')}';
 const root = {

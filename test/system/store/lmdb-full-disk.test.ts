@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { Store } from '../../../src/domain/ports.ts';
 import { Problem } from '../../../src/domain/problems.ts';
-import { openLmdbStore } from '../../../src/store/lmdb.ts';
+import { openLmdbStore } from '../../../src/store/lmdb/lmdb.ts';
 import { StoreOpenError } from '../../../src/store/store-open-error.ts';
 
 const MEGABYTE = 2 ** 20;

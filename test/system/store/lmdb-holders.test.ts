@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Store } from '../../../src/domain/ports.ts';
-import { openLmdbStore } from '../../../src/store/lmdb.ts';
+import { openLmdbStore } from '../../../src/store/lmdb/lmdb.ts';
 import { increment } from './increment.ts';
 
 describe('a directory of the LMDB store that other processes open', () => {

@@ -14,7 +14,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Store } from '../../../src/domain/ports.ts';
-import { openLmdbStore } from '../../../src/store/lmdb.ts';
+import { openLmdbStore } from '../../../src/store/lmdb/lmdb.ts';
 import { StoreOpenError } from '../../../src/store/store-open-error.ts';
 import { SEED } from '../../support/seed.ts';
 

@@ -7,7 +7,7 @@ import {
   startRedis,
 } from '../../../scripts/redis-servers.ts';
 import type { Store } from '../../../src/domain/ports.ts';
-import { openRedisStore, type RedisStoreOptions } from '../../../src/store/redis.ts';
+import { openRedisStore, type RedisStoreOptions } from '../../../src/store/redis/redis.ts';
 import { BOUND, bytes, expectUnavailable, put, recovered, TIMEOUT } from './redis-expectations.ts';
 
 /** In all buckets' thirds. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { messageOf, storeProblem } from '../../../src/store/redis-errors.ts';
+import { messageOf, storeProblem } from '../../../src/store/redis/errors.ts';
 
 function replyError(message: string): Error {
   return Object.assign(new Error(message), {

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { REDIS_SERVER, type RedisProcess, startRedis } from '../../../scripts/redis-servers.ts';
 import type { Store } from '../../../src/domain/ports.ts';
 import type { Problem } from '../../../src/domain/problems.ts';
-import { openRedisStore, type RedisStoreOptions } from '../../../src/store/redis.ts';
+import { openRedisStore, type RedisStoreOptions } from '../../../src/store/redis/redis.ts';
 import { increment } from './increment.ts';
 import { bytes, expectUnavailable, put, recovered, TIMEOUT } from './redis-expectations.ts';
 

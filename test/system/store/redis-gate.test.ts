@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createGate } from '../../../src/store/redis-gate.ts';
+import { createGate } from '../../../src/store/redis/gate.ts';
 
 const NEVER = new AbortController().signal;
 

@@ -2,8 +2,8 @@ import * as fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { REDIS_SERVER, type RedisProcess, startRedis } from '../../../scripts/redis-servers.ts';
 import type { Store } from '../../../src/domain/ports.ts';
-import { openRedisStore } from '../../../src/store/redis.ts';
-import { BUCKET_NAMES, bucketOf, slotOf } from '../../../src/store/redis-keys.ts';
+import { BUCKET_NAMES, bucketOf, slotOf } from '../../../src/store/redis/keys.ts';
+import { openRedisStore } from '../../../src/store/redis/redis.ts';
 import { PATIENCE_MS } from '../../support/patience.ts';
 
 describe('the buckets of the Redis store', () => {

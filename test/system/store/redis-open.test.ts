@@ -5,10 +5,10 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vites
 import { freePort } from '../../../scripts/free-port.ts';
 import { REDIS_SERVER, type RedisProcess, startCluster, startRedis } from '../../../scripts/redis-servers.ts';
 import { openStore } from '../../../src/store/open.ts';
-import { openRedisStore, type RedisStoreOptions } from '../../../src/store/redis.ts';
-import { openRedisBus } from '../../../src/store/redis-bus.ts';
-import { openRedisCounter } from '../../../src/store/redis-counter.ts';
-import { parseRedisUrl } from '../../../src/store/redis-url.ts';
+import { openRedisBus } from '../../../src/store/redis/bus.ts';
+import { openRedisCounter } from '../../../src/store/redis/counter.ts';
+import { openRedisStore, type RedisStoreOptions } from '../../../src/store/redis/redis.ts';
+import { parseRedisUrl } from '../../../src/store/redis/url.ts';
 import { StoreOpenError } from '../../../src/store/store-open-error.ts';
 import { BOUND, TIMEOUT } from './redis-expectations.ts';
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { REDIS_SERVER, type RedisProcess, startCluster, startRedis } from '../../../scripts/redis-servers.ts';
-import { openRedisStore } from '../../../src/store/redis.ts';
+import { openRedisStore } from '../../../src/store/redis/redis.ts';
 import { storeContract } from '../../contract/store-contract.ts';
 import { usageContract } from '../../contract/usage-contract.ts';
 import { PATIENCE_MS } from '../../support/patience.ts';

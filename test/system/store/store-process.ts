@@ -1,5 +1,5 @@
 import type { Store, StoredValue } from '../../../src/domain/ports.ts';
-import { openLmdbStore } from '../../../src/store/lmdb.ts';
+import { openLmdbStore } from '../../../src/store/lmdb/lmdb.ts';
 import { increment } from './increment.ts';
 
 /** A call of the store, or `increment` of the counter in it; answered in the order in which the calls end. */

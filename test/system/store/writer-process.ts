@@ -1,4 +1,4 @@
-import { openLmdbStore } from '../../../src/store/lmdb.ts';
+import { openLmdbStore } from '../../../src/store/lmdb/lmdb.ts';
 import { increment } from './increment.ts';
 
 /**

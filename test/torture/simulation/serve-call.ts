@@ -2,8 +2,8 @@ import { presentSession, presentSessionStep } from '../../../routes/present/sess
 import { openSessionBody, putStatesBody, sessionStepBody } from '../../../schemas/session.ts';
 import { Problem } from '../../../src/domain/problems.ts';
 import { KEPT_REPLY } from '../../../src/http/changes.ts';
-import { etagOf, readIfMatch } from '../../../src/http/entity-tags.ts';
-import { created, noContent, ok, type Reply } from '../../../src/http/replies.ts';
+import { etagOf, readIfMatch } from '../../../src/http/replies/entity-tags.ts';
+import { created, noContent, ok, type Reply } from '../../../src/http/replies/replies.ts';
 import type { Change } from '../../../src/services/changes/change.ts';
 import type { Services } from '../../../src/services/index.ts';
 import type { StepAnswer } from '../../../src/services/sessions/plain-step.ts';

@@ -5,7 +5,8 @@ import type { FastifyInstance, FastifyServerOptions } from 'fastify';
 import { quote } from '../../domain/json.ts';
 import { JSON_LINES } from '../../domain/media-types.ts';
 import { Problem, type ProblemCode } from '../../domain/problems.ts';
-import { LINGER_MILLISECONDS } from '../bodies/unread.ts';
+import { SHORT_CHUNKS } from '../bodies/gathered-message.ts';
+import { LINGER_MILLISECONDS, throwAway } from '../bodies/unread.ts';
 import { clientAt } from '../callers/callers.ts';
 import { SECURITY_HEADERS } from '../callers/security-headers.ts';
 import { HttpProblem } from '../http-problem.ts';
@@ -21,6 +22,10 @@ const CODES: Readonly<Record<string, { code: ProblemCode; detail: string }>> = {
   ERR_HTTP_REQUEST_TIMEOUT: { code: 'request-timeout', detail: 'The request did not arrive whole in time.' },
   HPE_HEADER_OVERFLOW: { code: 'headers-too-large', detail: 'The request line and headers are over 16 KiB.' },
   HPE_CHUNK_EXTENSIONS_OVERFLOW: { code: 'bad-request', detail: 'The chunk extensions are over 16 KiB.' },
+  [SHORT_CHUNKS]: {
+    code: 'bad-request',
+    detail: 'The body comes in thousands of chunks of a few bytes. Send longer ones.',
+  },
 };
 
 /**
@@ -31,6 +36,8 @@ export function answerClientErrors(newRequestId: () => string): FastifyServerOpt
   return function take(this: FastifyInstance, error: ClientError, socket: Socket): void {
     // After the answer was sent, later bytes are ignored.
     if (!socket.writable || error.code === 'ECONNRESET') return void socket.destroy();
+    // The parser could read on.
+    if (error.code === SHORT_CHUNKS) throwAway(socket, this.thrownAwayPace);
     this.intake.take(clientAt(socket.remoteAddress), () => answer.call(this, error, socket));
   };
 

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { FairQueue } from '../../threads/fair-queue.ts';
+import { SHORT_CHUNKS } from '../bodies/gathered-message.ts';
 import { clientAt } from '../callers/callers.ts';
 
 /** Requests of one client that are read in a turn of the event loop, of all its connections; a little more with the last. */
@@ -10,7 +11,9 @@ const END_REQUESTS = 32;
 /** One that comes behind others of its connection counts as so many: it waits for their answers anyway. */
 const BEHIND_REQUESTS = 4;
 /** To read so many short pieces of a body as the server is told of together takes as long as so many requests. */
-const PIECES_REQUESTS = 16;
+const PIECES_REQUESTS = 32;
+/** A client whose chunks are too short is not read for so long: one read of them takes up to 20 ms of the processor. */
+const REST_MS = 100;
 /** Stopped connections that are read again in each turn. */
 const TURN_RESUMED = 64;
 
@@ -23,6 +26,8 @@ export function paceReads({ server, initialConfig }: FastifyInstance): void {
   /** Those of each client, without those that have become streams with a pace of their own. */
   const connections = new Map<string, Set<Socket>>();
   const stopped = new FairQueue<Socket>();
+  /** Connections of clients that are not read for a while. */
+  const resting = new Map<string, Set<Socket>>();
   /** What was read in this turn, of each client. */
   const read = new Map<string, number>();
   /** The connection that was read last in this turn. */
@@ -34,6 +39,7 @@ export function paceReads({ server, initialConfig }: FastifyInstance): void {
     const sockets = connections.get(client);
     if (sockets) sockets.add(socket);
     else connections.set(client, new Set([socket]));
+    if (resting.has(client)) hold(client, socket);
     socket.once('end', () => took(client, END_REQUESTS));
     socket.once('close', () => remove(client, socket));
   }
@@ -43,6 +49,7 @@ export function paceReads({ server, initialConfig }: FastifyInstance): void {
     sockets?.delete(socket);
     if (sockets?.size === 0) connections.delete(client);
     stopped.remove(client, socket);
+    resting.get(client)?.delete(socket);
   }
 
   function took(client: string, requests: number): void {
@@ -55,10 +62,27 @@ export function paceReads({ server, initialConfig }: FastifyInstance): void {
   function stop(client: string): void {
     for (const socket of connections.get(client) ?? []) {
       // Node stops it too, while a body or a reply waits, and then goes on by itself.
-      if (socket.isPaused()) continue;
-      socket.pause();
-      stopped.add(client, socket);
+      if (!socket.isPaused()) hold(client, socket);
     }
+  }
+
+  function hold(client: string, socket: Socket): void {
+    socket.pause();
+    const rest = resting.get(client);
+    if (rest) rest.add(socket);
+    else stopped.add(client, socket);
+  }
+
+  function rest(client: string): void {
+    if (resting.has(client)) return;
+    const held = new Set<Socket>();
+    resting.set(client, held);
+    stop(client);
+    setTimeout(() => {
+      resting.delete(client);
+      for (const socket of held) stopped.add(client, socket);
+      turn();
+    }, REST_MS).unref();
   }
 
   function turn(): void {
@@ -84,6 +108,10 @@ export function paceReads({ server, initialConfig }: FastifyInstance): void {
     last = socket;
   });
   server.on('pieces', (socket: Socket) => took(clientAt(socket.remoteAddress), PIECES_REQUESTS));
-  server.on('clientError', (_error, socket) => took(clientAt((socket as Socket).remoteAddress), END_REQUESTS));
+  server.on('clientError', (error, socket) => {
+    const client = clientAt((socket as Socket).remoteAddress);
+    if ('code' in error && error.code === SHORT_CHUNKS) rest(client);
+    else took(client, END_REQUESTS);
+  });
   server.on('upgrade', (_request, socket) => remove(clientAt((socket as Socket).remoteAddress), socket as Socket));
 }

@@ -131,15 +131,25 @@ export const BODIES: readonly Attack[] = [
     },
   },
   {
-    name: 'bodies of 2 MB in chunks of one byte, as JSON, lines and files',
+    name: 'bodies of 2 MB in chunks of one byte, and of 24, as JSON, lines and files',
     run: async (target) => {
-      const chunks = Buffer.from('1\r\n \r\n'.repeat(2 * MIB));
-      for (const [k, type] of ['application/json', 'application/jsonl', FILE, 'application/json'].entries()) {
-        const path = ['/v1/cells', '/v1/steps', '/v1/checkpoints', '/v1/nothing'][k];
+      const bodies = [1, 24].map((size) => {
+        const chunk = `${size.toString(16)}\r\n${' '.repeat(size)}\r\n`;
+        return Buffer.from(chunk.repeat((2 * MIB) / size));
+      });
+      const kinds = [
+        ['/v1/cells', 'application/json'],
+        ['/v1/steps', 'application/jsonl'],
+        ['/v1/checkpoints', FILE],
+        ['/v1/nothing', 'application/json'],
+      ];
+      await target.flood(20, async (client) => {
+        const [path, type] = kinds[client % kinds.length];
         const start = head('POST', path, { 'content-type': type, 'transfer-encoding': 'chunked' });
-        for (let client = 0; client < 5; client++) target.open(Buffer.concat([start, chunks])).resume();
-      }
-      await delay(target.seconds * 1000);
+        const socket = target.open(Buffer.concat([start, bodies[client % 3 === 0 ? 1 : 0]])).resume();
+        await Promise.race([new Promise((closed) => socket.once('close', closed)), delay(2_000)]);
+        socket.destroy();
+      });
     },
   },
   {

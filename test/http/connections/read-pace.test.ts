@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { GatheredMessage } from '../../../src/http/bodies/gathered-message.ts';
+import { GatheredMessage, SHORT_CHUNKS } from '../../../src/http/bodies/gathered-message.ts';
 import { paceReads } from '../../../src/http/connections/read-pace.ts';
 import { eventually } from '../../support/until.ts';
 
@@ -76,11 +76,23 @@ describe('connections that have something to read at once', () => {
   it('are read for fewer where bodies come in short pieces', async () => {
     app.server.on('pieces', count);
     const head = 'POST / HTTP/1.1\r\nhost: a\r\ncontent-type: text/plain\r\ntransfer-encoding: chunked\r\n\r\n';
-    const pieces = 1_024;
+    const pieces = 960;
     for (const socket of sockets) socket.write(`${head}${'1\r\n \r\n'.repeat(pieces)}0\r\n\r\n`);
     await eventually(() => expect(all()).toBe((CONNECTIONS * pieces) / 64));
-    // Each counts as 16 requests, and what was read of the last connection is worked on in any case.
-    expect(Math.max(...turns)).toBeLessThan(2048 / 16 + pieces / 64 + 5);
+    // 64 pieces count as 32 requests, and what was read of the last connection is worked on in any case.
+    expect(Math.max(...turns)).toBeLessThan(2048 / 32 + pieces / 64 + 5);
+  });
+
+  it('are not read for a while after a body in too short chunks', async () => {
+    await open(1, '127.0.0.2');
+    app.server.on('request', count);
+    // Its connection ends.
+    app.server.emit('clientError', Object.assign(new Error('too short'), { code: SHORT_CHUNKS }), opened[0]);
+    const paused = opened.slice(1).map((socket) => socket.isPaused());
+    expect(paused).toEqual([...Array(CONNECTIONS - 1).fill(true), false]);
+    await open(1, '127.0.0.1');
+    for (const socket of sockets) socket.write(REQUEST);
+    await eventually(() => expect(all()).toBe(CONNECTIONS + 1));
   });
 
   it('are read for fewer where it is no HTTP', async () => {

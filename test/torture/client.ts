@@ -18,6 +18,8 @@ export interface ClientOptions {
   readonly random: Random;
   /** For each attempt. */
   readonly milliseconds?: number;
+  /** For the first attempt, of a client that gives up early. Its next ones are patient, or a slow call would never be answered. */
+  readonly firstMilliseconds?: number;
   /** For all attempts of one request together. */
   readonly patience?: number;
 }
@@ -27,18 +29,19 @@ export class RetryingClient {
   private readonly options: Required<ClientOptions>;
 
   constructor(options: ClientOptions) {
-    const { milliseconds = 5_000, patience = 120_000 } = options;
-    this.options = { ...options, milliseconds, patience };
+    const { milliseconds = 5_000, firstMilliseconds = milliseconds, patience = 120_000 } = options;
+    this.options = { ...options, milliseconds, firstMilliseconds, patience };
   }
 
   /** `onAttempt` comes before each attempt. @throws {Error} when nobody has answered for long, or with a 5xx that is not 503. */
   async send(sent: Sent, onAttempt: () => void = () => {}): Promise<Outcome> {
-    const { agent, urls, random, milliseconds, patience } = this.options;
+    const { agent, urls, random, milliseconds, firstMilliseconds, patience } = this.options;
     const end = performance.now() + patience;
     let unknown = 0;
     for (let attempts = 1; ; attempts++) {
       onAttempt();
-      const answer = await exchange(agent, random.pick(urls()), sent, milliseconds).catch(noAnswer);
+      const time = attempts === 1 ? firstMilliseconds : milliseconds;
+      const answer = await exchange(agent, random.pick(urls()), sent, time).catch(noAnswer);
       if (answer && !comesAgain(answer)) {
         if (answer.status >= 500) throw new Error(`${sent.method} ${sent.path}: ${answer.status} ${answer.text}`);
         return { answer, attempts, unknown };

@@ -188,8 +188,8 @@ class HistoryRun {
     }
   }
 
-  private client(random: Random, milliseconds = 10_000): RetryingClient {
+  private client(random: Random, firstMilliseconds = 10_000): RetryingClient {
     const { urls, patience } = this.options;
-    return new RetryingClient({ agent: this.agent, urls, random, milliseconds, patience });
+    return new RetryingClient({ agent: this.agent, urls, random, milliseconds: 10_000, firstMilliseconds, patience });
   }
 }

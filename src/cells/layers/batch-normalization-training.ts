@@ -95,7 +95,12 @@ const stepByStep: LayerTraining<'batch_normalization'> = (layer) => (batch) => {
 /** What all rows have at step t, of [batch, time, …]. */
 function stepOf<T extends Float64Array | Uint8Array>(all: T, t: number, time: number, rows: number): T {
   const width = all.length / (rows * time);
-  return all.filter((_, i) => Math.floor(i / width) % time === t) as T;
+  const step = all.slice(0, rows * width) as T;
+  for (let row = 0; row < rows; row++) {
+    const from = (row * time + t) * width;
+    step.set(all.subarray(from, from + width), row * width);
+  }
+  return step;
 }
 
 export const batchNormalizationTraining: LayerTraining<'batch_normalization'> = (layer) =>
